@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# make            build/pyhl, libvmm, the guest kernel, mkcpio
+# make demo       everything from a bare Debian 12 to a pandas script run in its own VM (./.pyhl)
+# make test       the same set-up, then every test suite
+# make image      build/images/python/{kernel,initrd.cpio,image.ini}
+# make bench      the figures of the README, measured here
+# make lint       formatter, static analysers and repository checks
+# make format     rewrite the C sources in the house format
+# make install    DESTDIR and PREFIX as usual
+# make prereqs    install the Debian packages that the above need (as root)
+#
+# Each component has its own rules.mk, included below. Fragments use BUILD, CC, AR, CFLAGS (free for
+# the user), HOST_CFLAGS (what host code is compiled with) and add prerequisites to `all`, `image`.
+
+.DEFAULT_GOAL := all
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-builtin-rules
+# root by `su` alone has the user's PATH: without dpkg's and chroot's directory.
+export PATH := $(PATH):/usr/sbin:/sbin
+
+BUILD := build
+PREFIX ?= /usr/local
+CFLAGS ?= -O2 -g
+WARNINGS := -Wall -Wextra -Werror -Wshadow -Wpointer-arith -Wcast-qual -Wwrite-strings \
+    -Wstrict-prototypes -Wmissing-prototypes -Wundef -Wformat=2 -Wvla
+HOST_CFLAGS := -std=c17 -D_GNU_SOURCE $(WARNINGS) -fno-strict-aliasing -MMD -MP -I. $(CFLAGS)
+
+.PHONY: all image demo test bench lint format clean install prereqs
+all:
+image: all
+
+-include vmm/rules.mk
+-include pyhl/rules.mk
+-include images/rules.mk
+-include images/kernel/rules.mk
+-include python-agent-driver/rules.mk
+-include $(wildcard tests/rules.mk tests/*/rules.mk)
+
+ifneq ($(wildcard images/kernel/rules.mk),)
+all: $(BUILD)/kernel/kernel.elf
+endif
+
+# What `demo` and `test` begin with. Sub-makes, because `prereqs` brings the headers and tools that the rest
+# is decided by; silent ones, because the steps say themselves what they do.
+SUBMAKE = $(MAKE) -s --no-print-directory
+HOME_FROM := $(addprefix $(BUILD)/,pyhl $(addprefix images/python/,kernel initrd.cpio image.ini))
+define whole_setup
+@tests/prereqs.sh kvm
+@tests/prereqs.sh
+@mkdir -p $(BUILD) && [ -w $(BUILD) ] || { echo "build: cannot write $(BUILD)/ (made by another user?)" >&2; exit 1; }
+@touch $(BUILD)/began
+@echo "build: command, library, guest kernel"
+@$(SUBMAKE) -j2 all
+@$(SUBMAKE) -j2 image
+@[ -n "$$(find $(HOME_FROM) -newer $(BUILD)/began)" ] || echo "build: everything was up to date"
+endef
+
+demo:
+	$(whole_setup)
+	@$(SUBMAKE) .pyhl/pyhl.ini
+	@tests/demo.sh
+
+test:
+	$(whole_setup)
+	-@$(SUBMAKE) .pyhl/pyhl.ini
+	@tests/run-all.sh
+
+# A home is made again when the image it came from, or pyhl, has changed.
+.pyhl/pyhl.ini: $(HOME_FROM)
+	$(BUILD)/pyhl setup --from $(BUILD)/images/python --dest .pyhl --force
+
+bench: image
+	@python3 tests/bench/bench.py $(BUILD)/pyhl $(BUILD)/images/python
+
+prereqs:
+	@tests/prereqs.sh
+
+lint:
+	@tests/lint.sh
+
+format:
+	git ls-files '*.c' '*.h' | xargs clang-format -i
+
+clean:
+	rm -rf $(BUILD)
+
+install: all
+	install -D -m 755 $(BUILD)/pyhl $(DESTDIR)$(PREFIX)/bin/pyhl
+	install -D -m 644 pyhl/pyhl.1 $(DESTDIR)$(PREFIX)/share/man/man1/pyhl.1
