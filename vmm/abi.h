@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The whole contract between the VMM and the guest kernel, included by both
+ * sides and by the driver. Everything here is versioned by HV_ABI_VERSION: a
+ * change of any layout, number or meaning bumps it. Guest addresses are plain
+ * integers (hv_gpa_t); the host turns them into pointers only through its one
+ * checked translation. All integers are little-endian, reserved fields zero.
+ */
+#ifndef HV_ABI_H
+#define HV_ABI_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define HV_ABI_VERSION 1u
+
+/* The kernel ELF carries one note: owner HV_NOTE_NAME, type HV_NOTE_ABI, descriptor one
+ * uint32_t holding HV_ABI_VERSION. The VMM refuses any other before it loads a byte. */
+#define HV_NOTE_NAME "pyhl"
+#define HV_NOTE_ABI  0x48564d31u
+
+typedef uint64_t hv_gpa_t;
+
+/*
+ * Guest-physical memory. Virtual == physical for all of it at entry.
+ *
+ *   0x0000_0000  page 0            unmapped: a NULL access faults
+ *   0x0000_1000  HV_SHARED_GPA     struct hv_shared
+ *   0x0000_2000  HV_TABLES_GPA     GDT, IDT and TSS, made by the VMM
+ *   0x0000_3000  HV_VECTORS_GPA    vector code, a segment of the kernel ELF
+ *   0x0000_4000  HV_TRAP_GPA       trap frames: RSP0 is HV_TRAP_TOP
+ *   0x0000_5000  hole              unmapped
+ *   0x0001_0000  HV_STDOUT_GPA     stdout ring data, HV_RING_SIZE bytes
+ *   0x0002_0000  HV_STDERR_GPA     stderr ring data
+ *   0x0003_0000  hole              unmapped
+ *   0x0004_0000  HV_KERNEL_GPA     kernel image, then the page tables made by the VMM
+ *   0x0020_0000  HV_KERNEL_LIMIT   end of the kernel's part
+ *   ...          RAM               2 MiB pages, read/write, no-execute
+ *   ram_size     end of RAM (a multiple of 2 MiB)
+ *   0x40_0000_0000 HV_INITRD_GPA   the CPIO's file: read-only, no-execute, 2 MiB pages
+ *
+ * The first 2 MiB are mapped with 4 KiB pages: kernel text read-execute, kernel read-only data
+ * read-only, all else read-write no-execute. Everything is user-accessible (U=1), even the vector
+ * page (read-execute), because kvm-pvm enters LSTAR at CPL 3. Accessed and dirty bits are set in
+ * advance: a run that changes no table writes none.
+ *
+ * Entry is at the ELF's entry point in 64-bit mode at CPL 3 with RSP = HV_TRAP_TOP, all other
+ * general registers 0, and the x87, SSE and extended state as after a reset.
+ */
+#define HV_PAGE_SIZE    4096u
+#define HV_SHARED_GPA   0x1000u
+#define HV_TABLES_GPA   0x2000u
+#define HV_VECTORS_GPA  0x3000u
+#define HV_TRAP_GPA     0x4000u
+#define HV_TRAP_TOP     0x5000u
+#define HV_STDOUT_GPA   0x10000u
+#define HV_STDERR_GPA   0x20000u
+#define HV_RING_SIZE    0x10000u
+#define HV_KERNEL_GPA   0x40000u
+#define HV_KERNEL_LIMIT 0x200000u
+#define HV_INITRD_GPA   0x4000000000ull
+
+/* Segment selectors: Linux's, because kvm-pvm runs CPL 3 on the host's own descriptors. The ring-0
+ * pair is used only for the instructions of the vector page. */
+#define HV_SEL_RING0_CS 0x10u
+#define HV_SEL_RING0_SS 0x18u
+#define HV_SEL_USER_SS  0x2bu
+#define HV_SEL_USER_CS  0x33u
+#define HV_SEL_TSS      0x40u
+
+/*
+ * Vector page. Exception n (0-31) enters at HV_VECTORS_GPA + n * HV_VECTOR_STRIDE in ring 0 with
+ * RSP0 = HV_TRAP_TOP; MSR_LSTAR is HV_VECTORS_GPA + HV_SYSCALL_OFFSET, FMASK clears TF, DF, IF, AC,
+ * NT. On hardware KVM LSTAR runs in ring 0, on kvm-pvm in CPL 3: its code must be right in both.
+ * The exception stubs must leave ring 0 through a frame in read-only memory: a rewind on kvm-pvm
+ * takes a guest that has changed no page table, descriptor or vector for one without ring 0.
+ *
+ * An upcall is an exception made by the VMM: between two guest instructions at CPL 3 outside
+ * [kernel_start, kernel_text_end) and outside the vector page it writes a struct hv_trap with
+ * vector HV_VECTOR_UPCALL at HV_TRAP_TOP - sizeof(struct hv_trap), sets RSP to that address, RIP
+ * to hv_shared.upcall_entry and RFLAGS to 0x202 (no TF: the kernel is not stepped). Elsewhere it
+ * only sets hv_shared.events and tries again within 1 ms until the guest has taken them (events is
+ * 0 again).
+ */
+#define HV_VECTOR_STRIDE  32u
+#define HV_SYSCALL_OFFSET 0x600u
+#define HV_VECTOR_UPCALL  256u
+
+struct hv_trap {
+    uint64_t vector;
+    uint64_t error;
+    uint64_t rip;
+    uint64_t cs;
+    uint64_t rflags;
+    uint64_t rsp;
+    uint64_t ss;
+};
+_Static_assert(sizeof(struct hv_trap) == 56, "pushed by the CPU and the vector stubs");
+
+/* Doorbell: `out %al, $HV_PORT_DOORBELL` after filling call slots. The I/O permission bitmap opens
+ * this port alone to CPL 3. When `out` returns, all calls up to call_head have been answered. */
+#define HV_PORT_DOORBELL 0xe0u
+
+enum hv_call_nr {
+    /* The guest is ready for a run: arg0 buffer, arg1 its size (at least sizeof(struct hv_run)).
+     * The VMM may snapshot here. Returns the whole size of the run frame (struct hv_run and its
+     * data), of which the first arg1 bytes are in the buffer, and fills hv_shared.resume. */
+    HV_CALL_RUN = 1,
+    /* arg0 offset in the run frame, arg1 buffer, arg2 size. Returns bytes copied. */
+    HV_CALL_FRAME = 2,
+    /* The run is over: arg0 enum hv_exit, arg1 exit status or signal number, arg2 message, arg3 its
+     * length (may be 0). Does not return to the guest. */
+    HV_CALL_EXIT = 3,
+    /* Nothing is runnable: arg0 deadline (guest monotonic ns, HV_NO_DEADLINE for none), arg1
+     * HV_WAIT_*. Returns when the deadline is reached, input is ready, or an event is set. */
+    HV_CALL_WAIT = 4,
+    /* Ask for HV_EVENT_TIMER, with an upcall, at arg0 (guest monotonic ns; HV_NO_DEADLINE: never).
+     */
+    HV_CALL_TIMER = 5,
+    /* Empty the output rings now. Returns 0. A ring whose reader is gone is emptied to nowhere and
+     * the run ends with VMM_PIPE_CLOSED. */
+    HV_CALL_DRAIN = 6,
+    /* Read the host's stdin without blocking: arg0 buffer, arg1 size. Returns bytes, 0 at end of
+     * file, -EAGAIN (-11) when none is ready, or another -errno. */
+    HV_CALL_STDIN = 7,
+    /* One line for the trace: arg0 text, arg1 length, no newline. Returns 0. */
+    HV_CALL_TRACE = 8,
+};
+
+#define HV_NO_DEADLINE UINT64_MAX
+#define HV_WAIT_STDIN  1u
+
+enum hv_exit {
+    HV_EXIT_STATUS = 0, /* exit_group: arg1 is the status */
+    HV_EXIT_SIGNAL = 1, /* killed: arg1 is the signal */
+    HV_EXIT_OOM = 2,    /* out of guest memory */
+    HV_EXIT_PANIC = 3,  /* kernel bug, or an image it cannot run */
+};
+
+struct hv_call {
+    uint32_t nr;
+    uint32_t reserved;
+    int64_t ret;
+    uint64_t arg[6];
+};
+_Static_assert(sizeof(struct hv_call) == 64, "one cache line");
+
+#define HV_CALL_SLOTS 16u
+
+/* A byte ring, guest writes and host reads: head and tail count bytes for ever (mod 2^32), the byte
+ * n is data[n % HV_RING_SIZE]; head - tail <= HV_RING_SIZE. */
+struct hv_ring {
+    uint32_t head; /* written by the guest */
+    uint32_t tail; /* written by the host */
+};
+
+/* Written by the host at entry (generation 0) and whenever HV_CALL_RUN returns. The guest's
+ * monotonic clock reads mono_ns (and its wall clock wall_ns) at that instant, and runs at tsc_khz.
+ */
+struct hv_resume {
+    uint64_t generation; /* counts restores of this machine, from 1 */
+    uint64_t wall_ns;    /* since the epoch */
+    uint64_t mono_ns;    /* since guest boot; never less than at the snapshot */
+    uint32_t tsc_khz;
+    uint32_t flags; /* HV_RESUME_* */
+    uint8_t entropy[64];
+};
+_Static_assert(sizeof(struct hv_resume) == 96, "ABI");
+
+#define HV_RESUME_DETERMINISTIC 1u /* entropy is a fixed seed; reseed nothing from time */
+#define HV_RESUME_TRACE         2u /* HV_CALL_TRACE a line per system call */
+
+/* Bits of hv_shared.events. */
+#define HV_EVENT_TIMER 1u /* the deadline of HV_CALL_TIMER has passed */
+#define HV_EVENT_INT   2u /* the user asked to interrupt: SIGINT */
+#define HV_EVENT_TERM  4u /* SIGTERM */
+
+#define HV_SHARED_MAGIC 0x6c687970u /* "pyhl" */
+
+struct hv_shared {
+    uint32_t magic;
+    uint32_t version;
+    /* Boot information, constant after entry. */
+    hv_gpa_t ram_size;
+    hv_gpa_t kernel_start;    /* page-aligned */
+    hv_gpa_t kernel_text_end; /* page-aligned */
+    hv_gpa_t kernel_end;      /* page-aligned, end of the image with its bss */
+    hv_gpa_t free_start;      /* behind the page tables, page-aligned, below HV_KERNEL_LIMIT */
+    hv_gpa_t pt_root;         /* the PML4 */
+    hv_gpa_t initrd_gpa;
+    uint64_t initrd_size;  /* bytes */
+    uint64_t upcall_entry; /* written by the guest before its first HV_CALL_RUN */
+    uint64_t boot_flags;   /* HV_RESUME_TRACE: trace from the start */
+    uint64_t reserved[5];
+    struct hv_resume resume;
+    /* Host to guest, set by atomic OR, taken by atomic exchange with 0. */
+    uint32_t events;
+    uint32_t reserved2;
+    /* Calls: the guest fills slot call_head % HV_CALL_SLOTS, increments call_head, rings; the host
+     * answers slots from call_tail and advances it. Counters mod 2^32. */
+    uint32_t call_head;
+    uint32_t call_tail;
+    struct hv_call calls[HV_CALL_SLOTS];
+    struct hv_ring out;
+    struct hv_ring err;
+};
+_Static_assert(offsetof(struct hv_shared, resume) == 128, "ABI");
+_Static_assert(offsetof(struct hv_shared, events) == 224, "ABI");
+_Static_assert(offsetof(struct hv_shared, calls) == 240, "ABI");
+_Static_assert(sizeof(struct hv_shared) <= HV_PAGE_SIZE, "one page");
+
+/* What to run. The frame is this header, then data; *_off are offsets from the frame's start. A
+ * list of strings is its strings one after the other, each ending in NUL. */
+enum hv_run_mode {
+    HV_RUN_EXEC = 0,   /* execve(argv[0], argv, env): answered by the kernel itself */
+    HV_RUN_FILE = 1,   /* a script: source is its text, argv[0] its name as given */
+    HV_RUN_CODE = 2,   /* -c: source is the code, argv[0] is "-c" */
+    HV_RUN_MODULE = 3, /* -m: source is the module's name, argv[0] is "-m" */
+    HV_RUN_STDIN = 4,  /* script read from stdin by the VMM: source is its text, argv[0] is "-" */
+    HV_RUN_WARMUP = 5, /* never a user's run; reserved for the recording of the working set */
+};
+
+struct hv_run {
+    uint32_t size;  /* sizeof(struct hv_run) */
+    uint32_t mode;  /* enum hv_run_mode */
+    uint32_t flags; /* HV_RESUME_DETERMINISTIC */
+    uint32_t argc;
+    uint32_t envc;
+    uint32_t reserved;
+    uint64_t argv_off;
+    uint64_t env_off;
+    uint64_t cwd_off; /* one string: absolute; made in the guest when missing */
+    uint64_t source_off;
+    uint64_t source_len; /* bytes, may contain NUL */
+};
+_Static_assert(sizeof(struct hv_run) == 64, "ABI");
+
+/* In the guest, a program takes its run by reading this device: the first read of a file opened on
+ * it makes the HV_CALL_RUN (the snapshot point) and returns the frame's bytes, further reads the
+ * rest, then 0. Its exit_group ends the run. */
+#define HV_RUN_DEVICE "/dev/pyhl"
+
+#endif

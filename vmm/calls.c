@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The call ring: each call is copied out of shared memory once, then checked and answered. Whatever
+ * a guest writes there ends as an answer or as VMM_BROKEN with words, never as an error of the
+ * host.
+ */
+#include "vmm_int.h"
+
+#include <stdio.h>
+#include <string.h>
+
+typedef int call_fn(struct vmm *vm, const struct hv_call *call, int64_t *ret);
+
+static int call_bad_range(struct vmm *vm, const char *name, uint64_t gpa, uint64_t size)
+{
+    return run_stop(vm, VMM_BROKEN, 0, "call %s: 0x%llx+0x%llx is not in memory", name,
+                    (unsigned long long)gpa, (unsigned long long)size);
+}
+
+/* The open run: the ring stands still at this slot until calls_answer_run(). */
+static int call_run(struct vmm *vm, const struct hv_call *call, int64_t *ret)
+{
+    (void)ret;
+    if (call->arg[1] < sizeof(struct hv_run)) {
+        return run_stop(vm, VMM_BROKEN, 0, "call run: a buffer of %llu bytes is too small",
+                        (unsigned long long)call->arg[1]);
+    }
+    if (mem_read_ptr(vm, call->arg[0], call->arg[1]) == NULL) {
+        return call_bad_range(vm, "run", call->arg[0], call->arg[1]);
+    }
+    int rc = console_drain(vm);
+    if (rc != 0) {
+        return rc;
+    }
+    vm->run_call = *call;
+    return run_stop(vm, VMM_READY, 0, "%s", "");
+}
+
+/* Copies [offset, offset + size) of the frame, as far as there is one; the bytes copied, or
+ * RUN_STOP. */
+static int call_frame(struct vmm *vm, const struct hv_call *call, int64_t *ret)
+{
+    const uint64_t offset = call->arg[0];
+    void *to = mem_write_ptr(vm, call->arg[1], call->arg[2]);
+    if (to == NULL) {
+        return call_bad_range(vm, "frame", call->arg[1], call->arg[2]);
+    }
+    if (offset >= vm->frame_size) {
+        *ret = 0;
+        return 0;
+    }
+    const uint64_t left = vm->frame_size - offset;
+    const uint64_t n = call->arg[2] < left ? call->arg[2] : left;
+    memcpy(to, vm->frame + offset, n);
+    *ret = (int64_t)n;
+    return 0;
+}
+
+/* A line from the guest for a user: other than printable ASCII becomes '?'. */
+static void call_text(const struct vmm *vm, hv_gpa_t gpa, uint64_t size, char *out, size_t room)
+{
+    size_t n = size < room - 1 ? (size_t)size : room - 1;
+    const char *text = mem_read_ptr(vm, gpa, n);
+    n = text != NULL ? n : 0;
+    for (size_t i = 0; i < n; i++) {
+        const char c = text[i];
+        out[i] = c >= ' ' && c <= '~' ? c : '?';
+    }
+    out[n] = '\0';
+}
+
+static int call_exit(struct vmm *vm, const struct hv_call *call, int64_t *ret)
+{
+    (void)ret;
+    static const enum vmm_outcome_kind kinds[] = {
+        [HV_EXIT_STATUS] = VMM_EXITED,
+        [HV_EXIT_SIGNAL] = VMM_SIGNALED,
+        [HV_EXIT_OOM] = VMM_OOM,
+        [HV_EXIT_PANIC] = VMM_PANIC,
+    };
+    if (call->arg[0] >= sizeof(kinds) / sizeof(kinds[0])) {
+        return run_stop(vm, VMM_BROKEN, 0, "call exit: unknown kind %llu",
+                        (unsigned long long)call->arg[0]);
+    }
+    int rc = console_drain(vm);
+    if (rc != 0) {
+        return rc;
+    }
+    char text[sizeof(vm->outcome->detail)];
+    call_text(vm, call->arg[2], call->arg[3], text, sizeof(text));
+    return run_stop(vm, kinds[call->arg[0]], (int)(call->arg[1] & 0xff), "%s", text);
+}
+
+static int call_wait(struct vmm *vm, const struct hv_call *call, int64_t *ret)
+{
+    *ret = 0;
+    return console_wait(vm, clock_guest_to_host(vm, call->arg[0]),
+                        (call->arg[1] & HV_WAIT_STDIN) != 0);
+}
+
+static int call_timer(struct vmm *vm, const struct hv_call *call, int64_t *ret)
+{
+    *ret = 0;
+    vm->timer.guest = clock_guest_to_host(vm, call->arg[0]);
+    return 0;
+}
+
+static int call_drain(struct vmm *vm, const struct hv_call *call, int64_t *ret)
+{
+    (void)call;
+    *ret = 0;
+    return console_drain(vm);
+}
+
+static int call_stdin(struct vmm *vm, const struct hv_call *call, int64_t *ret)
+{
+    void *to = mem_write_ptr(vm, call->arg[0], call->arg[1]);
+    if (to == NULL) {
+        return call_bad_range(vm, "stdin", call->arg[0], call->arg[1]);
+    }
+    *ret = console_read(vm, to, call->arg[1]);
+    return 0;
+}
+
+static int call_trace(struct vmm *vm, const struct hv_call *call, int64_t *ret)
+{
+    *ret = 0;
+    const char *text = mem_read_ptr(vm, call->arg[0], call->arg[1]);
+    if (text == NULL) {
+        return call_bad_range(vm, "trace", call->arg[0], call->arg[1]);
+    }
+    if (vm->io.trace != NULL) {
+        vm->io.trace(vm->io.trace_arg, text, call->arg[1]);
+    }
+    return 0;
+}
+
+static call_fn *const call_table[] = {
+    [HV_CALL_RUN] = call_run,     [HV_CALL_FRAME] = call_frame, [HV_CALL_EXIT] = call_exit,
+    [HV_CALL_WAIT] = call_wait,   [HV_CALL_TIMER] = call_timer, [HV_CALL_DRAIN] = call_drain,
+    [HV_CALL_STDIN] = call_stdin, [HV_CALL_TRACE] = call_trace,
+};
+
+static int call_dispatch(struct vmm *vm, const struct hv_call *call, int64_t *ret)
+{
+    if (call->nr >= sizeof(call_table) / sizeof(call_table[0]) || call_table[call->nr] == NULL) {
+        return run_stop(vm, VMM_BROKEN, 0, "unknown call %u", call->nr);
+    }
+    return call_table[call->nr](vm, call, ret);
+}
+
+static void call_answer(struct vmm *vm, uint32_t tail, int64_t ret)
+{
+    struct hv_shared *s = mem_shared_write(vm);
+    s->calls[tail % HV_CALL_SLOTS].ret = ret;
+    __atomic_store_n(&s->call_tail, tail + 1, __ATOMIC_RELEASE);
+    vm->counters.calls++;
+}
+
+int calls_answer(struct vmm *vm)
+{
+    struct hv_shared *s = vm->shared;
+    const uint32_t head = __atomic_load_n(&s->call_head, __ATOMIC_ACQUIRE);
+    uint32_t tail = __atomic_load_n(&s->call_tail, __ATOMIC_RELAXED);
+    if (head - tail > HV_CALL_SLOTS) {
+        return run_stop(vm, VMM_BROKEN, 0, "the call ring claims %u calls of %u", head - tail,
+                        HV_CALL_SLOTS);
+    }
+    for (; tail != head; tail++) {
+        struct hv_call call;
+        memcpy(&call, &s->calls[tail % HV_CALL_SLOTS], sizeof(call));
+        __asm__ volatile("" ::: "memory"); /* one fetch: what is checked is what is used */
+        int64_t ret = 0;
+        int rc = call_dispatch(vm, &call, &ret);
+        if (rc != 0) {
+            return rc;
+        }
+        call_answer(vm, tail, ret);
+    }
+    return 0;
+}
+
+int calls_answer_run(struct vmm *vm)
+{
+    const struct hv_call *call = &vm->run_call;
+    const uint64_t n = call->arg[1] < vm->frame_size ? call->arg[1] : vm->frame_size;
+    void *to = mem_write_ptr(vm, call->arg[0], n);
+    if (to == NULL) {
+        return call_bad_range(vm, "run", call->arg[0], n);
+    }
+    memcpy(to, vm->frame, n);
+    struct hv_shared *s = mem_shared_write(vm);
+    vm->generation++;
+    int rc = clock_resume(vm, &s->resume, vm->err);
+    if (rc < 0) {
+        return rc;
+    }
+    call_answer(vm, s->call_tail, (int64_t)vm->frame_size);
+    return calls_answer(vm);
+}

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Time: what the guest is told at a resume, and the one timer of a VM that stops its vCPU. The
+ * guest's monotonic clock is the host's plus a constant; a restored machine's goes on where the
+ * snapshot's stood, plus the wall time since. The timer is only reprogrammed when something earlier
+ * is wanted, and left armed after a run: its signal is blocked then, and dropped when the next run
+ * begins.
+ */
+#include "vmm_int.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#define BOOT_MONO_NS NS_PER_MS /* first boot: small, not zero */
+
+void clock_start(struct vmm *vm)
+{
+    vm->clock.guest_ns = BOOT_MONO_NS;
+    vm->clock.host_ns = os_clock_ns(CLOCK_MONOTONIC);
+}
+
+uint64_t clock_guest_now(const struct vmm *vm)
+{
+    return vm->clock.guest_ns + (os_clock_ns(CLOCK_MONOTONIC) - vm->clock.host_ns);
+}
+
+/* The clock of a machine whose monotonic time was guest_ns at the wall time wall_ns, perhaps long
+ * ago. */
+void clock_continue(struct vmm *vm, uint64_t guest_ns, uint64_t wall_ns)
+{
+    const uint64_t now = os_clock_ns(CLOCK_REALTIME);
+    vm->clock.guest_ns = guest_ns + (now > wall_ns ? now - wall_ns : 0);
+    vm->clock.host_ns = os_clock_ns(CLOCK_MONOTONIC);
+}
+
+uint64_t clock_guest_to_host(const struct vmm *vm, uint64_t guest_ns)
+{
+    if (guest_ns == HV_NO_DEADLINE) {
+        return NEVER;
+    }
+    if (guest_ns <= vm->clock.guest_ns) {
+        return vm->clock.host_ns;
+    }
+    const uint64_t delta = guest_ns - vm->clock.guest_ns;
+    return delta < NEVER - vm->clock.host_ns ? vm->clock.host_ns + delta : NEVER;
+}
+
+uint64_t clock_host_to_guest(const struct vmm *vm, uint64_t host_ns)
+{
+    if (host_ns == NEVER) {
+        return HV_NO_DEADLINE;
+    }
+    return host_ns > vm->clock.host_ns ? vm->clock.guest_ns + (host_ns - vm->clock.host_ns) : 0;
+}
+
+int clock_resume(struct vmm *vm, struct hv_resume *resume, struct vmm_err *err)
+{
+    resume->generation = vm->generation;
+    resume->tsc_khz = vm->tsc_khz;
+    resume->flags =
+        (vm->deterministic ? HV_RESUME_DETERMINISTIC : 0) | (vm->trace ? HV_RESUME_TRACE : 0);
+    if (vm->deterministic) {
+        for (size_t i = 0; i < sizeof(resume->entropy); i++) {
+            resume->entropy[i] = (uint8_t)(i + 1);
+        }
+    } else {
+        int rc = os_random(resume->entropy, sizeof(resume->entropy));
+        if (rc < 0) {
+            return vmm_err_set(err, -rc, "getrandom: %s", strerror(-rc));
+        }
+    }
+    resume->wall_ns = os_clock_ns(CLOCK_REALTIME);
+    resume->mono_ns = clock_guest_now(vm);
+    return 0;
+}
+
+int clock_timer_attach(struct vmm *vm, struct vmm_err *err)
+{
+    struct clock_timer *t = &vm->timer;
+    if (t->created && t->thread == vmm_thread_number()) {
+        return 0;
+    }
+    clock_timer_detach(vm);
+    const pid_t tid = gettid();
+    struct sigevent event;
+    memset(&event, 0, sizeof(event));
+    event.sigev_notify = SIGEV_THREAD_ID;
+    event.sigev_signo = VMM_SIGNAL;
+    event._sigev_un._tid = tid;
+    if (timer_create(CLOCK_MONOTONIC, &event, &t->id) < 0) {
+        return vmm_err_set(err, errno, "timer_create: %s", strerror(errno));
+    }
+    t->created = true;
+    t->thread = vmm_thread_number();
+    t->tid = tid;
+    t->armed = NEVER;
+    return 0;
+}
+
+void clock_timer_detach(struct vmm *vm)
+{
+    if (vm->timer.created) {
+        (void)timer_delete(vm->timer.id);
+        vm->timer.created = false;
+    }
+}
+
+static uint64_t clock_earliest(const struct clock_timer *t)
+{
+    uint64_t next = t->deadline;
+    next = t->guest < next ? t->guest : next;
+    next = t->tick < next ? t->tick : next;
+    return t->retry < next ? t->retry : next;
+}
+
+void clock_timer_arm(struct vmm *vm, uint64_t now)
+{
+    struct clock_timer *t = &vm->timer;
+    if (t->armed <= now) {
+        t->armed = NEVER; /* has fired */
+    }
+    const uint64_t next = clock_earliest(t);
+    if (next >= t->armed) {
+        return;
+    }
+    struct itimerspec spec = {.it_value = os_timespec(next > 0 ? next : 1)};
+    if (timer_settime(vm->timer.id, TIMER_ABSTIME, &spec, NULL) == 0) {
+        t->armed = next;
+    }
+}

@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The /dev/kvm file and the objects behind it: what we need of the host, one VM, one vCPU, memory
+ * slots. Knows nothing of what runs inside.
+ */
+#include "vmm_int.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+
+/* Everything we use. bits is what the answer must contain, 0 when any positive one will do. */
+static const struct {
+    int cap;
+    int bits;
+    const char *name;
+} kvm_needed[] = {
+    {KVM_CAP_USER_MEMORY, 0, "user-memory"},
+    {KVM_CAP_READONLY_MEM, 0, "readonly-mem"},
+    {KVM_CAP_EXT_CPUID, 0, "cpuid"},
+    {KVM_CAP_XSAVE, 0, "xsave"},
+    {KVM_CAP_XCRS, 0, "xcrs"},
+    {KVM_CAP_DEBUGREGS, 0, "debugregs"},
+    {KVM_CAP_VCPU_EVENTS, 0, "vcpu-events"},
+    {KVM_CAP_GET_TSC_KHZ, 0, "tsc-khz"},
+    {KVM_CAP_IMMEDIATE_EXIT, 0, "immediate-exit"},
+    {KVM_CAP_SYNC_REGS, KVM_SYNC_X86_VALID_FIELDS, "sync-regs"},
+    {KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2, KVM_DIRTY_LOG_MANUAL_PROTECT_ENABLE, "dirty-log-protect"},
+};
+#define KVM_NEEDED (sizeof(kvm_needed) / sizeof(kvm_needed[0]))
+
+static bool kvm_has(int fd, size_t i)
+{
+    int answer = ioctl(fd, KVM_CHECK_EXTENSION, kvm_needed[i].cap);
+    return answer > 0 && (answer & kvm_needed[i].bits) == kvm_needed[i].bits;
+}
+
+/* Names of the capabilities that are there (or not there), space-separated. */
+static size_t kvm_names(int fd, bool there, char *out, size_t size)
+{
+    size_t used = 0;
+    out[0] = '\0';
+    for (size_t i = 0; i < KVM_NEEDED; i++) {
+        if (kvm_has(fd, i) == there && used < size) {
+            int n = snprintf(out + used, size - used, "%s%s", used ? " " : "", kvm_needed[i].name);
+            used += n > 0 ? (size_t)n : 0;
+        }
+    }
+    return used;
+}
+
+static int kvm_open_failed(int code, struct vmm_err *err)
+{
+    switch (code) {
+    case ENOENT:
+    case ENXIO:
+    case ENODEV:
+        return vmm_err_set(err, ENOENT,
+                           "/dev/kvm is missing: this needs a Linux host with KVM (a kvm module "
+                           "loaded, virtualisation enabled)");
+    case EACCES:
+    case EPERM:
+        return vmm_err_set(
+            err, EACCES,
+            "no permission to open /dev/kvm: become a member of its group (often: kvm)");
+    default:
+        return vmm_err_set(err, code, "cannot open /dev/kvm: %s", strerror(code));
+    }
+}
+
+int kvm_open(struct vmm_err *err)
+{
+    int fd = open("/dev/kvm", O_RDWR | O_CLOEXEC);
+    if (fd < 0) {
+        return kvm_open_failed(errno, err);
+    }
+    int api = ioctl(fd, KVM_GET_API_VERSION, 0);
+    if (api != KVM_API_VERSION) {
+        const int code = api < 0 ? errno : ENOTSUP;
+        os_close(fd);
+        return vmm_err_set(err, code, "/dev/kvm has API version %d, wanted %d", api,
+                           KVM_API_VERSION);
+    }
+    char missing[256];
+    if (kvm_names(fd, false, missing, sizeof(missing)) > 0) {
+        os_close(fd);
+        return vmm_err_set(err, ENOTSUP, "KVM lacks: %s", missing);
+    }
+    return fd;
+}
+
+int vmm_host_probe(struct vmm_host *host, struct vmm_err *err)
+{
+    *host = (struct vmm_host){0};
+    int fd = kvm_open(err);
+    if (fd < 0) {
+        return fd;
+    }
+    host->kvm_api = KVM_API_VERSION;
+    host->kvm_pvm = x86_is_pvm();
+    x86_cpu_name(host->cpu, sizeof(host->cpu));
+    (void)kvm_names(fd, true, host->capabilities, sizeof(host->capabilities));
+    os_close(fd);
+    struct vmm vm = {.kvm_fd = -1, .vm_fd = -1, .vcpu_fd = -1};
+    int rc = kvm_vm_create(&vm, err);
+    host->tsc_khz = vm.tsc_khz;
+    kvm_vm_destroy(&vm);
+    return rc;
+}
+
+static int kvm_vcpu_create(struct vmm *vm, struct vmm_err *err)
+{
+    vm->vcpu_fd = ioctl(vm->vm_fd, KVM_CREATE_VCPU, 0);
+    if (vm->vcpu_fd < 0) {
+        return vmm_err_set(err, errno, "KVM_CREATE_VCPU: %s", strerror(errno));
+    }
+    int size = ioctl(vm->kvm_fd, KVM_GET_VCPU_MMAP_SIZE, 0);
+    if (size < (int)sizeof(struct kvm_run)) {
+        return vmm_err_set(err, size < 0 ? errno : ENOTSUP, "KVM_GET_VCPU_MMAP_SIZE gives %d",
+                           size);
+    }
+    void *run = mmap(NULL, (size_t)size, PROT_READ | PROT_WRITE, MAP_SHARED, vm->vcpu_fd, 0);
+    if (run == MAP_FAILED) {
+        return vmm_err_set(err, errno, "cannot map the vCPU: %s", strerror(errno));
+    }
+    vm->run = run;
+    vm->run_size = (size_t)size;
+    int khz = ioctl(vm->vcpu_fd, KVM_GET_TSC_KHZ, 0);
+    if (khz <= 0) {
+        return vmm_err_set(err, khz < 0 ? errno : ENOTSUP,
+                           "KVM does not know the frequency of the TSC");
+    }
+    vm->tsc_khz = (uint32_t)khz;
+    return 0;
+}
+
+int kvm_vm_create(struct vmm *vm, struct vmm_err *err)
+{
+    vm->kvm_fd = kvm_open(err);
+    if (vm->kvm_fd < 0) {
+        return vm->kvm_fd;
+    }
+    do {
+        vm->vm_fd = ioctl(vm->kvm_fd, KVM_CREATE_VM, 0);
+    } while (vm->vm_fd < 0 && errno == EINTR);
+    if (vm->vm_fd < 0) {
+        return vmm_err_set(err, errno, "KVM_CREATE_VM: %s", strerror(errno));
+    }
+    return kvm_vcpu_create(vm, err);
+}
+
+void kvm_vm_destroy(struct vmm *vm)
+{
+    os_unmap(vm->run, vm->run_size);
+    vm->run = NULL;
+    os_close(vm->vcpu_fd);
+    os_close(vm->vm_fd);
+    os_close(vm->kvm_fd);
+    vm->vcpu_fd = vm->vm_fd = vm->kvm_fd = -1;
+}
+
+int kvm_slot_set(struct vmm *vm, uint32_t slot, uint32_t flags, hv_gpa_t gpa, void *hva,
+                 uint64_t size, struct vmm_err *err)
+{
+    struct kvm_userspace_memory_region region = {.slot = slot,
+                                                 .flags = flags,
+                                                 .guest_phys_addr = gpa,
+                                                 .memory_size = size,
+                                                 .userspace_addr = (uint64_t)(uintptr_t)hva};
+    if (ioctl(vm->vm_fd, KVM_SET_USER_MEMORY_REGION, &region) < 0) {
+        return vmm_err_set(err, errno, "KVM_SET_USER_MEMORY_REGION: %s", strerror(errno));
+    }
+    return 0;
+}
+
+const char *kvm_exit_name(uint32_t reason)
+{
+    static const char *const names[] = {
+        [KVM_EXIT_UNKNOWN] = "an unknown exit",
+        [KVM_EXIT_EXCEPTION] = "an exception exit",
+        [KVM_EXIT_IO] = "port I/O",
+        [KVM_EXIT_HYPERCALL] = "a hypercall",
+        [KVM_EXIT_DEBUG] = "a debug exit",
+        [KVM_EXIT_HLT] = "hlt",
+        [KVM_EXIT_MMIO] = "an access outside of memory",
+        [KVM_EXIT_SHUTDOWN] = "a triple fault",
+        [KVM_EXIT_FAIL_ENTRY] = "a failed entry",
+        [KVM_EXIT_INTERNAL_ERROR] = "a KVM internal error",
+        [KVM_EXIT_SYSTEM_EVENT] = "a system event",
+    };
+    if (reason < sizeof(names) / sizeof(names[0]) && names[reason] != NULL) {
+        return names[reason];
+    }
+    return "an unexpected exit";
+}

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Guest memory: RAM in slot 0 from address 0, the initrd's file in slot 1, and the one translation
+ * from guest addresses to pointers. Every write of the host to guest memory goes through
+ * mem_write_ptr(), because KVM's dirty log does not see it and a rewind must.
+ */
+#include "vmm_int.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+/* Aligned as the guest's addresses are, so that 2 MiB of RAM can be one page of the host: where a
+ * first touch costs an exit (kvm-pvm), that is one for 512. */
+int mem_ram_map(struct vmm *vm, uint64_t size, struct vmm_err *err)
+{
+    uint8_t *room = mmap(NULL, size + PAGE_2M, PROT_READ | PROT_WRITE,
+                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (room == MAP_FAILED) {
+        return vmm_err_set(err, errno, "cannot map %llu MiB of guest memory: %s",
+                           (unsigned long long)(size >> 20), strerror(errno));
+    }
+    const uint64_t skip = -(uintptr_t)room & (PAGE_2M - 1);
+    os_unmap(room, skip);
+    os_unmap(room + skip + size, PAGE_2M - skip);
+    vm->ram = room + skip;
+    vm->ram_size = size;
+    vm->shared = (struct hv_shared *)(void *)(vm->ram + HV_SHARED_GPA);
+    (void)madvise(vm->ram, size, MADV_HUGEPAGE); /* only a hint */
+    return 0;
+}
+
+/* Maps zero pages over the padded size, then the file over its part. */
+static int mem_initrd_map_fd(struct mem_initrd *initrd, int fd, const char *path,
+                             struct vmm_err *err)
+{
+    struct stat st;
+    if (fstat(fd, &st) < 0) {
+        return vmm_err_set(err, errno, "%s: %s", path, strerror(errno));
+    }
+    if (!S_ISREG(st.st_mode) || st.st_size == 0) {
+        return vmm_err_set(err, EINVAL, "%s: %s", path,
+                           S_ISREG(st.st_mode) ? "the file is empty" : "not a regular file");
+    }
+    initrd->size = (uint64_t)st.st_size;
+    const uint64_t padded = (initrd->size + PAGE_2M - 1) & ~(PAGE_2M - 1);
+    if (padded > VMM_MEMORY_MAX) {
+        return vmm_err_set(err, EFBIG, "%s: larger than 64 GiB", path);
+    }
+    void *map = mmap(NULL, padded, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (map == MAP_FAILED) {
+        return vmm_err_set(err, errno, "%s: cannot map it: %s", path, strerror(errno));
+    }
+    initrd->map = map;
+    initrd->map_size = padded;
+    if (mmap(map, initrd->size, PROT_READ, MAP_SHARED | MAP_FIXED, fd, 0) == MAP_FAILED) {
+        return vmm_err_set(err, errno, "%s: cannot map it: %s", path, strerror(errno));
+    }
+    return 0;
+}
+
+int mem_initrd_map(struct mem_initrd *initrd, const char *path, struct vmm_err *err)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        return vmm_err_set(err, errno, "%s: %s", path, strerror(errno));
+    }
+    int rc = mem_initrd_map_fd(initrd, fd, path, err);
+    os_close(fd);
+    if (rc < 0) {
+        mem_initrd_unmap(initrd);
+    }
+    return rc;
+}
+
+void mem_initrd_unmap(struct mem_initrd *initrd)
+{
+    os_unmap(initrd->map, initrd->map_size);
+    *initrd = (struct mem_initrd){0};
+}
+
+int mem_slots_set(struct vmm *vm, struct vmm_err *err)
+{
+    const uint32_t flags = vm->rewindable ? KVM_MEM_LOG_DIRTY_PAGES : 0;
+    int rc = kvm_slot_set(vm, 0, flags, 0, vm->ram, vm->ram_size, err);
+    if (rc < 0) {
+        return rc;
+    }
+    return kvm_slot_set(vm, 1, KVM_MEM_READONLY, HV_INITRD_GPA, vm->initrd.map, vm->initrd.map_size,
+                        err);
+}
+
+static bool mem_in_ram(const struct vmm *vm, hv_gpa_t gpa, uint64_t size)
+{
+    return gpa <= vm->ram_size && size <= vm->ram_size - gpa;
+}
+
+const void *mem_read_ptr(const struct vmm *vm, hv_gpa_t gpa, uint64_t size)
+{
+    return mem_in_ram(vm, gpa, size) ? vm->ram + gpa : NULL;
+}
+
+static void mem_mark(struct vmm *vm, hv_gpa_t gpa, uint64_t size)
+{
+    if (vm->host_dirty == NULL || size == 0) {
+        return;
+    }
+    const uint64_t last = (gpa + size - 1) / HV_PAGE_SIZE;
+    for (uint64_t page = gpa / HV_PAGE_SIZE; page <= last; page++) {
+        vm->host_dirty[page / 64] |= 1ull << page % 64;
+    }
+}
+
+void *mem_write_ptr(struct vmm *vm, hv_gpa_t gpa, uint64_t size)
+{
+    if (!mem_in_ram(vm, gpa, size)) {
+        return NULL;
+    }
+    mem_mark(vm, gpa, size);
+    return vm->ram + gpa;
+}
+
+struct hv_shared *mem_shared_write(struct vmm *vm)
+{
+    mem_mark(vm, HV_SHARED_GPA, sizeof(struct hv_shared));
+    return vm->shared;
+}

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * What the library wants of the operating system beside KVM: whole reads and writes, clocks, random
+ * bytes. All return 0 or a negative errno and know nothing of VMs.
+ */
+#include "vmm_int.h"
+
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+uint64_t os_clock_ns(clockid_t id)
+{
+    struct timespec ts;
+    (void)clock_gettime(id, &ts); /* cannot fail for the ids used here */
+    return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
+struct timespec os_timespec(uint64_t ns)
+{
+    return (struct timespec){.tv_sec = (time_t)(ns / 1000000000u),
+                             .tv_nsec = (long)(ns % 1000000000u)};
+}
+
+int os_pread_full(int fd, void *buf, size_t size, uint64_t offset)
+{
+    char *p = buf;
+    while (size > 0) {
+        ssize_t n = pread(fd, p, size, (off_t)offset);
+        if (n < 0 && errno == EINTR) {
+            continue;
+        }
+        if (n <= 0) {
+            return n < 0 ? -errno : -ENODATA;
+        }
+        p += n;
+        size -= (size_t)n;
+        offset += (size_t)n;
+    }
+    return 0;
+}
+
+int os_pwrite_full(int fd, const void *buf, size_t size, uint64_t offset)
+{
+    const char *p = buf;
+    while (size > 0) {
+        ssize_t n = pwrite(fd, p, size, (off_t)offset);
+        if (n < 0 && errno == EINTR) {
+            continue;
+        }
+        if (n < 0) {
+            return -errno;
+        }
+        p += n;
+        size -= (size_t)n;
+        offset += (size_t)n;
+    }
+    return 0;
+}
+
+int os_random(void *buf, size_t size)
+{
+    char *p = buf;
+    while (size > 0) {
+        ssize_t n = getrandom(p, size, 0);
+        if (n < 0) {
+            if (errno == EINTR) {
+                continue;
+            }
+            return -errno;
+        }
+        p += n;
+        size -= (size_t)n;
+    }
+    return 0;
+}
+
+void os_unmap(void *addr, size_t size)
+{
+    if (addr != NULL && size != 0) {
+        (void)munmap(addr, size);
+    }
+}
+
+void os_close(int fd)
+{
+    if (fd >= 0) {
+        (void)close(fd);
+    }
+}

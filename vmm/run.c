@@ -1,0 +1,295 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Runs the vCPU until the run ends: exits, interrupts, deadlines, upcalls. KVM_RUN is left at
+ * doorbells and when VMM_SIGNAL arrives; only then is anything looked at. A run that ends fills
+ * vm->outcome exactly once.
+ */
+#include "vmm_int.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#define TICK_FIRST_NS   (20 * NS_PER_MS)
+#define TICK_NS         (50 * NS_PER_MS)
+#define UPCALL_RETRY_NS NS_PER_MS
+#define SETTLE_TRIES    4096u
+
+int run_stop(struct vmm *vm, enum vmm_outcome_kind kind, int status, const char *fmt, ...)
+{
+    struct vmm_outcome *o = vm->outcome;
+    o->kind = kind;
+    o->status = status;
+    va_list ap;
+    va_start(ap, fmt);
+    (void)vsnprintf(o->detail, sizeof(o->detail), fmt, ap);
+    va_end(ap);
+    return RUN_STOP;
+}
+
+/* Where the guest stands, and its last exception, for a developer. */
+static int run_stop_at(struct vmm *vm, enum vmm_outcome_kind kind, const char *what)
+{
+    struct kvm_regs regs = {0};
+    struct kvm_sregs sregs = {0};
+    struct hv_trap trap;
+    (void)ioctl(vm->vcpu_fd, KVM_GET_REGS, &regs);
+    (void)ioctl(vm->vcpu_fd, KVM_GET_SREGS, &sregs);
+    memcpy(&trap, vm->ram + HV_TRAP_TOP - sizeof(trap), sizeof(trap));
+    return run_stop(vm, kind, 0,
+                    "%s at rip 0x%llx rsp 0x%llx cs 0x%x cr2 0x%llx rax 0x%llx; "
+                    "last trap %llu error 0x%llx rip 0x%llx rsp 0x%llx",
+                    what, regs.rip, regs.rsp, sregs.cs.selector, sregs.cr2, regs.rax,
+                    (unsigned long long)trap.vector, (unsigned long long)trap.error,
+                    (unsigned long long)trap.rip, (unsigned long long)trap.rsp);
+}
+
+/* Sets an event; should the guest not look by itself, an upcall follows. */
+static void run_event(struct vmm *vm, uint32_t event, uint64_t now)
+{
+    vm->timer.retry = now + UPCALL_RETRY_NS;
+    (void)__atomic_fetch_or(&mem_shared_write(vm)->events, event, __ATOMIC_SEQ_CST);
+}
+
+int run_due(struct vmm *vm, uint64_t now)
+{
+    const int what = atomic_exchange(&vm->interrupts, 0);
+    if (what & 1 << VMM_INTERRUPT_KILL) {
+        return run_stop(vm, VMM_KILLED, 0, "interrupted");
+    }
+    if (what & 1 << VMM_INTERRUPT_INT) {
+        run_event(vm, HV_EVENT_INT, now);
+    }
+    if (what & 1 << VMM_INTERRUPT_TERM) {
+        run_event(vm, HV_EVENT_TERM, now);
+    }
+    if (now >= vm->timer.deadline) {
+        return run_stop_at(vm, VMM_TIMEOUT, "out of time");
+    }
+    if (now >= vm->timer.guest) {
+        vm->timer.guest = NEVER;
+        run_event(vm, HV_EVENT_TIMER, now);
+    }
+    return 0;
+}
+
+#define RFLAGS_KERNEL 0x202u /* IF and the bit that is always set */
+
+/* Nothing of KVM's own may be half-way: a queued exception would be delivered at the new RIP. */
+static bool run_upcall_allowed(const struct vmm *vm, const struct kvm_regs *regs)
+{
+    struct kvm_sregs sregs;
+    struct kvm_vcpu_events events;
+    if (regs->rip >= vm->kernel_start && regs->rip < vm->kernel_text_end) {
+        return false;
+    }
+    if (regs->rip >= HV_VECTORS_GPA && regs->rip < HV_VECTORS_GPA + HV_PAGE_SIZE) {
+        return false;
+    }
+    if (ioctl(vm->vcpu_fd, KVM_GET_SREGS, &sregs) < 0 || (sregs.cs.selector & 3) != 3) {
+        return false;
+    }
+    return ioctl(vm->vcpu_fd, KVM_GET_VCPU_EVENTS, &events) == 0 && !events.exception.injected &&
+           !events.exception.pending && !events.interrupt.injected && !events.nmi.injected;
+}
+
+static int run_upcall(struct vmm *vm)
+{
+    struct kvm_regs regs;
+    if (ioctl(vm->vcpu_fd, KVM_GET_REGS, &regs) < 0) {
+        return vmm_err_set(vm->err, errno, "KVM_GET_REGS: %s", strerror(errno));
+    }
+    if (!run_upcall_allowed(vm, &regs)) {
+        return 0;
+    }
+    const struct hv_trap trap = {.vector = HV_VECTOR_UPCALL,
+                                 .rip = regs.rip,
+                                 .cs = HV_SEL_USER_CS,
+                                 .rflags = regs.rflags,
+                                 .rsp = regs.rsp,
+                                 .ss = HV_SEL_USER_SS};
+    const hv_gpa_t at = HV_TRAP_TOP - sizeof(trap);
+    memcpy(mem_write_ptr(vm, at, sizeof(trap)), &trap, sizeof(trap));
+    regs.rsp = at;
+    regs.rip = vm->shared->upcall_entry;
+    regs.rflags = RFLAGS_KERNEL; /* the program's, TF among them, are in the trap */
+    if (ioctl(vm->vcpu_fd, KVM_SET_REGS, &regs) < 0) {
+        return vmm_err_set(vm->err, errno, "KVM_SET_REGS: %s", strerror(errno));
+    }
+    vm->counters.upcalls++;
+    return 0;
+}
+
+/* KVM_RUN was interrupted: the vCPU stands between two instructions. */
+static int run_interrupted(struct vmm *vm)
+{
+    vm->counters.exits_signal++;
+    atomic_store(&vm->kicked, 0);
+    const uint64_t now = os_clock_ns(CLOCK_MONOTONIC);
+    int rc = run_due(vm, now);
+    if (rc == 0 && now >= vm->timer.tick) {
+        vm->timer.tick = now + TICK_NS;
+        rc = console_drain(vm);
+    }
+    vm->timer.retry = NEVER;
+    if (rc == 0 && __atomic_load_n(&vm->shared->events, __ATOMIC_SEQ_CST) != 0) {
+        vm->timer.retry = now + UPCALL_RETRY_NS;
+        rc = run_upcall(vm);
+    }
+    clock_timer_arm(vm, now);
+    return rc;
+}
+
+static int run_doorbell(struct vmm *vm)
+{
+    vm->counters.exits_doorbell++;
+    int rc = calls_answer(vm);
+    clock_timer_arm(vm, 0);
+    return rc;
+}
+
+static int run_exit(struct vmm *vm)
+{
+    const struct kvm_run *run = vm->run;
+    char what[96];
+    switch (run->exit_reason) {
+    case KVM_EXIT_IO:
+        if (run->io.port == HV_PORT_DOORBELL && run->io.direction == KVM_EXIT_IO_OUT &&
+            run->io.size == 1 && run->io.count == 1) {
+            return run_doorbell(vm);
+        }
+        (void)snprintf(what, sizeof(what), "I/O at port 0x%x", run->io.port);
+        return run_stop_at(vm, VMM_BROKEN, what);
+    case KVM_EXIT_MMIO:
+        (void)snprintf(what, sizeof(what), "%s of 0x%llx, which is not memory,",
+                       run->mmio.is_write ? "a write" : "a read", run->mmio.phys_addr);
+        return run_stop_at(vm, VMM_BROKEN, what);
+    case KVM_EXIT_INTERNAL_ERROR:
+        (void)snprintf(what, sizeof(what), "KVM internal error %u", run->internal.suberror);
+        return run_stop_at(vm, VMM_BROKEN, what);
+    default:
+        return run_stop_at(vm, VMM_BROKEN, kvm_exit_name(run->exit_reason));
+    }
+}
+
+static int run_loop(struct vmm *vm)
+{
+    int rc = 0;
+    while (rc == 0) {
+        vm->run->immediate_exit = 0;
+        atomic_thread_fence(memory_order_seq_cst);
+        if (atomic_load(&vm->kicked) || atomic_load(&vm->interrupts)) {
+            vm->run->immediate_exit = 1;
+        }
+        int n = ioctl(vm->vcpu_fd, KVM_RUN, 0);
+        vm->counters.exits++;
+        if (n == 0) {
+            vm->io_pending = true;
+            rc = run_exit(vm);
+        } else if (errno == EINTR || errno == EAGAIN) {
+            vm->io_pending = false;
+            rc = run_interrupted(vm);
+        } else if (errno == EFAULT) {
+            rc = vmm_err_set(vm->err, EFAULT,
+                             "KVM_RUN: guest memory is gone (was a mapped file changed?)");
+        } else {
+            rc = vmm_err_set(vm->err, errno, "KVM_RUN: %s", strerror(errno));
+        }
+    }
+    return rc;
+}
+
+int run_settle(struct vmm *vm, struct vmm_err *err)
+{
+    vm->run->immediate_exit = 1;
+    bool busy = vm->io_pending || vm->run->kvm_dirty_regs != 0;
+    for (unsigned i = 0; busy && i < SETTLE_TRIES; i++) {
+        if (ioctl(vm->vcpu_fd, KVM_RUN, 0) < 0) {
+            if (errno != EINTR && errno != EAGAIN) {
+                return vmm_err_set(err, errno, "KVM_RUN: %s", strerror(errno));
+            }
+            busy = false;
+        }
+    }
+    vm->run->immediate_exit = 0;
+    vm->io_pending = busy;
+    return busy ? vmm_err_set(err, EIO, "the vCPU cannot be brought to rest") : 0;
+}
+
+static int run_begin(struct vmm *vm, uint64_t timeout_ns, struct vmm_outcome *outcome,
+                     struct vmm_err *err)
+{
+    int rc = clock_timer_attach(vm, err);
+    if (rc < 0) {
+        return rc;
+    }
+    atomic_store(&vm->kicked, 0);
+    vmm_kick_target(vm);
+    /* Only now: a signal dropped before has an armed instant that is not after this one. */
+    const uint64_t now = os_clock_ns(CLOCK_MONOTONIC);
+    vm->started_ns = now;
+    vm->counters = (struct vmm_counters){.restore_ns = vm->counters.restore_ns,
+                                         .rewound_pages = vm->counters.rewound_pages,
+                                         .shadow_resets = vm->counters.shadow_resets,
+                                         .dirty_pages = vm->counters.dirty_pages};
+    *outcome = (struct vmm_outcome){.kind = VMM_BROKEN};
+    vm->outcome = outcome;
+    vm->err = err;
+    vm->timer.deadline = timeout_ns != 0 && timeout_ns < NEVER - now ? now + timeout_ns : NEVER;
+    vm->timer.tick = now + TICK_FIRST_NS;
+    vm->timer.retry = NEVER;
+    atomic_store(&vm->running, (int)vm->timer.tid);
+    clock_timer_arm(vm, now);
+    return 0;
+}
+
+static int run_end(struct vmm *vm, int rc)
+{
+    atomic_store(&vm->running, 0);
+    vmm_kick_target(NULL);
+    if (rc == RUN_STOP && vm->outcome->kind != VMM_READY) {
+        console_drain_last(vm);
+    }
+    vm->counters.run_ns = os_clock_ns(CLOCK_MONOTONIC) - vm->started_ns;
+    vm->outcome->counters = vm->counters;
+    if (rc != RUN_STOP) {
+        vm->state = VMM_STATE_BAD;
+    } else {
+        vm->state = vm->outcome->kind == VMM_READY ? VMM_STATE_READY : VMM_STATE_SPENT;
+    }
+    vm->outcome = NULL;
+    vm->err = NULL;
+    return rc == RUN_STOP ? 0 : rc;
+}
+
+int vmm_start(struct vmm *vm, uint64_t timeout_ns, struct vmm_outcome *outcome, struct vmm_err *err)
+{
+    if (vm->state != VMM_STATE_NEW) {
+        return vmm_err_set(err, EINVAL, "the machine was started before");
+    }
+    vm->timer.guest = NEVER;
+    int rc = run_begin(vm, timeout_ns, outcome, err);
+    return rc < 0 ? rc : run_end(vm, run_loop(vm));
+}
+
+int vmm_run(struct vmm *vm, const struct vmm_run *run, struct vmm_outcome *outcome,
+            struct vmm_err *err)
+{
+    if (vm->state != VMM_STATE_READY) {
+        return vmm_err_set(err, EINVAL, "the machine is not ready for a run");
+    }
+    int rc = frame_build(vm, run, err);
+    if (rc < 0) {
+        return rc;
+    }
+    vm->deterministic = run->deterministic;
+    vm->trace = run->trace;
+    rc = run_begin(vm, run->timeout_ns, outcome, err);
+    if (rc < 0) {
+        return rc;
+    }
+    rc = calls_answer_run(vm);
+    return run_end(vm, rc != 0 ? rc : run_loop(vm));
+}

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * KVM's own picture of the guest's page tables, where it has one (shadow paging: kvm-pvm, or no
+ * EPT/NPT). A rewind writes guest memory from outside, and KVM does not see that: had a run changed
+ * a page table, KVM would go on with the run's translations. So the pages that tables, vectors and
+ * descriptors live in are watched in the dirty log. A run that only used memory never writes them,
+ * and its rewind costs nothing more; after any other the memory slot is set anew, which makes KVM
+ * forget everything it derived from the old contents.
+ *
+ * That is enough against hostile code as well: whatever gains ring 0, or makes a page a page table,
+ * has first to write one of the watched pages, and a bit in the dirty log stays set until the slot
+ * is set anew.
+ */
+#include "snapshot_int.h"
+
+#include <stdlib.h>
+
+#define PTE_PRESENT 1ull
+#define PTE_LARGE   0x80ull
+#define PTE_ADDRESS 0x000ffffffffff000ull
+
+static void shadow_mark(struct vmm *vm, uint64_t gpa)
+{
+    vm->watch[gpa / HV_PAGE_SIZE / 64] |= 1ull << (gpa / HV_PAGE_SIZE % 64);
+}
+
+/* Marks the table at gpa and all below it; level 1 is the lowest. */
+static void shadow_mark_tables(struct vmm *vm, uint64_t gpa, int level)
+{
+    if (gpa > vm->ram_size - HV_PAGE_SIZE) {
+        return;
+    }
+    shadow_mark(vm, gpa);
+    if (level == 1) {
+        return;
+    }
+    const uint64_t *table = (const uint64_t *)(const void *)(vm->snap->pristine + gpa);
+    for (int i = 0; i < 512; i++) {
+        if ((table[i] & PTE_PRESENT) != 0 && (level > 2 || (table[i] & PTE_LARGE) == 0)) {
+            shadow_mark_tables(vm, table[i] & PTE_ADDRESS, level - 1);
+        }
+    }
+}
+
+int shadow_watch(struct vmm *vm, struct vmm_err *err)
+{
+    vm->watch = calloc(vm->ram_size / HV_PAGE_SIZE / 64, sizeof(uint64_t));
+    if (vm->watch == NULL) {
+        return vmm_err_set(err, ENOMEM, "out of memory");
+    }
+    shadow_mark(vm, HV_TABLES_GPA);
+    shadow_mark(vm, HV_VECTORS_GPA);
+    shadow_mark_tables(vm, vm->snap->header.state.sregs.cr3 & PTE_ADDRESS, 4);
+    return 0;
+}
+
+bool shadow_stale(const struct vmm *vm)
+{
+    for (uint64_t w = 0; w < vm->ram_size / HV_PAGE_SIZE / 64; w++) {
+        if ((vm->dirty[w] & vm->watch[w]) != 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+int shadow_reset(struct vmm *vm, struct vmm_err *err)
+{
+    vm->counters.shadow_resets++;
+    int rc = kvm_slot_set(vm, 0, 0, 0, vm->ram, 0, err);
+    return rc < 0 ? rc
+                  : kvm_slot_set(vm, 0, KVM_MEM_LOG_DIRTY_PAGES, 0, vm->ram, vm->ram_size, err);
+}

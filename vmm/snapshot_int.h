@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The snapshot file. A header with everything but memory, then at SNAP_IMAGE_OFFSET the image of
+ * all RAM, so that guest address g lies at SNAP_IMAGE_OFFSET + g (zero pages are holes), then the
+ * working set, a list of page numbers. Integers are little-endian; structures of KVM are as its ABI
+ * has them.
+ */
+#ifndef SNAPSHOT_INT_H
+#define SNAPSHOT_INT_H
+
+#include "vmm_int.h"
+
+#define SNAP_MAGIC        "pyhlsnap"
+#define SNAP_VERSION      2u
+#define SNAP_IMAGE_OFFSET 0x10000u
+#define SNAP_WORKSET_MAX  (1u << 20)
+
+struct snap_header {
+    char magic[8];
+    uint32_t version;
+    uint32_t abi_version;
+    struct vmm_key key;
+    uint64_t memory;
+    uint64_t initrd_size;
+    uint64_t data_pages;
+    uint64_t data_end;      /* guest address behind the last page that is not zero */
+    uint64_t image_hash[2]; /* xxh3-128 of number and content of every page that is not zero */
+    uint64_t workset_pages;
+    uint64_t workset_hash; /* xxh3-64 of the list */
+    uint64_t wall_ns;      /* when it was made */
+    uint64_t mono_ns;      /* guest time then */
+    uint64_t timer_ns;     /* guest time of HV_CALL_TIMER, HV_NO_DEADLINE for none */
+    uint64_t generation;
+    uint64_t kernel_start;
+    uint64_t kernel_text_end;
+    struct hv_call run_call;
+    struct x86_cpuid cpuid;
+    struct x86_state state;
+    uint64_t header_hash; /* xxh3-64 of all before it */
+};
+_Static_assert(sizeof(struct snap_header) <= SNAP_IMAGE_OFFSET, "before the image");
+
+struct vmm_snapshot {
+    int fd;
+    bool pvm; /* this host is kvm-pvm */
+    struct snap_header header;
+    uint8_t *pristine; /* the image, read-only, shared by all VMs */
+    uint32_t *workset; /* page numbers, ascending */
+    struct mem_initrd initrd;
+};
+
+/* snapshot.c */
+uint64_t snap_header_hash(const struct snap_header *h);
+uint64_t snap_file_size(const struct snap_header *h);
+/* Reads all pages of an image that are not zero: their hash and number. image is SNAP_IMAGE_OFFSET
+ * into fd. */
+int snap_image_hash(int fd, const uint8_t *image, uint64_t size, uint64_t hash[2], uint64_t *pages);
+bool snap_page_is_zero(const uint8_t *page);
+
+/* snapshot_open.c */
+int snap_still_whole(const struct vmm_snapshot *snap, struct vmm_err *err);
+
+/* rewind.c */
+int rewind_dirty(struct vmm *vm, struct vmm_err *err); /* all pages known written, into vm->dirty */
+
+/* workset.c */
+void workset_prefault(struct vmm *vm);
+
+#endif

@@ -1,0 +1,270 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Opening a snapshot: every field of the header is checked before it is used, and each refusal
+ * names what was found and what was wanted. Memory is not read here: that is vmm_snapshot_verify().
+ */
+#include "snapshot_int.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <xxhash.h>
+
+typedef unsigned long long ull;
+
+static int snap_size(int fd, uint64_t *size, struct vmm_err *err)
+{
+    struct stat st;
+    if (fstat(fd, &st) < 0) {
+        return vmm_err_set(err, errno, "the snapshot: %s", strerror(errno));
+    }
+    if (!S_ISREG(st.st_mode)) {
+        return vmm_err_set(err, EBADMSG, "the snapshot is not a regular file");
+    }
+    *size = (uint64_t)st.st_size;
+    return 0;
+}
+
+static int snap_header_read(int fd, struct snap_header *h, uint64_t size, struct vmm_err *err)
+{
+    if (size < SNAP_IMAGE_OFFSET) {
+        return vmm_err_set(err, EBADMSG,
+                           "the snapshot is truncated: %llu bytes, wanted at least %u", (ull)size,
+                           SNAP_IMAGE_OFFSET);
+    }
+    int rc = os_pread_full(fd, h, sizeof(*h), 0);
+    if (rc < 0) {
+        return vmm_err_set(err, -rc, "reading the snapshot: %s", strerror(-rc));
+    }
+    if (memcmp(h->magic, SNAP_MAGIC, sizeof(h->magic)) != 0) {
+        return vmm_err_set(err, EBADMSG,
+                           "not a snapshot: it begins with %02x%02x%02x%02x, not '%s'",
+                           (uint8_t)h->magic[0], (uint8_t)h->magic[1], (uint8_t)h->magic[2],
+                           (uint8_t)h->magic[3], SNAP_MAGIC);
+    }
+    if (h->version != SNAP_VERSION) {
+        return vmm_err_set(err, EPROTO, "snapshot version %u, wanted %u", h->version, SNAP_VERSION);
+    }
+    const uint64_t hash = snap_header_hash(h);
+    if (hash != h->header_hash) {
+        return vmm_err_set(err, EBADMSG,
+                           "the snapshot's header is damaged: checksum %016llx, recorded %016llx",
+                           (ull)hash, (ull)h->header_hash);
+    }
+    if (h->abi_version != HV_ABI_VERSION) {
+        return vmm_err_set(err, EPROTO, "snapshot of kernel ABI version %u, wanted %u",
+                           h->abi_version, HV_ABI_VERSION);
+    }
+    return 0;
+}
+
+/* What a right checksum does not promise: that the numbers make sense together. */
+static int snap_header_check(const struct snap_header *h, uint64_t size, struct vmm_err *err)
+{
+    if (h->memory < VMM_MEMORY_MIN || h->memory > VMM_MEMORY_MAX || h->memory % PAGE_2M != 0 ||
+        h->data_end > h->memory || h->workset_pages > SNAP_WORKSET_MAX) {
+        return vmm_err_set(err, EBADMSG, "the snapshot has impossible sizes: memory %llu",
+                           (ull)h->memory);
+    }
+    if (size != snap_file_size(h)) {
+        return vmm_err_set(err, EBADMSG, "the snapshot has %llu bytes, wanted %llu", (ull)size,
+                           (ull)snap_file_size(h));
+    }
+    const uint64_t gpa = h->run_call.arg[0];
+    const uint64_t len = h->run_call.arg[1];
+    if (h->cpuid.nent > CPUID_ENTRIES || h->state.msrs.nmsrs != STATE_MSRS || gpa > h->memory ||
+        len > h->memory - gpa) {
+        return vmm_err_set(err, EBADMSG, "the snapshot's header makes no sense");
+    }
+    return 0;
+}
+
+static int snap_key_check(const struct snap_header *h, const struct vmm_key *key,
+                          struct vmm_err *err)
+{
+    if (key == NULL || memcmp(key, &h->key, sizeof(*key)) == 0) {
+        return 0;
+    }
+    char found[33];
+    char wanted[33];
+    vmm_key_text(&h->key, found);
+    vmm_key_text(key, wanted);
+    return vmm_err_set(err, EKEYREJECTED, "the snapshot belongs to key %s, wanted %s", found,
+                       wanted);
+}
+
+static int snap_workset_read(struct vmm_snapshot *snap, struct vmm_err *err)
+{
+    const struct snap_header *h = &snap->header;
+    const size_t size = h->workset_pages * sizeof(uint32_t);
+    snap->workset = malloc(size + 1);
+    if (snap->workset == NULL) {
+        return vmm_err_set(err, ENOMEM, "out of memory");
+    }
+    int rc = os_pread_full(snap->fd, snap->workset, size, SNAP_IMAGE_OFFSET + h->memory);
+    if (rc < 0) {
+        return vmm_err_set(err, -rc, "reading the snapshot: %s", strerror(-rc));
+    }
+    const uint64_t hash = XXH3_64bits(snap->workset, size);
+    if (h->workset_pages != 0 && hash != h->workset_hash) {
+        return vmm_err_set(err, EBADMSG,
+                           "the snapshot's working set is damaged: checksum %016llx, recorded "
+                           "%016llx",
+                           (ull)hash, (ull)h->workset_hash);
+    }
+    for (uint64_t i = 0; i < h->workset_pages; i++) {
+        if (snap->workset[i] >= h->memory / HV_PAGE_SIZE ||
+            (i > 0 && snap->workset[i] <= snap->workset[i - 1])) {
+            return vmm_err_set(err, EBADMSG, "the snapshot's working set makes no sense");
+        }
+    }
+    return 0;
+}
+
+static int snap_map(struct vmm_snapshot *snap, const char *initrd_path, struct vmm_err *err)
+{
+    const struct snap_header *h = &snap->header;
+    int rc = mem_initrd_map(&snap->initrd, initrd_path, err);
+    if (rc < 0) {
+        return rc;
+    }
+    if (snap->initrd.size != h->initrd_size) {
+        return vmm_err_set(err, EBADMSG, "%s has %llu bytes, the snapshot was made with %llu",
+                           initrd_path, (ull)snap->initrd.size, (ull)h->initrd_size);
+    }
+    void *map = mmap(NULL, h->memory, PROT_READ, MAP_SHARED, snap->fd, SNAP_IMAGE_OFFSET);
+    if (map == MAP_FAILED) {
+        return vmm_err_set(err, errno, "cannot map the snapshot: %s", strerror(errno));
+    }
+    snap->pristine = map;
+    return 0;
+}
+
+static int snap_open(struct vmm_snapshot *snap, const char *initrd_path, const struct vmm_key *key,
+                     struct vmm_err *err)
+{
+    uint64_t size = 0;
+    int rc = snap_size(snap->fd, &size, err);
+    if (rc == 0) {
+        rc = snap_header_read(snap->fd, &snap->header, size, err);
+    }
+    if (rc == 0) {
+        rc = snap_header_check(&snap->header, size, err);
+    }
+    if (rc == 0) {
+        snap->pvm = x86_is_pvm();
+        rc = x86_cpuid_check(&snap->header.cpuid, snap->pvm, err);
+    }
+    if (rc == 0) {
+        rc = snap_key_check(&snap->header, key, err);
+    }
+    if (rc == 0) {
+        rc = snap_workset_read(snap, err);
+    }
+    return rc == 0 ? snap_map(snap, initrd_path, err) : rc;
+}
+
+int vmm_snapshot_open_fd(int fd, const char *initrd_path, const struct vmm_key *key,
+                         struct vmm_snapshot **out, struct vmm_err *err)
+{
+    *out = NULL;
+    struct vmm_snapshot *snap = calloc(1, sizeof(*snap));
+    if (snap == NULL) {
+        return vmm_err_set(err, ENOMEM, "out of memory");
+    }
+    snap->fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+    int rc = snap->fd < 0 ? vmm_err_set(err, errno, "the snapshot: %s", strerror(errno))
+                          : snap_open(snap, initrd_path, key, err);
+    if (rc < 0) {
+        vmm_snapshot_close(snap);
+        return rc;
+    }
+    *out = snap;
+    return 0;
+}
+
+int vmm_snapshot_open(const char *path, const char *initrd_path, const struct vmm_key *key,
+                      struct vmm_snapshot **out, struct vmm_err *err)
+{
+    *out = NULL;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        return vmm_err_set(err, errno, "%s: %s", path, strerror(errno));
+    }
+    int rc = vmm_snapshot_open_fd(fd, initrd_path, key, out, err);
+    os_close(fd);
+    return rc < 0 ? vmm_err_context(err, "%s", path) : 0;
+}
+
+void vmm_snapshot_close(struct vmm_snapshot *snap)
+{
+    if (snap == NULL) {
+        return;
+    }
+    os_unmap(snap->pristine, snap->header.memory);
+    mem_initrd_unmap(&snap->initrd);
+    os_close(snap->fd);
+    free(snap->workset);
+    free(snap);
+}
+
+void vmm_snapshot_info(const struct vmm_snapshot *snap, struct vmm_snapshot_info *info)
+{
+    const struct snap_header *h = &snap->header;
+    struct stat st;
+    *info = (struct vmm_snapshot_info){
+        .version = h->version,
+        .abi_version = h->abi_version,
+        .key = h->key,
+        .memory = h->memory,
+        .data_pages = h->data_pages,
+        .initrd_size = h->initrd_size,
+        .workset_pages = h->workset_pages,
+        .created_ns = h->wall_ns,
+    };
+    if (fstat(snap->fd, &st) == 0) {
+        info->disk_bytes = (uint64_t)st.st_blocks * 512;
+    }
+}
+
+/* A file that shrank under a mapping kills with SIGBUS on the next access: better to refuse. */
+int snap_still_whole(const struct vmm_snapshot *snap, struct vmm_err *err)
+{
+    uint64_t size = 0;
+    int rc = snap_size(snap->fd, &size, err);
+    if (rc < 0) {
+        return rc;
+    }
+    const uint64_t wanted = SNAP_IMAGE_OFFSET + snap->header.memory;
+    if (size < wanted) {
+        return vmm_err_set(err, EBADMSG, "the snapshot was truncated to %llu bytes, wanted %llu",
+                           (ull)size, (ull)wanted);
+    }
+    return 0;
+}
+
+int vmm_snapshot_verify(const struct vmm_snapshot *snap, struct vmm_err *err)
+{
+    const struct snap_header *h = &snap->header;
+    int rc = snap_still_whole(snap, err);
+    if (rc < 0) {
+        return rc;
+    }
+    uint64_t hash[2];
+    uint64_t pages;
+    rc = snap_image_hash(snap->fd, snap->pristine, h->memory, hash, &pages);
+    if (rc < 0) {
+        return vmm_err_set(err, -rc, "out of memory");
+    }
+    if (hash[0] != h->image_hash[0] || hash[1] != h->image_hash[1] || pages != h->data_pages) {
+        return vmm_err_set(err, EBADMSG,
+                           "the snapshot's memory is damaged: checksum %016llx%016llx over %llu "
+                           "pages, recorded %016llx%016llx over %llu",
+                           (ull)hash[1], (ull)hash[0], (ull)pages, (ull)h->image_hash[1],
+                           (ull)h->image_hash[0], (ull)h->data_pages);
+    }
+    return 0;
+}

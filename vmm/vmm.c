@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The life of a struct vmm outside of its runs: allocation, its streams, interrupts from other
+ * threads, the end. Holds the library's one signal handler: it stops the VM that runs on its
+ * thread, if there is one.
+ */
+#include "vmm_int.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static _Thread_local struct vmm *volatile kick_target;
+
+static void kick_handler(int sig)
+{
+    (void)sig;
+    struct vmm *vm = kick_target;
+    if (vm != NULL) {
+        atomic_store(&vm->kicked, 1);
+        vm->run->immediate_exit = 1;
+    }
+}
+
+/* SA_RESTART: writes to slow readers go on after a tick. */
+static void kick_install_once(void)
+{
+    struct sigaction action;
+    memset(&action, 0, sizeof(action));
+    action.sa_handler = kick_handler;
+    action.sa_flags = SA_RESTART;
+    sigemptyset(&action.sa_mask);
+    (void)sigaction(VMM_SIGNAL, &action, NULL);
+}
+
+void vmm_kick_install(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    (void)pthread_once(&once, kick_install_once);
+}
+
+/* Outside of runs VMM_SIGNAL is blocked: a late one must not cut short the caller's system calls.
+ * One that waits is delivered, and so dropped, before the VM becomes the target. */
+void vmm_kick_target(struct vmm *vm)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, VMM_SIGNAL);
+    kick_target = NULL;
+    (void)pthread_sigmask(vm != NULL ? SIG_UNBLOCK : SIG_BLOCK, &set, NULL);
+    kick_target = vm;
+    atomic_signal_fence(memory_order_seq_cst);
+}
+
+uint64_t vmm_thread_number(void)
+{
+    static atomic_uint_fast64_t last;
+    static _Thread_local uint64_t mine;
+    if (mine == 0) {
+        mine = atomic_fetch_add(&last, 1) + 1;
+    }
+    return mine;
+}
+
+void vmm_interrupt(struct vmm *vm, enum vmm_interrupt what)
+{
+    const int code = errno; /* of whom a signal handler that calls this has interrupted */
+    atomic_fetch_or(&vm->interrupts, 1 << (int)what);
+    const int tid = atomic_load(&vm->running);
+    if (tid != 0) {
+        (void)tgkill(getpid(), tid, VMM_SIGNAL);
+    }
+    errno = code;
+}
+
+static bool io_is_file(int fd)
+{
+    struct stat st;
+    return fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
+}
+
+void vmm_io_set(struct vmm *vm, const struct vmm_io *io)
+{
+    vm->io = *io;
+    vm->stdin_is_file = io_is_file(io->stdin_fd);
+    vm->stdout_is_file = io_is_file(io->stdout_fd);
+    vm->stderr_is_file = io_is_file(io->stderr_fd);
+}
+
+int vmm_alloc(struct vmm **out, const struct vmm_io *io, struct vmm_err *err)
+{
+    struct vmm *vm = calloc(1, sizeof(*vm));
+    if (vm == NULL) {
+        return vmm_err_set(err, ENOMEM, "out of memory");
+    }
+    vm->kvm_fd = vm->vm_fd = vm->vcpu_fd = -1;
+    vm->timer.armed = NEVER;
+    vmm_io_set(vm, io);
+    vmm_kick_install();
+    *out = vm;
+    return 0;
+}
+
+void vmm_destroy(struct vmm *vm)
+{
+    if (vm == NULL) {
+        return;
+    }
+    clock_timer_detach(vm);
+    kvm_vm_destroy(vm);
+    os_unmap(vm->ram, vm->ram_size);
+    if (vm->snap == NULL) {
+        mem_initrd_unmap(&vm->initrd); /* else the snapshot's */
+    }
+    free(vm->host_dirty);
+    free(vm->dirty);
+    free(vm->watch);
+    free(vm->frame);
+    free(vm);
+}

@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * libvmm: one micro-VM per struct vmm, on /dev/kvm. This header is the manual.
+ *
+ * Life: vmm_create() loads a kernel; vmm_start() runs it until it asks for its first run;
+ * vmm_run() hands it one run and returns when the run has ended (VMM_EXITED, ...) or the guest has
+ * asked for another (VMM_READY: a program that read HV_RUN_DEVICE; the place for a snapshot).
+ * vmm_snapshot_write() saves a VM that is at such a place. vmm_snapshot_open() + vmm_restore() make
+ * a VM from the file, in any process ("cold"); vmm_rewind() puts a restored VM back, in place
+ * ("warm").
+ *
+ * Rules for all calls: the library never prints and never exits. Functions that can fail return 0
+ * or a negative errno and fill *err (may be NULL) once, in one line fit for a user. What a guest
+ * does is never a host error: it is a struct vmm_outcome. A struct vmm is used by one thread at a
+ * time, except vmm_interrupt(); different VMs are independent, any number a process. The library
+ * takes one signal, VMM_SIGNAL, whose handler it installs at the first vmm_create() or
+ * vmm_restore(), to interrupt KVM_RUN; on threads that have run a VM it is blocked between runs.
+ */
+#ifndef VMM_H
+#define VMM_H
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define VMM_SIGNAL (SIGRTMIN + 3)
+
+struct vmm;
+struct vmm_snapshot;
+
+struct vmm_err {
+    int code; /* positive errno */
+    char msg[512];
+};
+
+/* Sets err->code and the message (printf style) and returns -code; usable by callers, too. A NULL
+ * err is allowed. vmm_err_context() puts "prefix: " before the message. Both return -err->code. */
+int vmm_err_set(struct vmm_err *err, int code, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+int vmm_err_context(struct vmm_err *err, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* Where output goes and input comes from. A file descriptor of -1: output is dropped, input is at
+ * its end. The VM never closes them. When a write fails with EPIPE the run ends as VMM_PIPE_CLOSED
+ * (no SIGPIPE is raised); any other error ends it as a host error. */
+struct vmm_io {
+    int stdin_fd;
+    int stdout_fd;
+    int stderr_fd;
+    /* When set, called for each trace line (no newline, not NUL-terminated) on the thread of
+     * vmm_run(). */
+    void (*trace)(void *arg, const char *line, size_t len);
+    void *trace_arg;
+};
+
+struct vmm_config {
+    const char *kernel_path; /* an ELF with the HV_NOTE_ABI note */
+    const char *initrd_path; /* a newc CPIO, mapped, not copied; must not change while in use */
+    uint64_t memory; /* guest RAM, bytes; rounded up to 2 MiB. VMM_MEMORY_MIN .. VMM_MEMORY_MAX */
+    struct vmm_io io;
+};
+#define VMM_MEMORY_MIN     (16ull << 20)
+#define VMM_MEMORY_MAX     (64ull << 30)
+#define VMM_MEMORY_DEFAULT (1ull << 30)
+
+/* One run. Strings and arrays are the caller's and only read during vmm_run(). */
+struct vmm_run {
+    int mode;                /* enum hv_run_mode of abi.h */
+    const char *const *argv; /* NULL-terminated; argv[0] as in struct hv_run */
+    const char *const *env;  /* NULL-terminated "KEY=VALUE" */
+    const char *cwd;         /* absolute */
+    const void *source;      /* source_len bytes; NULL if 0 */
+    size_t source_len;
+    uint64_t timeout_ns; /* 0: none; else VMM_TIMEOUT that long after vmm_run() was called */
+    bool deterministic;  /* fixed entropy; clocks still run */
+    bool trace;          /* a line per system call to io.trace */
+};
+
+enum vmm_outcome_kind {
+    VMM_READY,       /* the guest waits for a run */
+    VMM_EXITED,      /* status: exit status 0-255 */
+    VMM_SIGNALED,    /* status: the signal that killed the program */
+    VMM_OOM,         /* guest memory ran out and the program was killed */
+    VMM_TIMEOUT,     /* the deadline passed */
+    VMM_PIPE_CLOSED, /* the reader of stdout or stderr is gone */
+    VMM_KILLED,      /* vmm_interrupt(VMM_INTERRUPT_KILL) */
+    VMM_PANIC,       /* the guest kernel gave up; detail says why */
+    VMM_BROKEN,      /* it broke the contract of abi.h or the CPU gave up; detail says how */
+};
+
+/* Counts since the last vmm_run() began, unless they say otherwise. */
+struct vmm_counters {
+    uint64_t exits;          /* KVM_RUN returns */
+    uint64_t exits_doorbell; /* of them: doorbells */
+    uint64_t exits_signal;   /* of them: interrupted (timer, vmm_interrupt) */
+    uint64_t upcalls;        /* pushed */
+    uint64_t calls;          /* call slots answered */
+    uint64_t run_ns;         /* from entry to end of the run */
+    uint64_t restore_ns;     /* of the restore or rewind before it */
+    uint64_t rewound_pages;  /* copied back by that rewind; 0 after a cold restore */
+    uint64_t shadow_resets;  /* rewinds of this VM, ever, that had to rebuild KVM's page tables */
+    uint64_t dirty_pages;    /* known written when last asked (vmm_rewind, vmm_dirty_pages) */
+};
+
+struct vmm_outcome {
+    enum vmm_outcome_kind kind;
+    int status;
+    char detail[256]; /* one line or empty */
+    struct vmm_counters counters;
+};
+
+/* The host. kvm_pvm is true where the CPU shows neither vmx nor svm. Fails with a message fit for a
+ * user when /dev/kvm is missing (ENOENT), not accessible (EACCES), or lacks what is needed
+ * (ENOTSUP, all missing capabilities named). */
+struct vmm_host {
+    int kvm_api;
+    bool kvm_pvm;
+    char cpu[64];
+    uint64_t tsc_khz;
+    char capabilities[256]; /* those used, space-separated */
+};
+int vmm_host_probe(struct vmm_host *host, struct vmm_err *err);
+
+/* A fresh machine, kernel loaded. Errors: as vmm_host_probe(); EINVAL for a bad configuration,
+ * ENOEXEC for a kernel that is no ELF for x86-64, truncated, or of another ABI version (both
+ * versions named), E2BIG for one that leaves no room for its page tables, and what opening the
+ * files gives. On failure *out is NULL. */
+int vmm_create(const struct vmm_config *config, struct vmm **out, struct vmm_err *err);
+
+/* Runs the kernel to its first HV_CALL_RUN: outcome VMM_READY, or how it failed. timeout_ns as in
+ * vmm_run. */
+int vmm_start(struct vmm *vm, uint64_t timeout_ns, struct vmm_outcome *outcome,
+              struct vmm_err *err);
+
+/* Hands over one run and runs it to its end. EINVAL unless the last outcome was VMM_READY or the VM
+ * was just restored or rewound. All output has been written when it returns. */
+int vmm_run(struct vmm *vm, const struct vmm_run *run, struct vmm_outcome *outcome,
+            struct vmm_err *err);
+
+/* Any thread, async-signal-safe. VMM_INTERRUPT_INT: the guest gets SIGINT; VMM_INTERRUPT_TERM:
+ * SIGTERM; VMM_INTERRUPT_KILL: the run ends as VMM_KILLED. Without a run going on it acts on the
+ * next one. */
+enum vmm_interrupt { VMM_INTERRUPT_INT, VMM_INTERRUPT_TERM, VMM_INTERRUPT_KILL };
+void vmm_interrupt(struct vmm *vm, enum vmm_interrupt what);
+
+void vmm_io_set(struct vmm *vm, const struct vmm_io *io);
+
+/* Frees everything; NULL is allowed. */
+void vmm_destroy(struct vmm *vm);
+
+/*
+ * Snapshots. The key names what a snapshot belongs to: xxh3-128 of kernel, initrd, memory size,
+ * guest CPUID and ABI version; text is its hexadecimal form.
+ */
+struct vmm_key {
+    uint8_t bytes[16];
+};
+void vmm_key_text(const struct vmm_key *key, char text[33]);
+
+/* Reads both files whole. */
+int vmm_key_compute(const char *kernel_path, const char *initrd_path, uint64_t memory,
+                    struct vmm_key *key, struct vmm_err *err);
+
+struct vmm_snapshot_info {
+    uint32_t version;
+    uint32_t abi_version;
+    struct vmm_key key;
+    uint64_t memory;        /* guest RAM, bytes */
+    uint64_t data_pages;    /* pages that are not holes */
+    uint64_t disk_bytes;    /* allocated on disk */
+    uint64_t initrd_size;   /* bytes */
+    uint64_t workset_pages; /* recorded working set */
+    uint64_t created_ns;    /* wall clock */
+};
+
+/* Writes the VM (at VMM_READY) to fd (a new, empty regular file or memfd, read-write), sparse, and
+ * fsyncs it. EINVAL when the VM is not at such a place. ENOSPC and the like as they come; the file
+ * is then garbage. */
+int vmm_snapshot_write(struct vmm *vm, int fd, const struct vmm_key *key, struct vmm_err *err);
+
+/* Checks header (magic, version, header checksum, sizes against the file's, ABI) and, when key is
+ * not NULL, the key; maps the memory image. Every refusal names the found and the wanted value.
+ * EKEYREJECTED for another key, ENOTSUP for CPU features this host lacks (named), EBADMSG for
+ * damage, EPROTO for another version. The path's file must stay as it is; the initrd is opened too
+ * and must have the recorded size. */
+int vmm_snapshot_open(const char *path, const char *initrd_path, const struct vmm_key *key,
+                      struct vmm_snapshot **out, struct vmm_err *err);
+int vmm_snapshot_open_fd(int fd, const char *initrd_path, const struct vmm_key *key,
+                         struct vmm_snapshot **out, struct vmm_err *err);
+void vmm_snapshot_info(const struct vmm_snapshot *snap, struct vmm_snapshot_info *info);
+
+/* Full check of the memory image against the recorded checksum. EBADMSG with both values. */
+int vmm_snapshot_verify(const struct vmm_snapshot *snap, struct vmm_err *err);
+
+/* Records the pages a run writes (from vm, restored from this snapshot with rewindable true and
+ * just run) as the working set in the file behind fd. */
+int vmm_snapshot_set_workset(struct vmm *vm, int fd, struct vmm_err *err);
+
+/* A VM as it was when written. snap must outlive it. rewindable: writes are tracked from the first
+ * one, so that vmm_rewind() works; false saves that cost for a single run. */
+int vmm_restore(struct vmm_snapshot *snap, const struct vmm_io *io, bool rewindable,
+                struct vmm **out, struct vmm_err *err);
+
+/* Puts a rewindable VM back to its snapshot, whatever happened in it. After an error the VM refuses
+ * to run. */
+int vmm_rewind(struct vmm *vm, struct vmm_err *err);
+
+/* Debug check, right after vmm_restore() or vmm_rewind(): compares all guest memory, registers and
+ * vector state with the snapshot. EUCLEAN naming the first difference. */
+int vmm_check(struct vmm *vm, struct vmm_err *err);
+
+/* The hot set: guest pages written since the restore or rewind, and those of earlier runs that stay
+ * writable. Stores their number in *count and up to max page-aligned addresses, ascending, in gpas.
+ * Needs rewindable. */
+int vmm_dirty_pages(struct vmm *vm, uint64_t *gpas, size_t max, size_t *count, struct vmm_err *err);
+
+void vmm_snapshot_close(struct vmm_snapshot *snap);
+
+#endif

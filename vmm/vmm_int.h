@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The inside of libvmm: struct vmm and the functions the files share, grouped by file. All return 0
+ * or a negative errno with *err set once, unless they say otherwise. Nothing here is global but the
+ * signal handler and the pointer to the VM that runs on the current thread (run.c).
+ */
+#ifndef VMM_INT_H
+#define VMM_INT_H
+
+#include "abi.h"
+#include "vmm.h"
+
+#include <errno.h>
+#include <linux/kvm.h>
+#include <stdatomic.h>
+#include <sys/types.h>
+#include <time.h>
+
+#define PAGE_2M       0x200000ull
+#define NS_PER_MS     1000000ull
+#define NEVER         UINT64_MAX
+#define CPUID_ENTRIES 128u
+#define STATE_MSRS    9u
+
+/* Laid out as struct kvm_cpuid2, with room. */
+struct x86_cpuid {
+    uint32_t nent;
+    uint32_t padding;
+    struct kvm_cpuid_entry2 entries[CPUID_ENTRIES];
+};
+
+/* Laid out as struct kvm_msrs, with room. */
+struct x86_msrs {
+    uint32_t nmsrs;
+    uint32_t padding;
+    struct kvm_msr_entry entries[STATE_MSRS];
+};
+
+/* All of a vCPU that a guest can change and see. */
+struct x86_state {
+    struct kvm_regs regs;
+    struct kvm_sregs sregs;
+    struct kvm_xcrs xcrs;
+    struct kvm_debugregs debugregs;
+    struct kvm_vcpu_events events;
+    struct x86_msrs msrs;
+    uint32_t xsave[1024]; /* as struct kvm_xsave without its open end */
+};
+
+/* A file mapped read-only into its own memory slot, padded with zero pages to 2 MiB. */
+struct mem_initrd {
+    void *map;
+    uint64_t map_size;
+    uint64_t size;
+};
+
+enum vmm_state {
+    VMM_STATE_NEW,   /* loaded, vmm_start() may run it */
+    VMM_STATE_READY, /* its HV_CALL_RUN is open */
+    VMM_STATE_SPENT, /* a run has ended in it: only rewind or destroy */
+    VMM_STATE_BAD,   /* a restore, rewind or run failed half-way */
+};
+
+/* Guest time. Guest monotonic time is guest_ns at host CLOCK_MONOTONIC host_ns and runs as that
+ * does. */
+struct clock_map {
+    uint64_t guest_ns;
+    uint64_t host_ns;
+};
+
+/* The one timer of a VM: host CLOCK_MONOTONIC instants at which it wants the vCPU stopped. */
+struct clock_timer {
+    timer_t id;
+    bool created;
+    uint64_t thread;   /* whom it signals: vmm_thread_number() */
+    pid_t tid;         /* the same for the kernel, who uses numbers again */
+    uint64_t armed;    /* what the kernel was told; NEVER when not armed */
+    uint64_t deadline; /* end of the run */
+    uint64_t guest;    /* HV_CALL_TIMER */
+    uint64_t tick;     /* next look at the output rings */
+    uint64_t retry;    /* next try to push an upcall */
+};
+
+struct vmm {
+    enum vmm_state state;
+    struct vmm_io io;
+    bool stdin_is_file; /* never blocks */
+    bool stdout_is_file;
+    bool stderr_is_file;
+
+    /* KVM (kvm.c). */
+    int kvm_fd;
+    int vm_fd;
+    int vcpu_fd;
+    struct kvm_run *run;
+    size_t run_size;
+    bool io_pending; /* KVM_RUN has to be entered once more before registers are read or set */
+    uint32_t tsc_khz;
+    struct x86_cpuid cpuid;
+
+    /* Memory (mem.c). */
+    uint8_t *ram;
+    uint64_t ram_size;
+    struct hv_shared *shared; /* inside ram */
+    struct mem_initrd initrd;
+    uint64_t *host_dirty; /* a bit per page written by the host; NULL when not rewindable */
+
+    /* The kernel, as loaded: the guest may scribble on its own copies. */
+    hv_gpa_t kernel_start;
+    hv_gpa_t kernel_text_end;
+
+    /* The run going on (run.c, calls.c). */
+    struct hv_call run_call; /* the open HV_CALL_RUN, when READY */
+    uint8_t *frame;          /* struct hv_run and its data */
+    size_t frame_size;
+    size_t frame_room; /* allocated */
+    bool deterministic;
+    bool trace;
+    uint64_t generation;
+    struct vmm_outcome *outcome; /* of the call going on */
+    struct vmm_err *err;
+    struct vmm_counters counters;
+    uint64_t started_ns;
+    struct clock_map clock;
+    struct clock_timer timer;
+    atomic_int kicked;     /* set by the signal handler */
+    atomic_int interrupts; /* bits 1 << enum vmm_interrupt */
+    atomic_int running;    /* thread inside vmm_run(), 0 when none */
+
+    /* Where it came from (snapshot.c, rewind.c); NULL for a fresh machine. */
+    struct vmm_snapshot *snap;
+    bool rewindable;
+    bool ring0_seen; /* a run since the last full x86_state_set() may have gained ring 0 */
+    uint64_t *dirty; /* scratch for the dirty log */
+    uint64_t *watch; /* shadow.c: pages whose contents KVM keeps a picture of */
+};
+
+/* vmm.c */
+int vmm_alloc(struct vmm **out, const struct vmm_io *io, struct vmm_err *err);
+void vmm_kick_install(void);          /* the handler of VMM_SIGNAL, once */
+void vmm_kick_target(struct vmm *vm); /* what VMM_SIGNAL stops on this thread; NULL: nothing */
+uint64_t vmm_thread_number(void);     /* of this thread, never used again */
+
+/* os.c */
+uint64_t os_clock_ns(clockid_t id);
+struct timespec os_timespec(uint64_t ns);
+int os_pread_full(int fd, void *buf, size_t size, uint64_t offset); /* -ENODATA at end of file */
+int os_pwrite_full(int fd, const void *buf, size_t size, uint64_t offset);
+int os_random(void *buf, size_t size);
+void os_unmap(void *addr, size_t size);
+void os_close(int fd);
+
+/* kvm.c */
+int kvm_open(struct vmm_err *err); /* /dev/kvm with everything needed; a descriptor or -errno */
+int kvm_vm_create(struct vmm *vm, struct vmm_err *err);
+void kvm_vm_destroy(struct vmm *vm);
+int kvm_slot_set(struct vmm *vm, uint32_t slot, uint32_t flags, hv_gpa_t gpa, void *hva,
+                 uint64_t size, struct vmm_err *err);
+const char *kvm_exit_name(uint32_t reason);
+
+/* cpuid.c */
+bool x86_is_pvm(void);
+void x86_cpu_name(char *out, size_t size);
+int x86_cpuid_policy(int kvm_fd, struct x86_cpuid *cpuid, struct vmm_err *err);
+int x86_cpuid_check(const struct x86_cpuid *wanted, bool pvm, struct vmm_err *err); /* ENOTSUP */
+uint64_t x86_cpuid_xcr0(const struct x86_cpuid *cpuid);
+
+/* x86.c */
+void x86_state_boot(struct x86_state *state, hv_gpa_t entry, hv_gpa_t pt_root, uint64_t xcr0);
+int x86_vcpu_init(struct vmm *vm, const struct x86_state *state, struct vmm_err *err);
+int x86_state_get(struct vmm *vm, struct x86_state *state, struct vmm_err *err);
+/* Puts back a state that this vCPU has had before. Part of it takes effect at the next KVM_RUN, so
+ * nothing may be half-way in the vCPU (run_settle()). ring0: also what only code in ring 0 can
+ * change. */
+int x86_state_set(struct vmm *vm, const struct x86_state *state, bool ring0, struct vmm_err *err);
+
+/* x86_tables.c: the GDT, IDT, TSS of HV_TABLES_GPA */
+#define TABLES_GDT_LIMIT 0x7fu
+#define TABLES_IDT_GPA   (HV_TABLES_GPA + 0x100u)
+#define TABLES_IDT_LIMIT (32u * 16u - 1u)
+#define TABLES_TSS_GPA   (HV_TABLES_GPA + 0x400u)
+#define TABLES_TSS_LIMIT (0x68u + HV_PORT_DOORBELL / 8u + 2u - 1u)
+void tables_write(uint8_t *page);
+
+/* mem.c */
+int mem_ram_map(struct vmm *vm, uint64_t size, struct vmm_err *err);
+int mem_initrd_map(struct mem_initrd *initrd, const char *path, struct vmm_err *err);
+void mem_initrd_unmap(struct mem_initrd *initrd);
+int mem_slots_set(struct vmm *vm, struct vmm_err *err);
+/* The one translation: the host address of [gpa, gpa + size) if all of it is RAM, else NULL. */
+const void *mem_read_ptr(const struct vmm *vm, hv_gpa_t gpa, uint64_t size);
+/* The same for writing: also marks the pages as written by the host. */
+void *mem_write_ptr(struct vmm *vm, hv_gpa_t gpa, uint64_t size);
+struct hv_shared *mem_shared_write(struct vmm *vm);
+
+/* pagemap.c */
+/* Sets the bits of the pages that are private copies; bitmap has a bit a page. */
+int pagemap_private(const void *start, uint64_t pages, uint64_t *bitmap, struct vmm_err *err);
+
+/* shadow.c. For rewindable machines; see there. */
+int shadow_watch(struct vmm *vm, struct vmm_err *err);
+bool shadow_stale(
+    const struct vmm *vm); /* vm->dirty (as rewind_dirty() left it) has a watched page */
+int shadow_reset(struct vmm *vm, struct vmm_err *err); /* empties the dirty log, too */
+
+/* kernel_elf.c */
+struct kernel_image {
+    hv_gpa_t entry;
+    hv_gpa_t start;
+    hv_gpa_t text_end;
+    hv_gpa_t end;
+    uint8_t page_flags[HV_KERNEL_LIMIT /
+                       HV_PAGE_SIZE]; /* PF_R | PF_W | PF_X of each page; 0 elsewhere */
+};
+/* Checks the file as a whole, then loads it into ram, which is zero and at least HV_KERNEL_LIMIT
+ * long. */
+int kernel_load(const char *path, uint8_t *ram, struct kernel_image *image, struct vmm_err *err);
+
+/* clock.c */
+void clock_start(struct vmm *vm);
+uint64_t clock_host_to_guest(const struct vmm *vm, uint64_t host_ns);
+void clock_continue(struct vmm *vm, uint64_t guest_ns, uint64_t wall_ns);
+uint64_t clock_guest_now(const struct vmm *vm);
+uint64_t clock_guest_to_host(const struct vmm *vm, uint64_t guest_ns);
+int clock_resume(struct vmm *vm, struct hv_resume *resume, struct vmm_err *err);
+int clock_timer_attach(struct vmm *vm, struct vmm_err *err);
+void clock_timer_detach(struct vmm *vm);
+/* Makes sure the timer fires no later than anything wanted. now may be 0 when not known. */
+void clock_timer_arm(struct vmm *vm, uint64_t now);
+
+/* run.c. Functions that may end a run return 0 to go on, RUN_STOP when vm->outcome was filled, or a
+ * negative errno when the host failed (vm->err set). */
+#define RUN_STOP 1
+int run_stop(struct vmm *vm, enum vmm_outcome_kind kind, int status, const char *fmt, ...)
+    __attribute__((format(printf, 4, 5)));
+int run_due(struct vmm *vm, uint64_t now); /* interrupts, deadlines */
+/* Completes what KVM_RUN left half-way and applies registers set: then they can be read and set. */
+int run_settle(struct vmm *vm, struct vmm_err *err);
+
+/* calls.c */
+int calls_answer(struct vmm *vm);
+int calls_answer_run(struct vmm *vm); /* hands vm->frame to the open HV_CALL_RUN */
+
+/* console.c. All as run.c. */
+int console_drain(struct vmm *vm);
+void console_drain_last(struct vmm *vm); /* what the readers take at once; never fails */
+int64_t console_read(struct vmm *vm, void *buf, size_t size); /* bytes or -errno, for the guest */
+int console_wait(struct vmm *vm, uint64_t until,
+                 bool want_stdin); /* or an interrupt, or a signal */
+
+/* frame.c */
+int frame_build(struct vmm *vm, const struct vmm_run *run, struct vmm_err *err);
+
+#endif
