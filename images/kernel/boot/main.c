@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * From the first instruction to the first program: sets up memory, CPU state and
+ * the root file system, then asks the host what to run and becomes that.
+ */
+#include "cpu/cpu.h"
+#include "mm/mm.h"
+
+#define FRAME_MAX (4ul << 20)
+
+void kernel_main(void);
+
+struct thread *current;
+static struct thread boot_thread;
+
+static void boot_check(const struct hv_shared *s)
+{
+    if (s->magic != HV_SHARED_MAGIC || s->version != HV_ABI_VERSION)
+        panic("the VMM speaks ABI version %u, this kernel %u", s->version, HV_ABI_VERSION);
+    if (s->kernel_end < (u64)__kernel_end)
+        panic("the VMM loaded the kernel up to %#lx only, not %#lx", s->kernel_end,
+              (u64)__kernel_end);
+}
+
+/* The whole run frame in kernel memory. */
+static struct hv_run *read_frame(void)
+{
+    struct hv_run *frame = kmalloc(PAGE_SIZE);
+    u64 size = frame ? hv_next_run(frame, PAGE_SIZE) : 0;
+    if (size > PAGE_SIZE) {
+        if (size > FRAME_MAX)
+            panic("a run frame of %lu bytes is more than the kernel takes", size);
+        frame = krealloc(frame, size);
+        if (frame && hv_call(HV_CALL_FRAME, PAGE_SIZE, (u64)frame + PAGE_SIZE, size - PAGE_SIZE,
+                             0) != (s64)(size - PAGE_SIZE))
+            panic("the run frame ended early");
+    }
+    if (!frame)
+        panic("no memory for the run frame");
+    return frame;
+}
+
+static char **string_list(const struct hv_run *frame, u64 off, u32 count)
+{
+    char **list = kmalloc((count + 1ul) * sizeof(char *));
+    const char *s = (const char *)frame + off;
+    if (!list)
+        panic("no memory for the program's arguments");
+    for (u32 i = 0; i < count; i++) {
+        list[i] = (char *)(u64)s;
+        s += strlen(s) + 1;
+    }
+    list[count] = NULL;
+    return list;
+}
+
+static void fatal_exec(const char *path, int error)
+{
+    char msg[160];
+    snprintf(msg, sizeof(msg), "pyhl: cannot run %s: %s\n", path,
+             error == -ENOENT    ? "no such file in the image"
+             : error == -EACCES  ? "not an executable file"
+             : error == -ENOEXEC ? "not an x86-64 ELF program"
+             : error == -ENOMEM  ? "not enough guest memory"
+                                 : "error");
+    hv_console_write(2, msg, strlen(msg));
+    hv_exit(HV_EXIT_STATUS, error == -ENOENT ? 127 : 126, NULL);
+}
+
+static void init_thread(struct process *p)
+{
+    struct hv_run *frame = read_frame();
+    if (frame->mode != HV_RUN_EXEC || !frame->argc)
+        panic("the first run of an image must name a program");
+    char **argv = string_list(frame, frame->argv_off, frame->argc);
+    char **envp = string_list(frame, frame->env_off, frame->envc);
+    const char *cwd = (const char *)frame + frame->cwd_off;
+    struct trapframe tf;
+    if (fs_chdir_create(cwd))
+        panic("cannot make the working directory %s", cwd);
+    int r = exec_load(p, argv[0], argv, envp, &tf);
+    if (r)
+        fatal_exec(argv[0], r);
+    kfree(argv);
+    kfree(envp);
+    kfree(frame);
+    struct thread *t = current;
+    *t->tf = tf;
+    xstate_init(t->xstate);
+    xstate_restore(t->xstate);
+    cpu_wrfsbase(0);
+    cpu_wrgsbase(0);
+}
+
+/* Runs on the first thread's own kernel stack; returning goes to user_return. */
+static void init_entry(void)
+{
+    init_thread(cur_proc());
+    user_return_work(current->tf);
+}
+
+static void start_init(void)
+{
+    struct process *p;
+    struct trapframe tf = {0};
+    struct thread *t = NULL;
+    if (process_create(&p) || mm_create(&p->mm) || !(t = thread_create(p)) ||
+        cpu_thread_init(t, &tf, NULL))
+        panic("no memory for the first process");
+    cpu_thread_call(t, init_entry);
+    p->exe = NULL;
+    thread_start(t);
+    current = &boot_thread;
+    schedule();
+}
+
+void kernel_main(void)
+{
+    struct hv_shared *s = hv_shared();
+    extern void trap_entry(void);
+    s->upcall_entry = (u64)trap_entry;
+    boot_check(s);
+    trace_enabled = s->boot_flags & HV_RESUME_TRACE;
+    pmm_init(s);
+    pt_init(s);
+    cpu_setup();
+    stackpool_init();
+    boot_thread.state = THREAD_DEAD;
+    current = &boot_thread;
+    fs_init(s->initrd_gpa, s->initrd_size);
+    start_init();
+    panic("the first thread came back");
+}

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Entry from the VMM: CPL 3, paging on, no stack, interrupts nowhere. Takes the
+ * boot stack and calls kernel_main(), which does not return. The ABI note that
+ * the VMM checks before it loads anything is here, too.
+ */
+    .text
+    .globl start
+start:
+    mov $boot_stack_top, %rsp
+    xor %ebp, %ebp
+    call kernel_main
+    ud2
+
+    .bss
+    .balign 16
+boot_stack:
+    .skip 16384
+boot_stack_top:
+
+    .section .note.pyhl, "a", @note
+    .balign 4
+    .long 5             // size of the owner's name with its NUL
+    .long 4
+    .long 0x48564d31    // HV_NOTE_ABI
+    .asciz "pyhl"
+    .balign 4
+    .long 1             // HV_ABI_VERSION, checked by boot/main.c
+
+    .section .note.GNU-stack, "", @progbits

@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The ways into the kernel at CPL 3 (system call, trap) and the one way out.
+ * All build a struct trapframe: 15 general registers (r15 lowest), then struct
+ * hv_trap. The VMM pushes no upcall while RIP is in kernel text, so nothing
+ * here is ever interrupted; only program memory access may fault (uaccess.S).
+ */
+#define USER_CS        0x33
+#define USER_SS        0x2b
+#define TRAP_TOP       0x5000
+#define FRAME_SIZE     176
+#define FRAME_RIP      136
+#define FRAME_RFLAGS   152
+#define FRAME_RSP      160
+#define VECTOR_SYSCALL 512
+#define SITES_CALL_LEN 16
+#define RFLAGS_TF      0x100
+#define RFLAGS_CLEAR   0x44500 /* AC NT DF TF: FMASK of vmm/abi.h without IF */
+
+    .macro PUSH_REGS
+    push %rax
+    push %rcx
+    push %rdx
+    push %rbx
+    push %rbp
+    push %rsi
+    push %rdi
+    push %r8
+    push %r9
+    push %r10
+    push %r11
+    push %r12
+    push %r13
+    push %r14
+    push %r15
+    .endm
+
+    .text
+    // From the vector page: rsp is the program's, rcx its next instruction, r11 its RFLAGS.
+    .globl syscall_entry
+syscall_entry:
+    mov %rsp, cpu_user_rsp
+    mov cpu_kstack_top, %rsp
+    pushq $USER_SS
+    pushq cpu_user_rsp
+    push %r11
+    pushq $USER_CS
+    push %rcx
+    push %rax
+    pushq $VECTOR_SYSCALL
+    PUSH_REGS
+    mov %rsp, %rdi
+    call syscall_handle
+    // Falls through: rsp is the trapframe.
+    .globl user_return
+user_return:
+    pop %r15
+    pop %r14
+    pop %r13
+    pop %r12
+    pop %r11
+    pop %r10
+    pop %r9
+    pop %r8
+    pop %rdi
+    pop %rsi
+    pop %rbp
+    pop %rbx
+    pop %rdx
+    pop %rcx
+    pop %rax
+    add $16, %rsp
+    iretq
+
+    // From a slot of mm/sites.c, by a jump: rcx is SITES_CALL_LEN below the return address; flags and
+    // all else as the program had them. Other than after the instruction no flag is cleared yet.
+    .globl syscall_entry_call
+syscall_entry_call:
+    mov %rsp, %r11
+    mov cpu_kstack_top, %rsp
+    pushq $USER_SS
+    push %r11
+    pushfq
+called:
+    mov (%rsp), %r11
+    add $SITES_CALL_LEN, %rcx
+    pushq $USER_CS
+    push %rcx
+    push %rax
+    pushq $VECTOR_SYSCALL
+    PUSH_REGS
+    test $RFLAGS_CLEAR, %r11d
+    jnz 3f
+    mov %rsp, %rdi
+    call syscall_handle_call
+    test %al, %al
+    jz user_return
+    // C has kept rbx, rbp and r12 to r15. The arithmetic flags: OF by an addition, the others from ah.
+    mov FRAME_RFLAGS(%rsp), %eax
+    mov %eax, %r11d
+    mov %al, %ah
+    shr $11, %r11d
+    and $1, %r11d
+    mov %r11b, %al
+    mov 5*8(%rsp), %r10
+    mov 6*8(%rsp), %r9
+    mov 7*8(%rsp), %r8
+    mov 8*8(%rsp), %rdi
+    mov 9*8(%rsp), %rsi
+    mov 12*8(%rsp), %rdx
+    mov FRAME_RIP(%rsp), %rcx
+    mov FRAME_RFLAGS(%rsp), %r11
+    add $0x7f, %al
+    sahf
+    mov 14*8(%rsp), %rax
+    mov FRAME_RSP(%rsp), %rsp
+    jmp *%rcx
+    // What the syscall instruction clears. The frame has it, and iretq brings it back.
+3:  pushq $0x202
+    popfq
+    mov %rsp, %rdi
+    call syscall_handle_call
+    jmp user_return
+
+    // As above for a program with TF set: trap_from_kernel() comes here instead.
+    .globl syscall_entry_step
+syscall_entry_step:
+    mov %rsp, %r11
+    mov cpu_kstack_top, %rsp
+    pushq $USER_SS
+    push %r11
+    pushfq
+    orq $RFLAGS_TF, (%rsp)
+    jmp called
+
+    // From the vector page or the VMM's upcall: rsp is the struct hv_trap.
+    .globl trap_entry
+trap_entry:
+    PUSH_REGS
+    cld
+    mov %rsp, %rdi
+    mov FRAME_RIP(%rdi), %rax
+    cmp $__text_end, %rax
+    jae 1f
+    cmp $__text_start, %rax
+    jae 2f
+1:  mov cpu_kstack_top, %rsp
+    sub $FRAME_SIZE, %rsp
+    mov %rdi, %rsi
+    mov %rsp, %rdi
+    mov $FRAME_SIZE / 8, %ecx
+    rep movsq
+    mov %rsp, %rdi
+    call trap_from_user
+    jmp user_return
+    // In the kernel itself: an access to program memory, or a bug. The frame stays on the trap page.
+2:  mov $fault_stack_top, %rsp
+    call trap_from_kernel
+    mov $TRAP_TOP - FRAME_SIZE, %rsp
+    jmp user_return
+
+    // void cpu_switch_stack(u64 *save, u64 load)
+    .globl cpu_switch_stack
+cpu_switch_stack:
+    push %rbx
+    push %rbp
+    push %r12
+    push %r13
+    push %r14
+    push %r15
+    mov %rsp, (%rdi)
+    mov %rsi, %rsp
+    pop %r15
+    pop %r14
+    pop %r13
+    pop %r12
+    pop %rbp
+    pop %rbx
+    ret
+
+    // First switch to a thread made by cpu_thread_call(): rbx is the function, rsp the trapframe.
+    .globl thread_call_entry
+thread_call_entry:
+    call *%rbx
+    jmp user_return
+
+    .globl tlb_flush
+tlb_flush:
+    .globl tlb_flush_site
+tlb_flush_site:
+    ud2
+    ret
+
+    .bss
+    .balign 16
+fault_stack:
+    .skip 8192
+fault_stack_top:
+
+    .section .note.GNU-stack, "", @progbits

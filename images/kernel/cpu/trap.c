@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * What a trap means: page faults go to mm, other exceptions become signals with
+ * Linux's numbers and codes (asm-generic/siginfo.h), upcalls carry the host's
+ * events. Every path back to the program ends in user_return_work().
+ */
+#include <asm/siginfo.h>
+
+#include "cpu/cpu.h"
+#include "mm/mm.h"
+
+#define VECTOR_DEBUG 1
+#define RFLAGS_TF    0x100ul
+
+struct exception {
+    u8 sig;
+    u8 code;
+    bool at_rip; /* si_addr is the instruction */
+};
+
+static const struct exception exceptions[] = {
+    [0] = {SIGFPE, FPE_INTDIV, true},   [1] = {SIGTRAP, TRAP_BRKPT, true},
+    [3] = {SIGTRAP, 0x80, false},       [4] = {SIGSEGV, 0x80, false},
+    [5] = {SIGSEGV, 0x80, false},       [6] = {SIGILL, ILL_ILLOPN, true},
+    [13] = {SIGSEGV, 0x80, false},      [12] = {SIGBUS, 0x80, false},
+    [11] = {SIGBUS, 0x80, false},       [16] = {SIGFPE, FPE_FLTINV, true},
+    [17] = {SIGBUS, BUS_ADRALN, false}, [19] = {SIGFPE, FPE_FLTINV, true},
+};
+
+/* si_code of #MF and #XM from the status bits that are unmasked (SDM vol. 1, 8.5 and 11.5). */
+static int fpe_code(u64 vector)
+{
+    u32 status;
+    if (vector == 16) {
+        u16 sw, cw;
+        __asm__ volatile("fnstsw %0" : "=m"(sw));
+        __asm__ volatile("fnstcw %0" : "=m"(cw));
+        status = sw & ~cw;
+    } else {
+        u32 mxcsr;
+        __asm__ volatile("stmxcsr %0" : "=m"(mxcsr));
+        status = mxcsr & ~(mxcsr >> 7);
+    }
+    if (status & 1)
+        return FPE_FLTINV;
+    if (status & 4)
+        return FPE_FLTDIV;
+    if (status & 8)
+        return FPE_FLTOVF;
+    if (status & 0x12)
+        return FPE_FLTUND;
+    return status & 0x20 ? FPE_FLTRES : FPE_FLTINV;
+}
+
+/* A fault that becomes a signal, shown in the trace as strace(1) shows signals. */
+static void fault(struct trapframe *tf, int sig, int code, vaddr_t addr)
+{
+    char line[120];
+    if (trace_enabled) {
+        int n =
+            snprintf(line, sizeof(line), "--- signal %d code %d addr %#lx rip %#lx error %#lx ---",
+                     sig, code, addr, tf->t.rip, tf->t.error);
+        hv_trace_line(line, (size_t)n);
+    }
+    signal_fault(tf, sig, code, addr);
+}
+
+static void page_fault(struct trapframe *tf)
+{
+    vaddr_t addr = cpu_fault_address;
+    switch (mm_handle_fault(cur_proc()->mm, addr, tf->t.error)) {
+    case MM_FAULT_OK:
+        break;
+    case MM_FAULT_MAPERR:
+        fault(tf, SIGSEGV, SEGV_MAPERR, addr);
+        break;
+    case MM_FAULT_ACCERR:
+        fault(tf, SIGSEGV, SEGV_ACCERR, addr);
+        break;
+    case MM_FAULT_BUS:
+        fault(tf, SIGBUS, BUS_ADRERR, addr);
+        break;
+    case MM_FAULT_OOM:
+        hv_exit(HV_EXIT_OOM, SIGKILL, "out of memory");
+    }
+}
+
+static void exception(struct trapframe *tf)
+{
+    u64 v = tf->t.vector;
+    if (v >= ARRAY_SIZE(exceptions) || !exceptions[v].sig)
+        panic("unexpected exception %lu at %#lx", v, tf->t.rip);
+    const struct exception *e = &exceptions[v];
+    int code = v == 16 || v == 19 ? fpe_code(v) : e->code;
+    fault(tf, e->sig, code, e->at_rip ? tf->t.rip : 0);
+}
+
+void trap_from_user(struct trapframe *tf)
+{
+    current->tf = tf;
+    if (tf->t.vector == 14)
+        page_fault(tf);
+    else if (tf->t.vector != HV_VECTOR_UPCALL)
+        exception(tf);
+    user_return_work(tf);
+}
+
+/* A fault in the kernel: on program memory it is resolved or turned into -EFAULT, anything else is
+ * a bug. */
+void trap_from_kernel(struct trapframe *tf)
+{
+    u64 rip = tf->t.rip;
+    /* A program that steps itself has just jumped to the kernel. */
+    if (tf->t.vector == VECTOR_DEBUG && rip == (u64)syscall_entry_call) {
+        tf->t.rip = (u64)syscall_entry_step;
+        tf->t.rflags &= ~RFLAGS_TF;
+        return;
+    }
+    bool copying = rip >= (u64)usercopy_start && rip < (u64)usercopy_end;
+    if (!copying)
+        panic("exception %lu in the kernel at %#lx, error %#lx, address %#lx", tf->t.vector, rip,
+              tf->t.error, cpu_fault_address);
+    if (tf->t.vector == 14 &&
+        mm_handle_fault(cur_proc()->mm, cpu_fault_address, tf->t.error) == MM_FAULT_OK)
+        return;
+    tf->t.rip = (u64)usercopy_fault;
+}
+
+void events_handle(void)
+{
+    u32 events = hv_take_events();
+    if (events & HV_EVENT_TIMER) {
+        time_arm_expired();
+        sched_tick();
+    }
+    if (events & HV_EVENT_INT)
+        signal_send(cur_proc(), NULL, SIGINT, SI_KERNEL, 0);
+    if (events & HV_EVENT_TERM)
+        signal_send(cur_proc(), NULL, SIGTERM, SI_KERNEL, 0);
+}
+
+void user_return_work(struct trapframe *tf)
+{
+    for (;;) {
+        if (hv_shared()->events)
+            events_handle();
+        if (sched_need_resched())
+            schedule();
+        else if (signal_pending(current))
+            signal_deliver(tf, tf->t.vector == VECTOR_SYSCALL);
+        else
+            return;
+    }
+}

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Vector state: the XSAVE area in its standard format (SDM vol. 1, 13.4), whose
+ * size is what CPUID leaf 0xd reports for the enabled features. The kernel uses
+ * no vector register, so the live state is always the current thread's.
+ */
+#include "cpu/cpu.h"
+
+#define FXSAVE_FCW   0
+#define FXSAVE_MXCSR 24
+#define XSAVE_HEADER 512
+
+size_t xstate_size;
+u64 xstate_mask;
+static u32 mxcsr_mask;
+
+void xstate_setup(void)
+{
+    u32 r[4], lo, hi;
+    cpu_cpuid(0xd, 0, r);
+    __asm__ volatile("xgetbv" : "=a"(lo), "=d"(hi) : "c"(0));
+    xstate_mask = lo | (u64)hi << 32;
+    xstate_size = r[1];
+    mxcsr_mask = 0xffff; /* DAZ is present wherever XSAVE is */
+    KASSERT(xstate_size >= XSAVE_HEADER + 64 && xstate_size <= PAGE_SIZE);
+}
+
+void xstate_save(void *area)
+{
+    __asm__ volatile("xsave64 (%0)" ::"r"(area), "a"((u32)xstate_mask),
+                     "d"((u32)(xstate_mask >> 32))
+                     : "memory");
+}
+
+void xstate_restore(const void *area)
+{
+    __asm__ volatile("xrstor64 (%0)" ::"r"(area), "a"((u32)xstate_mask),
+                     "d"((u32)(xstate_mask >> 32))
+                     : "memory");
+}
+
+/* The state of a new program (System V ABI 3.4.1): x87 control word 0x37f, MXCSR 0x1f80. */
+void xstate_init(void *area)
+{
+    memset(area, 0, xstate_size);
+    *(u16 *)((char *)area + FXSAVE_FCW) = 0x37f;
+    *(u32 *)(void *)((char *)area + FXSAVE_MXCSR) = 0x1f80;
+}
+
+/* XRSTOR faults on reserved MXCSR bits, unknown XSTATE_BV bits, or a non-zero XCOMP_BV or reserved
+ * header. */
+bool xstate_valid(const void *area)
+{
+    const u64 *header = (const void *)((const char *)area + XSAVE_HEADER);
+    u32 mxcsr = *(const u32 *)(const void *)((const char *)area + FXSAVE_MXCSR);
+    if (mxcsr & ~mxcsr_mask || header[0] & ~xstate_mask)
+        return false;
+    for (int i = 1; i < 8; i++)
+        if (header[i])
+            return false;
+    return true;
+}
+
+u64 cpu_rdtsc(void)
+{
+    u32 lo, hi;
+    __asm__ volatile("rdtsc" : "=a"(lo), "=d"(hi));
+    return lo | (u64)hi << 32;
+}

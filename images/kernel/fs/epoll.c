@@ -1,0 +1,296 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * epoll: an interest list of items, each standing in the wait queues of its
+ * file. A wake-up puts the item on the ready list; collecting asks the file
+ * again, so the list may hold what is not ready but never misses what is. An
+ * item goes with its file's last reference or with the epoll.
+ */
+#include "fs/events.h"
+
+#define ITEM_QUEUES 2 /* the most a file has: one to read, one to write */
+#define NESTING_MAX 5 /* EP_MAX_NESTS is 4, epoll_ctl(2) ELOOP */
+
+struct epitem;
+
+struct item_wait {
+    struct wait_entry entry;
+    struct epitem *item;
+};
+
+struct epitem {
+    TAILQ_ENTRY(epitem) all_link, ready_link;
+    struct epitem *next_watcher; /* file->watchers */
+    struct epoll *ep;
+    struct file *file; /* not referenced: epoll_forget() */
+    int fd;
+    bool ready, disabled; /* disabled: EPOLLONESHOT has fired */
+    struct epoll_event event;
+    struct poll_table table;
+    u32 queues;
+    struct item_wait waits[ITEM_QUEUES];
+};
+
+TAILQ_HEAD(item_list, epitem);
+
+struct epoll {
+    struct item_list all, ready;
+    struct waitq q;
+    u32 ready_count;
+};
+
+static void set_ready(struct epitem *it)
+{
+    if (!it->ready) {
+        it->ready = true;
+        it->ep->ready_count++;
+        TAILQ_INSERT_TAIL(&it->ep->ready, it, ready_link);
+    }
+}
+
+static void clear_ready(struct epitem *it)
+{
+    if (it->ready) {
+        it->ready = false;
+        it->ep->ready_count--;
+        TAILQ_REMOVE(&it->ep->ready, it, ready_link);
+    }
+}
+
+/* Called by the queue's waker. */
+static void on_wake(struct wait_entry *e)
+{
+    struct epitem *it = CONTAINER_OF(e, struct item_wait, entry)->item;
+
+    if (it->disabled)
+        return;
+    set_ready(it);
+    waitq_wake(&it->ep->q, 1);
+}
+
+static void item_join(struct poll_table *pt, struct waitq *q)
+{
+    struct epitem *it = CONTAINER_OF(pt, struct epitem, table);
+
+    KASSERT(it->queues < ITEM_QUEUES);
+    struct item_wait *w = &it->waits[it->queues++];
+    *w = (struct item_wait){.entry = {.fn = on_wake}, .item = it};
+    waitq_add(q, &w->entry);
+}
+
+static void item_leave(struct epitem *it)
+{
+    for (u32 k = 0; k < it->queues; k++)
+        waitq_remove(&it->waits[k].entry);
+    it->queues = 0;
+}
+
+/* Stands in the file's queues (again) and looks whether it is ready now. */
+static void item_watch(struct epitem *it)
+{
+    item_leave(it);
+    if (file_poll(it->file, &it->table) & (it->event.events | POLLERR | POLLHUP))
+        set_ready(it);
+}
+
+static void item_free(struct epitem *it)
+{
+    struct epitem **at = &it->file->watchers;
+
+    item_leave(it);
+    clear_ready(it);
+    while (*at != it)
+        at = &(*at)->next_watcher;
+    *at = it->next_watcher;
+    TAILQ_REMOVE(&it->ep->all, it, all_link);
+    kfree(it);
+}
+
+void epoll_forget(struct file *f)
+{
+    while (f->watchers)
+        item_free(f->watchers);
+}
+
+static void epoll_release(struct file *f)
+{
+    struct epoll *ep = f->priv;
+
+    while (!TAILQ_EMPTY(&ep->all))
+        item_free(TAILQ_FIRST(&ep->all));
+    kfree(ep);
+}
+
+/* Ready in the eyes of who polls the epoll itself: an item on the list that really is. */
+static u32 epoll_poll(struct file *f, struct poll_table *pt)
+{
+    struct epoll *ep = f->priv;
+    struct epitem *it;
+
+    poll_on(pt, &ep->q);
+    TAILQ_FOREACH (it, &ep->ready, ready_link) {
+        if (file_poll(it->file, NULL) & (it->event.events | POLLERR | POLLHUP))
+            return POLLIN | POLLRDNORM;
+    }
+    return 0;
+}
+
+static const struct file_ops epoll_ops = {
+    .name = "eventpoll", .poll = epoll_poll, .release = epoll_release, .stream = true};
+
+bool epoll_is(const struct file *f)
+{
+    return f->ops == &epoll_ops;
+}
+
+int epoll_create_file(struct file **out)
+{
+    struct epoll *ep = kzalloc(sizeof(*ep));
+
+    if (!ep)
+        return -ENOMEM;
+    TAILQ_INIT(&ep->all);
+    TAILQ_INIT(&ep->ready);
+    waitq_init(&ep->q);
+    int r = anon_file(&epoll_ops, ep, O_RDWR, out);
+    if (r < 0)
+        kfree(ep);
+    return r;
+}
+
+/* A file is watched by few, an epoll watches many: so look from the file's side. */
+static struct epitem *find(const struct epoll *ep, const struct file *f, int fd)
+{
+    struct epitem *it = f->watchers;
+
+    while (it && (it->ep != ep || it->fd != fd))
+        it = it->next_watcher;
+    return it;
+}
+
+/* Does watching `f` from `ep` close a circle or nest too deep? */
+static bool too_deep(const struct epoll *ep, struct file *f, int depth)
+{
+    struct epitem *it;
+
+    if (!epoll_is(f))
+        return false;
+    if (f->priv == ep || depth >= NESTING_MAX)
+        return true;
+    TAILQ_FOREACH (it, &((struct epoll *)f->priv)->all, all_link) {
+        if (too_deep(ep, it->file, depth + 1))
+            return true;
+    }
+    return false;
+}
+
+static int add(struct epoll *ep, struct file *f, int fd, const struct epoll_event *event)
+{
+    struct epitem *it;
+
+    if (!f->ops->poll)
+        return -EPERM; /* regular files and directories */
+    if (too_deep(ep, f, 1))
+        return -ELOOP;
+    it = kzalloc(sizeof(*it));
+    if (!it)
+        return -ENOMEM;
+    it->ep = ep;
+    it->file = f;
+    it->fd = fd;
+    it->event = *event;
+    it->table.add = item_join;
+    it->next_watcher = f->watchers;
+    f->watchers = it;
+    TAILQ_INSERT_TAIL(&ep->all, it, all_link);
+    item_watch(it);
+    if (it->ready)
+        waitq_wake(&ep->q, 1);
+    return 0;
+}
+
+int epoll_control(struct file *epf, int op, struct file *f, int fd, const struct epoll_event *event)
+{
+    struct epoll *ep = epf->priv;
+    struct epitem *it;
+
+    if (f == epf)
+        return -EINVAL;
+    it = find(ep, f, fd);
+    switch (op) {
+    case EPOLL_CTL_ADD:
+        return it ? -EEXIST : add(ep, f, fd, event);
+    case EPOLL_CTL_DEL:
+        if (it)
+            item_free(it);
+        return it ? 0 : -ENOENT;
+    case EPOLL_CTL_MOD:
+        if (!it)
+            return -ENOENT;
+        it->event = *event;
+        it->disabled = false;
+        clear_ready(it);
+        item_watch(it);
+        if (it->ready)
+            waitq_wake(&ep->q, 1);
+        return 0;
+    default:
+        return -EINVAL;
+    }
+}
+
+/* Hands out one ready item. 1 if it was, 0 if it was not ready after all. */
+static int report(struct epitem *it, vaddr_t to)
+{
+    u32 mask = file_poll(it->file, NULL) & (it->event.events | POLLERR | POLLHUP);
+    struct epoll_event out = {.events = mask, .data = it->event.data};
+
+    clear_ready(it);
+    if (!mask) {
+        /* Files that need asking before they wake (stdin) are asked by standing in their queue
+         * again. */
+        item_watch(it);
+        return 0;
+    }
+    if (copy_to_user(to, &out, sizeof(out)) < 0) {
+        set_ready(it);
+        return -EFAULT;
+    }
+    if (it->event.events & EPOLLONESHOT)
+        it->disabled = true;
+    else if (!(it->event.events & EPOLLET))
+        set_ready(it); /* level: it stays until a look finds it not ready */
+    return 1;
+}
+
+static long collect(struct epoll *ep, vaddr_t events, int max)
+{
+    u32 looks = ep->ready_count;
+    long n = 0;
+
+    for (; looks > 0 && n < max && !TAILQ_EMPTY(&ep->ready); looks--) {
+        int r = report(TAILQ_FIRST(&ep->ready), events + (u64)n * sizeof(struct epoll_event));
+        if (r < 0)
+            return n ? n : r;
+        n += r;
+    }
+    return n;
+}
+
+/* deadline 0: only look. */
+long epoll_wait_events(struct file *epf, vaddr_t events, int max, u64 deadline)
+{
+    struct epoll *ep = epf->priv;
+    struct wait_entry e = {.thread = current};
+    int r = 0;
+
+    for (;;) {
+        long n = collect(ep, events, max);
+        if (n || deadline == 0 || r == -ETIMEDOUT)
+            return n;
+        if (r < 0)
+            return -EINTR;
+        waitq_add(&ep->q, &e);
+        r = thread_block(deadline, true);
+        waitq_remove(&e);
+    }
+}

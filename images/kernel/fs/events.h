@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Descriptors that are not files: eventfd, timerfd, epoll, sockets; and the
+ * waiting on many descriptors at once.
+ */
+#ifndef FS_EVENTS_H
+#define FS_EVENTS_H
+
+#include "fs/vfs.h"
+
+#include <linux/eventpoll.h>
+
+/* eventfd.c */
+int anon_file(const struct file_ops *ops, void *priv, u32 flags, struct file **out);
+int eventfd_create(u64 initial, u32 flags, struct file **out);
+
+/* timerfd.c; times are ns, 0 is disarmed. */
+struct timer_setting {
+    u64 value, interval;
+};
+int timerfd_create(int clock, u32 flags, struct file **out);
+bool timerfd_is(const struct file *f);
+int timerfd_set(struct file *f, u32 flags, const struct timer_setting *new,
+                struct timer_setting *old);
+void timerfd_get(struct file *f, struct timer_setting *out);
+
+/* poll.c */
+struct poller; /* a thread standing in the wait queues of what it polls */
+struct poller *poller_new(void);
+struct poll_table *poller_table(struct poller *p);
+bool poller_failed(const struct poller *p); /* out of memory while queueing */
+void poller_leave(struct poller *p);        /* leaves all queues; may be used again */
+void poller_free(struct poller *p);
+long poll_files(struct pollfd *fds, size_t n, u64 deadline);
+
+/* epoll.c */
+int epoll_create_file(struct file **out);
+bool epoll_is(const struct file *f);
+int epoll_control(struct file *ep, int op, struct file *target, int fd,
+                  const struct epoll_event *event);
+long epoll_wait_events(struct file *ep, vaddr_t events, int max, u64 deadline);
+
+/* unix.c: pairs of AF_UNIX sockets. */
+enum { SOCK_STREAM = 1, SOCK_DGRAM = 2, SOCK_SEQPACKET = 5 }; /* socket(2) */
+struct socket_io {
+    vaddr_t buf;
+    size_t n;
+};
+int unix_create(int type, u32 flags, struct file **out); /* not connected, and never to be */
+int unix_pair(int type, u32 flags, struct file *out[2]);
+bool unix_is(const struct file *f);
+int unix_type(const struct file *f);
+ssize_t unix_send(struct file *f, const struct socket_io *io, size_t count, int flags);
+ssize_t unix_receive(struct file *f, const struct socket_io *io, size_t count, int flags,
+                     bool *truncated);
+int unix_shutdown(struct file *f, int how);
+
+#endif

@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Descriptor tables. `lowest` never exceeds the lowest free descriptor, so
+ * handing out the lowest is a scan from there. A slot is 16 bytes: opening a
+ * file touches the table in one place.
+ */
+#include "fs/vfs.h"
+
+#include <linux/resource.h>
+
+#define FD_MAX (1u << 20)
+
+struct fd_slot {
+    struct file *file;
+    u64 flags; /* FD_CLOEXEC */
+};
+
+struct fdtable {
+    struct fd_slot *slots;
+    u32 count, lowest;
+};
+
+static struct fdtable *table(void)
+{
+    return cur_proc()->fds;
+}
+
+static u32 limit(void)
+{
+    return (u32)MIN(cur_proc()->rlimit_cur[RLIMIT_NOFILE], (u64)FD_MAX);
+}
+
+static int grow(struct fdtable *t, u32 need)
+{
+    u32 count = t->count ? t->count : 64;
+
+    while (count < need)
+        count *= 2;
+    if (count == t->count)
+        return 0;
+    struct fd_slot *slots = krealloc(t->slots, count * sizeof(*slots));
+    if (!slots)
+        return -ENOMEM;
+    memset(slots + t->count, 0, (count - t->count) * sizeof(*slots));
+    t->slots = slots;
+    t->count = count;
+    return 0;
+}
+
+int fdtable_create(struct fdtable **out)
+{
+    struct fdtable *t = kzalloc(sizeof(*t));
+    struct file *std[3];
+    int r = t ? grow(t, 64) : -ENOMEM;
+
+    if (r == 0)
+        r = console_files(std);
+    if (r < 0) {
+        if (t)
+            kfree(t->slots);
+        kfree(t);
+        return r;
+    }
+    for (int fd = 0; fd < 3; fd++)
+        t->slots[fd].file = std[fd];
+    t->lowest = 3;
+    *out = t;
+    return 0;
+}
+
+static struct file *at(struct fdtable *t, int fd)
+{
+    return fd >= 0 && (u32)fd < t->count ? t->slots[fd].file : NULL;
+}
+
+struct file *fd_get(int fd)
+{
+    struct file *f = at(table(), fd);
+
+    if (f)
+        file_ref(f);
+    return f;
+}
+
+static int find_free(struct fdtable *t, u32 min)
+{
+    u32 fd = MAX(min, t->lowest);
+
+    while (fd < t->count && t->slots[fd].file)
+        fd++;
+    if (fd >= limit())
+        return -EMFILE;
+    int r = grow(t, fd + 1);
+    return r < 0 ? r : (int)fd;
+}
+
+static void put_in(struct fdtable *t, u32 fd, struct file *f, bool cloexec)
+{
+    t->slots[fd].file = f;
+    t->slots[fd].flags = cloexec ? FD_CLOEXEC : 0;
+    if (fd == t->lowest)
+        t->lowest = fd + 1;
+}
+
+int fd_install(struct file *f, int min, bool cloexec)
+{
+    int fd = find_free(table(), (u32)min);
+
+    if (fd < 0) {
+        file_put(f);
+        return fd;
+    }
+    put_in(table(), (u32)fd, f, cloexec);
+    return fd;
+}
+
+/* Two descriptors written to int ufds[2], as pipe() and socketpair() do. */
+int fd_install_pair(struct file *a, struct file *b, bool cloexec, vaddr_t ufds)
+{
+    int fds[2];
+
+    fds[0] = fd_install(a, 0, cloexec);
+    if (fds[0] < 0) {
+        file_put(b);
+        return fds[0];
+    }
+    fds[1] = fd_install(b, 0, cloexec);
+    if (fds[1] < 0) {
+        fd_close(fds[0]);
+        return fds[1];
+    }
+    if (copy_to_user(ufds, fds, sizeof(fds)) < 0) {
+        fd_close(fds[0]);
+        fd_close(fds[1]);
+        return -EFAULT;
+    }
+    return 0;
+}
+
+static void remove(struct fdtable *t, u32 fd)
+{
+    struct file *f = t->slots[fd].file;
+
+    t->slots[fd].file = NULL;
+    t->slots[fd].flags = 0;
+    if (fd < t->lowest)
+        t->lowest = fd;
+    file_put(f);
+}
+
+int fd_close(int fd)
+{
+    if (!at(table(), fd))
+        return -EBADF;
+    remove(table(), (u32)fd);
+    return 0;
+}
+
+int fd_dup_to(int from, int to, bool cloexec)
+{
+    struct fdtable *t = table();
+    struct file *f = at(t, from);
+
+    if (!f || to < 0 || (u32)to >= limit())
+        return -EBADF;
+    int r = grow(t, (u32)to + 1);
+    if (r < 0)
+        return r;
+    struct file *old = t->slots[to].file;
+    file_ref(f);
+    put_in(t, (u32)to, f, cloexec);
+    if (old)
+        file_put(old);
+    return to;
+}
+
+int fd_flags(int fd)
+{
+    struct fdtable *t = table();
+
+    return at(t, fd) ? (int)t->slots[fd].flags : -EBADF;
+}
+
+int fd_set_flags(int fd, int flags)
+{
+    struct fdtable *t = table();
+
+    if (!at(t, fd))
+        return -EBADF;
+    t->slots[fd].flags = flags & FD_CLOEXEC;
+    return 0;
+}
+
+int fd_close_range(u32 first, u32 last, bool cloexec)
+{
+    struct fdtable *t = table();
+
+    if (first > last)
+        return -EINVAL;
+    for (u32 fd = first; fd < t->count && fd <= last; fd++) {
+        if (!t->slots[fd].file)
+            continue;
+        if (cloexec)
+            t->slots[fd].flags = FD_CLOEXEC;
+        else
+            remove(t, fd);
+    }
+    return 0;
+}
+
+int fd_next(struct fdtable *t, int fd)
+{
+    for (; (u32)fd < t->count; fd++) {
+        if (t->slots[fd].file)
+            return fd;
+    }
+    return -1;
+}
+
+void fdtable_close_on_exec(struct fdtable *t)
+{
+    for (u32 fd = 0; fd < t->count; fd++) {
+        if (t->slots[fd].file && (t->slots[fd].flags & FD_CLOEXEC))
+            remove(t, fd);
+    }
+}

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Open files: references, access checks in front of the operations, and the
+ * arithmetic of positions.
+ */
+#include "fs/vfs.h"
+
+struct file *file_new(struct inode *i, u32 flags, const struct file_ops *ops)
+{
+    struct file *f = kzalloc(sizeof(*f));
+
+    if (!f)
+        return NULL;
+    f->refs = 1;
+    f->flags = flags;
+    f->inode = i;
+    inode_ref(i);
+    f->ops = ops;
+    return f;
+}
+
+struct inode *anon_inode(u32 mode)
+{
+    struct inode *i = inode_new(mode, NULL);
+
+    if (i) {
+        i->dev = DEV_ANON;
+        i->nlink = 1;
+    }
+    return i;
+}
+
+void file_ref(struct file *f)
+{
+    f->refs++;
+}
+
+void file_put(struct file *f)
+{
+    KASSERT(f->refs > 0);
+    if (--f->refs > 0)
+        return;
+    if (f->watchers)
+        epoll_forget(f);
+    if (f->inode->locks)
+        lock_release(f);
+    if (f->ops && f->ops->release)
+        f->ops->release(f);
+    inode_put(f->inode);
+    kfree(f);
+}
+
+struct inode *file_inode(struct file *f)
+{
+    return f->inode;
+}
+
+bool file_readable(struct file *f)
+{
+    return (f->flags & O_ACCMODE) != O_WRONLY && !(f->flags & O_PATH);
+}
+
+bool file_writable(struct file *f)
+{
+    return (f->flags & O_ACCMODE) != O_RDONLY && !(f->flags & O_PATH);
+}
+
+bool file_mmap_anonymous(struct file *f)
+{
+    return f->ops->anon_mmap;
+}
+
+ssize_t file_read(struct file *f, vaddr_t buf, size_t n, u64 *pos)
+{
+    if (!file_readable(f))
+        return -EBADF;
+    if (f->inode->type == INODE_DIR)
+        return -EISDIR;
+    if (!f->ops->read)
+        return -EINVAL;
+    if ((s64)*pos < 0)
+        return -EINVAL;
+    /* Linux moves at most this much in a call. */
+    return f->ops->read(f, buf, MIN(n, 0x7ffff000ul), pos);
+}
+
+ssize_t file_write(struct file *f, vaddr_t buf, size_t n, u64 *pos)
+{
+    if (!file_writable(f))
+        return -EBADF;
+    if (!f->ops->write)
+        return -EINVAL;
+    if ((s64)*pos < 0)
+        return -EINVAL;
+    return f->ops->write(f, buf, MIN(n, 0x7ffff000ul), pos);
+}
+
+s64 file_seek(struct file *f, s64 off, int whence, u64 end)
+{
+    s64 base = whence == 1 ? (s64)f->pos : whence == 2 ? (s64)end : 0;
+    s64 to;
+
+    if (whence < 0 || whence > 2 || __builtin_add_overflow(base, off, &to) || to < 0)
+        return -EINVAL;
+    f->pos = (u64)to;
+    return to;
+}
+
+u32 file_poll(struct file *f, struct poll_table *pt)
+{
+    if (f->flags & O_PATH)
+        return POLLNVAL;
+    if (f->ops->poll)
+        return f->ops->poll(f, pt);
+    return POLLIN | POLLOUT | POLLRDNORM | POLLWRNORM;
+}

@@ -1,0 +1,250 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Path walking. A walk ends with the directory of the last component, its
+ * name, and what the name stands for if it exists; open, mkdir, rename and the
+ * others go on from there. Everything runs as root, who may search anywhere.
+ */
+#include "fs/vfs.h"
+
+#define LINKS_MAX 40 /* path_resolution(7) */
+
+struct walker {
+    struct inode *dir;
+    char *buf; /* owned; what is left of the path starts at p */
+    const char *p;
+    unsigned flags;
+    int links;
+};
+
+static void walker_enter(struct walker *k, struct inode *dir)
+{
+    inode_put(k->dir);
+    k->dir = dir;
+}
+
+static struct inode *with_ref(struct inode *i)
+{
+    inode_ref(i);
+    return i;
+}
+
+/* Puts the text of a link in front of the rest of the path. */
+static int splice_link(struct walker *k, struct inode *link)
+{
+    char *fresh = kmalloc(2 * PATH_LEN_MAX);
+    size_t rest = strlen(k->p);
+
+    if (!fresh)
+        return -ENOMEM;
+    ssize_t n = link->ops->readlink(link, fresh, PATH_LEN_MAX);
+    if (n <= 0 || n + rest >= PATH_LEN_MAX) {
+        kfree(fresh);
+        return n < 0 ? (int)n : n == 0 ? -ENOENT : -ENAMETOOLONG;
+    }
+    memcpy(fresh + n, k->p, rest + 1);
+    kfree(k->buf);
+    k->buf = fresh;
+    k->p = fresh;
+    if (fresh[0] == '/')
+        walker_enter(k, with_ref(fs_root));
+    return 0;
+}
+
+/* Follows a link met on the way; *target is set when it leads straight to an inode. */
+static int follow(struct walker *k, struct inode *link, struct inode **target)
+{
+    *target = NULL;
+    if (++k->links > LINKS_MAX)
+        return -ELOOP;
+    if (link->ops->jump)
+        return link->ops->jump(link, target);
+    return splice_link(k, link);
+}
+
+static void finish(struct walker *k, struct walk *w, struct inode *inode, const char *name,
+                   size_t len, bool dots, bool want_dir)
+{
+    w->dir = k->dir;
+    w->inode = inode;
+    w->buf = k->buf;
+    w->name = k->buf + (name - k->buf);
+    w->len = len;
+    w->dots = dots;
+    w->want_dir = want_dir;
+    k->dir = NULL;
+    k->buf = NULL;
+}
+
+/* One component. 1 when the walk is over, 0 to go on. */
+static int step(struct walker *k, struct walk *w)
+{
+    struct inode *i, *target;
+
+    while (*k->p == '/')
+        k->p++;
+    if (k->dir->type != INODE_DIR)
+        return -ENOTDIR;
+    const char *name = k->p;
+    while (*k->p && *k->p != '/')
+        k->p++;
+    size_t len = (size_t)(k->p - name);
+    const char *rest = k->p;
+    while (*rest == '/')
+        rest++;
+    bool last = *rest == 0, slash = *k->p == '/';
+
+    if (len > NAME_LEN_MAX)
+        return -ENAMETOOLONG;
+    if (len == 2 && name[0] == '.' && name[1] == '.')
+        walker_enter(k, with_ref(k->dir->parent));
+    if (len == 0 || (name[0] == '.' && (len == 1 || (len == 2 && name[1] == '.')))) {
+        if (!last)
+            return 0;
+        finish(k, w, with_ref(k->dir), name, 0, true, true);
+        return 1;
+    }
+    int r = k->dir->ops->lookup(k->dir, name, len, &i);
+    if (r == -ENOENT && last) {
+        finish(k, w, NULL, name, len, false, slash);
+        return 1;
+    }
+    if (r < 0)
+        return r;
+    if (i->type == INODE_LNK && (!last || slash || (k->flags & WALK_FOLLOW))) {
+        r = follow(k, i, &target);
+        inode_put(i);
+        if (r < 0 || !target)
+            return r;
+        i = target;
+    }
+    if (last) {
+        if (slash && i->type != INODE_DIR) {
+            inode_put(i);
+            return -ENOTDIR;
+        }
+        finish(k, w, i, name, len, false, slash);
+        return 1;
+    }
+    walker_enter(k, i);
+    return 0;
+}
+
+int walk_path(struct inode *start, const char *path, unsigned flags, struct walk *w)
+{
+    size_t len = strlen(path);
+    struct walker k = {.flags = flags};
+    int r;
+
+    if (len == 0)
+        return -ENOENT;
+    if (len >= PATH_LEN_MAX)
+        return -ENAMETOOLONG;
+    k.buf = kstrdup(path);
+    if (!k.buf)
+        return -ENOMEM;
+    k.p = k.buf;
+    k.dir = with_ref(path[0] == '/' ? fs_root : start);
+    do {
+        r = step(&k, w);
+    } while (r == 0);
+    inode_put(k.dir);
+    kfree(k.buf);
+    return r < 0 ? r : 0;
+}
+
+void walk_done(struct walk *w)
+{
+    inode_put(w->dir);
+    inode_put(w->inode);
+    kfree(w->buf);
+}
+
+int walk_inode(struct inode *start, const char *path, unsigned flags, struct inode **out)
+{
+    struct walk w;
+    int r = walk_path(start, path, flags, &w);
+
+    if (r < 0)
+        return r;
+    *out = w.inode;
+    w.inode = NULL;
+    walk_done(&w);
+    return *out ? 0 : -ENOENT;
+}
+
+int walk_start(int dirfd, const char *path, struct inode **out)
+{
+    if (path[0] == '/' || dirfd == AT_FDCWD) {
+        *out = with_ref(path[0] == '/' ? fs_root : cur_proc()->fs->cwd);
+        return 0;
+    }
+    struct file *f = fd_get(dirfd);
+    if (!f)
+        return -EBADF;
+    if (f->inode->type != INODE_DIR && path[0]) {
+        file_put(f);
+        return -ENOTDIR;
+    }
+    *out = with_ref(f->inode);
+    file_put(f);
+    return 0;
+}
+
+int path_from_user(vaddr_t upath, bool allow_empty, char **out)
+{
+    char *path = kmalloc(PATH_LEN_MAX);
+
+    if (!path)
+        return -ENOMEM;
+    long n = strncpy_from_user(path, upath, PATH_LEN_MAX);
+    if (n == 0 && !allow_empty)
+        n = -ENOENT;
+    if (n < 0) {
+        kfree(path);
+        return (int)n;
+    }
+    *out = path;
+    return 0;
+}
+
+int lookup_at(int dirfd, vaddr_t upath, u32 at_flags, bool follow_last, struct inode **out)
+{
+    struct inode *start;
+    char *path;
+    int r;
+
+    /* fstat() is newfstatat(fd, "", AT_EMPTY_PATH); Linux lets the path be NULL then, too. */
+    if (upath == 0 && (at_flags & AT_EMPTY_PATH))
+        return walk_start(dirfd, "", out);
+    r = path_from_user(upath, at_flags & AT_EMPTY_PATH, &path);
+    if (r < 0)
+        return r;
+    r = walk_start(dirfd, path, &start);
+    if (r == 0 && path[0] == 0) {
+        *out = start;
+    } else if (r == 0) {
+        r = walk_inode(start, path, follow_last ? WALK_FOLLOW : 0, out);
+        inode_put(start);
+    }
+    kfree(path);
+    return r;
+}
+
+int path_lookup(const char *path, bool follow_last, struct inode **out)
+{
+    struct inode *start = path[0] == '/' ? fs_root : cur_proc()->fs->cwd;
+
+    return walk_inode(start, path, follow_last ? WALK_FOLLOW : 0, out);
+}
+
+int fs_context_create(struct fs_context **out)
+{
+    struct fs_context *c = kzalloc(sizeof(*c));
+
+    if (!c)
+        return -ENOMEM;
+    c->cwd = with_ref(fs_root);
+    c->umask = 022;
+    *out = c;
+    return 0;
+}

@@ -1,0 +1,367 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Pipes and FIFOs: a byte ring in frames, writes of up to PIPE_BUF bytes all
+ * or nothing. The ring's pages are allocated as data first reaches them, so an
+ * idle pipe costs no more than its structure.
+ */
+#include "fs/vfs.h"
+
+#include <asm/ioctls.h>
+
+#define PIPE_BUF_SIZE 4096u /* PIPE_BUF, pipe(7) */
+#define PIPE_DEFAULT  65536u
+#define PIPE_MAX      (1u << 20)
+
+struct pipe {
+    u8 **pages;
+    u32 capacity;                   /* a power of two, a multiple of the page size */
+    u32 head, tail;                 /* bytes written and read, mod 2^32 */
+    u32 readers, writers;           /* open files */
+    u32 reader_opens, writer_opens; /* how often ever, for FIFOs */
+    u32 files;
+    struct waitq read_q, write_q;
+};
+
+static u32 used(const struct pipe *p)
+{
+    return p->head - p->tail;
+}
+
+static struct pipe *pipe_new(void)
+{
+    struct pipe *p = kzalloc(sizeof(*p));
+
+    if (!p)
+        return NULL;
+    p->capacity = PIPE_DEFAULT;
+    p->pages = kzalloc(PIPE_DEFAULT / PAGE_SIZE * sizeof(*p->pages));
+    if (!p->pages) {
+        kfree(p);
+        return NULL;
+    }
+    waitq_init(&p->read_q);
+    waitq_init(&p->write_q);
+    return p;
+}
+
+static void free_pages(u8 **pages, u32 capacity)
+{
+    for (u32 k = 0; k < capacity / PAGE_SIZE; k++) {
+        if (pages[k])
+            pmm_free((paddr_t)pages[k], 1);
+    }
+    kfree(pages);
+}
+
+/* The bytes at position `at` of the stream, and how many lie together there. NULL: out of memory.
+ */
+static u8 *ring_at(struct pipe *p, u32 at, u32 *run)
+{
+    u32 off = at & (p->capacity - 1);
+    u8 **page = &p->pages[off / PAGE_SIZE];
+
+    if (!*page) {
+        paddr_t frame = pmm_alloc(1, 0);
+        if (!frame)
+            return NULL;
+        *page = phys_ptr(frame);
+    }
+    *run = (u32)(PAGE_SIZE - (off & PAGE_MASK));
+    return *page + (off & PAGE_MASK);
+}
+
+static ssize_t take(struct pipe *p, vaddr_t buf, size_t n)
+{
+    size_t done = 0;
+
+    n = MIN(n, used(p));
+    while (done < n) {
+        u32 run;
+        const u8 *from = ring_at(p, p->tail, &run);
+        size_t piece = MIN(n - done, run);
+        if (copy_to_user(buf + done, from, piece) < 0)
+            return done ? (ssize_t)done : -EFAULT;
+        p->tail += (u32)piece;
+        done += piece;
+    }
+    return (ssize_t)done;
+}
+
+static ssize_t put(struct pipe *p, vaddr_t buf, size_t n)
+{
+    size_t done = 0;
+
+    n = MIN(n, p->capacity - used(p));
+    while (done < n) {
+        u32 run;
+        u8 *to = ring_at(p, p->head, &run);
+        size_t piece = MIN(n - done, run);
+        if (!to)
+            return done ? (ssize_t)done : -ENOMEM;
+        if (copy_from_user(to, buf + done, piece) < 0)
+            return done ? (ssize_t)done : -EFAULT;
+        p->head += (u32)piece;
+        done += piece;
+    }
+    return (ssize_t)done;
+}
+
+static bool may_read(void *arg)
+{
+    struct pipe *p = arg;
+
+    return used(p) > 0 || p->writers == 0;
+}
+
+static ssize_t pipe_read(struct file *f, vaddr_t buf, size_t n, u64 *pos)
+{
+    struct pipe *p = f->priv;
+
+    (void)pos;
+    if (n == 0)
+        return 0;
+    while (used(p) == 0) {
+        if (p->writers == 0)
+            return 0;
+        if (f->flags & O_NONBLOCK)
+            return -EAGAIN;
+        if (waitq_wait(&p->read_q, may_read, p, HV_NO_DEADLINE, true) < 0)
+            return -ERESTARTSYS;
+    }
+    ssize_t r = take(p, buf, n);
+    if (r > 0)
+        waitq_wake(&p->write_q, 1);
+    return r;
+}
+
+struct room {
+    struct pipe *p;
+    u32 need;
+};
+
+static bool may_write(void *arg)
+{
+    struct room *r = arg;
+
+    return r->p->capacity - used(r->p) >= r->need || r->p->readers == 0;
+}
+
+static ssize_t broken_pipe(void)
+{
+    signal_send(cur_proc(), current, SIGPIPE, 0, 0);
+    return -EPIPE;
+}
+
+static ssize_t pipe_write(struct file *f, vaddr_t buf, size_t n, u64 *pos)
+{
+    struct pipe *p = f->priv;
+    size_t done = 0;
+
+    (void)pos;
+    while (done < n) {
+        struct room room = {p, n <= PIPE_BUF_SIZE ? (u32)n : 1};
+        if (p->readers == 0)
+            return done ? (ssize_t)done : broken_pipe();
+        if (!may_write(&room)) {
+            if (f->flags & O_NONBLOCK)
+                return done ? (ssize_t)done : -EAGAIN;
+            if (waitq_wait(&p->write_q, may_write, &room, HV_NO_DEADLINE, true) < 0)
+                return done ? (ssize_t)done : -ERESTARTSYS;
+            continue;
+        }
+        ssize_t r = put(p, buf + done, n - done);
+        if (r < 0)
+            return done ? (ssize_t)done : r;
+        done += (size_t)r;
+        waitq_wake(&p->read_q, 1);
+    }
+    return (ssize_t)done;
+}
+
+static u32 pipe_poll(struct file *f, struct poll_table *pt)
+{
+    struct pipe *p = f->priv;
+    u32 mask = 0;
+
+    if (file_readable(f)) {
+        poll_on(pt, &p->read_q);
+        if (used(p))
+            mask |= POLLIN | POLLRDNORM;
+        if (p->writers == 0 && p->writer_opens)
+            mask |= POLLHUP;
+    }
+    if (file_writable(f)) {
+        poll_on(pt, &p->write_q);
+        if (p->capacity - used(p) >= PIPE_BUF_SIZE)
+            mask |= POLLOUT | POLLWRNORM;
+        if (p->readers == 0)
+            mask |= POLLERR;
+    }
+    return mask;
+}
+
+static long pipe_ioctl(struct file *f, u32 cmd, vaddr_t arg)
+{
+    int n = (int)used(f->priv);
+
+    return cmd == FIONREAD ? copy_to_user(arg, &n, sizeof(n)) : -ENOTTY;
+}
+
+static void pipe_release(struct file *f)
+{
+    struct pipe *p = f->priv;
+
+    if (file_readable(f) && --p->readers == 0)
+        waitq_wake(&p->write_q, 1 << 30);
+    if (file_writable(f) && --p->writers == 0)
+        waitq_wake(&p->read_q, 1 << 30);
+    if (--p->files == 0) {
+        f->inode->u.priv = NULL;
+        free_pages(p->pages, p->capacity);
+        kfree(p);
+    }
+}
+
+static const struct file_ops pipe_ops = {
+    .name = "pipe",
+    .read = pipe_read,
+    .write = pipe_write,
+    .poll = pipe_poll,
+    .ioctl = pipe_ioctl,
+    .release = pipe_release,
+    .stream = true,
+};
+
+bool pipe_is(const struct file *f)
+{
+    return f->ops == &pipe_ops;
+}
+
+/* Joins a file to the inode's pipe, which lives as long as a file has it open. */
+static int attach(struct inode *i, struct file *f)
+{
+    struct pipe *p = i->u.priv;
+
+    if (!p) {
+        p = pipe_new();
+        if (!p)
+            return -ENOMEM;
+        i->u.priv = p;
+    }
+    f->ops = &pipe_ops;
+    f->priv = p;
+    p->files++;
+    if (file_readable(f)) {
+        p->readers++;
+        p->reader_opens++;
+        waitq_wake(&p->write_q, 1 << 30);
+    }
+    if (file_writable(f)) {
+        p->writers++;
+        p->writer_opens++;
+        waitq_wake(&p->read_q, 1 << 30);
+    }
+    return 0;
+}
+
+struct partner {
+    u32 *opens, before;
+};
+
+static bool partner_came(void *arg)
+{
+    struct partner *w = arg;
+
+    return *w->opens != w->before;
+}
+
+/* fifo(7): opening waits for the other side, but for O_NONBLOCK and O_RDWR. */
+static int fifo_open(struct inode *i, struct file *f)
+{
+    int r = attach(i, f);
+    struct pipe *p = f->priv;
+    bool reads = file_readable(f), writes = file_writable(f);
+
+    if (r < 0 || (reads && writes))
+        return r;
+    struct partner w = {reads ? &p->writer_opens : &p->reader_opens, 0};
+    w.before = *w.opens;
+    if ((reads ? p->writers : p->readers) > 0)
+        return 0;
+    if (f->flags & O_NONBLOCK)
+        r = reads ? 0 : -ENXIO;
+    else if (waitq_wait(reads ? &p->read_q : &p->write_q, partner_came, &w, HV_NO_DEADLINE, true) <
+             0)
+        r = -ERESTARTSYS;
+    if (r < 0)
+        pipe_release(f); /* inode_open() forgets the operations */
+    return r;
+}
+
+const struct inode_ops fifo_inode_ops = {.open = fifo_open};
+
+int pipe_create(u32 flags, struct file *out[2])
+{
+    static const u32 access[2] = {O_RDONLY, O_WRONLY};
+    struct inode *i = anon_inode(S_IFIFO | 0600);
+    int r = 0;
+
+    if (!i)
+        return -ENFILE;
+    i->ops = &fifo_inode_ops;
+    out[1] = NULL;
+    for (int k = 0; r == 0 && k < 2; k++) {
+        out[k] = file_new(i, access[k] | (flags & (O_NONBLOCK | O_DIRECT)), NULL);
+        r = out[k] ? attach(i, out[k]) : -ENFILE;
+        if (r < 0 && out[k])
+            file_put(out[k]);
+        if (r < 0 && k == 1)
+            file_put(out[0]);
+    }
+    inode_put(i);
+    return r;
+}
+
+static int resize(struct pipe *p, u32 capacity)
+{
+    u8 **pages = kzalloc(capacity / PAGE_SIZE * sizeof(*pages));
+    struct pipe next = *p;
+
+    if (!pages)
+        return -ENOMEM;
+    next.pages = pages;
+    next.capacity = capacity;
+    for (u32 at = p->tail; at != p->head;) {
+        u32 from_run, to_run;
+        u8 *from = ring_at(p, at, &from_run), *to = ring_at(&next, at, &to_run);
+        if (!to) {
+            free_pages(pages, capacity);
+            return -ENOMEM;
+        }
+        u32 n = MIN(MIN(from_run, to_run), p->head - at);
+        memcpy(to, from, n);
+        at += n;
+    }
+    free_pages(p->pages, p->capacity);
+    p->pages = pages;
+    p->capacity = capacity;
+    waitq_wake(&p->write_q, 1);
+    return 0;
+}
+
+long pipe_size(struct file *f, long set)
+{
+    struct pipe *p = f->priv;
+    u32 capacity = PAGE_SIZE;
+
+    if (set < 0)
+        return p->capacity;
+    if (set > PIPE_MAX)
+        return -EPERM;
+    while (capacity < set)
+        capacity *= 2;
+    if (capacity < used(p))
+        return -EBUSY;
+    int r = resize(p, capacity);
+    return r < 0 ? r : (long)capacity;
+}

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Waiting on many files at once. A poller stands in all their wait queues
+ * while its thread is blocked; only what changed is asked again through the
+ * files themselves, so a wake-up for nothing costs a look and no more.
+ */
+#include "fs/events.h"
+
+#define CHUNK 31u /* entries of one allocation */
+
+struct chunk {
+    struct chunk *next;
+    struct wait_entry entries[CHUNK];
+};
+
+struct poller {
+    struct poll_table table;
+    struct chunk *chunks;
+    u32 used; /* in the first chunk */
+    bool failed;
+};
+
+static void join(struct poll_table *pt, struct waitq *q)
+{
+    struct poller *p = CONTAINER_OF(pt, struct poller, table);
+
+    if (!p->chunks || p->used == CHUNK) {
+        struct chunk *c = kmalloc(sizeof(*c));
+        if (!c) {
+            p->failed = true;
+            return;
+        }
+        c->next = p->chunks;
+        p->chunks = c;
+        p->used = 0;
+    }
+    struct wait_entry *e = &p->chunks->entries[p->used++];
+    *e = (struct wait_entry){.thread = current};
+    waitq_add(q, e);
+}
+
+struct poller *poller_new(void)
+{
+    struct poller *p = kzalloc(sizeof(*p));
+
+    if (p)
+        p->table.add = join;
+    return p;
+}
+
+struct poll_table *poller_table(struct poller *p)
+{
+    return &p->table;
+}
+
+bool poller_failed(const struct poller *p)
+{
+    return p->failed;
+}
+
+void poller_leave(struct poller *p)
+{
+    for (struct chunk *c = p->chunks, *next; c; c = next) {
+        u32 used = c == p->chunks ? p->used : CHUNK;
+        for (u32 k = 0; k < used; k++)
+            waitq_remove(&c->entries[k]);
+        next = c->next;
+        if (c != p->chunks)
+            kfree(c);
+    }
+    if (p->chunks)
+        p->chunks->next = NULL;
+    p->used = 0;
+}
+
+void poller_free(struct poller *p)
+{
+    if (!p)
+        return;
+    poller_leave(p);
+    kfree(p->chunks);
+    kfree(p);
+}
+
+/* Fills in revents; how many are ready. With a poller, files not ready are joined until one is. The
+ * files stay open through refs while the thread is in their queues. */
+static long scan(struct pollfd *fds, struct file **refs, size_t n, struct poller *p)
+{
+    long ready = 0;
+
+    for (size_t k = 0; k < n; k++) {
+        fds[k].revents = 0;
+        if (fds[k].fd < 0)
+            continue;
+        u32 mask = POLLNVAL;
+        if (refs[k]) {
+            u32 wanted = (u16)fds[k].events | POLLERR | POLLHUP;
+            mask = file_poll(refs[k], p && !ready ? poller_table(p) : NULL);
+            if (mask != POLLNVAL)
+                mask &= wanted;
+        }
+        fds[k].revents = (short)mask;
+        ready += mask != 0;
+    }
+    return ready;
+}
+
+static long poll_loop(struct pollfd *fds, struct file **refs, size_t n, u64 deadline)
+{
+    long ready = scan(fds, refs, n, NULL);
+    struct poller *p;
+    int r = 0;
+
+    if (ready || deadline == 0)
+        return ready;
+    p = poller_new();
+    if (!p)
+        return -ENOMEM;
+    for (;;) {
+        ready = scan(fds, refs, n, p);
+        if (poller_failed(p))
+            ready = -ENOMEM;
+        if (ready || r == -ETIMEDOUT)
+            break;
+        if (r < 0) {
+            ready = -EINTR;
+            break;
+        }
+        r = thread_block(deadline, true);
+        poller_leave(p);
+    }
+    poller_free(p);
+    return ready;
+}
+
+/* deadline 0: only look. -EINTR when a signal ended it. */
+long poll_files(struct pollfd *fds, size_t n, u64 deadline)
+{
+    struct file **refs = kzalloc(MAX(n, 1ul) * sizeof(*refs));
+    long r;
+
+    if (!refs)
+        return -ENOMEM;
+    for (size_t k = 0; k < n; k++)
+        refs[k] = fds[k].fd >= 0 ? fd_get(fds[k].fd) : NULL;
+    r = poll_loop(fds, refs, n, deadline);
+    for (size_t k = 0; k < n; k++) {
+        if (refs[k])
+            file_put(refs[k]);
+    }
+    kfree(refs);
+    return r;
+}

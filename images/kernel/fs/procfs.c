@@ -1,0 +1,418 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The names of /proc: a table of entries by directory, and three kinds of
+ * numbered ones (processes, threads, descriptors). Inodes are made on lookup
+ * and vanish with their last reference; each holds its directory, so that a
+ * path can be told. Texts are made when a file is opened.
+ */
+#include "fs/procfs.h"
+#include "fs/vfs.h"
+
+enum level { ROOT, SYS, KERNEL, RANDOM, VM, PYHL, PROCESS, TASKS, TASK, FDS, FDINFO, LEVELS };
+enum link { LINK_NONE, LINK_SELF, LINK_THREAD, LINK_EXE, LINK_CWD, LINK_ROOT, LINK_FD };
+
+struct entry {
+    u8 level; /* the directory it is in */
+    u8 dir;   /* the directory it is, when not 0 */
+    u8 link;  /* enum link */
+    const char *name;
+    text_fn text;
+};
+
+static const struct entry entries[] = {
+    {ROOT, 0, LINK_SELF, "self", NULL},
+    {ROOT, 0, LINK_THREAD, "thread-self", NULL},
+    {ROOT, SYS, 0, "sys", NULL},
+    {ROOT, 0, 0, "cpuinfo", text_cpuinfo},
+    {ROOT, 0, 0, "meminfo", text_meminfo},
+    {ROOT, 0, 0, "uptime", text_uptime},
+    {ROOT, 0, 0, "stat", text_system_stat},
+    {ROOT, 0, 0, "loadavg", text_loadavg},
+    {ROOT, 0, 0, "version", text_version},
+    {ROOT, 0, 0, "filesystems", text_filesystems},
+    {ROOT, 0, 0, "mounts", text_mounts},
+    {ROOT, PYHL, 0, "pyhl", NULL},
+    {PYHL, 0, 0, "syscalls", text_syscalls},
+    {SYS, KERNEL, 0, "kernel", NULL},
+    {SYS, VM, 0, "vm", NULL},
+    {KERNEL, RANDOM, 0, "random", NULL},
+    {KERNEL, 0, 0, "osrelease", text_osrelease},
+    {KERNEL, 0, 0, "ostype", text_ostype},
+    {KERNEL, 0, 0, "hostname", text_hostname},
+    {KERNEL, 0, 0, "pid_max", text_pid_max},
+    {RANDOM, 0, 0, "boot_id", text_boot_id},
+    {RANDOM, 0, 0, "uuid", text_uuid},
+    {VM, 0, 0, "overcommit_memory", text_overcommit},
+    {PROCESS, TASKS, 0, "task", NULL},
+    {PROCESS, FDS, 0, "fd", NULL},
+    {PROCESS, 0, LINK_EXE, "exe", NULL},
+    {PROCESS, 0, LINK_CWD, "cwd", NULL},
+    {PROCESS, 0, LINK_ROOT, "root", NULL},
+    {PROCESS, 0, 0, "stat", text_process_stat},
+    {PROCESS, 0, 0, "maps", text_maps},
+    {PROCESS, 0, 0, "status", text_status},
+    {PROCESS, 0, 0, "statm", text_statm},
+    {PROCESS, 0, 0, "cmdline", text_cmdline},
+    {PROCESS, 0, 0, "comm", text_comm},
+    {PROCESS, 0, 0, "mounts", text_mounts},
+    {PROCESS, 0, 0, "mountinfo", text_mountinfo},
+    {PROCESS, 0, 0, "limits", text_limits},
+    {PROCESS, 0, 0, "cgroup", text_cgroup},
+    {TASK, FDS, 0, "fd", NULL},
+    {TASK, 0, LINK_EXE, "exe", NULL},
+    {TASK, 0, 0, "stat", text_thread_stat},
+    {TASK, 0, 0, "status", text_status},
+    {TASK, 0, 0, "maps", text_maps},
+    {TASK, 0, 0, "comm", text_comm},
+};
+
+/* u.id.b is the thread, or the descriptor of LINK_FD; u.id.a the level of a directory, the entry of
+ * a text, the enum link of a link. */
+static const struct inode_ops dir_ops, text_ops, link_ops, jump_ops;
+
+static struct inode *make(struct inode *dir, const char *name, size_t len, u32 mode,
+                          const struct inode_ops *ops, u32 a, u32 b)
+{
+    struct inode *i = inode_new(mode, ops);
+
+    if (!i)
+        return NULL;
+    i->dentry = dentry_new(dir, name, len);
+    if (!i->dentry) {
+        kfree(i);
+        return NULL;
+    }
+    inode_ref(dir);
+    i->parent = dir;
+    i->dev = DEV_PROC;
+    i->nlink = S_ISDIR(mode) ? 2 : 1;
+    i->u.id.a = a;
+    i->u.id.b = b;
+    /* The same name has the same number at every lookup. */
+    i->ino = (dir->ino * 31 + i->dentry->hash) & 0xffffffff;
+    return i;
+}
+
+static u32 entry_mode(const struct entry *e)
+{
+    return e->dir ? S_IFDIR | 0555 : e->link ? S_IFLNK | 0777 : S_IFREG | 0444;
+}
+
+static struct inode *make_entry(struct inode *dir, const struct entry *e)
+{
+    static const struct inode_ops *const link_kinds[] = {
+        [LINK_SELF] = &link_ops, [LINK_THREAD] = &link_ops, [LINK_EXE] = &jump_ops,
+        [LINK_CWD] = &jump_ops,  [LINK_ROOT] = &jump_ops,
+    };
+    const struct inode_ops *ops = e->dir ? &dir_ops : e->link ? link_kinds[e->link] : &text_ops;
+    u32 a = e->dir ? e->dir : e->link ? e->link : (u32)(e - entries);
+
+    return make(dir, e->name, strlen(e->name), entry_mode(e), ops, a, dir->u.id.b);
+}
+
+static int parse_number(const char *name, size_t len)
+{
+    int n = 0;
+
+    if (len == 0 || len > 8 || (len > 1 && name[0] == '0'))
+        return -1;
+    for (size_t k = 0; k < len; k++) {
+        if (name[k] < '0' || name[k] > '9')
+            return -1;
+        n = n * 10 + (name[k] - '0');
+    }
+    return n;
+}
+
+/* Does this directory have the number as an entry? */
+static bool numbered(const struct inode *dir, int n)
+{
+    switch (dir->u.id.a) {
+    case ROOT:
+        return n == cur_proc()->pid;
+    case TASKS:
+        return n > 0 && thread_find(n) != NULL;
+    case FDS:
+        return n >= 0 && fd_next(cur_proc()->fds, n) == n;
+    default:
+        return false;
+    }
+}
+
+static u32 fd_link_mode(int fd)
+{
+    struct file *f = fd_get(fd);
+    u32 mode = S_IFLNK;
+
+    if (f) {
+        mode |= (file_readable(f) ? 0500u : 0) | (file_writable(f) ? 0300u : 0);
+        file_put(f);
+    }
+    return mode;
+}
+
+static int proc_lookup(struct inode *dir, const char *name, size_t len, struct inode **out)
+{
+    int n = parse_number(name, len);
+
+    *out = NULL;
+    for (size_t k = 0; k < ARRAY_SIZE(entries); k++) {
+        const struct entry *e = &entries[k];
+        if (e->level == dir->u.id.a && strlen(e->name) == len && memcmp(e->name, name, len) == 0) {
+            *out = make_entry(dir, e);
+            return *out ? 0 : -ENOMEM;
+        }
+    }
+    if (n < 0 || !numbered(dir, n))
+        return -ENOENT;
+    if (dir->u.id.a == FDS)
+        *out = make(dir, name, len, fd_link_mode(n), &jump_ops, LINK_FD, (u32)n);
+    else
+        *out = make(dir, name, len, S_IFDIR | 0555, &dir_ops, dir->u.id.a == ROOT ? PROCESS : TASK,
+                    (u32)n);
+    return *out ? 0 : -ENOMEM;
+}
+
+/* The next number at or after n in this directory; -1 at the end. */
+static int next_number(const struct inode *dir, int n)
+{
+    struct thread *t;
+    int best = -1;
+
+    switch (dir->u.id.a) {
+    case ROOT:
+        return n <= cur_proc()->pid ? cur_proc()->pid : -1;
+    case TASKS:
+        LIST_FOREACH (t, &cur_proc()->threads, proc_link) {
+            if (t->state != THREAD_DEAD && t->tid >= n && (best < 0 || t->tid < best))
+                best = t->tid;
+        }
+        return best;
+    case FDS:
+        return fd_next(cur_proc()->fds, n);
+    default:
+        return -1;
+    }
+}
+
+#define NUMBERS 1000u /* positions of numbered entries begin here */
+
+static int proc_readdir(struct inode *dir, u64 *pos, struct dir_sink *s)
+{
+    char name[12];
+    int n;
+
+    for (; *pos < 2 + ARRAY_SIZE(entries); (*pos)++) {
+        const struct entry *e = *pos < 2 ? NULL : &entries[*pos - 2];
+        const char *dots = *pos == 0 ? "." : "..";
+        if (e && e->level != dir->u.id.a)
+            continue;
+        u64 ino = e ? *pos + 1 : *pos == 0 ? dir->ino : dir->parent->ino;
+        if (!s->emit(s, e ? e->name : dots, strlen(e ? e->name : dots), ino,
+                     e ? entry_mode(e) : S_IFDIR, *pos + 1))
+            return 0;
+    }
+    *pos = MAX(*pos, (u64)NUMBERS);
+    while ((n = next_number(dir, (int)(*pos - NUMBERS))) >= 0) {
+        int len = snprintf(name, sizeof(name), "%d", n);
+        u64 next = NUMBERS + (u64)n + 1;
+        if (!s->emit(s, name, (size_t)len, 0x10000u + (u32)n,
+                     dir->u.id.a == FDS ? S_IFLNK : S_IFDIR, next))
+            return 0;
+        *pos = next;
+    }
+    return 0;
+}
+
+static void proc_free(struct inode *i)
+{
+    kfree(i->dentry);
+}
+
+static const struct inode_ops dir_ops = {
+    .lookup = proc_lookup, .readdir = proc_readdir, .free = proc_free};
+
+static ssize_t link_readlink(struct inode *i, char *buf, size_t size)
+{
+    char text[40];
+    int n = i->u.id.a == LINK_SELF
+                ? snprintf(text, sizeof(text), "%d", cur_proc()->pid)
+                : snprintf(text, sizeof(text), "%d/task/%d", cur_proc()->pid, current->tid);
+
+    memcpy(buf, text, MIN((size_t)n, size));
+    return (ssize_t)MIN((size_t)n, size);
+}
+
+static const struct inode_ops link_ops = {.readlink = link_readlink, .free = proc_free};
+
+static int proc_jump(struct inode *i, struct inode **out)
+{
+    struct file *f;
+
+    switch (i->u.id.a) {
+    case LINK_EXE:
+        *out = cur_proc()->exe;
+        break;
+    case LINK_CWD:
+        *out = cur_proc()->fs->cwd;
+        break;
+    case LINK_ROOT:
+        *out = fs_root;
+        break;
+    default:
+        f = fd_get((int)i->u.id.b);
+        if (!f)
+            return -ENOENT;
+        *out = f->inode;
+        inode_ref(*out);
+        file_put(f);
+        return 0;
+    }
+    if (!*out)
+        return -ENOENT;
+    inode_ref(*out);
+    return 0;
+}
+
+static size_t nameless(const struct inode *i, char *path)
+{
+    unsigned long ino = i->ino;
+
+    switch (i->type) {
+    case INODE_FIFO:
+        return (size_t)snprintf(path, PATH_LEN_MAX, "pipe:[%lu]", ino);
+    case INODE_SOCK:
+        return (size_t)snprintf(path, PATH_LEN_MAX, "socket:[%lu]", ino);
+    case INODE_ANON:
+        return (size_t)snprintf(path, PATH_LEN_MAX, "anon_inode:[%s]", i->u.label);
+    default:
+        return (size_t)snprintf(path, PATH_LEN_MAX, "/ (deleted)");
+    }
+}
+
+/* Path of a named inode, "pipe:[12]" and the like of others, and Linux's mark on what was removed.
+ */
+static ssize_t jump_readlink(struct inode *i, char *buf, size_t size)
+{
+    struct inode *to;
+    int r = proc_jump(i, &to);
+    size_t n;
+
+    if (r < 0)
+        return r;
+    char *path = kmalloc(PATH_LEN_MAX);
+    if (!path) {
+        inode_put(to);
+        return -ENOMEM;
+    }
+    n = inode_path(to, path, PATH_LEN_MAX);
+    if (n == 0)
+        n = nameless(to, path);
+    n = MIN(n, size);
+    memcpy(buf, path, n);
+    kfree(path);
+    inode_put(to);
+    return (ssize_t)n;
+}
+
+static const struct inode_ops jump_ops = {
+    .readlink = jump_readlink, .jump = proc_jump, .free = proc_free};
+
+static ssize_t text_read(struct file *f, vaddr_t buf, size_t n, u64 *pos)
+{
+    struct text *t = f->priv;
+
+    if (*pos >= t->len)
+        return 0;
+    n = MIN(n, t->len - *pos);
+    if (copy_to_user(buf, t->data + *pos, n) < 0)
+        return -EFAULT;
+    *pos += n;
+    return (ssize_t)n;
+}
+
+/* A thread's name may be written: prctl(2), PR_SET_NAME. */
+static ssize_t text_write(struct file *f, vaddr_t buf, size_t n, u64 *pos)
+{
+    const struct entry *e = &entries[f->inode->u.id.a];
+    struct thread *t = thread_find((int)f->inode->u.id.b);
+    char name[THREAD_NAME_LEN] = {0};
+
+    (void)pos;
+    if (e->text != text_comm || !t)
+        return -EINVAL;
+    if (copy_from_user(name, buf, MIN(n, sizeof(name) - 1)) < 0)
+        return -EFAULT;
+    memcpy(t->name, name, sizeof(name));
+    return (ssize_t)n;
+}
+
+static s64 text_lseek(struct file *f, s64 off, int whence)
+{
+    return file_seek(f, off, whence, ((struct text *)f->priv)->len);
+}
+
+static void text_release(struct file *f)
+{
+    struct text *t = f->priv;
+
+    kfree(t->data);
+    kfree(t);
+}
+
+static const struct file_ops text_file_ops = {
+    .name = "proc",
+    .read = text_read,
+    .write = text_write,
+    .lseek = text_lseek,
+    .release = text_release,
+};
+
+static int text_open(struct inode *i, struct file *f)
+{
+    const struct entry *e = &entries[i->u.id.a];
+    struct text *t;
+
+    if (file_writable(f) && e->text != text_comm)
+        return -EACCES;
+    if (i->u.id.b && !thread_find((int)i->u.id.b) && (int)i->u.id.b != cur_proc()->pid)
+        return -ESRCH;
+    t = kzalloc(sizeof(*t));
+    if (!t)
+        return -ENOMEM;
+    e->text(t, (int)i->u.id.b);
+    if (t->failed) {
+        kfree(t->data);
+        kfree(t);
+        return -ENOMEM;
+    }
+    f->priv = t;
+    f->ops = &text_file_ops;
+    return 0;
+}
+
+static const struct inode_ops text_ops = {.open = text_open, .free = proc_free};
+
+/* Mounts over what the image has there. */
+int procfs_init(void)
+{
+    struct dentry *d = dir_find(fs_root, "proc", 4);
+    struct inode *root = inode_new(S_IFDIR | 0555, &dir_ops);
+
+    if (!root)
+        return -ENOMEM;
+    root->dev = DEV_PROC;
+    root->u.id.a = ROOT;
+    if (!d) {
+        struct inode *i = ramfs_new(S_IFDIR | 0555);
+        if (!i || dir_add(fs_root, "proc", 4, i) < 0)
+            return -ENOMEM;
+        d = dir_find(fs_root, "proc", 4);
+    }
+    root->dentry = d;
+    root->nlink = 2;
+    root->parent = fs_root;
+    inode_ref(fs_root);
+    d->inode = root; /* what it covers is out of reach for good, as under a mount */
+    return 0;
+}

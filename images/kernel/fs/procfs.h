@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Between procfs.c, which has the names of /proc, and proctext.c, which has
+ * the texts behind them.
+ */
+#ifndef FS_PROCFS_H
+#define FS_PROCFS_H
+
+#include "kernel.h"
+
+/* Grows while a text is made. */
+struct text {
+    char *data;
+    size_t len, cap;
+    bool failed; /* out of memory */
+};
+
+void text_put(struct text *t, const char *s, size_t n);
+void text_printf(struct text *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* A text about the whole system (tid 0) or a thread; for those of a process, tid is its first
+ * thread's. */
+typedef void (*text_fn)(struct text *t, int tid);
+
+void text_cpuinfo(struct text *t, int tid);
+void text_meminfo(struct text *t, int tid);
+void text_syscalls(struct text *t, int tid);
+void text_uptime(struct text *t, int tid);
+void text_system_stat(struct text *t, int tid);
+void text_loadavg(struct text *t, int tid);
+void text_version(struct text *t, int tid);
+void text_filesystems(struct text *t, int tid);
+void text_mounts(struct text *t, int tid);
+void text_mountinfo(struct text *t, int tid);
+void text_osrelease(struct text *t, int tid);
+void text_ostype(struct text *t, int tid);
+void text_hostname(struct text *t, int tid);
+void text_pid_max(struct text *t, int tid);
+void text_boot_id(struct text *t, int tid);
+void text_uuid(struct text *t, int tid);
+void text_overcommit(struct text *t, int tid);
+void text_maps(struct text *t, int tid);
+void text_status(struct text *t, int tid);
+void text_process_stat(struct text *t, int tid);
+void text_thread_stat(struct text *t, int tid);
+void text_statm(struct text *t, int tid);
+void text_cmdline(struct text *t, int tid);
+void text_comm(struct text *t, int tid);
+void text_limits(struct text *t, int tid);
+void text_cgroup(struct text *t, int tid);
+
+#endif

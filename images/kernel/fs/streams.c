@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The host's streams: descriptors 0, 1 and 2 of the program. They look like
+ * pipes. Input comes from the host a buffer at a time; only poll() and
+ * FIONREAD, which must know without consuming, leave bytes in the peek buffer.
+ */
+#include "fs/vfs.h"
+
+#include <asm/ioctls.h>
+
+#define BOUNCE    65536u
+#define PEEK_SIZE 4096u
+
+static struct waitq stdin_q;
+static u8 *peek_buf;
+static u32 peek_off, peek_len;
+static bool peek_eof;
+
+void console_stdin_poll(void)
+{
+    if (!sched_stdin_waiter)
+        return;
+    sched_stdin_waiter = false; /* who still finds nothing sets it again */
+    waitq_wake(&stdin_q, 1);
+}
+
+static s64 host_read(void *buf, size_t n)
+{
+    return hv_call(HV_CALL_STDIN, (u64)buf, n, 0, 0);
+}
+
+/* Does a read return at once? */
+static bool stdin_ready(void)
+{
+    if (peek_len || peek_eof)
+        return true;
+    if (!peek_buf && !(peek_buf = kmalloc(PEEK_SIZE)))
+        return false;
+    s64 n = host_read(peek_buf, PEEK_SIZE);
+    if (n == -EAGAIN)
+        return false;
+    peek_off = 0;
+    peek_len = n > 0 ? (u32)n : 0;
+    peek_eof = n <= 0;
+    return true;
+}
+
+static ssize_t read_peeked(vaddr_t buf, size_t n)
+{
+    n = MIN(n, peek_len);
+    if (copy_to_user(buf, peek_buf + peek_off, n) < 0)
+        return -EFAULT;
+    peek_off += (u32)n;
+    peek_len -= (u32)n;
+    return (ssize_t)n;
+}
+
+static ssize_t read_host(vaddr_t buf, size_t n, void *bounce, size_t bounce_size)
+{
+    s64 got = host_read(bounce, MIN(n, bounce_size));
+
+    if (got > 0 && copy_to_user(buf, bounce, (size_t)got) < 0)
+        return -EFAULT;
+    return got;
+}
+
+static ssize_t wait_for_host(struct file *f, vaddr_t buf, size_t n, void *bounce,
+                             size_t bounce_size)
+{
+    struct wait_entry e = {.thread = current};
+    ssize_t r;
+
+    for (;;) {
+        r = peek_len ? read_peeked(buf, n) : read_host(buf, n, bounce, bounce_size);
+        if (r != -EAGAIN)
+            return r;
+        if (f->flags & O_NONBLOCK) {
+            /* Who watches an edge-triggered epoll looks no more until it is told. */
+            sched_stdin_waiter = !TAILQ_EMPTY(&stdin_q.list);
+            return r;
+        }
+        waitq_add(&stdin_q, &e);
+        sched_stdin_waiter = true;
+        int interrupted = thread_block(HV_NO_DEADLINE, true);
+        waitq_remove(&e);
+        if (interrupted < 0)
+            return -ERESTARTSYS;
+    }
+}
+
+static ssize_t stdin_read(struct file *f, vaddr_t buf, size_t n, u64 *pos)
+{
+    size_t bounce_size = MIN(n, BOUNCE);
+
+    (void)pos;
+    if (n == 0)
+        return 0;
+    if (peek_len)
+        return read_peeked(buf, n);
+    if (peek_eof) {
+        peek_eof = false;
+        return 0;
+    }
+    void *bounce = kmalloc(bounce_size);
+    if (!bounce)
+        return -ENOMEM;
+    ssize_t r = wait_for_host(f, buf, n, bounce, bounce_size);
+    kfree(bounce);
+    return r;
+}
+
+static u32 stdin_poll(struct file *f, struct poll_table *pt)
+{
+    (void)f;
+    poll_on(pt, &stdin_q);
+    if (stdin_ready())
+        return peek_eof ? POLLIN | POLLRDNORM | POLLHUP : POLLIN | POLLRDNORM;
+    if (pt)
+        sched_stdin_waiter = true;
+    return 0;
+}
+
+static long stdin_ioctl(struct file *f, u32 cmd, vaddr_t arg)
+{
+    (void)f;
+    if (cmd != FIONREAD)
+        return -ENOTTY;
+    stdin_ready();
+    return copy_to_user(arg, &peek_len, sizeof(peek_len));
+}
+
+static ssize_t out_write(struct file *f, vaddr_t buf, size_t n, u64 *pos)
+{
+    char small[256];
+    size_t size = sizeof(small), done = 0;
+    char *chunk = n > size ? kmalloc(MIN(n, BOUNCE)) : NULL;
+    int which = f->priv ? 2 : 1;
+
+    (void)pos;
+    if (chunk)
+        size = MIN(n, BOUNCE);
+    while (done < n) {
+        size_t piece = MIN(n - done, size);
+        if (copy_from_user(chunk ? chunk : small, buf + done, piece) < 0)
+            break;
+        hv_console_write(which, chunk ? chunk : small, piece);
+        done += piece;
+    }
+    kfree(chunk);
+    return done || n == 0 ? (ssize_t)done : -EFAULT;
+}
+
+static u32 out_poll(struct file *f, struct poll_table *pt)
+{
+    (void)f, (void)pt;
+    return POLLOUT | POLLWRNORM;
+}
+
+static const struct file_ops stdin_ops = {
+    .name = "stdin", .read = stdin_read, .poll = stdin_poll, .ioctl = stdin_ioctl, .stream = true};
+static const struct file_ops out_ops = {
+    .name = "output", .write = out_write, .poll = out_poll, .stream = true};
+
+/* Opened again as /dev/stdin or /proc/self/fd/0. */
+static int stream_open(struct inode *i, struct file *f)
+{
+    u32 fd = i->u.id.a;
+    bool reads = (f->flags & O_ACCMODE) == O_RDONLY;
+
+    if (reads != (fd == 0))
+        return -EACCES;
+    f->ops = fd == 0 ? &stdin_ops : &out_ops;
+    f->priv = fd == 2 ? i : NULL;
+    return 0;
+}
+
+static const struct inode_ops stream_inode_ops = {.open = stream_open};
+
+int console_files(struct file *out[3])
+{
+    int r = 0;
+
+    if (!stdin_q.list.tqh_last)
+        waitq_init(&stdin_q);
+    for (u32 fd = 0; fd < 3; fd++) {
+        struct inode *i = anon_inode(S_IFIFO | 0600);
+        if (!i)
+            return -ENOMEM;
+        i->ops = &stream_inode_ops;
+        i->u.id.a = fd;
+        r = inode_open(i, fd == 0 ? O_RDONLY : O_WRONLY, &out[fd]);
+        inode_put(i);
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}

@@ -1,0 +1,259 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * What the files of fs/ share: inodes, directory entries, open files, path
+ * walking. References: an inode is held by every directory entry, open file,
+ * mapping and working directory naming it, and is freed with the last; nlink
+ * is only what stat shows. The kernel is not preempted, so there are no locks:
+ * whoever may block or touch program memory looks state up again afterwards.
+ * Access times are those of creation: reading a file writes nothing.
+ */
+#ifndef FS_VFS_H
+#define FS_VFS_H
+
+#include "kernel.h"
+
+#include <asm/poll.h>
+#include <asm/stat.h>
+#include <linux/stat.h>
+
+#define NAME_LEN_MAX 255
+#define PATH_LEN_MAX 4096 /* with the NUL */
+#define RAM_FILE_MAX (1ull << 44)
+
+/* st_dev of the file systems there are. */
+enum { DEV_RAMFS = 2, DEV_PROC = 3, DEV_ANON = 4 };
+#define RDEV(major, minor) ((u32)(((major) << 8) | (minor)))
+
+struct dentry {
+    struct dentry *hash_next;
+    struct inode *inode; /* referenced */
+    struct inode *dir;   /* not referenced: a directory outlives its entries */
+    u64 cookie;          /* position for getdents; grows, never reused */
+    u32 hash;
+    u32 len;
+    char name[];
+};
+
+/* Contents of a regular file: pages written (a radix tree of frames, 512 a node), over an extent of
+ * the CPIO. */
+struct ramdata {
+    const u8 *ext; /* never written, never freed */
+    u64 ext_len;
+    u64 root;  /* frame of the root node; at height 0 of page 0 itself */
+    u64 owned; /* pages in the tree */
+    u32 height;
+    bool mapped; /* pages were lent to mappings: they stay until the inode goes */
+};
+
+struct dir_slot {
+    u64 cookie;
+    struct dentry *d; /* NULL: removed */
+};
+
+struct dirdata {
+    struct dentry **buckets;
+    struct dir_slot *slots; /* in cookie order */
+    u64 next_cookie;
+    u32 bucket_count, slot_count, slot_cap, live;
+};
+
+/* Receives directory entries; false: no room, this entry comes again. next is the position after
+ * it. */
+struct dir_sink {
+    bool (*emit)(struct dir_sink *s, const char *name, size_t len, u64 ino, u32 mode, u64 next);
+};
+
+struct inode_ops {
+    /* Directories. lookup gives a reference or -ENOENT; readdir goes on at *pos. */
+    int (*lookup)(struct inode *dir, const char *name, size_t len, struct inode **out);
+    int (*readdir)(struct inode *dir, u64 *pos, struct dir_sink *s);
+    /* Symbolic links: the text (returns its length), and for /proc's links the inode itself. */
+    ssize_t (*readlink)(struct inode *i, char *buf, size_t size);
+    int (*jump)(struct inode *i, struct inode **out);
+    /* Sets f->ops and f->priv; may block (FIFOs). */
+    int (*open)(struct inode *i, struct file *f);
+    void (*free)(struct inode *i);
+};
+
+struct inode {
+    u32 refs;
+    u32 nlink;
+    u32 mode; /* with the S_IFMT bits */
+    enum inode_type type;
+    u32 dev, rdev;
+    u32 uid, gid;
+    u64 ino, size;
+    u64 atime, mtime, ctime, btime; /* ns since the epoch */
+    const struct inode_ops *ops;
+    struct dentry *dentry;    /* one of the names; NULL when there is none */
+    struct inode *parent;     /* directories, and all of /proc: referenced; the root's is itself */
+    struct file_locks *locks; /* fs/lock.c */
+    union {
+        struct ramdata data;
+        struct dirdata dir;
+        char *target;
+        void *priv;
+        const char *label; /* INODE_ANON: for readlink of /proc/self/fd */
+        struct {
+            u32 a, b;
+        } id;
+    } u;
+};
+
+/* ---- poll ---- */
+
+/* Collects the wait queues of polled files. add may be NULL-tabled: poll_on(NULL, q) does nothing.
+ */
+struct poll_table {
+    void (*add)(struct poll_table *pt, struct waitq *q);
+};
+static inline void poll_on(struct poll_table *pt, struct waitq *q)
+{
+    if (pt)
+        pt->add(pt, q);
+}
+
+/* ---- open files ---- */
+
+struct file_ops {
+    const char *name;
+    /* buf is program memory. pos is the file's or a call's own position; streams ignore it. */
+    ssize_t (*read)(struct file *f, vaddr_t buf, size_t n, u64 *pos);
+    ssize_t (*write)(struct file *f, vaddr_t buf, size_t n, u64 *pos);
+    s64 (*lseek)(struct file *f, s64 off, int whence);
+    u32 (*poll)(struct file *f, struct poll_table *pt); /* POLL* bits; absent: always ready */
+    long (*ioctl)(struct file *f, u32 cmd, vaddr_t arg);
+    void (*release)(struct file *f);
+    bool stream;    /* no position: lseek and pread are ESPIPE */
+    bool anon_mmap; /* maps as anonymous memory */
+};
+
+struct file {
+    u32 refs;
+    u32 flags; /* O_* as given, without the creation flags */
+    u64 pos;
+    struct inode *inode;
+    const struct file_ops *ops;
+    void *priv;
+    struct epitem *watchers; /* fs/epoll.c: interest lists naming this file */
+};
+
+struct fs_context {
+    struct inode *cwd;
+    u32 umask;
+};
+
+/* inode.c */
+extern struct inode *fs_root;
+struct inode *inode_new(u32 mode, const struct inode_ops *ops);
+void inode_touch(struct inode *i); /* mtime and ctime become now */
+void inode_stat(const struct inode *i, struct stat *st);
+u32 inode_dtype(u32 mode); /* DT_* for getdents */
+enum inode_type mode_type(u32 mode);
+
+/* dir.c */
+extern const struct inode_ops ramfs_dir_ops;
+struct dentry *dir_find(struct inode *dir, const char *name, size_t len);
+int dir_add(struct inode *dir, const char *name, size_t len, struct inode *i);
+void dir_remove(struct inode *dir, struct dentry *d);
+void dir_adopt(struct inode *dir, struct inode *child); /* ".." of child is dir from now on */
+bool dir_empty(const struct inode *dir);
+struct dentry *dentry_new(struct inode *dir, const char *name, size_t len);
+
+/* radix.c */
+paddr_t radix_get(const struct ramdata *d, u64 index);
+int radix_set(struct ramdata *d, u64 index, paddr_t frame);
+u64 radix_next(const struct ramdata *d,
+               u64 first); /* the next page there is; UINT64_MAX for none */
+/* Frees (or, when pages are lent to mappings, clears) pages [first, end). */
+void radix_drop(struct ramdata *d, u64 first, u64 end);
+
+/* ramfs.c */
+extern const struct inode_ops ramfs_reg_ops, ramfs_lnk_ops;
+struct inode *ramfs_new(u32 mode);
+struct inode *ramfs_symlink(const char *target, size_t len);
+ssize_t ramfs_read(struct inode *i, vaddr_t buf, size_t n, u64 off);
+ssize_t ramfs_write(struct inode *i, vaddr_t buf, size_t n, u64 off);
+int ramfs_truncate(struct inode *i, u64 size);
+int ramfs_allocate(struct inode *i, u64 off, u64 len, int mode);
+u64 ramfs_blocks(const struct inode *i);
+int ramfs_next(struct inode *i, u64 off, bool data, u64 *out); /* SEEK_DATA, SEEK_HOLE */
+
+/* namei.c */
+#define WALK_FOLLOW 1u
+struct walk {
+    struct inode *dir;   /* directory of the last component, referenced */
+    struct inode *inode; /* what it names, referenced; NULL when missing */
+    char *name;          /* last component; len 0 when the path ends in "/", "." or ".." */
+    size_t len;
+    bool want_dir; /* a slash followed */
+    bool dots;     /* the path ended in "." (true for "/" too) or ".." */
+    char *buf;
+};
+int walk_path(struct inode *start, const char *path, unsigned flags, struct walk *w);
+void walk_done(struct walk *w);
+/* The whole path to an existing inode, with a reference. */
+int walk_inode(struct inode *start, const char *path, unsigned flags, struct inode **out);
+/* The directory a dirfd names; AT_FDCWD is the working directory. */
+int walk_start(int dirfd, const char *path, struct inode **out);
+/* Copies a path from the program into a new buffer (kfree it); empty paths are -ENOENT unless
+ * allowed. */
+int path_from_user(vaddr_t upath, bool allow_empty, char **out);
+/* The two together, for system calls: flags are AT_*. */
+int lookup_at(int dirfd, vaddr_t upath, u32 at_flags, bool follow, struct inode **out);
+
+/* nsops.c: changes of the name space. */
+int vfs_make(struct walk *w, u32 mode,
+             struct inode *ready); /* links a new inode; consumes `ready` */
+int vfs_mknod(int dirfd, vaddr_t upath, u32 mode, u32 rdev, const char *target);
+int vfs_link(struct inode *i, int dirfd, vaddr_t upath);
+int vfs_unlink(int dirfd, vaddr_t upath, bool rmdir);
+int vfs_rename(int olddir, vaddr_t oldpath, int newdir, vaddr_t newpath, unsigned flags);
+bool dir_writable(const struct inode *dir, int *err);
+
+/* open.c */
+int vfs_open(int dirfd, const char *path, u32 flags, u32 mode, struct file **out);
+int inode_open(struct inode *i, u32 flags, struct file **out);
+
+/* file.c */
+struct file *file_new(struct inode *i, u32 flags, const struct file_ops *ops);
+struct inode *anon_inode(u32 mode); /* for pipes, eventfds, ...: an inode without a name */
+ssize_t file_read(struct file *f, vaddr_t buf, size_t n, u64 *pos);
+ssize_t file_write(struct file *f, vaddr_t buf, size_t n, u64 *pos);
+s64 file_seek(struct file *f, s64 off, int whence, u64 end);
+u32 file_poll(struct file *f, struct poll_table *pt);
+
+/* fdtab.c */
+int fd_install(struct file *f, int min,
+               bool cloexec); /* consumes the reference, also when it fails */
+int fd_install_pair(struct file *a, struct file *b, bool cloexec, vaddr_t ufds);
+int fd_close(int fd);
+int fd_dup_to(int from, int to, bool cloexec);
+int fd_flags(int fd); /* FD_CLOEXEC or 0 */
+int fd_set_flags(int fd, int flags);
+int fd_close_range(u32 first, u32 last, bool cloexec);
+/* The next used descriptor at or after fd; -1 for none. */
+int fd_next(struct fdtable *t, int fd);
+
+/* devfs.c, streams.c, rundev.c, procfs.c, pipe.c */
+int devfs_init(void);
+extern const struct inode_ops devfs_ops;
+int console_files(struct file *out[3]);
+void console_stdin_poll(void); /* the host may have input: wakes who waits for it */
+int rundev_open(struct inode *i, struct file *f);
+int procfs_init(void);
+extern const struct inode_ops fifo_inode_ops;
+int pipe_create(u32 flags, struct file *out[2]);
+bool pipe_is(const struct file *f);
+long pipe_size(struct file *f, long set); /* set < 0: only ask */
+
+/* lock.c */
+long lock_flock(struct file *f, int op);
+long lock_fcntl(struct file *f, int cmd, vaddr_t arg);
+void lock_release(struct file *f);
+void lock_inode_free(struct inode *i);
+
+/* epoll.c */
+void epoll_forget(struct file *f); /* the last reference to a watched file goes */
+
+#endif

@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The end for kernel bugs and images that cannot be run: the message goes to
+ * the host with HV_EXIT_PANIC. Touches nothing that may itself be broken.
+ */
+#include "kernel.h"
+
+void panic(const char *fmt, ...)
+{
+    static char msg[256];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(msg, sizeof(msg), fmt, ap);
+    va_end(ap);
+    hv_exit(HV_EXIT_PANIC, 0, msg);
+}

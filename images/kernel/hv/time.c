@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Guest clocks from the TSC. At every resume the host says what time it is; the
+ * guest reads its TSC right then, so no TSC offset matters. The page with the
+ * result is mapped into the program too, for the vDSO.
+ */
+#include "cpu/cpu.h"
+#include "hv/clock.h"
+
+static union {
+    struct clock_page clock;
+    u8 page[PAGE_SIZE];
+} shown __attribute__((aligned(4096)));
+
+static u64 armed = HV_NO_DEADLINE;
+
+u64 time_mono(void)
+{
+    return clock_read(&shown.clock, shown.clock.mono_base);
+}
+
+u64 time_wall(void)
+{
+    return clock_read(&shown.clock, shown.clock.wall_base);
+}
+
+paddr_t time_page(void)
+{
+    return (paddr_t)&shown;
+}
+
+void time_resume(const struct hv_resume *r)
+{
+    if (!r->tsc_khz)
+        panic("the host gave no TSC frequency");
+    shown.clock = (struct clock_page){.mono_base = r->mono_ns,
+                                      .wall_base = r->wall_ns,
+                                      .tsc_base = cpu_rdtsc(),
+                                      .mult = (1000000ull << 32) / r->tsc_khz};
+    armed = HV_NO_DEADLINE;
+    u64 next = ktimer_next();
+    if (next != HV_NO_DEADLINE)
+        time_arm(next);
+}
+
+void time_arm(u64 deadline)
+{
+    if (deadline >= armed)
+        return;
+    armed = deadline;
+    hv_call(HV_CALL_TIMER, deadline, 0, 0, 0);
+}
+
+void time_arm_expired(void)
+{
+    armed = HV_NO_DEADLINE;
+}
+
+void hv_idle(u64 deadline, bool wait_stdin)
+{
+    hv_call(HV_CALL_WAIT, deadline, wait_stdin ? HV_WAIT_STDIN : 0, 0, 0);
+}

@@ -1,0 +1,379 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The guest kernel's internal interfaces, grouped by the file that provides
+ * them. One vCPU, one address space; the kernel runs at CPL 3 on a stack per
+ * thread, is never preempted inside, and blocks only through thread_block().
+ * Errors are negative errno everywhere; panic() is for kernel bugs alone.
+ * Linux's own user-space ABI comes from the linux-libc-dev headers.
+ */
+#ifndef KERNEL_H
+#define KERNEL_H
+
+#include <asm/errno.h>
+#include <linux/mman.h>
+#include <asm/signal.h>
+#include <asm/unistd.h>
+#include <linux/fcntl.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/queue.h> /* LIST_, TAILQ_ */
+
+#include "../../../vmm/abi.h"
+
+typedef uint64_t u64;
+typedef uint32_t u32;
+typedef uint16_t u16;
+typedef uint8_t u8;
+typedef int64_t s64;
+typedef long ssize_t;
+typedef long off_t;
+typedef u64 paddr_t; /* a frame's address; equal to its kernel virtual address, see phys_ptr() */
+typedef u64 vaddr_t; /* an address in the program's part of the address space */
+
+#define PAGE_SIZE                     4096ul
+#define PAGE_MASK                     (PAGE_SIZE - 1)
+#define PAGE_DOWN(x)                  ((u64)(x) & ~PAGE_MASK)
+#define PAGE_UP(x)                    (((u64)(x) + PAGE_MASK) & ~PAGE_MASK)
+#define ARRAY_SIZE(a)                 (sizeof(a) / sizeof((a)[0]))
+#define MIN(a, b)                     ((a) < (b) ? (a) : (b))
+#define MAX(a, b)                     ((a) > (b) ? (a) : (b))
+#define CONTAINER_OF(p, type, member) ((type *)(void *)((char *)(p)-offsetof(type, member)))
+#define NSEC_PER_SEC                  1000000000ull
+
+struct file;
+struct inode;
+struct mm;
+struct process;
+struct thread;
+
+/* lib/string.c: the usual, freestanding. */
+void *memcpy(void *restrict dst, const void *restrict src, size_t n);
+void *memmove(void *dst, const void *src, size_t n);
+void *memset(void *dst, int c, size_t n);
+int memcmp(const void *a, const void *b, size_t n);
+size_t strlen(const char *s);
+size_t strnlen(const char *s, size_t max);
+int strcmp(const char *a, const char *b);
+int strncmp(const char *a, const char *b, size_t n);
+char *strchr(const char *s, int c);
+char *strrchr(const char *s, int c);
+
+/* lib/printf.c: %d %i %u %x %o %c %s %p %% with l, ll, z, width, 0, -, and .precision for %s.
+ * vsnprintf returns the length it would have written. */
+int vsnprintf(char *buf, size_t size, const char *fmt, va_list ap);
+int snprintf(char *buf, size_t size, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+
+/* hv/panic.c: ends the run with HV_EXIT_PANIC and the message. */
+void panic(const char *fmt, ...) __attribute__((format(printf, 1, 2), noreturn));
+#define KASSERT(x)                                                                                 \
+    do {                                                                                           \
+        if (!(x))                                                                                  \
+            panic("%s:%d: assertion failed: %s", __FILE__, __LINE__, #x);                          \
+    } while (0)
+
+/* ---- hv/: the host ------------------------------------------------------------------------ */
+
+/* hv/call.c */
+s64 hv_call(u32 nr, u64 a0, u64 a1, u64 a2, u64 a3);
+struct hv_shared *hv_shared(void);
+void hv_exit(enum hv_exit kind, int status, const char *msg) __attribute__((noreturn));
+void hv_trace_line(const char *line, size_t len);
+u32 hv_take_events(void); /* takes hv_shared.events */
+/* HV_CALL_RUN: waits for a run (the snapshot point); on return clocks and entropy are fresh.
+ * Returns the frame's size; its first size bytes are in buf. */
+u64 hv_next_run(void *buf, size_t size);
+
+/* hv/console.c: appends to the stdout (1) or stderr (2) ring, draining when full. */
+void hv_console_write(int which, const void *buf, size_t len);
+
+/* hv/time.c: guest clocks, ns. mono is CLOCK_MONOTONIC and CLOCK_BOOTTIME. */
+u64 time_mono(void);
+u64 time_wall(void);
+void time_resume(const struct hv_resume *r);
+paddr_t time_page(void); /* the frame with struct clock_page, for the vDSO */
+/* Asks for an upcall at this monotonic time; keeps the earliest asked for. */
+void time_arm(u64 deadline);
+void time_arm_expired(void); /* the asked-for event has come */
+/* Idles the vCPU until deadline or an event; wait_stdin also ends it on readable stdin. */
+void hv_idle(u64 deadline, bool wait_stdin);
+
+/* hv/random.c: ChaCha20 generator, keyed by the host's entropy at every resume. */
+void random_resume(const u8 seed[64]);
+void random_bytes(void *buf, size_t len);
+
+/* ---- mm/ ---------------------------------------------------------------------------------- */
+
+/* mm/pmm.c: frames. Allocations are contiguous; PMM_ZERO gives zeroed memory. 0 when there is none.
+ */
+#define PMM_ZERO 1u
+paddr_t pmm_alloc(u64 pages, unsigned flags);
+void pmm_free(paddr_t pa, u64 pages);
+u64 pmm_free_pages(void);
+u64 pmm_total_pages(void);
+static inline void *phys_ptr(paddr_t pa)
+{
+    return (void *)pa;
+}
+
+/* mm/kmalloc.c: kernel heap; NULL when out of memory. kzalloc zeroes. kfree(NULL) is allowed. */
+void *kmalloc(size_t size);
+void *kzalloc(size_t size);
+void *krealloc(void *p, size_t size);
+void kfree(void *p);
+char *kstrdup(const char *s);
+
+/* mm/uaccess.c: the only way to program memory. 0 or -EFAULT. With thread->kernel_buffers set,
+ * addresses are kernel pointers and unchecked (for kernel-internal I/O through file operations). */
+int copy_from_user(void *dst, vaddr_t src, size_t n);
+int copy_to_user(vaddr_t dst, const void *src, size_t n);
+int clear_user(vaddr_t dst, size_t n);
+/* Copies a NUL-terminated string; its length, -EFAULT, or -ENAMETOOLONG when size does not suffice.
+ */
+long strncpy_from_user(char *dst, vaddr_t src, size_t size);
+/* 32-bit futex words. get/cmpxchg return 0 or -EFAULT; *old is what was found. */
+int user_get_u32(vaddr_t addr, u32 *value);
+int user_cmpxchg_u32(vaddr_t addr, u32 expect, u32 desired, u32 *old);
+/* Is [addr, addr+len) mapped with these PROT_ bits? */
+bool user_range_ok(vaddr_t addr, size_t len, int prot);
+
+/* mm/vma.c: the program's mappings. */
+int mm_create(struct mm **out);
+long mm_mmap(struct mm *mm, vaddr_t hint, u64 len, int prot, int flags, struct file *file, u64 off);
+long mm_munmap(struct mm *mm, vaddr_t addr, u64 len);
+long mm_mprotect(struct mm *mm, vaddr_t addr, u64 len, int prot);
+/* mm/sites.c: where a thread that made its call through a rewritten site goes on. sites_restart:
+ * what rip must be to make the call again that would return to rip, with rax nr; sites_shown: rip
+ * as a signal handler shall see it, in the program where there is such a place. */
+#define SITES_CALL_LEN 16u /* bytes from a slot's restart to its resume address: entry.S */
+vaddr_t sites_restart(struct mm *mm, vaddr_t rip, u64 nr);
+vaddr_t sites_shown(struct mm *mm, vaddr_t rip);
+/* mm/fault.c: ramfs replaced or freed the frames of pages [pgoff, pgoff + pages) of this inode:
+ * mappings that show them fault them in anew. Called before the frames are freed. */
+void mm_inode_changed(struct inode *i, u64 pgoff, u64 pages);
+/* Text of /proc/self/maps: appends lines through emit until done. */
+void mm_maps(struct mm *mm, void (*emit)(void *arg, const char *line, size_t len), void *arg);
+/* Pages of program memory: total mapped, and resident. */
+void mm_usage(struct mm *mm, u64 *mapped_pages, u64 *resident_pages);
+
+/* ---- cpu/ --------------------------------------------------------------------------------- */
+
+/* User registers as saved at the top of a thread's kernel stack. For a system call `error` holds
+ * the call's number as made and vector is VECTOR_SYSCALL. */
+#define VECTOR_SYSCALL 512u
+struct trapframe {
+    u64 r15, r14, r13, r12, r11, r10, r9, r8, rdi, rsi, rbp, rbx, rdx, rcx, rax;
+    struct hv_trap t; /* vector, error, rip, cs, rflags, rsp, ss */
+};
+
+/* cpu/entry.S, cpu/switch.c: saves prev's kernel context, vector state and FS base; loads next's.
+ */
+void cpu_switch(struct thread *prev, struct thread *next);
+/* Makes a new thread's first schedule() return into user_return with *tf as user registers and the
+ * vector state given (NULL: initial). Copies both. */
+int cpu_thread_init(struct thread *t, const struct trapframe *tf, const void *xstate);
+void cpu_thread_free(struct thread *t);
+/* XSAVE area: size in bytes (64-aligned pointers), save and restore of the live vector state. The
+ * standard (non compacted) format, as Linux puts it into signal frames. xstate_valid: may this
+ * (user-supplied) area be restored without a fault? */
+extern size_t xstate_size;
+extern u64 xstate_mask;
+void xstate_save(void *area);
+void xstate_restore(const void *area);
+void xstate_init(void *area);
+bool xstate_valid(const void *area);
+u64 cpu_rdtsc(void);
+
+/* cpu/trap.c: the one way back to the program: handles events, signals and rescheduling, called at
+ * the end of every system call and trap, with the thread's user registers. */
+void user_return_work(struct trapframe *tf);
+/* Takes and acts on the host's events (timer, SIGINT, SIGTERM); schedule() calls it after every
+ * hv_idle(). */
+void events_handle(void);
+
+/* ---- proc/ -------------------------------------------------------------------------------- */
+
+#define THREAD_NAME_LEN 16
+enum thread_state { THREAD_RUNNABLE, THREAD_BLOCKED, THREAD_DEAD };
+
+struct wait_entry; /* proc/wait.c */
+
+struct thread {
+    struct trapframe *tf; /* user registers, valid while in the kernel */
+    u64 ksp;              /* kernel stack pointer while switched out */
+    u64 kstack_top;
+    paddr_t kstack; /* lowest frame of the kernel stack */
+    void *xstate;   /* vector state while switched out */
+    u64 fs_base, gs_base;
+    struct process *proc;
+    int tid;
+    enum thread_state state;
+    bool kernel_buffers; /* see mm/uaccess.c */
+    bool in_trace;
+    char name[THREAD_NAME_LEN];
+    TAILQ_ENTRY(thread) run_link; /* run queue */
+    LIST_ENTRY(thread) proc_link; /* process->threads */
+    struct proc_thread *p;        /* what proc/ keeps for a thread (proc/proc.h) */
+};
+
+struct process {
+    int pid, ppid;
+    struct mm *mm;
+    struct fdtable *fds;   /* fs/fdtab.c */
+    struct fs_context *fs; /* cwd, umask: fs/ */
+    struct inode *exe;     /* /proc/self/exe */
+    char *exe_path;
+    char *cmdline; /* argv strings, each NUL-terminated */
+    size_t cmdline_len;
+    LIST_HEAD(, thread) threads;
+    unsigned thread_count;
+    vaddr_t brk_start, brk_end, brk_limit;
+    vaddr_t stack_top, arg_start;
+    u64 start_ns;
+    struct proc_signals *signals; /* proc/signal.c */
+    struct proc_timers *timers;   /* proc/itimer.c */
+    u64 rlimit_cur[16], rlimit_max[16];
+};
+
+extern struct thread *current;
+static inline struct process *cur_proc(void)
+{
+    return current->proc;
+}
+
+/* proc/thread.c */
+int process_create(
+    struct process **out); /* with one thread-less process; fds, signals, rlimits set up */
+struct thread *thread_create(struct process *p); /* not runnable yet; NULL when out of memory */
+void thread_start(struct thread *t);             /* puts it on the run queue */
+void thread_exit(int status) __attribute__((noreturn));  /* exit(2) */
+void process_exit(int status) __attribute__((noreturn)); /* exit_group(2): ends the run */
+void process_kill(int sig) __attribute__((noreturn));    /* death by a signal */
+struct thread *thread_find(int tid);
+
+/* proc/sched.c: round robin, one vCPU. */
+void schedule(void); /* gives the CPU to the next runnable thread, idling while there is none */
+void sched_yield_cpu(void);
+bool sched_need_resched(void); /* the time slice is over and another thread is runnable */
+void sched_tick(void);         /* a timer event arrived: expire timers, end the slice */
+void sched_enqueue(struct thread *t);
+extern bool sched_stdin_waiter; /* somebody waits for stdin: idle must watch it */
+
+/* proc/wait.c: wait queues. A thread may stand in several (poll). */
+TAILQ_HEAD(wait_list, wait_entry);
+struct waitq {
+    struct wait_list list;
+};
+struct wait_entry {
+    TAILQ_ENTRY(wait_entry) link;
+    struct waitq *q; /* NULL when not queued */
+    struct thread *thread;
+    bool woken;
+    bool exclusive; /* waitq_wake(q, n) counts only these */
+    u64 key;
+    /* When set, called instead of waking the thread (epoll, timers): must not block. */
+    void (*fn)(struct wait_entry *e);
+};
+void waitq_init(struct waitq *q);
+void waitq_add(struct waitq *q, struct wait_entry *e);
+void waitq_remove(struct wait_entry *e); /* harmless when not queued */
+int waitq_wake(struct waitq *q,
+               int exclusive_max); /* all non-exclusive and up to n exclusive; how many */
+/* Blocks the current thread until thread_wake(), deadline (monotonic ns, HV_NO_DEADLINE) or, when
+ * interruptible, a deliverable signal. 0, -ETIMEDOUT or -EINTR (callers turn it into -ERESTARTSYS
+ * where Linux does). */
+int thread_block(u64 deadline, bool interruptible);
+void thread_wake(struct thread *t);
+/* Waits on one queue until cond(arg) or as thread_block(). */
+int waitq_wait(struct waitq *q, bool (*cond)(void *), void *arg, u64 deadline, bool interruptible);
+
+/* proc/timer.c: one-shot kernel timers, callback in scheduler context (must not block). */
+struct ktimer {
+    TAILQ_ENTRY(ktimer) link;
+    u64 deadline;
+    void (*fn)(struct ktimer *t);
+    bool armed;
+};
+void ktimer_arm(struct ktimer *t, u64 deadline, void (*fn)(struct ktimer *t));
+void ktimer_cancel(struct ktimer *t);
+u64 ktimer_next(void); /* the earliest deadline, HV_NO_DEADLINE for none */
+
+/* proc/signal.c. Internal results of interrupted calls; user_return_work turns them into EINTR or a
+ * restart. */
+#define ERESTARTSYS           512
+#define ERESTARTNOHAND        514
+#define ERESTART_RESTARTBLOCK 516
+bool signal_pending(struct thread *t); /* is a deliverable signal waiting? */
+void signal_deliver(struct trapframe *tf, bool from_syscall);
+int signal_send(struct process *p, struct thread *t, int sig, int si_code,
+                u64 value); /* t NULL: any thread */
+/* A CPU exception of the program: forces sig with si_code and si_addr; trapno/err/cr2 go to the
+ * sigcontext. */
+void signal_fault(struct trapframe *tf, int sig, int si_code, vaddr_t addr);
+
+/* proc/exec.c: replaces the (thread-less or single-threaded) process image. Path and vectors are
+ * kernel memory. */
+int exec_load(struct process *p, const char *path, char *const argv[], char *const envp[],
+              struct trapframe *tf);
+
+/* ---- fs/ ---------------------------------------------------------------------------------- */
+
+enum inode_type { INODE_REG, INODE_DIR, INODE_LNK, INODE_CHR, INODE_FIFO, INODE_SOCK, INODE_ANON };
+
+/* fs/vfs.h has the rest of struct inode and struct file; mm/ and proc/ use only these. */
+void fs_init(paddr_t initrd,
+             u64 size); /* ramfs root from the CPIO, /dev, /proc; panics with words on damage */
+/* fs/siteindex.c: the system call sites of an unchanged file of the image, by offset; NULL when
+ * unknown. */
+struct sites_site;
+void sites_index_init(void);
+const struct sites_site *sites_of_inode(struct inode *i, unsigned *count);
+int fs_context_create(struct fs_context **out);
+int fs_chdir_create(const char *path);    /* current process: mkdir -p and chdir */
+int fdtable_create(struct fdtable **out); /* with 0, 1, 2 on the host's streams */
+struct file *fd_get(int fd);              /* takes a reference; NULL: EBADF */
+void file_ref(struct file *f);
+void file_put(struct file *f);
+void inode_ref(struct inode *i);
+void inode_put(struct inode *i);
+struct inode *file_inode(struct file *f);
+bool file_readable(struct file *f);
+bool file_writable(struct file *f);
+int path_lookup(const char *path, bool follow,
+                struct inode **out); /* from the cwd; takes a reference */
+enum inode_type inode_type(const struct inode *i);
+u64 inode_size(const struct inode *i);
+u64 inode_number(const struct inode *i);
+bool inode_executable(const struct inode *i);
+ssize_t inode_read(struct inode *i, void *kbuf, size_t n,
+                   u64 off); /* regular files, kernel buffer */
+/* The frame of page index pgoff for a mapping. for_write false: may be a frame of the CPIO itself
+ * (read-only, shared, never freed) when the page is whole and aligned there, else a frame owned by
+ * the inode. for_write true (MAP_SHARED writes): a writable frame owned by the inode. The tail
+ * behind the end of file reads as zeros. -ENXIO beyond the end of file (SIGBUS), -ENOMEM. */
+int inode_page(struct inode *i, u64 pgoff, bool for_write, paddr_t *out);
+/* Devices that mmap specially: /dev/zero maps as anonymous memory. */
+bool file_mmap_anonymous(struct file *f);
+/* Path of an open inode for /proc/self/maps and exe; "" when unknown. Returns the length. */
+size_t inode_path(const struct inode *i, char *buf, size_t size);
+void fdtable_close_on_exec(struct fdtable *t);
+
+/* ---- sys/ --------------------------------------------------------------------------------- */
+
+/* sys/table.c. A handler decodes its arguments and returns the result or -errno. */
+typedef long (*syscall_fn)(const long a[6]);
+struct syscall {
+    const char *name;
+    syscall_fn fn;
+    const char
+        *args; /* for the trace: one letter an argument: d decimal, x hex, p pointer, s string, b
+                  buffer with its size in the next argument, o octal, f descriptor, t timespec */
+};
+extern const struct syscall syscall_table[];
+extern const unsigned syscall_table_size;
+long syscall_dispatch(struct trapframe *tf);
+extern u64 syscalls_rewritten, syscalls_trapped; /* how many came which way */
+extern bool trace_enabled;
+
+#endif

@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Formatted text: the subset of printf(3) that kernel.h promises. Never writes
+ * past size, always terminates when size > 0, returns the untruncated length.
+ */
+#include "kernel.h"
+
+struct out {
+    char *buf;
+    size_t size, len;
+};
+
+struct spec {
+    bool left, zero, alt;
+    int width, precision, longs;
+};
+
+static void put(struct out *o, char c)
+{
+    if (o->len + 1 < o->size)
+        o->buf[o->len] = c;
+    o->len++;
+}
+
+static void put_padded(struct out *o, const char *s, size_t n, const struct spec *f)
+{
+    int pad = f->width > (int)n ? f->width - (int)n : 0;
+    for (; !f->left && pad; pad--)
+        put(o, ' ');
+    while (n--)
+        put(o, *s++);
+    for (; pad; pad--)
+        put(o, ' ');
+}
+
+static void put_number(struct out *o, u64 v, unsigned base, bool negative, const struct spec *f)
+{
+    char text[32];
+    int n = sizeof(text), digits = 0;
+    do {
+        text[--n] = "0123456789abcdef"[v % base];
+        v /= base;
+        digits++;
+    } while (v);
+    int prefix = negative + (f->alt && base == 16 ? 2 : 0);
+    while (f->zero && !f->left && digits + prefix < f->width && n > 3) {
+        text[--n] = '0';
+        digits++;
+    }
+    if (f->alt && base == 16) {
+        text[--n] = 'x';
+        text[--n] = '0';
+    }
+    if (negative)
+        text[--n] = '-';
+    put_padded(o, text + n, sizeof(text) - (size_t)n, f);
+}
+
+static int parse_int(const char **fmt, va_list *ap)
+{
+    int v = 0;
+    if (**fmt == '*') {
+        ++*fmt;
+        return va_arg(*ap, int);
+    }
+    for (; **fmt >= '0' && **fmt <= '9'; ++*fmt)
+        v = v * 10 + **fmt - '0';
+    return v;
+}
+
+static const char *parse_spec(const char *fmt, struct spec *f, va_list *ap)
+{
+    *f = (struct spec){.precision = -1};
+    for (;; fmt++) {
+        if (*fmt == '-')
+            f->left = true;
+        else if (*fmt == '0')
+            f->zero = true;
+        else if (*fmt == '#')
+            f->alt = true;
+        else
+            break;
+    }
+    f->width = parse_int(&fmt, ap);
+    if (*fmt == '.') {
+        fmt++;
+        f->precision = parse_int(&fmt, ap);
+    }
+    for (; *fmt == 'l' || *fmt == 'z'; fmt++)
+        f->longs++;
+    return fmt;
+}
+
+static void convert(struct out *o, char c, const struct spec *f, va_list *ap)
+{
+    if (c == 'd' || c == 'i') {
+        s64 v = f->longs ? va_arg(*ap, s64) : va_arg(*ap, int);
+        put_number(o, v < 0 ? -(u64)v : (u64)v, 10, v < 0, f);
+    } else if (c == 'u' || c == 'x' || c == 'o') {
+        u64 v = f->longs ? va_arg(*ap, u64) : va_arg(*ap, unsigned);
+        put_number(o, v, c == 'u' ? 10 : c == 'x' ? 16 : 8, false, f);
+    } else if (c == 'p') {
+        struct spec hex = *f;
+        hex.alt = true;
+        put_number(o, (u64)va_arg(*ap, void *), 16, false, &hex);
+    } else if (c == 's') {
+        const char *s = va_arg(*ap, const char *);
+        if (!s)
+            s = "(null)";
+        put_padded(o, s, f->precision >= 0 ? strnlen(s, (size_t)f->precision) : strlen(s), f);
+    } else if (c == 'c') {
+        char ch = (char)va_arg(*ap, int);
+        put_padded(o, &ch, 1, f);
+    } else {
+        put(o, c);
+    }
+}
+
+int vsnprintf(char *buf, size_t size, const char *fmt, va_list ap)
+{
+    struct out o = {buf, size, 0};
+    va_list args;
+    va_copy(args, ap);
+    for (; *fmt; fmt++) {
+        if (*fmt != '%') {
+            put(&o, *fmt);
+            continue;
+        }
+        struct spec f;
+        fmt = parse_spec(fmt + 1, &f, &args);
+        if (!*fmt)
+            break;
+        convert(&o, *fmt, &f, &args);
+    }
+    va_end(args);
+    if (size)
+        buf[MIN(o.len, size - 1)] = 0;
+    return (int)o.len;
+}
+
+int snprintf(char *buf, size_t size, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    int n = vsnprintf(buf, size, fmt, ap);
+    va_end(ap);
+    return n;
+}

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Pages of VMA_PAGED mappings: how they get into the tables (fault or in advance)
+ * and out again. A private page is either somebody's else frame, mapped without
+ * write right (file data, even of the CPIO itself), or the mapping's own copy.
+ * A page of a PROT_NONE mapping keeps its frame in a table entry that is not
+ * present.
+ */
+#include "cpu/cpu.h"
+#include "mm/mm.h"
+
+#define AROUND 16u /* pages entered at one fault */
+
+#define PF_WRITE 2u
+#define PF_FETCH 16u
+
+static int own_copy(u64 *e, const void *src, int prot)
+{
+    paddr_t pa = pmm_alloc(1, src ? 0 : PMM_ZERO);
+    if (!pa)
+        return -ENOMEM;
+    if (src)
+        memcpy(phys_ptr(pa), src, PAGE_SIZE);
+    *e = pa | pt_prot_bits(prot) | PTE_OWNED;
+    return 0;
+}
+
+static int enter_page(const struct vma *v, vaddr_t va, u64 *e)
+{
+    if (!v->inode)
+        return own_copy(e, NULL, v->prot);
+    u64 pgoff = v->pgoff + (va - v->start) / PAGE_SIZE;
+    bool shared = v->flags & MAP_SHARED;
+    paddr_t pa;
+    int r = inode_page(v->inode, pgoff, shared && v->prot & PROT_WRITE, &pa);
+    if (r)
+        return r;
+    if (!shared && v->prot & PROT_WRITE)
+        return own_copy(e, phys_ptr(pa), v->prot);
+    *e = pa | pt_prot_bits(v->prot);
+    return 0;
+}
+
+int mm_own_page(const struct vma *v, vaddr_t va, void **frame)
+{
+    u64 *e = pt_entry(va, true);
+    paddr_t pa = 0;
+    int r = e ? 0 : -ENOMEM;
+    if (!r && !*e && v->inode)
+        r = inode_page(v->inode, v->pgoff + (va - v->start) / PAGE_SIZE, false, &pa);
+    if (!r && !*e)
+        r = own_copy(e, pa ? phys_ptr(pa) : NULL, v->prot);
+    if (!r && !(*e & PTE_OWNED))
+        r = -EBUSY;
+    if (!r)
+        *frame = phys_ptr(*e & PTE_ADDR);
+    return r;
+}
+
+int mm_populate(struct vma *v, vaddr_t start, vaddr_t end)
+{
+    for (vaddr_t va = MAX(start, v->start); va < MIN(end, v->end); va += PAGE_SIZE) {
+        u64 *e = pt_entry(va, true);
+        int r = !e ? -ENOMEM : *e ? 0 : enter_page(v, va, e);
+        if (r)
+            return r;
+    }
+    return 0;
+}
+
+bool mm_unpopulate(vaddr_t start, vaddr_t end)
+{
+    bool present = false;
+    for (vaddr_t va = start; va < end; va += PAGE_SIZE) {
+        u64 *e = pt_entry(va, false);
+        if (!e) {
+            va = (va | (LARGE_PAGE - 1)) - PAGE_MASK;
+            continue;
+        }
+        present |= *e & PTE_P;
+        if (*e & PTE_OWNED)
+            pmm_free(*e & PTE_ADDR, 1);
+        if (*e)
+            *e = 0;
+    }
+    return present;
+}
+
+/* First write to a page mapped without write right. */
+static int make_writable(const struct vma *v, vaddr_t va, u64 *e)
+{
+    if (*e & PTE_OWNED) {
+        *e = (*e & PTE_ADDR) | PTE_OWNED | pt_prot_bits(v->prot);
+        return 0;
+    }
+    if (v->flags & MAP_SHARED) {
+        *e = 0;
+        return enter_page(v, va, e);
+    }
+    int r = own_copy(e, phys_ptr(*e & PTE_ADDR), v->prot);
+    if (!r)
+        tlb_flush();
+    return r;
+}
+
+static enum mm_fault_result result(int r)
+{
+    return r == 0 ? MM_FAULT_OK : r == -ENXIO ? MM_FAULT_BUS : MM_FAULT_OOM;
+}
+
+static enum mm_fault_result fault_paged(struct vma *v, vaddr_t va, u64 error)
+{
+    u64 *e = pt_entry(va, true);
+    if (!e)
+        return MM_FAULT_OOM;
+    if (*e)
+        return result(error & PF_WRITE && !(*e & PTE_W) ? make_writable(v, va, e) : 0);
+    int r = enter_page(v, va, e);
+    if (r)
+        return result(r);
+    /* Neighbours are a guess: running out of file or memory there is no failure. */
+    vaddr_t around = va & ~(AROUND * PAGE_SIZE - 1);
+    if (pmm_free_pages() > 4 * AROUND)
+        mm_populate(v, around, around + AROUND * PAGE_SIZE);
+    return MM_FAULT_OK;
+}
+
+enum mm_fault_result mm_handle_fault(struct mm *mm, vaddr_t addr, u64 error)
+{
+    struct vma *v = mm ? vma_find(mm, addr) : NULL;
+    if (!v)
+        return MM_FAULT_MAPERR;
+    int need = error & PF_WRITE ? PROT_WRITE : error & PF_FETCH ? PROT_EXEC : 0;
+    if ((v->prot & need) != need || !(v->prot & (PROT_READ | PROT_WRITE | PROT_EXEC)))
+        return MM_FAULT_ACCERR;
+    if (v->kind == VMA_IDENT)
+        return MM_FAULT_OK; /* the tables allow it: a stale translation, retried */
+    return fault_paged(v, PAGE_DOWN(addr), error);
+}
+
+void mm_inode_changed(struct inode *i, u64 pgoff, u64 pages)
+{
+    struct mm *mm = current && current->proc ? cur_proc()->mm : NULL;
+    bool flush = false;
+    if (!mm)
+        return;
+    for (struct vma *v = RB_MIN(vma_tree, &mm->tree); v; v = vma_next(v)) {
+        u64 n = (v->end - v->start) / PAGE_SIZE;
+        if (v->inode != i || v->kind != VMA_PAGED || pgoff >= v->pgoff + n ||
+            pgoff + pages <= v->pgoff)
+            continue;
+        u64 from = MAX(pgoff, v->pgoff) - v->pgoff, to = MIN(pgoff + pages - v->pgoff, n);
+        for (vaddr_t va = v->start + from * PAGE_SIZE; va < v->start + to * PAGE_SIZE;
+             va += PAGE_SIZE) {
+            u64 *e = pt_entry(va, false);
+            if (!e || !*e || *e & PTE_OWNED)
+                continue;
+            flush |= *e & PTE_P;
+            *e = 0;
+        }
+    }
+    if (flush)
+        tlb_flush();
+}

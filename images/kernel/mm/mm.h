@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Private to mm/ (and cpu/trap.c, hv/call.c, proc/exec.c, sys/sys_mm.c): the
+ * mappings of a process and the page tables under them.
+ *
+ * RAM is identity-mapped, read-write, no-execute. Two kinds of mapping:
+ *   VMA_IDENT  anonymous memory (or copied file data) in RAM frames at their own address: costs no
+ *              page-table write and no fault as long as it is read-write
+ *   VMA_PAGED  anything else: pages are entered into the tables one by one, when touched or in
+ * advance. Lives in the window, or where MAP_FIXED says, but never in RAM
+ *
+ * The program's address space:
+ *   RAM            [2 MiB, ram_size)   identity
+ *   initrd         HV_INITRD_GPA...    the CPIO, identity, read-only, kernel only
+ *   window         [WINDOW_START, WINDOW_END)
+ * What is unmapped in RAM is freed but stays accessible to the program (the tables are not touched
+ * on that hot path); system calls and the page-fault path know it as unmapped.
+ */
+#ifndef MM_H
+#define MM_H
+
+#include "kernel.h"
+#include <bsd/sys/tree.h>
+
+#define LARGE_PAGE   0x200000ul
+#define WINDOW_START 0x100000000000ul
+#define WINDOW_END   0x7ffffffff000ul
+#define USER_MIN     LARGE_PAGE /* no mapping below */
+
+#define PTE_P     1ull
+#define PTE_W     2ull
+#define PTE_U     4ull
+#define PTE_A     0x20ull
+#define PTE_D     0x40ull
+#define PTE_LARGE 0x80ull
+#define PTE_OWNED 0x200ull /* software: the frame belongs to the mapping */
+#define PTE_NX    (1ull << 63)
+#define PTE_ADDR  0x000ffffffffff000ull
+
+enum vma_kind { VMA_IDENT, VMA_PAGED };
+
+/* Private bits of vma->flags, beside the MAP_ ones. */
+#define VMA_REWRITTEN 0x1000000 /* text with rewritten system calls */
+#define VMA_SITES     0x2000000 /* the slots that they jump to */
+
+struct vma {
+    RB_ENTRY(vma) link;
+    vaddr_t start, end;
+    int prot;
+    int flags; /* MAP_SHARED, MAP_PRIVATE, MAP_GROWSDOWN, MAP_NORESERVE, ... as mapped */
+    enum vma_kind kind;
+    struct inode
+        *inode; /* VMA_PAGED file mappings; for VMA_IDENT only to be named in /proc/self/maps */
+    u64 pgoff;  /* of start in inode, pages */
+};
+RB_HEAD(vma_tree, vma);
+RB_PROTOTYPE(vma_tree, vma, link, vma_compare)
+
+struct mm {
+    struct vma_tree tree;
+    struct vma *last; /* found last */
+    u64 mapped_pages;
+    vaddr_t window_next;           /* where the search for a free window range starts */
+    LIST_HEAD(, sites_area) sites; /* mm/sites.c */
+};
+
+/* pmm.c */
+void pmm_init(const struct hv_shared *s);
+bool pmm_claim(paddr_t pa, u64 pages); /* takes exactly these frames; false when one is not free */
+void pmm_zero_range(paddr_t pa, u64 pages); /* zeroes those claimed frames not known to be zero */
+void pmm_mark_dirty(paddr_t pa, u64 pages);
+void pmm_scrub(void); /* zeroes all free frames that are not known to be zero */
+bool pmm_is_ram(paddr_t pa, u64 len);
+/* The region kept back for non-PIE programs, used for nothing else while there is other memory. */
+#define PMM_LOW_START 0x400000ul
+#define PMM_LOW_END   0x4400000ul
+
+/* pt.c: page tables. pt_entry: the 4 KiB entry for va, splitting a large page; NULL when the tables
+ * are missing and !create or there is no memory. */
+void pt_init(const struct hv_shared *s);
+u64 *pt_entry(vaddr_t va, bool create);
+u64 pt_prot_bits(int prot);
+/* Sets permissions of present or identity pages; need_flush is set when rights were taken away. */
+int pt_protect_ident(vaddr_t start, vaddr_t end, int prot, bool *need_flush);
+
+/* vma.c */
+struct vma *vma_find(struct mm *mm, vaddr_t addr);       /* the one that contains addr, or NULL */
+struct vma *vma_first_from(struct mm *mm, vaddr_t addr); /* the lowest with end > addr */
+struct vma *vma_next(struct vma *v);
+int vma_split(struct mm *mm, vaddr_t at); /* makes at a boundary */
+struct vma *vma_add(struct mm *mm, vaddr_t start, vaddr_t end, int prot, int flags,
+                    enum vma_kind kind, struct inode *inode, u64 pgoff);
+void vma_remove(struct mm *mm, struct vma *v);
+void vma_merge(struct mm *mm, vaddr_t start, vaddr_t end);
+bool vma_gap_free(struct mm *mm, vaddr_t at, u64 len); /* in the window */
+vaddr_t vma_find_gap(struct mm *mm, u64 len, vaddr_t hint);
+vaddr_t vma_gap_above(struct mm *mm, vaddr_t at, u64 len); /* the first at or above; 0 for none */
+
+/* mmap.c */
+long mm_map_inode(struct mm *mm, vaddr_t hint, u64 len, int prot, int flags, struct inode *inode,
+                  u64 off);
+/* Maps kernel frames [pa, pa + len) read-only (or read-execute) at va in the window. */
+int mm_map_frames(struct mm *mm, vaddr_t va, paddr_t pa, u64 len, int prot);
+long mm_mremap(struct mm *mm, vaddr_t addr, u64 old_len, u64 new_len, int flags, vaddr_t fixed);
+long mm_madvise(struct mm *mm, vaddr_t addr, u64 len, int advice);
+/* brk area: claims address space and frames at exec; brk moves in it. */
+long mm_brk(struct process *p, vaddr_t brk);
+int mm_brk_reserve(struct process *p, vaddr_t after);
+
+/* fault.c */
+enum mm_fault_result {
+    MM_FAULT_OK,
+    MM_FAULT_MAPERR,
+    MM_FAULT_ACCERR,
+    MM_FAULT_BUS,
+    MM_FAULT_OOM,
+};
+enum mm_fault_result mm_handle_fault(struct mm *mm, vaddr_t addr, u64 error);
+/* Enters the pages of [start, end) of v into the tables without waiting for faults. */
+int mm_populate(struct vma *v, vaddr_t start, vaddr_t end);
+/* The page's own frame, made for a page not entered before. */
+int mm_own_page(const struct vma *v, vaddr_t va, void **frame);
+/* Takes pages out of the tables, freeing those the mapping owns; true when one was present. */
+bool mm_unpopulate(vaddr_t start, vaddr_t end);
+
+/* sites.c: system calls of mapped text become jumps. */
+void sites_rewrite(struct mm *mm,
+                   struct vma *text); /* new text: paged, not entered; or ident, filled, writable */
+void sites_unmapped(struct mm *mm);   /* some rewritten text has gone */
+/* Makes the copy of rewritten text, still writable where it is identity memory, what it was in the
+ * file. */
+void sites_moved(struct mm *mm, vaddr_t from, vaddr_t to, u64 len);
+
+/* stackpool.c */
+void stackpool_init(void);
+vaddr_t stackpool_take(u64 len); /* a PROT_NONE stack reservation of len in identity memory, or 0 */
+bool stackpool_release(
+    void); /* memory is short: gives back what is left; false when there is nothing */
+
+#endif

@@ -1,0 +1,255 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * mmap, munmap, mprotect: chooses between identity memory and the window (mm.h)
+ * and keeps frames, tables and the tree of mappings in step. Memory that is
+ * unmapped from RAM goes back to the allocator with its rights restored.
+ */
+#include "mm/mm.h"
+#include "cpu/cpu.h"
+
+#define EAGER_READ  (64ul << 20) /* file mappings up to here are entered at once */
+#define EAGER_WRITE (4ul << 20)
+#define PROT_ALL    (PROT_READ | PROT_WRITE | PROT_EXEC)
+#define PROT_RW     (PROT_READ | PROT_WRITE)
+
+static bool plain_rw(int prot)
+{
+    return (prot & PROT_ALL) == PROT_RW || (prot & PROT_ALL) == PROT_WRITE;
+}
+
+static bool range_valid(vaddr_t addr, u64 len)
+{
+    return addr >= USER_MIN && addr <= WINDOW_END && len <= WINDOW_END - addr &&
+           (addr + len <= HV_INITRD_GPA || addr >= WINDOW_START || !hv_shared()->initrd_size ||
+            addr >= HV_INITRD_GPA + PAGE_UP(hv_shared()->initrd_size) + LARGE_PAGE);
+}
+
+/* Returns whether it was rewritten text. */
+static bool unmap_one(struct mm *mm, struct vma *v, bool *flush)
+{
+    bool rewritten = v->flags & VMA_REWRITTEN;
+    if (v->kind == VMA_IDENT) {
+        if (!plain_rw(v->prot))
+            KASSERT(pt_protect_ident(v->start, v->end, PROT_RW, flush) == 0);
+        pmm_free(v->start, (v->end - v->start) / PAGE_SIZE);
+    } else {
+        *flush |= mm_unpopulate(v->start, v->end);
+    }
+    vma_remove(mm, v);
+    return rewritten;
+}
+
+long mm_munmap(struct mm *mm, vaddr_t addr, u64 len)
+{
+    vaddr_t end = addr + PAGE_UP(len);
+    bool flush = false, rewritten = false;
+    if (addr & PAGE_MASK || !len || end <= addr)
+        return -EINVAL;
+    if (vma_split(mm, addr) || vma_split(mm, end))
+        return -ENOMEM;
+    struct vma *v = vma_first_from(mm, addr);
+    while (v && v->start < end) {
+        struct vma *next = vma_next(v);
+        rewritten |= unmap_one(mm, v, &flush);
+        v = next;
+    }
+    if (flush)
+        tlb_flush();
+    if (rewritten)
+        sites_unmapped(mm);
+    return 0;
+}
+
+/* A VMA_IDENT mapping of frames that are already the caller's. */
+static long add_ident(struct mm *mm, vaddr_t addr, u64 len, int prot, int flags,
+                      struct inode *inode, u64 off)
+{
+    bool flush = false;
+    if (inode) {
+        ssize_t n = inode_read(inode, phys_ptr(addr), len, off);
+        if (n < 0) {
+            pmm_free(addr, len / PAGE_SIZE);
+            return n;
+        }
+    }
+    struct vma *v = vma_add(mm, addr, addr + len, prot, flags, VMA_IDENT, inode, off / PAGE_SIZE);
+    if (!v) {
+        pmm_free(addr, len / PAGE_SIZE);
+        return -ENOMEM;
+    }
+    if (inode)
+        sites_rewrite(mm, v);
+    if (!plain_rw(prot) && pt_protect_ident(addr, addr + len, prot, &flush)) {
+        mm_munmap(mm, addr, len);
+        return -ENOMEM;
+    }
+    if (flush)
+        tlb_flush();
+    if (!inode)
+        vma_merge(mm, addr, addr + len);
+    return (long)addr;
+}
+
+/* A slot of the pool: only its guard page is closed, whatever the mapping says until the first
+ * mprotect(). */
+static long add_stack(struct mm *mm, vaddr_t addr, u64 len, int flags)
+{
+    if (vma_add(mm, addr, addr + len, PROT_NONE, flags, VMA_IDENT, NULL, 0))
+        return (long)addr;
+    pmm_free(addr, len / PAGE_SIZE);
+    return -ENOMEM;
+}
+
+static long map_paged(struct mm *mm, vaddr_t addr, u64 len, int prot, int flags,
+                      struct inode *inode, u64 off)
+{
+    struct vma *v = vma_add(mm, addr, addr + len, prot, flags, VMA_PAGED, inode, off / PAGE_SIZE);
+    if (!v)
+        return -ENOMEM;
+    sites_rewrite(mm, v);
+    bool writes = prot & PROT_WRITE;
+    if (inode && prot & PROT_ALL && len <= (writes ? EAGER_WRITE : EAGER_READ) &&
+        mm_populate(v, addr, addr + len) == -ENOMEM) {
+        mm_munmap(mm, addr, len);
+        return -ENOMEM;
+    }
+    if (!inode)
+        vma_merge(mm, addr, addr + len);
+    return (long)addr;
+}
+
+int mm_map_frames(struct mm *mm, vaddr_t va, paddr_t pa, u64 len, int prot)
+{
+    if (!vma_add(mm, va, va + len, prot, MAP_PRIVATE, VMA_PAGED, NULL, 0))
+        return -ENOMEM;
+    for (u64 at = 0; at < len; at += PAGE_SIZE) {
+        u64 *e = pt_entry(va + at, true);
+        if (!e)
+            return -ENOMEM;
+        *e = (pa + at) | pt_prot_bits(prot);
+    }
+    return 0;
+}
+
+static long map_fixed(struct mm *mm, vaddr_t addr, u64 len, int prot, int flags,
+                      struct inode *inode, u64 off)
+{
+    if (addr & PAGE_MASK)
+        return -EINVAL;
+    if (!range_valid(addr, len))
+        return addr < USER_MIN ? -EPERM : -ENOMEM;
+    if ((flags & MAP_FIXED_NOREPLACE) == MAP_FIXED_NOREPLACE) {
+        struct vma *v = vma_first_from(mm, addr);
+        if (v && v->start < addr + len)
+            return -EEXIST;
+    }
+    long r = mm_munmap(mm, addr, len);
+    if (r)
+        return r;
+    if (addr >= hv_shared()->ram_size)
+        return map_paged(mm, addr, len, prot, flags, inode, off);
+    if (inode && flags & MAP_SHARED)
+        return -EINVAL; /* identity memory cannot show a file's own frames */
+    if (!pmm_is_ram(addr, len) || !pmm_claim(addr, len / PAGE_SIZE))
+        return -ENOMEM;
+    pmm_zero_range(addr, len / PAGE_SIZE);
+    return add_ident(mm, addr, len, prot, flags, inode, off);
+}
+
+/* PROT_NONE and MAP_NORESERVE are reservations: address space without frames. */
+static bool wants_frames(u64 len, int prot, int flags, struct inode *inode)
+{
+    return !inode && prot & PROT_ALL && !(flags & MAP_NORESERVE && len >= LARGE_PAGE);
+}
+
+long mm_map_inode(struct mm *mm, vaddr_t hint, u64 len, int prot, int flags, struct inode *inode,
+                  u64 off)
+{
+    if (PAGE_UP(len) < len || !len)
+        return len ? -ENOMEM : -EINVAL;
+    len = PAGE_UP(len);
+    if (flags & (MAP_FIXED | MAP_FIXED_NOREPLACE))
+        return map_fixed(mm, hint, len, prot, flags, inode, off);
+    vaddr_t stack = flags & MAP_STACK && !prot && !inode ? stackpool_take(len) : 0;
+    if (stack)
+        return add_stack(mm, stack, len, flags);
+    bool hinted = hint && vma_gap_free(mm, PAGE_DOWN(hint), len);
+    if (!hinted && wants_frames(len, prot, flags, inode)) {
+        paddr_t pa = pmm_alloc(len / PAGE_SIZE, PMM_ZERO);
+        if (!pa && stackpool_release())
+            pa = pmm_alloc(len / PAGE_SIZE, PMM_ZERO);
+        if (pa)
+            return add_ident(mm, pa, len, prot, flags, NULL, 0);
+        if (len / PAGE_SIZE > pmm_free_pages())
+            return -ENOMEM;
+    }
+    vaddr_t at = vma_find_gap(mm, len, hint);
+    return at ? map_paged(mm, at, len, prot, flags, inode, off) : -ENOMEM;
+}
+
+long mm_mmap(struct mm *mm, vaddr_t hint, u64 len, int prot, int flags, struct file *file, u64 off)
+{
+    struct inode *inode = NULL;
+    if (file && !file_mmap_anonymous(file)) {
+        inode = file_inode(file);
+        if (!inode || inode_type(inode) != INODE_REG)
+            return -ENODEV;
+        if (!file_readable(file))
+            return -EACCES;
+        if (flags & MAP_SHARED && prot & PROT_WRITE && !file_writable(file))
+            return -EACCES;
+    }
+    return mm_map_inode(mm, hint, len, prot, flags, inode, off);
+}
+
+/* New rights for one present page of a paged mapping; frames that are not the mapping's own stay
+ * read-only. */
+static u64 protect_entry(const struct vma *v, u64 e, int prot)
+{
+    u64 bits = pt_prot_bits(prot);
+    bool writable = e & PTE_OWNED || (v->flags & MAP_SHARED && e & PTE_W);
+    if (!writable)
+        bits &= ~(PTE_W | PTE_D);
+    return (e & (PTE_ADDR | PTE_OWNED)) | bits;
+}
+
+static void protect_paged(struct vma *v, int prot, bool *flush)
+{
+    for (vaddr_t va = v->start; va < v->end; va += PAGE_SIZE) {
+        u64 *e = pt_entry(va, false);
+        if (!e) {
+            va = (va | (LARGE_PAGE - 1)) - PAGE_MASK;
+            continue;
+        }
+        if (!*e)
+            continue;
+        *flush |= *e & PTE_P;
+        *e = protect_entry(v, *e, prot);
+    }
+}
+
+long mm_mprotect(struct mm *mm, vaddr_t addr, u64 len, int prot)
+{
+    vaddr_t end = addr + PAGE_UP(len), at = addr;
+    bool flush = false;
+    if (addr & PAGE_MASK || end < addr)
+        return -EINVAL;
+    if (vma_split(mm, addr) || vma_split(mm, end))
+        return -ENOMEM;
+    for (struct vma *v = vma_first_from(mm, addr); v && v->start < end; v = vma_next(v)) {
+        if (v->start != at)
+            break;
+        at = v->end;
+        if (v->kind == VMA_IDENT && (plain_rw(prot) != plain_rw(v->prot) || !plain_rw(prot))) {
+            if (pt_protect_ident(v->start, v->end, prot, &flush))
+                return -ENOMEM;
+        } else if (v->kind == VMA_PAGED) {
+            protect_paged(v, prot, &flush);
+        }
+        v->prot = prot;
+    }
+    if (flush)
+        tlb_flush();
+    vma_merge(mm, addr, end);
+    return at < end ? -ENOMEM : 0;
+}

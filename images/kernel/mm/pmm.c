@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Frames: two bits a frame, used and dirty. A frame is dirty when it may hold
+ * old bytes; fresh RAM and everything free at a snapshot is clean, so most
+ * zeroed allocations touch nothing. Searches go upwards from a hint, first fit;
+ * the low region comes last (see mm.h).
+ */
+#include "mm/mm.h"
+
+static u64 *used, *dirty;
+static u64 frames, free_frames, managed_frames;
+static u64 hint; /* no free single frame lies between the low region and this one */
+
+static bool bit(const u64 *map, u64 i)
+{
+    return map[i / 64] >> (i % 64) & 1;
+}
+
+static void bit_set(u64 *map, u64 i)
+{
+    map[i / 64] |= 1ull << (i % 64);
+}
+
+static void bit_clear(u64 *map, u64 i)
+{
+    map[i / 64] &= ~(1ull << (i % 64));
+}
+
+static void set_range(u64 *map, u64 from, u64 n)
+{
+    for (u64 i = from; i < from + n;) {
+        if (i % 64 == 0 && from + n - i >= 64) {
+            map[i / 64] = ~0ull;
+            i += 64;
+        } else {
+            bit_set(map, i++);
+        }
+    }
+}
+
+/* First frame of n free ones in a row in [from, to), or 0. */
+static u64 find_run(u64 n, u64 from, u64 to)
+{
+    u64 run = 0;
+    for (u64 i = from; i < to;) {
+        if (i % 64 == 0 && used[i / 64] == ~0ull) {
+            run = 0;
+            i += 64;
+            continue;
+        }
+        if (i % 64 == 0 && !used[i / 64] && to - i >= 64) {
+            run += 64;
+            i += 64;
+        } else {
+            run = bit(used, i) ? 0 : run + 1;
+            i++;
+        }
+        if (run >= n)
+            return i - run;
+    }
+    return 0;
+}
+
+static void take(u64 from, u64 n)
+{
+    set_range(used, from, n);
+    free_frames -= n;
+}
+
+void pmm_zero_range(paddr_t pa, u64 pages)
+{
+    u64 from = pa / PAGE_SIZE;
+    for (u64 i = from; i < from + pages; i++)
+        if (bit(dirty, i)) {
+            memset(phys_ptr(i * PAGE_SIZE), 0, PAGE_SIZE);
+            bit_clear(dirty, i);
+        }
+}
+
+paddr_t pmm_alloc(u64 pages, unsigned flags)
+{
+    u64 low_end = MIN(PMM_LOW_END / PAGE_SIZE, frames);
+    if (!pages || pages > free_frames)
+        return 0;
+    u64 at = find_run(pages, pages == 1 ? MAX(hint, low_end) : low_end, frames);
+    if (pages == 1 && at)
+        hint = at + 1;
+    if (!at)
+        at = find_run(pages, 1, low_end);
+    if (!at)
+        return 0;
+    take(at, pages);
+    if (flags & PMM_ZERO)
+        pmm_zero_range(at * PAGE_SIZE, pages);
+    return at * PAGE_SIZE;
+}
+
+bool pmm_claim(paddr_t pa, u64 pages)
+{
+    u64 from = pa / PAGE_SIZE;
+    if (from + pages > frames || from + pages < from)
+        return false;
+    for (u64 i = from; i < from + pages; i++)
+        if (bit(used, i))
+            return false;
+    take(from, pages);
+    return true;
+}
+
+void pmm_free(paddr_t pa, u64 pages)
+{
+    u64 from = pa / PAGE_SIZE;
+    for (u64 i = from; i < from + pages; i++) {
+        KASSERT(i < frames && bit(used, i));
+        bit_clear(used, i);
+    }
+    set_range(dirty, from, pages);
+    free_frames += pages;
+    if (from < hint && from >= PMM_LOW_END / PAGE_SIZE)
+        hint = from;
+}
+
+void pmm_mark_dirty(paddr_t pa, u64 pages)
+{
+    set_range(dirty, pa / PAGE_SIZE, pages);
+}
+
+void pmm_scrub(void)
+{
+    for (u64 w = 0; w < frames / 64; w++)
+        for (u64 m = dirty[w] & ~used[w]; m; m &= m - 1) {
+            u64 i = w * 64 + (u64)__builtin_ctzll(m);
+            memset(phys_ptr(i * PAGE_SIZE), 0, PAGE_SIZE);
+            bit_clear(dirty, i);
+        }
+}
+
+u64 pmm_free_pages(void)
+{
+    return free_frames;
+}
+
+u64 pmm_total_pages(void)
+{
+    return managed_frames;
+}
+
+bool pmm_is_ram(paddr_t pa, u64 len)
+{
+    return pa < frames * PAGE_SIZE && len <= frames * PAGE_SIZE - pa;
+}
+
+static void release(u64 from, u64 to)
+{
+    for (u64 i = from; i < to; i++)
+        bit_clear(used, i);
+    free_frames += to - from;
+}
+
+/* The maps go behind the low region when there is so much RAM, else to its start's left neighbour
+ * at 2 MiB. */
+void pmm_init(const struct hv_shared *s)
+{
+    frames = s->ram_size / PAGE_SIZE;
+    u64 map_bytes = PAGE_UP(frames / 8);
+    u64 at = s->ram_size > 2 * PMM_LOW_END ? PMM_LOW_END : LARGE_PAGE;
+    used = phys_ptr(at);
+    dirty = phys_ptr(at + map_bytes);
+    memset(used, 0xff, map_bytes);
+    u64 maps_end = (at + 2 * map_bytes) / PAGE_SIZE;
+    release(s->free_start / PAGE_SIZE, HV_KERNEL_LIMIT / PAGE_SIZE);
+    if (at == LARGE_PAGE) {
+        release(maps_end, frames);
+    } else {
+        release(LARGE_PAGE / PAGE_SIZE, PMM_LOW_END / PAGE_SIZE);
+        release(maps_end, frames);
+    }
+    managed_frames = free_frames;
+    hint = PMM_LOW_END / PAGE_SIZE;
+}

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Page tables (SDM vol. 3, 4.5). The VMM made them: identity with 2 MiB pages.
+ * Here large pages are split where single pages need other rights, and tables
+ * are added for the window. Tables are never freed: address space is reused.
+ */
+#include "mm/mm.h"
+
+/* Accessed and dirty bits are always set in advance, so that no CPU writes a table. */
+#define PTE_TABLE (PTE_P | PTE_W | PTE_U | PTE_A)
+
+static u64 *root;
+
+void pt_init(const struct hv_shared *s)
+{
+    root = phys_ptr(s->pt_root);
+}
+
+static u64 *table_new(void)
+{
+    paddr_t pa = pmm_alloc(1, PMM_ZERO);
+    return pa ? phys_ptr(pa) : NULL;
+}
+
+static u64 *split_large(u64 *entry)
+{
+    u64 *table = table_new();
+    if (!table)
+        return NULL;
+    u64 base = *entry & PTE_ADDR & ~(LARGE_PAGE - 1), bits = *entry & (PTE_NX | 0x7f);
+    for (unsigned i = 0; i < 512; i++)
+        table[i] = (base + i * PAGE_SIZE) | bits;
+    *entry = (u64)table | PTE_TABLE;
+    return table;
+}
+
+u64 *pt_entry(vaddr_t va, bool create)
+{
+    u64 *table = root;
+    for (int shift = 39; shift > 12; shift -= 9) {
+        u64 *entry = &table[va >> shift & 511];
+        if (*entry & PTE_P && *entry & PTE_LARGE) {
+            KASSERT(shift == 21);
+            table = split_large(entry);
+        } else if (*entry & PTE_P) {
+            table = phys_ptr(*entry & PTE_ADDR);
+        } else {
+            table = create ? table_new() : NULL;
+            if (table)
+                *entry = (u64)table | PTE_TABLE;
+        }
+        if (!table)
+            return NULL;
+    }
+    return &table[va >> 12 & 511];
+}
+
+/* x86 has no write-only and no execute-only page here: any right implies read. */
+u64 pt_prot_bits(int prot)
+{
+    if (!(prot & (PROT_READ | PROT_WRITE | PROT_EXEC)))
+        return 0;
+    return PTE_P | PTE_U | PTE_A | (prot & PROT_WRITE ? PTE_W | PTE_D : 0) |
+           (prot & PROT_EXEC ? 0 : PTE_NX);
+}
+
+static bool takes_rights(u64 old, u64 new)
+{
+    return old & PTE_P &&
+           (!(new &PTE_P) || (old & PTE_W && !(new &PTE_W)) || (!(old & PTE_NX) && new &PTE_NX));
+}
+
+/* The large page over va, or NULL. */
+static const u64 *large_entry(vaddr_t va)
+{
+    const u64 *table = root;
+    for (int shift = 39; shift >= 21; shift -= 9) {
+        const u64 *entry = &table[va >> shift & 511];
+        if (!(*entry & PTE_P))
+            return NULL;
+        if (*entry & PTE_LARGE)
+            return entry;
+        table = phys_ptr(*entry & PTE_ADDR);
+    }
+    return NULL;
+}
+
+/* Entries that are right already are not written, nor large pages split for them: a table write is
+ * what costs. */
+int pt_protect_ident(vaddr_t start, vaddr_t end, int prot, bool *need_flush)
+{
+    u64 bits = pt_prot_bits(prot);
+    for (vaddr_t va = start; va < end; va += PAGE_SIZE) {
+        const u64 *large = large_entry(va);
+        if (large && (*large & (PTE_NX | 0x7f)) == bits) {
+            va = (va | (LARGE_PAGE - 1)) - PAGE_MASK;
+            continue;
+        }
+        u64 *e = pt_entry(va, true);
+        if (!e)
+            return -ENOMEM;
+        u64 new = bits ? va | bits : 0;
+        if (*e == new)
+            continue;
+        *need_flush |= takes_rights(*e, new);
+        *e = new;
+    }
+    return 0;
+}

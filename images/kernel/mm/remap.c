@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * mremap, madvise and brk, on top of the same mappings. Identity memory grows in
+ * place while the frames behind it are free; otherwise it moves by copying.
+ */
+#include "mm/mm.h"
+#include "cpu/cpu.h"
+
+#define BRK_MAX (64ul << 20)
+
+static long grow_in_place(struct mm *mm, struct vma *v, u64 extra)
+{
+    struct vma *next = vma_next(v);
+    if (next && next->start - v->end < extra)
+        return -ENOMEM;
+    if (v->kind == VMA_IDENT) {
+        /* Free frames are mapped read-write: with other rights the mapping moves, and gets them
+         * there. */
+        if (v->prot != (PROT_READ | PROT_WRITE) || !pmm_claim(v->end, extra / PAGE_SIZE))
+            return -ENOMEM;
+        pmm_zero_range(v->end, extra / PAGE_SIZE);
+    } else if (v->end > WINDOW_END - extra) {
+        return -ENOMEM;
+    }
+    v->end += extra;
+    mm->mapped_pages += extra / PAGE_SIZE;
+    return 0;
+}
+
+/* Moves the table entries of a paged mapping; the frames stay. */
+static int move_entries(vaddr_t from, vaddr_t to, u64 len)
+{
+    for (u64 at = 0; at < len; at += PAGE_SIZE) {
+        u64 *src = pt_entry(from + at, false);
+        if (!src || !*src)
+            continue;
+        u64 *dst = pt_entry(to + at, true);
+        if (!dst)
+            return -ENOMEM;
+        *dst = *src;
+        *src = 0;
+    }
+    tlb_flush();
+    return 0;
+}
+
+static long move(struct mm *mm, struct vma *v, u64 old_len, u64 new_len, int flags, vaddr_t fixed)
+{
+    int map_flags = v->flags & ~(MAP_FIXED | MAP_FIXED_NOREPLACE | VMA_REWRITTEN | VMA_SITES);
+    if (flags & MREMAP_FIXED)
+        map_flags |= MAP_FIXED;
+    bool ident = v->kind == VMA_IDENT;
+    bool rewritten = v->flags & VMA_REWRITTEN;
+    vaddr_t from = v->start;
+    int prot = v->prot;
+    struct inode *inode = ident ? NULL : v->inode;
+    /* Identity memory is filled before its rights are set; a paged one must not be entered in
+     * advance. */
+    long to = mm_map_inode(mm, fixed, new_len, ident ? PROT_READ | PROT_WRITE : PROT_NONE,
+                           map_flags, inode, v->pgoff * PAGE_SIZE);
+    if (to < 0)
+        return to;
+    u64 n = MIN(old_len, new_len);
+    if (ident) {
+        bool bad = copy_to_user((vaddr_t)to, (const void *)from, n);
+        if (!bad && rewritten)
+            sites_moved(mm, from, (vaddr_t)to, n);
+        if (bad || mm_mprotect(mm, (vaddr_t)to, new_len, prot)) {
+            mm_munmap(mm, (vaddr_t)to, new_len);
+            return -ENOMEM;
+        }
+    } else {
+        struct vma *nv = vma_find(mm, (vaddr_t)to);
+        nv->prot = prot;
+        if (nv->kind != VMA_PAGED || move_entries(from, (vaddr_t)to, n))
+            return -ENOMEM;
+        if (rewritten)
+            sites_moved(mm, from, (vaddr_t)to, n);
+    }
+    mm_munmap(mm, from, old_len);
+    return to;
+}
+
+long mm_mremap(struct mm *mm, vaddr_t addr, u64 old_len, u64 new_len, int flags, vaddr_t fixed)
+{
+    if (addr & PAGE_MASK || !new_len || flags & ~(MREMAP_MAYMOVE | MREMAP_FIXED) || !old_len)
+        return -EINVAL;
+    if (flags & MREMAP_FIXED && (!(flags & MREMAP_MAYMOVE) || fixed & PAGE_MASK))
+        return -EINVAL;
+    old_len = PAGE_UP(old_len);
+    new_len = PAGE_UP(new_len);
+    if (flags & MREMAP_FIXED && fixed < addr + old_len && addr < fixed + new_len)
+        return -EINVAL;
+    struct vma *v = vma_find(mm, addr);
+    if (!v || addr + old_len > v->end)
+        return -EFAULT;
+    if (!(flags & MREMAP_FIXED) && new_len <= old_len) {
+        if (new_len < old_len)
+            mm_munmap(mm, addr + new_len, old_len - new_len);
+        return (long)addr;
+    }
+    if (vma_split(mm, addr) || vma_split(mm, addr + old_len))
+        return -ENOMEM;
+    v = vma_find(mm, addr);
+    if (!(flags & MREMAP_FIXED) && !grow_in_place(mm, v, new_len - old_len))
+        return (long)addr;
+    if (!(flags & MREMAP_MAYMOVE))
+        return -ENOMEM;
+    return move(mm, v, old_len, new_len, flags, fixed);
+}
+
+static bool page_is_zero(vaddr_t page)
+{
+    const u64 *p = (const u64 *)page;
+    for (unsigned i = 0; i < PAGE_SIZE / sizeof(*p); i++)
+        if (p[i])
+            return false;
+    return true;
+}
+
+/* A thread that ends gives back its whole stack, most of which it never touched; clearing that
+ * would cost as much as touching it. Stacks are used from the top: what lies below STACK_GAP
+ * untouched pages is left alone. */
+#define STACK_GAP 16u
+static void clear_stack(vaddr_t start, vaddr_t end)
+{
+    for (unsigned gap = 0; end > start && gap < STACK_GAP;) {
+        end -= PAGE_SIZE;
+        if (page_is_zero(end)) {
+            gap++;
+        } else {
+            gap = 0;
+            memset((void *)end, 0, PAGE_SIZE);
+        }
+    }
+}
+
+static void dontneed(struct vma *v, vaddr_t start, vaddr_t end, bool *flush)
+{
+    if (v->flags & VMA_REWRITTEN)
+        return; /* a site may lie in two pages, which must stay alike */
+    if (v->kind == VMA_PAGED)
+        *flush |= mm_unpopulate(start, end);
+    else if (v->flags & MAP_STACK && v->prot & PROT_WRITE)
+        clear_stack(start, end);
+    else if (!v->inode && v->prot & PROT_WRITE)
+        memset((void *)start, 0, end - start);
+}
+
+long mm_madvise(struct mm *mm, vaddr_t addr, u64 len, int advice)
+{
+    vaddr_t end = addr + PAGE_UP(len);
+    bool flush = false, hole = false;
+    if (addr & PAGE_MASK || end < addr || advice < 0 || (advice > 25 && advice != MADV_HWPOISON) ||
+        (advice > MADV_WILLNEED && advice == 5))
+        return -EINVAL;
+    vaddr_t at = addr;
+    for (struct vma *v = vma_first_from(mm, addr); v && v->start < end; v = vma_next(v)) {
+        hole |= v->start > at;
+        at = v->end;
+        if (advice == MADV_DONTNEED)
+            dontneed(v, MAX(addr, v->start), MIN(end, v->end), &flush);
+    }
+    if (flush)
+        tlb_flush();
+    return hole || at < end ? -ENOMEM : 0;
+}
+
+/* The area of brk: after the program when it lies in RAM (non-PIE), else anywhere. Frames are
+ * claimed now and cost nothing until they are touched. */
+int mm_brk_reserve(struct process *p, vaddr_t after)
+{
+    u64 pages = MIN(BRK_MAX, pmm_free_pages() * PAGE_SIZE / 8) / PAGE_SIZE;
+    vaddr_t start = PAGE_UP(after);
+    if (start < hv_shared()->ram_size) {
+        while (pages && !pmm_claim(start, pages))
+            pages /= 2;
+    } else {
+        start = pmm_alloc(pages, 0);
+    }
+    if (!start || !pages)
+        return -ENOMEM;
+    p->brk_start = p->brk_end = start;
+    p->brk_limit = start + pages * PAGE_SIZE;
+    return 0;
+}
+
+static bool brk_resize(struct mm *mm, struct process *p, vaddr_t old_end, vaddr_t new_end)
+{
+    struct vma *v = p->brk_start < old_end ? vma_find(mm, old_end - 1) : NULL;
+    if (new_end < old_end) {
+        if (vma_split(mm, new_end))
+            return false;
+        bool flush = false;
+        while ((v = vma_first_from(mm, new_end)) && v->start < old_end) {
+            if (pt_protect_ident(v->start, v->end, PROT_READ | PROT_WRITE, &flush))
+                return false;
+            vma_remove(mm, v);
+        }
+        pmm_mark_dirty(new_end, (old_end - new_end) / PAGE_SIZE);
+        return true;
+    }
+    pmm_zero_range(old_end, (new_end - old_end) / PAGE_SIZE);
+    if (v && v->prot == (PROT_READ | PROT_WRITE) && v->end == old_end) {
+        v->end = new_end;
+        mm->mapped_pages += (new_end - old_end) / PAGE_SIZE;
+        return true;
+    }
+    return vma_add(mm, old_end, new_end, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+                   VMA_IDENT, NULL, 0);
+}
+
+long mm_brk(struct process *p, vaddr_t brk)
+{
+    if (brk < p->brk_start || brk > p->brk_limit)
+        return (long)p->brk_end;
+    vaddr_t old_end = PAGE_UP(p->brk_end), new_end = PAGE_UP(brk);
+    if (new_end != old_end && !brk_resize(p->mm, p, old_end, new_end))
+        return (long)p->brk_end;
+    p->brk_end = brk;
+    return (long)brk;
+}

@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * What proc/ and its system calls share and the rest of the kernel need not
+ * see: the private parts of threads and processes, signal queues, CPU clocks.
+ * There is one process; everything here is touched only by code that holds the
+ * CPU, so nothing needs a lock.
+ */
+#ifndef PROC_H
+#define PROC_H
+
+#include <asm/siginfo.h>
+#include <linux/signal.h>
+#include <linux/time.h>
+
+#include "kernel.h"
+
+#define SCHED_SLICE_NS 10000000ull
+/* An upcall costs about 100 us on kvm-pvm, so a timer does not interrupt a running thread sooner
+ * than this after it was set; one that is due when a thread blocks or yields is seen at once. */
+#define SCHED_SLACK_NS 200000ull
+/* Idling costs an exit: a deadline closer than this is waited for by looking at the clock. */
+#define SCHED_SPIN_NS 50000ull
+#define PROC_PID      2 /* 1 is what would be init */
+#define PROC_PPID     1
+/* Addresses from here on are not canonical for a program: loading one into RIP, FS or GS faults. */
+#define USER_TOP (1ull << 47)
+#define CAPS_ALL ((1ull << 41) - 1) /* CAP_LAST_CAP is 40 */
+
+/* ---- signals ------------------------------------------------------------------------------ */
+
+#define SIG_COUNT  64
+#define SIGBIT(s)  (1ull << ((s)-1))
+#define SIG_NOMASK (SIGBIT(SIGKILL) | SIGBIT(SIGSTOP))
+#define SIG_SYNC                                                                                   \
+    (SIGBIT(SIGSEGV) | SIGBIT(SIGBUS) | SIGBIT(SIGILL) | SIGBIT(SIGTRAP) | SIGBIT(SIGFPE) |        \
+     SIGBIT(SIGSYS))
+#define SIGQUEUE_MAX 4096u /* RLIMIT_SIGPENDING */
+
+struct ptimer;
+
+struct sigq {
+    TAILQ_ENTRY(sigq) link;
+    siginfo_t info;
+    struct sigpending *on;
+    struct ptimer *timer; /* the queue entry lives in this timer: never freed by the queue */
+    bool queued;
+};
+
+struct sigpending {
+    u64 mask;
+    TAILQ_HEAD(, sigq) queue;
+};
+
+struct proc_signals {
+    struct sigpending shared;
+    u32 queued;
+    struct waitq readers; /* signalfd(2): woken by every signal that becomes pending */
+    struct sigaction act[SIG_COUNT + 1];
+};
+
+void sigpending_init(struct sigpending *p);
+void sigpending_flush(struct proc_signals *s, struct sigpending *p, u64 mask);
+/* Queues info for thread t, or for the process when t is NULL. 0 or -EAGAIN. */
+int signal_queue(struct process *p, struct thread *t, const siginfo_t *info);
+void signal_queue_timer(struct process *p, struct thread *t, struct sigq *q);
+void signal_unqueue_timer(struct process *p, struct sigq *q); /* timer_delete */
+/* Takes the next signal out of wanted; 0 when there is none. */
+int signal_dequeue(struct thread *t, u64 wanted, siginfo_t *info);
+/* Signals t would be given now: its own and those of the process it is to take, not blocked (or
+ * waited for by rt_sigtimedwait). */
+u64 signal_deliverable(struct thread *t);
+void signal_set_blocked(struct thread *t, u64 mask);
+/* ppoll, pselect6, epoll_pwait, rt_sigsuspend: a mask for the time of one call. pop puts the old
+ * one back, after the handler has run when the call was interrupted. */
+void signal_mask_push(u64 mask);
+void signal_mask_pop(bool interrupted);
+bool signal_default_ignored(int sig);
+void signals_discard(struct process *p, int sig); /* it is ignored from now on */
+void signals_exec(struct process *p);             /* execve: handlers back to default */
+void siginfo_fill(siginfo_t *info, int sig, int si_code, u64 value);
+
+/* proc/sigframe.c: 0 or -EFAULT when the frame does not fit. */
+int sigframe_push(struct trapframe *tf, int sig, const struct sigaction *act, const siginfo_t *info,
+                  u64 mask);
+int sigframe_pop(struct trapframe *tf);
+/* proc/altstack.c */
+bool altstack_active(const struct thread *t, u64 sp);
+void altstack_get(const struct thread *t, u64 sp, stack_t *out);
+int altstack_set(struct thread *t, u64 sp, const stack_t *in);
+
+/* ---- threads ------------------------------------------------------------------------------ */
+
+/* Reasons besides a deliverable signal to call signal_deliver() on the way back to the program.
+ * INTERRUPTED: a wait was ended for a signal, which another thread may have taken since. */
+#define SIGWORK_INTERRUPTED 1u
+#define SIGWORK_RESTORE     2u /* put saved_mask back */
+#define SIGWORK_KILLED      4u /* execve by another thread: exit */
+
+struct restart_block {
+    long (*fn)(struct thread *t);
+    u64 deadline;
+    u64 arg[5];
+};
+
+struct proc_thread {
+    /* Written at every switch. */
+    u64 cpu_ns;    /* run time, without the current turn */
+    u64 cpu_start; /* when the current turn began */
+    /* Blocking. */
+    int wake_cause; /* 0, -ETIMEDOUT, -EINTR: first cause wins */
+    bool interruptible;
+    bool on_runq;
+    u32 sigwork; /* SIGWORK_* */
+    struct ktimer block_timer;
+    struct thread *thread;
+    /* Signals. */
+    u64 blocked;
+    u64 sigwait; /* what rt_sigtimedwait waits for */
+    u64 saved_mask;
+    struct sigpending pending;
+    u64 trapno, trap_error, trap_addr; /* of the last fault, for the sigcontext */
+    u64 alt_sp, alt_size;
+    u32 alt_flags;
+    int nice;
+    struct restart_block restart;
+    /* Leaving. */
+    vaddr_t clear_tid;
+    vaddr_t robust_head;
+    TAILQ_ENTRY(thread) dead_link;
+};
+
+enum { ID_REAL, ID_EFFECTIVE, ID_SAVED, ID_FS, ID_KINDS };
+
+struct cred {
+    u32 uid[ID_KINDS];
+    u32 gid[ID_KINDS];
+    u32 ngroups;
+    u32 groups[32];
+    u64 cap_effective, cap_permitted, cap_inheritable;
+};
+
+/* What proc/ keeps beside a struct process; they are allocated together. */
+struct process_full {
+    struct process p;
+    struct cred cred;
+    u64 dead_cpu_ns; /* run time of threads that are gone */
+    int next_tid;
+    int leader_status; /* of exit(2) by the first thread, which is the process's own in the end */
+    int pgid, sid;
+    u32 personality;
+    u32 pdeathsig;
+    bool no_new_privs;
+    u8 dumpable;
+    u64 context_switches;
+};
+
+static inline struct process_full *process_full(struct process *p)
+{
+    return CONTAINER_OF(p, struct process_full, p);
+}
+
+/* proc/thread.c */
+struct thread *thread_clone(u64 flags, u64 stack, u64 tls, int *error);
+void thread_reap(void); /* frees threads that died, except the one whose stack we stand on */
+void thread_kill_others(void);
+
+/* proc/wait.c: a signal came for t; ends its wait when that may be interrupted. */
+void thread_interrupt(struct thread *t);
+/* proc/timer.c: as ktimer_arm(), without asking the host for an upcall: for a thread about to
+ * block. */
+void ktimer_insert(struct ktimer *t, u64 deadline, void (*fn)(struct ktimer *t));
+void ktimer_expire(u64 now);
+
+/* proc/sched.c: CPU time, ns, up to now. */
+u64 thread_cpu_ns(const struct thread *t);
+u64 process_cpu_ns(struct process *p);
+/* Asks for the upcall that ends the slice or expires the next timer, when there is a reason. */
+void sched_arm(void);
+extern bool sched_slice_over; /* another thread waits for its turn, if it still does */
+/* After HV_CALL_RUN: the clocks jumped, and the host has forgotten what it was asked for. */
+void sched_resume(void);
+
+/* fs/: after idling, wakes those who wait for stdin. */
+void console_stdin_poll(void);
+/* hv/ and cpu/: host events. */
+u32 hv_take_events(void);
+void events_handle(void);
+
+/* ---- futexes ------------------------------------------------------------------------------ */
+
+long futex_wait(vaddr_t addr, u32 val, u32 bitset, u64 deadline);
+long futex_wake(vaddr_t addr, u32 count, u32 bitset);
+long futex_requeue(vaddr_t from, u32 wake, u32 move, vaddr_t to, const u32 *expect);
+long futex_wake_op(vaddr_t a, u32 na, vaddr_t b, u32 nb, u32 op);
+void futex_thread_exit(struct thread *t); /* robust list, clear_child_tid */
+
+/* ---- time --------------------------------------------------------------------------------- */
+
+struct proc_timers; /* proc/itimer.c, with the timers of timer_create */
+int proc_timers_create(struct proc_timers **out);
+void proc_timers_exec(struct process *p);
+int itimer_get(struct process *p, int which, struct __kernel_old_itimerval *out);
+int itimer_set(struct process *p, int which, const struct __kernel_old_itimerval *in,
+               struct __kernel_old_itimerval *old);
+int ptimer_create(struct process *p, int clock, const struct sigevent *ev, int *id);
+int ptimer_delete(struct process *p, int id);
+int ptimer_get(struct process *p, int id, u64 *left, u64 *interval);
+int ptimer_set(struct process *p, int id, bool absolute, u64 first, u64 interval);
+int ptimer_overrun(struct process *p, int id);
+void ptimer_delivered(struct ptimer *t, siginfo_t *info); /* its signal left the queue */
+
+/* proc/clock.c */
+int clock_read(int clock, u64 *ns);
+/* When clock will show ns, as monotonic time; CPU clocks: the earliest it can be. */
+int clock_to_mono(int clock, u64 ns, u64 *mono);
+bool clock_is_cpu(int clock);
+
+/* Adds without wrapping: a deadline too far to represent is none. */
+static inline u64 time_add(u64 a, u64 b)
+{
+    return a + b < a ? HV_NO_DEADLINE : a + b;
+}
+
+/* struct timespec to ns, saturating; -EINVAL when it is not normalised. */
+static inline int timespec_ns(s64 sec, s64 nsec, u64 *ns)
+{
+    if (sec < 0 || nsec < 0 || nsec >= (s64)NSEC_PER_SEC)
+        return -EINVAL;
+    if ((u64)sec > HV_NO_DEADLINE / NSEC_PER_SEC - 1)
+        *ns = HV_NO_DEADLINE - 1;
+    else
+        *ns = (u64)sec * NSEC_PER_SEC + (u64)nsec;
+    return 0;
+}
+
+int timespec_get(vaddr_t addr, u64 *ns); /* from program memory */
+int timespec_put(vaddr_t addr, u64 ns);
+
+#endif

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The process: made once at boot, and its end is the end of the run. Nothing is
+ * torn down then: the host throws the machine away or rewinds it.
+ */
+#include <linux/resource.h>
+
+#include "proc/proc.h"
+
+static void rlimits_init(struct process *p)
+{
+    for (unsigned i = 0; i < RLIM_NLIMITS; i++)
+        p->rlimit_cur[i] = p->rlimit_max[i] = RLIM64_INFINITY;
+    p->rlimit_cur[RLIMIT_STACK] = 8u << 20;
+    p->rlimit_cur[RLIMIT_CORE] = 0;
+    p->rlimit_cur[RLIMIT_NOFILE] = 1024;
+    p->rlimit_max[RLIMIT_NOFILE] = 1u << 20;
+    p->rlimit_cur[RLIMIT_MEMLOCK] = p->rlimit_max[RLIMIT_MEMLOCK] = 8u << 20;
+    p->rlimit_cur[RLIMIT_SIGPENDING] = p->rlimit_max[RLIMIT_SIGPENDING] = SIGQUEUE_MAX;
+    p->rlimit_cur[RLIMIT_MSGQUEUE] = p->rlimit_max[RLIMIT_MSGQUEUE] = 819200;
+    p->rlimit_cur[RLIMIT_NICE] = p->rlimit_max[RLIMIT_NICE] = 0;
+    p->rlimit_cur[RLIMIT_RTPRIO] = p->rlimit_max[RLIMIT_RTPRIO] = 0;
+}
+
+static void identity_init(struct process_full *pf)
+{
+    pf->p.pid = pf->next_tid = PROC_PID; /* the first thread takes the process's own number */
+    pf->p.ppid = PROC_PPID;
+    pf->pgid = pf->sid = PROC_PID;
+    pf->dumpable = 1;
+    pf->cred.cap_effective = pf->cred.cap_permitted = CAPS_ALL;
+}
+
+int process_create(struct process **out)
+{
+    struct process_full *pf = kzalloc(sizeof(*pf));
+    int ret = -ENOMEM;
+
+    if (pf == NULL)
+        return ret;
+    LIST_INIT(&pf->p.threads);
+    identity_init(pf);
+    rlimits_init(&pf->p);
+    pf->p.start_ns = time_mono();
+    pf->p.signals = kzalloc(sizeof(*pf->p.signals));
+    if (pf->p.signals == NULL)
+        goto fail;
+    sigpending_init(&pf->p.signals->shared);
+    waitq_init(&pf->p.signals->readers);
+    ret = proc_timers_create(&pf->p.timers);
+    if (ret != 0)
+        goto fail_signals;
+    ret = fs_context_create(&pf->p.fs);
+    if (ret != 0)
+        goto fail_timers;
+    ret = fdtable_create(&pf->p.fds);
+    if (ret != 0)
+        goto fail_timers;
+    *out = &pf->p;
+    return 0;
+
+fail_timers: /* the boot ends with this error: the fs context needs no undoing */
+    kfree(pf->p.timers);
+fail_signals:
+    kfree(pf->p.signals);
+fail:
+    kfree(pf);
+    return ret;
+}
+
+void process_exit(int status)
+{
+    hv_exit(HV_EXIT_STATUS, status & 0xff, NULL);
+}
+
+void process_kill(int sig)
+{
+    hv_exit(HV_EXIT_SIGNAL, sig, NULL);
+}

@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The scheduler: one vCPU, round robin in slices of SCHED_SLICE_NS. The running
+ * thread is not in the queue. The host is asked for a timer only while another
+ * thread is runnable or a kernel timer is due, so a single-threaded program
+ * that arms nothing never makes a host call for scheduling.
+ */
+#include "proc/proc.h"
+
+bool sched_stdin_waiter;
+
+static TAILQ_HEAD(run_queue, thread) runq = TAILQ_HEAD_INITIALIZER(runq);
+bool sched_slice_over;
+static bool idling;
+
+static void runq_push(struct thread *t)
+{
+    KASSERT(!t->p->on_runq && t->state == THREAD_RUNNABLE);
+    t->p->on_runq = true;
+    TAILQ_INSERT_TAIL(&runq, t, run_link);
+}
+
+static struct thread *runq_pop(void)
+{
+    struct thread *t = TAILQ_FIRST(&runq);
+
+    if (t != NULL) {
+        TAILQ_REMOVE(&runq, t, run_link);
+        t->p->on_runq = false;
+    }
+    return t;
+}
+
+void sched_arm(void)
+{
+    u64 deadline = ktimer_next();
+    bool slice = !TAILQ_EMPTY(&runq) || sched_stdin_waiter;
+    u64 now;
+
+    if (deadline == HV_NO_DEADLINE && !slice)
+        return;
+    now = time_mono();
+    if (slice)
+        deadline = MIN(deadline, now + SCHED_SLICE_NS);
+    time_arm(MAX(deadline, now + SCHED_SLACK_NS));
+}
+
+void sched_enqueue(struct thread *t)
+{
+    bool was_alone = TAILQ_EMPTY(&runq);
+
+    runq_push(t);
+    if (was_alone && !idling && current != NULL && current->state == THREAD_RUNNABLE)
+        time_arm(time_mono() + SCHED_SLICE_NS);
+}
+
+bool sched_need_resched(void)
+{
+    return sched_slice_over && !TAILQ_EMPTY(&runq);
+}
+
+void sched_tick(void)
+{
+    ktimer_expire(time_mono());
+    if (sched_stdin_waiter && !idling) /* nobody idles, so nobody else would look */
+        console_stdin_poll();
+    sched_slice_over = !TAILQ_EMPTY(&runq);
+    if (!sched_slice_over && !idling)
+        sched_arm();
+}
+
+static void idle_until(u64 deadline)
+{
+    u64 now = time_mono();
+
+    if (deadline == HV_NO_DEADLINE || deadline > now + SCHED_SPIN_NS)
+        hv_idle(deadline, sched_stdin_waiter);
+    else
+        while (now < deadline && __atomic_load_n(&hv_shared()->events, __ATOMIC_RELAXED) == 0) {
+            __builtin_ia32_pause();
+            now = time_mono();
+        }
+}
+
+/* Waits for work. Timers and host events put threads into the queue, perhaps the calling one. */
+static struct thread *idle(void)
+{
+    struct thread *next;
+
+    idling = true;
+    while ((next = runq_pop()) == NULL) {
+        idle_until(ktimer_next());
+        events_handle();
+        ktimer_expire(time_mono());
+        if (sched_stdin_waiter)
+            console_stdin_poll();
+    }
+    idling = false;
+    return next;
+}
+
+void schedule(void)
+{
+    struct thread *prev = current;
+    struct thread *next;
+    u64 now;
+
+    sched_slice_over = false;
+    if (TAILQ_EMPTY(&runq) && prev->state == THREAD_RUNNABLE)
+        return;
+    now = time_mono();
+    if (prev->p != NULL) { /* the boot thread has no private part, and never comes back */
+        prev->p->cpu_ns += now - prev->p->cpu_start;
+        prev->p->cpu_start = HV_NO_DEADLINE;
+        if (prev->state == THREAD_RUNNABLE)
+            runq_push(prev);
+    }
+    if (ktimer_next() <= now)
+        ktimer_expire(now);
+    next = runq_pop();
+    if (next == NULL)
+        next = idle();
+    next->p->cpu_start = time_mono();
+    if (next != prev) {
+        process_full(next->proc)->context_switches++;
+        sched_arm();
+        cpu_switch(prev, next);
+        thread_reap();
+    } else {
+        sched_arm();
+    }
+}
+
+void sched_yield_cpu(void)
+{
+    schedule();
+}
+
+void sched_resume(void)
+{
+    current->p->cpu_start = time_mono();
+    sched_arm();
+}
+
+u64 thread_cpu_ns(const struct thread *t)
+{
+    u64 ns = t->p->cpu_ns;
+
+    if (t == current && t->p->cpu_start != HV_NO_DEADLINE)
+        ns += time_mono() - t->p->cpu_start;
+    return ns;
+}
+
+u64 process_cpu_ns(struct process *p)
+{
+    u64 ns = process_full(p)->dead_cpu_ns;
+    struct thread *t;
+
+    LIST_FOREACH (t, &p->threads, proc_link)
+        ns += thread_cpu_ns(t);
+    return ns;
+}

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * One-shot kernel timers, in one list sorted by deadline: there are as many as
+ * threads that wait with a timeout and timers the program made, that is few.
+ */
+#include "proc/proc.h"
+
+static TAILQ_HEAD(, ktimer) timers = TAILQ_HEAD_INITIALIZER(timers);
+
+u64 ktimer_next(void)
+{
+    struct ktimer *t = TAILQ_FIRST(&timers);
+
+    return t != NULL ? t->deadline : HV_NO_DEADLINE;
+}
+
+void ktimer_insert(struct ktimer *t, u64 deadline, void (*fn)(struct ktimer *t))
+{
+    struct ktimer *at;
+
+    ktimer_cancel(t);
+    t->deadline = deadline;
+    t->fn = fn;
+    t->armed = true;
+    TAILQ_FOREACH (at, &timers, link)
+        if (at->deadline > deadline)
+            break;
+    if (at != NULL)
+        TAILQ_INSERT_BEFORE(at, t, link);
+    else
+        TAILQ_INSERT_TAIL(&timers, t, link);
+}
+
+void ktimer_arm(struct ktimer *t, u64 deadline, void (*fn)(struct ktimer *t))
+{
+    ktimer_insert(t, deadline, fn);
+    if (TAILQ_FIRST(&timers) == t)
+        sched_arm();
+}
+
+void ktimer_cancel(struct ktimer *t)
+{
+    if (!t->armed)
+        return;
+    TAILQ_REMOVE(&timers, t, link);
+    t->armed = false;
+}
+
+/* Callbacks may arm timers again, but only for later than now. */
+void ktimer_expire(u64 now)
+{
+    struct ktimer *t;
+
+    while ((t = TAILQ_FIRST(&timers)) != NULL && t->deadline <= now) {
+        ktimer_cancel(t);
+        t->fn(t);
+    }
+}

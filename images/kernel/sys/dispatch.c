@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * From a system call's trapframe to its handler and back: arguments and result
+ * registers as in syscall(2).
+ */
+#include "cpu/cpu.h"
+#include "proc/proc.h"
+#include "sys/trace.h"
+
+bool trace_enabled;
+u64 syscalls_rewritten, syscalls_trapped;
+
+long syscall_dispatch(struct trapframe *tf)
+{
+    u32 nr = (u32)tf->t.error; /* Linux looks at eax only */
+    const long a[6] = {(long)tf->rdi, (long)tf->rsi, (long)tf->rdx,
+                       (long)tf->r10, (long)tf->r8,  (long)tf->r9};
+    const struct syscall *s = nr < syscall_table_size ? &syscall_table[nr] : NULL;
+    if (__builtin_expect(trace_enabled, 0))
+        return trace_call(nr, s, a);
+    return s && s->fn ? s->fn(a) : -ENOSYS;
+}
+
+/* execve and rt_sigreturn replace the whole frame, and its vector with it: false. */
+static bool handle(struct trapframe *tf)
+{
+    current->tf = tf;
+    long r = syscall_dispatch(tf);
+    if (tf->t.vector != VECTOR_SYSCALL)
+        return false;
+    tf->rax = (u64)r;
+    return true;
+}
+
+void syscall_handle(struct trapframe *tf)
+{
+    syscalls_trapped++;
+    handle(tf);
+    user_return_work(tf);
+}
+
+/* May user_return_work() have anything to do? The short way back waits for this. */
+static inline bool work_pending(void)
+{
+    const struct proc_thread *p = current->p;
+    u64 signals = p->pending.mask | cur_proc()->signals->shared.mask;
+
+    return hv_shared()->events | p->sigwork | sched_slice_over ||
+           signals & (~p->blocked | p->sigwait);
+}
+
+/* A call through a rewritten site. True when nothing in the frame but rax has changed, so that the
+ * short way back will do. */
+bool syscall_handle_call(struct trapframe *tf)
+{
+    syscalls_rewritten++;
+    if (handle(tf) && !work_pending())
+        return true;
+    user_return_work(tf);
+    return false;
+}

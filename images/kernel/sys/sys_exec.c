@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * execve(2): copies path and vectors into the kernel, ends the other threads
+ * and starts the new image with what execve(2) says is kept.
+ */
+#include "cpu/cpu.h"
+#include "proc/proc.h"
+#include "sysproto.h"
+
+#define PATH_LEN     4096u
+#define STRING_MAX   (128u << 10) /* MAX_ARG_STRLEN */
+#define VECTOR_BYTES (1u << 20)   /* strings of one vector */
+
+static int string_get(vaddr_t addr, char *buf, char **out)
+{
+    long len = strncpy_from_user(buf, addr, STRING_MAX);
+
+    if (len == -ENAMETOOLONG)
+        return -E2BIG;
+    if (len < 0)
+        return (int)len;
+    *out = kstrdup(buf);
+    return *out != NULL ? 0 : -ENOMEM;
+}
+
+static void vector_free(char **v)
+{
+    for (size_t i = 0; v != NULL && v[i] != NULL; i++)
+        kfree(v[i]);
+    kfree(v);
+}
+
+/* NULL counts as an empty vector, as on Linux. */
+static int vector_count(vaddr_t addr, size_t *count)
+{
+    u64 p = 1;
+
+    for (*count = 0; addr != 0; ++*count) {
+        if (*count >= VECTOR_BYTES / sizeof(p))
+            return -E2BIG;
+        if (copy_from_user(&p, addr + *count * sizeof(p), sizeof(p)) != 0)
+            return -EFAULT;
+        if (p == 0)
+            break;
+    }
+    return 0;
+}
+
+static int vector_get(vaddr_t addr, char *buf, char ***out)
+{
+    size_t count, bytes = 0;
+    int ret = vector_count(addr, &count);
+    char **v;
+
+    if (ret != 0)
+        return ret;
+    v = kzalloc((count + 1) * sizeof(*v));
+    if (v == NULL)
+        return -ENOMEM;
+    for (size_t i = 0; i < count && ret == 0; i++) {
+        u64 p;
+
+        ret = copy_from_user(&p, addr + i * sizeof(p), sizeof(p));
+        if (ret == 0)
+            ret = string_get(p, buf, &v[i]);
+        if (ret == 0 && (bytes += strlen(v[i]) + 1) > VECTOR_BYTES)
+            ret = -E2BIG;
+    }
+    if (ret != 0) {
+        vector_free(v);
+        return ret;
+    }
+    *out = v;
+    return 0;
+}
+
+static int check(const char *path)
+{
+    struct inode *i;
+    int ret = path_lookup(path, true, &i);
+
+    if (ret != 0)
+        return ret;
+    ret = inode_type(i) == INODE_REG && inode_executable(i) ? 0 : -EACCES;
+    inode_put(i);
+    return ret;
+}
+
+static void thread_become(const struct trapframe *tf)
+{
+    struct thread *t = current;
+
+    signals_exec(t->proc);
+    proc_timers_exec(t->proc);
+    t->tid = t->proc->pid;
+    t->p->clear_tid = t->p->robust_head = 0;
+    *t->tf = *tf;
+    xstate_init(t->xstate);
+    xstate_restore(t->xstate);
+    cpu_wrfsbase(0);
+    cpu_wrgsbase(0);
+}
+
+static int exec(const char *path, char **argv, char **envp)
+{
+    struct trapframe tf;
+    bool alone = cur_proc()->thread_count == 1;
+    int ret = check(path);
+
+    if (ret != 0)
+        return ret;
+    if (!alone)
+        thread_kill_others();
+    ret = exec_load(cur_proc(), path, argv, envp, &tf);
+    if (ret != 0 && !alone) /* the other threads are gone: there is no going back */
+        process_kill(SIGKILL);
+    if (ret == 0)
+        thread_become(&tf);
+    return ret;
+}
+
+long sys_execve(const long a[6])
+{
+    char **argv = NULL, **envp = NULL;
+    char *path = kmalloc(PATH_LEN);
+    char *buf = kmalloc(STRING_MAX);
+    long ret = path != NULL && buf != NULL ? 0 : -ENOMEM;
+
+    if (ret == 0)
+        ret = strncpy_from_user(path, (vaddr_t)a[0], PATH_LEN);
+    if (ret >= 0)
+        ret = vector_get((vaddr_t)a[1], buf, &argv);
+    if (ret == 0)
+        ret = vector_get((vaddr_t)a[2], buf, &envp);
+    if (ret == 0)
+        ret = exec(path, argv, envp);
+    vector_free(argv);
+    vector_free(envp);
+    kfree(buf);
+    kfree(path);
+    return ret;
+}

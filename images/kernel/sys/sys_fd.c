@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Descriptors as such: dup, fcntl, ioctl, locks, and the calls about storage
+ * that memory has no work for.
+ */
+#include "fs/vfs.h"
+#include "sysproto.h"
+
+#include <asm/ioctls.h>
+#include <linux/fadvise.h>
+#include <linux/resource.h>
+
+SYSCALL(dup)
+{
+    struct file *f = fd_get((int)a[0]);
+
+    return f ? fd_install(f, 0, false) : -EBADF;
+}
+
+SYSCALL(dup2)
+{
+    if (a[0] == a[1])
+        return fd_flags((int)a[0]) < 0 ? -EBADF : a[1];
+    return fd_dup_to((int)a[0], (int)a[1], false);
+}
+
+SYSCALL(dup3)
+{
+    if (a[0] == a[1] || (a[2] & ~(long)O_CLOEXEC))
+        return -EINVAL;
+    return fd_dup_to((int)a[0], (int)a[1], a[2] & O_CLOEXEC);
+}
+
+static long dup_from(struct file *f, long min, bool cloexec)
+{
+    if (min < 0 || (u64)min >= cur_proc()->rlimit_cur[RLIMIT_NOFILE])
+        return -EINVAL;
+    file_ref(f);
+    return fd_install(f, (int)min, cloexec);
+}
+
+#define SETTABLE (O_APPEND | O_NONBLOCK | O_DIRECT | O_NOATIME)
+
+static long do_fcntl(struct file *f, int fd, int cmd, long arg)
+{
+    switch (cmd) {
+    case F_DUPFD:
+    case F_DUPFD_CLOEXEC:
+        return dup_from(f, (int)arg, cmd == F_DUPFD_CLOEXEC);
+    case F_GETFD:
+        return fd_flags(fd);
+    case F_SETFD:
+        return fd_set_flags(fd, (int)arg);
+    case F_GETFL:
+        return (long)(f->flags |
+                      (f->flags & O_PATH ? 0u
+                                         : 0100000u)); /* O_LARGEFILE, as a 64-bit Linux shows it */
+    }
+    if (f->flags & O_PATH)
+        return -EBADF;
+    switch (cmd) {
+    case F_SETFL:
+        f->flags = (f->flags & ~(u32)SETTABLE) | ((u32)arg & SETTABLE);
+        return 0;
+    case F_GETLK:
+    case F_SETLK:
+    case F_SETLKW:
+    case F_OFD_GETLK:
+    case F_OFD_SETLK:
+    case F_OFD_SETLKW:
+        return lock_fcntl(f, cmd, (vaddr_t)arg);
+    case F_GETPIPE_SZ:
+    case F_SETPIPE_SZ:
+        if (cmd == F_SETPIPE_SZ && (int)arg < 0)
+            return -EINVAL;
+        return pipe_is(f) ? pipe_size(f, cmd == F_SETPIPE_SZ ? (long)(u32)arg : -1) : -EBADF;
+    case F_GETOWN:
+        return 0; /* SIGIO does not exist here, so there is never an owner */
+    default:
+        return -EINVAL;
+    }
+}
+
+SYSCALL(fcntl)
+{
+    struct file *f = fd_get((int)a[0]);
+
+    if (!f)
+        return -EBADF;
+    long r = do_fcntl(f, (int)a[0], (int)a[1], a[2]);
+    file_put(f);
+    return r;
+}
+
+static long do_ioctl(struct file *f, int fd, u32 cmd, vaddr_t arg)
+{
+    int on;
+
+    if (f->flags & O_PATH)
+        return -EBADF;
+    switch (cmd) {
+    case FIOCLEX:
+        return fd_set_flags(fd, FD_CLOEXEC);
+    case FIONCLEX:
+        return fd_set_flags(fd, 0);
+    case FIONBIO:
+        if (copy_from_user(&on, arg, sizeof(on)) < 0)
+            return -EFAULT;
+        f->flags = on ? f->flags | O_NONBLOCK : f->flags & ~(u32)O_NONBLOCK;
+        return 0;
+    case FIONREAD:
+        if (f->inode->type == INODE_REG) {
+            int left = (int)(f->inode->size - MIN(f->inode->size, f->pos));
+            return copy_to_user(arg, &left, sizeof(left));
+        }
+        break;
+    }
+    return f->ops->ioctl ? f->ops->ioctl(f, cmd, arg) : -ENOTTY; /* there is no terminal */
+}
+
+SYSCALL(ioctl)
+{
+    struct file *f = fd_get((int)a[0]);
+
+    if (!f)
+        return -EBADF;
+    long r = do_ioctl(f, (int)a[0], (u32)a[1], (vaddr_t)a[2]);
+    file_put(f);
+    return r;
+}
+
+SYSCALL(flock)
+{
+    struct file *f = fd_get((int)a[0]);
+
+    if (!f)
+        return -EBADF;
+    long r = f->flags & O_PATH ? -EBADF : lock_flock(f, (int)a[1]);
+    file_put(f);
+    return r;
+}
+
+/* Files live in memory: they are as safe as they get. Streams cannot be synced, as on Linux. */
+static long synced(long fd)
+{
+    struct file *f = fd_get((int)fd);
+
+    if (!f)
+        return -EBADF;
+    long r = f->flags & O_PATH ? -EBADF : f->ops->stream ? -EINVAL : 0;
+    file_put(f);
+    return r;
+}
+
+SYSCALL(fsync)
+{
+    return synced(a[0]);
+}
+
+SYSCALL(fdatasync)
+{
+    return synced(a[0]);
+}
+
+SYSCALL(syncfs)
+{
+    return fd_flags((int)a[0]) < 0 ? -EBADF : 0;
+}
+
+SYSCALL(sync)
+{
+    (void)a;
+    return 0;
+}
+
+SYSCALL(sync_file_range)
+{
+    long r = synced(a[0]);
+
+    return r == -EINVAL ? -ESPIPE : r;
+}
+
+SYSCALL(fadvise64)
+{
+    struct file *f = fd_get((int)a[0]);
+    long r;
+
+    if (!f)
+        return -EBADF;
+    if (f->ops->stream)
+        r = -ESPIPE;
+    else
+        r = a[2] < 0 || a[3] < POSIX_FADV_NORMAL || a[3] > POSIX_FADV_NOREUSE ? -EINVAL : 0;
+    file_put(f);
+    return r;
+}
+
+SYSCALL(readahead)
+{
+    struct file *f = fd_get((int)a[0]);
+    long r;
+
+    if (!f)
+        return -EBADF;
+    r = !file_readable(f) ? -EBADF : f->inode->type != INODE_REG ? -EINVAL : 0;
+    file_put(f);
+    return r;
+}

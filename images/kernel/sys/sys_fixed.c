@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * System calls whose answer is always the same, and why. What is not here and
+ * not in the table answers ENOSYS.
+ */
+#include "proc/proc.h"
+#include "sysproto.h"
+
+#define FIXED(name, value)                                                                         \
+    long sys_##name(const long a[6])                                                               \
+    {                                                                                              \
+        (void)a;                                                                                   \
+        return value;                                                                              \
+    }
+
+/* A second process needs an address space of its own, which this kernel does not have. */
+FIXED(fork, -ENOSYS)
+FIXED(vfork, -ENOSYS)
+/* There are no children to wait for. */
+FIXED(wait4, -ECHILD)
+FIXED(waitid, -ECHILD)
+/* The process leads its session already (setsid(2)). */
+FIXED(setsid, -EPERM)
+/* The host owns the clock, the name and the machine. */
+FIXED(clock_settime, -EPERM)
+FIXED(clock_adjtime, -EPERM)
+FIXED(adjtimex, -EPERM)
+FIXED(settimeofday, -EPERM)
+FIXED(sethostname, -EPERM)
+FIXED(setdomainname, -EPERM)
+FIXED(reboot, -EPERM)
+/* I/O ports are the VMM's. */
+FIXED(iopl, -EPERM)
+FIXED(ioperm, -EPERM)
+/* Nothing to trace but oneself. */
+FIXED(ptrace, -EPERM)
+/* No filters: a program that wants to confine itself must know that it was not. */
+FIXED(seccomp, -EINVAL)
+/* One session, no terminal. */
+FIXED(vhangup, -EPERM)
+/* I/O is never queued, so it has no priority; 0 is "none set". */
+FIXED(ioprio_get, 0)

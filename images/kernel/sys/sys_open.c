@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Opening and closing, and the size of files.
+ */
+#include "fs/vfs.h"
+#include "sysproto.h"
+
+#include <linux/memfd.h>
+#include <linux/resource.h>
+
+static long do_open(int dirfd, vaddr_t upath, u32 flags, u32 mode)
+{
+    struct file *f;
+    char *path;
+    int r = path_from_user(upath, false, &path);
+
+    if (r < 0)
+        return r;
+    r = vfs_open(dirfd, path, flags, mode, &f);
+    kfree(path);
+    return r < 0 ? r : fd_install(f, 0, flags & O_CLOEXEC);
+}
+
+SYSCALL(open)
+{
+    return do_open(AT_FDCWD, (vaddr_t)a[0], (u32)a[1], (u32)a[2]);
+}
+
+SYSCALL(openat)
+{
+    return do_open((int)a[0], (vaddr_t)a[1], (u32)a[2], (u32)a[3]);
+}
+
+SYSCALL(creat)
+{
+    return do_open(AT_FDCWD, (vaddr_t)a[0], O_CREAT | O_WRONLY | O_TRUNC, (u32)a[1]);
+}
+
+SYSCALL(close)
+{
+    return fd_close((int)a[0]);
+}
+
+SYSCALL(close_range)
+{
+    if (a[2] & ~6l) /* CLOSE_RANGE_UNSHARE, CLOSE_RANGE_CLOEXEC */
+        return -EINVAL;
+    return fd_close_range((u32)a[0], (u32)a[1], a[2] & 4);
+}
+
+SYSCALL(memfd_create)
+{
+    u32 flags = (u32)a[1];
+    char name[NAME_LEN_MAX - 5];
+    struct file *f;
+
+    if (flags & ~(MFD_CLOEXEC | MFD_ALLOW_SEALING))
+        return -EINVAL;
+    long n = strncpy_from_user(name, (vaddr_t)a[0], sizeof(name));
+    if (n < 0)
+        return n == -ENAMETOOLONG ? -EINVAL : n;
+    struct inode *i = ramfs_new(S_IFREG | 0777);
+    if (!i)
+        return -ENOMEM;
+    int r = inode_open(i, O_RDWR, &f);
+    inode_put(i);
+    return r < 0 ? r : fd_install(f, 0, flags & MFD_CLOEXEC);
+}
+
+static long truncate_inode(struct inode *i, s64 size)
+{
+    if (i->type == INODE_DIR)
+        return -EISDIR;
+    if (size < 0 || i->ops != &ramfs_reg_ops)
+        return -EINVAL;
+    if ((u64)size > i->size && (u64)size > cur_proc()->rlimit_cur[RLIMIT_FSIZE]) {
+        signal_send(cur_proc(), current, SIGXFSZ, 0, 0);
+        return -EFBIG;
+    }
+    return ramfs_truncate(i, (u64)size);
+}
+
+SYSCALL(truncate)
+{
+    struct inode *i;
+
+    if (a[1] < 0)
+        return -EINVAL;
+    long r = lookup_at(AT_FDCWD, (vaddr_t)a[0], 0, true, &i);
+    if (r == 0) {
+        r = truncate_inode(i, a[1]);
+        inode_put(i);
+    }
+    return r;
+}
+
+SYSCALL(ftruncate)
+{
+    struct file *f = fd_get((int)a[0]);
+    long r;
+
+    if (!f)
+        return -EBADF;
+    r = file_writable(f) ? truncate_inode(f->inode, a[1]) : -EINVAL;
+    file_put(f);
+    return r;
+}
+
+SYSCALL(fallocate)
+{
+    struct file *f = fd_get((int)a[0]);
+    long r;
+
+    if (!f)
+        return -EBADF;
+    if (!file_writable(f))
+        r = -EBADF;
+    else if (a[2] < 0 || a[3] <= 0)
+        r = -EINVAL;
+    else if (f->inode->ops != &ramfs_reg_ops)
+        r = f->ops->stream ? -ESPIPE : -ENODEV;
+    else
+        r = ramfs_allocate(f->inode, (u64)a[2], (u64)a[3], (int)a[1]);
+    file_put(f);
+    return r;
+}

@@ -1,0 +1,376 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Calls that change names or metadata, and the working directory.
+ */
+#include "fs/vfs.h"
+#include "proc/proc.h"
+#include "sysproto.h"
+
+SYSCALL(mkdir)
+{
+    return vfs_mknod(AT_FDCWD, (vaddr_t)a[0], S_IFDIR | ((u32)a[1] & 01777), 0, NULL);
+}
+
+SYSCALL(mkdirat)
+{
+    return vfs_mknod((int)a[0], (vaddr_t)a[1], S_IFDIR | ((u32)a[2] & 01777), 0, NULL);
+}
+
+static long do_mknod(int dirfd, vaddr_t upath, u32 mode, u32 rdev)
+{
+    switch (mode & S_IFMT) {
+    case 0:
+        mode |= S_IFREG;
+        break;
+    case S_IFREG:
+    case S_IFIFO:
+    case S_IFSOCK:
+    case S_IFCHR:
+    case S_IFBLK:
+        break;
+    case S_IFDIR:
+        return -EPERM;
+    default:
+        return -EINVAL;
+    }
+    return vfs_mknod(dirfd, upath, mode, rdev, NULL);
+}
+
+SYSCALL(mknod)
+{
+    return do_mknod(AT_FDCWD, (vaddr_t)a[0], (u32)a[1], (u32)a[2]);
+}
+
+SYSCALL(mknodat)
+{
+    return do_mknod((int)a[0], (vaddr_t)a[1], (u32)a[2], (u32)a[3]);
+}
+
+static long do_symlink(vaddr_t utarget, int dirfd, vaddr_t upath)
+{
+    char *target;
+    int r = path_from_user(utarget, false, &target);
+
+    if (r < 0)
+        return r;
+    r = vfs_mknod(dirfd, upath, S_IFLNK | 0777, 0, target);
+    kfree(target);
+    return r;
+}
+
+SYSCALL(symlink)
+{
+    return do_symlink((vaddr_t)a[0], AT_FDCWD, (vaddr_t)a[1]);
+}
+
+SYSCALL(symlinkat)
+{
+    return do_symlink((vaddr_t)a[0], (int)a[1], (vaddr_t)a[2]);
+}
+
+static long do_link(int olddir, vaddr_t oldpath, int newdir, vaddr_t newpath, u32 flags)
+{
+    struct inode *i;
+
+    if (flags & ~(u32)(AT_SYMLINK_FOLLOW | AT_EMPTY_PATH))
+        return -EINVAL;
+    long r = lookup_at(olddir, oldpath, flags, flags & AT_SYMLINK_FOLLOW, &i);
+    if (r == 0) {
+        r = vfs_link(i, newdir, newpath);
+        inode_put(i);
+    }
+    return r;
+}
+
+SYSCALL(link)
+{
+    return do_link(AT_FDCWD, (vaddr_t)a[0], AT_FDCWD, (vaddr_t)a[1], 0);
+}
+
+SYSCALL(linkat)
+{
+    return do_link((int)a[0], (vaddr_t)a[1], (int)a[2], (vaddr_t)a[3], (u32)a[4]);
+}
+
+SYSCALL(unlink)
+{
+    return vfs_unlink(AT_FDCWD, (vaddr_t)a[0], false);
+}
+
+SYSCALL(rmdir)
+{
+    return vfs_unlink(AT_FDCWD, (vaddr_t)a[0], true);
+}
+
+SYSCALL(unlinkat)
+{
+    if (a[2] & ~(long)AT_REMOVEDIR)
+        return -EINVAL;
+    return vfs_unlink((int)a[0], (vaddr_t)a[1], a[2] & AT_REMOVEDIR);
+}
+
+SYSCALL(rename)
+{
+    return vfs_rename(AT_FDCWD, (vaddr_t)a[0], AT_FDCWD, (vaddr_t)a[1], 0);
+}
+
+SYSCALL(renameat)
+{
+    return vfs_rename((int)a[0], (vaddr_t)a[1], (int)a[2], (vaddr_t)a[3], 0);
+}
+
+SYSCALL(renameat2)
+{
+    return vfs_rename((int)a[0], (vaddr_t)a[1], (int)a[2], (vaddr_t)a[3], (unsigned)a[4]);
+}
+
+/* A change of metadata of one inode. */
+struct change {
+    enum { CHANGE_MODE, CHANGE_OWNER, CHANGE_TIMES } what;
+    u32 mode, uid, gid;
+    u64 atime, mtime;
+    bool set_atime, set_mtime;
+};
+
+static long apply(struct inode *i, const struct change *c)
+{
+    if (i->dev == DEV_PROC)
+        return -EPERM;
+    switch (c->what) {
+    case CHANGE_MODE:
+        if (i->type == INODE_LNK)
+            return -EOPNOTSUPP;
+        i->mode = (i->mode & S_IFMT) | (c->mode & 07777);
+        break;
+    case CHANGE_OWNER:
+        if (c->uid != (u32)-1)
+            i->uid = c->uid;
+        if (c->gid != (u32)-1)
+            i->gid = c->gid;
+        if (i->type ==
+            INODE_REG) /* chown(2): set-id bits go, unless setgid means mandatory locking */
+            i->mode &= i->mode & S_IXGRP ? ~(u32)(S_ISUID | S_ISGID) : ~(u32)S_ISUID;
+        break;
+    case CHANGE_TIMES:
+        if (c->set_atime)
+            i->atime = c->atime;
+        if (c->set_mtime)
+            i->mtime = c->mtime;
+        break;
+    }
+    i->ctime = time_wall();
+    return 0;
+}
+
+static long apply_at(int dirfd, vaddr_t upath, u32 flags, const struct change *c)
+{
+    struct inode *i;
+
+    if (flags & ~(u32)(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))
+        return -EINVAL;
+    long r = lookup_at(dirfd, upath, flags, !(flags & AT_SYMLINK_NOFOLLOW), &i);
+    if (r == 0) {
+        r = apply(i, c);
+        inode_put(i);
+    }
+    return r;
+}
+
+static long apply_fd(long fd, const struct change *c)
+{
+    struct file *f = fd_get((int)fd);
+
+    if (!f)
+        return -EBADF;
+    long r = f->flags & O_PATH ? -EBADF : apply(f->inode, c);
+    file_put(f);
+    return r;
+}
+
+SYSCALL(chmod)
+{
+    struct change c = {.what = CHANGE_MODE, .mode = (u32)a[1]};
+
+    return apply_at(AT_FDCWD, (vaddr_t)a[0], 0, &c);
+}
+
+SYSCALL(fchmod)
+{
+    struct change c = {.what = CHANGE_MODE, .mode = (u32)a[1]};
+
+    return apply_fd(a[0], &c);
+}
+
+SYSCALL(fchmodat)
+{
+    struct change c = {.what = CHANGE_MODE, .mode = (u32)a[2]};
+
+    return apply_at((int)a[0], (vaddr_t)a[1], 0, &c);
+}
+
+SYSCALL(chown)
+{
+    struct change c = {.what = CHANGE_OWNER, .uid = (u32)a[1], .gid = (u32)a[2]};
+
+    return apply_at(AT_FDCWD, (vaddr_t)a[0], 0, &c);
+}
+
+SYSCALL(lchown)
+{
+    struct change c = {.what = CHANGE_OWNER, .uid = (u32)a[1], .gid = (u32)a[2]};
+
+    return apply_at(AT_FDCWD, (vaddr_t)a[0], AT_SYMLINK_NOFOLLOW, &c);
+}
+
+SYSCALL(fchown)
+{
+    struct change c = {.what = CHANGE_OWNER, .uid = (u32)a[1], .gid = (u32)a[2]};
+
+    return apply_fd(a[0], &c);
+}
+
+SYSCALL(fchownat)
+{
+    struct change c = {.what = CHANGE_OWNER, .uid = (u32)a[2], .gid = (u32)a[3]};
+
+    return apply_at((int)a[0], (vaddr_t)a[1], (u32)a[4], &c);
+}
+
+#define NSEC_NOW  ((1l << 30) - 1) /* UTIME_NOW, UTIME_OMIT: see utimensat(2) */
+#define NSEC_OMIT ((1l << 30) - 2)
+
+static long one_time(const s64 t[2], bool *set, u64 *ns)
+{
+    *set = t[1] != NSEC_OMIT;
+    if (t[1] == NSEC_NOW)
+        *ns = time_wall();
+    else if (*set && (t[1] < 0 || t[1] >= (s64)NSEC_PER_SEC))
+        return -EINVAL;
+    else /* times before the epoch are kept as the epoch */
+        *ns = t[0] < 0 ? 0 : (u64)t[0] * NSEC_PER_SEC + (u64)t[1];
+    return 0;
+}
+
+/* scale: ns per unit of the second member; NULL times mean now. */
+static long change_times(struct change *c, vaddr_t utimes, s64 scale)
+{
+    s64 t[4] = {0, NSEC_NOW, 0, NSEC_NOW};
+
+    c->what = CHANGE_TIMES;
+    if (utimes && copy_from_user(t, utimes, sizeof(t)) < 0)
+        return -EFAULT;
+    if (utimes && scale != 1) {
+        if (t[1] < 0 || t[1] >= 1000000 || t[3] < 0 || t[3] >= 1000000)
+            return -EINVAL;
+        t[1] *= scale;
+        t[3] *= scale;
+    }
+    long r = one_time(t, &c->set_atime, &c->atime);
+    return r < 0 ? r : one_time(t + 2, &c->set_mtime, &c->mtime);
+}
+
+SYSCALL(utime)
+{
+    s64 t[2];
+    struct change c = {.what = CHANGE_TIMES, .set_atime = true, .set_mtime = true};
+
+    c.atime = c.mtime = time_wall();
+    if (a[1]) {
+        if (copy_from_user(t, (vaddr_t)a[1], sizeof(t)) < 0)
+            return -EFAULT;
+        c.atime = t[0] < 0 ? 0 : (u64)t[0] * NSEC_PER_SEC;
+        c.mtime = t[1] < 0 ? 0 : (u64)t[1] * NSEC_PER_SEC;
+    }
+    return apply_at(AT_FDCWD, (vaddr_t)a[0], 0, &c);
+}
+
+SYSCALL(utimes)
+{
+    struct change c = {0};
+    long r = change_times(&c, (vaddr_t)a[1], 1000);
+
+    return r < 0 ? r : apply_at(AT_FDCWD, (vaddr_t)a[0], 0, &c);
+}
+
+SYSCALL(futimesat)
+{
+    struct change c = {0};
+    long r = change_times(&c, (vaddr_t)a[2], 1000);
+
+    return r < 0 ? r : apply_at((int)a[0], (vaddr_t)a[1], 0, &c);
+}
+
+SYSCALL(utimensat)
+{
+    struct change c = {0};
+    long r = change_times(&c, (vaddr_t)a[2], 1);
+
+    if (r < 0)
+        return r;
+    if (a[1] == 0)
+        return apply_fd(a[0], &c); /* futimens() */
+    return apply_at((int)a[0], (vaddr_t)a[1], (u32)a[3], &c);
+}
+
+static long set_cwd(struct inode *i)
+{
+    struct fs_context *fs = cur_proc()->fs;
+
+    if (i->type != INODE_DIR)
+        return -ENOTDIR;
+    inode_ref(i);
+    inode_put(fs->cwd);
+    fs->cwd = i;
+    return 0;
+}
+
+SYSCALL(chdir)
+{
+    struct inode *i;
+    long r = lookup_at(AT_FDCWD, (vaddr_t)a[0], 0, true, &i);
+
+    if (r == 0) {
+        r = set_cwd(i);
+        inode_put(i);
+    }
+    return r;
+}
+
+SYSCALL(fchdir)
+{
+    struct file *f = fd_get((int)a[0]);
+
+    if (!f)
+        return -EBADF;
+    long r = set_cwd(f->inode);
+    file_put(f);
+    return r;
+}
+
+SYSCALL(getcwd)
+{
+    struct inode *cwd = cur_proc()->fs->cwd;
+    char *buf = kmalloc(PATH_LEN_MAX);
+    long r;
+
+    if (!buf)
+        return -ENOMEM;
+    size_t len = inode_path(cwd, buf, PATH_LEN_MAX);
+    if (len == 0)
+        r = -ENOENT;
+    else if (len + 1 > (size_t)a[1])
+        r = -ERANGE;
+    else
+        r = copy_to_user((vaddr_t)a[0], buf, len + 1) < 0 ? -EFAULT : (long)len + 1;
+    kfree(buf);
+    return r;
+}
+
+SYSCALL(umask)
+{
+    struct fs_context *fs = cur_proc()->fs;
+    u32 old = fs->umask;
+
+    fs->umask = (u32)a[0] & 0777;
+    return old;
+}

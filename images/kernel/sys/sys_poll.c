@@ -1,0 +1,326 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * poll, select and epoll in all their forms: decoding of timeouts, descriptor
+ * sets and signal masks around the waits of fs/.
+ */
+#include "fs/events.h"
+#include "proc/proc.h"
+#include "sysproto.h"
+
+#include <linux/resource.h>
+
+#define SELECT_MAX (1 << 16)
+
+/* 0 means do not wait: a deadline that has passed. */
+static u64 deadline_in(u64 ns)
+{
+    return ns == 0 ? 0 : time_add(time_mono(), ns);
+}
+
+static u64 deadline_ms(int ms)
+{
+    return ms < 0 ? HV_NO_DEADLINE : deadline_in((u64)ms * 1000000);
+}
+
+static int deadline_timespec(vaddr_t uts, u64 *deadline)
+{
+    u64 ns;
+    int r;
+
+    *deadline = HV_NO_DEADLINE;
+    if (!uts)
+        return 0;
+    r = timespec_get(uts, &ns);
+    if (r == 0)
+        *deadline = deadline_in(ns);
+    return r;
+}
+
+static u64 left(u64 deadline)
+{
+    u64 now = time_mono();
+
+    return deadline > now ? deadline - now : 0;
+}
+
+/* The signal mask of a p-call, NULL for none. Returns 1 when it was pushed. */
+static int push_mask(vaddr_t umask, u64 size)
+{
+    u64 mask;
+
+    if (!umask)
+        return 0;
+    if (size != sizeof(mask))
+        return -EINVAL;
+    if (copy_from_user(&mask, umask, sizeof(mask)) < 0)
+        return -EFAULT;
+    signal_mask_push(mask);
+    return 1;
+}
+
+static long finish(long r, int pushed)
+{
+    if (pushed > 0)
+        signal_mask_pop(r == -EINTR);
+    return r;
+}
+
+static long do_poll(vaddr_t ufds, u64 n, u64 deadline)
+{
+    struct pollfd *fds;
+    long r;
+
+    if (n > cur_proc()->rlimit_cur[RLIMIT_NOFILE])
+        return -EINVAL;
+    fds = kmalloc(MAX(n, 1ul) * sizeof(*fds));
+    if (!fds)
+        return -ENOMEM;
+    r = copy_from_user(fds, ufds, n * sizeof(*fds));
+    if (r == 0)
+        r = poll_files(fds, n, deadline);
+    if (r >= 0 && copy_to_user(ufds, fds, n * sizeof(*fds)) < 0)
+        r = -EFAULT;
+    kfree(fds);
+    return r;
+}
+
+static long restartable(long r)
+{
+    return r == -EINTR ? -ERESTARTNOHAND : r;
+}
+
+SYSCALL(poll)
+{
+    return restartable(do_poll((vaddr_t)a[0], (u32)a[1], deadline_ms((int)a[2])));
+}
+
+SYSCALL(ppoll)
+{
+    u64 deadline;
+    int pushed;
+    long r = deadline_timespec((vaddr_t)a[2], &deadline);
+
+    if (r < 0)
+        return r;
+    pushed = push_mask((vaddr_t)a[3], (u64)a[4]);
+    if (pushed < 0)
+        return pushed;
+    r = finish(do_poll((vaddr_t)a[0], (u32)a[1], deadline), pushed);
+    if (a[2])
+        timespec_put((vaddr_t)a[2],
+                     left(deadline)); /* as Linux: not an error when it is read-only */
+    return restartable(r);
+}
+
+/* ---- select: three sets of bits become one list of descriptors ---- */
+
+#define SET_READ   (POLLIN | POLLRDNORM | POLLRDBAND | POLLHUP | POLLERR)
+#define SET_WRITE  (POLLOUT | POLLWRNORM | POLLWRBAND | POLLERR)
+#define SET_EXCEPT POLLPRI
+
+static const u32 set_events[3] = {SET_READ, SET_WRITE, SET_EXCEPT};
+
+struct selection {
+    int n;
+    size_t bytes; /* of one set */
+    u8 *sets;     /* three of them */
+    struct pollfd *fds;
+    size_t count;
+};
+
+static int selection_get(struct selection *s, int n, const vaddr_t usets[3])
+{
+    s->n = MIN(n, SELECT_MAX);
+    s->bytes = ((size_t)s->n + 63) / 64 * 8;
+    s->count = 0;
+    s->sets = kzalloc(3 * s->bytes + 1);
+    s->fds = kmalloc(((size_t)s->n + 1) * sizeof(*s->fds));
+    if (!s->sets || !s->fds)
+        return -ENOMEM;
+    for (int k = 0; k < 3; k++) {
+        if (usets[k] && copy_from_user(s->sets + (size_t)k * s->bytes, usets[k], s->bytes) < 0)
+            return -EFAULT;
+    }
+    for (int fd = 0; fd < s->n; fd++) {
+        u32 events = 0;
+        for (size_t k = 0; k < 3; k++) {
+            if (s->sets[k * s->bytes + (size_t)fd / 8] >> (fd % 8) & 1)
+                events |= set_events[k];
+        }
+        if (!events)
+            continue;
+        if (fd_flags(fd) < 0)
+            return -EBADF;
+        s->fds[s->count++] = (struct pollfd){.fd = fd, .events = (short)events};
+    }
+    return 0;
+}
+
+static long selection_put(struct selection *s, const vaddr_t usets[3])
+{
+    long bits = 0;
+
+    for (size_t p = 0; p < s->count; p++) {
+        size_t fd = (size_t)s->fds[p].fd;
+        for (size_t k = 0; k < 3; k++) {
+            u8 *byte = &s->sets[k * s->bytes + fd / 8];
+            if (!(*byte >> (fd % 8) & 1))
+                continue;
+            if ((u16)s->fds[p].revents & set_events[k])
+                bits++;
+            else
+                *byte &= (u8) ~(1u << (fd % 8));
+        }
+    }
+    for (size_t k = 0; k < 3; k++) {
+        if (usets[k] && copy_to_user(usets[k], s->sets + k * s->bytes, s->bytes) < 0)
+            return -EFAULT;
+    }
+    return bits;
+}
+
+static long do_select(const long a[6], u64 deadline)
+{
+    const vaddr_t usets[3] = {(vaddr_t)a[1], (vaddr_t)a[2], (vaddr_t)a[3]};
+    struct selection s;
+    long r;
+
+    if ((int)a[0] < 0)
+        return -EINVAL;
+    r = selection_get(&s, (int)a[0], usets);
+    if (r == 0)
+        r = poll_files(s.fds, s.count, deadline);
+    if (r >= 0)
+        r = selection_put(&s, usets);
+    kfree(s.sets);
+    kfree(s.fds);
+    return r;
+}
+
+SYSCALL(select)
+{
+    s64 tv[2];
+    u64 deadline = HV_NO_DEADLINE;
+    long r;
+
+    if (a[4]) {
+        if (copy_from_user(tv, (vaddr_t)a[4], sizeof(tv)) < 0)
+            return -EFAULT;
+        if (tv[0] < 0 || tv[1] < 0)
+            return -EINVAL;
+        u64 seconds = MIN((u64)tv[0] + (u64)tv[1] / 1000000, 1ull << 33);
+        deadline = deadline_in(seconds * NSEC_PER_SEC + (u64)tv[1] % 1000000 * 1000);
+    }
+    r = do_select(a, deadline);
+    if (a[4]) {
+        u64 ns = left(deadline);
+        tv[0] = (s64)(ns / NSEC_PER_SEC);
+        tv[1] = (s64)(ns % NSEC_PER_SEC / 1000);
+        copy_to_user((vaddr_t)a[4], tv,
+                     sizeof(tv)); /* as Linux: not an error when it is read-only */
+    }
+    return restartable(r);
+}
+
+SYSCALL(pselect6)
+{
+    u64 deadline, mask[2] = {0};
+    int pushed;
+    long r = deadline_timespec((vaddr_t)a[4], &deadline);
+
+    if (r < 0)
+        return r;
+    if (a[5] && copy_from_user(mask, (vaddr_t)a[5], sizeof(mask)) < 0)
+        return -EFAULT;
+    pushed = push_mask(mask[0], mask[1]);
+    if (pushed < 0)
+        return pushed;
+    r = finish(do_select(a, deadline), pushed);
+    if (a[4])
+        timespec_put((vaddr_t)a[4], left(deadline));
+    return restartable(r);
+}
+
+/* ---- epoll ---- */
+
+static long make_epoll(bool cloexec)
+{
+    struct file *f;
+    int r = epoll_create_file(&f);
+
+    return r < 0 ? r : fd_install(f, 0, cloexec);
+}
+
+SYSCALL(epoll_create)
+{
+    return (int)a[0] <= 0 ? -EINVAL : make_epoll(false);
+}
+
+SYSCALL(epoll_create1)
+{
+    return a[0] & ~(long)O_CLOEXEC ? -EINVAL : make_epoll(a[0] & O_CLOEXEC);
+}
+
+SYSCALL(epoll_ctl)
+{
+    struct epoll_event event = {0};
+    struct file *ep, *f;
+    long r;
+
+    if (a[1] != EPOLL_CTL_DEL && copy_from_user(&event, (vaddr_t)a[3], sizeof(event)) < 0)
+        return -EFAULT;
+    ep = fd_get((int)a[0]);
+    f = fd_get((int)a[2]);
+    if (!ep || !f)
+        r = -EBADF;
+    else if (!epoll_is(ep))
+        r = -EINVAL;
+    else
+        r = epoll_control(ep, (int)a[1], f, (int)a[2], &event);
+    if (f)
+        file_put(f);
+    if (ep)
+        file_put(ep);
+    return r;
+}
+
+static long do_epoll_wait(const long a[6], u64 deadline)
+{
+    struct file *ep;
+    int max = (int)a[2];
+    long r;
+
+    if (max <= 0 || (u64)max > 0x7fffffff / sizeof(struct epoll_event))
+        return -EINVAL;
+    ep = fd_get((int)a[0]);
+    if (!ep)
+        return -EBADF;
+    r = epoll_is(ep) ? epoll_wait_events(ep, (vaddr_t)a[1], max, deadline) : -EINVAL;
+    file_put(ep);
+    return r;
+}
+
+SYSCALL(epoll_wait)
+{
+    return do_epoll_wait(a, deadline_ms((int)a[3]));
+}
+
+static long masked_epoll_wait(const long a[6], u64 deadline)
+{
+    int pushed = push_mask((vaddr_t)a[4], (u64)a[5]);
+
+    return pushed < 0 ? pushed : finish(do_epoll_wait(a, deadline), pushed);
+}
+
+SYSCALL(epoll_pwait)
+{
+    return masked_epoll_wait(a, deadline_ms((int)a[3]));
+}
+
+SYSCALL(epoll_pwait2)
+{
+    u64 deadline;
+    int r = deadline_timespec((vaddr_t)a[3], &deadline);
+
+    return r < 0 ? r : masked_epoll_wait(a, deadline);
+}

@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * What the process and its threads are: numbers, names, TLS bases, prctl.
+ */
+#include <asm/prctl.h>
+#include <linux/prctl.h>
+
+#include "proc/proc.h"
+#include "sysproto.h"
+
+long sys_getpid(const long a[6])
+{
+    (void)a;
+    return cur_proc()->pid;
+}
+
+long sys_getppid(const long a[6])
+{
+    (void)a;
+    return cur_proc()->ppid;
+}
+
+long sys_gettid(const long a[6])
+{
+    (void)a;
+    return current->tid;
+}
+
+long sys_getpgrp(const long a[6])
+{
+    (void)a;
+    return process_full(cur_proc())->pgid;
+}
+
+static bool is_self(int pid)
+{
+    return pid == 0 || pid == cur_proc()->pid;
+}
+
+long sys_getpgid(const long a[6])
+{
+    return is_self((int)a[0]) ? process_full(cur_proc())->pgid : -ESRCH;
+}
+
+long sys_getsid(const long a[6])
+{
+    return is_self((int)a[0]) ? process_full(cur_proc())->sid : -ESRCH;
+}
+
+/* The process leads its session from the start, and a leader may not move (setpgid(2)). */
+long sys_setpgid(const long a[6])
+{
+    if ((int)a[1] < 0)
+        return -EINVAL;
+    return is_self((int)a[0]) ? -EPERM : -ESRCH;
+}
+
+long sys_arch_prctl(const long a[6])
+{
+    u64 value = (u64)a[1];
+    u64 base;
+
+    switch ((int)a[0]) {
+    case ARCH_SET_FS:
+        if (value >= USER_TOP)
+            return -EPERM;
+        __asm__ volatile("wrfsbase %0" ::"r"(value));
+        return 0;
+    case ARCH_SET_GS:
+        if (value >= USER_TOP)
+            return -EPERM;
+        __asm__ volatile("wrgsbase %0" ::"r"(value));
+        return 0;
+    case ARCH_GET_FS:
+        __asm__ volatile("rdfsbase %0" : "=r"(base));
+        return copy_to_user((vaddr_t)value, &base, sizeof(base));
+    case ARCH_GET_GS:
+        __asm__ volatile("rdgsbase %0" : "=r"(base));
+        return copy_to_user((vaddr_t)value, &base, sizeof(base));
+    default:
+        return -EINVAL;
+    }
+}
+
+static long set_name(vaddr_t addr)
+{
+    char name[THREAD_NAME_LEN] = "";
+    long len = strncpy_from_user(name, addr, sizeof(name));
+
+    if (len < 0 && len != -ENAMETOOLONG) /* a longer name is cut */
+        return len;
+    name[THREAD_NAME_LEN - 1] = '\0';
+    memcpy(current->name, name, sizeof(name));
+    return 0;
+}
+
+static long set_dumpable(u64 value)
+{
+    if (value > 1)
+        return -EINVAL;
+    process_full(cur_proc())->dumpable = (u8)value;
+    return 0;
+}
+
+static long set_pdeathsig(u64 sig)
+{
+    if (sig > SIG_COUNT)
+        return -EINVAL;
+    process_full(cur_proc())->pdeathsig = (u32)sig;
+    return 0;
+}
+
+long sys_prctl(const long a[6])
+{
+    struct process_full *pf = process_full(cur_proc());
+    u64 arg = (u64)a[1];
+
+    switch ((int)a[0]) {
+    case PR_SET_NAME:
+        return set_name(arg);
+    case PR_GET_NAME:
+        return copy_to_user(arg, current->name, THREAD_NAME_LEN);
+    case PR_SET_PDEATHSIG: /* the parent is the machine: it outlives us, so this never fires */
+        return set_pdeathsig(arg);
+    case PR_GET_PDEATHSIG:
+        return copy_to_user(arg, &pf->pdeathsig, sizeof(pf->pdeathsig));
+    case PR_SET_DUMPABLE:
+        return set_dumpable(arg);
+    case PR_GET_DUMPABLE:
+        return pf->dumpable;
+    case PR_SET_NO_NEW_PRIVS:
+        if (arg != 1 || a[2] != 0 || a[3] != 0 || a[4] != 0)
+            return -EINVAL;
+        pf->no_new_privs = true;
+        return 0;
+    case PR_GET_NO_NEW_PRIVS:
+        return pf->no_new_privs;
+    case PR_CAPBSET_READ:
+        return arg < 64 && (CAPS_ALL >> arg & 1) != 0 ? 1 : -EINVAL;
+    case PR_GET_TIMERSLACK:
+        return 1; /* ns: timers are not delayed on purpose */
+    default:
+        return -EINVAL;
+    }
+}
+
+/* glibc then does without; restartable sequences need the kernel to watch every preemption. */
+long sys_rseq(const long a[6])
+{
+    const long known_flags = 1; /* RSEQ_FLAG_UNREGISTER */
+
+    return (a[2] & ~known_flags) != 0 ? -EINVAL : -ENOSYS;
+}
+
+long sys_personality(const long a[6])
+{
+    struct process_full *pf = process_full(cur_proc());
+    u32 old = pf->personality;
+
+    if ((u32)a[0] != 0xffffffff)
+        pf->personality = (u32)a[0];
+    return old;
+}

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Copies between descriptors: through a kernel buffer, by the files' own
+ * operations, with the source's position moved by what was written.
+ */
+#include "fs/vfs.h"
+#include "sysproto.h"
+
+#define CHUNK 65536ul
+
+typedef ssize_t (*mover)(struct file *f, vaddr_t buf, size_t n, u64 *pos);
+
+static ssize_t with_kernel_buffer(mover fn, struct file *f, void *buf, size_t n, u64 *pos)
+{
+    bool saved = current->kernel_buffers;
+
+    current->kernel_buffers = true;
+    ssize_t r = fn(f, (vaddr_t)buf, n, pos);
+    current->kernel_buffers = saved;
+    return r;
+}
+
+static long copy(struct file *in, u64 *in_pos, struct file *out, u64 *out_pos, size_t n)
+{
+    size_t size = MIN(n, CHUNK), done = 0;
+    void *buf = kmalloc(MAX(size, 1ul));
+    ssize_t r = 0;
+
+    if (!buf)
+        return -ENOMEM;
+    while (done < n) {
+        u64 pos = *in_pos;
+        ssize_t got = with_kernel_buffer(file_read, in, buf, MIN(n - done, size), &pos);
+        if (got <= 0) {
+            r = got;
+            break;
+        }
+        r = with_kernel_buffer(file_write, out, buf, (size_t)got, out_pos);
+        if (r <= 0)
+            break;
+        *in_pos += (u64)r;
+        done += (size_t)r;
+        if (r < got)
+            break;
+    }
+    kfree(buf);
+    return done ? (long)done : r;
+}
+
+/* An optional position in program memory. */
+static int position(vaddr_t upos, struct file *f, u64 *local, u64 **pos)
+{
+    *pos = &f->pos;
+    if (!upos)
+        return 0;
+    if (f->ops->stream)
+        return -ESPIPE;
+    if (copy_from_user(local, upos, sizeof(*local)) < 0)
+        return -EFAULT;
+    *pos = local;
+    return (s64)*local < 0 ? -EINVAL : 0;
+}
+
+static long send(struct file *out, struct file *in, vaddr_t upos, size_t n)
+{
+    u64 local, *pos;
+    long r;
+
+    if (!file_readable(in) || !file_writable(out))
+        return -EBADF;
+    r = position(upos, in, &local, &pos);
+    if (r < 0)
+        return r;
+    /* The source must be seekable: sendfile(2). */
+    if (in->ops->stream || (out->flags & O_APPEND))
+        return -EINVAL;
+    r = copy(in, pos, out, &out->pos, MIN(n, 0x7ffff000ul));
+    if (upos && r >= 0 && copy_to_user(upos, &local, sizeof(local)) < 0)
+        return -EFAULT;
+    return r;
+}
+
+SYSCALL(sendfile)
+{
+    struct file *out = fd_get((int)a[0]), *in = fd_get((int)a[1]);
+    long r = out && in ? send(out, in, (vaddr_t)a[2], (size_t)a[3]) : -EBADF;
+
+    if (out)
+        file_put(out);
+    if (in)
+        file_put(in);
+    return r;
+}
+
+static bool overlap(struct file *in, u64 in_pos, struct file *out, u64 out_pos, size_t n)
+{
+    return in->inode == out->inode && in_pos < out_pos + n && out_pos < in_pos + n;
+}
+
+static long copy_range(struct file *in, vaddr_t uin, struct file *out, vaddr_t uout, size_t n)
+{
+    u64 in_local, out_local, *in_pos, *out_pos;
+    long r;
+
+    if (!file_readable(in) || !file_writable(out) || (out->flags & O_APPEND))
+        return -EBADF;
+    if (in->inode->type == INODE_DIR || out->inode->type == INODE_DIR)
+        return -EISDIR;
+    if (in->inode->type != INODE_REG || out->inode->type != INODE_REG)
+        return -EINVAL;
+    n = MIN(n, 0x7ffff000ul);
+    r = position(uin, in, &in_local, &in_pos);
+    if (r == 0)
+        r = position(uout, out, &out_local, &out_pos);
+    if (r < 0)
+        return r;
+    if (overlap(in, *in_pos, out, *out_pos, n))
+        return -EINVAL;
+    r = copy(in, in_pos, out, out_pos, n);
+    if (r >= 0 && ((uin && copy_to_user(uin, &in_local, sizeof(in_local)) < 0) ||
+                   (uout && copy_to_user(uout, &out_local, sizeof(out_local)) < 0)))
+        return -EFAULT;
+    return r;
+}
+
+SYSCALL(copy_file_range)
+{
+    struct file *in = fd_get((int)a[0]), *out = fd_get((int)a[2]);
+    long r = -EBADF;
+
+    if (in && out)
+        r = a[5] ? -EINVAL : copy_range(in, (vaddr_t)a[1], out, (vaddr_t)a[3], (size_t)a[4]);
+    if (out)
+        file_put(out);
+    if (in)
+        file_put(in);
+    return r;
+}

@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * One line a system call: name, arguments by the letters of its table row, result.
+ * A call that does not return (exit, execve, rt_sigreturn) is written before it runs.
+ */
+#include "sys/trace.h"
+
+#define LINE     400
+#define TEXT_MAX 64u
+
+struct line {
+    char text[LINE];
+    size_t len;
+};
+
+static void add(struct line *l, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    int n = vsnprintf(l->text + l->len, LINE - l->len, fmt, ap);
+    va_end(ap);
+    l->len = MIN(l->len + (size_t)n, LINE - 1);
+}
+
+static void add_quoted(struct line *l, const char *s, size_t n, bool more)
+{
+    add(l, "\"");
+    for (size_t i = 0; i < n; i++) {
+        u8 c = (u8)s[i];
+        if (c == '\n')
+            add(l, "\\n");
+        else if (c == '"' || c == '\\')
+            add(l, "\\%c", c);
+        else if (c < 32 || c > 126)
+            add(l, "\\%o", c);
+        else
+            add(l, "%c", c);
+    }
+    add(l, more ? "\"..." : "\"");
+}
+
+static void add_string(struct line *l, vaddr_t p)
+{
+    char s[TEXT_MAX + 1];
+    long n = strncpy_from_user(s, p, sizeof(s));
+    if (n == -EFAULT)
+        add(l, "%#lx", p);
+    else
+        add_quoted(l, s, n < 0 ? TEXT_MAX : (size_t)n, n < 0);
+}
+
+static void add_buffer(struct line *l, vaddr_t p, u64 size)
+{
+    char s[TEXT_MAX];
+    size_t n = MIN(size, TEXT_MAX);
+    if (copy_from_user(s, p, n))
+        add(l, "%#lx", p);
+    else
+        add_quoted(l, s, n, size > n);
+}
+
+static void add_timespec(struct line *l, vaddr_t p)
+{
+    s64 ts[2];
+    if (!p || copy_from_user(ts, p, sizeof(ts)))
+        add(l, p ? "%#lx" : "NULL", p);
+    else
+        add(l, "{%ld.%09ld}", ts[0], ts[1]);
+}
+
+static void add_arg(struct line *l, char kind, const long *a)
+{
+    vaddr_t p = (vaddr_t)*a;
+    if (kind == 's' && p)
+        add_string(l, p);
+    else if (kind == 'b' && p)
+        add_buffer(l, p, (u64)a[1]);
+    else if (kind == 't')
+        add_timespec(l, p);
+    else if (kind == 'd' || kind == 'f')
+        add(l, "%d", (int)*a);
+    else if (kind == 'o')
+        add(l, "0%lo", *a);
+    else if (!p && (kind == 'p' || kind == 's' || kind == 'b'))
+        add(l, "NULL");
+    else
+        add(l, "%#lx", *a);
+}
+
+static bool never_returns(u64 nr)
+{
+    return nr == __NR_exit || nr == __NR_exit_group || nr == __NR_rt_sigreturn || nr == __NR_execve;
+}
+
+static void add_call(struct line *l, u64 nr, const struct syscall *s, const long a[6])
+{
+    add(l, "[%d] ", current->tid);
+    if (!s || !s->fn) {
+        add(l, "syscall_%lu(%#lx, %#lx, %#lx, %#lx, %#lx, %#lx)", nr, a[0], a[1], a[2], a[3], a[4],
+            a[5]);
+        return;
+    }
+    add(l, "%s(", s->name);
+    for (int i = 0; i < 6 && s->args[i]; i++) {
+        if (i)
+            add(l, ", ");
+        add_arg(l, s->args[i], &a[i]);
+    }
+    add(l, ")");
+}
+
+long trace_call(u64 nr, const struct syscall *s, const long a[6])
+{
+    static const char *const names[] = {
+        [EPERM] = "EPERM",         [ENOENT] = "ENOENT",   [EINTR] = "EINTR",
+        [EBADF] = "EBADF",         [EAGAIN] = "EAGAIN",   [ENOMEM] = "ENOMEM",
+        [EACCES] = "EACCES",       [EFAULT] = "EFAULT",   [EEXIST] = "EEXIST",
+        [ENOTDIR] = "ENOTDIR",     [EISDIR] = "EISDIR",   [EINVAL] = "EINVAL",
+        [ENOTTY] = "ENOTTY",       [ESPIPE] = "ESPIPE",   [EPIPE] = "EPIPE",
+        [ENOSYS] = "ENOSYS",       [ENODATA] = "ENODATA", [ECHILD] = "ECHILD",
+        [ETIMEDOUT] = "ETIMEDOUT",
+    };
+    struct line l = {.len = 0};
+    if (never_returns(nr)) {
+        add_call(&l, nr, s, a);
+        hv_trace_line(l.text, l.len);
+        return s && s->fn ? s->fn(a) : -ENOSYS;
+    }
+    /* The call first: what it reads into a buffer is what the line shows. */
+    long r = s && s->fn ? s->fn(a) : -ENOSYS;
+    add_call(&l, nr, s, a);
+    if (r < 0 && r > -4096) {
+        const char *name = (u64)-r < ARRAY_SIZE(names) ? names[-r] : NULL;
+        add(&l, name ? " = -1 %s" : " = -1 errno %d", name ? (u64)name : (u64)-r);
+    } else {
+        add(&l, r >= 0 && r < 100000 ? " = %ld" : " = %#lx", r);
+    }
+    hv_trace_line(l.text, l.len);
+    return r;
+}
