@@ -1,0 +1,141 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# Turns the unpacked tree OUT/root into the root of a guest:
+#     configure.sh [WHEELS]
+# what maintainer scripts would have done (certificates, alternatives, ld.so.cache), the files that
+# programs expect in /etc, what is useless in a guest removed, matplotlib's font cache, bytecode,
+# and the pure-Python wheels of the directory WHEELS. All depends on the content of the packages
+# alone, so that the same packages give the same tree.
+
+. images/python/lib.sh
+
+ROOT=$OUT/root
+LIB=usr/lib/x86_64-linux-gnu
+# A chroot of nothing but the image, with a fixed hash seed: sets must come out in the same order.
+GUEST="env -i PATH=/usr/bin:/usr/sbin HOME=/root LANG=C.UTF-8 PYTHONHASHSEED=0 chroot $ROOT"
+
+make_etc() {
+    mkdir -p "$ROOT"/{dev,proc,sys,run,home,root,tmp,var/tmp,etc/ssl/certs}
+    chmod 1777 "$ROOT/tmp" "$ROOT/var/tmp"
+    chmod 700 "$ROOT/root"
+    cat >"$ROOT/etc/passwd" <<'EOF'
+root:x:0:0:root:/root:/bin/sh
+daemon:x:1:1:daemon:/usr/sbin:/usr/sbin/nologin
+bin:x:2:2:bin:/bin:/usr/sbin/nologin
+nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin
+EOF
+    cat >"$ROOT/etc/group" <<'EOF'
+root:x:0:
+daemon:x:1:
+bin:x:2:
+tty:x:5:
+nogroup:x:65534:
+EOF
+    printf '127.0.0.1\tlocalhost pyhl\n::1\tlocalhost ip6-localhost\n' >"$ROOT/etc/hosts"
+    echo pyhl >"$ROOT/etc/hostname"
+    printf 'passwd: files\ngroup: files\nshadow: files\nhosts: files dns\nservices: files\n%s\n' \
+        'protocols: files' >"$ROOT/etc/nsswitch.conf"
+    echo Etc/UTC >"$ROOT/etc/timezone"
+    ln -sf /usr/share/zoneinfo/Etc/UTC "$ROOT/etc/localtime"
+    rm -rf "$ROOT/var/run" "$ROOT/var/lock"
+    ln -s /run "$ROOT/var/run"
+    ln -s /run/lock "$ROOT/var/lock"
+    mkdir -p "$ROOT/run/lock"
+}
+
+# As update-ca-certificates and the package openssl do it, with the bundle alone: OpenSSL looks for
+# cert.pem first, so the thousand hashed links are not needed.
+make_certificates() {
+    local crt
+    for crt in "$ROOT"/usr/share/ca-certificates/mozilla/*.crt; do
+        cat "$crt"
+        echo
+    done | sed '/^$/d' >"$ROOT/etc/ssl/certs/ca-certificates.crt"
+    mkdir -p "$ROOT/usr/lib/ssl"
+    ln -sf /etc/ssl/certs "$ROOT/usr/lib/ssl/certs"
+    ln -sf /etc/ssl/certs/ca-certificates.crt "$ROOT/usr/lib/ssl/cert.pem"
+}
+
+# The links that update-alternatives would have made, and the cache of the dynamic linker.
+link_libraries() {
+    local so
+    for so in libblas.so.3 liblapack.so.3; do
+        [ -e "$ROOT/$LIB/openblas-pthread/$so" ] || die "openblas has no $so"
+        ln -sf "openblas-pthread/$so" "$ROOT/$LIB/$so"
+    done
+    ln -sf openblas-pthread/libopenblas.so.0 "$ROOT/$LIB/libopenblas.so.0"
+}
+
+prune() {
+    local pattern
+    while read -r pattern; do
+        case $pattern in '' | '#'*) continue ;; esac
+        # shellcheck disable=SC2086 # a shell pattern below the root
+        rm -rf "${ROOT:?}"/$pattern
+    done <$RECIPE/prune.txt
+    # links whose target went with the above, except those into directories the guest fills
+    find "$ROOT" -xtype l ! -lname '/proc/*' -printf '%P %l\n' | while read -r link target; do
+        case $target in
+        /*) [ -e "$ROOT$target" ] || [ -L "$ROOT$target" ] || rm "$ROOT/$link" ;;
+        *) rm "$ROOT/$link" ;;
+        esac
+    done
+}
+
+# Pure-Python wheels of the directory $1, for what Debian does not package.
+unpack_wheels() {
+    local wheel
+    for wheel in "$1"/*.whl; do
+        case $wheel in
+        *-none-any.whl) ;;
+        *) die "$wheel: only pure-Python wheels (*-none-any.whl) can be used" ;;
+        esac
+        say "unpacking ${wheel##*/}"
+        $GUEST /usr/bin/$PYTHON -B -c 'import io, sys, zipfile
+data = io.BytesIO(sys.stdin.buffer.read())
+zipfile.ZipFile(data).extractall("/usr/lib/python3/dist-packages")' <"$wheel" ||
+            die "$wheel: cannot be unpacked"
+    done
+}
+
+prepare_matplotlib() {
+    local rc=$ROOT/etc/matplotlibrc
+    [ -e "$rc" ] || die "matplotlib's /etc/matplotlibrc is not where it was"
+    sed -i 's/^#* *backend *:.*/backend: Agg/' "$rc"
+    grep -q '^backend: Agg' "$rc" || die "/etc/matplotlibrc has no line for the back end"
+    $GUEST /usr/bin/$PYTHON -B -W error -c 'import matplotlib.font_manager' 2>"$OUT/fonts.log" ||
+        { cat "$OUT/fonts.log" >&2; die "matplotlib's font cache cannot be made"; }
+    ls "$ROOT/root/.cache/matplotlib/"fontlist-*.json >/dev/null || die "no font cache was written"
+}
+
+# Unchecked: the guest's modules never change under it, so an import need not look at the source.
+compile_python() {
+    say "compiling bytecode"
+    find "$ROOT/usr/lib/python3" "$ROOT/usr/lib/$PYTHON" -name __pycache__ -exec rm -rf {} +
+    $GUEST /usr/bin/$PYTHON -B -m compileall -f -q --invalidation-mode unchecked-hash \
+        -x 'badsyntax|bad_coding|lib2to3/tests/data' /usr/lib/$PYTHON /usr/lib/python3 ||
+        die "bytecode compilation failed"
+}
+
+# The time that every file of the image gets: that of the newest file in any package.
+newest_file() {
+    find "$1" -type f -printf '%T@\n' | sort -n | tail -1 | cut -d. -f1
+}
+
+main() {
+    need_root
+    newest_file "$ROOT" >"$OUT/epoch"
+    make_etc
+    make_certificates
+    link_libraries
+    prune
+    $GUEST /usr/sbin/ldconfig || die "ldconfig failed"
+    rm -rf "$ROOT/var/cache/ldconfig"
+    [ -z "${1:-}" ] || unpack_wheels "$1"
+    prepare_matplotlib
+    compile_python
+    say "root: $(du -sm "$ROOT" | cut -f1) MiB in $ROOT"
+}
+
+main "$@"

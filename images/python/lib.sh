@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash disable=SC2034 # what is set here is used by those that source it
+#
+# What the recipe's scripts share: messages, lists, and where things are. Sourced, never run.
+# Every script of the recipe is called from the project's root, by images/rules.mk.
+
+set -euo pipefail
+export LC_ALL=C
+umask 022
+
+BUILD=${BUILD:-build}
+RECIPE=images/python
+OUT=$BUILD/images/python
+CACHE=$BUILD/cache
+PYTHON=python3.11
+
+die() {
+    printf 'image: %s\n' "$*" >&2
+    exit 1
+}
+
+say() {
+    printf 'image: %s\n' "$*"
+}
+
+need_root() {
+    [ "$(id -u)" -eq 0 ] || die "must be made as root: files are unpacked with their" \
+        "owners, and the image's own python is run in a chroot"
+}
+
+# need_tool PROGRAM PACKAGE
+need_tool() {
+    command -v "$1" >/dev/null || die "$1 not found; it is in the Debian package $2"
+}
+
+# words FILE: its words without comments, one per line
+words() {
+    sed 's/#.*//' "$1" | tr -s ' \t' '\n' | sed '/^$/d'
+}
