@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The program in the guest that runs Python scripts: boots CPython with its packages, waits on the
+ * run device (there the snapshot is taken), then becomes `python3 SCRIPT ARGS` and exits with its
+ * status. Usage: driver [FRAME [PRELOAD]], where FRAME is a file that stands for the device and
+ * PRELOAD one that stands for the list of modules, so that all of it can be tried on plain Linux.
+ */
+#include "driver.h"
+#include "pyinternal.h"
+
+#include <malloc.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "vmm/abi.h"
+
+void drv_fail(const char *format, ...)
+{
+    va_list args;
+    fputs("pyhl: ", stderr);
+    va_start(args, format);
+    vfprintf(stderr, format, args);
+    va_end(args);
+    fputc('\n', stderr);
+    drv_leave(DRV_FAILED);
+}
+
+void drv_leave(int status)
+{
+    fflush(NULL);
+    _exit(status);
+}
+
+int main(int argc, char **argv)
+{
+    static struct drv_frame frame;
+    /* One CPU: an arena for each thread would only cost address space and page-table writes. */
+    mallopt(M_ARENA_MAX, 1);
+    start_python(argc > 2 ? argv[2] : DRV_PRELOAD);
+    frame_read(argc > 1 ? argv[1] : HV_RUN_DEVICE, &frame);
+    /* Everything from here on happens anew in every run. */
+    run_prepare(&frame);
+    drv_leave(Py_RunMain());
+}

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * What the driver's files share. The order of a run is in driver.c; frame.c takes the run off the
+ * device, start.c brings the interpreter to the snapshot point, run.c turns a frame into the state
+ * that `python3` would have before its first line, pyenv.c honours PYTHON* variables, reseed.c
+ * makes random sources differ between restores, final.c ends the interpreter as python3 visibly
+ * does. Nothing here returns an error: what cannot be done ends the process with DRV_FAILED and a
+ * message.
+ */
+#ifndef DRIVER_H
+#define DRIVER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* The exit status that means "pyhl failed, not the script". */
+#define DRV_FAILED 125
+
+#define DRV_PRELOAD "/usr/lib/pyhl/preload.txt"
+#define DRV_PYTHON  "/usr/bin/python3"
+
+/* A run, decoded: all pointers are into one buffer that lives as long as the process. */
+struct drv_frame {
+    uint32_t mode; /* enum hv_run_mode */
+    bool deterministic;
+    size_t argc;
+    char **argv; /* NULL-terminated */
+    size_t envc;
+    char **env; /* NULL-terminated, "NAME=value" */
+    const char *cwd;
+    const char *source;
+    size_t source_len;
+};
+
+/* driver.c */
+_Noreturn void drv_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* Flush C's streams and end the process at once. */
+_Noreturn void drv_leave(int status);
+
+/* frame.c: read a whole frame from a device or file, and check every offset in it. */
+void frame_read(const char *path, struct drv_frame *frame);
+
+/* start.c: initialise Python, import what the list names, warm, freeze. */
+void start_python(const char *preload);
+
+/* run.c: find what a run will need, before the snapshot. */
+void run_remember(void);
+/* Apply the frame; then Py_RunMain does the rest. */
+void run_prepare(const struct drv_frame *frame);
+
+/* pyenv.c */
+void pyenv_apply(const struct drv_frame *frame);
+
+/* reseed.c: find random state and unseed what can be, before the snapshot; seed the rest in each
+ * run. */
+void reseed_before_snapshot(void);
+void reseed_all(bool deterministic);
+
+/* final.c: what to remember at the snapshot point to recognise later what the run made. */
+void final_remember(void);
+
+#endif

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Takes a run frame (struct hv_run and its data, vmm/abi.h) off the device and turns its offsets
+ * into pointers. The first read is where the snapshot is taken. The frame comes from the VMM, but
+ * every offset and length is checked all the same: a wrong one is a message here, not a wild
+ * pointer later.
+ */
+#include "driver.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "vmm/abi.h"
+
+#define FIRST_BUFFER (64u * 1024u)
+
+struct bytes {
+    char *data;
+    size_t size;
+};
+
+static size_t read_some(int fd, char *at, size_t size, const char *path)
+{
+    ssize_t got;
+    do {
+        got = read(fd, at, size);
+    } while (got < 0 && errno == EINTR);
+    if (got < 0) {
+        drv_fail("cannot read the run from %s: %s", path, strerror(errno));
+    }
+    return (size_t)got;
+}
+
+/* Small frames stay in a static buffer, so that a run does not touch a new heap page for them. */
+static struct bytes read_all(const char *path)
+{
+    static char first[FIRST_BUFFER] __attribute__((aligned(4096)));
+    struct bytes all = {first, 0};
+    size_t room = sizeof(first);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        drv_fail("cannot open %s: %s", path, strerror(errno));
+    }
+    for (;;) {
+        size_t got = read_some(fd, all.data + all.size, room - all.size, path);
+        all.size += got;
+        if (got == 0) {
+            break;
+        }
+        if (all.size == room) {
+            char *bigger = realloc(all.data == first ? NULL : all.data, 2 * room);
+            if (bigger == NULL) {
+                drv_fail("no memory for a run of more than %zu bytes", room);
+            }
+            if (all.data == first) {
+                memcpy(bigger, first, all.size);
+            }
+            all.data = bigger;
+            room *= 2;
+        }
+    }
+    close(fd);
+    return all;
+}
+
+static char *at_offset(struct bytes all, uint64_t off, uint64_t len, const char *what)
+{
+    if (off > all.size || len > all.size - off) {
+        drv_fail("bad run frame: %s is outside its %zu bytes", what, all.size);
+    }
+    return all.data + off;
+}
+
+static char *string_at(struct bytes all, uint64_t off, const char *what)
+{
+    char *start = at_offset(all, off, 1, what);
+    if (memchr(start, 0, all.size - off) == NULL) {
+        drv_fail("bad run frame: %s does not end", what);
+    }
+    return start;
+}
+
+static char **list_at(struct bytes all, uint64_t off, uint32_t count, const char *what)
+{
+    if (count > all.size) {
+        drv_fail("bad run frame: %u strings in %s", count, what);
+    }
+    char **list = malloc((count + 1ul) * sizeof(*list));
+    if (list == NULL) {
+        drv_fail("no memory for %s", what);
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        list[i] = string_at(all, off, what);
+        off += strlen(list[i]) + 1;
+    }
+    list[count] = NULL;
+    return list;
+}
+
+static void check_run(const struct hv_run *run)
+{
+    if (run->size != sizeof(*run)) {
+        drv_fail("bad run frame: its header has %u bytes, not %zu", run->size, sizeof(*run));
+    }
+    if (run->mode < HV_RUN_FILE || run->mode > HV_RUN_STDIN) {
+        drv_fail("bad run frame: mode %u is not one of the driver's", run->mode);
+    }
+    if (run->argc == 0) {
+        drv_fail("bad run frame: no argv[0]");
+    }
+}
+
+void frame_read(const char *path, struct drv_frame *frame)
+{
+    struct bytes all = read_all(path);
+    struct hv_run run;
+    memcpy(&run, at_offset(all, 0, sizeof(run), "the header"), sizeof(run));
+    check_run(&run);
+    frame->mode = run.mode;
+    frame->deterministic = (run.flags & HV_RESUME_DETERMINISTIC) != 0;
+    frame->argc = run.argc;
+    frame->argv = list_at(all, run.argv_off, run.argc, "argv");
+    frame->envc = run.envc;
+    frame->env = list_at(all, run.env_off, run.envc, "the environment");
+    frame->cwd = string_at(all, run.cwd_off, "the working directory");
+    frame->source = at_offset(all, run.source_off, run.source_len, "the source");
+    frame->source_len = run.source_len;
+}

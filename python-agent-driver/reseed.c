@@ -1,0 +1,250 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Random state that was seeded before the snapshot would repeat in every restore. What can be put
+ * back to "not seeded yet" is, before the snapshot (OpenSSL, SQLite, tempfile): it seeds itself
+ * from the kernel on first use. What cannot (random, numpy.random, multiprocessing's key) is seeded
+ * in each run. os.urandom, secrets, uuid4 and numpy's default_rng ask the kernel each time and need
+ * nothing.
+ */
+#include "driver.h"
+#include "pyinternal.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <string.h>
+#include <sys/random.h>
+
+#define MT_WORDS 624
+
+/* numpy's bitgen_t begins with a pointer to the generator's state; MT19937's is this
+ * (numpy/random's mt19937.h). The name of the class is checked before it is used as such. */
+struct mt19937 {
+    uint32_t key[MT_WORDS];
+    int pos;
+};
+
+/* An object of _random.Random (Modules/_randommodule.c), whose size is checked. */
+struct random_object {
+    PyObject_HEAD int index;
+    uint32_t state[MT_WORDS];
+};
+
+static struct mt19937 *numpy_state;
+static struct random_object *random_state;
+static PyObject *process_key;
+
+static PyObject *loaded(const char *name)
+{
+    PyObject *key = PyUnicode_FromString(name);
+    PyObject *module = key == NULL ? NULL : PyImport_GetModule(key);
+    Py_XDECREF(key);
+    if (module == NULL && PyErr_Occurred()) {
+        PyErr_Print();
+        drv_fail("cannot look up %s", name);
+    }
+    return module;
+}
+
+static PyObject *attr_path(PyObject *object, const char *const *names)
+{
+    Py_INCREF(object);
+    for (; *names != NULL && object != NULL; names++) {
+        PyObject *next = PyObject_GetAttrString(object, *names);
+        Py_DECREF(object);
+        object = next;
+    }
+    if (object == NULL) {
+        PyErr_Print();
+        drv_fail("a module's random state is not where it should be");
+    }
+    return object;
+}
+
+static void find_numpy_state(void)
+{
+    static const char *const path[] = {"_rand", "_bit_generator", NULL};
+    static const char *const capsule_path[] = {"capsule", NULL};
+    PyObject *mtrand = loaded("numpy.random.mtrand");
+    if (mtrand == NULL) {
+        return;
+    }
+    PyObject *generator = attr_path(mtrand, path);
+    if (strcmp(Py_TYPE(generator)->tp_name, "numpy.random._mt19937.MT19937") != 0) {
+        drv_fail("numpy.random's generator is a %s, not MT19937", Py_TYPE(generator)->tp_name);
+    }
+    PyObject *capsule = attr_path(generator, capsule_path);
+    struct mt19937 **bitgen = PyCapsule_GetPointer(capsule, "BitGenerator");
+    if (bitgen == NULL) {
+        PyErr_Print();
+        drv_fail("numpy.random has no BitGenerator");
+    }
+    numpy_state = *bitgen;
+    Py_DECREF(capsule);
+    Py_DECREF(generator);
+    Py_DECREF(mtrand);
+}
+
+/* Back to "not instantiated": the generators seed themselves afresh when next asked. */
+static void forget_openssl(void)
+{
+    static const char *const getters[] = {"RAND_get0_private", "RAND_get0_public",
+                                          "RAND_get0_primary"};
+    void *crypto = dlopen("libcrypto.so.3", RTLD_LAZY | RTLD_NOLOAD);
+    if (crypto == NULL) {
+        return;
+    }
+    int (*uninstantiate)(void *);
+    *(void **)&uninstantiate = dlsym(crypto, "EVP_RAND_uninstantiate");
+    for (size_t i = 0; i < sizeof(getters) / sizeof(getters[0]); i++) {
+        void *(*get)(void *);
+        *(void **)&get = dlsym(crypto, getters[i]);
+        void *generator = get == NULL ? NULL : get(NULL);
+        if (generator == NULL || uninstantiate == NULL || uninstantiate(generator) != 1) {
+            drv_fail("cannot put back OpenSSL's random generator (%s)", getters[i]);
+        }
+    }
+    dlclose(crypto);
+}
+
+static void forget_sqlite(void)
+{
+    void *sqlite = dlopen("libsqlite3.so.0", RTLD_LAZY | RTLD_NOLOAD);
+    if (sqlite == NULL) {
+        return;
+    }
+    void (*randomness)(int, void *);
+    *(void **)&randomness = dlsym(sqlite, "sqlite3_randomness");
+    if (randomness == NULL) {
+        drv_fail("cannot put back SQLite's random generator");
+    }
+    randomness(0, NULL);
+    dlclose(sqlite);
+}
+
+static void forget_tempfile(void)
+{
+    PyObject *tempfile = loaded("tempfile");
+    if (tempfile != NULL && (PyObject_SetAttrString(tempfile, "_name_sequence", Py_None) < 0 ||
+                             PyObject_SetAttrString(tempfile, "tempdir", Py_None) < 0)) {
+        PyErr_Print();
+        drv_fail("cannot put back tempfile");
+    }
+    Py_XDECREF(tempfile);
+}
+
+/* The generator behind random.random() and its like. */
+static void find_random_state(void)
+{
+    static const char *const inst_path[] = {"_inst", NULL};
+    static const char *const base_path[] = {"Random", "__base__", NULL};
+    PyObject *module = loaded("random");
+    if (module == NULL) {
+        return;
+    }
+    PyObject *base = attr_path(module, base_path);
+    if (((PyTypeObject *)base)->tp_basicsize != sizeof(*random_state)) {
+        drv_fail("_random.Random is not what CPython 3.11 makes it");
+    }
+    random_state = (struct random_object *)attr_path(module, inst_path);
+    Py_DECREF(base);
+    Py_DECREF(module);
+}
+
+/* The key with which processes of multiprocessing know each other. */
+static void find_process_key(void)
+{
+    static const char *const config_path[] = {"_current_process", "_config", NULL};
+    PyObject *module = loaded("multiprocessing.process");
+    if (module == NULL) {
+        return;
+    }
+    PyObject *config = attr_path(module, config_path);
+    process_key = PyMapping_GetItemString(config, "authkey");
+    if (process_key == NULL || !PyBytes_Check(process_key)) {
+        drv_fail("multiprocessing's key is not where it should be");
+    }
+    Py_DECREF(config);
+    Py_DECREF(module);
+}
+
+void reseed_before_snapshot(void)
+{
+    find_process_key();
+    find_random_state();
+    find_numpy_state();
+    forget_openssl();
+    forget_sqlite();
+    forget_tempfile();
+}
+
+static void fill_random(void *at, size_t size)
+{
+    char *byte = at;
+    while (size > 0) {
+        ssize_t got = getrandom(byte, size, 0);
+        if (got < 0 && errno != EINTR) {
+            drv_fail("getrandom: %s", strerror(errno));
+        }
+        if (got > 0) {
+            byte += got;
+            size -= (size_t)got;
+        }
+    }
+}
+
+static void seed_fixed(const char *name)
+{
+    PyObject *module = loaded(name);
+    PyObject *result = module == NULL ? NULL : PyObject_CallMethod(module, "seed", "i", 0);
+    if (result == NULL) {
+        PyErr_Print();
+        drv_fail("cannot seed %s", name);
+    }
+    Py_DECREF(result);
+    Py_DECREF(module);
+}
+
+/* Any words are a state of a Mersenne twister, as long as not all are zero. Expanding 32 bytes of
+ * the kernel's with splitmix64 steps costs a tenth of asking it for 2,496 bytes. */
+static void fill_twister(uint32_t *words)
+{
+    uint64_t seed[4];
+    fill_random(seed, sizeof(seed));
+    for (size_t i = 0; i < MT_WORDS; i++) {
+        uint64_t z = seed[i % 4] += 0x9e3779b97f4a7c15u;
+        z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+        z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+        words[i] = (uint32_t)(z >> 32);
+    }
+    words[0] |= 0x80000000u;
+}
+
+static void reseed_twisters(bool deterministic)
+{
+    if (random_state != NULL && deterministic) {
+        seed_fixed("random");
+    } else if (random_state != NULL) {
+        fill_twister(random_state->state);
+        random_state->index = MT_WORDS;
+    }
+    if (numpy_state != NULL && deterministic) {
+        seed_fixed("numpy.random");
+    } else if (numpy_state != NULL) {
+        fill_twister(numpy_state->key);
+        numpy_state->pos = MT_WORDS;
+    }
+}
+
+/* Nobody has seen the key yet, so its bytes can be changed where they are. */
+static void reseed_multiprocessing(void)
+{
+    if (process_key != NULL) {
+        fill_random(PyBytes_AS_STRING(process_key), (size_t)PyBytes_GET_SIZE(process_key));
+    }
+}
+
+void reseed_all(bool deterministic)
+{
+    reseed_twisters(deterministic);
+    reseed_multiprocessing();
+}

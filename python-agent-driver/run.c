@@ -1,0 +1,365 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Turns the interpreter at the snapshot point into the one that `python3 SCRIPT ARGS` has before
+ * its first line: environment, working directory, the script's file, argv, and the live PyConfig
+ * from which CPython's own Py_RunMain takes what to run, so that __main__, tracebacks and exit
+ * rules are its own.
+ */
+#include "driver.h"
+#include "pyinternal.h"
+
+#include <internal/pycore_fileutils.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "vmm/abi.h"
+
+/* Descriptors below this are the script's to see: it gets 3 for its first open, as under python3.
+ */
+#define HIGH_FD 1000
+
+static PyObject *os_environ;
+static PyObject *posix_environ;
+static PyObject *logging_names; /* NULL when logging is not loaded */
+static PyObject *start_time;    /* the name under which logging keeps when it was imported */
+
+/* True while the file to run is known not to be a zip archive. */
+static bool plain_script;
+
+PyObject *__real_PyImport_GetImporter(PyObject *path);
+PyObject *__wrap_PyImport_GetImporter(PyObject *path);
+
+static _Noreturn void fail_python(const char *what)
+{
+    PyErr_Print();
+    drv_fail("cannot prepare the run: %s", what);
+}
+
+static void check(int result, const char *what)
+{
+    if (result < 0) {
+        fail_python(what);
+    }
+}
+
+static void check_status(PyStatus status, const char *what)
+{
+    if (PyStatus_Exception(status)) {
+        drv_fail("cannot prepare the run: %s: %s", what,
+                 status.err_msg == NULL ? "no reason given" : status.err_msg);
+    }
+}
+
+/* C's environ becomes the frame's own list; a later setenv copies it. */
+static void set_environ(const struct drv_frame *frame)
+{
+    environ = frame->env;
+}
+
+/* Put the environment into a dict of bytes as posix does: the first of two equal names counts. */
+static void fill_environ(PyObject *dict, char **env)
+{
+    PyDict_Clear(dict);
+    for (; *env != NULL; env++) {
+        const char *equals = strchr(*env, '=');
+        if (equals == NULL) {
+            continue;
+        }
+        PyObject *name = PyBytes_FromStringAndSize(*env, equals - *env);
+        PyObject *value = PyBytes_FromString(equals + 1);
+        if (name == NULL || value == NULL || PyDict_SetDefault(dict, name, value) == NULL) {
+            fail_python("os.environ");
+        }
+        Py_DECREF(name);
+        Py_DECREF(value);
+    }
+}
+
+static PyObject *module_attr(const char *module, const char *name)
+{
+    PyObject *owner = PyImport_ImportModule(module);
+    PyObject *value = owner == NULL ? NULL : PyObject_GetAttrString(owner, name);
+    if (value == NULL) {
+        fail_python(name);
+    }
+    Py_DECREF(owner);
+    return value;
+}
+
+static void find_logging(void)
+{
+    PyObject *name = PyUnicode_FromString("logging");
+    PyObject *logging = name == NULL ? NULL : PyImport_GetModule(name);
+    start_time = PyUnicode_InternFromString("_startTime");
+    if (start_time == NULL || PyErr_Occurred()) {
+        fail_python("logging");
+    }
+    logging_names = logging == NULL ? NULL : PyModule_GetDict(logging);
+    Py_XDECREF(logging);
+    Py_DECREF(name);
+}
+
+/* logging counts from its import, which for the script is now. */
+static void set_start_time(void)
+{
+    struct timespec now;
+    if (logging_names == NULL) {
+        return;
+    }
+    clock_gettime(CLOCK_REALTIME, &now);
+    PyObject *seconds = PyFloat_FromDouble((double)now.tv_sec + (double)now.tv_nsec / 1e9);
+    check(seconds == NULL ? -1 : PyDict_SetItem(logging_names, start_time, seconds), "logging");
+    Py_DECREF(seconds);
+}
+
+/* os.environ and os.environb share one dict; posix has its own, from which os made it. Found before
+ * the snapshot, for an import costs many pages. */
+void run_remember(void)
+{
+    PyObject *environ_object = module_attr("os", "environ");
+    os_environ = PyObject_GetAttrString(environ_object, "_data");
+    posix_environ = module_attr("posix", "environ");
+    if (os_environ == NULL || !PyDict_CheckExact(os_environ) || !PyDict_CheckExact(posix_environ)) {
+        fail_python("os.environ is not what CPython 3.11 makes it");
+    }
+    Py_DECREF(environ_object);
+    find_logging();
+}
+
+/* Make every directory that leads up to the last '/' of path, or the whole of it. */
+static void make_directories(const char *path, bool whole)
+{
+    static char part[PATH_MAX];
+    size_t len = strlen(path);
+    if (len >= sizeof(part)) {
+        drv_fail("path too long: %s", path);
+    }
+    for (size_t i = 1; i <= len; i++) {
+        if (path[i] == '/' || (whole && path[i] == 0)) {
+            memcpy(part, path, i);
+            part[i] = 0;
+            if (mkdir(part, 0777) != 0 && errno != EEXIST && errno != EISDIR) {
+                drv_fail("cannot make the directory %s: %s", part, strerror(errno));
+            }
+        }
+    }
+}
+
+static void enter_directory(const char *path)
+{
+    if (chdir(path) == 0) {
+        return;
+    }
+    make_directories(path, true);
+    if (chdir(path) != 0) {
+        drv_fail("cannot enter the working directory %s: %s", path, strerror(errno));
+    }
+}
+
+static void write_fully(int fd, const char *data, size_t len, const char *path)
+{
+    while (len > 0) {
+        ssize_t put = write(fd, data, len);
+        if (put < 0 && errno != EINTR) {
+            drv_fail("cannot write the script to %s: %s", path, strerror(errno));
+        }
+        if (put > 0) {
+            data += put;
+            len -= (size_t)put;
+        }
+    }
+}
+
+/* The script becomes a file of the guest, so that open(__file__), inspect and linecache work. */
+static void place_script(const struct drv_frame *frame)
+{
+    const char *path = frame->argv[0];
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+    if (fd < 0 && errno == ENOENT) {
+        make_directories(path, false);
+        fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+    }
+    if (fd < 0) {
+        drv_fail("cannot write the script to %s: %s", path, strerror(errno));
+    }
+    write_fully(fd, frame->source, frame->source_len, path);
+    close(fd);
+}
+
+/* A zip archive ends with a record that starts so, and a comment of at most 64 KiB. */
+static bool may_be_zip(const char *data, size_t len)
+{
+    const size_t tail = 22 + 0xffff;
+    size_t skip = len > tail ? len - tail : 0;
+    return memmem(data + skip, len - skip, "PK\5\6", 4) != NULL;
+}
+
+/* The script was read from stdin to its end already: CPython gets it as a C stream of its own,
+ * while descriptor 0 and sys.stdin are at end of file, as they are under python3. */
+static void set_stdin_source(const struct drv_frame *frame)
+{
+    char path[] = "/tmp/.pyhl-stdin-XXXXXX";
+    int low = mkostemp(path, O_CLOEXEC);
+    if (low < 0) {
+        drv_fail("cannot make %s: %s", path, strerror(errno));
+    }
+    unlink(path);
+    write_fully(low, frame->source, frame->source_len, path);
+    int fd = fcntl(low, F_DUPFD_CLOEXEC, HIGH_FD);
+    FILE *stream = fd < 0 || lseek(fd, 0, SEEK_SET) != 0 ? NULL : fdopen(fd, "r");
+    if (stream == NULL) {
+        drv_fail("cannot reopen the script read from stdin: %s", strerror(errno));
+    }
+    close(low);
+    stdin = stream;
+}
+
+static void set_config_string(wchar_t **field, const char *value, const char *what)
+{
+    PyConfig *config = &_PyInterpreterState_GET()->config;
+    check_status(PyConfig_SetBytesString(config, field, value), what);
+}
+
+static void set_command(PyConfig *config, const struct drv_frame *frame)
+{
+    char *command = malloc(frame->source_len + 2);
+    if (command == NULL) {
+        drv_fail("no memory for the code");
+    }
+    memcpy(command, frame->source, frame->source_len);
+    memcpy(command + frame->source_len, "\n", 2);
+    set_config_string(&config->run_command, command, "the code");
+    free(command);
+}
+
+static void set_module(PyConfig *config, const struct drv_frame *frame)
+{
+    char *name = strndup(frame->source, frame->source_len);
+    if (name == NULL) {
+        drv_fail("no memory for the module's name");
+    }
+    set_config_string(&config->run_module, name, "the module's name");
+    free(name);
+}
+
+static void set_script(PyConfig *config, const struct drv_frame *frame)
+{
+    place_script(frame);
+    plain_script = !may_be_zip(frame->source, frame->source_len);
+    set_config_string(&config->run_filename, frame->argv[0], "the script's name");
+    wchar_t *absolute = NULL;
+    if (_Py_abspath(config->run_filename, &absolute) == 0 && absolute != NULL) {
+        PyMem_RawFree(config->run_filename);
+        config->run_filename = absolute;
+    }
+}
+
+static void append_string(PyObject *list, PyWideStringList *wide, const char *text)
+{
+    PyObject *object = PyUnicode_DecodeFSDefault(text);
+    if (object == NULL || PyList_Append(list, object) < 0) {
+        fail_python("sys.argv");
+    }
+    Py_DECREF(object);
+    if (wide != NULL) {
+        wchar_t *decoded = Py_DecodeLocale(text, NULL);
+        if (decoded == NULL) {
+            drv_fail("no memory for sys.argv");
+        }
+        check_status(PyWideStringList_Append(wide, decoded), "sys.argv");
+        PyMem_RawFree(decoded);
+    }
+}
+
+static PyObject *emptied_list(const char *name)
+{
+    PyObject *list = PySys_GetObject(name);
+    if (list == NULL || !PyList_CheckExact(list)) {
+        drv_fail("sys.%s is not a list", name);
+    }
+    check(PyList_SetSlice(list, 0, PyList_GET_SIZE(list), NULL), name);
+    return list;
+}
+
+static char *source_copy(const struct drv_frame *frame)
+{
+    char *copy = strndup(frame->source, frame->source_len);
+    if (copy == NULL) {
+        drv_fail("no memory for sys.orig_argv");
+    }
+    return copy;
+}
+
+/* sys.argv is what the script sees, sys.orig_argv the command line that python3 would have had. */
+static void set_argv(PyConfig *config, const struct drv_frame *frame)
+{
+    PyObject *argv = emptied_list("argv");
+    PyObject *orig = emptied_list("orig_argv");
+    _PyWideStringList_Clear(&config->argv);
+    append_string(orig, NULL, "python3");
+    for (size_t i = 0; i < frame->argc; i++) {
+        append_string(argv, &config->argv, frame->argv[i]);
+        append_string(orig, NULL, frame->argv[i]);
+        if (i == 0 && (frame->mode == HV_RUN_CODE || frame->mode == HV_RUN_MODULE)) {
+            char *source = source_copy(frame);
+            append_string(orig, NULL, source);
+            free(source);
+        }
+    }
+}
+
+/* Py_RunMain asks whether the script is a directory or archive to import __main__ from. For a plain
+ * file the answer is no, and python3 remembers it so; trying to open it as a zip would cost more
+ * than all the rest of starting a small script. */
+PyObject *__wrap_PyImport_GetImporter(PyObject *path)
+{
+    PyObject *cache = plain_script ? PySys_GetObject("path_importer_cache") : NULL;
+    if (cache == NULL) {
+        return __real_PyImport_GetImporter(path);
+    }
+    plain_script = false;
+    if (PyDict_SetItem(cache, path, Py_None) < 0) {
+        return NULL;
+    }
+    Py_RETURN_NONE;
+}
+
+static void set_what_to_run(const struct drv_frame *frame)
+{
+    PyConfig *config = &_PyInterpreterState_GET()->config;
+    set_argv(config, frame);
+    switch (frame->mode) {
+    case HV_RUN_FILE:
+        set_script(config, frame);
+        break;
+    case HV_RUN_CODE:
+        set_command(config, frame);
+        break;
+    case HV_RUN_MODULE:
+        set_module(config, frame);
+        break;
+    default:
+        set_stdin_source(frame);
+        break;
+    }
+}
+
+void run_prepare(const struct drv_frame *frame)
+{
+    set_environ(frame);
+    fill_environ(os_environ, frame->env);
+    fill_environ(posix_environ, frame->env);
+    enter_directory(frame->cwd);
+    pyenv_apply(frame);
+    reseed_all(frame->deterministic);
+    set_start_time();
+    set_what_to_run(frame);
+}

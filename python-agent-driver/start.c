@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Brings the interpreter to the snapshot point: initialised as plain `python3` is, with everything
+ * that the preload list names imported, its lazy paths exercised, and the garbage collector frozen.
+ * What importing leaves behind and a script could trip over is put back. A failure here ends the
+ * process: setup must not go on to snapshot half an interpreter.
+ */
+#include "driver.h"
+#include "pyinternal.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The environment of the boot alone: no run sees it. HOME is where the image keeps caches. */
+static void set_boot_environment(void)
+{
+    clearenv();
+    setenv("PATH", "/usr/local/bin:/usr/bin:/bin", 1);
+    setenv("HOME", "/root", 1);
+    setenv("LANG", "C.UTF-8", 1);
+}
+
+static void initialize(void)
+{
+    static char name[] = "python3";
+    char *argv[] = {name, NULL};
+    PyConfig config;
+    PyConfig_InitPythonConfig(&config);
+    PyStatus status = PyConfig_SetBytesArgv(&config, 1, argv);
+    if (!PyStatus_Exception(status)) {
+        status = Py_InitializeFromConfig(&config);
+    }
+    PyConfig_Clear(&config);
+    if (PyStatus_Exception(status)) {
+        drv_fail("Python does not start: %s",
+                 status.err_msg == NULL ? "no reason given" : status.err_msg);
+    }
+}
+
+static _Noreturn void fail_line(const char *preload, unsigned line, const char *text)
+{
+    PyErr_Print();
+    drv_fail("%s:%u: cannot preload: %s", preload, line, text);
+}
+
+/* Did the import fail because there is no such module, rather than because it is broken? */
+static bool is_missing(const char *name)
+{
+    PyObject *type, *value, *traceback;
+    bool missing = PyErr_ExceptionMatches(PyExc_ModuleNotFoundError);
+    PyErr_Fetch(&type, &value, &traceback);
+    PyErr_NormalizeException(&type, &value, &traceback);
+    PyObject *what = value == NULL ? NULL : PyObject_GetAttrString(value, "name");
+    missing = missing && what != NULL && PyUnicode_Check(what) &&
+              PyUnicode_CompareWithASCIIString(what, name) == 0;
+    Py_XDECREF(what);
+    PyErr_Restore(type, value, traceback);
+    return missing;
+}
+
+/* A name that ends in '?' may be missing from the image. */
+static void import_module(const char *preload, unsigned line, char *name)
+{
+    size_t len = strlen(name);
+    bool optional = name[len - 1] == '?';
+    if (optional) {
+        name[len - 1] = 0;
+    }
+    PyObject *module = PyImport_ImportModule(name);
+    if (module == NULL && optional && is_missing(name)) {
+        PyErr_Clear();
+        return;
+    }
+    if (module == NULL) {
+        fail_line(preload, line, name);
+    }
+    Py_DECREF(module);
+}
+
+/* A `>>>` line: a statement that takes a lazy path once, in a namespace that is thrown away. */
+static void run_statement(const char *preload, unsigned line, const char *text)
+{
+    PyObject *globals = Py_BuildValue("{s:s}", "__name__", "preload");
+    PyObject *result = NULL;
+    if (globals != NULL &&
+        PyDict_SetItemString(globals, "__builtins__", PyEval_GetBuiltins()) == 0) {
+        result = PyRun_String(text, Py_file_input, globals, globals);
+    }
+    if (result == NULL) {
+        fail_line(preload, line, text);
+    }
+    Py_DECREF(result);
+    Py_DECREF(globals);
+}
+
+static char *strip(char *text)
+{
+    while (isspace((unsigned char)*text)) {
+        text++;
+    }
+    size_t len = strlen(text);
+    while (len > 0 && isspace((unsigned char)text[len - 1])) {
+        text[--len] = 0;
+    }
+    return text;
+}
+
+static void preload_all(const char *preload)
+{
+    static char buffer[1024];
+    FILE *file = fopen(preload, "re");
+    if (file == NULL) {
+        drv_fail("cannot open %s: %s", preload, strerror(errno));
+    }
+    for (unsigned line = 1; fgets(buffer, sizeof(buffer), file) != NULL; line++) {
+        if (strchr(buffer, '\n') == NULL && !feof(file)) {
+            drv_fail("%s:%u: longer than %zu bytes", preload, line, sizeof(buffer) - 2);
+        }
+        char *text = strip(buffer);
+        if (text[0] == 0 || text[0] == '#') {
+            continue;
+        }
+        if (strncmp(text, ">>>", 3) == 0) {
+            run_statement(preload, line, strip(text + 3));
+        } else {
+            import_module(preload, line, text);
+        }
+    }
+    if (ferror(file)) {
+        drv_fail("cannot read %s: %s", preload, strerror(errno));
+    }
+    fclose(file);
+}
+
+/* Warnings that were shown while preloading are forgotten: they are shown again, as if for the
+ * first time, to a script that causes them. */
+static void forget_warnings(void)
+{
+    _PyInterpreterState_GET()->warnings.filters_version++;
+}
+
+/* Collect, then move everything that is left out of the collector's sight. */
+static void freeze(void)
+{
+    PyObject *gc = PyImport_ImportModule("gc");
+    PyGC_Collect();
+    PyObject *done = gc == NULL ? NULL : PyObject_CallMethod(gc, "freeze", NULL);
+    if (done == NULL) {
+        PyErr_Print();
+        drv_fail("cannot freeze the garbage collector");
+    }
+    Py_DECREF(done);
+    Py_DECREF(gc);
+}
+
+void start_python(const char *preload)
+{
+    set_boot_environment();
+    initialize();
+    preload_all(preload);
+    run_remember();
+    reseed_before_snapshot();
+    forget_warnings();
+    freeze();
+    final_remember();
+}
