@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * pyhl boot: any program of any image, without a home. With --repeat the VM is snapshot into memory
+ * when its kernel is up and restored from there, so that each iteration starts from the same state.
+ */
+#include "session.h"
+#include "vmm/abi.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+struct boot_options {
+    const char *initrd;
+    uint64_t memory, repeat, timeout_ns;
+    struct opt_list env;
+    bool deterministic, verbose, trace;
+};
+
+static const struct opt boot_opts[] = {
+    {.name = "initrd",
+     .kind = OPT_TEXT,
+     .offset = offsetof(struct boot_options, initrd),
+     .arg = "CPIO",
+     .help = "the guest's root, a newc CPIO; required"},
+    {.name = "memory",
+     .kind = OPT_SIZE,
+     .offset = offsetof(struct boot_options, memory),
+     .arg = "SIZE",
+     .help = "guest memory (1G)"},
+    {.name = "repeat",
+     .kind = OPT_COUNT,
+     .offset = offsetof(struct boot_options, repeat),
+     .arg = "N",
+     .help = "N more iterations, each from the freshly booted VM"},
+    {.name = "timeout",
+     .kind = OPT_SECONDS,
+     .offset = offsetof(struct boot_options, timeout_ns),
+     .arg = "SECONDS",
+     .help = "end an iteration after so long, with exit status 124"},
+    {.name = "env",
+     .kind = OPT_ENV,
+     .offset = offsetof(struct boot_options, env),
+     .arg = "KEY=VALUE",
+     .help = "set in the program's environment; repeatable"},
+    {.name = "deterministic",
+     .kind = OPT_FLAG,
+     .offset = offsetof(struct boot_options, deterministic),
+     .help = "the same random numbers in every run"},
+    {.letter = 'v',
+     .kind = OPT_FLAG,
+     .offset = offsetof(struct boot_options, verbose),
+     .help = "a line per iteration on standard error"},
+    {.name = "trace",
+     .kind = OPT_FLAG,
+     .offset = offsetof(struct boot_options, trace),
+     .help = "system calls, as strace shows them, on standard error"},
+    OPT_END,
+};
+
+/* Replaces the booted VM by one restored from a snapshot of it. */
+static int make_rewindable(struct vmm **vm, struct vmm_snapshot **snap, const char *initrd,
+                           struct vmm_err *err)
+{
+    struct vmm_key key = {0}; /* belongs to nothing: it never leaves this process */
+    struct vmm_io io = session_io();
+    int fd = memfd_create("pyhl-boot", MFD_CLOEXEC);
+    int r;
+
+    if (fd < 0)
+        return vmm_err_set(err, errno, "memfd_create: %s", strerror(errno));
+    r = vmm_snapshot_write(*vm, fd, &key, err);
+    vmm_destroy(*vm);
+    *vm = NULL;
+    if (r == 0)
+        r = vmm_snapshot_open_fd(fd, initrd, NULL, snap, err);
+    if (r == 0)
+        r = vmm_restore(*snap, &io, true, vm, err);
+    close(fd);
+    return r;
+}
+
+static int start(const struct vmm_config *config, uint64_t timeout_ns, struct vmm **vm,
+                 struct vmm_err *err)
+{
+    struct vmm_outcome outcome;
+
+    if (vmm_create(config, vm, err) < 0 || vmm_start(*vm, timeout_ns, &outcome, err) < 0)
+        return -err->code;
+    if (outcome.kind == VMM_OOM)
+        return vmm_err_set(err, ENOMEM, "%llu MiB are too little for this image; see --memory",
+                           (unsigned long long)(config->memory >> 20));
+    if (outcome.kind != VMM_READY)
+        return vmm_err_set(err, EIO, "the kernel did not start: %s",
+                           outcome.detail[0] ? outcome.detail : "it ended without a message");
+    return 0;
+}
+
+static int boot_program(const struct cmd *cmd, const struct boot_options *options,
+                        const char *kernel, const char *const *program, const char **env)
+{
+    struct vmm_config config = {
+        .kernel_path = kernel,
+        .initrd_path = options->initrd,
+        .memory = options->memory,
+        .io = session_io(),
+    };
+    struct session session = {
+        .cmd = cmd,
+        .repeat = options->repeat,
+        .memory = options->memory,
+        .verbose = options->verbose,
+        .run = {.mode = HV_RUN_EXEC,
+                .argv = program,
+                .env = env,
+                .cwd = "/",
+                .timeout_ns = options->timeout_ns,
+                .deterministic = options->deterministic,
+                .trace = options->trace},
+    };
+    struct vmm_snapshot *snap = NULL;
+    struct vmm_err err = {0};
+    int r, status;
+
+    r = start(&config, options->timeout_ns, &session.vm, &err);
+    if (r == 0 && options->repeat > 0)
+        r = make_rewindable(&session.vm, &snap, options->initrd, &err);
+    status = r == 0 ? session_run(&session) : cmd_fail(cmd, &err);
+    vmm_destroy(session.vm);
+    vmm_snapshot_close(snap);
+    return status;
+}
+
+static int boot_main(const struct cmd *cmd, int argc, char **argv)
+{
+    struct boot_options options = {.memory = VMM_MEMORY_DEFAULT};
+    struct opt_words words;
+    const char **env;
+    int status;
+
+    if (!cmd_parse(cmd, argc, argv, &options, &words, &status))
+        return status;
+    if (words.count < 2)
+        return cmd_usage(cmd, "give a KERNEL and, after --, a PROGRAM of the image with its path");
+    if (!options.initrd)
+        return cmd_usage(cmd, "give the image's root with --initrd CPIO");
+    env = session_env(&options.env);
+    if (!env)
+        return cmd_fail(cmd, &(struct vmm_err){.code = ENOMEM, .msg = "out of memory"});
+    status = boot_program(cmd, &options, words.items[0], words.items + 1, env);
+    free(env);
+    free(options.env.items);
+    free(words.items);
+    return status;
+}
+
+const struct cmd cmd_boot = {
+    .name = "boot",
+    .summary = "Boots a kernel and runs a program of an image",
+    .synopsis = "boot [OPTIONS] KERNEL --initrd CPIO -- PROGRAM [ARGS...]",
+    .notes =
+        "PROGRAM is a path in the image; it runs in / with PATH, HOME, LANG and what --env sets.",
+    .opts = boot_opts,
+    .run = boot_main,
+};

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * What the subcommands share: exit statuses, the command table's row, messages. A subcommand is one
+ * file with one `const struct cmd`; main.c holds the table. Errors travel as 0 or -errno with a
+ * struct vmm_err and are printed in one place, cmd_fail(); only main() exits.
+ */
+#ifndef PYHL_CMD_H
+#define PYHL_CMD_H
+
+#include "opts.h"
+#include "vmm/vmm.h"
+
+#define PYHL_VERSION "0.1.0"
+
+enum cmd_exit {
+    CMD_OK = 0,
+    CMD_USAGE = 2,      /* a bad command line */
+    CMD_TIMEOUT = 124,  /* --timeout */
+    CMD_FAILED = 125,   /* pyhl or the VM failed, not the script */
+    CMD_SIGNALED = 128, /* plus the signal that ended the script */
+};
+
+struct cmd {
+    const char *name;
+    const char *summary;  /* one line, for `pyhl --help` */
+    const char *synopsis; /* lines, without "pyhl " */
+    const char *notes;    /* what --help says after the options */
+    const struct opt *opts;
+    int (*run)(const struct cmd *cmd, int argc, char **argv);
+};
+
+extern const struct cmd cmd_setup;
+extern const struct cmd cmd_run;
+extern const struct cmd cmd_boot;
+extern const struct cmd cmd_info;
+extern const struct cmd cmd_verify;
+
+/* Parses a command's arguments into `into` and words. Returns false when the command is over: help
+ * was asked for or the arguments are wrong; both have been answered, and *status is the exit
+ * status. */
+bool cmd_parse(const struct cmd *cmd, int argc, char **argv, void *into, struct opt_words *words,
+               int *status);
+
+/* The same for a command that takes options alone; `instead` ends the message about a word. */
+bool cmd_parse_options(const struct cmd *cmd, int argc, char **argv, void *into,
+                       const char *instead, int *status);
+
+/* One line on stderr, "pyhl NAME: ...". cmd_usage() returns CMD_USAGE, cmd_fail() CMD_FAILED. */
+int cmd_usage(const struct cmd *cmd, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+int cmd_fail(const struct cmd *cmd, const struct vmm_err *err);
+
+void cmd_help(const struct cmd *cmd);
+
+#endif

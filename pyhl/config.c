@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * image.ini and pyhl.ini, through inih. Every known key is a row of a table: its name and how its
+ * value is taken. Reading pyhl.ini is on the path of every run, so packages, the bulk of it, are
+ * skipped there.
+ */
+#include "config.h"
+#include "files.h"
+#include "opts.h"
+
+#include <errno.h>
+#include <ini.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define CONFIG_MAX (1u << 20)
+
+enum field_kind { FIELD_TEXT, FIELD_PATH, FIELD_SIZE, FIELD_COUNT, FIELD_KEY };
+
+struct field {
+    const char *key;
+    enum field_kind kind;
+    bool optional;
+    size_t offset;
+    size_t size; /* of a text's buffer */
+};
+
+#define TEXT(type, kind_, member)                                                                  \
+    .kind = kind_, .offset = offsetof(type, member), .size = sizeof(((type *)NULL)->member)
+
+static const struct field image_fields[] = {
+    {.key = "name", TEXT(struct image_config, FIELD_TEXT, name)},
+    {.key = "init", TEXT(struct image_config, FIELD_PATH, init)},
+    {.key = "memory", TEXT(struct image_config, FIELD_SIZE, memory), .optional = true},
+    {.key = "memory_min", TEXT(struct image_config, FIELD_SIZE, memory_min), .optional = true},
+    {0},
+};
+
+static const struct field home_fields[] = {
+    {.key = "version", TEXT(struct home_config, FIELD_TEXT, version)},
+    {.key = "image", TEXT(struct home_config, FIELD_TEXT, image)},
+    {.key = "memory", TEXT(struct home_config, FIELD_SIZE, memory)},
+    {.key = "key", TEXT(struct home_config, FIELD_KEY, key)},
+    {.key = "kernel_size", TEXT(struct home_config, FIELD_COUNT, kernel_size)},
+    {.key = "initrd_size", TEXT(struct home_config, FIELD_COUNT, initrd_size)},
+    {.key = "snapshot_size", TEXT(struct home_config, FIELD_COUNT, snapshot_size)},
+    {0},
+};
+
+struct parse {
+    const char *section;
+    const struct field *fields;
+    void *config;
+    struct packages *packages; /* NULL: not wanted */
+    unsigned seen;             /* bit n: fields[n] */
+    uint64_t format;
+    struct vmm_err *err;
+};
+
+/* Names are shown and written into other files: no control characters, no ini syntax. */
+static bool is_plain(const char *text)
+{
+    for (; *text; text++)
+        if ((unsigned char)*text <= ' ' || *text == 127 || strchr("=;#[]", *text))
+            return false;
+    return true;
+}
+
+static int take_text(const struct field *field, const char *value, char *buf, struct vmm_err *err)
+{
+    size_t len = strlen(value);
+
+    if (len == 0 || len >= field->size || !is_plain(value))
+        return vmm_err_set(err, EBADMSG, "%s '%s' is not a plain name", field->key, value);
+    if (field->kind == FIELD_PATH && value[0] != '/')
+        return vmm_err_set(err, EBADMSG, "%s '%s' is not an absolute path", field->key, value);
+    memcpy(buf, value, len + 1);
+    return 0;
+}
+
+static int hex_digit(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+static int take_key(const char *value, struct vmm_key *key, struct vmm_err *err)
+{
+    if (strlen(value) != 2 * sizeof(key->bytes))
+        return vmm_err_set(err, EBADMSG, "key '%s' is not 32 hexadecimal digits", value);
+    for (size_t i = 0; i < sizeof(key->bytes); i++) {
+        int high = hex_digit(value[2 * i]), low = hex_digit(value[2 * i + 1]);
+
+        if (high < 0 || low < 0)
+            return vmm_err_set(err, EBADMSG, "key '%s' is not 32 hexadecimal digits", value);
+        key->bytes[i] = (uint8_t)(high << 4 | low);
+    }
+    return 0;
+}
+
+static int take(const struct field *field, const char *value, void *config, struct vmm_err *err)
+{
+    void *variable = (char *)config + field->offset;
+
+    switch (field->kind) {
+    case FIELD_TEXT:
+    case FIELD_PATH:
+        return take_text(field, value, variable, err);
+    case FIELD_SIZE:
+        return opts_size(field->key, value, variable, err);
+    case FIELD_COUNT:
+        return opts_count(field->key, value, variable, err);
+    case FIELD_KEY:
+        return take_key(value, variable, err);
+    }
+    return vmm_err_set(err, EINVAL, "%s: unknown kind of field", field->key);
+}
+
+static int add_package(struct packages *packages, const char *name, const char *version,
+                       struct vmm_err *err)
+{
+    size_t room = strlen(name) + strlen(version) + sizeof(" = \n");
+    char *text;
+
+    if (!*name || !is_plain(name) || !is_plain(version))
+        return 0; /* shown and kept only when it is one word each */
+    text = realloc(packages->text, packages->len + room);
+    if (!text)
+        return vmm_err_set(err, ENOMEM, "out of memory");
+    packages->text = text;
+    packages->len += (size_t)sprintf(text + packages->len, "%s = %s\n", name, version);
+    packages->count++;
+    return 0;
+}
+
+/* inih's handler: returns 1 when the line is taken, 0 to fail. */
+static int on_line(void *arg, const char *section, const char *name, const char *value)
+{
+    struct parse *parse = arg;
+
+    if (parse->err->code)
+        return 0;
+    if (strcmp(section, "packages") == 0)
+        return !parse->packages || add_package(parse->packages, name, value, parse->err) == 0;
+    if (strcmp(section, parse->section) != 0)
+        return 1;
+    if (strcmp(name, "format") == 0)
+        return opts_count(name, value, &parse->format, parse->err) == 0;
+    for (unsigned i = 0; parse->fields[i].key; i++)
+        if (strcmp(name, parse->fields[i].key) == 0) {
+            parse->seen |= 1u << i;
+            return take(&parse->fields[i], value, parse->config, parse->err) == 0;
+        }
+    return 1;
+}
+
+static int parse_ini(const char *text, const char *path, struct parse *parse, struct vmm_err *err)
+{
+    struct vmm_err why = {0};
+    int line;
+
+    parse->err = &why;
+    line = ini_parse_string(text, on_line, parse);
+    parse->err = NULL;
+    if (why.code)
+        return vmm_err_set(err, EBADMSG, "%s: line %d: %s", path, line, why.msg);
+    if (line != 0)
+        return vmm_err_set(err, EBADMSG, "%s: line %d is not understood", path, line);
+    if (parse->format > CONFIG_FORMAT)
+        return vmm_err_set(err, EPROTO, "%s: format %llu, this pyhl knows %u", path,
+                           (unsigned long long)parse->format, CONFIG_FORMAT);
+    for (unsigned i = 0; parse->fields[i].key; i++)
+        if (!(parse->seen & 1u << i) && !parse->fields[i].optional)
+            return vmm_err_set(err, EBADMSG, "%s: no '%s' in [%s]", path, parse->fields[i].key,
+                               parse->section);
+    return 0;
+}
+
+int config_parse_image(const char *text, const char *path, struct image_config *config,
+                       struct vmm_err *err)
+{
+    struct parse parse = {
+        .section = "image",
+        .fields = image_fields,
+        .config = config,
+        .packages = &config->packages,
+        .format = CONFIG_FORMAT,
+    };
+
+    *config = (struct image_config){0};
+    return parse_ini(text, path, &parse, err);
+}
+
+int config_read_home(const char *path, bool packages, struct home_config *config,
+                     struct vmm_err *err)
+{
+    struct parse parse = {
+        .section = "pyhl",
+        .fields = home_fields,
+        .config = config,
+        .packages = packages ? &config->packages : NULL,
+    };
+    size_t len;
+    char *text;
+    int r;
+
+    *config = (struct home_config){0};
+    if (file_read(path, CONFIG_MAX, &text, &len, err) < 0)
+        return -err->code;
+    r = parse_ini(text, path, &parse, err);
+    if (r == 0 && parse.format != CONFIG_FORMAT)
+        r = vmm_err_set(err, EPROTO, "%s: no format %u", path, CONFIG_FORMAT);
+    free(text);
+    return r;
+}
+
+int config_write_home(const char *path, const struct home_config *config, struct vmm_err *err)
+{
+    char key[33], *text;
+    int len, r;
+
+    vmm_key_text(&config->key, key);
+    len =
+        asprintf(&text,
+                 "; Made by pyhl setup. The key names what kernel, image and host the snapshot "
+                 "belongs to.\n"
+                 "[pyhl]\nformat = %u\nversion = %s\nimage = %s\nmemory = %llu\nkey = %s\n"
+                 "kernel_size = %llu\ninitrd_size = %llu\nsnapshot_size = %llu\n\n[packages]\n%s",
+                 CONFIG_FORMAT, config->version, config->image, (unsigned long long)config->memory,
+                 key, (unsigned long long)config->kernel_size,
+                 (unsigned long long)config->initrd_size, (unsigned long long)config->snapshot_size,
+                 config->packages.text ? config->packages.text : "");
+    if (len < 0)
+        return vmm_err_set(err, ENOMEM, "%s: out of memory", path);
+    r = file_write(path, text, (size_t)len, err);
+    free(text);
+    return r;
+}

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The two ini files: `image.ini`, which comes with an image, and `pyhl.ini`, which makes a
+ * directory a home.
+ *
+ *   image.ini   [image] name, init (absolute path in the guest), memory and memory_min (sizes,
+ * optional) [packages] NAME = VERSION ... pyhl.ini    [pyhl] format, version, image, memory, key,
+ * kernel_size, initrd_size, snapshot_size [packages] as in the image
+ *
+ * Both are read strictly where it matters: a value that is missing or wrong is an error naming file
+ * and key. Unknown keys and sections are ignored, so that newer images work.
+ */
+#ifndef PYHL_CONFIG_H
+#define PYHL_CONFIG_H
+
+#include "vmm/vmm.h"
+
+#define CONFIG_FORMAT 1u
+
+/* "NAME = VERSION" lines, in the file's order. */
+struct packages {
+    char *text; /* free() it; NULL when there are none */
+    size_t len;
+    size_t count;
+};
+
+struct image_config {
+    char name[64];
+    char init[256];
+    uint64_t memory;     /* 0: not stated */
+    uint64_t memory_min; /* 0: not stated */
+    struct packages packages;
+};
+
+struct home_config {
+    char version[32]; /* of the pyhl that made it */
+    char image[64];
+    uint64_t memory;
+    struct vmm_key key;
+    uint64_t kernel_size, initrd_size, snapshot_size; /* bytes */
+    struct packages packages;
+};
+
+/* text is the file's, NUL-terminated; path is for messages. EBADMSG when it is not such a file. */
+int config_parse_image(const char *text, const char *path, struct image_config *config,
+                       struct vmm_err *err);
+
+/* EPROTO for another format. Packages are only gathered when asked for. */
+int config_read_home(const char *path, bool packages, struct home_config *config,
+                     struct vmm_err *err);
+int config_write_home(const char *path, const struct home_config *config, struct vmm_err *err);
+
+#endif

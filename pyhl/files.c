@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * File operations: whole reads, whole writes, copies that are clones where the file system can
+ * clone.
+ */
+#include "files.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define READ_FIRST (64u << 10)
+#define COPY_CHUNK (1u << 20)
+
+static int fail(struct vmm_err *err, const char *path)
+{
+    return vmm_err_set(err, errno, "%s: %s", path, strerror(errno));
+}
+
+/* Reads fd to its end into a buffer that grows; size is a first guess. */
+static int read_all(int fd, const char *path, size_t size, size_t max, char **text, size_t *len,
+                    struct vmm_err *err)
+{
+    char *buf = malloc(size + 1);
+
+    *len = 0;
+    while (buf) {
+        ssize_t n = read(fd, buf + *len, size - *len);
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0) {
+            free(buf);
+            return fail(err, path);
+        }
+        if (n == 0) {
+            buf[*len] = 0;
+            *text = buf;
+            return 0;
+        }
+        *len += (size_t)n;
+        if (*len > max) {
+            free(buf);
+            return vmm_err_set(err, EFBIG, "%s: more than %zu MiB", path, max >> 20);
+        }
+        if (*len == size) {
+            char *more = realloc(buf, (size *= 2) + 1);
+
+            if (!more)
+                free(buf);
+            buf = more;
+        }
+    }
+    return vmm_err_set(err, ENOMEM, "%s: out of memory", path);
+}
+
+int file_read(const char *path, size_t max, char **text, size_t *len, struct vmm_err *err)
+{
+    bool is_stdin = strcmp(path, "-") == 0;
+    int fd = is_stdin ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
+    size_t guess = READ_FIRST;
+    struct stat st;
+    int r;
+
+    if (fd < 0)
+        return fail(err, path);
+    if (fstat(fd, &st) < 0)
+        r = fail(err, path);
+    else if (S_ISDIR(st.st_mode))
+        r = vmm_err_set(err, EISDIR, "%s: %s", path, strerror(EISDIR));
+    else {
+        /* One byte more than a regular file has: its end is seen without growing the buffer. */
+        if (S_ISREG(st.st_mode) && (uint64_t)st.st_size <= max)
+            guess = (size_t)st.st_size + 1;
+        r = read_all(fd, path, guess, max, text, len, err);
+    }
+    if (!is_stdin)
+        close(fd);
+    return r;
+}
+
+int file_pwrite(int fd, const void *data, size_t len, off_t offset)
+{
+    const char *p = data;
+
+    while (len > 0) {
+        ssize_t n = pwrite(fd, p, len, offset);
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return n < 0 ? -errno : -EIO;
+        p += n;
+        len -= (size_t)n;
+        offset += n;
+    }
+    return 0;
+}
+
+int file_write(const char *path, const char *text, size_t len, struct vmm_err *err)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+    int r;
+
+    if (fd < 0)
+        return fail(err, path);
+    r = file_pwrite(fd, text, len, 0);
+    if (r < 0)
+        r = vmm_err_set(err, -r, "%s: %s", path, strerror(-r));
+    if (close(fd) < 0 && r == 0)
+        r = fail(err, path);
+    return r;
+}
+
+/* Copies in the kernel; -EOPNOTSUPP when this pair of files needs read and write. */
+static int copy_in_kernel(int in, int out)
+{
+    off_t done = 0;
+
+    if (ioctl(out, FICLONE, in) == 0)
+        return 0;
+    for (;;) {
+        ssize_t n = copy_file_range(in, NULL, out, NULL, SSIZE_MAX & ~0xfff, 0);
+
+        if (n == 0)
+            return 0;
+        if (n < 0)
+            return done == 0 && errno != ENOSPC && errno != EIO ? -EOPNOTSUPP : -errno;
+        done += n;
+    }
+}
+
+static int copy_by_hand(int in, int out)
+{
+    char *buf = malloc(COPY_CHUNK);
+    off_t done = 0;
+    ssize_t n = -1;
+    int r = buf ? 0 : -ENOMEM;
+
+    while (r == 0 && (n = pread(in, buf, COPY_CHUNK, done)) > 0) {
+        r = file_pwrite(out, buf, (size_t)n, done);
+        done += n;
+    }
+    if (r == 0 && n < 0)
+        r = -errno;
+    free(buf);
+    return r;
+}
+
+int file_copy(const char *from, const char *to, struct vmm_err *err)
+{
+    int in = open(from, O_RDONLY | O_CLOEXEC);
+    struct stat st;
+    int out, r;
+
+    if (in < 0)
+        return fail(err, from);
+    if (fstat(in, &st) < 0 || !S_ISREG(st.st_mode)) {
+        r = vmm_err_set(err, EINVAL, "%s: not a regular file", from);
+        goto close_in;
+    }
+    out = open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+    if (out < 0) {
+        r = fail(err, to);
+        goto close_in;
+    }
+    r = copy_in_kernel(in, out);
+    if (r == -EOPNOTSUPP)
+        r = copy_by_hand(in, out);
+    if (close(out) < 0 && r == 0)
+        r = -errno;
+    if (r < 0)
+        r = vmm_err_set(err, -r, "%s: %s", to, strerror(-r));
+close_in:
+    close(in);
+    return r;
+}
+
+int file_sync(const char *path, struct vmm_err *err)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int r = 0;
+
+    if (fd < 0)
+        return fail(err, path);
+    if (fsync(fd) < 0)
+        r = fail(err, path);
+    close(fd);
+    return r;
+}
+
+int file_size(const char *path, uint64_t *size, uint64_t *disk, struct vmm_err *err)
+{
+    struct stat st;
+
+    if (stat(path, &st) < 0)
+        return fail(err, path);
+    if (!S_ISREG(st.st_mode))
+        return vmm_err_set(err, EINVAL, "%s: not a regular file", path);
+    if (size)
+        *size = (uint64_t)st.st_size;
+    if (disk)
+        *disk = (uint64_t)st.st_blocks * 512;
+    return 0;
+}
+
+int file_path(char buf[PATH_MAX], const char *dir, const char *name, struct vmm_err *err)
+{
+    if (snprintf(buf, PATH_MAX, "%s/%s", dir, name) >= PATH_MAX)
+        return vmm_err_set(err, ENAMETOOLONG, "%s: path too long", dir);
+    return 0;
+}

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * pyhl info: the install and the host, as far as each can be told. What cannot be used is said in
+ * its place, and makes the exit status 125.
+ */
+#include "cmd.h"
+#include "files.h"
+#include "home.h"
+#include "report.h"
+#include "vmm/abi.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+struct info_options {
+    const char *dest;
+};
+
+static const struct opt info_opts[] = {
+    {.name = "dest",
+     .kind = OPT_TEXT,
+     .offset = offsetof(struct info_options, dest),
+     .arg = "DIR",
+     .help = "the home to look at (else $PYHL_HOME, ./.pyhl, ~/.local/share/pyhl)"},
+    OPT_END,
+};
+
+static void print_file(const struct home *home, const char *name)
+{
+    struct vmm_err err = {0};
+    uint64_t size, disk;
+    char path[PATH_MAX];
+
+    if (home_file_path(home, name, path, &err) < 0 || file_size(path, &size, &disk, &err) < 0)
+        printf("  %-14s cannot be used: %s\n", name, err.msg);
+    else
+        printf("  %-14s %s, %s on disk\n", name, report_size(size).s, report_size(disk).s);
+}
+
+static void print_snapshot(const struct vmm_snapshot *snap)
+{
+    struct vmm_snapshot_info info;
+    char made[64] = "?";
+    time_t seconds;
+    struct tm tm;
+
+    vmm_snapshot_info(snap, &info);
+    seconds = (time_t)(info.created_ns / 1000000000u);
+    if (gmtime_r(&seconds, &tm))
+        strftime(made, sizeof(made), "%Y-%m-%d %H:%M:%S UTC", &tm);
+    printf("  %-14s version %u, ABI %u, made %s\n", "format", info.version, info.abi_version, made);
+    printf("  %-14s %llu of data, %llu in the working set\n", "pages",
+           (unsigned long long)info.data_pages, (unsigned long long)info.workset_pages);
+}
+
+static bool print_home(const char *dest)
+{
+    struct vmm_snapshot *snap = NULL;
+    struct vmm_err err = {0};
+    struct home home;
+    char key[33];
+    bool good;
+
+    if (home_open(dest, true, &home, &err) < 0) {
+        printf("home: %s\n", err.msg);
+        return false;
+    }
+    vmm_key_text(&home.config.key, key);
+    printf("home: %s\n", home.dir);
+    printf("  %-14s %s\n  %-14s %s\n", "image", home.config.image, "made by pyhl",
+           home.config.version);
+    printf("  %-14s %s\n  %-14s %s\n", "guest memory", report_size(home.config.memory).s, "key",
+           key);
+    print_file(&home, HOME_KERNEL);
+    print_file(&home, HOME_INITRD);
+    print_file(&home, HOME_SNAPSHOT);
+    good = home_snapshot(&home, &snap, &err) == 0;
+    if (good) {
+        print_snapshot(snap);
+        vmm_snapshot_close(snap);
+    } else {
+        printf("  %-14s cannot be used: %s\n", "snapshot", err.msg);
+    }
+    printf("packages: %zu\n", home.config.packages.count);
+    for (const char *p = home.config.packages.text; p && *p; p++) {
+        printf("  ");
+        for (; *p != '\n'; p++)
+            putchar(*p);
+        putchar('\n');
+    }
+    free(home.config.packages.text);
+    return good;
+}
+
+static bool print_host(void)
+{
+    struct vmm_err err = {0};
+    struct vmm_host host;
+
+    if (vmm_host_probe(&host, &err) < 0) {
+        printf("host: cannot be used: %s\n", err.msg);
+        return false;
+    }
+    printf("host: %s\n", host.kvm_pvm ? "kvm-pvm (no hardware virtualisation)" : "hardware KVM");
+    printf("  %-14s %s\n  %-14s %d\n  %-14s %.3f GHz\n  %-14s %s\n", "CPU", host.cpu, "KVM API",
+           host.kvm_api, "TSC", (double)host.tsc_khz / 1e6, "capabilities", host.capabilities);
+    return true;
+}
+
+static int info_main(const struct cmd *cmd, int argc, char **argv)
+{
+    struct info_options options = {0};
+    bool home, host;
+    int status;
+
+    if (!cmd_parse_options(cmd, argc, argv, &options, "the home is given with --dest", &status))
+        return status;
+    printf("pyhl: %s, ABI %u\n", PYHL_VERSION, HV_ABI_VERSION);
+    home = print_home(options.dest);
+    host = print_host();
+    return home && host ? CMD_OK : CMD_FAILED;
+}
+
+const struct cmd cmd_info = {
+    .name = "info",
+    .summary = "Shows the install and the host",
+    .synopsis = "info [--dest DIR]",
+    .notes = "Exit status: 0 when scripts can run here, else 125.",
+    .opts = info_opts,
+    .run = info_main,
+};

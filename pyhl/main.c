@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * pyhl, the command: the table of subcommands, its help, and what a process must set right before
+ * any of them runs. Each subcommand has a file of its own name.
+ */
+#include "cmd.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const struct cmd *const commands[] = {
+    &cmd_setup, &cmd_run, &cmd_boot, &cmd_info, &cmd_verify,
+};
+#define COMMANDS (sizeof(commands) / sizeof(commands[0]))
+
+static void help(FILE *out)
+{
+    fprintf(out, "usage: pyhl COMMAND [ARGUMENTS...]\n\n"
+                 "Runs Python scripts, each in its own micro-VM restored from a snapshot.\n\n");
+    for (size_t i = 0; i < COMMANDS; i++)
+        fprintf(out, "  %-8s %s\n", commands[i]->name, commands[i]->summary);
+    fprintf(out,
+            "\n`pyhl COMMAND --help` explains a command; `pyhl --version` prints the version.\n"
+            "First of all: pyhl setup --from IMAGE, then: pyhl run script.py\n");
+}
+
+void cmd_help(const struct cmd *cmd)
+{
+    const char *line = cmd->synopsis;
+
+    for (const char *lead = "usage:"; *line; lead = "      ") {
+        int len = (int)strcspn(line, "\n");
+
+        printf("%s pyhl %.*s\n", lead, len, line);
+        line += len + (line[len] == '\n');
+    }
+    printf("\n%s.\n\n", cmd->summary);
+    opts_help(cmd->opts);
+    if (cmd->notes)
+        printf("\n%s\n", cmd->notes);
+}
+
+int cmd_usage(const struct cmd *cmd, const char *fmt, ...)
+{
+    va_list args;
+
+    fprintf(stderr, "pyhl %s: ", cmd->name);
+    va_start(args, fmt);
+    vfprintf(stderr, fmt, args);
+    va_end(args);
+    fputc('\n', stderr);
+    return CMD_USAGE;
+}
+
+int cmd_fail(const struct cmd *cmd, const struct vmm_err *err)
+{
+    fprintf(stderr, "pyhl %s: %s\n", cmd->name, err->msg);
+    return CMD_FAILED;
+}
+
+bool cmd_parse(const struct cmd *cmd, int argc, char **argv, void *into, struct opt_words *words,
+               int *status)
+{
+    struct vmm_err err = {0};
+    int r = opts_parse(cmd->opts, argc, argv, into, words, &err);
+
+    if (r == 0)
+        return true;
+    if (r > 0) {
+        cmd_help(cmd);
+        *status = CMD_OK;
+    } else {
+        *status = cmd_usage(cmd, "%s", err.msg);
+    }
+    return false;
+}
+
+bool cmd_parse_options(const struct cmd *cmd, int argc, char **argv, void *into,
+                       const char *instead, int *status)
+{
+    struct opt_words words;
+
+    if (!cmd_parse(cmd, argc, argv, into, &words, status))
+        return false;
+    const bool good = words.count == 0;
+    if (!good)
+        *status = cmd_usage(cmd, "'%s' is not expected here; %s", words.items[0], instead);
+    free(words.items);
+    return good;
+}
+
+/* A standard descriptor that is closed would be given to the next file opened, and a script's
+ * output would end up there: such a place is filled with /dev/null. */
+static void fill_standard_fds(void)
+{
+    for (int fd = 0; fd <= 2; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd == 0 ? O_RDONLY : O_WRONLY) < 0)
+            _exit(CMD_FAILED);
+}
+
+static int dispatch(int argc, char **argv)
+{
+    if (argc < 2) {
+        help(stderr);
+        return CMD_USAGE;
+    }
+    if (strcmp(argv[1], "--version") == 0) {
+        printf("pyhl %s\n", PYHL_VERSION);
+        return CMD_OK;
+    }
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
+        strcmp(argv[1], "help") == 0) {
+        help(stdout);
+        return CMD_OK;
+    }
+    for (size_t i = 0; i < COMMANDS; i++)
+        if (strcmp(argv[1], commands[i]->name) == 0)
+            return commands[i]->run(commands[i], argc - 1, argv + 1);
+    fprintf(stderr, "pyhl: unknown command '%s'; a script is run by: pyhl run %s\n", argv[1],
+            argv[1]);
+    return CMD_USAGE;
+}
+
+int main(int argc, char **argv)
+{
+    int status;
+
+    fill_standard_fds();
+    signal(SIGPIPE, SIG_IGN);
+    status = dispatch(argc, argv);
+    if (fflush(stdout) != 0 && errno != EPIPE) {
+        fprintf(stderr, "pyhl: cannot write standard output: %s\n", strerror(errno));
+        return status == CMD_OK ? CMD_FAILED : status;
+    }
+    return status;
+}

@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Options by table, over getopt_long. Words are collected in order (the '-' mode of getopt), so the
+ * result does not depend on POSIXLY_CORRECT, and abbreviations that getopt_long accepts are refused
+ * here.
+ */
+#include "opts.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define OPTS_MAX  24
+#define OPTS_LONG 256 /* getopt's code of table row n is OPTS_LONG + n */
+#define OPTS_HELP (OPTS_LONG + OPTS_MAX)
+
+int opts_append(struct opt_list *list, const char *item, struct vmm_err *err)
+{
+    const char **items = realloc(list->items, (list->count + 2) * sizeof(*items));
+
+    if (!items)
+        return vmm_err_set(err, ENOMEM, "out of memory");
+    items[list->count++] = item;
+    items[list->count] = NULL;
+    list->items = items;
+    return 0;
+}
+
+static int add_env(const char *text, struct opt_list *list, struct vmm_err *err)
+{
+    const char *equals = strchr(text, '=');
+
+    if (!equals || equals == text)
+        return vmm_err_set(err, EINVAL, "--env '%s': give it as KEY=VALUE", text);
+    return opts_append(list, text, err);
+}
+
+static int set_value(const struct opt *opt, const char *what, const char *text, void *into,
+                     struct vmm_err *err)
+{
+    void *variable = (char *)into + opt->offset;
+
+    switch (opt->kind) {
+    case OPT_FLAG:
+        *(bool *)variable = true;
+        return 0;
+    case OPT_TEXT:
+        *(const char **)variable = text;
+        return 0;
+    case OPT_COUNT:
+        return opts_count(what, text, variable, err);
+    case OPT_SIZE:
+        return opts_size(what, text, variable, err);
+    case OPT_SECONDS:
+        return opts_seconds(what, text, variable, err);
+    case OPT_ENV:
+        return add_env(text, variable, err);
+    }
+    return vmm_err_set(err, EINVAL, "%s: unknown kind of option", what);
+}
+
+/* The option as a user writes it. */
+static const char *spelling(const struct opt *opt, char buf[64])
+{
+    if (opt->name)
+        snprintf(buf, 64, "--%s", opt->name);
+    else
+        snprintf(buf, 64, "-%c", opt->letter);
+    return buf;
+}
+
+static int unknown_option(const char *text, struct vmm_err *err)
+{
+    return vmm_err_set(
+        err, EINVAL,
+        "unknown option '%s': pyhl's own options may stand anywhere before '--', those "
+        "of the program go after it (... -- %s); --help lists the options",
+        text, text);
+}
+
+/* getopt_long takes any unique beginning of a name; the whole name is asked for here. */
+static bool is_abbreviated(const struct opt *opt, char **argv)
+{
+    const char *given = argv[optind - 1];
+    size_t len;
+
+    if (opt->kind != OPT_FLAG && given == optarg)
+        given = argv[optind - 2];
+    if (strncmp(given, "--", 2) != 0)
+        return false; /* a letter */
+    len = strcspn(given + 2, "=");
+    return strlen(opt->name) != len;
+}
+
+struct getopt_tables {
+    char letters[2 * OPTS_MAX + 8];
+    struct option names[OPTS_MAX + 2];
+};
+
+static void make_tables(const struct opt *table, struct getopt_tables *out)
+{
+    char *letter = out->letters;
+    struct option *name = out->names;
+
+    letter = stpcpy(letter, "-:h");
+    for (int i = 0; i < OPTS_MAX && (table[i].name || table[i].letter); i++) {
+        int takes = table[i].kind == OPT_FLAG ? no_argument : required_argument;
+
+        if (table[i].letter) {
+            *letter++ = table[i].letter;
+            if (takes == required_argument)
+                *letter++ = ':';
+        }
+        if (table[i].name)
+            *name++ = (struct option){table[i].name, takes, NULL, OPTS_LONG + i};
+    }
+    *letter = 0;
+    *name++ = (struct option){"help", no_argument, NULL, OPTS_HELP};
+    *name = (struct option){0};
+}
+
+static const struct opt *find(const struct opt *table, int code)
+{
+    if (code >= OPTS_LONG)
+        return &table[code - OPTS_LONG];
+    for (; table->name || table->letter; table++)
+        if (table->letter == code)
+            return table;
+    return NULL;
+}
+
+static int take_option(const struct opt *opt, char **argv, void *into,
+                       const struct opt_words *words, struct vmm_err *err)
+{
+    char what[64];
+
+    if (opt->name && is_abbreviated(opt, argv))
+        return unknown_option(
+            optarg && argv[optind - 1] == optarg ? argv[optind - 2] : argv[optind - 1], err);
+    spelling(opt, what);
+    if (opt->first && words->count > 0)
+        return vmm_err_set(err, EINVAL, "%s together with a script ('%s'): give one of them", what,
+                           words->items[0]);
+    return set_value(opt, what, optarg, into, err);
+}
+
+int opts_parse(const struct opt *table, int argc, char **argv, void *into, struct opt_words *words,
+               struct vmm_err *err)
+{
+    struct getopt_tables tables;
+    int code;
+
+    make_tables(table, &tables);
+    *words = (struct opt_words){.items = calloc((size_t)argc + 1, sizeof(*words->items))};
+    if (!words->items)
+        return vmm_err_set(err, ENOMEM, "out of memory");
+    optind = 1;
+    opterr = 0;
+    while ((code = getopt_long(argc, argv, tables.letters, tables.names, NULL)) != -1) {
+        const struct opt *opt = NULL;
+        char letter[3] = {'-', (char)optopt, 0};
+
+        if (code == 1) {
+            words->items[words->count++] = optarg;
+            continue;
+        }
+        if (code == 'h' || code == OPTS_HELP)
+            return 1;
+        if (code == '?' && optopt >= OPTS_LONG)
+            return vmm_err_set(err, EINVAL, "%s takes no value", argv[optind - 1]);
+        if (code == '?')
+            return unknown_option(optopt ? letter : argv[optind - 1], err);
+        if (code == ':')
+            return vmm_err_set(err, EINVAL, "%s needs a value", argv[optind - 1]);
+        opt = find(table, code);
+        if (take_option(opt, argv, into, words, err) < 0)
+            return -err->code;
+    }
+    for (; optind < argc; optind++)
+        words->items[words->count++] = argv[optind];
+    return 0;
+}
+
+void opts_help(const struct opt *table)
+{
+    for (; table->name || table->letter; table++) {
+        char what[64];
+        const char *name = spelling(table, what), *arg = table->arg ? table->arg : "";
+        int pad = 22 - (int)strlen(name) - (int)strlen(arg);
+
+        printf("  %s %s%*s %s\n", name, arg, pad > 0 ? pad : 0, "", table->help);
+    }
+    printf("  %-23s %s\n", "-h, --help", "show this");
+}

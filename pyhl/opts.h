@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Command-line options as tables, and the one strict parser for every value that a user types.
+ * Options and words mix freely; after `--` all is words. Names are never abbreviated: `--time` is
+ * not `--timeout`, since it may be meant for the script. The parser fills a struct of the caller's
+ * by offset and never prints.
+ */
+#ifndef PYHL_OPTS_H
+#define PYHL_OPTS_H
+
+#include "vmm/vmm.h"
+
+enum opt_kind {
+    OPT_FLAG,    /* bool */
+    OPT_TEXT,    /* const char * */
+    OPT_COUNT,   /* uint64_t: 0 or more */
+    OPT_SIZE,    /* uint64_t, bytes: 512M, 2G, 4096 */
+    OPT_SECONDS, /* uint64_t, nanoseconds: 2, 0.5 */
+    OPT_ENV,     /* struct opt_list of KEY=VALUE */
+};
+
+struct opt {
+    const char *name; /* without dashes; NULL for a letter alone */
+    char letter;      /* 0: none */
+    bool first;       /* must not follow a word */
+    enum opt_kind kind;
+    size_t offset;   /* of its variable in the caller's struct */
+    const char *arg; /* what help calls its value */
+    const char *help;
+};
+
+#define OPT_END                                                                                    \
+    {                                                                                              \
+        0                                                                                          \
+    }
+
+/* Strings are argv's, never copied. */
+struct opt_list {
+    const char **items; /* NULL-terminated once there is one; free() it */
+    size_t count;
+};
+
+/* The arguments that are not options, in order: argv's strings, NULL-terminated. */
+struct opt_words {
+    const char **items; /* free() it */
+    size_t count;
+};
+
+/* Returns 0, 1 when help was asked for, or -errno with *err. argv[0] is skipped. */
+int opts_parse(const struct opt *table, int argc, char **argv, void *into, struct opt_words *words,
+               struct vmm_err *err);
+
+/* Prints the table's options to stdout, for help. */
+void opts_help(const struct opt *table);
+
+/* The parsers of values, for those in files as well. `what` names the value in the message. */
+int opts_count(const char *what, const char *text, uint64_t *value, struct vmm_err *err);
+int opts_size(const char *what, const char *text, uint64_t *value, struct vmm_err *err);
+int opts_seconds(const char *what, const char *text, uint64_t *ns, struct vmm_err *err);
+
+/* Appends to a list, which stays NULL-terminated. */
+int opts_append(struct opt_list *list, const char *item, struct vmm_err *err);
+
+#endif

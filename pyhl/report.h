@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * What setup, info and verify print: sizes, times, steps. A step shows on a terminal while it runs;
+ * elsewhere it is one line when it is over.
+ */
+#ifndef PYHL_REPORT_H
+#define PYHL_REPORT_H
+
+#include <stdint.h>
+
+struct report_text {
+    char s[32];
+};
+
+struct report_text report_size(uint64_t bytes); /* "12.3 MiB" */
+struct report_text report_time(uint64_t ns);    /* "1.23 s", "4.5 ms" */
+
+uint64_t report_now(void); /* monotonic, ns */
+
+void report_begin(const char *step);
+/* note may be empty. */
+void report_end(const char *step, const char *note, uint64_t ns);
+/* Leaves an unfinished step's line. */
+void report_abandon(void);
+
+#endif

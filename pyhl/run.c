@@ -1,0 +1,247 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * pyhl run: a script, -c CODE, -m MODULE or a script from standard input, each in a VM restored
+ * from the home's snapshot. The path to the first guest instruction is kept short: pyhl.ini,
+ * snapshot, initrd, script.
+ */
+#include "files.h"
+#include "home.h"
+#include "session.h"
+#include "vmm/abi.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define SCRIPT_MAX (256u << 20)
+
+struct run_options {
+    const char *code, *module, *dest;
+    uint64_t repeat, timeout_ns;
+    struct opt_list env;
+    bool deterministic, verbose, trace;
+};
+
+static const struct opt run_opts[] = {
+    {.letter = 'c',
+     .first = true,
+     .kind = OPT_TEXT,
+     .offset = offsetof(struct run_options, code),
+     .arg = "CODE",
+     .help = "run this code"},
+    {.letter = 'm',
+     .first = true,
+     .kind = OPT_TEXT,
+     .offset = offsetof(struct run_options, module),
+     .arg = "MODULE",
+     .help = "run this module of the image"},
+    {.name = "repeat",
+     .kind = OPT_COUNT,
+     .offset = offsetof(struct run_options, repeat),
+     .arg = "N",
+     .help = "N more iterations, each from the pristine VM; the first that fails ends it"},
+    {.name = "timeout",
+     .kind = OPT_SECONDS,
+     .offset = offsetof(struct run_options, timeout_ns),
+     .arg = "SECONDS",
+     .help = "end an iteration after so long, with exit status 124"},
+    {.name = "env",
+     .kind = OPT_ENV,
+     .offset = offsetof(struct run_options, env),
+     .arg = "KEY=VALUE",
+     .help = "set in the script's environment; repeatable"},
+    {.name = "deterministic",
+     .kind = OPT_FLAG,
+     .offset = offsetof(struct run_options, deterministic),
+     .help = "the same random numbers in every run"},
+    {.name = "dest",
+     .kind = OPT_TEXT,
+     .offset = offsetof(struct run_options, dest),
+     .arg = "DIR",
+     .help = "the home to use (else $PYHL_HOME, ./.pyhl, ~/.local/share/pyhl)"},
+    {.letter = 'v',
+     .kind = OPT_FLAG,
+     .offset = offsetof(struct run_options, verbose),
+     .help = "a line per iteration on standard error"},
+    {.name = "trace",
+     .kind = OPT_FLAG,
+     .offset = offsetof(struct run_options, trace),
+     .help = "system calls, as strace shows them, on standard error"},
+    OPT_END,
+};
+
+/* What the guest is to run: mode and source of vmm_run, and argv[0]. */
+struct program {
+    int mode;
+    const char *name;
+    char *text; /* to be freed; NULL where source is the caller's */
+    const char *source;
+    size_t len;
+};
+
+/* words[0] is taken as the script unless there is -c or -m. */
+static int choose(const struct cmd *cmd, const struct run_options *options,
+                  const struct opt_words *words, struct program *program)
+{
+    if (options->code && options->module)
+        return cmd_usage(cmd, "-c together with -m: give one of them");
+    if (options->code) {
+        *program = (struct program){.mode = HV_RUN_CODE, .name = "-c", .source = options->code};
+    } else if (options->module) {
+        if (!*options->module)
+            return cmd_usage(cmd, "-m '': give a module's name");
+        *program = (struct program){.mode = HV_RUN_MODULE, .name = "-m", .source = options->module};
+    } else if (words->count > 0) {
+        int mode = strcmp(words->items[0], "-") == 0 ? HV_RUN_STDIN : HV_RUN_FILE;
+
+        *program = (struct program){.mode = mode, .name = words->items[0]};
+        return CMD_OK;
+    } else {
+        return cmd_usage(cmd, "nothing to run: give a SCRIPT, -c CODE, -m MODULE, or - for "
+                              "standard input");
+    }
+    program->len = strlen(program->source);
+    return CMD_OK;
+}
+
+static int read_script(const struct cmd *cmd, struct program *program)
+{
+    struct vmm_err err = {0};
+
+    if (program->source)
+        return CMD_OK;
+    if (file_read(program->name, SCRIPT_MAX, &program->text, &program->len, &err) < 0)
+        return cmd_usage(cmd, "cannot read the script %s%s", err.msg,
+                         err.code == ENOENT   ? " (a file of this host)"
+                         : err.code == EISDIR ? "; name a .py file in it"
+                                              : "");
+    program->source = program->text;
+    return CMD_OK;
+}
+
+/* A second look, since setup --force may have replaced the home between the opening of two of its
+ * files. */
+static int open_home(const char *dest, struct home *home, struct vmm_snapshot **snap,
+                     struct vmm_err *err)
+{
+    int r = home_open(dest, false, home, err);
+
+    if (r == 0 && home_snapshot(home, snap, err) == 0)
+        return 0;
+    if (r < 0 || home_open(dest, false, home, err) < 0 || home_snapshot(home, snap, err) < 0)
+        return -err->code;
+    return 0;
+}
+
+static int run_restored(const struct session *session, const char *dest)
+{
+    struct session ready = *session;
+    struct vmm_snapshot *snap = NULL;
+    struct vmm_io io = session_io();
+    struct vmm_err err = {0};
+    struct home home;
+    int status;
+
+    if (open_home(dest, &home, &snap, &err) < 0)
+        return cmd_fail(session->cmd, &err);
+    ready.memory = home.config.memory;
+    if (session->run.mode == HV_RUN_STDIN)
+        io.stdin_fd = -1; /* all of it was the script */
+    if (vmm_restore(snap, &io, session->repeat > 0, &ready.vm, &err) < 0)
+        status = cmd_fail(session->cmd, &err);
+    else
+        status = session_run(&ready);
+    vmm_destroy(ready.vm);
+    vmm_snapshot_close(snap);
+    return status;
+}
+
+/* argv of the guest: its name, then the words that are not the script itself. */
+static const char **guest_argv(const struct program *program, const struct opt_words *words)
+{
+    bool is_word = program->mode == HV_RUN_FILE || program->mode == HV_RUN_STDIN;
+    const char **argv = calloc(words->count + 2, sizeof(*argv));
+
+    if (!argv)
+        return NULL;
+    argv[0] = program->name;
+    for (size_t i = is_word, n = 1; i < words->count; i++)
+        argv[n++] = words->items[i];
+    return argv;
+}
+
+static int run_program(const struct cmd *cmd, const struct run_options *options,
+                       const struct opt_words *words, const struct program *program)
+{
+    const char **argv = guest_argv(program, words), **env = session_env(&options->env);
+    char *cwd = getcwd(NULL, 0);
+    struct session session = {
+        .cmd = cmd,
+        .repeat = options->repeat,
+        .verbose = options->verbose,
+        .run =
+            {
+                .mode = program->mode,
+                .argv = argv,
+                .env = env,
+                .cwd = cwd && cwd[0] == '/' ? cwd : "/", /* a removed one has no name */
+                .source = program->source,
+                .source_len = program->len,
+                .timeout_ns = options->timeout_ns,
+                .deterministic = options->deterministic,
+                .trace = options->trace,
+            },
+    };
+    int status;
+
+    if (argv && env)
+        status = run_restored(&session, options->dest);
+    else
+        status = cmd_fail(cmd, &(struct vmm_err){.code = ENOMEM, .msg = "out of memory"});
+    free(cwd);
+    free(env);
+    free(argv);
+    return status;
+}
+
+static int run_main(const struct cmd *cmd, int argc, char **argv)
+{
+    struct run_options options = {0};
+    struct program program = {0};
+    struct opt_words words;
+    int status;
+
+    if (!cmd_parse(cmd, argc, argv, &options, &words, &status))
+        return status;
+    status = choose(cmd, &options, &words, &program);
+    if (status == CMD_OK)
+        status = read_script(cmd, &program);
+    if (status == CMD_OK)
+        status = run_program(cmd, &options, &words, &program);
+    free(program.text);
+    free(options.env.items);
+    free(words.items);
+    return status;
+}
+
+const struct cmd cmd_run = {
+    .name = "run",
+    .summary = "Runs a Python script in its own VM",
+    .synopsis = "run [OPTIONS] SCRIPT [ARGS...]\n"
+                "run [OPTIONS] -c CODE [ARGS...]\n"
+                "run [OPTIONS] -m MODULE [ARGS...]\n"
+                "run [OPTIONS] - [ARGS...]",
+    .notes =
+        "Options may stand before or after SCRIPT. The script's own options follow `--`; plain "
+        "words need none:\n"
+        "  pyhl run script.py --repeat 4 -- --size 3 in.csv\n"
+        "The script sees PATH, HOME, LANG and what --env sets, nothing else of this host's "
+        "environment.\n"
+        "Exit status: the script's; 128+n when signal n ended it (137: out of memory); 124 on "
+        "timeout;\n"
+        "2 for a bad command line; 125 when pyhl or the VM failed.",
+    .opts = run_opts,
+    .run = run_main,
+};

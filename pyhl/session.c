@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The loop of iterations. Signals reach the VM through vmm_interrupt(), which is async-signal-safe:
+ * the first SIGINT is the script's, the second ends the VM; SIGTERM and SIGHUP alike. Handlers are
+ * set only while a VM runs, so that before it the defaults hold.
+ */
+#include "session.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+/* Of the process, since a signal handler has no argument: the VM that signals go to, and those that
+ * came. */
+static struct vmm *_Atomic signal_vm;
+static atomic_int signals_seen;
+static atomic_int signal_last;
+
+static void on_signal(int signo)
+{
+    int saved = errno;
+    struct vmm *vm = atomic_load(&signal_vm);
+    enum vmm_interrupt what = signo == SIGINT ? VMM_INTERRUPT_INT : VMM_INTERRUPT_TERM;
+
+    atomic_store(&signal_last, signo);
+    if (atomic_fetch_add(&signals_seen, 1) > 0)
+        what = VMM_INTERRUPT_KILL;
+    if (vm)
+        vmm_interrupt(vm, what);
+    errno = saved;
+}
+
+void session_catch_signals(void (*handler)(int))
+{
+    static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
+    struct sigaction action = {.sa_handler = handler}, old;
+
+    for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
+        /* What was ignored at the start (nohup, a background job) stays ignored. */
+        if (sigaction(signals[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN)
+            sigaction(signals[i], &action, NULL);
+}
+
+static void trace_line(void *arg, const char *line, size_t len)
+{
+    union {
+        const void *in;
+        void *out;
+    } text = {.in = line};
+    char newline = '\n';
+    struct iovec parts[] = {{text.out, len}, {&newline, 1}};
+
+    (void)arg;
+    if (writev(STDERR_FILENO, parts, 2) < 0)
+        return; /* a trace without a reader is no reason to end the run */
+}
+
+struct vmm_io session_io(void)
+{
+    return (struct vmm_io){
+        .stdin_fd = STDIN_FILENO,
+        .stdout_fd = STDOUT_FILENO,
+        .stderr_fd = STDERR_FILENO,
+        .trace = trace_line,
+    };
+}
+
+static bool same_key(const char *a, const char *b)
+{
+    size_t len = strcspn(a, "=");
+
+    return strncmp(a, b, len + 1) == 0;
+}
+
+const char **session_env(const struct opt_list *user)
+{
+    static const char *const fixed[] = {
+        "PATH=/usr/local/bin:/usr/bin:/bin",
+        "HOME=/root",
+        "LANG=C.UTF-8",
+    };
+    size_t room = sizeof(fixed) / sizeof(fixed[0]) + user->count + 1, n = 0;
+    const char **env = calloc(room, sizeof(*env));
+
+    if (!env)
+        return NULL;
+    for (size_t i = 0; i < sizeof(fixed) / sizeof(fixed[0]); i++)
+        env[n++] = fixed[i];
+    for (size_t i = 0; i < user->count; i++) {
+        size_t at = 0;
+
+        while (at < n && !same_key(env[at], user->items[i]))
+            at++;
+        env[at] = user->items[i];
+        n += at == n;
+    }
+    return env;
+}
+
+/* Says why a run ended unless the script's own status says it all; returns the exit status. */
+static int conclude(const struct session *session, const struct vmm_outcome *outcome)
+{
+    const char *name = session->cmd->name;
+    int signo = outcome->status;
+
+    switch (outcome->kind) {
+    case VMM_EXITED:
+        return outcome->status & 0xff;
+    case VMM_SIGNALED:
+        if (signo != SIGINT && signo != SIGTERM && signo != SIGHUP && signo != SIGPIPE)
+            fprintf(stderr, "pyhl %s: killed by signal %d (%s)%s%s\n", name, signo,
+                    strsignal(signo), outcome->detail[0] ? ": " : "", outcome->detail);
+        return CMD_SIGNALED + signo;
+    case VMM_OOM:
+        fprintf(stderr,
+                "pyhl %s: killed: out of guest memory (%llu MiB); more is given by --memory of "
+                "pyhl setup --force, or of pyhl boot\n",
+                name, (unsigned long long)(session->memory >> 20));
+        return CMD_SIGNALED + SIGKILL;
+    case VMM_TIMEOUT:
+        fprintf(stderr, "pyhl %s: stopped: --timeout of %g s is over\n", name,
+                (double)session->run.timeout_ns / 1e9);
+        return CMD_TIMEOUT;
+    case VMM_PIPE_CLOSED:
+        return CMD_SIGNALED + SIGPIPE;
+    case VMM_KILLED:
+        return CMD_SIGNALED + atomic_load(&signal_last);
+    case VMM_READY:
+        fprintf(stderr, "pyhl %s: the program asked for another run instead of ending this one\n",
+                name);
+        return CMD_FAILED;
+    case VMM_PANIC:
+        fprintf(stderr, "pyhl %s: the guest kernel gave up: %s\n", name, outcome->detail);
+        return CMD_FAILED;
+    case VMM_BROKEN:
+        fprintf(stderr, "pyhl %s: the guest broke down: %s\n", name, outcome->detail);
+        return CMD_FAILED;
+    }
+    fprintf(stderr, "pyhl %s: unknown end of a run (%d)\n", name, (int)outcome->kind);
+    return CMD_FAILED;
+}
+
+static void describe(const struct session *session, uint64_t iteration,
+                     const struct vmm_counters *c, int status)
+{
+    fprintf(stderr,
+            "pyhl: iteration %llu/%llu: restore %.3f ms, run %.3f ms, exits %llu (doorbell %llu, "
+            "signal %llu), upcalls %llu, calls %llu, pages rewound %llu, status %d\n",
+            (unsigned long long)iteration + 1, (unsigned long long)session->repeat + 1,
+            (double)c->restore_ns / 1e6, (double)c->run_ns / 1e6, (unsigned long long)c->exits,
+            (unsigned long long)c->exits_doorbell, (unsigned long long)c->exits_signal,
+            (unsigned long long)c->upcalls, (unsigned long long)c->calls,
+            (unsigned long long)c->rewound_pages, status);
+}
+
+int session_run(const struct session *session)
+{
+    /* A regular file on stdin is read by every iteration from where the first began. */
+    off_t input = session->repeat ? lseek(STDIN_FILENO, 0, SEEK_CUR) : -1;
+    struct vmm_outcome outcome;
+    struct vmm_err err = {0};
+    int status = CMD_OK;
+
+    atomic_store(&signal_vm, session->vm);
+    session_catch_signals(on_signal);
+    for (uint64_t i = 0; i <= session->repeat && status == CMD_OK; i++) {
+        if (i > 0 && vmm_rewind(session->vm, &err) < 0)
+            status = cmd_fail(session->cmd, &err);
+        if (status == CMD_OK && i > 0 && input >= 0 && lseek(STDIN_FILENO, input, SEEK_SET) < 0)
+            input = -1;
+        if (status == CMD_OK && vmm_run(session->vm, &session->run, &outcome, &err) < 0)
+            status = cmd_fail(session->cmd, &err);
+        if (err.code)
+            break;
+        status = conclude(session, &outcome);
+        if (session->verbose)
+            describe(session, i, &outcome.counters, status);
+    }
+    atomic_store(&signal_vm, NULL);
+    return status;
+}

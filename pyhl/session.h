@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * N+1 runs of one VM with everything a terminal expects: Ctrl-C, exit statuses, a line per
+ * iteration. Shared by `pyhl run` and `pyhl boot`.
+ */
+#ifndef PYHL_SESSION_H
+#define PYHL_SESSION_H
+
+#include "cmd.h"
+
+struct session {
+    const struct cmd *cmd;
+    struct vmm *vm; /* at VMM_READY or restored; rewindable when repeat > 0 */
+    struct vmm_run run;
+    uint64_t repeat; /* additional iterations */
+    uint64_t memory; /* guest RAM, for messages */
+    bool verbose;
+};
+
+/* The first iteration that fails ends it. Returns the exit status of the process. */
+int session_run(const struct session *session);
+
+/* Standard input, output and error, trace lines to standard error. */
+struct vmm_io session_io(void);
+
+/* The environment of a run: a fixed small set, then the user's, which wins. NULL-terminated; NULL
+ * without memory. free() it. */
+const char **session_env(const struct opt_list *user);
+
+/* Sets the handler for SIGINT, SIGTERM and SIGHUP, except where they are ignored. System calls in
+ * progress fail with EINTR. */
+void session_catch_signals(void (*handler)(int));
+
+#endif

@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * pyhl setup: fetch an image, boot it once, preload, snapshot, try it out, install. The steps are
+ * one table; each leaves a note (what it made) in struct setup and fails with a message. Nothing is
+ * visible at the home's place before the last step.
+ */
+#include "setup.h"
+#include "home.h"
+#include "image.h"
+#include "report.h"
+#include "session.h"
+#include "stage.h"
+#include "vmm/abi.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct setup_options {
+    const char *from, *dest;
+    uint64_t memory;
+    bool force;
+};
+
+static const struct opt setup_opts[] = {
+    {.name = "from",
+     .kind = OPT_TEXT,
+     .offset = offsetof(struct setup_options, from),
+     .arg = "DIR",
+     .help = "the image: a directory, or a tar archive of one; required"},
+    {.name = "dest",
+     .kind = OPT_TEXT,
+     .offset = offsetof(struct setup_options, dest),
+     .arg = "DIR",
+     .help = "the home to make (else $PYHL_HOME, ./.pyhl)"},
+    {.name = "memory",
+     .kind = OPT_SIZE,
+     .offset = offsetof(struct setup_options, memory),
+     .arg = "SIZE",
+     .help = "guest memory (else the image's, 1G)"},
+    {.name = "force",
+     .kind = OPT_FLAG,
+     .offset = offsetof(struct setup_options, force),
+     .help = "replace the home that is there"},
+    OPT_END,
+};
+
+static const struct {
+    const char *name;
+    int (*run)(struct setup *setup, struct vmm_err *err);
+} steps[] = {
+    {"copy kernel and image", setup_fetch},
+    {"identify", setup_identify},
+    {"boot", setup_boot},
+    {"preload Python and packages", setup_preload},
+    {"write snapshot", setup_snapshot},
+    {"record working set", setup_workset},
+    {"check every page", setup_check},
+    {"first run", setup_first_run},
+    {"install", setup_install},
+};
+#define STEPS (sizeof(steps) / sizeof(steps[0]))
+
+/* For the signal handler: the machine that boots, and whether to stop. */
+static struct vmm *_Atomic signal_vm;
+static atomic_int stop_signal;
+
+static void on_signal(int signo)
+{
+    int saved = errno;
+    struct vmm *vm = atomic_load(&signal_vm);
+
+    atomic_store(&stop_signal, signo);
+    if (vm)
+        vmm_interrupt(vm, VMM_INTERRUPT_KILL);
+    errno = saved;
+}
+
+void setup_watch(struct vmm *vm)
+{
+    atomic_store(&signal_vm, vm);
+    if (vm && atomic_load(&stop_signal))
+        vmm_interrupt(vm, VMM_INTERRUPT_KILL);
+}
+
+static int run_steps(struct setup *setup, struct vmm_err *err)
+{
+    for (size_t i = 0; i < STEPS; i++) {
+        uint64_t began = report_now();
+        int r;
+
+        setup->note[0] = 0;
+        report_begin(steps[i].name);
+        r = steps[i].run(setup, err);
+        if (atomic_load(&stop_signal) && i + 1 < STEPS)
+            r = vmm_err_set(err, EINTR, "stopped by a signal; nothing was installed");
+        if (r < 0) {
+            report_abandon();
+            return r;
+        }
+        report_end(steps[i].name, setup->note, report_now() - began);
+    }
+    return 0;
+}
+
+static void waiting(const char *home)
+{
+    fprintf(stderr, "pyhl setup: waiting for another setup beside '%s'\n", home);
+}
+
+static void summarise(const struct setup *setup, const char *dest, uint64_t began)
+{
+    const struct home_config *config = &setup->config;
+
+    printf("installed %s in %s\n", config->image, report_time(report_now() - began).s);
+    printf("  %s/%-12s %12s\n", setup->stage.home, HOME_KERNEL, report_size(config->kernel_size).s);
+    printf("  %s/%-12s %12s\n", setup->stage.home, HOME_INITRD, report_size(config->initrd_size).s);
+    printf("  %s/%-12s %12s on disk, guest memory %s\n", setup->stage.home, HOME_SNAPSHOT,
+           report_size(setup->snapshot_disk).s, report_size(config->memory).s);
+    if (!dest || strcmp(dest, HOME_LOCAL) == 0)
+        printf("try: %s run -c 'print(1)'\n", program_invocation_name);
+    else
+        printf("try: %s run --dest %s -c 'print(1)'\n", program_invocation_name, dest);
+}
+
+/* A second setup: says what is there. False when it is no working home. */
+static bool is_installed(const struct setup *setup, const struct setup_options *options,
+                         struct vmm_err *err)
+{
+    struct vmm_snapshot *snap = NULL;
+    struct home home;
+
+    if (home_open_at(setup->stage.home, true, &home, err) < 0 ||
+        home_snapshot(&home, &snap, err) < 0)
+        return false;
+    vmm_snapshot_close(snap);
+    printf("already installed: %s in %s, guest memory %s, %zu packages, made by pyhl %s\n",
+           home.config.image, setup->stage.home, report_size(home.config.memory).s,
+           home.config.packages.count, home.config.version);
+    if (options->memory && options->memory != home.config.memory)
+        printf("--memory is not applied to it; to make it again: add --force\n");
+    free(home.config.packages.text);
+    return true;
+}
+
+/* Decides by what is at the home's place. Returns 0 to go on, 1 when there is nothing to do. */
+static int look(struct setup *setup, const struct setup_options *options, struct vmm_err *err)
+{
+    struct vmm_err why = {0};
+    enum stage_place place;
+
+    if (stage_look(&setup->stage, &place, err) < 0)
+        return -err->code;
+    if (place == STAGE_FOREIGN)
+        return vmm_err_set(err, EEXIST,
+                           "'%s' holds something that pyhl did not make; it is left alone, choose "
+                           "another --dest",
+                           setup->stage.home);
+    if (place == STAGE_FREE || options->force)
+        return 0;
+    if (is_installed(setup, options, &why))
+        return 1;
+    printf("replacing the home in %s, which cannot be used: %s\n", setup->stage.home, why.msg);
+    return 0;
+}
+
+static int install(const struct cmd *cmd, struct setup *setup, const struct setup_options *options)
+{
+    uint64_t began = report_now();
+    struct vmm_err err = {0};
+    struct vmm_host host;
+    int r = vmm_host_probe(&host, &err);
+
+    if (r == 0)
+        r = stage_lock(&setup->stage, home_default(options->dest), waiting, &err);
+    if (r == 0)
+        r = look(setup, options, &err);
+    if (r > 0)
+        return CMD_OK;
+    if (r == 0)
+        r = stage_begin(&setup->stage, &err);
+    if (r == 0)
+        r = run_steps(setup, &err);
+    if (r == 0) {
+        summarise(setup, options->dest, began);
+        return CMD_OK;
+    }
+    cmd_fail(cmd, &err);
+    if (atomic_load(&stop_signal))
+        return CMD_SIGNALED + atomic_load(&stop_signal);
+    return setup->bad_usage ? CMD_USAGE : CMD_FAILED;
+}
+
+static int setup_main(const struct cmd *cmd, int argc, char **argv)
+{
+    struct setup_options options = {0};
+    struct setup setup = {.stage = {.lock_fd = -1}};
+    int status;
+
+    if (!cmd_parse_options(cmd, argc, argv, &options, "the image is given with --from", &status))
+        return status;
+    if (!options.from)
+        return cmd_usage(cmd, "give the image with --from DIR (make image builds "
+                              "build/images/python)");
+    if (options.memory && (options.memory < VMM_MEMORY_MIN || options.memory > VMM_MEMORY_MAX))
+        return cmd_usage(cmd, "--memory %s: give %llu MiB to %llu GiB",
+                         report_size(options.memory).s, VMM_MEMORY_MIN >> 20, VMM_MEMORY_MAX >> 30);
+    setup.from = options.from;
+    setup.memory = options.memory;
+    session_catch_signals(on_signal);
+    status = install(cmd, &setup, &options);
+    setup_free(&setup);
+    stage_end(&setup.stage);
+    return status;
+}
+
+const struct cmd cmd_setup = {
+    .name = "setup",
+    .summary = "Installs an image and makes the snapshot that scripts run from",
+    .synopsis = "setup --from DIR [--dest DIR] [--force] [--memory SIZE]",
+    .notes =
+        "A second setup says what is there and changes nothing, unless --force is given. A setup "
+        "that fails\nor is killed leaves the old home, or none.",
+    .opts = setup_opts,
+    .run = setup_main,
+};

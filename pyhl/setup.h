@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The steps of setup and what they hand on. setup.c orders them and talks to the user;
+ * setup_steps.c does them.
+ */
+#ifndef PYHL_SETUP_H
+#define PYHL_SETUP_H
+
+#include "config.h"
+#include "stage.h"
+
+struct setup {
+    const char *from;
+    uint64_t memory; /* asked for; 0: the image's */
+    struct stage stage;
+    struct image_config image;
+    struct home_config config;
+    struct vmm *vm;
+    uint64_t snapshot_disk; /* bytes */
+    bool bad_usage;         /* the failure is that of --from or --memory */
+    char note[64];          /* what the step just made, for its line */
+};
+
+int setup_fetch(struct setup *setup, struct vmm_err *err);
+int setup_identify(struct setup *setup, struct vmm_err *err);
+int setup_boot(struct setup *setup, struct vmm_err *err);
+int setup_preload(struct setup *setup, struct vmm_err *err);
+int setup_snapshot(struct setup *setup, struct vmm_err *err);
+int setup_workset(struct setup *setup, struct vmm_err *err);
+int setup_check(struct setup *setup, struct vmm_err *err);
+int setup_first_run(struct setup *setup, struct vmm_err *err);
+int setup_install(struct setup *setup, struct vmm_err *err);
+
+/* The VM, if any is left, and memory; not the stage. */
+void setup_free(struct setup *setup);
+
+/* A signal that ends setup ends this VM; NULL: none runs. */
+void setup_watch(struct vmm *vm);
+
+#endif

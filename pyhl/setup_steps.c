@@ -1,0 +1,338 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * What setup does, step by step, in the staging directory. A machine lives across boot, preload and
+ * snapshot; the later steps open the snapshot from its file as `pyhl run` will.
+ */
+#include "files.h"
+#include "home.h"
+#include "image.h"
+#include "report.h"
+#include "session.h"
+#include "setup.h"
+#include "vmm/abi.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#define NS_PER_S        1000000000ull
+#define BOOT_TIMEOUT    (60 * NS_PER_S)
+#define PRELOAD_TIMEOUT (180 * NS_PER_S)
+#define TRY_TIMEOUT     (60 * NS_PER_S)
+
+/* What every image that takes scripts must be able to run, and what it prints. */
+static const char try_code[] = "print(1)";
+static const char try_output[] = "1\n";
+
+static int staged(const struct setup *setup, const char *name, char path[PATH_MAX],
+                  struct vmm_err *err)
+{
+    return file_path(path, setup->stage.dir, name, err);
+}
+
+int setup_fetch(struct setup *setup, struct vmm_err *err)
+{
+    struct home_config *config = &setup->config;
+    char kernel[PATH_MAX], initrd[PATH_MAX];
+    int r = image_fetch(setup->from, setup->stage.dir, &setup->image, err);
+
+    if (r < 0) {
+        setup->bad_usage = r == -EINVAL;
+        return r;
+    }
+    if (staged(setup, HOME_KERNEL, kernel, err) < 0 ||
+        staged(setup, HOME_INITRD, initrd, err) < 0 ||
+        file_size(kernel, &config->kernel_size, NULL, err) < 0 ||
+        file_size(initrd, &config->initrd_size, NULL, err) < 0)
+        return -err->code;
+    snprintf(setup->note, sizeof(setup->note), "%s",
+             report_size(config->kernel_size + config->initrd_size).s);
+    return 0;
+}
+
+int setup_identify(struct setup *setup, struct vmm_err *err)
+{
+    struct home_config *config = &setup->config;
+    char kernel[PATH_MAX], initrd[PATH_MAX], key[33];
+
+    snprintf(config->version, sizeof(config->version), "%s", PYHL_VERSION);
+    snprintf(config->image, sizeof(config->image), "%s", setup->image.name);
+    config->packages = setup->image.packages;
+    config->memory = setup->memory         ? setup->memory
+                     : setup->image.memory ? setup->image.memory
+                                           : VMM_MEMORY_DEFAULT;
+    if (config->memory < setup->image.memory_min) {
+        setup->bad_usage = true;
+        return vmm_err_set(err, EINVAL, "--memory %s: the image needs %s at least",
+                           report_size(config->memory).s, report_size(setup->image.memory_min).s);
+    }
+    if (staged(setup, HOME_KERNEL, kernel, err) < 0 ||
+        staged(setup, HOME_INITRD, initrd, err) < 0 ||
+        vmm_key_compute(kernel, initrd, config->memory, &config->key, err) < 0)
+        return -err->code;
+    vmm_key_text(&config->key, key);
+    snprintf(setup->note, sizeof(setup->note), "key %.12s...", key);
+    return 0;
+}
+
+/* What a run that should have ended as VMM_READY, or with status 0, did instead. */
+static int describe(const struct setup *setup, const char *what, const struct vmm_outcome *outcome,
+                    struct vmm_err *err)
+{
+    const char *detail = outcome->detail[0] ? outcome->detail : "no message";
+
+    switch (outcome->kind) {
+    case VMM_EXITED:
+        if (outcome->status == 0)
+            return vmm_err_set(err, EINVAL,
+                               "%s ended instead of waiting for scripts; such an image is run with "
+                               "pyhl boot",
+                               what);
+        return vmm_err_set(err, EIO, "%s ended with status %d; its messages are above", what,
+                           outcome->status);
+    case VMM_SIGNALED:
+        return vmm_err_set(err, EIO, "%s was killed by signal %d (%s)", what, outcome->status,
+                           strsignal(outcome->status));
+    case VMM_OOM:
+        return vmm_err_set(err, ENOMEM, "%s needs more guest memory than %s; give --memory", what,
+                           report_size(setup->config.memory).s);
+    case VMM_TIMEOUT:
+        return vmm_err_set(err, ETIMEDOUT,
+                           "%s did not get ready in time; is %s of guest memory enough?", what,
+                           report_size(setup->config.memory).s);
+    case VMM_KILLED:
+        return vmm_err_set(err, EINTR, "%s was stopped by a signal", what);
+    case VMM_READY:
+        return vmm_err_set(err, EIO, "%s asked for another run instead of ending this one", what);
+    case VMM_PIPE_CLOSED:
+        return vmm_err_set(err, EPIPE, "%s has no reader for its messages", what);
+    case VMM_PANIC:
+    case VMM_BROKEN:
+        break;
+    }
+    return vmm_err_set(err, EIO, "%s failed: %s", what, detail);
+}
+
+/* While it boots and preloads, all that the guest says goes to the user. */
+static struct vmm_io loud_io(void)
+{
+    struct vmm_io io = session_io();
+
+    io.stdin_fd = -1;
+    io.stdout_fd = STDERR_FILENO;
+    return io;
+}
+
+int setup_boot(struct setup *setup, struct vmm_err *err)
+{
+    char kernel[PATH_MAX], initrd[PATH_MAX];
+    struct vmm_config config = {
+        .kernel_path = kernel,
+        .initrd_path = initrd,
+        .memory = setup->config.memory,
+        .io = loud_io(),
+    };
+    struct vmm_outcome outcome;
+    int r;
+
+    if (staged(setup, HOME_KERNEL, kernel, err) < 0 ||
+        staged(setup, HOME_INITRD, initrd, err) < 0 || vmm_create(&config, &setup->vm, err) < 0)
+        return -err->code;
+    setup_watch(setup->vm);
+    r = vmm_start(setup->vm, BOOT_TIMEOUT, &outcome, err);
+    setup_watch(NULL);
+    if (r == 0 && outcome.kind != VMM_READY)
+        r = describe(setup, "the guest kernel", &outcome, err);
+    return r;
+}
+
+int setup_preload(struct setup *setup, struct vmm_err *err)
+{
+    const char *const argv[] = {setup->image.init, NULL};
+    const char **env = session_env(&(struct opt_list){0});
+    struct vmm_run run = {
+        .mode = HV_RUN_EXEC,
+        .argv = argv,
+        .env = env,
+        .cwd = "/",
+        .timeout_ns = PRELOAD_TIMEOUT,
+    };
+    struct vmm_outcome outcome;
+    int r;
+
+    if (!env)
+        return vmm_err_set(err, ENOMEM, "out of memory");
+    setup_watch(setup->vm);
+    r = vmm_run(setup->vm, &run, &outcome, err);
+    setup_watch(NULL);
+    free(env);
+    if (r == 0 && outcome.kind != VMM_READY)
+        r = describe(setup, setup->image.init, &outcome, err);
+    if (r == 0)
+        snprintf(setup->note, sizeof(setup->note), "%zu packages", setup->image.packages.count);
+    return r;
+}
+
+int setup_snapshot(struct setup *setup, struct vmm_err *err)
+{
+    char path[PATH_MAX];
+    int fd, r;
+
+    if (staged(setup, HOME_SNAPSHOT, path, err) < 0)
+        return -err->code;
+    fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+    if (fd < 0)
+        return vmm_err_set(err, errno, "%s: %s", path, strerror(errno));
+    r = vmm_snapshot_write(setup->vm, fd, &setup->config.key, err);
+    if (r < 0)
+        vmm_err_context(err, "%s", path);
+    close(fd);
+    vmm_destroy(setup->vm);
+    setup->vm = NULL;
+    if (r == 0)
+        r = file_size(path, NULL, &setup->snapshot_disk, err);
+    if (r == 0)
+        snprintf(setup->note, sizeof(setup->note), "%s", report_size(setup->snapshot_disk).s);
+    return r;
+}
+
+static int open_snapshot(const struct setup *setup, struct vmm_snapshot **snap, struct vmm_err *err)
+{
+    char path[PATH_MAX], initrd[PATH_MAX];
+
+    if (staged(setup, HOME_SNAPSHOT, path, err) < 0 || staged(setup, HOME_INITRD, initrd, err) < 0)
+        return -err->code;
+    return vmm_snapshot_open(path, initrd, &setup->config.key, snap, err);
+}
+
+static int check_output(int fd, struct vmm_err *err)
+{
+    char got[64] = "";
+    ssize_t n = pread(fd, got, sizeof(got) - 1, 0);
+
+    if (n < 0)
+        return vmm_err_set(err, errno, "cannot read the output of a run: %s", strerror(errno));
+    if (strcmp(got, try_output) != 0)
+        return vmm_err_set(err, EIO, "%s printed '%s' in the VM", try_code, got);
+    return 0;
+}
+
+/* Restores setup->vm and runs the code in it. */
+static int try_run(struct setup *setup, struct vmm_snapshot *snap, bool rewindable,
+                   struct vmm_err *err)
+{
+    static const char *const argv[] = {"-c", NULL};
+    const char **env = session_env(&(struct opt_list){0});
+    struct vmm_run run = {
+        .mode = HV_RUN_CODE,
+        .argv = argv,
+        .env = env,
+        .cwd = "/",
+        .source = try_code,
+        .source_len = sizeof(try_code) - 1,
+        .timeout_ns = TRY_TIMEOUT,
+    };
+    struct vmm_io io = loud_io();
+    struct vmm_outcome outcome;
+    int r = -1;
+
+    io.stdout_fd = memfd_create("pyhl-setup", MFD_CLOEXEC);
+    if (!env || io.stdout_fd < 0)
+        vmm_err_set(err, ENOMEM, "out of memory");
+    else
+        r = vmm_restore(snap, &io, rewindable, &setup->vm, err);
+    if (r == 0) {
+        setup_watch(setup->vm);
+        r = vmm_run(setup->vm, &run, &outcome, err);
+        setup_watch(NULL);
+    }
+    if (r == 0 && (outcome.kind != VMM_EXITED || outcome.status != 0))
+        r = describe(setup, "a first script", &outcome, err);
+    if (r == 0)
+        r = check_output(io.stdout_fd, err);
+    if (r == 0)
+        snprintf(setup->note, sizeof(setup->note), "restore %s",
+                 report_time(outcome.counters.restore_ns).s);
+    free(env);
+    if (io.stdout_fd >= 0)
+        close(io.stdout_fd);
+    return r < 0 ? -err->code : 0;
+}
+
+static void drop(struct setup *setup, struct vmm_snapshot *snap)
+{
+    vmm_destroy(setup->vm);
+    setup->vm = NULL;
+    vmm_snapshot_close(snap);
+}
+
+int setup_workset(struct setup *setup, struct vmm_err *err)
+{
+    struct vmm_snapshot *snap = NULL;
+    char path[PATH_MAX];
+    int fd = -1, r;
+
+    r = staged(setup, HOME_SNAPSHOT, path, err);
+    if (r == 0)
+        r = open_snapshot(setup, &snap, err);
+    if (r == 0)
+        r = try_run(setup, snap, true, err);
+    if (r == 0) {
+        fd = open(path, O_RDWR | O_CLOEXEC);
+        r = fd < 0 ? vmm_err_set(err, errno, "%s: %s", path, strerror(errno))
+                   : vmm_snapshot_set_workset(setup->vm, fd, err);
+    }
+    if (fd >= 0)
+        close(fd);
+    drop(setup, snap);
+    return r;
+}
+
+int setup_check(struct setup *setup, struct vmm_err *err)
+{
+    struct vmm_snapshot_info info;
+    struct vmm_snapshot *snap = NULL;
+    int r = open_snapshot(setup, &snap, err);
+
+    if (r < 0)
+        return r;
+    r = vmm_snapshot_verify(snap, err);
+    vmm_snapshot_info(snap, &info);
+    snprintf(setup->note, sizeof(setup->note), "%llu pages, %llu in set",
+             (unsigned long long)info.data_pages, (unsigned long long)info.workset_pages);
+    vmm_snapshot_close(snap);
+    return r;
+}
+
+int setup_first_run(struct setup *setup, struct vmm_err *err)
+{
+    struct vmm_snapshot *snap = NULL;
+    int r = open_snapshot(setup, &snap, err);
+
+    if (r == 0)
+        r = try_run(setup, snap, false, err);
+    drop(setup, snap);
+    return r;
+}
+
+int setup_install(struct setup *setup, struct vmm_err *err)
+{
+    char path[PATH_MAX];
+
+    if (staged(setup, HOME_SNAPSHOT, path, err) < 0 ||
+        file_size(path, &setup->config.snapshot_size, &setup->snapshot_disk, err) < 0 ||
+        staged(setup, HOME_INI, path, err) < 0 || config_write_home(path, &setup->config, err) < 0)
+        return -err->code;
+    return stage_publish(&setup->stage, err);
+}
+
+void setup_free(struct setup *setup)
+{
+    vmm_destroy(setup->vm);
+    setup->vm = NULL;
+    free(setup->image.packages.text);
+}
