@@ -1,0 +1,58 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# The one list of Debian packages that building, testing and linting need, and what installs those that
+# are missing. Fast and silent when nothing is. `tests/prereqs.sh kvm` only checks for /dev/kvm.
+set -u
+
+readonly packages="
+    gcc make git ca-certificates binutils
+    libc6-dev libbsd-dev libelf-dev libarchive-dev libinih-dev libxxhash-dev libzydis-dev
+    zlib1g-dev libbz2-dev liblzma-dev libzstd-dev
+    python3 xz-utils zstd cpio bubblewrap
+    clang libclang-rt-dev clang-format clang-tidy cppcheck shellcheck mandoc
+"
+
+if [ "${1:-}" = kvm ]; then
+    # The node may be there without what is behind it: 10:232 is KVM's number, and it must open.
+    if [ "$(stat -L -c %t:%T /dev/kvm 2>/dev/null)" != a:e8 ]; then
+        echo "/dev/kvm is missing: pyhl needs a Linux host with KVM (enable it in the BIOS, or nested in the VM)" >&2
+        exit 1
+    fi
+    if [ ! -r /dev/kvm ] || [ ! -w /dev/kvm ]; then
+        echo "no permission on /dev/kvm: become root or join its group (usually: adduser $(id -un) kvm)" >&2
+        exit 1
+    fi
+    if ! said=$({ : <>/dev/kvm; } 2>&1); then
+        echo "/dev/kvm cannot be opened (${said##*: }): is virtualisation enabled, and a kvm module loaded?" >&2
+        exit 1
+    fi
+    exit 0
+fi
+
+# shellcheck disable=SC2086 # one word per package
+installed=" $(dpkg-query -W -f '${Package}=${db:Status-Status} ' $packages 2>/dev/null)"
+missing=()
+for package in $packages; do
+    case $installed in
+    *" $package=installed "*) ;;
+    *) missing+=("$package") ;;
+    esac
+done
+[ ${#missing[@]} -eq 0 ] && exit 0
+
+if [ "$(id -u)" != 0 ]; then
+    echo "missing Debian packages; as root: apt-get install -y ${missing[*]}" >&2
+    exit 1
+fi
+echo "installing Debian packages: ${missing[*]}"
+export DEBIAN_FRONTEND=noninteractive PATH=$PATH:/usr/sbin:/sbin # which root by `su` alone lacks
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+install() {
+    apt-get install -y -q --no-install-recommends "${missing[@]}" >"$log" 2>&1
+}
+if ! install && ! { apt-get update -q >"$log" 2>&1 && install; }; then
+    tail -n 15 "$log" >&2
+    echo "could not install: ${missing[*]} (output above; is there a network?)" >&2
+    exit 1
+fi

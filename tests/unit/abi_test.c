@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The golden layout of version 1 of abi.h. A change here is a change of the ABI: HV_ABI_VERSION
+ * must be another, and this file follows it.
+ */
+#include "unit.h"
+#include "vmm/abi.h"
+
+#define AT(type, member, offset) CHECK(offsetof(struct type, member) == (offset))
+
+static void version(void)
+{
+    CHECK(HV_ABI_VERSION == 1);
+    CHECK(HV_NOTE_ABI == 0x48564d31);
+    CHECK(HV_SHARED_MAGIC == 0x6c687970);
+}
+
+static void map(void)
+{
+    CHECK(HV_SHARED_GPA == 0x1000 && HV_TABLES_GPA == 0x2000 && HV_VECTORS_GPA == 0x3000);
+    CHECK(HV_TRAP_GPA == 0x4000 && HV_TRAP_TOP == 0x5000);
+    CHECK(HV_STDOUT_GPA == 0x10000 && HV_STDERR_GPA == 0x20000 && HV_RING_SIZE == 0x10000);
+    CHECK(HV_KERNEL_GPA == 0x40000 && HV_KERNEL_LIMIT == 0x200000);
+    CHECK(HV_INITRD_GPA == 0x4000000000);
+    CHECK(HV_VECTOR_STRIDE == 32 && HV_SYSCALL_OFFSET == 0x600 && HV_VECTOR_UPCALL == 256);
+    CHECK(HV_SEL_USER_CS == 0x33 && HV_SEL_USER_SS == 0x2b && HV_SEL_TSS == 0x40);
+    CHECK(HV_PORT_DOORBELL == 0xe0);
+}
+
+static void calls(void)
+{
+    CHECK(HV_CALL_RUN == 1 && HV_CALL_FRAME == 2 && HV_CALL_EXIT == 3 && HV_CALL_WAIT == 4);
+    CHECK(HV_CALL_TIMER == 5 && HV_CALL_DRAIN == 6 && HV_CALL_STDIN == 7 && HV_CALL_TRACE == 8);
+    CHECK(HV_EXIT_STATUS == 0 && HV_EXIT_SIGNAL == 1 && HV_EXIT_OOM == 2 && HV_EXIT_PANIC == 3);
+    CHECK(HV_EVENT_TIMER == 1 && HV_EVENT_INT == 2 && HV_EVENT_TERM == 4);
+    CHECK(HV_RUN_EXEC == 0 && HV_RUN_FILE == 1 && HV_RUN_CODE == 2 && HV_RUN_MODULE == 3);
+    CHECK(HV_RUN_STDIN == 4);
+    CHECK(HV_RESUME_DETERMINISTIC == 1 && HV_RESUME_TRACE == 2);
+    AT(hv_call, ret, 8);
+    AT(hv_call, arg, 16);
+    CHECK(sizeof(struct hv_call) == 64 && HV_CALL_SLOTS == 16);
+}
+
+static void shared_page(void)
+{
+    AT(hv_shared, ram_size, 8);
+    AT(hv_shared, kernel_start, 16);
+    AT(hv_shared, kernel_text_end, 24);
+    AT(hv_shared, kernel_end, 32);
+    AT(hv_shared, free_start, 40);
+    AT(hv_shared, pt_root, 48);
+    AT(hv_shared, initrd_gpa, 56);
+    AT(hv_shared, initrd_size, 64);
+    AT(hv_shared, upcall_entry, 72);
+    AT(hv_shared, boot_flags, 80);
+    AT(hv_shared, resume, 128);
+    AT(hv_shared, events, 224);
+    AT(hv_shared, call_head, 232);
+    AT(hv_shared, call_tail, 236);
+    AT(hv_shared, calls, 240);
+    AT(hv_shared, out, 1264);
+    AT(hv_shared, err, 1272);
+    CHECK(sizeof(struct hv_shared) == 1280);
+}
+
+static void frames(void)
+{
+    AT(hv_resume, wall_ns, 8);
+    AT(hv_resume, mono_ns, 16);
+    AT(hv_resume, tsc_khz, 24);
+    AT(hv_resume, flags, 28);
+    AT(hv_resume, entropy, 32);
+    AT(hv_run, mode, 4);
+    AT(hv_run, flags, 8);
+    AT(hv_run, argc, 12);
+    AT(hv_run, envc, 16);
+    AT(hv_run, argv_off, 24);
+    AT(hv_run, env_off, 32);
+    AT(hv_run, cwd_off, 40);
+    AT(hv_run, source_off, 48);
+    AT(hv_run, source_len, 56);
+    AT(hv_trap, rip, 16);
+    AT(hv_trap, ss, 48);
+}
+
+int main(void)
+{
+    static const struct unit_test tests[] = {
+        {"abi version", version},    {"abi map", map},       {"abi calls", calls},
+        {"abi shared", shared_page}, {"abi frames", frames}, {0},
+    };
+
+    return unit_run(tests);
+}

@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Cases of a well-behaved guest: what it may ask for, and what it leaves behind.
+ */
+#include "guest.h"
+
+static void do_status(const char *arg)
+{
+    quit(HV_EXIT_STATUS, text_number(arg), "");
+}
+
+static void do_oom(const char *arg)
+{
+    quit(HV_EXIT_OOM, 9, arg);
+}
+
+static void do_panic(const char *arg)
+{
+    quit(HV_EXIT_PANIC, 0, arg);
+}
+
+static void do_spin(const char *arg)
+{
+    say(arg);
+    for (;;) {
+        sink++;
+    }
+}
+
+static void do_flood(const char *arg)
+{
+    static const char line[] = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcde\n";
+    for (uint64_t n = text_number(arg); n > 0; n--) {
+        put(&SHARED->out, HV_STDOUT_GPA, line, 64);
+    }
+    quit(HV_EXIT_STATUS, 0, "");
+}
+
+static void do_both(const char *arg)
+{
+    (void)arg;
+    say("out 1\n");
+    put(&SHARED->err, HV_STDERR_GPA, "err 1\n", 6);
+    say("out 2\n");
+    quit(HV_EXIT_STATUS, 0, "");
+}
+
+/* A program outside of the kernel's text, for upcalls: counts until upcalls came, then returns. */
+static void do_upcall(const char *arg)
+{
+    static const uint8_t code[] = {
+        0x48, 0xff, 0xc0, /* 1: inc %rax */
+        0x48, 0x8b, 0x0e, /* mov (%rsi), %rcx */
+        0x48, 0x39, 0xf9, /* cmp %rdi, %rcx */
+        0x72, 0xf5,       /* jb 1b */
+        0xc3,             /* ret */
+    };
+    const uint64_t at = 0x400000;
+    page_directory()[at / (2 * MIB)] &= ~(1ull << 63);
+    for (size_t i = 0; i < sizeof(code); i++) {
+        ((volatile uint8_t *)(uintptr_t)at)[i] = code[i];
+    }
+    const uint64_t want = text_number(arg);
+    for (uint64_t i = 1; i <= want; i++) {
+        (void)call(HV_CALL_TIMER, mono() + 3000000, 0, 0, 0);
+        uint64_t count = 0;
+        __asm__ volatile("call *%%rbx"
+                         : "+a"(count)
+                         : "b"(at), "D"(i), "S"(&upcalls_seen)
+                         : "rcx", "memory", "cc");
+    }
+    quit(HV_EXIT_STATUS, upcalls_seen == want ? 0 : 1, "");
+}
+
+/* An event in kernel text is only a flag. */
+static void do_timer_flag(const char *arg)
+{
+    (void)arg;
+    (void)call(HV_CALL_TIMER, mono() + 3000000, 0, 0, 0);
+    while (SHARED->events == 0) {
+    }
+    quit(HV_EXIT_STATUS, SHARED->events == HV_EVENT_TIMER && upcalls_seen == 0 ? 0 : 1, "");
+}
+
+static void do_event(const char *arg)
+{
+    say("waiting\n");
+    (void)call(HV_CALL_WAIT, HV_NO_DEADLINE, 0, 0, 0);
+    quit(HV_EXIT_STATUS, SHARED->events, arg);
+}
+
+static void do_wait(const char *arg)
+{
+    const uint64_t until = mono() + text_number(arg) * 1000000;
+    (void)call(HV_CALL_WAIT, until, 0, 0, 0);
+    quit(HV_EXIT_STATUS, mono() + 1000000 >= until ? 0 : 1, "");
+}
+
+static void do_wait_timer(const char *arg)
+{
+    (void)call(HV_CALL_TIMER, mono() + text_number(arg) * 1000000, 0, 0, 0);
+    (void)call(HV_CALL_WAIT, HV_NO_DEADLINE, 0, 0, 0);
+    quit(HV_EXIT_STATUS, SHARED->events == HV_EVENT_TIMER ? 0 : 1, "");
+}
+
+static void do_wait_forever(const char *arg)
+{
+    for (;;) {
+        (void)call(HV_CALL_WAIT, HV_NO_DEADLINE, 0, 0, 0);
+        say(arg);
+    }
+}
+
+static void do_cat(const char *arg)
+{
+    (void)arg;
+    static char buffer[4096];
+    for (;;) {
+        int64_t n = call(HV_CALL_STDIN, (uint64_t)(uintptr_t)buffer, sizeof(buffer), 0, 0);
+        if (n == -11) {
+            (void)call(HV_CALL_WAIT, HV_NO_DEADLINE, HV_WAIT_STDIN, 0, 0);
+        } else if (n <= 0) {
+            quit(HV_EXIT_STATUS, (uint64_t)-n, "");
+        } else {
+            put(&SHARED->out, HV_STDOUT_GPA, buffer, (size_t)n);
+        }
+    }
+}
+
+static void do_trace(const char *arg)
+{
+    (void)call(HV_CALL_TRACE, (uint64_t)(uintptr_t)arg, text_len(arg), 0, 0);
+    quit(HV_EXIT_STATUS, SHARED->resume.flags & HV_RESUME_TRACE ? 0 : 1, "");
+}
+
+/* Every byte of the run frame, through HV_CALL_FRAME in odd pieces, summed up. */
+static void do_frame(const char *arg)
+{
+    const uint64_t size = text_number(arg);
+    uint64_t sum = 0;
+    uint64_t at = 0;
+    for (int64_t n; (n = call(HV_CALL_FRAME, at, 0x300000, 1001, 0)) > 0; at += (uint64_t)n) {
+        for (int64_t i = 0; i < n; i++) {
+            sum += ((volatile uint8_t *)(uintptr_t)0x300000)[i];
+        }
+    }
+    say_number(sum);
+    quit(HV_EXIT_STATUS, at == size ? 0 : 1, "");
+}
+
+static void do_resume(const char *arg)
+{
+    (void)arg;
+    say_number(SHARED->resume.generation);
+    say(" ");
+    say_number(SHARED->resume.wall_ns);
+    say(" ");
+    say_number(SHARED->resume.mono_ns);
+    say(" ");
+    for (int i = 0; i < 8; i++) {
+        say_number(SHARED->resume.entropy[i]);
+        say(".");
+    }
+    quit(HV_EXIT_STATUS, 0, "");
+}
+
+/* Leaves traces in memory, registers and vector state, then ends in the way that the argument says.
+ */
+static void do_dirty(const char *arg)
+{
+    static uint64_t times;
+    const uint64_t pages = text_number(arg);
+    for (uint64_t i = 0; i < pages; i++) {
+        *(volatile uint64_t *)(uintptr_t)(0x800000 + i * 4096) += i + 1;
+    }
+    times++;
+    const uint64_t value = 0x0123456789abcdefull + times;
+    __asm__ volatile("movq %0, %%xmm0\n movq %0, %%xmm15\n"
+                     "fld1\n fldpi\n"
+                     "wrfsbase %0\n wrgsbase %0\n"
+                     :
+                     : "r"(value & 0x7fffffff));
+    __asm__ volatile("mov %0, %%r8\n mov %0, %%r9\n mov %0, %%r14\n std\n"
+                     :
+                     : "r"(value)
+                     : "r8", "r9", "r14", "cc");
+    __asm__ volatile("cld");
+    quit(HV_EXIT_STATUS, times == 1 ? 0 : 1, "");
+}
+
+/* Tells what is left of do_dirty(): nothing, if the machine was put back. */
+static void do_look(const char *arg)
+{
+    uint64_t found = 0;
+    uint64_t fs;
+    uint64_t xmm;
+    uint16_t fsw;
+    __asm__ volatile("rdfsbase %0\n movq %%xmm15, %1" : "=r"(fs), "=r"(xmm));
+    __asm__ volatile("fnstsw %0" : "=m"(fsw));
+    for (uint64_t i = 0; i < text_number(arg); i++) {
+        found |= *(volatile uint64_t *)(uintptr_t)(0x800000 + i * 4096);
+    }
+    quit(HV_EXIT_STATUS, (found != 0) | (fs != 0) << 1 | (xmm != 0) << 2 | (fsw != 0) << 3, "");
+}
+
+static void do_syscall(const char *arg)
+{
+    (void)arg;
+    uint64_t rax = 0;
+    __asm__ volatile("syscall" : "+a"(rax) : : "rcx", "r11", "memory");
+    quit(HV_EXIT_STATUS, 7, "");
+}
+
+static void do_initrd(const char *arg)
+{
+    const volatile uint8_t *p = (const volatile uint8_t *)HV_INITRD_GPA;
+    uint64_t sum = 0;
+    for (uint64_t i = 0; i < SHARED->initrd_size; i++) {
+        sum += p[i];
+    }
+    sum += p[SHARED->initrd_size] + p[2 * MIB - 1];
+    quit(HV_EXIT_STATUS, sum == text_number(arg) ? 0 : 1, "");
+}
+
+static void do_again(const char *arg)
+{
+    (void)arg; /* back to guest_main(), which asks for the next run */
+}
+
+const struct guest_case guest_cases[] = {
+    {"status", do_status},
+    {"oom", do_oom},
+    {"panic", do_panic},
+    {"spin", do_spin},
+    {"flood", do_flood},
+    {"both", do_both},
+    {"upcall", do_upcall},
+    {"timer-flag", do_timer_flag},
+    {"event", do_event},
+    {"wait", do_wait},
+    {"wait-timer", do_wait_timer},
+    {"wait-forever", do_wait_forever},
+    {"cat", do_cat},
+    {"trace", do_trace},
+    {"frame", do_frame},
+    {"resume", do_resume},
+    {"dirty", do_dirty},
+    {"look", do_look},
+    {"syscall", do_syscall},
+    {"initrd", do_initrd},
+    {"again", do_again},
+    {0, 0},
+};

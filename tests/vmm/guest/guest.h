@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * What the tiny test kernel is made of: its runtime (guest.c), and the cases, a function each, that
+ * a run chooses from by name (cases.c, hostile.c).
+ */
+#ifndef GUEST_H
+#define GUEST_H
+
+#include "vmm/abi.h"
+
+#define SHARED ((volatile struct hv_shared *)HV_SHARED_GPA)
+#define MIB    (1ull << 20)
+
+struct guest_case {
+    const char *name;
+    void (*fn)(const char *arg);
+};
+extern const struct guest_case guest_cases[];   /* ends in a NULL name */
+extern const struct guest_case hostile_cases[]; /* the same */
+
+/* start.S */
+void upcall_entry(void);
+void ring0_entry(void);
+extern volatile uint64_t upcalls_seen;
+
+/* guest.c */
+void guest_main(void);
+void guest_trap(const struct hv_trap *trap);
+extern volatile uint64_t sink; /* for values that nobody needs */
+size_t text_len(const char *s);
+int text_same(const char *a, const char *b);
+uint64_t text_number(const char *s);
+void doorbell(void);
+int64_t call(uint32_t nr, uint64_t a, uint64_t b, uint64_t c, uint64_t d);
+void quit(enum hv_exit kind, uint64_t status, const char *text);
+void put(volatile struct hv_ring *ring, uint64_t data, const char *s, size_t n);
+void say(const char *s);
+void say_number(uint64_t n);
+uint64_t mono(void); /* the guest's monotonic clock, from where the last resume set it */
+volatile uint64_t *page_directory(void);
+
+#endif

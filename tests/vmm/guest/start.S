@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The tiny test kernel: ABI note, entry, vector page. Exceptions and `syscall` are reflected to CPL 3 as
+ * abi.h demands; stubs must be right whether LSTAR runs in ring 0 or in CPL 3.
+ */
+    .section .note.pyhl, "a", @note
+    .balign 4
+    .long 5, 4, 0x48564d31
+    .asciz "pyhl"
+    .balign 4
+    .long GUEST_ABI
+
+    .text
+    .globl _start
+_start:
+    lea stack_top(%rip), %rsp
+    xor %ebp, %ebp
+    call guest_main
+    ud2
+
+    /* RSP is the struct hv_trap, which is copied to the stack of the handler. */
+    .globl trap_entry
+trap_entry:
+    mov %rsp, %rdi
+    lea trap_stack_top(%rip), %rsp
+    call guest_trap
+    ud2
+
+    /* An upcall: all registers are those of the interrupted code. */
+    .globl upcall_entry
+upcall_entry:
+    lock incq upcalls_seen(%rip)
+    movl $0, 0x1000 + 224
+    add $16, %rsp
+    iretq
+
+    .globl syscall_entry
+syscall_entry:
+    jmp *%rcx
+
+    /* What a guest with ring 0 could leave behind. */
+    .globl ring0_entry
+ring0_entry:
+    mov $0xc0000102, %ecx
+    mov $0x1234, %eax
+    xor %edx, %edx
+    wrmsr
+    mov $0x5678, %eax
+    mov %rax, %dr0
+    mov $3, %eax
+    xor %ecx, %ecx
+    xsetbv
+    pushq $0
+    pushq $6
+    mov $frame_trap, %rsp
+    iretq
+
+    .macro stub number, has_error
+    .balign 32
+    .if \has_error == 0
+    pushq $0
+    .endif
+    pushq $\number
+    jmp reflect
+    .endm
+
+    /* The vector page is read-execute: what the system call stub writes lies in the kernel's data. */
+    .section .vectors, "ax", @progbits
+    .irp n, 0,1,2,3,4,5,6,7
+    stub \n, 0
+    .endr
+    stub 8, 1
+    stub 9, 0
+    .irp n, 10,11,12,13,14
+    stub \n, 1
+    .endr
+    stub 15, 0
+    stub 16, 0
+    stub 17, 1
+    .irp n, 18,19,20,21,22,23,24,25,26,27,28,29,30,31
+    stub \n, 0
+    .endr
+    .balign 32
+reflect:
+    mov $frame_trap, %rsp
+    iretq
+    .balign 8
+frame_trap:
+    .quad trap_entry, 0x33, 2, 0x5000 - 56, 0x2b
+    .org 0x600
+    mov %rsp, frame_syscall + 24
+    mov $frame_syscall, %rsp
+    iretq
+
+    .data
+    .balign 8
+frame_syscall:
+    .quad syscall_entry, 0x33, 2, 0, 0x2b
+
+    .bss
+    .balign 16
+    .skip 0x4000
+stack_top:
+    .skip 0x4000
+trap_stack_top:
+    .section .note.GNU-stack, "", @progbits

@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * vmm_test [DIRECTORY [NAME]]: runs the tests of libvmm on the tiny kernels in DIRECTORY, each test
+ * in a process of its own so that one that dies is one that failed. Prints `ok NAME` lines and the
+ * sum.
+ */
+#include "vt.h"
+
+#include <fcntl.h>
+#include <stdarg.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define TEST_SECONDS 60
+
+char vt_kernel[256];
+char vt_kernel_other[256];
+char vt_initrd[64];
+struct vmm_io vt_no_io = {.stdin_fd = -1, .stdout_fd = -1, .stderr_fd = -1};
+
+static const struct vt_test *const suites[] = {
+    vt_abi_tests,    vt_outcome_tests,  vt_io_tests,     vt_time_tests,
+    vt_kernel_tests, vt_snapshot_tests, vt_rewind_tests, vt_fault_tests,
+};
+
+void vt_fail(const char *file, int line, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    printf("  %s:%d: ", file, line);
+    vprintf(fmt, ap);
+    printf("\n");
+    va_end(ap);
+    fflush(stdout);
+    _exit(1);
+}
+
+uint64_t vt_now(void)
+{
+    struct timespec ts;
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
+int vt_memfd(const char *content, size_t size)
+{
+    int fd = memfd_create("vmm_test", MFD_CLOEXEC);
+    CHECK(fd >= 0);
+    CHECK(write(fd, content, size) == (ssize_t)size);
+    CHECK(lseek(fd, 0, SEEK_SET) == 0);
+    return fd;
+}
+
+char *vt_content(int fd, size_t *size)
+{
+    off_t end = lseek(fd, 0, SEEK_END);
+    CHECK(end >= 0);
+    char *text = malloc((size_t)end + 1);
+    CHECK(text != NULL && pread(fd, text, (size_t)end, 0) == (ssize_t)end);
+    text[end] = '\0';
+    if (size != NULL) {
+        *size = (size_t)end;
+    }
+    return text;
+}
+
+struct vmm *vt_boot(const struct vmm_io *io)
+{
+    struct vmm_err err;
+    struct vmm *vm;
+    struct vmm_outcome outcome;
+    const struct vmm_config config = {
+        .kernel_path = vt_kernel, .initrd_path = vt_initrd, .memory = VMM_MEMORY_MIN, .io = *io};
+    OK(vmm_create(&config, &vm, &err));
+    OK(vmm_start(vm, VT_TIMEOUT, &outcome, &err));
+    IS(outcome, VMM_READY, 0, "");
+    return vm;
+}
+
+struct vmm_outcome vt_run_for(struct vmm *vm, const char *name, const char *arg,
+                              uint64_t timeout_ns)
+{
+    struct vmm_err err;
+    struct vmm_outcome outcome;
+    const char *const argv[] = {name, arg, NULL};
+    const char *const env[] = {"A=1", NULL};
+    const struct vmm_run run = {
+        .mode = HV_RUN_EXEC, .argv = argv, .env = env, .cwd = "/", .timeout_ns = timeout_ns};
+    OK(vmm_run(vm, &run, &outcome, &err));
+    return outcome;
+}
+
+struct vmm_outcome vt_run(struct vmm *vm, const char *name, const char *arg)
+{
+    return vt_run_for(vm, name, arg, VT_TIMEOUT);
+}
+
+struct vmm_outcome vt_once(const char *name, const char *arg)
+{
+    struct vmm *vm = vt_boot(&vt_no_io);
+    struct vmm_outcome outcome = vt_run(vm, name, arg);
+    vmm_destroy(vm);
+    return outcome;
+}
+
+void vt_is(const char *file, int line, const struct vmm_outcome *o, enum vmm_outcome_kind kind,
+           int status, const char *words)
+{
+    if (o->kind != kind || o->status != status || strstr(o->detail, words) == NULL) {
+        vt_fail(file, line, "outcome %d status %d (%s), not %d status %d (%s)", (int)o->kind,
+                o->status, o->detail, (int)kind, status, words);
+    }
+}
+
+int vt_snapshot(const struct vmm_key *key)
+{
+    struct vmm_err err;
+    int fd = vt_memfd("", 0);
+    struct vmm *vm = vt_boot(&vt_no_io);
+    OK(vmm_snapshot_write(vm, fd, key, &err));
+    vmm_destroy(vm);
+    return fd;
+}
+
+struct vmm_snapshot *vt_snapshot_open(void)
+{
+    struct vmm_err err;
+    struct vmm_snapshot *snap;
+    const struct vmm_key key = {{1, 2, 3}};
+    int fd = vt_snapshot(&key);
+    OK(vmm_snapshot_open_fd(fd, vt_initrd, &key, &snap, &err));
+    close(fd);
+    return snap;
+}
+
+static void make_initrd(void)
+{
+    char bytes[VT_INITRD_SIZE];
+    memset(bytes, 1, sizeof(bytes));
+    int fd = memfd_create("initrd", 0);
+    if (fd < 0 || write(fd, bytes, sizeof(bytes)) != (ssize_t)sizeof(bytes)) {
+        perror("memfd");
+        exit(1);
+    }
+    snprintf(vt_initrd, sizeof(vt_initrd), "/proc/self/fd/%d", fd);
+}
+
+/* What a test says stands under its line. */
+static bool run_test(const struct vt_test *test)
+{
+    fflush(stdout);
+    int said = memfd_create("said", MFD_CLOEXEC);
+    const uint64_t start = vt_now();
+    pid_t pid = fork();
+    if (pid == 0) {
+        (void)dup2(said, STDOUT_FILENO);
+        alarm(TEST_SECONDS);
+        test->fn();
+        fflush(stdout);
+        _exit(0);
+    }
+    int status = 0;
+    if (said < 0 || pid < 0 || waitpid(pid, &status, 0) != pid) {
+        perror("fork");
+        return false;
+    }
+    const bool ok = WIFEXITED(status) && WEXITSTATUS(status) == 0;
+    printf("%s %s (%llu ms)\n", ok ? "ok" : "FAILED", test->name,
+           (unsigned long long)((vt_now() - start) / 1000000));
+    if (WIFSIGNALED(status)) {
+        printf("  killed by signal %d\n", WTERMSIG(status));
+    }
+    char *text = vt_content(said, NULL);
+    printf("%s", text);
+    free(text);
+    close(said);
+    return ok;
+}
+
+int main(int argc, char **argv)
+{
+    const char *dir = argc > 1 ? argv[1] : "build/tests/vmm";
+    snprintf(vt_kernel, sizeof(vt_kernel), "%s/kernel-%u", dir, HV_ABI_VERSION);
+    snprintf(vt_kernel_other, sizeof(vt_kernel_other), "%s/kernel-99", dir);
+    make_initrd();
+    unsigned passed = 0;
+    unsigned failed = 0;
+    for (size_t i = 0; i < sizeof(suites) / sizeof(suites[0]); i++) {
+        for (const struct vt_test *t = suites[i]; t->name != NULL; t++) {
+            if (argc > 2 && strcmp(argv[2], t->name) != 0) {
+                continue;
+            }
+            *(run_test(t) ? &passed : &failed) += 1;
+        }
+    }
+    printf("%u passed, %u failed, 0 skipped\n", passed, failed);
+    return failed == 0 && passed > 0 ? 0 : 1;
+}

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The frame of vmm_test: tests are functions in tables, one table a file; a failed check prints
+ * where and ends its test. Output of a machine is collected through pipes or memory files.
+ */
+#ifndef VT_H
+#define VT_H
+
+#include "vmm/abi.h"
+#include "vmm/vmm.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct vt_test {
+    const char *name;
+    void (*fn)(void);
+};
+
+extern const struct vt_test vt_outcome_tests[];
+extern const struct vt_test vt_io_tests[];
+extern const struct vt_test vt_time_tests[];
+extern const struct vt_test vt_kernel_tests[];
+extern const struct vt_test vt_snapshot_tests[];
+extern const struct vt_test vt_rewind_tests[];
+extern const struct vt_test vt_fault_tests[];
+extern const struct vt_test vt_abi_tests[];
+
+void vt_fail(const char *file, int line, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4), noreturn));
+
+#define CHECK(cond)                                                                                \
+    do {                                                                                           \
+        if (!(cond)) {                                                                             \
+            vt_fail(__FILE__, __LINE__, "%s", #cond);                                              \
+        }                                                                                          \
+    } while (0)
+#define CHECK_INT(have, want)                                                                      \
+    do {                                                                                           \
+        long long have_ = (have), want_ = (want);                                                  \
+        if (have_ != want_) {                                                                      \
+            vt_fail(__FILE__, __LINE__, "%s is %lld, not %lld", #have, have_, want_);              \
+        }                                                                                          \
+    } while (0)
+/* A library call that must succeed; err is a struct vmm_err in scope. */
+#define OK(call)                                                                                   \
+    do {                                                                                           \
+        if ((call) != 0) {                                                                         \
+            vt_fail(__FILE__, __LINE__, "%s: %s", #call, err.msg);                                 \
+        }                                                                                          \
+    } while (0)
+/* A library call that must fail with this errno and a message with these words. */
+#define FAILS(call, code_, words)                                                                  \
+    do {                                                                                           \
+        int have_ = (call);                                                                        \
+        if (have_ != -(code_) || err.code != (code_) || strstr(err.msg, (words)) == NULL) {        \
+            vt_fail(__FILE__, __LINE__, "%s: %d (%s), not %d (%s)", #call, have_,                  \
+                    have_ != 0 ? err.msg : "", -(code_), (words));                                 \
+        }                                                                                          \
+    } while (0)
+
+/* The files made by rules.mk and the initrd made at the start. */
+#define VT_INITRD_SIZE 5000u
+extern char vt_kernel[256];
+extern char vt_kernel_other[256];
+extern char vt_initrd[64];
+extern struct vmm_io vt_no_io;
+
+#define VT_TIMEOUT 5000000000ull
+
+/* A machine of 16 MiB that is ready for a run. */
+struct vmm *vt_boot(const struct vmm_io *io);
+/* Runs `name arg` in a ready machine. */
+struct vmm_outcome vt_run(struct vmm *vm, const char *name, const char *arg);
+struct vmm_outcome vt_run_for(struct vmm *vm, const char *name, const char *arg,
+                              uint64_t timeout_ns);
+/* Boots a machine for one run of its own. */
+struct vmm_outcome vt_once(const char *name, const char *arg);
+void vt_is(const char *file, int line, const struct vmm_outcome *o, enum vmm_outcome_kind kind,
+           int status, const char *words);
+#define IS(outcome, kind, status, words)                                                           \
+    do {                                                                                           \
+        struct vmm_outcome o_ = (outcome);                                                         \
+        vt_is(__FILE__, __LINE__, &o_, kind, status, words);                                       \
+    } while (0)
+
+int vt_memfd(const char *content, size_t size);
+/* All that is in a memory file, NUL-terminated, to be freed. */
+char *vt_content(int fd, size_t *size);
+/* A snapshot, in a memory file, of a machine ready for its first run. */
+int vt_snapshot(const struct vmm_key *key);
+struct vmm_snapshot *vt_snapshot_open(void);
+uint64_t vt_now(void);
+
+#endif

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The golden layout of the ABI: numbers written down once more. Whoever has to change one here has
+ * to raise HV_ABI_VERSION, too.
+ */
+#include "vt.h"
+
+#define FIELD(type, field, offset, size)                                                           \
+    {                                                                                              \
+#type "." #field, offsetof(type, field), sizeof(((type *)0)->field), offset, size          \
+    }
+
+static const struct {
+    const char *name;
+    size_t offset;
+    size_t size;
+    size_t want_offset;
+    size_t want_size;
+} fields[] = {
+    FIELD(struct hv_trap, vector, 0, 8),
+    FIELD(struct hv_trap, rip, 16, 8),
+    FIELD(struct hv_trap, rsp, 40, 8),
+    FIELD(struct hv_trap, ss, 48, 8),
+    FIELD(struct hv_call, nr, 0, 4),
+    FIELD(struct hv_call, ret, 8, 8),
+    FIELD(struct hv_call, arg, 16, 48),
+    FIELD(struct hv_resume, generation, 0, 8),
+    FIELD(struct hv_resume, wall_ns, 8, 8),
+    FIELD(struct hv_resume, mono_ns, 16, 8),
+    FIELD(struct hv_resume, tsc_khz, 24, 4),
+    FIELD(struct hv_resume, flags, 28, 4),
+    FIELD(struct hv_resume, entropy, 32, 64),
+    FIELD(struct hv_shared, magic, 0, 4),
+    FIELD(struct hv_shared, version, 4, 4),
+    FIELD(struct hv_shared, ram_size, 8, 8),
+    FIELD(struct hv_shared, kernel_start, 16, 8),
+    FIELD(struct hv_shared, kernel_text_end, 24, 8),
+    FIELD(struct hv_shared, kernel_end, 32, 8),
+    FIELD(struct hv_shared, free_start, 40, 8),
+    FIELD(struct hv_shared, pt_root, 48, 8),
+    FIELD(struct hv_shared, initrd_gpa, 56, 8),
+    FIELD(struct hv_shared, initrd_size, 64, 8),
+    FIELD(struct hv_shared, upcall_entry, 72, 8),
+    FIELD(struct hv_shared, boot_flags, 80, 8),
+    FIELD(struct hv_shared, resume, 128, 96),
+    FIELD(struct hv_shared, events, 224, 4),
+    FIELD(struct hv_shared, call_head, 232, 4),
+    FIELD(struct hv_shared, call_tail, 236, 4),
+    FIELD(struct hv_shared, calls, 240, 1024),
+    FIELD(struct hv_shared, out, 1264, 8),
+    FIELD(struct hv_shared, err, 1272, 8),
+    FIELD(struct hv_run, size, 0, 4),
+    FIELD(struct hv_run, mode, 4, 4),
+    FIELD(struct hv_run, flags, 8, 4),
+    FIELD(struct hv_run, argc, 12, 4),
+    FIELD(struct hv_run, envc, 16, 4),
+    FIELD(struct hv_run, argv_off, 24, 8),
+    FIELD(struct hv_run, env_off, 32, 8),
+    FIELD(struct hv_run, cwd_off, 40, 8),
+    FIELD(struct hv_run, source_off, 48, 8),
+    FIELD(struct hv_run, source_len, 56, 8),
+};
+
+static void t_layout(void)
+{
+    CHECK_INT(HV_ABI_VERSION, 1);
+    CHECK_INT(sizeof(struct hv_shared), 1280);
+    CHECK_INT(sizeof(struct hv_run), 64);
+    for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
+        if (fields[i].offset != fields[i].want_offset || fields[i].size != fields[i].want_size) {
+            vt_fail(__FILE__, __LINE__, "%s is %zu bytes at %zu, not %zu at %zu", fields[i].name,
+                    fields[i].size, fields[i].offset, fields[i].want_size, fields[i].want_offset);
+        }
+    }
+}
+
+static void t_numbers(void)
+{
+    static const struct {
+        unsigned long long have;
+        unsigned long long want;
+    } numbers[] = {
+        {HV_SHARED_GPA, 0x1000},    {HV_TABLES_GPA, 0x2000},
+        {HV_VECTORS_GPA, 0x3000},   {HV_TRAP_TOP, 0x5000},
+        {HV_STDOUT_GPA, 0x10000},   {HV_STDERR_GPA, 0x20000},
+        {HV_KERNEL_GPA, 0x40000},   {HV_KERNEL_LIMIT, 0x200000},
+        {HV_RING_SIZE, 0x10000},    {HV_INITRD_GPA, 256ull << 30},
+        {HV_PORT_DOORBELL, 0xe0},   {HV_VECTOR_STRIDE, 32},
+        {HV_SYSCALL_OFFSET, 0x600}, {HV_VECTOR_UPCALL, 256},
+        {HV_CALL_RUN, 1},           {HV_CALL_FRAME, 2},
+        {HV_CALL_EXIT, 3},          {HV_CALL_WAIT, 4},
+        {HV_CALL_TIMER, 5},         {HV_CALL_DRAIN, 6},
+        {HV_CALL_STDIN, 7},         {HV_CALL_TRACE, 8},
+        {HV_EXIT_STATUS, 0},        {HV_EXIT_SIGNAL, 1},
+        {HV_EXIT_OOM, 2},           {HV_EXIT_PANIC, 3},
+        {HV_EVENT_TIMER, 1},        {HV_EVENT_INT, 2},
+        {HV_EVENT_TERM, 4},         {HV_RUN_EXEC, 0},
+        {HV_RUN_FILE, 1},           {HV_RUN_CODE, 2},
+        {HV_RUN_MODULE, 3},         {HV_RUN_STDIN, 4},
+        {HV_CALL_SLOTS, 16},
+    };
+    for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+        if (numbers[i].have != numbers[i].want) {
+            vt_fail(__FILE__, __LINE__, "number %zu is 0x%llx, not 0x%llx", i, numbers[i].have,
+                    numbers[i].want);
+        }
+    }
+}
+
+const struct vt_test vt_abi_tests[] = {
+    {"abi-layout", t_layout}, {"abi-numbers", t_numbers}, {NULL, NULL}};

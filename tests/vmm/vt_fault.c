@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Failures of the host: every KVM ioctl, every mmap and every open of a machine's life is made to
+ * fail, one at a time. Each must come back as an error with words, leak no descriptor, and leave no
+ * usable-looking machine. This file's ioctl() and mmap() take the place of libc's in this program.
+ */
+#include "vt.h"
+
+#include <dirent.h>
+#include <linux/kvm.h>
+#include <stdarg.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define KVM_IOCTL_TYPE 0xaeu
+
+static struct {
+    long ioctls; /* the how manyth from now fails; 0: none */
+    long mmaps;
+    unsigned long capability; /* one that KVM is not to have */
+    bool fired;
+} plan;
+
+static bool plan_hits(long *countdown)
+{
+    if (*countdown > 0 && --*countdown == 0) {
+        plan.fired = true;
+        return true;
+    }
+    return false;
+}
+
+int ioctl(int fd, unsigned long request, ...)
+{
+    va_list ap;
+    va_start(ap, request);
+    const unsigned long arg = va_arg(ap, unsigned long);
+    va_end(ap);
+    if ((request >> 8 & 0xff) == KVM_IOCTL_TYPE && request != KVM_CHECK_EXTENSION &&
+        plan_hits(&plan.ioctls)) {
+        errno = EIO;
+        return -1;
+    }
+    if (request == KVM_CHECK_EXTENSION && plan.capability != 0 && arg == plan.capability) {
+        return 0;
+    }
+    return (int)syscall(SYS_ioctl, fd, request, arg);
+}
+
+void *mmap(void *addr, size_t length, int prot, int flags, int fd, off_t offset)
+{
+    if (plan_hits(&plan.mmaps)) {
+        errno = ENOMEM;
+        return MAP_FAILED;
+    }
+    long at = syscall(SYS_mmap, addr, length, prot, flags, fd, offset);
+    return at == -1 ? MAP_FAILED : (void *)at;
+}
+
+static int open_fds(void)
+{
+    int count = 0;
+    DIR *dir = opendir("/proc/self/fd");
+    CHECK(dir != NULL);
+    while (readdir(dir) != NULL) {
+        count++;
+    }
+    closedir(dir);
+    return count;
+}
+
+static int run_case(struct vmm *vm, const char *name, enum vmm_outcome_kind kind,
+                    struct vmm_err *err)
+{
+    struct vmm_outcome o;
+    const char *const argv[] = {name, "20", NULL};
+    const struct vmm_run run = {.argv = argv, .cwd = "/", .timeout_ns = VT_TIMEOUT};
+    int rc = vmm_run(vm, &run, &o, err);
+    if (rc == 0) {
+        CHECK_INT((int)o.kind, (int)kind);
+    } else {
+        struct vmm_err again;
+        CHECK_INT(vmm_run(vm, &run, &o, &again), -EINVAL);
+    }
+    return rc;
+}
+
+static int life_of_first(int fd, struct vmm_err *err)
+{
+    struct vmm *vm;
+    struct vmm_outcome o;
+    const struct vmm_config config = {.kernel_path = vt_kernel,
+                                      .initrd_path = vt_initrd,
+                                      .memory = VMM_MEMORY_MIN,
+                                      .io = vt_no_io};
+    int rc = vmm_create(&config, &vm, err);
+    if (rc == 0) {
+        rc = vmm_start(vm, VT_TIMEOUT, &o, err);
+    }
+    if (rc == 0) {
+        rc = run_case(vm, "again", VMM_READY, err);
+    }
+    if (rc == 0) {
+        rc = vmm_snapshot_write(vm, fd, &(struct vmm_key){{0}}, err);
+    }
+    vmm_destroy(vm);
+    return rc;
+}
+
+static int rewind_case(struct vmm *vm, struct vmm_err *err)
+{
+    struct vmm_err again;
+    int rc = vmm_rewind(vm, err);
+    if (rc < 0) {
+        CHECK_INT(run_case(vm, "look", VMM_EXITED, &again), -EINVAL);
+    }
+    return rc < 0 ? rc : vmm_check(vm, err);
+}
+
+static int life_of_second(int fd, struct vmm_err *err)
+{
+    struct vmm *vm = NULL;
+    struct vmm_snapshot *snap;
+    int rc = vmm_snapshot_open_fd(fd, vt_initrd, NULL, &snap, err);
+    if (rc == 0) {
+        rc = vmm_restore(snap, &vt_no_io, true, &vm, err);
+    }
+    if (rc == 0) {
+        rc = vmm_check(vm, err);
+    }
+    if (rc == 0) {
+        rc = run_case(vm, "dirty", VMM_EXITED, err);
+    }
+    if (rc == 0) {
+        rc = rewind_case(vm, err);
+    }
+    if (rc == 0) {
+        rc = run_case(vm, "look", VMM_EXITED, err);
+    }
+    vmm_destroy(vm);
+    vmm_snapshot_close(snap);
+    return rc;
+}
+
+/* A machine's whole life; the first error ends it. */
+static int life(struct vmm_err *err)
+{
+    int fd = vt_memfd("", 0);
+    int rc = life_of_first(fd, err);
+    if (rc == 0) {
+        rc = life_of_second(fd, err);
+    }
+    close(fd);
+    return rc;
+}
+
+static void fail_one_by_one(long *countdown, int code, long least)
+{
+    struct vmm_err err;
+    OK(life(&err)); /* what is opened once and kept is open now */
+    const int fds = open_fds();
+    for (long n = 1;; n++) {
+        plan.fired = false;
+        *countdown = n;
+        err = (struct vmm_err){0};
+        int rc = life(&err);
+        *countdown = 0;
+        if (!plan.fired) {
+            OK(rc);
+            CHECK(n > least);
+            return;
+        }
+        if (rc != -code || err.code != code || err.msg[0] == '\0') {
+            vt_fail(__FILE__, __LINE__, "failure %ld: %d (%s), not %d", n, rc, err.msg, -code);
+        }
+        CHECK_INT(open_fds(), fds);
+    }
+}
+
+static void t_ioctls(void)
+{
+    fail_one_by_one(&plan.ioctls, EIO, 40);
+}
+
+static void t_mmaps(void)
+{
+    fail_one_by_one(&plan.mmaps, ENOMEM, 8);
+}
+
+static void t_descriptors(void)
+{
+    struct vmm_err err;
+    struct rlimit limit;
+    OK(life(&err));
+    CHECK(getrlimit(RLIMIT_NOFILE, &limit) == 0);
+    const int fds = open_fds();
+    int failed = 0;
+    int rc = -1;
+    for (rlim_t n = 6; rc != 0 && n < 40; n++) {
+        const struct rlimit low = {.rlim_cur = n, .rlim_max = limit.rlim_max};
+        int fd = vt_memfd("", 0);
+        CHECK(setrlimit(RLIMIT_NOFILE, &low) == 0);
+        rc = life_of_first(fd, &err);
+        rc = rc == 0 ? life_of_second(fd, &err) : rc;
+        CHECK(setrlimit(RLIMIT_NOFILE, &limit) == 0);
+        close(fd);
+        CHECK(rc == 0 || (rc == -EMFILE && err.msg[0] != '\0'));
+        failed += rc != 0;
+        CHECK_INT(open_fds(), fds);
+    }
+    CHECK(rc == 0 && failed >= 3);
+}
+
+static void t_capabilities(void)
+{
+    static const struct {
+        unsigned long capability;
+        const char *name;
+    } rows[] = {
+        {KVM_CAP_SYNC_REGS, "KVM lacks: sync-regs"},
+        {KVM_CAP_READONLY_MEM, "KVM lacks: readonly-mem"},
+        {KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2, "KVM lacks: dirty-log-protect"},
+    };
+    struct vmm_err err;
+    struct vmm_host host;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        plan.capability = rows[i].capability;
+        FAILS(vmm_host_probe(&host, &err), ENOTSUP, rows[i].name);
+        FAILS(life(&err), ENOTSUP, rows[i].name);
+    }
+}
+
+const struct vt_test vt_fault_tests[] = {
+    {"fault-ioctls", t_ioctls},
+    {"fault-mmaps", t_mmaps},
+    {"fault-descriptors", t_descriptors},
+    {"fault-capabilities", t_capabilities},
+    {NULL, NULL},
+};

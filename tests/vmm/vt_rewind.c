@@ -1,0 +1,295 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Rewinding: whatever a run did, afterwards the machine is the snapshot, byte for byte; only time
+ * and entropy are fresh.
+ */
+#include "vt.h"
+
+#include <pthread.h>
+#include <time.h>
+#include <unistd.h>
+
+static struct vmm *restored(void)
+{
+    struct vmm_err err;
+    struct vmm *vm;
+    struct vmm_snapshot *snap = vt_snapshot_open();
+    OK(vmm_restore(snap, &vt_no_io, true, &vm, &err));
+    return vm;
+}
+
+static void rewound(struct vmm *vm)
+{
+    struct vmm_err err;
+    OK(vmm_rewind(vm, &err));
+    OK(vmm_check(vm, &err));
+}
+
+static void t_loop(void)
+{
+    struct vmm *vm = restored();
+    uint64_t pages = 0;
+    for (int i = 0; i < 1000; i++) {
+        struct vmm_outcome o = vt_run(vm, "dirty", "50");
+        IS(o, VMM_EXITED, 0, "");
+        rewound(vm);
+        o = vt_run(vm, "look", "50");
+        IS(o, VMM_EXITED, 0, "");
+        CHECK_INT(o.counters.exits_doorbell, 1);
+        CHECK(i < 2 || o.counters.rewound_pages == pages);
+        pages = o.counters.rewound_pages;
+        rewound(vm);
+    }
+    CHECK(pages > 50 && pages < 80);
+}
+
+/* Every way a run can end leaves something half-way; the next run must not see it. */
+static void t_endings(void)
+{
+    static const char *const cases[][2] = {
+        {"status", "1"},         {"panic", "x"},      {"bad-number", ""},
+        {"bad-head", ""},        {"bad-ring", ""},    {"bad-gpa", "0"},
+        {"triple", ""},          {"privileged", "0"}, {"privileged", "6"},
+        {"in-doorbell", ""},     {"rep-outs", ""},    {"map", "268435456"},
+        {"map", "274877906944"}, {"read", "0"},       {"write", "262144"},
+        {"execute", "0"},        {"spin", ""},        {"doorbells", ""},
+        {"wait-forever", ""},    {"garbage", "3"},    {"syscall", ""},
+        {"upcall", "2"},         {"timer-flag", ""},  {"flood", "5000"},
+        {"dirty", "100"},        {"again", ""},
+    };
+    struct vmm *vm = restored();
+    for (size_t i = 0; i < 3 * sizeof(cases) / sizeof(cases[0]); i++) {
+        const char *const *c = cases[i % (sizeof(cases) / sizeof(cases[0]))];
+        (void)vt_run_for(vm, c[0], c[1], 50000000);
+        struct vmm_err err;
+        if (vmm_rewind(vm, &err) != 0 || vmm_check(vm, &err) != 0) {
+            vt_fail(__FILE__, __LINE__, "after %s %s: %s", c[0], c[1], err.msg);
+        }
+        IS(vt_run(vm, "look", "100"), VMM_EXITED, 0, "");
+        rewound(vm);
+    }
+    IS(vt_run(vm, "upcall", "3"), VMM_EXITED, 0, "");
+}
+
+/* More than the bound of the hot set: pages leave it, and nothing is lost on the way. */
+static void t_hot_set(void)
+{
+    struct vmm_err err;
+    struct vmm *vm;
+    struct vmm_outcome o;
+    struct vmm_snapshot *snap;
+    const struct vmm_config config = {
+        .kernel_path = vt_kernel, .initrd_path = vt_initrd, .memory = 128 << 20, .io = vt_no_io};
+    OK(vmm_create(&config, &vm, &err));
+    OK(vmm_start(vm, VT_TIMEOUT, &o, &err));
+    int fd = vt_memfd("", 0);
+    OK(vmm_snapshot_write(vm, fd, &(struct vmm_key){{0}}, &err));
+    vmm_destroy(vm);
+    OK(vmm_snapshot_open_fd(fd, vt_initrd, NULL, &snap, &err));
+    OK(vmm_restore(snap, &vt_no_io, true, &vm, &err));
+    static const struct {
+        const char *pages;
+        uint64_t least; /* copied back before this run */
+        uint64_t most;
+    } steps[] = {
+        {"20000", 0, 0},      {"20000", 20000, 20100}, {"10", 20000, 20100},
+        {"10", 20000, 20100}, {"20000", 10, 100},      {"100", 20000, 20100},
+        {"10", 20000, 20100}, {"10", 100, 200},        {"10", 100, 200},
+    };
+    for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+        o = vt_run(vm, "dirty", steps[i].pages);
+        IS(o, VMM_EXITED, 0, "");
+        if (o.counters.rewound_pages < steps[i].least || o.counters.rewound_pages > steps[i].most) {
+            vt_fail(__FILE__, __LINE__, "step %zu: %llu pages", i,
+                    (unsigned long long)o.counters.rewound_pages);
+        }
+        rewound(vm);
+    }
+    vmm_destroy(vm);
+}
+
+static void t_dirty_pages(void)
+{
+    struct vmm_err err;
+    uint64_t gpas[200];
+    size_t count;
+    struct vmm *vm = restored();
+    IS(vt_run(vm, "dirty", "60"), VMM_EXITED, 0, "");
+    OK(vmm_dirty_pages(vm, gpas, 200, &count, &err));
+    CHECK(count > 60 && count < 80);
+    size_t found = 0;
+    for (size_t i = 0; i < count; i++) {
+        CHECK(i == 0 || gpas[i] > gpas[i - 1]);
+        found += gpas[i] >= 0x800000 && gpas[i] < 0x800000 + 60 * 4096;
+    }
+    CHECK_INT(found, 60);
+    OK(vmm_dirty_pages(vm, gpas, 2, &count, &err));
+    CHECK(count > 60);
+}
+
+/* KVM must forget what it derived from page tables that a run has changed. */
+static void t_page_tables(void)
+{
+    struct vmm *vm = restored();
+    for (int i = 0; i < 5; i++) {
+        IS(vt_run(vm, "read", "8388608"), VMM_EXITED, 1, "read it");
+        rewound(vm);
+        IS(vt_run(vm, "map", "8388608"), VMM_EXITED, 1, "wrote it");
+        rewound(vm);
+        IS(vt_run(vm, "read", "536870912"), VMM_SIGNALED, 14, "error 0004");
+        rewound(vm);
+        IS(vt_run(vm, "unmap", "8388608"), VMM_EXITED, 0, "");
+        rewound(vm);
+        IS(vt_run(vm, "read", "8388608"), VMM_EXITED, 1, "read it");
+        rewound(vm);
+        IS(vt_run(vm, "execute", "4194304"), VMM_SIGNALED, 14, "error 0015");
+        rewound(vm);
+        IS(vt_run(vm, "upcall", "1"), VMM_EXITED, 0, "");
+        rewound(vm);
+    }
+}
+
+/* A run that got ring 0 leaves nothing in the registers that only ring 0 can change. */
+static void t_ring0(void)
+{
+    struct vmm *vm = restored();
+    for (int i = 0; i < 5; i++) {
+        struct vmm_outcome o = vt_run(vm, "ring0", "");
+        CHECK(o.kind == VMM_SIGNALED || o.kind == VMM_BROKEN);
+        rewound(vm);
+        IS(vt_run(vm, "privileged", "8"), VMM_SIGNALED, 6, "trap 06");
+        rewound(vm);
+        IS(vt_run(vm, "dirty", "3"), VMM_EXITED, 0, "");
+        rewound(vm);
+    }
+}
+
+struct resume {
+    unsigned long long generation;
+    unsigned long long wall;
+    unsigned long long mono;
+    char entropy[64];
+};
+
+static struct resume resume_of(struct vmm *vm, bool deterministic)
+{
+    struct vmm_err err;
+    struct vmm_outcome o;
+    struct resume r;
+    struct vmm_io io = vt_no_io;
+    io.stdout_fd = vt_memfd("", 0);
+    vmm_io_set(vm, &io);
+    const char *const argv[] = {"resume", NULL};
+    const struct vmm_run run = {.argv = argv, .cwd = "/", .deterministic = deterministic};
+    OK(vmm_run(vm, &run, &o, &err));
+    IS(o, VMM_EXITED, 0, "");
+    char *text = vt_content(io.stdout_fd, NULL);
+    CHECK_INT(sscanf(text, "%llu %llu %llu %63s", &r.generation, &r.wall, &r.mono, r.entropy), 4);
+    free(text);
+    close(io.stdout_fd);
+    return r;
+}
+
+static void t_fresh(void)
+{
+    struct vmm_err err;
+    struct vmm *vm[2];
+    struct vmm_snapshot *snap = vt_snapshot_open();
+    OK(vmm_restore(snap, &vt_no_io, true, &vm[0], &err));
+    OK(vmm_restore(snap, &vt_no_io, true, &vm[1], &err));
+    struct resume last = {0};
+    for (int i = 0; i < 10; i++) {
+        usleep(10000);
+        struct resume r = resume_of(vm[i % 2], false);
+        if (r.wall <= last.wall + 9000000) {
+            vt_fail(__FILE__, __LINE__, "run %d: wall %llu after %llu", i, r.wall, last.wall);
+        }
+        if (r.mono <= last.mono + 9000000) {
+            vt_fail(__FILE__, __LINE__, "mono %llu after %llu", r.mono, last.mono);
+        }
+        CHECK(strcmp(r.entropy, last.entropy) != 0);
+        CHECK_INT(r.generation, i / 2 + 1);
+        CHECK(llabs((long long)(r.wall / 1000000000) - (long long)time(NULL)) < 3);
+        last = r;
+        OK(vmm_rewind(vm[i % 2], &err));
+    }
+    struct resume a = resume_of(vm[0], true);
+    struct resume b = resume_of(vm[1], true);
+    CHECK(strcmp(a.entropy, b.entropy) == 0);
+}
+
+/* A timer that was set before the snapshot is not lost, and one of a run is not left behind. */
+static void t_timer(void)
+{
+    struct vmm *vm = restored();
+    for (int i = 0; i < 5; i++) {
+        IS(vt_run(vm, "wait-timer", "5"), VMM_EXITED, 0, "");
+        rewound(vm);
+        IS(vt_run_for(vm, "event", "", 30000000), VMM_TIMEOUT, 0, "");
+        rewound(vm);
+    }
+}
+
+static void *clone_main(void *arg)
+{
+    struct vmm_err err;
+    struct vmm *vm;
+    OK(vmm_restore(arg, &vt_no_io, true, &vm, &err));
+    for (int i = 0; i < 200; i++) {
+        IS(vt_run(vm, "dirty", "30"), VMM_EXITED, 0, "");
+        rewound(vm);
+        IS(vt_run(vm, "look", "30"), VMM_EXITED, 0, "");
+        rewound(vm);
+    }
+    vmm_destroy(vm);
+    return NULL;
+}
+
+static void t_clones(void)
+{
+    pthread_t threads[3];
+    struct vmm_snapshot *snap = vt_snapshot_open();
+    for (int i = 0; i < 3; i++) {
+        CHECK(pthread_create(&threads[i], NULL, clone_main, snap) == 0);
+    }
+    for (int i = 0; i < 3; i++) {
+        pthread_join(threads[i], NULL);
+    }
+    vmm_snapshot_close(snap);
+}
+
+static void t_not_rewindable(void)
+{
+    struct vmm_err err;
+    struct vmm *vm;
+    size_t count;
+    struct vmm_snapshot *snap = vt_snapshot_open();
+    OK(vmm_restore(snap, &vt_no_io, false, &vm, &err));
+    FAILS(vmm_rewind(vm, &err), EINVAL, "not restored to be rewound");
+    FAILS(vmm_dirty_pages(vm, NULL, 0, &count, &err), EINVAL, "not restored to be rewound");
+    IS(vt_run(vm, "status", "2"), VMM_EXITED, 2, "");
+}
+
+/* The check itself: a machine that has run is not its snapshot. */
+static void t_check_finds(void)
+{
+    struct vmm_err err;
+    struct vmm *vm = restored();
+    IS(vt_run(vm, "again", ""), VMM_READY, 0, "");
+    FAILS(vmm_check(vm, &err), EUCLEAN, "the snapshot has");
+}
+
+const struct vt_test vt_rewind_tests[] = {
+    {"rewind-loop", t_loop},
+    {"rewind-all-endings", t_endings},
+    {"rewind-hot-set", t_hot_set},
+    {"rewind-dirty-pages", t_dirty_pages},
+    {"rewind-page-tables", t_page_tables},
+    {"rewind-ring0", t_ring0},
+    {"rewind-fresh-time", t_fresh},
+    {"rewind-timer", t_timer},
+    {"rewind-clones", t_clones},
+    {"rewind-refused", t_not_rewindable},
+    {"rewind-check-finds", t_check_finds},
+    {NULL, NULL},
+};
