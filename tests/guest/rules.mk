@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: Apache-2.0
+# The programs of tests/guest, each linked dynamically and statically from the same source, plus
+# those of tests/guest/only (guest only, expected output in a file beside the source).
+# Works on its own from the top of the tree: make -f tests/guest/rules.mk guest-programs
+
+GT_DIR := tests/guest
+GT_OUT := build/tests/guest
+GT_DYNAMIC_ONLY := dlopen
+
+GT_NAMES := $(patsubst $(GT_DIR)/%.c,%,$(filter-out %/plugin.c,$(wildcard $(GT_DIR)/*.c)))
+GT_ONLY := $(patsubst $(GT_DIR)/only/%.c,%,$(wildcard $(GT_DIR)/only/*.c))
+GT_STATIC := $(filter-out $(GT_DYNAMIC_ONLY),$(GT_NAMES))
+
+GT_CFLAGS := -std=c17 -D_GNU_SOURCE -O2 -g -pthread -Wall -Wextra -Werror -Wshadow \
+    -Wpointer-arith -Wcast-qual -Wwrite-strings -Wstrict-prototypes -Wmissing-prototypes \
+    -Wundef -Wformat=2 -Wvla -I$(GT_DIR)
+# A program finds its plugin beside itself; the loader must resolve $ORIGIN for that.
+GT_LDLIBS := -lm -ldl
+GT_RPATH := -Wl,-rpath,'$$ORIGIN'
+
+.PHONY: guest-programs
+guest-programs: $(GT_NAMES:%=$(GT_OUT)/dynamic/%) $(GT_STATIC:%=$(GT_OUT)/static/%) \
+    $(GT_ONLY:%=$(GT_OUT)/only/%) $(GT_OUT)/dynamic/plugin.so
+
+$(GT_OUT)/dynamic/%: $(GT_DIR)/%.c $(GT_DIR)/t.h $(GT_DIR)/fault.h $(GT_DIR)/rules.mk
+	@mkdir -p $(@D)
+	$(CC) $(GT_CFLAGS) $(GT_RPATH) -o $@ $< $(GT_LDLIBS)
+
+$(GT_OUT)/static/%: $(GT_DIR)/%.c $(GT_DIR)/t.h $(GT_DIR)/fault.h $(GT_DIR)/rules.mk
+	@mkdir -p $(@D)
+	$(CC) $(GT_CFLAGS) -static -o $@ $< $(GT_LDLIBS)
+
+$(GT_OUT)/only/%: $(GT_DIR)/only/%.c $(GT_DIR)/t.h $(GT_DIR)/fault.h $(GT_DIR)/rules.mk
+	@mkdir -p $(@D)
+	$(CC) $(GT_CFLAGS) -o $@ $< $(GT_LDLIBS)
+
+$(GT_OUT)/dynamic/plugin.so: $(GT_DIR)/plugin.c $(GT_DIR)/rules.mk
+	@mkdir -p $(@D)
+	$(CC) $(GT_CFLAGS) -fPIC -shared -o $@ $<
