@@ -1,0 +1,405 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash disable=SC2154 # sourced by run.sh, which sets what is used here
+# Cases of homes: finding them, damaged ones, setups that are refused, killed, or run out of disk, hosts without
+# a usable KVM.
+
+case_home_search() {
+    mkdir -p "$scratch/empty" "$scratch/data" "$scratch/user/.local/share"
+    ln -sfn "$home" "$scratch/data/pyhl"
+    ln -sfn "$home" "$scratch/user/.local/share/pyhl"
+    begin "no home: all places and the command are named"
+    run env -C "$scratch/empty" "$pyhl" run -c 'print(1)'
+    expect_error 125 'PYHL_HOME.*\./\.pyhl.*nodata/pyhl.*pyhl setup --from'
+    run env -C "$scratch/empty" -u XDG_DATA_HOME HOME=/u "$pyhl" run -c 'print(1)'
+    expect_error 125 '/u/\.local/share/pyhl'
+    begin "the order of the search"
+    run env -C "$scratch/empty" XDG_DATA_HOME="$scratch/data" "$pyhl" run -c 'print(1)'
+    expect_out 1
+    run env -C "$scratch/empty" -u XDG_DATA_HOME HOME="$scratch/user" "$pyhl" run -c 'print(1)'
+    expect_out 1
+    run env -C "$scratch/empty" PYHL_HOME="$home" "$pyhl" run -c 'print(1)'
+    expect_out 1
+    begin "a home that is named is the only one looked at"
+    run env -C "$scratch/empty" PYHL_HOME=/nowhere XDG_DATA_HOME="$scratch/data" "$pyhl" run -c x
+    expect_error 125 "no home in '/nowhere' .*PYHL_HOME"
+    run env PYHL_HOME="$home" "$pyhl" run --dest /nowhere -c x
+    expect_error 125 "no home in '/nowhere' .*--dest"
+}
+
+# flip FILE OFFSET: one bit.
+flip() {
+    python3 - "$1" "$2" <<'PYTHON'
+import sys
+with open(sys.argv[1], "r+b") as f:
+    f.seek(int(sys.argv[2]))
+    byte = f.read(1)[0]
+    f.seek(int(sys.argv[2]))
+    f.write(bytes([byte ^ 16]))
+PYTHON
+}
+
+case_damaged_home() {
+    local bad=$scratch/bad file size
+    begin "a home half-written: any file missing or empty"
+    for file in pyhl.ini snapshot initrd.cpio; do
+        copy_home "$bad"
+        rm "$bad/$file"
+        run "$pyhl" run --dest "$bad" -c 'print(1)'
+        expect_error 125 "setup.*--from"
+        : >"$bad/$file"
+        run "$pyhl" run --dest "$bad" -c 'print(1)'
+        expect_error 125 "$file|$bad"
+    done
+    begin "a pyhl.ini that is damaged, or of another format"
+    copy_home "$bad"
+    sed -i 's/^format = .*/format = 99/' "$bad/pyhl.ini"
+    run "$pyhl" run --dest "$bad" -c 'print(1)'
+    expect_error 125 'format 99, this pyhl knows 1'
+    for line in '/^key/d' 's/^key = ./key = g/' 's/^key = ./key = /' 's/^memory = .*/memory = x/' \
+        's/^snapshot_size = .*/snapshot_size = -1/' 's/^\[pyhl\]/[other]/' '3s/.*/nonsense/'; do
+        copy_home "$bad"
+        sed -i "$line" "$bad/pyhl.ini"
+        run "$pyhl" run --dest "$bad" -c 'print(1)'
+        expect_error 125 'pyhl.ini'
+    done
+    begin "a snapshot truncated at many places"
+    size=$(stat -c %s "$home/snapshot")
+    for at in 1 7 63 64 4095 4096 8192 65536 $((size / 2)) $((size - 4096)) $((size - 1)); do
+        copy_home "$bad"
+        truncate -s "$at" "$bad/snapshot"
+        run "$pyhl" run --dest "$bad" -c 'print(1)'
+        expect_error 125 'snapshot'
+    done
+    begin "a snapshot with a bit flipped in its header"
+    for at in 0 5 9 17 33 65 100 200; do
+        copy_home "$bad"
+        flip "$bad/snapshot" "$at"
+        run "$pyhl" run --dest "$bad" -c 'print(1)'
+        expect_error 125 'setup --force'
+    done
+    begin "a bit flipped anywhere: verify finds it, and run stays correct"
+    for _ in 1 2 3 4 5 6 7 8 9 10; do
+        copy_home "$bad"
+        flip "$bad/snapshot" $(((RANDOM * 32768 + RANDOM) % size))
+        run "$pyhl" verify --dest "$bad"
+        expect_status 125
+    done
+    begin "kernel or initrd changed after setup: verify names it"
+    for file in kernel initrd.cpio; do
+        copy_home "$bad"
+        flip "$bad/$file" 3000
+        run "$pyhl" verify --dest "$bad"
+        expect_error 125 'key [0-9a-f]{32}, pyhl.ini says [0-9a-f]{32}'
+    done
+    begin "an initrd that got shorter"
+    copy_home "$bad"
+    truncate -s -4096 "$bad/initrd.cpio"
+    run "$pyhl" run --dest "$bad" -c 'print(1)'
+    expect_error 125 'initrd.cpio'
+    begin "a snapshot of another image: both keys are named"
+    copy_home "$bad"
+    cp "$scratch/other/snapshot" "$bad/snapshot"
+    run "$pyhl" run --dest "$bad" -c 'print(1)'
+    expect_error 125 '[0-9a-f]{32}.*[0-9a-f]{32}'
+    begin "a good home verifies"
+    run "$pyhl" verify --dest "$home"
+    expect_status 0
+    run "$pyhl" info --dest "$home"
+    expect_status 0
+    grep -q 'none = 1.0' "$scratch/out" || problem "no packages in info"
+    begin "setup replaces a home that cannot be used"
+    copy_home "$bad"
+    truncate -s 4096 "$bad/snapshot"
+    run "$pyhl" setup --from "$image" --dest "$bad"
+    expect_status 0
+    run "$pyhl" run --dest "$bad" -c 'print(1)'
+    expect_out 1
+}
+
+case_from() {
+    local from=$scratch/from at=$scratch/at
+    nothing_installed() {
+        [ -e "$at" ] || [ -e "$at.tmp" ] && problem "something was left at $at"
+    }
+    refused() {
+        run "$pyhl" setup --from "$1" --dest "$at"
+        expect_error "$2" "$3"
+        nothing_installed
+    }
+    rm -rf "$from" && mkdir -p "$from"
+    begin "--from missing, empty, not an image"
+    run "$pyhl" setup --dest "$at"
+    expect_error 2 "give the image with --from"
+    refused "$scratch/missing" 2 "missing': No such file"
+    refused "$from" 2 "no file 'kernel'"
+    : >"$scratch/void"
+    refused "$scratch/void" 2 "empty file"
+    refused /dev/null 2 "neither"
+    refused "$pyhl" 2 "not a tar archive"
+    run "$pyhl" setup "$image" --dest "$at"
+    expect_error 2 "not expected here"
+    begin "--from with a file missing or empty"
+    for file in kernel initrd.cpio image.ini; do
+        rm -rf "$from" && cp -r "$image" "$from" && rm "$from/$file"
+        refused "$from" 2 "no file '$file'"
+        : >"$from/$file"
+        refused "$from" 2 "'$file' is empty"
+    done
+    begin "a bad image.ini"
+    rm -rf "$from" && cp -r "$image" "$from"
+    for text in 'nonsense' '[image]' '[image]\nname = a b\ninit = /x' '[image]\nname = a\ninit = x' \
+        '[image]\nname = a' '[image]\nname = a\ninit = /x\nmemory = lots'; do
+        printf '%b\n' "$text" >"$from/image.ini"
+        refused "$from" 2 "image.ini"
+    done
+    begin "a kernel that is none, truncated, or of another ABI"
+    for size in 0 1 63 64 1000 4096; do
+        rm -rf "$from" && cp -r "$image" "$from"
+        if [ "$size" = 0 ]; then cp "$pyhl" "$from/kernel"; else truncate -s "$size" "$from/kernel"; fi
+        refused "$from" 125 "kernel"
+    done
+    begin "too little memory for the image"
+    rm -rf "$from" && cp -r "$image" "$from"
+    sed -i 's/^memory = .*/memory = 64M\nmemory_min = 32M/' "$from/image.ini"
+    run "$pyhl" setup --from "$from" --dest "$at" --memory 24M
+    expect_error 2 '24.0 MiB: the image needs 32.0 MiB'
+    nothing_installed
+    begin "an initrd that is no CPIO"
+    rm -rf "$from" && cp -r "$image" "$from"
+    head -c 100000 /dev/urandom >"$from/initrd.cpio"
+    run "$pyhl" setup --from "$from" --dest "$at"
+    expect_status 125
+    nothing_installed
+    begin "an image whose init fails"
+    rm -rf "$from" && cp -r "$image" "$from"
+    sed -i 's,^init.*,init = /bin/missing,' "$from/image.ini"
+    run "$pyhl" setup --from "$from" --dest "$at"
+    expect_status 125
+    expect_err '/bin/missing'
+    nothing_installed
+    begin "an image that takes no scripts"
+    run "$pyhl" setup --from build/images/helloworld-c --dest "$at"
+    expect_status 125
+    expect_err 'instead of waiting for scripts'
+    nothing_installed
+    begin "archives: plain and compressed, at the top and one level down"
+    tar -cf "$scratch/a.tar" -C "$image" .
+    tar -czf "$scratch/a.tar.gz" -C "$(dirname "$image")" "$(basename "$image")"
+    tar -cJf "$scratch/a.tar.xz" -C "$image" kernel initrd.cpio image.ini
+    tar --zstd -cf "$scratch/a.tar.zst" -C "$image" .
+    for file in a.tar a.tar.gz a.tar.xz a.tar.zst; do
+        run "$pyhl" setup --from "$scratch/$file" --dest "$at"
+        expect_status 0
+        run "$pyhl" run --dest "$at" -c 'print(1)'
+        expect_out 1
+        rm -rf "$at"
+    done
+    begin "archives: truncated, a file twice, a file missing, hostile names"
+    for size in 100 600 100000; do
+        head -c $size "$scratch/a.tar" >"$scratch/short.tar"
+        refused "$scratch/short.tar" 2 "short.tar"
+        head -c $((size / 2)) "$scratch/a.tar.gz" >"$scratch/short.tar.gz"
+        refused "$scratch/short.tar.gz" 2 "short.tar.gz"
+    done
+    cp "$scratch/a.tar" "$scratch/twice.tar"
+    tar -rf "$scratch/twice.tar" -C "$image" kernel
+    refused "$scratch/twice.tar" 2 "twice in the archive"
+    tar -cf "$scratch/part.tar" -C "$image" kernel image.ini
+    refused "$scratch/part.tar" 2 "no file 'initrd.cpio'"
+    tar -cPf "$scratch/evil.tar" --transform 's,.*/kernel,../../kernel,' -C "$image" ./kernel \
+        initrd.cpio image.ini
+    refused "$scratch/evil.tar" 2 "no file 'kernel'"
+}
+
+case_setup() {
+    local at=$scratch/again foreign=$scratch/foreign
+    begin "setup: what is where, a second call, --force"
+    run "$pyhl" setup --from "$image" --dest "$at"
+    expect_status 0
+    grep -q "$at/snapshot" "$scratch/out" || problem "no sizes in $(cat "$scratch/out")"
+    [ "$(find "$at" -type f | wc -l)" = 4 ] || problem "files: $(ls "$at")"
+    before=$(stat -c %i "$at/snapshot")
+    run "$pyhl" setup --from "$image" --dest "$at/"
+    expect_status 0
+    grep -q 'already installed' "$scratch/out" || problem "$(cat "$scratch/out")"
+    [ "$(stat -c %i "$at/snapshot")" = "$before" ] || problem "a second setup replaced the first"
+    run "$pyhl" setup --from "$image" --dest "$at" --force --memory 48M
+    expect_status 0
+    grep -q '^memory = 50331648$' "$at/pyhl.ini" || problem "--memory is not recorded"
+    [ "$(stat -c %i "$at/snapshot")" != "$before" ] || problem "--force replaced nothing"
+    [ -e "$at.tmp" ] && problem "the old home is left in $at.tmp"
+    begin "setup takes \$PYHL_HOME, and ./.pyhl"
+    mkdir -p "$scratch/cwd"
+    run env -C "$scratch/cwd" PYHL_HOME=there "$pyhl" setup --from "$image"
+    expect_status 0
+    run env -C "$scratch/cwd" "$pyhl" setup --from "$image"
+    expect_status 0
+    for file in .pyhl there; do
+        [ -e "$scratch/cwd/$file/pyhl.ini" ] || problem "no home in $file"
+    done
+    begin "setup touches nothing that is not pyhl's"
+    mkdir -p "$foreign" && echo precious >"$foreign/file" && : >"$foreign/kernel"
+    run "$pyhl" setup --from "$image" --dest "$foreign" --force
+    expect_error 125 "did not make"
+    [ "$(cat "$foreign/file")" = precious ] || problem "it is damaged"
+    [ -e "$foreign/kernel" ] || problem "a file of it was removed"
+    echo text >"$scratch/plain"
+    run "$pyhl" setup --from "$image" --dest "$scratch/plain" --force
+    expect_error 125 "did not make"
+    run "$pyhl" setup --from "$image" --dest "$scratch/no/such/dir"
+    expect_error 125 "must exist"
+    run "$pyhl" setup --from "$image" --dest /
+    expect_error 125 "cannot be the name"
+    mkdir -p "$scratch/blocked.tmp" && echo precious >"$scratch/blocked.tmp/file"
+    run "$pyhl" setup --from "$image" --dest "$scratch/blocked"
+    expect_error 125 "in the way"
+    [ -e "$scratch/blocked.tmp/file" ] || problem "it is damaged"
+    begin "two setups at once: one waits, both succeed"
+    rm -rf "$at"
+    timeout -s9 "$limit" "$pyhl" setup --from "$image" --dest "$at" >"$scratch/first" 2>&1 &
+    run "$pyhl" setup --from "$image" --dest "$at"
+    expect_status 0
+    wait $! || problem "the other failed: $(cat "$scratch/first")"
+    cat "$scratch/first" "$scratch/out" | grep -q 'already installed' ||
+        problem "neither saw the other's home"
+    [ "$(cat "$scratch/first" "$scratch/out" | grep -c '^installed')" = 1 ] || problem "both installed"
+    run "$pyhl" run --dest "$at" -c 'print(1)'
+    expect_out 1
+}
+
+case_concurrent() {
+    local at=$scratch/busy pids=() pid i
+    begin "sixteen runs at once"
+    for i in $(seq 16); do
+        timeout -s9 "$limit" "$pyhl" run --dest "$home" --repeat 5 -c mark >"$scratch/busy.$i" 2>&1 &
+        pids+=($!)
+    done
+    for pid in "${pids[@]}"; do
+        wait "$pid" || problem "a run failed"
+    done
+    [ "$(cat "$scratch"/busy.* | grep -cx clean)" = 96 ] || problem "not 96 clean runs"
+    begin "runs while setup --force replaces their home"
+    run "$pyhl" setup --from "$image" --dest "$at"
+    expect_status 0
+    for i in 1 2 3 4 5; do
+        timeout -s9 "$limit" "$pyhl" setup --from "$image" --dest "$at" --force >/dev/null || exit 1
+    done &
+    pid=$!
+    while kill -0 $pid 2>/dev/null; do
+        run "$pyhl" run --dest "$at" --repeat 3 -c 'print(1)'
+        expect_status 0
+        expect_out $'1\n1\n1\n1'
+    done
+    wait $pid || problem "a setup failed"
+}
+
+# Kills a setup after a random time; what is left must be what was there, or a whole new home.
+kill_setup() {
+    local at=$1 ms=$2 pid
+    shift 2
+    "$pyhl" setup --from "$image" --dest "$at" "$@" >/dev/null 2>&1 &
+    pid=$!
+    sleep "$(printf '0.%03d' "$ms")"
+    kill -9 $pid 2>/dev/null
+    wait $pid 2>/dev/null
+}
+
+case_killed_setup() {
+    local at=$scratch/killed began took ms
+    began=$(date +%s%N)
+    run "$pyhl" setup --from "$image" --dest "$scratch/timed"
+    took=$((($(date +%s%N) - began) / 1000000))
+    [ $took -gt 900 ] && took=900
+    begin "setup killed at random points leaves none (seed $seed)"
+    for _ in $(seq 20); do
+        rm -rf "$at"
+        ms=$((RANDOM % (took + 20)))
+        kill_setup "$at" $ms
+        if [ -e "$at" ]; then
+            run "$pyhl" verify --dest "$at"
+            [ "$status" = 0 ] || problem "killed after $ms ms: $(cat "$scratch/err")"
+        fi
+    done
+    begin "setup --force killed at random points leaves a whole home (seed $seed)"
+    run "$pyhl" setup --from "$image" --dest "$at" --force
+    for _ in $(seq 20); do
+        ms=$((RANDOM % (took + 20)))
+        kill_setup "$at" $ms --force
+        run "$pyhl" verify --dest "$at"
+        [ "$status" = 0 ] || problem "killed after $ms ms: $(cat "$scratch/err")"
+    done
+    begin "the next setup removes what killed ones left"
+    kill_setup "$at" $((took / 2)) --force
+    run "$pyhl" setup --from "$image" --dest "$at" --force
+    expect_status 0
+    [ -e "$at.tmp" ] && problem "$at.tmp is left"
+    run "$pyhl" run --dest "$at" -c 'print(1)'
+    expect_out 1
+    begin "setup stopped by SIGTERM leaves nothing at all"
+    rm -rf "$at"
+    timeout -s TERM "$(printf '0.%03d' $((took / 2)))" "$pyhl" setup --from "$image" --dest "$at" \
+        >"$scratch/out" 2>"$scratch/err"
+    if [ ! -e "$at" ]; then
+        [ -e "$at.tmp" ] && problem "$at.tmp is left"
+        expect_err 'signal'
+    fi
+}
+
+case_full_disk() {
+    local kib
+    need_mounts "full disk" || return
+    begin "a full disk during setup: one line, nothing left"
+    # From too small for the first file to nearly enough for all.
+    for kib in 64 $((image_kib / 2)) $((image_kib + 64)) $(((image_kib + home_kib) / 2)); do
+        # shellcheck disable=SC2016 # expanded by the inner shell
+        run "${namespace[@]}" 'mkdir -p "$1" && mount -t tmpfs -o size="$2k" none "$1" || exit 99
+            "$3" setup --from "$4" --dest "$1/home" >/dev/null; status=$?
+            [ -z "$(ls -A "$1")" ] || { echo "left: $(ls -AR "$1")" >&2; exit 98; }
+            exit $status' namespace "$scratch/small" "$kib" "$pyhl" "$image"
+        expect_error 125 'No space left'
+    done
+    begin "a full disk during setup --force: the old home stays"
+    # shellcheck disable=SC2016 # expanded by the inner shell
+    run "${namespace[@]}" 'mkdir -p "$1" && mount -t tmpfs -o size="$2k" none "$1" || exit 99
+        "$3" setup --from "$4" --dest "$1/home" >/dev/null || exit 97
+        "$3" setup --from "$4" --dest "$1/home" --force >/dev/null 2>"$1/err" && exit 96
+        [ ! -e "$1/home.tmp" ] || exit 95
+        "$3" run --dest "$1/home" -c "print(1)"' namespace "$scratch/small" $((home_kib * 3 / 2)) "$pyhl" "$image"
+    expect_status 0
+    expect_out 1
+}
+
+case_no_kvm() {
+    need_mounts "no /dev/kvm" || return
+    begin "no /dev/kvm"
+    # shellcheck disable=SC2016 # expanded by the inner shell
+    local hide='mount -t tmpfs none /dev && mknod /dev/null c 1 3 && mknod /dev/zero c 1 5 && "$@"'
+    run "${namespace[@]}" "$hide" namespace "$pyhl" run --dest "$home" -c 'print(1)'
+    expect_error 125 '/dev/kvm'
+    run "${namespace[@]}" "$hide" namespace "$pyhl" setup --from "$image" --dest "$scratch/nokvm"
+    expect_error 125 '/dev/kvm'
+    [ -e "$scratch/nokvm" ] && problem "something was installed"
+    run "${namespace[@]}" "$hide" namespace "$pyhl" info --dest "$home"
+    expect_status 125
+    grep -q '^host: cannot be used: .*/dev/kvm' "$scratch/out" || problem "$(cat "$scratch/out")"
+    run "${namespace[@]}" "$hide" namespace tests/prereqs.sh kvm
+    expect_error 1 '/dev/kvm is missing'
+    begin "a /dev/kvm that is not KVM"
+    # shellcheck disable=SC2016 # expanded by the inner shell
+    run "${namespace[@]}" 'mount --bind /dev/null /dev/kvm && "$@"' namespace "$pyhl" run --dest "$home" -c 'print(1)'
+    expect_error 125 '/dev/kvm'
+    begin "no permission on /dev/kvm"
+    cp "$pyhl" "$scratch/pyhl"
+    # shellcheck disable=SC2016 # expanded by the inner shell
+    run "${namespace[@]}" 'cp -a /dev/kvm "$1/kvm" && chmod 600 "$1/kvm" && mount --bind "$1/kvm" /dev/kvm || exit 99
+        chmod 755 "$1"; shift; exec setpriv --reuid 65534 --regid 65534 --clear-groups "$@"' namespace \
+        "$scratch" "$scratch/pyhl" run --dest "$home" -c 'print(1)'
+    rm -f "$scratch/kvm"
+    expect_error 125 'permission.* /dev/kvm'
+}
+
+case_little_memory() {
+    begin "boot with too little memory"
+    run "$pyhl" boot "$kernel" --initrd "$image/initrd.cpio" --memory 1M -- /bin/taker
+    expect_error 125 'emory'
+}

@@ -1,0 +1,269 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash disable=SC2154 # sourced by run.sh, which sets what is used here
+# Cases of `pyhl run` and `pyhl boot`: options, scripts, exit statuses, streams, signals.
+
+case_help() {
+    local command
+    begin "help of every command"
+    for command in setup run boot info verify; do
+        run "$pyhl" $command --help
+        expect_status 0
+        grep -q "^usage: pyhl $command" "$scratch/out" || problem "no usage line for $command"
+        grep -q "^\.Ss $command$" pyhl/pyhl.1 || problem "the man page does not describe $command"
+    done
+    run "$pyhl" --help
+    expect_status 0
+    run "$pyhl" --version
+    expect_status 0
+    expect_out "$(sed -n 's/^#define PYHL_VERSION "\(.*\)"/pyhl \1/p' pyhl/cmd.h)"
+    begin "every option is in the man page"
+    while read -r option; do
+        grep -q -- "Fl Fl ${option#--}" pyhl/pyhl.1 || problem "$option is not in pyhl.1"
+    done < <(for command in setup run boot info verify; do "$pyhl" $command --help; done |
+        sed -n 's/^  \(--[a-z]*\).*/\1/p' | sort -u)
+    begin "no command, unknown command"
+    run "$pyhl"
+    expect_status 2
+    run "$pyhl" script.py
+    expect_error 2 "unknown command 'script.py'.*pyhl run script.py"
+}
+
+case_options() {
+    echo show >"$scratch/show.py"
+    begin "options before and after the script"
+    taker --repeat 1 "$scratch/show.py" a --env X=1 b
+    expect_status 0
+    [ "$(grep -c '^mode 1$' "$scratch/out")" = 2 ] || problem "not run twice"
+    [ "$(grep -c '^env X=1$' "$scratch/out")" = 2 ] || problem "--env behind the script is lost"
+    [ "$(grep '^argv' "$scratch/out" | head -n 3 | tr '\n' ' ')" = \
+        "argv $scratch/show.py argv a argv b " ] || problem "argv: $(grep argv "$scratch/out")"
+    begin "the script's own options follow --"
+    taker "$scratch/show.py" -- --size 3 -- -v
+    expect_status 0
+    [ "$(grep '^argv' "$scratch/out" | tail -n 4 | tr '\n' ' ')" = \
+        "argv --size argv 3 argv -- argv -v " ] || problem "argv: $(grep argv "$scratch/out")"
+    begin "POSIXLY_CORRECT changes nothing"
+    run env POSIXLY_CORRECT=1 "$pyhl" run --dest "$home" "$scratch/show.py" --env X=1
+    expect_status 0
+    grep -q '^env X=1$' "$scratch/out" || problem "--env behind the script is lost"
+    begin "unknown options are explained"
+    taker "$scratch/show.py" --size 3
+    expect_error 2 "unknown option '--size'.* -- --size"
+    taker "$scratch/show.py" -x
+    expect_error 2 "unknown option '-x'"
+    taker "$scratch/show.py" --time 3
+    expect_error 2 "unknown option '--time'"
+    begin "-c, -m and -"
+    taker -c show x
+    expect_status 0
+    [ "$(head -n 3 "$scratch/out" | tr '\n' ' ')" = "mode 2 argv -c argv x " ] || problem "-c"
+    taker -m show x
+    [ "$(head -n 3 "$scratch/out" | tr '\n' ' ')" = "mode 3 argv -m argv x " ] || problem "-m"
+    run "$pyhl" run --dest "$home" - x < <(echo show)
+    [ "$(head -n 3 "$scratch/out" | tr '\n' ' ')" = "mode 4 argv - argv x " ] || problem "-"
+    begin "a script through a pipe"
+    taker <(echo show)
+    expect_status 0
+    begin "environment: the fixed set, and --env wins"
+    run env LEAK=1 "$pyhl" run --dest "$home" -c show --env HOME=/x --env A= --env A=b=c
+    [ "$(grep '^env' "$scratch/out" | sort | tr '\n' ' ')" = \
+        "env A=b=c env HOME=/x env LANG=C.UTF-8 env PATH=/usr/local/bin:/usr/bin:/bin " ] ||
+        problem "$(grep '^env' "$scratch/out")"
+    begin "the working directory is the host's"
+    mkdir -p "$scratch/work dir"
+    run env -C "$scratch/work dir" "$pyhl" run --dest "$home" -c show
+    grep -qx "cwd $scratch/work dir" "$scratch/out" || problem "$(grep cwd "$scratch/out")"
+}
+
+case_bad_options() {
+    local value
+    begin "bad --repeat"
+    for value in -1 x 1x '' 1.5 0x10 ' 1' 99999999999999999999; do
+        taker -c 'print(1)' --repeat "$value"
+        expect_error 2 "--repeat '$value': give a whole number"
+    done
+    begin "bad --timeout"
+    for value in -1 x 1s '' 0 0.0 1. .5 1e3 99999999999999999999 nan; do
+        taker -c 'print(1)' --timeout "$value"
+        expect_error 2 "--timeout '$value': give seconds"
+    done
+    begin "bad --env"
+    for value in A '' =b; do
+        taker -c 'print(1)' --env "$value"
+        expect_error 2 "--env '$value': give it as KEY=VALUE"
+    done
+    begin "bad --memory"
+    for value in -1 x 1X '' 0 0M 1MM 1.5G 99999999999T; do
+        run "$pyhl" setup --from "$image" --dest "$scratch/none" --memory "$value"
+        expect_error 2 "--memory '$value': give a size"
+    done
+    for value in 1M 15M 1T; do
+        run "$pyhl" setup --from "$image" --dest "$scratch/none" --memory "$value"
+        expect_error 2 "--memory .*: give 16 MiB to 64 GiB"
+    done
+    [ -e "$scratch/none" ] && problem "something was installed"
+    begin "options without their value, and values for flags"
+    taker -c
+    expect_error 2 "-c needs a value"
+    taker script.py --repeat
+    expect_error 2 "--repeat needs a value"
+    taker script.py --trace=3
+    expect_error 2 "--trace=3 takes no value"
+    begin "boot: what is missing is named"
+    run "$pyhl" boot
+    expect_error 2 "give a KERNEL"
+    run "$pyhl" boot "$kernel" -- /bin/taker
+    expect_error 2 "--initrd"
+    run "$pyhl" boot "$scratch/nokernel" --initrd "$image/initrd.cpio" -- /bin/taker
+    expect_error 125 "nokernel"
+    run "$pyhl" boot "$kernel" --initrd "$scratch/noinitrd" -- /bin/taker
+    expect_error 125 "noinitrd"
+    run "$pyhl" boot "$image/image.ini" --initrd "$image/initrd.cpio" -- /bin/taker
+    expect_error 125 "image.ini"
+}
+
+case_scripts() {
+    begin "a script that does not exist, is a directory, cannot be read"
+    taker "$scratch/nothing.py"
+    expect_error 2 "nothing.py: No such file"
+    taker "$scratch"
+    expect_error 2 "Is a directory"
+    if [ "$(id -u)" = 0 ]; then
+        echo 'print(1)' >"$scratch/secret.py"
+        chmod 0 "$scratch/secret.py"
+        cp "$pyhl" "$scratch/pyhl"
+        chmod 755 "$scratch"
+        run "${nobody[@]}" "$scratch/pyhl" run --dest "$home" "$scratch/secret.py"
+        expect_error 2 "secret.py: Permission denied"
+    fi
+    begin "an empty script is a script"
+    : >"$scratch/empty.py"
+    taker "$scratch/empty.py"
+    expect_status 0
+    expect_out ''
+    begin "an endless script file is refused"
+    taker /dev/zero
+    expect_error 2 "/dev/zero: more than 256 MiB"
+    begin "-c together with a script, or with -m"
+    taker script.py -c 'print(1)'
+    expect_error 2 "-c together with a script \('script.py'\)"
+    taker -c 'print(1)' -m x
+    expect_error 2 "-c together with -m"
+    taker
+    expect_error 2 "nothing to run"
+}
+
+case_exit_status() {
+    begin "exit statuses"
+    taker -c 'print(1)'
+    expect_status 0
+    expect_out 1
+    taker -c fail
+    expect_status 3
+    taker -c segv
+    expect_error 139 "signal 11"
+    taker -c eat
+    expect_status 137
+    expect_err "memory"
+    begin "timeout: 124, of a busy and of a sleeping guest"
+    taker --timeout 0.3 -c loop
+    expect_error 124 "timeout of 0.3 s"
+    taker --timeout 0.3 -c sleep
+    expect_error 124 "timeout of 0.3 s"
+    begin "--repeat: N+1 pristine runs, ended by the first that fails"
+    taker --repeat 20 -c mark
+    expect_status 0
+    [ "$(grep -cx clean "$scratch/out")" = 21 ] || problem "not 21 clean runs"
+    taker -v --repeat 5 -c fail
+    expect_status 3
+    [ "$(grep -c iteration "$scratch/err")" = 1 ] || problem "it went on after a failure"
+    begin "-v: a line per iteration"
+    taker -v --repeat 2 -c 'print(1)'
+    expect_out $'1\n1\n1'
+    [ "$(grep -Ec '^pyhl: iteration [123]/3: restore .* run .* exits .* status 0$' "$scratch/err")" = 3 ] ||
+        problem "$(cat "$scratch/err")"
+    begin "--trace: system calls on stderr"
+    taker --trace -c 'print(1)'
+    expect_out 1
+    expect_err 'write|exit_group'
+}
+
+case_streams() {
+    begin "stdin reaches the guest; each iteration reads a file from its start"
+    printf 'one\ntwo\n' >"$scratch/in"
+    run "$pyhl" run --dest "$home" -c cat --repeat 1 <"$scratch/in"
+    expect_out $'one\ntwo\none\ntwo'
+    run "$pyhl" run --dest "$home" -c cat < <(sleep 0.2; echo late)
+    expect_out late
+    begin "stdin is at its end when it was the script"
+    run "$pyhl" run --dest "$home" - < <(echo cat)
+    expect_status 0
+    expect_out ''
+    begin "closed standard streams"
+    run bash -c '"$0" run --dest "$1" -c "print(1)" >&-' "$pyhl" "$home"
+    expect_status 0
+    run bash -c '"$0" run --dest "$1" -c cat <&-' "$pyhl" "$home"
+    expect_status 0
+    run bash -c '"$0" run --dest "$1" -c "print(1)" <&- 2>&-' "$pyhl" "$home"
+    expect_status 0
+    expect_out 1
+    begin "| head ends quietly"
+    run bash -c 'set -o pipefail; "$0" run --dest "$1" -c spam | head -n 2' "$pyhl" "$home"
+    expect_status 141
+    [ "$(wc -l <"$scratch/out")" = 2 ] || problem "not two lines"
+    [ -s "$scratch/err" ] && problem "not quiet: $(cat "$scratch/err")"
+    begin "a full disk behind stdout is an error, once"
+    run bash -c '"$0" run --dest "$1" -c "print(1)" >/dev/full' "$pyhl" "$home"
+    expect_error 125 "No space left"
+    run bash -c '"$0" --version >/dev/full' "$pyhl"
+    expect_error 125 "No space left"
+}
+
+# interrupted COMMAND SIGNAL...: starts it, waits for its "ready", sends the signals 0.3 s apart.
+interrupted() {
+    local command=$1 pid
+    shift
+    mkfifo "$scratch/fifo"
+    # Not a job of this shell: bash would have it ignore SIGINT.
+    timeout -s9 "$limit" python3 -c 'import os, signal, sys
+signal.signal(signal.SIGINT, signal.SIG_DFL)
+os.execv(sys.argv[1], sys.argv[1:])' "$pyhl" run --dest "$home" -c "$command" \
+        >"$scratch/fifo" 2>"$scratch/err" &
+    local timeout_pid=$!
+    exec 3<"$scratch/fifo"
+    read -r -t 20 _ <&3 || problem "the guest did not get ready"
+    read -r pid <"/proc/$timeout_pid/task/$timeout_pid/children"
+    for signal in "$@"; do
+        kill -s "$signal" "$pid"
+        sleep 0.3
+    done
+    cat <&3 >"$scratch/out"
+    exec 3<&-
+    wait $timeout_pid
+    status=$?
+    rm "$scratch/fifo"
+}
+
+case_signals() {
+    begin "Ctrl-C is the script's"
+    interrupted interrupt INT
+    expect_status 7
+    expect_out interrupted
+    begin "a second Ctrl-C ends the VM"
+    interrupted stubborn INT INT
+    expect_status 130
+    begin "SIGTERM: the script's, then the VM's end"
+    interrupted interrupt TERM
+    expect_status 143
+    interrupted stubborn TERM TERM
+    expect_status 143
+}
+
+case_boot() {
+    begin "boot: any program, statuses, repeat"
+    run "$pyhl" boot "$kernel" --initrd "$image/initrd.cpio" --memory 32M -- /bin/nothing
+    [ "$status" != 0 ] || problem "a missing program succeeds"
+    run "$pyhl" boot "$kernel" --initrd "$image/initrd.cpio" --timeout 0.5 --memory 32M -- /bin/taker
+    expect_status 125
+    expect_err "asked for another run"
+}

@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The smallest program that takes runs: what the python image's driver is to pyhl, without Python.
+ * The source of a run is one of the commands below, so each way in which a run can end, or talk, is
+ * one word. Tests of the command and of installing use an image with this alone: it is set up in a
+ * fraction of a second.
+ */
+#include "vmm/abi.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static char frame[1 << 20];
+
+static const struct hv_run *run(void)
+{
+    return (const struct hv_run *)(const void *)frame;
+}
+
+static void print_list(const char *name, uint64_t offset, uint32_t count)
+{
+    const char *item = frame + offset;
+
+    for (uint32_t i = 0; i < count; i++, item += strlen(item) + 1)
+        printf("%s %s\n", name, item);
+}
+
+static int do_print(void)
+{
+    puts("1");
+    return 0;
+}
+
+static int do_show(void)
+{
+    printf("mode %u\n", run()->mode);
+    print_list("argv", run()->argv_off, run()->argc);
+    print_list("env", run()->env_off, run()->envc);
+    print_list("cwd", run()->cwd_off, 1);
+    return 0;
+}
+
+static int do_fail(void)
+{
+    return 3;
+}
+
+static int do_segv(void)
+{
+    return raise(SIGSEGV);
+}
+
+static _Noreturn int do_loop(void)
+{
+    for (;;)
+        __asm__ volatile("");
+}
+
+static _Noreturn int do_sleep(void)
+{
+    for (;;)
+        pause();
+}
+
+/* Standard input to standard output. */
+static int do_cat(void)
+{
+    static char buf[65536];
+    ssize_t n;
+
+    while ((n = read(STDIN_FILENO, buf, sizeof(buf))) > 0)
+        if (write(STDOUT_FILENO, buf, (size_t)n) != n)
+            return 1;
+    return n < 0;
+}
+
+/* Without end; the reader decides. */
+static _Noreturn int do_spam(void)
+{
+    for (;;)
+        puts("0123456789012345678901234567890123456789012345678901234567890123456789");
+}
+
+/* All memory, until there is none: either malloc says so or the kernel ends the program. */
+static int do_eat(void)
+{
+    char *p;
+
+    while ((p = malloc(1 << 20)))
+        memset(p, 1, 1 << 20);
+    fputs("no memory\n", stderr);
+    return 137;
+}
+
+static void on_int(int signo)
+{
+    (void)signo;
+}
+
+static int do_interrupt(void)
+{
+    struct sigaction action = {.sa_handler = on_int};
+
+    sigaction(SIGINT, &action, NULL);
+    puts("ready");
+    fflush(stdout);
+    pause();
+    puts("interrupted");
+    return 7;
+}
+
+static int do_stubborn(void)
+{
+    signal(SIGINT, SIG_IGN);
+    signal(SIGTERM, SIG_IGN);
+    puts("ready");
+    fflush(stdout);
+    return do_loop();
+}
+
+/* Fails from the second run on if anything of the first is left. */
+static int do_mark(void)
+{
+    static int marked;
+    int fd = open("/tmp-mark", O_CREAT | O_EXCL | O_WRONLY, 0600);
+
+    if (marked++ || fd < 0)
+        return 1;
+    puts("clean");
+    return 0;
+}
+
+static const struct {
+    const char *name;
+    int (*run)(void);
+} commands[] = {
+    {"print(1)", do_print}, {"show", do_show},           {"fail", do_fail},
+    {"segv", do_segv},      {"loop", do_loop},           {"sleep", do_sleep},
+    {"cat", do_cat},        {"spam", do_spam},           {"eat", do_eat},
+    {"mark", do_mark},      {"interrupt", do_interrupt}, {"stubborn", do_stubborn},
+};
+
+static int take_run(void)
+{
+    int fd = open(HV_RUN_DEVICE, O_RDONLY);
+    size_t len = 0;
+    ssize_t n;
+
+    if (fd < 0) {
+        fprintf(stderr, "taker: %s: %s\n", HV_RUN_DEVICE, strerror(errno));
+        return -1;
+    }
+    while (len < sizeof(frame) - 1 && (n = read(fd, frame + len, sizeof(frame) - 1 - len)) > 0)
+        len += (size_t)n;
+    close(fd);
+    return len >= sizeof(struct hv_run) ? 0 : -1;
+}
+
+int main(void)
+{
+    const char *source;
+    size_t len;
+
+    if (take_run() < 0)
+        return 99;
+    source = frame + run()->source_off;
+    len = run()->source_len;
+    while (len > 0 && source[len - 1] == '\n')
+        len--;
+    for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
+        if (len == strlen(commands[i].name) && memcmp(source, commands[i].name, len) == 0)
+            return commands[i].run();
+    return len == 0 ? 0 : 98;
+}

@@ -1,0 +1,160 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# Hostile scripts in the real image: each must end in a named way, in time, with a message where the script did not say
+# what happened, and leave the host process correct and the home unchanged.
+#
+# usage: tests/fault/run.sh [CASE...]   (first words of the table below)
+set -u
+cd "$(dirname "$0")/../.." || exit 2
+TEST_TIMEOUT=${TEST_TIMEOUT:-90}
+. tests/lib.sh
+
+readonly home=.pyhl
+
+# Function of hostile.py; exit statuses it may end with; what stderr must match; what stdout must be ("-": anything).
+# 139 SIGSEGV, 132 SIGILL, 133 SIGTRAP, 136 SIGFPE, 125 the guest broke down, 124 --timeout (20 s here).
+readonly table='
+memory              1,137       MemoryError|memory                   -
+huge                0           ^$                                   refused/refused/refused
+files               1,137       No.space|memory                      -
+descriptors         0           ^$                                   Too many open files
+threads             0           ^$                                   1000
+recursion_python    0           ^$                                   caught
+recursion_c         139         Segmentation                         -
+recursion_thread    139         Segmentation                         -
+close_stdout        120         Bad.file.descriptor                  -
+fork                0           ^$                                   OSError:*
+null                139         Segmentation                         -
+wild_read           139         Segmentation                         -
+wild_write          139         Segmentation                         -
+noncanonical        139         Segmentation                         -
+jump_null           139         Segmentation                         -
+jump_garbage        139         Segmentation                         -
+jump_noncanonical   139         Segmentation                         -
+jump_data           139         Segmentation                         -
+jump_kernel         any         -                                    -
+jump_vectors        any         -                                    -
+hlt                 139         Segmentation                         -
+cli                 139         Segmentation                         -
+write_cr3           139         Segmentation                         -
+wrmsr               139         Segmentation                         -
+lgdt                139         Segmentation                         -
+port_in             139         Segmentation                         -
+port_out            139         Segmentation                         -
+undefined           132         Illegal                              -
+breakpoint_trap     133         trap                                 -
+software_interrupt  139,132     Segmentation|Illegal                 -
+divide              136         Floating|Arithmetic                  -
+kernel_text         139         Segmentation                         -
+low_memory          any         -                                    -
+initrd              139         Segmentation                         -
+doorbell_loop       124         timeout                              -
+ring_garbage        any         -                                    -
+ring_output         any         -                                    -
+spin                124         timeout                              -
+sleep               124         timeout                              -
+stubborn            124         timeout                              -
+'
+
+hostile() {
+    run "$pyhl" run --dest "$home" "$scratch/hostile.py" --timeout 20 "$@"
+}
+
+# `any`: however it ends, pyhl itself must be alive to say so: no signal of its own, a message unless it succeeds.
+expect_end() {
+    local statuses=$1
+    if [ "$statuses" = any ]; then
+        [ "$status" != hung ] || problem "it hung"
+        [ "$status" = 0 ] || [ -s "$scratch/err" ] || problem "status $status without a message"
+        grep -aq 'core dumped\|AddressSanitizer' "$scratch/err" && problem "pyhl itself was killed"
+        return
+    fi
+    case ",$statuses," in
+    *",$status,"*) ;;
+    *) problem "status $status, expected $statuses; stderr: $(tail -c 400 "$scratch/err")" ;;
+    esac
+}
+
+# Patterns: "-" anything, "^$" nothing.
+expect_stderr() {
+    case $1 in
+    -) ;;
+    '^$') [ -s "$scratch/err" ] && problem "stderr: $(head -c 400 "$scratch/err")" ;;
+    *) expect_err "$1" ;;
+    esac
+}
+
+expect_stdout() {
+    local got
+    [ "$1" = - ] && return
+    got=$(tr '\n' '/' <"$scratch/out")
+    # shellcheck disable=SC2053 # a pattern is meant
+    [[ ${got%/} == $1 ]] || problem "stdout '${got:0:300}', expected '$1'"
+}
+
+run_table() {
+    local name statuses stderr stdout
+    while read -r name statuses stderr stdout; do
+        [ -z "$name" ] && continue
+        if [ $# -gt 0 ] && [[ " $* " != *" $name "* ]]; then
+            continue
+        fi
+        begin "$name"
+        hostile "$name"
+        expect_end "$statuses"
+        expect_stderr "$stderr"
+        expect_stdout "$stdout"
+    done <<<"$table"
+}
+
+# Every call of abi.h, and some that it has not, with buffers that the host must not believe.
+run_calls() {
+    local number address size
+    for number in 1 2 5 6 7 8 9 0 0xffffffff; do
+        begin "call $number with bad buffers"
+        for address in 0 0x5000 0x3fffffffff 0x4000000000 0x800000000000 0xfffffffffffff000; do
+            for size in 0 1 4096 0x100000000 0xffffffffffffffff; do
+                hostile ring_call "$number" "$address" "$size"
+                case $status in
+                0 | 1 | 125 | 13[0-9]) ;;
+                *) problem "address $address size $size: status $status: $(tail -c 200 "$scratch/err")" ;;
+                esac
+                [ "$status" = 0 ] || [ -s "$scratch/err" ] || problem "$address $size: no message"
+            done
+        done
+    done
+}
+
+run_streams() {
+    begin "1 GiB to stdout arrives whole"
+    timeout -s9 $((limit * 3)) "$pyhl" run --dest "$home" "$scratch/hostile.py" output \
+        2>"$scratch/err" | sha256sum >"$scratch/sum"
+    status=${PIPESTATUS[0]}
+    expect_status 0
+    python3 -c 'import hashlib
+h = hashlib.sha256()
+for _ in range(1024): h.update(b"0123456789abcdef" * 65536)
+print(h.hexdigest(), " -")' | cmp -s - "$scratch/sum" || problem "other bytes: $(cat "$scratch/sum")"
+    begin "stdout and stderr stay apart"
+    hostile both_outputs
+    expect_status 0
+    [ "$(tr -d o <"$scratch/out" | wc -c) $(wc -c <"$scratch/out")" = "0 2000000" ] || problem "stdout"
+    [ "$(tr -d e <"$scratch/err" | wc -c) $(wc -c <"$scratch/err")" = "0 2000000" ] || problem "stderr"
+}
+
+if [ ! -e "$home/pyhl.ini" ] || [ ! -x "$pyhl" ]; then
+    echo "$0: no home in $home; make test makes it" >&2
+    exit 2
+fi
+cat tests/fault/machine.py tests/fault/hostile.py >"$scratch/hostile.py"
+run_table "$@"
+if [ $# -eq 0 ]; then
+    run_calls
+    run_streams
+fi
+begin "afterwards the home is unchanged and works"
+run "$pyhl" verify --dest "$home"
+expect_status 0
+run "$pyhl" run --dest "$home" --repeat 2 -c 'print(1)'
+expect_out $'1\n1\n1'
+summary

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The readers of image.ini and pyhl.ini: refused with words that name the file, or every value fits
+ * its field and holds nothing that would not survive being written into another such file.
+ */
+#include "fuzz.h"
+#include "pyhl/config.h"
+
+static void check_word(const char *text, size_t room)
+{
+    MUST(memchr(text, 0, room) != NULL && text[0] != '\0');
+    for (; *text != '\0'; text++) {
+        MUST((unsigned char)*text > ' ' && strchr("=;#[]", *text) == NULL);
+    }
+}
+
+static void check_packages(const struct packages *packages)
+{
+    size_t lines = 0;
+    for (size_t i = 0; i < packages->len; i++) {
+        lines += packages->text[i] == '\n';
+    }
+    MUST(lines == packages->count);
+    MUST(packages->len == 0 || strlen(packages->text) == packages->len);
+}
+
+static void check_image(const char *text)
+{
+    struct image_config config;
+    struct vmm_err err = {0};
+    int rc = config_parse_image(text, "image.ini", &config, &err);
+    if (rc == 0) {
+        check_word(config.name, sizeof(config.name));
+        check_word(config.init, sizeof(config.init));
+        MUST(config.init[0] == '/');
+    } else {
+        MUST(rc == -err.code && strstr(err.msg, "image.ini") != NULL);
+    }
+    check_packages(&config.packages);
+    free(config.packages.text);
+}
+
+/* What was read must be read again the same after it was written. */
+static void check_again(const struct home_config *config)
+{
+    char path[64];
+    struct home_config again;
+    struct vmm_err err;
+    (void)snprintf(path, sizeof(path), "/tmp/pyhl-fuzz-%d.ini", (int)getpid());
+    MUST(config_write_home(path, config, &err) == 0);
+    MUST(config_read_home(path, true, &again, &err) == 0);
+    (void)unlink(path);
+    MUST(strcmp(again.version, config->version) == 0 && strcmp(again.image, config->image) == 0);
+    MUST(again.memory == config->memory && again.snapshot_size == config->snapshot_size);
+    MUST(memcmp(&again.key, &config->key, sizeof(again.key)) == 0);
+    MUST(again.packages.count == config->packages.count);
+    free(again.packages.text);
+}
+
+static void check_home(const uint8_t *data, size_t size)
+{
+    struct home_config config;
+    struct vmm_err err = {0};
+    char path[64];
+    int fd = fuzz_file(data, size);
+    fuzz_path(fd, path);
+    int rc = config_read_home(path, true, &config, &err);
+    if (rc == 0) {
+        check_word(config.version, sizeof(config.version));
+        check_word(config.image, sizeof(config.image));
+        check_again(&config);
+    } else {
+        MUST(rc == -err.code && err.msg[0] != '\0');
+    }
+    check_packages(&config.packages);
+    free(config.packages.text);
+    (void)close(fd);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    char *text = malloc(size + 1);
+    MUST(text != NULL);
+    if (size > 0) {
+        memcpy(text, data, size);
+    }
+    text[size] = '\0';
+    check_image(text);
+    check_home(data, size);
+    free(text);
+    return 0;
+}

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * What the fuzz targets share: the entry libFuzzer calls, a condition that must hold, and a file
+ * made of bytes in memory. Parsers that take a path are given one in /proc/self/fd.
+ */
+#ifndef FUZZ_H
+#define FUZZ_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+/* A crash that libFuzzer reports with its input. */
+static inline void must(int holds, const char *what)
+{
+    if (!holds) {
+        fprintf(stderr, "must hold: %s\n", what);
+        abort();
+    }
+}
+#define MUST(condition) must((condition) != 0, #condition)
+
+/* A new file with these bytes, open for reading at its start. */
+static inline int fuzz_file(const void *data, size_t size)
+{
+    int fd = memfd_create("fuzz", 0);
+    MUST(fd >= 0);
+    MUST(size == 0 || pwrite(fd, data, size, 0) == (ssize_t)size);
+    return fd;
+}
+
+static inline void fuzz_path(int fd, char path[64])
+{
+    (void)snprintf(path, 64, "/proc/self/fd/%d", fd);
+}
+
+/* Bytes taken off the front of an input; zeros when it has ended. */
+struct fuzz_input {
+    const uint8_t *data;
+    size_t size;
+};
+
+static inline void fuzz_take(struct fuzz_input *in, void *to, size_t size)
+{
+    size_t n = size < in->size ? size : in->size;
+    memset(to, 0, size);
+    if (n > 0) {
+        memcpy(to, in->data, n);
+    }
+    in->data += n;
+    in->size -= n;
+}
+
+static inline uint8_t fuzz_byte(struct fuzz_input *in)
+{
+    uint8_t byte;
+    fuzz_take(in, &byte, 1);
+    return byte;
+}
+
+#endif

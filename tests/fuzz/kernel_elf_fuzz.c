@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The loader of kernel ELF files: whatever the bytes, it refuses with words or has loaded a kernel
+ * whose numbers fit together, and has written nothing outside of the kernel's part of memory.
+ */
+#include "fuzz.h"
+#include "vmm/vmm_int.h"
+
+#define GUARD 4096u
+
+static uint8_t *memory;
+
+static void check_loaded(const struct kernel_image *image)
+{
+    MUST(image->start >= HV_KERNEL_GPA && image->start < image->text_end);
+    MUST(image->text_end <= image->end && image->end <= HV_KERNEL_LIMIT);
+    MUST(image->start % HV_PAGE_SIZE == 0 && image->text_end % HV_PAGE_SIZE == 0);
+    MUST(image->entry >= image->start && image->entry < image->text_end);
+    for (size_t page = 0; page < HV_KERNEL_LIMIT / HV_PAGE_SIZE; page++) {
+        const hv_gpa_t at = page * HV_PAGE_SIZE;
+        MUST(image->page_flags[page] == 0 || at == HV_VECTORS_GPA ||
+             (at >= image->start && at < image->end));
+    }
+}
+
+/* Below the vector page, between it and the kernel, and behind: still zero. */
+static void check_untouched(void)
+{
+    static const size_t ranges[][2] = {{0, HV_VECTORS_GPA},
+                                       {HV_TRAP_GPA, HV_KERNEL_GPA},
+                                       {HV_KERNEL_LIMIT, HV_KERNEL_LIMIT + GUARD}};
+    static const uint8_t zeros[HV_KERNEL_GPA];
+    for (size_t i = 0; i < sizeof(ranges) / sizeof(ranges[0]); i++) {
+        MUST(memcmp(memory + ranges[i][0], zeros, ranges[i][1] - ranges[i][0]) == 0);
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct kernel_image image;
+    struct vmm_err err = {0};
+    char path[64];
+    if (memory == NULL) {
+        memory = calloc(1, HV_KERNEL_LIMIT + GUARD);
+        MUST(memory != NULL);
+    }
+    int fd = fuzz_file(data, size);
+    fuzz_path(fd, path);
+    int rc = kernel_load(path, memory, &image, &err);
+    if (rc == 0) {
+        check_loaded(&image);
+        check_untouched();
+        memset(memory + HV_VECTORS_GPA, 0, HV_PAGE_SIZE);
+        memset(memory + image.start, 0, image.end - image.start);
+    } else {
+        MUST(rc == -err.code && err.msg[0] != '\0');
+        check_untouched();
+    }
+    (void)close(fd);
+    return 0;
+}

@@ -1,0 +1,213 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""seeds.py DIRECTORY: writes seed inputs for every fuzz target, DIRECTORY/TARGET/NAME. The same bytes every time."""
+import os
+import struct
+import sys
+
+PAGE = 4096
+VECTORS, KERNEL = 0x3000, 0x40000
+
+
+def elf(abi=1, kind=2, machine=62, kernel=KERNEL, note_name=b"pyhl\0\0\0\0", segments=None):
+    """A kernel as small as one can be: vector page, text, note."""
+    note = struct.pack("<III", 5, 4, 0x48564D31) + note_name + struct.pack("<I", abi)
+    segments = segments or [(1, 7, 0x200, VECTORS, 16, 16), (1, 5, 0x200, kernel, 64, 64),
+                            (1, 6, 0x240, kernel + PAGE, 16, 3 * PAGE)]
+    segments = segments + [(4, 4, 0x260, kernel + PAGE + 0x20, len(note), len(note))]
+    head = struct.pack("<4sBBBB8xHHIQQQIHHHHHH", b"\x7fELF", 2, 1, 1, 0, kind, machine, 1, kernel, 64, 0, 0, 64, 56,
+                       len(segments), 64, 0, 0)
+    table = b"".join(struct.pack("<IIQQQQQQ", kind_, flags, offset, at, at, size, memory, 8)
+                     for kind_, flags, offset, at, size, memory in segments)
+    file = (head + table).ljust(0x200, b"\0") + b"\xf4" * 0x60 + note
+    return file.ljust(0x300, b"\0")
+
+
+def kernel_elf():
+    whole = elf()
+    return {
+        "good": whole,
+        "cut": whole[:0x230],
+        "other-abi": elf(abi=2),
+        "other-machine": elf(machine=40),
+        "shared": elf(kind=3),
+        "below": elf(segments=[(1, 7, 0x200, 0x1000, 16, 16)]),
+        "above": elf(segments=[(1, 5, 0x200, 0x1FFFF0, 64, 64)]),
+        "huge": elf(segments=[(1, 5, 0x200, KERNEL, 64, (1 << 64) - 1)]),
+        "no-note": elf(note_name=b"other\0\0\0"),
+        "text": b"#!/bin/sh\necho not a kernel\n",
+    }
+
+
+def member(name, data=b"", mode=0o100644, size=None, name_size=None, ino=1, nlink=1):
+    fields = [ino, mode, 0, 0, nlink, 0, len(data) if size is None else size, 0, 0, 0, 0,
+              len(name) + 1 if name_size is None else name_size, 0]
+    head = b"070701" + b"".join(b"%08x" % f for f in fields) + name + b"\0"
+    head += b"\0" * (-len(head) % 4)
+    return head + data + b"\0" * (-len(data) % 4)
+
+
+def cpio():
+    end = member(b"TRAILER!!!", mode=0)
+    tree = member(b".", mode=0o40755) + member(b"a", mode=0o40755) + member(b"./a//b", b"data") + \
+        member(b"a/link", b"b", mode=0o120777) + member(b".align", b"\0" * 40, mode=0) + \
+        member(b"x", b"same", ino=7, nlink=2) + member(b"y", b"", ino=7, nlink=2)
+    return {
+        "good": tree + end,
+        "no-trailer": tree,
+        "dots": member(b"../../etc/passwd", b"x") + end,
+        "absolute": member(b"/etc/passwd", b"x") + end,
+        "huge": member(b"a", b"x", size=0xFFFFFFFF) + end,
+        "long-name": member(b"n" * 4095, b"x") + end,
+        "name-size": member(b"a", b"x", name_size=0xFFFFFFF0) + end,
+        "empty-name": member(b"", b"x", name_size=0) + end,
+        "nul": member(b"a\0b", b"x") + end,
+        "magic": tree.replace(b"070701", b"070707") + end,
+    }
+
+
+def sites():
+    def index(files, magic=b"physites", version=1, delta=0):
+        rows, table, paths = b"", b"", b""
+        for path, size, list_of_sites in files:
+            rows += struct.pack("<QIIII", size, len(paths), len(table) // 24, len(list_of_sites), 0)
+            paths += path + b"\0"
+            for offset, before, code in list_of_sites:
+                table += struct.pack("<IBBH16s", offset, before, len(code), 0, code)
+        paths += b"\0"
+        whole = 24 + len(rows) + len(table) + len(paths)
+        return struct.pack("<8sIIII", magic, version, whole + delta, len(files), len(table) // 24) + rows + table + paths
+
+    number, bare = b"\xb8\x27\0\0\0\x0f\x05", b"\x0f\x05\x48\x3d\0\xf0\xff\xff"
+    return {
+        "empty": index([]),
+        "one": index([(b"/lib/a", 9000, [(100, 5, number)])]),
+        "two": index([(b"/a", 9000, [(100, 5, number), (107, 0, bare)]), (b"/b", 90, [(0, 5, number)])]),
+        "crossing": index([(b"/a", 9000, [(4093, 5, number)])]),
+        "overlapping": index([(b"/a", 9000, [(100, 5, number), (104, 0, bare)])]),
+        "outside": index([(b"/a", 104, [(100, 5, number)])]),
+        "no-call": index([(b"/a", 9000, [(100, 0, number)])]),
+        "version": index([], version=2),
+        "size": index([], delta=1),
+    }
+
+
+def patches(flags, *rows, delta=0):
+    return struct.pack("<Bh", flags, delta) + b"".join(struct.pack("<HB", at, len(b)) + b for at, b in rows)
+
+
+def snapshot():
+    number = lambda n: struct.pack("<Q", n)  # noqa: E731
+    memory, key = 32, 16
+    return {
+        "good": patches(0),
+        "good-again": patches(7),
+        "magic": patches(1, (0, b"other")),
+        "version": patches(1, (8, b"\2")),
+        "abi": patches(1, (12, b"\2")),
+        "key": patches(1, (key, b"k" * 16)),
+        "flipped": patches(0, (key, b"k")),
+        "memory": patches(3, (memory, number(1 << 40))),
+        "larger": patches(3, (memory, number(18 << 20))),
+        "odd": patches(3, (memory, number((16 << 20) + 4096))),
+        "initrd": patches(1, (memory + 8, number(7))),
+        "short": patches(1, delta=-1),
+        "long": patches(1, delta=9),
+        "workset": patches(7, (80 - 8, number(1 << 62))),
+    }
+
+
+def call(number, *arguments):
+    return struct.pack("<IIq6Q", number, 0, 0, *arguments, *[0] * (6 - len(arguments)))
+
+
+def calls():
+    end = (1 << 64) - 1
+    return {
+        "run": b"\0\0" + call(1, 0x20000, 4096) + b"\0" + call(2, 100, 0x21000, 4096),
+        "run-small": b"\0\0" + call(1, 0x20000, 10),
+        "run-outside": b"\0\0" + call(1, 0x2FFFF, 4096),
+        "frame": b"\1\0" + call(2, 0, 0x10000, 100) + b"\0" + call(2, end, 0x10000, 100),
+        "frame-wraps": b"\0\0" + call(2, 0, end - 10, 100),
+        "exit": b"\0\0" + call(3, 0, 300, 0x10000, 4),
+        "exit-message": b"\0\2" + struct.pack("<IB", 0x10000, 5) + b"a\x1bb\xffc\0" + call(3, 3, 1, 0x10000, 5),
+        "exit-kind": b"\0\0" + call(3, 9),
+        "wait": b"\0\0" + call(4, end, 1),
+        "timer": b"\0\0" + call(5, 12345) + b"\0" + call(5, end),
+        "drain": b"\0\5" + struct.pack("<IIII", 100, 0, 65536, 0) + b"\0" + call(6),
+        "ring-full": b"\0\5" + struct.pack("<IIII", 65537, 0, 0, 1),
+        "stdin": b"\0\0" + call(7, 0x10000, 0x10000) + b"\0" + call(7, 0, end),
+        "trace": b"\0\0" + call(8, 0x10000, 80) + b"\0" + call(8, 0x2F000, 0x2000),
+        "unknown": b"\0\0" + call(0) + b"\0" + call(0xFFFFFFFF),
+        "many": b"\0" + (b"\1" + call(6)) * 17 + b"\4" + struct.pack("<IIII", 0, 0, 40, 3),
+    }
+
+
+def frame(mode=1, argv=(b"s.py", b"a"), env=(b"A=b",), cwd=b"/", source=b"print(1)\n", **changes):
+    strings = [b"".join(s + b"\0" for s in group) for group in (argv, env, (cwd,))]
+    offsets = [64]
+    for text in strings:
+        offsets.append(offsets[-1] + len(text))
+    fields = dict(size=64, mode=mode, flags=0, argc=len(argv), envc=len(env), reserved=0, argv_off=offsets[0],
+                  env_off=offsets[1], cwd_off=offsets[2], source_off=offsets[3], length=len(source))
+    fields.update(changes)
+    return struct.pack("<6I5Q", *fields.values()) + b"".join(strings) + source
+
+
+def frames():
+    return {
+        "good": frame(),
+        "large": frame(source=b"#" * 70000),
+        "no-argv": frame(argc=0),
+        "argc": frame(argc=1000),
+        "envc": frame(envc=0xFFFFFFFF),
+        "source": frame(length=1 << 63),
+        "wraps": frame(source_off=(1 << 64) - 1, length=2),
+        "cwd": frame(cwd_off=(1 << 64) - 1),
+        "open-end": frame(source=b"", length=0)[:-1],
+        "short": frame()[:40],
+        "size": frame(size=63),
+        "mode": frame(mode=9),
+    }
+
+
+def ini():
+    image = b"[image]\nname = python\ninit = /usr/lib/pyhl/driver\nmemory = 1G\n[packages]\nnumpy = 1.24\n"
+    home = (b"; comment\n[pyhl]\nformat = 1\nversion = 0.1.0\nimage = python\nmemory = 1073741824\n"
+            b"key = 0123456789abcdef0123456789abcdef\nkernel_size = 1\ninitrd_size = 2\nsnapshot_size = 3\n\n"
+            b"[packages]\nnumpy = 1.24.2\npandas = 1.5\n")
+    return {
+        "image": image,
+        "home": home,
+        "both": image + home,
+        "no-name": image.replace(b"name = python", b""),
+        "format": home.replace(b"format = 1", b"format = 99"),
+        "key": home.replace(b"abcdef", b"ABCDEF"),
+        "long": image.replace(b"python", b"p" * 300),
+        "size": image.replace(b"1G", b"99999999999999999999T"),
+        "broken": b"[image\nname\n= x\n[]\n",
+        "no-package": home.replace(b"numpy =", b": nothing\nnumpy ="),
+        "multiline": b"[image]\nname = a\n  b\n\tc\n",
+    }
+
+
+def opts():
+    lines = ["--repeat\n4\nscript.py\n--\n--size\n3", "-c\nprint(1)\n-v\na\nb", "--timeout=0.5\n--env\nA=b\n--env=C=d",
+             "--repeat=-1", "--memory\n18446744073709551615T", "--time\n3", "--unknown", "-\n-v", "a\n-c\nb", "512M",
+             "0.5", "1.", "00", "184467440737.0955161599999", "--help", "-vvv", "--deterministic=yes", "--env\n=b"]
+    return {f"line{n}": line.encode() for n, line in enumerate(lines)}
+
+
+TARGETS = {"kernel_elf": kernel_elf, "cpio": cpio, "sites": sites, "snapshot": snapshot, "calls": calls, "frame": frames, "config": ini,
+           "opts": opts}
+
+
+def main(directory):
+    for target, make in TARGETS.items():
+        os.makedirs(os.path.join(directory, target), exist_ok=True)
+        for name, data in make().items():
+            with open(os.path.join(directory, target, name), "wb") as file:
+                file.write(data)
+
+
+main(sys.argv[1])
