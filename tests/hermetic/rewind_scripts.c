@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The scripts of the rewind test: small and large, well-behaved, killed, and hostile to the machine
+ * below them. Addresses and call numbers are those of vmm/abi.h.
+ */
+#include "rewind_test.h"
+
+/* Machine code from Python: f = code(bytes), f(pointer). */
+#define LOW                                                                                        \
+    "import ctypes, mmap, struct\n"                                                                \
+    "kept = []\n"                                                                                  \
+    "def code(b):\n"                                                                               \
+    "    page = mmap.mmap(-1, 4096, prot=7); page.write(b + b'\\xc3'); kept.append(page)\n"        \
+    "    return ctypes.CFUNCTYPE(None, ctypes.c_void_p)(\n"                                        \
+    "        ctypes.addressof(ctypes.c_char.from_buffer(page)))\n"                                 \
+    "def call(nr, *args):\n"                                                                       \
+    "    head = struct.unpack('<I', ctypes.string_at(0x1000 + 232, 4))[0]\n"                       \
+    "    words = list(args) + [0] * (6 - len(args))\n"                                             \
+    "    slot = struct.pack('<IIq6Q', nr, 0, 0, *words)\n"                                         \
+    "    ctypes.memmove(0x1000 + 240 + head % 16 * 64, slot, 64)\n"                                \
+    "    ctypes.memmove(0x1000 + 232, struct.pack('<I', head + 1), 4)\n"                           \
+    "    code(b'\\xe6\\xe0')(None)\n"
+
+const struct script scripts[] = {
+    {.name = "print", .code = "print(1)", .kind = VMM_EXITED, .out = "1\n"},
+    {.name = "status", .code = "import sys; sys.exit(7)", .kind = VMM_EXITED, .status = 7},
+    {.name = "exception", .code = "{}['missing']", .kind = VMM_EXITED, .status = 1},
+    {.name = "frame",
+     .code = "import pandas as pd\n"
+             "d = pd.DataFrame({'k': list('abcab') * 50, 'v': range(250)})\n"
+             "print(d.groupby('k').v.sum().to_dict())",
+     .kind = VMM_EXITED,
+     .out = "{'a': 12400, 'b': 12500, 'c': 6225}\n"},
+    {.name = "linear algebra",
+     .code = "import numpy as np\n"
+             "a = np.arange(10000.0).reshape(100, 100) % 17 + 100 * np.eye(100)\n"
+             "print(round(float(np.trace(np.linalg.inv(a) @ a))))",
+     .kind = VMM_EXITED,
+     .out = "100\n"},
+    {.name = "files",
+     .code = "import os\n"
+             "for i in range(200):\n"
+             "    open(f'/tmp/f{i}', 'wb').write(os.urandom(3000))\n"
+             "    os.rename(f'/tmp/f{i}', f'/g{i}')\n"
+             "print(len(os.listdir('/tmp')) < 5)",
+     .kind = VMM_EXITED,
+     .out = "True\n"},
+    {.name = "threads",
+     .code = "import threading, os\n"
+             "def spin():\n"
+             "    while True: pass\n"
+             "for _ in range(3): threading.Thread(target=spin, daemon=True).start()\n"
+             "import time; time.sleep(0.02); os._exit(3)",
+     .kind = VMM_EXITED,
+     .status = 3},
+    {.name = "long", .code = "print(2)", .comment = 300000, .kind = VMM_EXITED, .out = "2\n"},
+    {.name = "input",
+     .code = "import sys; print(len(sys.stdin.buffer.read()))",
+     .kind = VMM_EXITED,
+     .out = "300000\n"},
+    {.name = "half of the input",
+     .code = "import os; print(len(os.read(0, 150000)))",
+     .kind = VMM_EXITED},
+    {.name = "output", .code = "import sys; sys.stdout.write('x' * 300000)", .kind = VMM_EXITED},
+    {.name = "vectors",
+     .code = "import numpy as np\n"
+             "a = np.random.rand(1000); np.seterr(all='ignore')\n" LOW
+             "code(b'\\x0f\\xae\\x17')(ctypes.addressof(ctypes.c_int(0xffc0)))\n"
+             "code(b'\\xd9\\xe8' * 8)(None); import os; os._exit(0)",
+     .kind = VMM_EXITED},
+    {.name = "kill self",
+     .code = "import os, signal; os.kill(os.getpid(), signal.SIGKILL)",
+     .kind = VMM_SIGNALED,
+     .status = 9},
+    {.name = "abort", .code = "import os; os.abort()", .kind = VMM_SIGNALED, .status = 6},
+    {.name = "null",
+     .code = "import ctypes; ctypes.string_at(0)",
+     .kind = VMM_SIGNALED,
+     .status = 11},
+    {.name = "wild jump",
+     .code = "import ctypes; ctypes.CFUNCTYPE(None)(0x123456789000)()",
+     .kind = VMM_SIGNALED,
+     .status = 11},
+    {.name = "stack overflow",
+     .code = LOW "code(b'\\x50\\xeb\\xfd')(None)", /* push; jmp -3 */
+     .kind = VMM_SIGNALED,
+     .status = 11},
+    {.name = "spin to the deadline",
+     .code = "while True: pass",
+     .kind = VMM_TIMEOUT,
+     .status = ANY_STATUS,
+     .timeout_ns = 30 * NS_PER_MS},
+    {.name = "sleep to the deadline",
+     .code = "import time; time.sleep(1000)",
+     .kind = VMM_TIMEOUT,
+     .status = ANY_STATUS,
+     .timeout_ns = 30 * NS_PER_MS},
+    {.name = "write to the deadline",
+     .code = "while True: print('x' * 1000)",
+     .kind = VMM_TIMEOUT,
+     .status = ANY_STATUS,
+     .timeout_ns = 30 * NS_PER_MS},
+    {.name = "a deadline while it starts",
+     .code = "print(1)",
+     .kind = VMM_TIMEOUT,
+     .status = ANY_STATUS,
+     .timeout_ns = 50000,
+     .any_end = true},
+    {.name = "killed computing",
+     .code = "n = 0\nwhile True: n += 1",
+     .kind = VMM_KILLED,
+     .status = ANY_STATUS,
+     .kill_ms = 20},
+    {.name = "killed writing memory",
+     .code = "import mmap\n"
+             "while True:\n"
+             "    a = mmap.mmap(-1, 1 << 24)\n"
+             "    for at in range(0, 1 << 24, 4096): a[at] = 1\n"
+             "    a.close()",
+     .kind = VMM_KILLED,
+     .status = ANY_STATUS,
+     .kill_ms = 25},
+    {.name = "killed in system calls",
+     .code = "import os\nwhile True: os.stat('/etc/passwd'); os.close(os.open('/tmp/x', 66))",
+     .kind = VMM_KILLED,
+     .status = ANY_STATUS,
+     .kill_ms = 15},
+    {.name = "the kernel's panic",
+     .code = LOW "call(3, 3, 0)",
+     .kind = VMM_PANIC,
+     .status = ANY_STATUS},
+    {.name = "unknown call", .code = LOW "call(99)", .kind = VMM_BROKEN, .status = ANY_STATUS},
+    {.name = "call outside of memory",
+     .code = LOW "call(2, 0, 1 << 60, 4096)",
+     .kind = VMM_BROKEN,
+     .status = ANY_STATUS},
+    {.name = "no interrupt table",
+     .code = LOW "ctypes.memset(0x2100, 0, 512); ctypes.string_at(0)",
+     .kind = VMM_BROKEN,
+     .status = ANY_STATUS,
+     .timeout_ns = 3000 * NS_PER_MS,
+     .any_end = true},
+    {.name = "vector page gone",
+     .code = "import ctypes; ctypes.memset(0x3000, 0xcc, 4096); ctypes.string_at(0)",
+     .kind = VMM_BROKEN,
+     .status = ANY_STATUS,
+     .timeout_ns = 3000 * NS_PER_MS,
+     .any_end = true},
+    {.name = "kernel data gone",
+     .code = "import ctypes; ctypes.memset(0x1000, 0xff, 4096); import os; os.getppid()",
+     .kind = VMM_BROKEN,
+     .status = ANY_STATUS,
+     .timeout_ns = 3000 * NS_PER_MS,
+     .any_end = true},
+};
+const size_t script_count = sizeof(scripts) / sizeof(scripts[0]);
+
+const struct script script_big = {
+    .name = "200 MB",
+    .code = "import mmap\n"
+            "a = mmap.mmap(-1, 200 << 20)\n"
+            "for at in range(0, len(a), 4096): a[at:at + 7] = b'written'\n"
+            "print(a[-4096:-4089])",
+    .kind = VMM_EXITED,
+    .out = "b'written'\n"};
+
+const struct script script_small = {
+    .name = "look",
+    .code = "import os, sys, mmap, threading, decimal\n"
+            "a = mmap.mmap(-1, 1 << 20)\n"
+            "print(a[:] == bytes(1 << 20), sorted(os.listdir('/tmp')), len(os.listdir('/')),\n"
+            "      threading.active_count(), 0.1 + 0.2, decimal.Decimal(1) / 3, os.getpid(),\n"
+            "      len(os.listdir('/proc/self/fd')), 'left' in dir(sys))\n"
+            "sys.left = 1; open('/tmp/left', 'w').write('x' * 9000)",
+    .kind = VMM_EXITED};
+
+const struct script script_clock = {.name = "clock",
+                                    .code =
+                                        "import time\n"
+                                        "a = time.time(); m = time.monotonic(); time.sleep(0.03)\n"
+                                        "print(a, m, time.time() - a, time.monotonic() - m)",
+                                    .kind = VMM_EXITED};

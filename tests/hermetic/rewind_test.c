@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * rewind_test HOME: restores the home's snapshot and runs mixes of scripts (rewind_scripts.c),
+ * well-behaved and not, with a rewind after each: then all guest memory and state must equal the
+ * snapshot's. Prints a line a part, "pass NAME", "skip NAME: why" or "NAME: what is wrong"; exits 1
+ * when anything was.
+ */
+#include "rewind_test.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#define DAY_NS      (86400ull * 1000000000ull)
+#define MIX_STEPS   200u
+#define CLONE_STEPS 60u
+#define SMALL_MAX   16384u /* pages that a small script may cost long after a big one */
+
+static char snapshot_path[PATH_MAX];
+static char initrd_path[PATH_MAX];
+
+static unsigned part_end(struct subject *s)
+{
+    if (s->failures == 0) {
+        printf("pass %s\n", s->part);
+    }
+    subject_close(s);
+    return s->failures;
+}
+
+/* Part: one machine, all sorts of runs. */
+static unsigned part_mix(struct vmm_snapshot *snap)
+{
+    struct subject s;
+    if (subject_open(&s, "a mix of runs in one machine", snap) == 0) {
+        subject_mix(&s, MIX_STEPS, 1);
+        (void)subject_compare(&s, "the mix");
+    }
+    return part_end(&s);
+}
+
+/* Part: a run that writes 200 MB, small ones after it; the cost of the big one must fade. */
+static unsigned part_big(struct vmm_snapshot *snap)
+{
+    struct subject s;
+    struct vmm_outcome o = {0};
+    char text[64];
+    if (subject_open(&s, "200 MB written, then small runs", snap) == 0) {
+        for (int round = 0; round < 3; round++) {
+            subject_step(&s, &script_big);
+            (void)subject_compare(&s, script_big.name);
+            for (int i = 0; i < 5; i++) {
+                subject_step(&s, &scripts[0]);
+            }
+            (void)subject_compare(&s, "small runs");
+        }
+        if (subject_run(&s, &scripts[0], &o, text, sizeof(text)) == 0 &&
+            o.counters.rewound_pages > SMALL_MAX) {
+            subject_fail(&s, "six small runs later a rewind still copies %llu pages",
+                         (unsigned long long)o.counters.rewound_pages);
+        }
+    }
+    return part_end(&s);
+}
+
+static void *clone_main(void *arg)
+{
+    struct subject *s = arg;
+    subject_mix(s, CLONE_STEPS, (unsigned)s->out);
+    (void)subject_compare(s, "its mix");
+    return NULL;
+}
+
+/* Part: two machines of one snapshot on two threads. */
+static unsigned part_clones(struct vmm_snapshot *snap)
+{
+    struct subject s[2];
+    pthread_t threads[2];
+    unsigned failures = 0;
+    for (int i = 0; i < 2; i++) {
+        if (subject_open(&s[i],
+                         i == 0 ? "two machines at once, one" : "two machines at once, the other",
+                         snap) == 0 &&
+            pthread_create(&threads[i], NULL, clone_main, &s[i]) != 0) {
+            subject_fail(&s[i], "no thread");
+        }
+    }
+    for (int i = 0; i < 2; i++) {
+        if (s[i].vm != NULL) {
+            (void)pthread_join(threads[i], NULL);
+        }
+        failures += part_end(&s[i]);
+    }
+    return failures;
+}
+
+static bool host_has_swap(void)
+{
+    char line[256];
+    unsigned long long kb = 0;
+    FILE *f = fopen("/proc/meminfo", "r");
+    while (f != NULL && fgets(line, sizeof(line), f) != NULL) {
+        if (sscanf(line, "SwapTotal: %llu", &kb) == 1) {
+            break;
+        }
+    }
+    if (f != NULL) {
+        (void)fclose(f);
+    }
+    return kb != 0;
+}
+
+/* Part: written pages are swapped out between the run and the rewind. Without swap only clean ones
+ * go. */
+static unsigned part_swap(struct vmm_snapshot *snap)
+{
+    static const char *const name = "pages that were swapped out";
+    struct subject s;
+    struct vmm_outcome o;
+    char text[64];
+    if (!host_has_swap()) {
+        printf("skip %s: this host has no swap\n", name);
+    }
+    if (subject_open(&s, host_has_swap() ? name : "pages that were asked to go", snap) == 0) {
+        for (int i = 0; i < 8; i++) {
+            const struct script *script = i % 4 == 3 ? &script_big : &scripts[3];
+            if (subject_run(&s, script, &o, text, sizeof(text)) == 0 &&
+                madvise(s.vm->ram, s.vm->ram_size, MADV_PAGEOUT) < 0) {
+                subject_fail(&s, "MADV_PAGEOUT failed");
+            }
+            (void)subject_rewind(&s, "swapping");
+            (void)madvise(s.vm->ram, s.vm->ram_size, MADV_PAGEOUT);
+            subject_step(&s, &scripts[0]);
+            (void)subject_compare(&s, "swapping");
+        }
+    }
+    return part_end(&s);
+}
+
+/* A snapshot that says it was made shift_ns later than it was (its checksum right), in a memfd. */
+static int dated_copy(const struct vmm_snapshot *snap, int64_t shift_ns)
+{
+    struct snap_header h = snap->header;
+    h.wall_ns += (uint64_t)shift_ns;
+    h.header_hash = snap_header_hash(&h);
+    int fd = memfd_create("dated", MFD_CLOEXEC);
+    if (fd < 0 || ftruncate(fd, (off_t)snap_file_size(&h)) < 0 ||
+        os_pwrite_full(fd, &h, sizeof(h), 0) < 0 ||
+        os_pwrite_full(fd, snap->workset, h.workset_pages * sizeof(uint32_t),
+                       SNAP_IMAGE_OFFSET + h.memory) < 0) {
+        return -1;
+    }
+    for (uint64_t at = 0; at < h.memory; at += HV_PAGE_SIZE) {
+        if (!snap_page_is_zero(snap->pristine + at) &&
+            os_pwrite_full(fd, snap->pristine + at, HV_PAGE_SIZE, SNAP_IMAGE_OFFSET + at) < 0) {
+            return -1;
+        }
+    }
+    return fd;
+}
+
+/* One look at the clocks: the wall clock is the host's, monotonic time is above *mono, sleeps last.
+ * Where the host's clock was set back, monotonic time begins at the snapshot's in each run instead
+ * of rising. */
+static void clock_step(struct subject *s, double *mono, bool rises)
+{
+    struct vmm_outcome o;
+    char text[256];
+    double wall, now, slept_wall, slept_mono;
+    const double before = (double)os_clock_ns(CLOCK_REALTIME) / 1e9;
+    if (subject_run(s, &script_clock, &o, text, sizeof(text)) < 0) {
+        return;
+    }
+    const double after = (double)os_clock_ns(CLOCK_REALTIME) / 1e9;
+    if (sscanf(text, "%lf %lf %lf %lf", &wall, &now, &slept_wall, &slept_mono) != 4) {
+        subject_fail(s, "the clocks say '%.100s'", text);
+        return;
+    }
+    if (wall < before - 2 || wall > after + 2) {
+        subject_fail(s, "wall clock %.3f, on the host %.3f to %.3f", wall, before, after);
+    }
+    if (now <= *mono) {
+        subject_fail(s, "monotonic time went from %.6f to %.6f", *mono, now);
+    }
+    if (slept_wall < 0.029 || slept_wall > 5 || slept_mono < 0.029 || slept_mono > 5) {
+        subject_fail(s, "a sleep of 0.03 s took %.3f s and %.3f s", slept_wall, slept_mono);
+    }
+    *mono = rises ? now : *mono;
+    (void)subject_rewind(s, "clocks");
+}
+
+/* Part: a snapshot made a day ago, or (a clock was set back) a day from now. */
+static unsigned part_dated(const struct vmm_snapshot *snap, const char *part, int64_t shift_ns)
+{
+    struct vmm_err err;
+    struct vmm_snapshot *dated = NULL;
+    struct subject s = {.part = part, .in = -1, .out = -1};
+    int fd = dated_copy(snap, shift_ns);
+    if (fd < 0 || vmm_snapshot_open_fd(fd, initrd_path, NULL, &dated, &err) < 0) {
+        subject_fail(&s, "no dated copy: %s", fd < 0 ? "cannot write it" : err.msg);
+    } else if (subject_open(&s, part, dated) == 0) {
+        double mono = (double)snap->header.mono_ns / 1e9 + (shift_ns < 0 ? 86400 : 0);
+        for (int i = 0; i < 5; i++) {
+            clock_step(&s, &mono, shift_ns < 0);
+        }
+    }
+    unsigned failures = part_end(&s);
+    vmm_snapshot_close(dated);
+    os_close(fd);
+    return failures;
+}
+
+int main(int argc, char **argv)
+{
+    struct vmm_err err;
+    struct vmm_snapshot *snap;
+    if (argc != 2) {
+        fprintf(stderr, "usage: rewind_test HOME\n");
+        return 2;
+    }
+    (void)setvbuf(stdout, NULL, _IOLBF, 0);
+    (void)snprintf(snapshot_path, sizeof(snapshot_path), "%s/snapshot", argv[1]);
+    (void)snprintf(initrd_path, sizeof(initrd_path), "%s/initrd.cpio", argv[1]);
+    if (vmm_snapshot_open(snapshot_path, initrd_path, NULL, &snap, &err) < 0) {
+        printf("open: %s\n", err.msg);
+        return 1;
+    }
+    unsigned failures = part_mix(snap);
+    failures += part_big(snap);
+    failures += part_clones(snap);
+    failures += part_swap(snap);
+    failures += part_dated(snap, "a snapshot a day old", -(int64_t)DAY_NS);
+    failures += part_dated(snap, "a snapshot a day ahead", (int64_t)DAY_NS);
+    vmm_snapshot_close(snap);
+    return failures != 0;
+}

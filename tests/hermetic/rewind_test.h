@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * What the rewind test's files share: the scripts, one step of a mix (run, compare the outcome,
+ * rewind, compare memory), and failing. A step that fails is reported once and the part goes on.
+ */
+#ifndef REWIND_TEST_H
+#define REWIND_TEST_H
+
+#include "vmm/snapshot_int.h"
+
+#include <pthread.h>
+
+#define ANY_STATUS (-1)
+
+/* One script and how it must end. */
+struct script {
+    const char *name;
+    const char *code;
+    size_t comment; /* a comment of so many bytes is added: pages that only the host writes */
+    enum vmm_outcome_kind kind;
+    int status;
+    uint64_t timeout_ns; /* of the run; 0: a minute, which is a failure */
+    unsigned kill_ms;    /* vmm_interrupt(VMM_INTERRUPT_KILL) after so long; 0: not */
+    const char *out;     /* its standard output, NULL for any */
+    bool any_end;        /* kind is only what is usual */
+};
+
+/* rewind_scripts.c */
+extern const struct script scripts[];
+extern const size_t script_count;
+extern const struct script script_big;   /* writes 200 MB */
+extern const struct script script_small; /* prints what it finds */
+extern const struct script script_clock; /* prints wall and monotonic time */
+
+/* A machine with its standard streams in memfds; INPUT_SIZE bytes to read. */
+#define INPUT_SIZE 300000u
+
+struct subject {
+    const char *part;
+    struct vmm *vm;
+    struct vmm_snapshot *snap;
+    int in;
+    int out;
+    unsigned failures;
+};
+
+/* rewind_mix.c */
+int subject_open(struct subject *s, const char *part, struct vmm_snapshot *snap);
+void subject_close(struct subject *s);
+void subject_fail(struct subject *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* Runs one script; what it printed, up to size - 1 bytes, in text. */
+int subject_run(struct subject *s, const struct script *script, struct vmm_outcome *outcome,
+                char *text, size_t size);
+/* Rewinds, then asks vmm_check(). 0 or -1 after reporting. */
+int subject_rewind(struct subject *s, const char *after);
+/* Compares all memory, without trust in vmm_check(). */
+int subject_compare(struct subject *s, const char *after);
+/* Runs, compares the outcome, rewinds, checks. */
+void subject_step(struct subject *s, const struct script *script);
+/* Any of scripts, a small one after it. */
+void subject_mix(struct subject *s, unsigned steps, unsigned seed);
+
+#endif

@@ -1,0 +1,13 @@
+# SPDX-License-Identifier: Apache-2.0
+# build/tests/rewind_test. It looks inside of libvmm, to compare memory by itself and to date a snapshot back.
+
+REWIND_TEST_OBJECTS := $(addprefix $(BUILD)/tests/hermetic/,rewind_test.o rewind_mix.o rewind_scripts.o)
+
+$(BUILD)/tests/hermetic/%.o: tests/hermetic/%.c
+	@mkdir -p $(@D)
+	$(CC) $(HOST_CFLAGS) -c -o $@ $<
+
+$(BUILD)/tests/rewind_test: $(REWIND_TEST_OBJECTS) $(VMM_LIB)
+	$(CC) $(HOST_CFLAGS) -o $@ $(REWIND_TEST_OBJECTS) $(VMM_LIBS)
+
+-include $(REWIND_TEST_OBJECTS:.o=.d)

@@ -1,0 +1,116 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# Hermetic, proven: many hundreds of runs in which each looks for what any earlier one left and then leaves all it can
+# (harness.py and its traces), fresh time and entropy at every restore (fresh.py), and the same a level lower, with
+# every byte of the guest compared after each rewind (rewind_test.c).
+#
+# usage: tests/hermetic/run.sh [PART...]   parts: sight traces cold tree fresh rewind
+set -u
+cd "$(dirname "$0")/../.." || exit 2
+TEST_TIMEOUT=${TEST_TIMEOUT:-400}
+. tests/lib.sh
+
+readonly here=tests/hermetic
+home=${PYHL_HOME:-.pyhl}
+readonly script=$scratch/traces.py
+lines=0
+
+# traces REPEAT HOW: REPEAT + 1 runs, each of which must print one CLEAN line; all lines are kept for comparison.
+traces() {
+    run "$pyhl" run --dest "$home" --repeat "$1" "$script" "$2" <"$scratch/stdin"
+    expect_status 0
+    grep -a -m 3 '^LEFT' "$scratch/out" >"$scratch/left" && problem "$(cut -c1-500 "$scratch/left")"
+    [ "$(grep -ac '^CLEAN' "$scratch/out") $(wc -l <"$scratch/out")" = "$(($1 + 1)) $(($1 + 1))" ] ||
+        problem "$(wc -l <"$scratch/out") lines of $(($1 + 1)): $(tail -c 300 "$scratch/out")"
+    [ -s "$scratch/err" ] && problem "stderr: $(sort -u "$scratch/err" | head -c 400)"
+    cat "$scratch/out" >>"$scratch/all"
+    lines=$((lines + $1 + 1))
+}
+
+# What a run sees of its own traces: proves that the looks can see.
+part_sight() {
+    begin "a run sees what it left itself"
+    run "$pyhl" run --dest "$home" "$script" check <"$scratch/stdin"
+    expect_status 0
+    expect_out $'before: []\nnot seen: []'
+}
+
+part_traces() {
+    begin "60 runs that end by returning"
+    traces 59 return
+    begin "40 runs that end by sys.exit()"
+    traces 39 exit
+    begin "200 runs that end by os._exit(), with threads, timers and buffers left"
+    traces 199 _exit
+    begin "100 runs that end in any of these ways"
+    traces 99 mix
+}
+
+part_cold() {
+    begin "20 cold runs see the same as the warm ones"
+    for _ in {1..20}; do
+        traces 0 mix
+    done
+    [ "$(sort -u "$scratch/all" | wc -l)" = 1 ] || problem "in $lines runs: $(differences)"
+}
+
+# The words of the fingerprint lines that are not the same in all of them.
+differences() {
+    sort -u "$scratch/all" | tr ' ' '\n' | sort | uniq -c | awk -v n="$(sort -u "$scratch/all" | wc -l)" '$1 != n' |
+        head -n 20
+}
+
+part_tree() {
+    : >"$scratch/all"
+    begin "the whole file tree is the same in 10 runs"
+    traces 9 tree
+    [ "$(sort -u "$scratch/all" | wc -l)" = 1 ] || problem "$(differences)"
+}
+
+part_fresh() {
+    local check
+    for check in "cold entropy" "warm entropy" "deterministic" "cold clocks" "warm clocks"; do
+        begin "fresh: $check"
+        # shellcheck disable=SC2086 # two words
+        run python3 $here/fresh_check.py "$pyhl" "$home" $here/fresh.py $check
+        expect_status 0
+        [ "$status" = 0 ] || problem "$(head -c 600 "$scratch/out")"
+    done
+}
+
+part_rewind() {
+    local line
+    if ! make -s build/tests/rewind_test >"$scratch/out" 2>&1; then
+        begin "rewind_test builds"
+        problem "$(tail -n 5 "$scratch/out")"
+        return
+    fi
+    timeout -s9 600 build/tests/rewind_test "$home" >"$scratch/rewind" 2>&1
+    status=$?
+    while IFS= read -r line; do
+        case $line in
+        "pass "*) begin "rewind: ${line#pass }" ;;
+        "skip "*)
+            finish
+            line=${line#skip }
+            skip "rewind: ${line%%: *}" "${line#*: }"
+            ;;
+        *) begin "rewind: ${line%%:*}" && problem "$line" ;;
+        esac
+    done <"$scratch/rewind"
+    begin "rewind: all of it ran"
+    [ $status -le 1 ] || problem "it ended with status $status"
+    [ -s "$scratch/rewind" ] || problem "it said nothing"
+}
+
+if [ ! -e "$home/pyhl.ini" ] || [ ! -x "$pyhl" ]; then
+    echo "$0: no home in $home; make test makes it" >&2
+    exit 2
+fi
+cat $here/{harness,traces_interpreter,traces_system,traces_memory,traces_packages}.py >"$script"
+printf 'first\nsecond\nthird\n%.0s' {1..2000} >"$scratch/stdin"
+[ $# -gt 0 ] || set -- sight traces cold tree fresh rewind
+for part; do
+    "part_$part"
+done
+summary

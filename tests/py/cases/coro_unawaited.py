@@ -1,0 +1,4 @@
+async def c():
+    print("never")
+x = c()
+print("end")

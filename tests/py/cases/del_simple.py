@@ -1,0 +1,4 @@
+import sys
+class D:
+    def __del__(self, p=print): p("del", sys)
+x = D()

@@ -1,0 +1,3 @@
+import json
+value = 3
+print(valeu)

@@ -1,0 +1,4 @@
+import faulthandler, sys
+print(faulthandler.is_enabled())
+faulthandler.enable()
+faulthandler.dump_traceback()

@@ -1,0 +1,21 @@
+import numpy as np
+A = np.array([[4.0, -2, 1], [-2, 4, -2], [1, -2, 4]])
+b = np.array([11.0, -16, 17])
+x = np.linalg.solve(A, b)
+print(x.round(12), np.allclose(A @ x, b), round(np.linalg.det(A), 10))
+w, v = np.linalg.eigh(A)
+print(w.round(10), np.allclose(v @ np.diag(w) @ v.T, A), np.linalg.norm(A, 2).round(10))
+q, r = np.linalg.qr(A); u, s, vt = np.linalg.svd(A)
+print(np.allclose(q @ r, A), np.allclose(u * s @ vt, A), np.linalg.inv(A).sum().round(12))
+t = np.arange(1024) / 1024
+signal = 3 * np.sin(2 * np.pi * 50 * t) + 0.5 * np.cos(2 * np.pi * 120 * t)
+spectrum = np.abs(np.fft.rfft(signal)) / 512
+print(np.flatnonzero(spectrum > 0.1), spectrum[[50, 120]].round(10), np.allclose(np.fft.irfft(np.fft.rfft(signal)), signal))
+print(np.fft.fft([1, 2, 3, 4]), np.convolve([1, 2], [0, 1, .5]), np.polyfit([0, 1, 2], [1, 3, 7], 2).round(10))
+big = np.random.RandomState(7).standard_normal((300, 300))
+print((big @ np.linalg.inv(big) - np.eye(300)).__abs__().max() < 1e-8, big.sum().round(8))
+print(np.random.default_rng(1).integers(0, 100, 5), np.random.RandomState(3).permutation(6))
+print(np.arange(24).reshape(2, 3, 4)[:, 1, ::2], np.unique([3, 1, 3]), np.datetime64("2024-02-28") + 2)
+r = np.rec.array([(1, 2.5, "a")], dtype=[("i", int), ("f", float), ("s", "U1")])
+print(r.f, r, np.array(["x", "yy"]).dtype, np.int8(127) + np.int8(1))
+np.save("a.npy", A); print((np.load("a.npy") == A).all(), np.array([1]) / 0)

@@ -1,0 +1,11 @@
+import base64, collections, configparser, csv, difflib, email.message, html, io, itertools, json, pprint, re, string, textwrap, unicodedata, urllib.parse, xml.etree.ElementTree as ET
+print(re.sub(r"(?P<y>\d{4})-(\d\d)", r"\2/\g<y>", "on 2024-05 and 1999-12"), re.findall(r"\b\w+é\b", "café thé tea", re.I), re.split(r"[,;]\s*", "a, b;c"))
+rows = list(csv.DictReader(io.StringIO('a,b\n1,"x, y"\n2,"q""q"\n'))); print(rows)
+o = io.StringIO(); csv.writer(o).writerows([[1, "a,b"], [None, 'c"']]); print(repr(o.getvalue()))
+print(json.dumps({"k": [1, 2.5, None, True, "é\n"], "n": {"a": float("inf")}}, indent=1, ensure_ascii=False), json.loads('[1e3, "\\u00e9"]'))
+print(collections.Counter("mississippi").most_common(2), list(itertools.accumulate([1, 2, 3])), textwrap.fill("word " * 20, 30))
+print("\n".join(difflib.unified_diff(["a", "b"], ["a", "c"], lineterm="")), unicodedata.name("é"), unicodedata.normalize("NFD", "é").encode())
+c = configparser.ConfigParser(); c.read_string("[s]\na = 1\nb = %(a)s2\n"); print(dict(c["s"]), base64.b64encode(b"\xff\xfe"), html.escape("<a&b>"), urllib.parse.urlencode({"a b": "é&"}), urllib.parse.urlsplit("http://u:p@h:8/p?q#f"))
+m = email.message.EmailMessage(); m["Subject"] = "Grüße"; m.set_content("body é\n"); print(m.as_string(), ET.tostring(ET.fromstring("<a><b x='1'>t</b></a>")))
+pprint.pprint({"key%d" % i: list(range(i)) for i in range(12)}, width=60)
+print(string.Template("$a ${b}").substitute(a=1, b=2), "é".encode("utf-16-le"), "%-5s|%05.1f" % ("ab", 3.14159), "{:>{w}}".format("x", w=4))

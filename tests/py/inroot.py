@@ -1,0 +1,21 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""usage: inroot.py ROOT CWD PROGRAM [ARGS...]: chroot to ROOT, change to CWD, execute PROGRAM.
+
+As chroot(8), but with a working directory, with no other change to the environment than
+LD_PRELOAD_INSIDE becoming LD_PRELOAD (which must not act on the host's programs), and with the
+signals that Python ignores back at their defaults.
+"""
+import os
+import signal
+import sys
+import warnings  # noqa: F401, os.execvpe wants it, and after chroot it may be another Python's
+
+os.chroot(sys.argv[1])
+os.chdir(sys.argv[2])
+signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
+environ = {key: value for key, value in os.environ.items() if key != "LC_CTYPE" or "LANG" in os.environ}
+if "LD_PRELOAD_INSIDE" in environ:
+    environ["LD_PRELOAD"] = environ.pop("LD_PRELOAD_INSIDE")
+os.execvpe(sys.argv[3], sys.argv[3:], environ)
