@@ -115,7 +115,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (file_size > FILE_MAX) {
         file_size = FILE_MAX;
     }
-    file_size = delta < 0 && file_size < (uint64_t)-delta ? 0 : file_size + (uint64_t)(int64_t)delta;
+    file_size =
+        delta < 0 && file_size < (uint64_t)-delta ? 0 : file_size + (uint64_t)(int64_t)delta;
     int fd = make_file(&s, file_size);
     fuzz_path(initrd, initrd_path);
     int rc = vmm_snapshot_open_fd(fd, initrd_path, NULL, &snap, &err);
