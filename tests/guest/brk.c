@@ -4,6 +4,7 @@
 #include "t.h"
 #include "fault.h"
 
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 
@@ -44,6 +45,39 @@ static void check_grow_and_shrink(void)
     T_CHECK("below the start is refused", raw_brk((char *)4096) == page + 100);
     T_CHECK("far beyond memory is refused", raw_brk((char *)(1UL << 47)) == page + 100);
     T_CHECK("back to where it was", raw_brk(start) == start);
+}
+
+// What was a part of the heap belongs to the heap again when the break comes back, and nobody
+// else's memory is lost by it.
+static void check_hole(void)
+{
+    enum { BLOCKS = 64 };
+    static char *blocks[BLOCKS];
+    char *start = raw_brk(NULL);
+    char *page = (char *)(((uintptr_t)start + 4095) & ~4095UL);
+    bool good = true;
+
+    T_CHECK("grows", raw_brk(page + 4 * MIB) == page + 4 * MIB);
+    memset(page, 0x5a, 4 * MIB);
+    T_CHECK("a part is unmapped", munmap(page + MIB, 2 * MIB) == 0);
+    T_CHECK("and is gone", t_unmapped(page + MIB) && t_unmapped(page + 3 * MIB - 4096));
+    for (int i = 0; i < BLOCKS; i++) {
+        blocks[i] =
+            mmap(NULL, MIB / 16, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        memset(blocks[i], i + 1, MIB / 16);
+    }
+    T_CHECK("the rest of the heap is as it was",
+            all_bytes(page, MIB, 0x5a) && all_bytes(page + 3 * MIB, MIB, 0x5a));
+    T_CHECK("the break goes back below the hole", raw_brk(page) == page);
+    T_CHECK("and up again", raw_brk(page + 4 * MIB) == page + 4 * MIB);
+    T_CHECK("zero all over", all_bytes(page, 4 * MIB, 0));
+    memset(page, 0x66, 4 * MIB);
+    for (int i = 0; i < BLOCKS; i++) {
+        good = good && all_bytes(blocks[i], MIB / 16, (char)(i + 1));
+        munmap(blocks[i], MIB / 16);
+    }
+    T_CHECK("the other mappings are as they were", good);
+    T_CHECK("back to the start", raw_brk(start) == start);
 }
 
 static void check_sbrk(void)
@@ -92,6 +126,7 @@ int main(void)
 {
     t_fault_install();
     check_grow_and_shrink();
+    check_hole();
     check_sbrk();
     check_malloc();
     return t_done();

@@ -110,7 +110,7 @@ static void stat_line(struct text *t, const struct thread *th, u64 cpu_ns)
                 (unsigned long)(p->start_ns / TICK_NS), (unsigned long)(mapped * PAGE_SIZE),
                 (unsigned long)resident);
     text_printf(t, "0 0 %lu 0 0 0 0 0 0 0 0 0 17 0 0 0 0 0 0 0 0 %lu %lu 0 0 0 0\n",
-                (unsigned long)p->stack_top, (unsigned long)p->brk_start,
+                (unsigned long)p->stack_top, (unsigned long)mm_heap_start(p->mm),
                 (unsigned long)p->arg_start);
 }
 

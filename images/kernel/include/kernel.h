@@ -155,6 +155,7 @@ void mm_inode_changed(struct inode *i, u64 pgoff, u64 pages);
 /* Text of /proc/self/maps: appends lines through emit until done. */
 void mm_maps(struct mm *mm, void (*emit)(void *arg, const char *line, size_t len), void *arg);
 /* Pages of program memory: total mapped, and resident. */
+vaddr_t mm_heap_start(const struct mm *mm);
 void mm_usage(struct mm *mm, u64 *mapped_pages, u64 *resident_pages);
 
 /* ---- cpu/ --------------------------------------------------------------------------------- */
@@ -228,7 +229,6 @@ struct process {
     size_t cmdline_len;
     LIST_HEAD(, thread) threads;
     unsigned thread_count;
-    vaddr_t brk_start, brk_end, brk_limit;
     vaddr_t stack_top, arg_start;
     u64 start_ns;
     struct proc_signals *signals; /* proc/signal.c */

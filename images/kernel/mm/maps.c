@@ -19,7 +19,8 @@ static const char *special_name(const struct vma *v)
     const struct process *p = cur_proc();
     if (v->start < p->stack_top && p->stack_top <= v->end)
         return "[stack]";
-    if (v->start >= p->brk_start && v->end <= p->brk_limit && p->brk_start < p->brk_end)
+    const struct mm *mm = p->mm;
+    if (v->start >= mm->brk_start && v->end <= mm->brk_limit && mm->brk_start < mm->brk_end)
         return "[heap]";
     return "";
 }

@@ -62,6 +62,8 @@ struct mm {
     u64 mapped_pages;
     vaddr_t window_next;           /* where the search for a free window range starts */
     LIST_HEAD(, sites_area) sites; /* mm/sites.c */
+    /* The brk area: its frames stay claimed, mapped or not, as long as the program lives. */
+    vaddr_t brk_start, brk_end, brk_limit;
 };
 
 /* pmm.c */
@@ -104,8 +106,9 @@ int mm_map_frames(struct mm *mm, vaddr_t va, paddr_t pa, u64 len, int prot);
 long mm_mremap(struct mm *mm, vaddr_t addr, u64 old_len, u64 new_len, int flags, vaddr_t fixed);
 long mm_madvise(struct mm *mm, vaddr_t addr, u64 len, int advice);
 /* brk area: claims address space and frames at exec; brk moves in it. */
-long mm_brk(struct process *p, vaddr_t brk);
-int mm_brk_reserve(struct process *p, vaddr_t after);
+long mm_brk(struct mm *mm, vaddr_t brk);
+int mm_brk_reserve(struct mm *mm, vaddr_t after);
+void mm_brk_release(struct mm *mm);
 
 /* fault.c */
 enum mm_fault_result {

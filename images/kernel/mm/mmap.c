@@ -24,6 +24,19 @@ static bool range_valid(vaddr_t addr, u64 len)
             addr >= HV_INITRD_GPA + PAGE_UP(hv_shared()->initrd_size) + LARGE_PAGE);
 }
 
+/* All but those of the brk area. */
+static void free_frames(const struct mm *mm, paddr_t start, paddr_t end)
+{
+    paddr_t low = MAX(start, mm->brk_start), high = MIN(end, mm->brk_limit);
+    if (low >= high) {
+        pmm_free(start, (end - start) / PAGE_SIZE);
+        return;
+    }
+    pmm_free(start, (low - start) / PAGE_SIZE);
+    pmm_mark_dirty(low, (high - low) / PAGE_SIZE);
+    pmm_free(high, (end - high) / PAGE_SIZE);
+}
+
 /* Returns whether it was rewritten text. */
 static bool unmap_one(struct mm *mm, struct vma *v, bool *flush)
 {
@@ -31,7 +44,7 @@ static bool unmap_one(struct mm *mm, struct vma *v, bool *flush)
     if (v->kind == VMA_IDENT) {
         if (!plain_rw(v->prot))
             KASSERT(pt_protect_ident(v->start, v->end, PROT_RW, flush) == 0);
-        pmm_free(v->start, (v->end - v->start) / PAGE_SIZE);
+        free_frames(mm, v->start, v->end);
     } else {
         *flush |= mm_unpopulate(v->start, v->end);
     }

@@ -168,7 +168,7 @@ long mm_madvise(struct mm *mm, vaddr_t addr, u64 len, int advice)
 
 /* The area of brk: after the program when it lies in RAM (non-PIE), else anywhere. Frames are
  * claimed now and cost nothing until they are touched. */
-int mm_brk_reserve(struct process *p, vaddr_t after)
+int mm_brk_reserve(struct mm *mm, vaddr_t after)
 {
     u64 pages = MIN(BRK_MAX, pmm_free_pages() * PAGE_SIZE / 8) / PAGE_SIZE;
     vaddr_t start = PAGE_UP(after);
@@ -180,14 +180,27 @@ int mm_brk_reserve(struct process *p, vaddr_t after)
     }
     if (!start || !pages)
         return -ENOMEM;
-    p->brk_start = p->brk_end = start;
-    p->brk_limit = start + pages * PAGE_SIZE;
+    mm->brk_start = mm->brk_end = start;
+    mm->brk_limit = start + pages * PAGE_SIZE;
     return 0;
 }
 
-static bool brk_resize(struct mm *mm, struct process *p, vaddr_t old_end, vaddr_t new_end)
+/* Gives the frames back; nothing may be mapped there any more. */
+void mm_brk_release(struct mm *mm)
 {
-    struct vma *v = p->brk_start < old_end ? vma_find(mm, old_end - 1) : NULL;
+    if (mm->brk_limit)
+        pmm_free(mm->brk_start, (mm->brk_limit - mm->brk_start) / PAGE_SIZE);
+    mm->brk_start = mm->brk_end = mm->brk_limit = 0;
+}
+
+vaddr_t mm_heap_start(const struct mm *mm)
+{
+    return mm->brk_start;
+}
+
+static bool brk_resize(struct mm *mm, vaddr_t old_end, vaddr_t new_end)
+{
+    struct vma *v = mm->brk_start < old_end ? vma_find(mm, old_end - 1) : NULL;
     if (new_end < old_end) {
         if (vma_split(mm, new_end))
             return false;
@@ -210,13 +223,13 @@ static bool brk_resize(struct mm *mm, struct process *p, vaddr_t old_end, vaddr_
                    VMA_IDENT, NULL, 0);
 }
 
-long mm_brk(struct process *p, vaddr_t brk)
+long mm_brk(struct mm *mm, vaddr_t brk)
 {
-    if (brk < p->brk_start || brk > p->brk_limit)
-        return (long)p->brk_end;
-    vaddr_t old_end = PAGE_UP(p->brk_end), new_end = PAGE_UP(brk);
-    if (new_end != old_end && !brk_resize(p->mm, p, old_end, new_end))
-        return (long)p->brk_end;
-    p->brk_end = brk;
+    if (brk < mm->brk_start || brk > mm->brk_limit)
+        return (long)mm->brk_end;
+    vaddr_t old_end = PAGE_UP(mm->brk_end), new_end = PAGE_UP(brk);
+    if (new_end != old_end && !brk_resize(mm, old_end, new_end))
+        return (long)mm->brk_end;
+    mm->brk_end = brk;
     return (long)brk;
 }

@@ -157,11 +157,9 @@ static void image_drop(struct process *p)
         pt_protect_ident(guard, guard + PAGE_SIZE, PROT_READ | PROT_WRITE, &flush);
         pmm_free(guard, 1);
     }
-    mm_munmap(p->mm, p->brk_start, p->brk_limit - p->brk_start);
-    if (p->brk_limit > PAGE_UP(p->brk_end))
-        pmm_free(PAGE_UP(p->brk_end), (p->brk_limit - PAGE_UP(p->brk_end)) / PAGE_SIZE);
     mm_munmap(p->mm, USER_MIN, WINDOW_END - USER_MIN);
-    p->stack_top = p->brk_start = p->brk_end = p->brk_limit = 0;
+    mm_brk_release(p->mm);
+    p->stack_top = 0;
 }
 
 static int process_name(struct process *p, struct inode *i, const char *path, char *const argv[])
@@ -307,7 +305,7 @@ static int replace_image(struct process *p, struct exec *x, char *const envp[],
     if (!r && x->main->interp[0])
         r = map_interp(p, x);
     if (!r)
-        r = mm_brk_reserve(p, x->main->bias + x->main->end);
+        r = mm_brk_reserve(p->mm, x->main->bias + x->main->end);
     if (!r)
         r = stack_map(p);
     if (!r)

@@ -11,7 +11,7 @@
 
 SYSCALL(brk)
 {
-    return mm_brk(cur_proc(), (vaddr_t)a[0]);
+    return mm_brk(cur_proc()->mm, (vaddr_t)a[0]);
 }
 
 SYSCALL(mmap)
