@@ -27,21 +27,23 @@ static long grow_in_place(struct mm *mm, struct vma *v, u64 extra)
     return 0;
 }
 
-/* Moves the table entries of a paged mapping; the frames stay. */
-static int move_entries(vaddr_t from, vaddr_t to, u64 len)
+/* Moves the table entries of a paged mapping; the frames stay. Without memory for tables all are
+ * moved back, which needs none. */
+static bool move_entries(vaddr_t from, vaddr_t to, u64 len)
 {
-    for (u64 at = 0; at < len; at += PAGE_SIZE) {
+    u64 at = 0;
+    for (; at < len; at += PAGE_SIZE) {
         u64 *src = pt_entry(from + at, false);
         if (!src || !*src)
             continue;
         u64 *dst = pt_entry(to + at, true);
         if (!dst)
-            return -ENOMEM;
+            break;
         *dst = *src;
         *src = 0;
     }
     tlb_flush();
-    return 0;
+    return at >= len || (move_entries(to, from, at), false);
 }
 
 static long move(struct mm *mm, struct vma *v, u64 old_len, u64 new_len, int flags, vaddr_t fixed)
@@ -61,21 +63,19 @@ static long move(struct mm *mm, struct vma *v, u64 old_len, u64 new_len, int fla
     if (to < 0)
         return to;
     u64 n = MIN(old_len, new_len);
+    bool moved;
     if (ident) {
-        bool bad = copy_to_user((vaddr_t)to, (const void *)from, n);
-        if (!bad && rewritten)
-            sites_moved(mm, from, (vaddr_t)to, n);
-        if (bad || mm_mprotect(mm, (vaddr_t)to, new_len, prot)) {
-            mm_munmap(mm, (vaddr_t)to, new_len);
-            return -ENOMEM;
-        }
+        moved = !copy_to_user((vaddr_t)to, (const void *)from, n);
     } else {
         struct vma *nv = vma_find(mm, (vaddr_t)to);
         nv->prot = prot;
-        if (nv->kind != VMA_PAGED || move_entries(from, (vaddr_t)to, n))
-            return -ENOMEM;
-        if (rewritten)
-            sites_moved(mm, from, (vaddr_t)to, n);
+        moved = nv->kind == VMA_PAGED && move_entries(from, (vaddr_t)to, n);
+    }
+    if (moved && rewritten)
+        sites_moved(mm, from, (vaddr_t)to, n);
+    if (!moved || (ident && mm_mprotect(mm, (vaddr_t)to, new_len, prot))) {
+        mm_munmap(mm, (vaddr_t)to, new_len);
+        return -ENOMEM;
     }
     mm_munmap(mm, from, old_len);
     return to;
