@@ -70,8 +70,8 @@ test:
 .pyhl/pyhl.ini: $(HOME_FROM)
 	$(BUILD)/pyhl setup --from $(BUILD)/images/python --dest .pyhl --force
 
-bench: image
-	@python3 tests/bench/bench.py $(BUILD)/pyhl $(BUILD)/images/python
+bench: image bench-programs
+	@BUILD=$(BUILD) python3 tests/bench/bench.py $(BUILD)/pyhl $(BUILD)/images/python
 
 prereqs:
 	@tests/prereqs.sh
