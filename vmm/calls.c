@@ -28,6 +28,7 @@ static int call_run(struct vmm *vm, const struct hv_call *call, int64_t *ret)
     if (mem_read_ptr(vm, call->arg[0], call->arg[1]) == NULL) {
         return call_bad_range(vm, "run", call->arg[0], call->arg[1]);
     }
+    vm->left_ns = os_clock_ns(CLOCK_MONOTONIC);
     int rc = console_drain(vm);
     if (rc != 0) {
         return rc;
@@ -82,6 +83,7 @@ static int call_exit(struct vmm *vm, const struct hv_call *call, int64_t *ret)
         return run_stop(vm, VMM_BROKEN, 0, "call exit: unknown kind %llu",
                         (unsigned long long)call->arg[0]);
     }
+    vm->left_ns = os_clock_ns(CLOCK_MONOTONIC);
     int rc = console_drain(vm);
     if (rc != 0) {
         return rc;

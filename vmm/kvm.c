@@ -138,6 +138,7 @@ static int kvm_vcpu_create(struct vmm *vm, struct vmm_err *err)
 
 int kvm_vm_create(struct vmm *vm, struct vmm_err *err)
 {
+    uint64_t at = os_clock_ns(CLOCK_MONOTONIC);
     vm->kvm_fd = kvm_open(err);
     if (vm->kvm_fd < 0) {
         return vm->kvm_fd;
@@ -148,7 +149,10 @@ int kvm_vm_create(struct vmm *vm, struct vmm_err *err)
     if (vm->vm_fd < 0) {
         return vmm_err_set(err, errno, "KVM_CREATE_VM: %s", strerror(errno));
     }
-    return kvm_vcpu_create(vm, err);
+    vm->counters.phase_ns[VMM_PHASE_VM] = os_lap_ns(&at);
+    int rc = kvm_vcpu_create(vm, err);
+    vm->counters.phase_ns[VMM_PHASE_VCPU] = os_lap_ns(&at);
+    return rc;
 }
 
 void kvm_vm_destroy(struct vmm *vm)

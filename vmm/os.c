@@ -17,6 +17,14 @@ uint64_t os_clock_ns(clockid_t id)
     return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
 }
 
+uint64_t os_lap_ns(uint64_t *at)
+{
+    const uint64_t now = os_clock_ns(CLOCK_MONOTONIC);
+    const uint64_t lap = now - *at;
+    *at = now;
+    return lap;
+}
+
 struct timespec os_timespec(uint64_t ns)
 {
     return (struct timespec){.tv_sec = (time_t)(ns / 1000000000u),

@@ -71,18 +71,26 @@ static void restore_host_side(struct vmm *vm)
 static int restore_machine(struct vmm *vm, bool rewindable, struct vmm_err *err)
 {
     const struct snap_header *h = &vm->snap->header;
+    uint64_t *phase_ns = vm->counters.phase_ns;
     vm->cpuid = h->cpuid;
     vm->generation = h->generation;
+    vm->counters.workset_pages = h->workset_pages;
+    phase_ns[VMM_PHASE_OPEN] = vm->snap->open_ns;
     int rc = kvm_vm_create(vm, err);
+    uint64_t at = os_clock_ns(CLOCK_MONOTONIC);
     if (rc == 0) {
         rc = restore_map(vm, err);
+        phase_ns[VMM_PHASE_MAP] = os_lap_ns(&at);
     }
     if (rc == 0 && rewindable) {
         rc = restore_tracking(vm, err);
+        phase_ns[VMM_PHASE_TRACKING] = os_lap_ns(&at);
     }
     if (rc == 0) {
         workset_prefault(vm);
+        phase_ns[VMM_PHASE_PREFAULT] = os_lap_ns(&at);
         rc = mem_slots_set(vm, err);
+        phase_ns[VMM_PHASE_SLOTS] = os_lap_ns(&at);
     }
     return rc == 0 ? x86_vcpu_init(vm, &h->state, err) : rc;
 }
@@ -151,6 +159,12 @@ int vmm_dirty_pages(struct vmm *vm, uint64_t *gpas, size_t max, size_t *count, s
     return 0;
 }
 
+static void rewind_copy_range(struct vmm *vm, uint64_t start, uint64_t end)
+{
+    memcpy(vm->ram + start, vm->snap->pristine + start, end - start);
+    vm->counters.rewound_bytes += end - start;
+}
+
 /* Copies back all of vm->dirty, neighbours together. */
 static void rewind_copy(struct vmm *vm)
 {
@@ -160,13 +174,14 @@ static void rewind_copy(struct vmm *vm)
         for (uint64_t bits = vm->dirty[w]; bits != 0; bits &= bits - 1) {
             const uint64_t at = (w * 64 + (uint64_t)__builtin_ctzll(bits)) * HV_PAGE_SIZE;
             if (at != end) {
-                memcpy(vm->ram + start, vm->snap->pristine + start, end - start);
+                rewind_copy_range(vm, start, end);
                 start = at;
             }
             end = at + HV_PAGE_SIZE;
         }
     }
-    memcpy(vm->ram + start, vm->snap->pristine + start, end - start);
+    rewind_copy_range(vm, start, end);
+    vm->counters.rewound_pages = vm->counters.dirty_pages;
 }
 
 /* Copies back the pages that differ; those that do not are left in vm->dirty: they go from the hot
@@ -178,7 +193,8 @@ static void rewind_copy_changed(struct vmm *vm)
             const uint64_t bit = bits & -bits;
             const uint64_t at = (w * 64 + (uint64_t)__builtin_ctzll(bits)) * HV_PAGE_SIZE;
             if (memcmp(vm->ram + at, vm->snap->pristine + at, HV_PAGE_SIZE) != 0) {
-                memcpy(vm->ram + at, vm->snap->pristine + at, HV_PAGE_SIZE);
+                rewind_copy_range(vm, at, at + HV_PAGE_SIZE);
+                vm->counters.rewound_pages++;
                 vm->dirty[w] &= ~bit;
             }
         }
@@ -213,8 +229,9 @@ static int rewind_cool(struct vmm *vm, struct vmm_err *err)
     return 0;
 }
 
-static int rewind_memory(struct vmm *vm, struct vmm_err *err)
+static int rewind_memory(struct vmm *vm, uint64_t *at, struct vmm_err *err)
 {
+    uint64_t *phase_ns = vm->counters.phase_ns;
     int rc = snap_still_whole(vm->snap, err);
     if (rc == 0) {
         rc = rewind_dirty(vm, err);
@@ -223,16 +240,26 @@ static int rewind_memory(struct vmm *vm, struct vmm_err *err)
         return rc;
     }
     memset(vm->host_dirty, 0, rewind_words(vm) * sizeof(uint64_t));
-    vm->counters.rewound_pages = vm->counters.dirty_pages;
+    counters_hot(vm, vm->counters.dirty_pages);
     const bool stale = shadow_stale(vm);
     vm->ring0_seen = vm->ring0_seen || stale;
+    phase_ns[VMM_PHASE_LOG] = os_lap_ns(at);
     if (vm->counters.dirty_pages <= REWIND_HOT_MAX) {
         rewind_copy(vm);
+        phase_ns[VMM_PHASE_COPY] = os_lap_ns(at);
     } else {
         rewind_copy_changed(vm);
+        phase_ns[VMM_PHASE_COPY] = os_lap_ns(at);
         rc = rewind_cool(vm, err);
+        phase_ns[VMM_PHASE_COOL] = os_lap_ns(at);
+        vm->counters.hot_pages = vm->counters.rewound_pages;
     }
-    return rc == 0 && stale ? shadow_reset(vm, err) : rc;
+    if (rc == 0 && stale) {
+        rc = shadow_reset(vm, err);
+        phase_ns[VMM_PHASE_SHADOW] = os_lap_ns(at);
+        vm->counters.hot_pages = 0;
+    }
+    return rc;
 }
 
 /* On kvm-pvm an ioctl on a vCPU costs 7 us, and its LSTAR runs at CPL 3: there a guest that has not
@@ -255,9 +282,12 @@ int vmm_rewind(struct vmm *vm, struct vmm_err *err)
         return vmm_err_set(err, EINVAL, "the machine was not restored to be rewound");
     }
     vm->state = VMM_STATE_BAD;
+    counters_begin_rewind(vm);
+    uint64_t at = start;
     int rc = run_settle(vm, err);
+    vm->counters.phase_ns[VMM_PHASE_SETTLE] = os_lap_ns(&at);
     if (rc == 0) {
-        rc = rewind_memory(vm, err);
+        rc = rewind_memory(vm, &at, err);
     }
     if (rc == 0) {
         rc = rewind_state(vm, err);
@@ -267,6 +297,7 @@ int vmm_rewind(struct vmm *vm, struct vmm_err *err)
     }
     restore_host_side(vm);
     vm->state = VMM_STATE_READY;
-    vm->counters.restore_ns = os_clock_ns(CLOCK_MONOTONIC) - start;
+    vm->counters.phase_ns[VMM_PHASE_STATE] = os_lap_ns(&at);
+    vm->counters.restore_ns = at - start;
     return 0;
 }

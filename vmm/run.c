@@ -150,16 +150,22 @@ static int run_doorbell(struct vmm *vm)
     return rc;
 }
 
+static bool run_is_doorbell(const struct kvm_run *run)
+{
+    return run->exit_reason == KVM_EXIT_IO && run->io.port == HV_PORT_DOORBELL &&
+           run->io.direction == KVM_EXIT_IO_OUT && run->io.size == 1 && run->io.count == 1;
+}
+
 static int run_exit(struct vmm *vm)
 {
     const struct kvm_run *run = vm->run;
     char what[96];
+    if (run_is_doorbell(run)) {
+        return run_doorbell(vm);
+    }
+    vm->counters.exits_other++;
     switch (run->exit_reason) {
     case KVM_EXIT_IO:
-        if (run->io.port == HV_PORT_DOORBELL && run->io.direction == KVM_EXIT_IO_OUT &&
-            run->io.size == 1 && run->io.count == 1) {
-            return run_doorbell(vm);
-        }
         (void)snprintf(what, sizeof(what), "I/O at port 0x%x", run->io.port);
         return run_stop_at(vm, VMM_BROKEN, what);
     case KVM_EXIT_MMIO:
@@ -172,6 +178,13 @@ static int run_exit(struct vmm *vm)
     default:
         return run_stop_at(vm, VMM_BROKEN, kvm_exit_name(run->exit_reason));
     }
+}
+
+static int run_failed(struct vmm *vm, int code)
+{
+    return vmm_err_set(vm->err, code, "KVM_RUN: %s",
+                       code == EFAULT ? "guest memory is gone (was a mapped file changed?)"
+                                      : strerror(code));
 }
 
 static int run_loop(struct vmm *vm)
@@ -191,11 +204,9 @@ static int run_loop(struct vmm *vm)
         } else if (errno == EINTR || errno == EAGAIN) {
             vm->io_pending = false;
             rc = run_interrupted(vm);
-        } else if (errno == EFAULT) {
-            rc = vmm_err_set(vm->err, EFAULT,
-                             "KVM_RUN: guest memory is gone (was a mapped file changed?)");
         } else {
-            rc = vmm_err_set(vm->err, errno, "KVM_RUN: %s", strerror(errno));
+            vm->counters.exits_other++;
+            rc = run_failed(vm, errno);
         }
     }
     return rc;
@@ -229,11 +240,7 @@ static int run_begin(struct vmm *vm, uint64_t timeout_ns, struct vmm_outcome *ou
     vmm_kick_target(vm);
     /* Only now: a signal dropped before has an armed instant that is not after this one. */
     const uint64_t now = os_clock_ns(CLOCK_MONOTONIC);
-    vm->started_ns = now;
-    vm->counters = (struct vmm_counters){.restore_ns = vm->counters.restore_ns,
-                                         .rewound_pages = vm->counters.rewound_pages,
-                                         .shadow_resets = vm->counters.shadow_resets,
-                                         .dirty_pages = vm->counters.dirty_pages};
+    counters_begin_run(vm);
     *outcome = (struct vmm_outcome){.kind = VMM_BROKEN};
     vm->outcome = outcome;
     vm->err = err;
@@ -252,7 +259,7 @@ static int run_end(struct vmm *vm, int rc)
     if (rc == RUN_STOP && vm->outcome->kind != VMM_READY) {
         console_drain_last(vm);
     }
-    vm->counters.run_ns = os_clock_ns(CLOCK_MONOTONIC) - vm->started_ns;
+    counters_end_run(vm);
     vm->outcome->counters = vm->counters;
     if (rc != RUN_STOP) {
         vm->state = VMM_STATE_BAD;
@@ -269,6 +276,7 @@ int vmm_start(struct vmm *vm, uint64_t timeout_ns, struct vmm_outcome *outcome, 
     if (vm->state != VMM_STATE_NEW) {
         return vmm_err_set(err, EINVAL, "the machine was started before");
     }
+    vm->started_ns = vm->entered_ns = os_clock_ns(CLOCK_MONOTONIC);
     vm->timer.guest = NEVER;
     int rc = run_begin(vm, timeout_ns, outcome, err);
     return rc < 0 ? rc : run_end(vm, run_loop(vm));
@@ -280,6 +288,7 @@ int vmm_run(struct vmm *vm, const struct vmm_run *run, struct vmm_outcome *outco
     if (vm->state != VMM_STATE_READY) {
         return vmm_err_set(err, EINVAL, "the machine is not ready for a run");
     }
+    vm->started_ns = os_clock_ns(CLOCK_MONOTONIC);
     int rc = frame_build(vm, run, err);
     if (rc < 0) {
         return rc;
@@ -291,5 +300,6 @@ int vmm_run(struct vmm *vm, const struct vmm_run *run, struct vmm_outcome *outco
         return rc;
     }
     rc = calls_answer_run(vm);
+    vm->entered_ns = os_clock_ns(CLOCK_MONOTONIC);
     return run_end(vm, rc != 0 ? rc : run_loop(vm));
 }

@@ -42,7 +42,8 @@ _Static_assert(sizeof(struct snap_header) <= SNAP_IMAGE_OFFSET, "before the imag
 
 struct vmm_snapshot {
     int fd;
-    bool pvm; /* this host is kvm-pvm */
+    bool pvm;         /* this host is kvm-pvm */
+    uint64_t open_ns; /* what opening it has taken */
     struct snap_header header;
     uint8_t *pristine; /* the image, read-only, shared by all VMs */
     uint32_t *workset; /* page numbers, ascending */

@@ -171,6 +171,7 @@ int vmm_snapshot_open_fd(int fd, const char *initrd_path, const struct vmm_key *
                          struct vmm_snapshot **out, struct vmm_err *err)
 {
     *out = NULL;
+    uint64_t at = os_clock_ns(CLOCK_MONOTONIC);
     struct vmm_snapshot *snap = calloc(1, sizeof(*snap));
     if (snap == NULL) {
         return vmm_err_set(err, ENOMEM, "out of memory");
@@ -182,6 +183,7 @@ int vmm_snapshot_open_fd(int fd, const char *initrd_path, const struct vmm_key *
         vmm_snapshot_close(snap);
         return rc;
     }
+    snap->open_ns = os_lap_ns(&at);
     *out = snap;
     return 0;
 }

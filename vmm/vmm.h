@@ -89,18 +89,65 @@ enum vmm_outcome_kind {
     VMM_BROKEN,      /* it broke the contract of abi.h or the CPU gave up; detail says how */
 };
 
-/* Counts since the last vmm_run() began, unless they say otherwise. */
+/* Where the time of a restore and of a run goes, in the order in which things happen. */
+enum vmm_phase {
+    /* vmm_restore() */
+    VMM_PHASE_OPEN,     /* vmm_snapshot_open(), which comes before it: not part of restore_ns */
+    VMM_PHASE_VM,       /* /dev/kvm opened and probed, KVM_CREATE_VM */
+    VMM_PHASE_VCPU,     /* KVM_CREATE_VCPU */
+    VMM_PHASE_MAP,      /* guest memory mapped */
+    VMM_PHASE_TRACKING, /* what a later rewind needs */
+    VMM_PHASE_PREFAULT, /* the working set fetched */
+    VMM_PHASE_SLOTS,    /* memory slots */
+    VMM_PHASE_CPUID,
+    /* vmm_rewind() */
+    VMM_PHASE_SETTLE, /* the vCPU brought to rest */
+    VMM_PHASE_LOG,    /* the dirty log read */
+    VMM_PHASE_COPY,   /* pages copied back */
+    VMM_PHASE_COOL,   /* pages taken out of the hot set */
+    VMM_PHASE_SHADOW, /* a shadow reset */
+    /* both */
+    VMM_PHASE_STATE, /* registers */
+    /* vmm_start(), vmm_run() */
+    VMM_PHASE_HANDOVER, /* the run's data built and handed over */
+    VMM_PHASE_ENTER,    /* into the guest and out of it: what of KVM_RUN the guest did not see */
+    VMM_PHASE_GUEST,    /* by its own clock, calls to the host included; with ENTER in it when the
+                           run did not end by an exit of its own */
+    VMM_PHASE_FINISH,   /* the last of the output written, the outcome made */
+    VMM_PHASES,
+};
+/* One word, lower case; NULL for VMM_PHASES and above. */
+const char *vmm_phase_name(enum vmm_phase phase);
+
+/* Counts are of the last vmm_run() (vmm_start()) or of the restore or rewind before it, as grouped.
+ * Counting costs no system call and no page. */
 struct vmm_counters {
-    uint64_t exits;          /* KVM_RUN returns */
-    uint64_t exits_doorbell; /* of them: doorbells */
-    uint64_t exits_signal;   /* of them: interrupted (timer, vmm_interrupt) */
+    /* The run. */
+    uint64_t exits;          /* KVM_RUN returns: the sum of the next three */
+    uint64_t exits_doorbell; /* calls */
+    uint64_t exits_signal;   /* interrupted (timer, vmm_interrupt) */
+    uint64_t exits_other;    /* what ends a run: a shutdown, an access outside of memory, ... */
     uint64_t upcalls;        /* pushed */
     uint64_t calls;          /* call slots answered */
-    uint64_t run_ns;         /* from entry to end of the run */
-    uint64_t restore_ns;     /* of the restore or rewind before it */
-    uint64_t rewound_pages;  /* copied back by that rewind; 0 after a cold restore */
-    uint64_t shadow_resets;  /* rewinds of this VM, ever, that had to rebuild KVM's page tables */
-    uint64_t dirty_pages;    /* known written when last asked (vmm_rewind, vmm_dirty_pages) */
+    /* As the guest claims: system calls by how they entered its kernel, page faults that it has
+     * answered. */
+    uint64_t syscalls_rewritten;
+    uint64_t syscalls_trapped;
+    uint64_t guest_faults;
+    uint64_t run_ns; /* from call to return; the sum of its phases */
+    /* The restore or rewind before it. */
+    uint64_t restore_ns;
+    uint64_t prefaulted_pages; /* made private copies by vmm_restore(); 0 after a rewind */
+    uint64_t rewound_pages;    /* copied back; 0 after a cold restore */
+    uint64_t rewound_bytes;    /* copied back */
+    uint64_t hot_pages;        /* the hot set behind it: written before, and writable for good */
+    uint64_t hot_added;        /* by how much the run before made it grow: each was a fault there */
+    /* The machine. */
+    uint64_t workset_pages; /* recorded in its snapshot */
+    uint64_t shadow_resets; /* rewinds, ever, that had to rebuild KVM's page tables */
+    uint64_t dirty_pages;   /* known written when last asked (vmm_rewind, vmm_dirty_pages) */
+    /* 0 for those that did not happen. Those of a restore may overlap. */
+    uint64_t phase_ns[VMM_PHASES];
 };
 
 struct vmm_outcome {

@@ -120,7 +120,9 @@ struct vmm {
     struct vmm_outcome *outcome; /* of the call going on */
     struct vmm_err *err;
     struct vmm_counters counters;
-    uint64_t started_ns;
+    uint64_t started_ns; /* vmm_run() was called */
+    uint64_t entered_ns; /* the run was handed over */
+    uint64_t left_ns;    /* the guest made its last call; 0 before */
     struct clock_map clock;
     struct clock_timer timer;
     atomic_int kicked;     /* set by the signal handler */
@@ -143,6 +145,7 @@ uint64_t vmm_thread_number(void);     /* of this thread, never used again */
 
 /* os.c */
 uint64_t os_clock_ns(clockid_t id);
+uint64_t os_lap_ns(uint64_t *at); /* monotonic time since *at, which moves to now */
 struct timespec os_timespec(uint64_t ns);
 int os_pread_full(int fd, void *buf, size_t size, uint64_t offset); /* -ENODATA at end of file */
 int os_pwrite_full(int fd, const void *buf, size_t size, uint64_t offset);
@@ -236,6 +239,12 @@ int run_stop(struct vmm *vm, enum vmm_outcome_kind kind, int status, const char 
 int run_due(struct vmm *vm, uint64_t now); /* interrupts, deadlines */
 /* Completes what KVM_RUN left half-way and applies registers set: then they can be read and set. */
 int run_settle(struct vmm *vm, struct vmm_err *err);
+
+/* counters.c */
+void counters_begin_run(struct vmm *vm);
+void counters_begin_rewind(struct vmm *vm);
+void counters_hot(struct vmm *vm, uint64_t found); /* by a rewind: pages known written */
+void counters_end_run(struct vmm *vm);
 
 /* calls.c */
 int calls_answer(struct vmm *vm);

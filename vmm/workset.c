@@ -29,7 +29,9 @@ void workset_prefault(struct vmm *vm)
         const uint64_t start = (uint64_t)pages[i] * HV_PAGE_SIZE;
         const uint64_t end = (uint64_t)(pages[j - 1] + 1) * HV_PAGE_SIZE;
         /* Only a hint: without it the pages are copied one by one. */
-        (void)madvise(vm->ram + start, end - start, MADV_POPULATE_WRITE);
+        if (madvise(vm->ram + start, end - start, MADV_POPULATE_WRITE) == 0) {
+            vm->counters.prefaulted_pages += (end - start) / HV_PAGE_SIZE;
+        }
     }
 }
 

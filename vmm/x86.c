@@ -186,12 +186,16 @@ int x86_state_set(struct vmm *vm, const struct x86_state *state, bool ring0, str
 /* The first state of a new vCPU: CPUID must come before everything that is checked against it. */
 int x86_vcpu_init(struct vmm *vm, const struct x86_state *state, struct vmm_err *err)
 {
+    uint64_t at = os_clock_ns(CLOCK_MONOTONIC);
     if (ioctl(vm->vcpu_fd, KVM_SET_CPUID2, &vm->cpuid) < 0) {
         return vmm_err_set(err, errno, "KVM_SET_CPUID2: %s", strerror(errno));
     }
+    vm->counters.phase_ns[VMM_PHASE_CPUID] = os_lap_ns(&at);
     int rc = 0;
     for (size_t i = 0; rc == 0 && i < STATE_PARTS; i++) {
         rc = x86_part_set(vm, state, &state_parts[i], err);
     }
-    return rc == 0 ? x86_msrs_set(vm, &state->msrs, err) : rc;
+    rc = rc == 0 ? x86_msrs_set(vm, &state->msrs, err) : rc;
+    vm->counters.phase_ns[VMM_PHASE_STATE] = os_lap_ns(&at);
+    return rc;
 }

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The counters of vmm.h: when they begin anew, and what is only known at the end of a run. Counting
+ * itself is where things happen: an addition, or a lap of the clock, never a system call.
+ */
+#include "vmm_int.h"
+
+#include <string.h>
+
+const char *vmm_phase_name(enum vmm_phase phase)
+{
+    static const char *const names[VMM_PHASES] = {
+        [VMM_PHASE_OPEN] = "open",         [VMM_PHASE_VM] = "vm",
+        [VMM_PHASE_VCPU] = "vcpu",         [VMM_PHASE_MAP] = "map",
+        [VMM_PHASE_TRACKING] = "tracking", [VMM_PHASE_PREFAULT] = "prefault",
+        [VMM_PHASE_SLOTS] = "slots",       [VMM_PHASE_CPUID] = "cpuid",
+        [VMM_PHASE_SETTLE] = "settle",     [VMM_PHASE_LOG] = "log",
+        [VMM_PHASE_COPY] = "copy",         [VMM_PHASE_COOL] = "cool",
+        [VMM_PHASE_SHADOW] = "shadow",     [VMM_PHASE_STATE] = "state",
+        [VMM_PHASE_HANDOVER] = "handover", [VMM_PHASE_ENTER] = "enter",
+        [VMM_PHASE_GUEST] = "guest",       [VMM_PHASE_FINISH] = "finish",
+    };
+    return (unsigned)phase < VMM_PHASES ? names[phase] : NULL;
+}
+
+/* The struct's groups are in the order in which they begin anew. */
+void counters_begin_run(struct vmm *vm)
+{
+    memset(&vm->counters, 0, offsetof(struct vmm_counters, restore_ns));
+    memset(&vm->counters.phase_ns[VMM_PHASE_HANDOVER], 0,
+           (VMM_PHASES - VMM_PHASE_HANDOVER) * sizeof(uint64_t));
+    vm->left_ns = 0;
+}
+
+void counters_begin_rewind(struct vmm *vm)
+{
+    struct vmm_counters *c = &vm->counters;
+    c->prefaulted_pages = 0;
+    c->rewound_pages = 0;
+    c->rewound_bytes = 0;
+    c->hot_added = 0;
+    memset(c->phase_ns, 0, VMM_PHASE_HANDOVER * sizeof(c->phase_ns[0]));
+}
+
+/* The pages that the rewind going on found written; the rest of the hot set's figures are set when
+ * it is known what stays in it. */
+void counters_hot(struct vmm *vm, uint64_t found)
+{
+    struct vmm_counters *c = &vm->counters;
+    c->hot_added = found > c->hot_pages ? found - c->hot_pages : 0;
+    c->hot_pages = found;
+}
+
+void counters_end_run(struct vmm *vm)
+{
+    struct vmm_counters *c = &vm->counters;
+    const uint64_t now = os_clock_ns(CLOCK_MONOTONIC);
+    uint64_t left = vm->left_ns != 0 ? vm->left_ns : now;
+    left =
+        left > vm->entered_ns ? left : vm->entered_ns; /* calls can be answered at the handover */
+    c->phase_ns[VMM_PHASE_HANDOVER] = vm->entered_ns - vm->started_ns;
+    c->phase_ns[VMM_PHASE_GUEST] = left - vm->entered_ns;
+    c->phase_ns[VMM_PHASE_FINISH] = now - left;
+    c->run_ns = now - vm->started_ns;
+}
