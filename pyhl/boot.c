@@ -17,7 +17,8 @@ struct boot_options {
     const char *initrd;
     uint64_t memory, repeat, timeout_ns;
     struct opt_list env;
-    bool deterministic, verbose, trace;
+    bool deterministic, trace;
+    unsigned verbose;
 };
 
 static const struct opt boot_opts[] = {
@@ -51,9 +52,9 @@ static const struct opt boot_opts[] = {
      .offset = offsetof(struct boot_options, deterministic),
      .help = "the same random numbers in every run"},
     {.letter = 'v',
-     .kind = OPT_FLAG,
+     .kind = OPT_TALLY,
      .offset = offsetof(struct boot_options, verbose),
-     .help = "a line per iteration on standard error"},
+     .help = "times and counts of each iteration on standard error; -vv by phase"},
     {.name = "trace",
      .kind = OPT_FLAG,
      .offset = offsetof(struct boot_options, trace),

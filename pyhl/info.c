@@ -116,7 +116,7 @@ static int info_main(const struct cmd *cmd, int argc, char **argv)
 
     if (!cmd_parse_options(cmd, argc, argv, &options, "the home is given with --dest", &status))
         return status;
-    printf("pyhl: %s, ABI %u\n", PYHL_VERSION, HV_ABI_VERSION);
+    printf("pyhl: %s, ABI %d\n", PYHL_VERSION, HV_ABI_VERSION);
     home = print_home(options.dest);
     host = print_host();
     return home && host ? CMD_OK : CMD_FAILED;

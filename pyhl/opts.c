@@ -46,6 +46,9 @@ static int set_value(const struct opt *opt, const char *what, const char *text, 
     case OPT_FLAG:
         *(bool *)variable = true;
         return 0;
+    case OPT_TALLY:
+        ++*(unsigned *)variable;
+        return 0;
     case OPT_TEXT:
         *(const char **)variable = text;
         return 0;
@@ -59,6 +62,11 @@ static int set_value(const struct opt *opt, const char *what, const char *text, 
         return add_env(text, variable, err);
     }
     return vmm_err_set(err, EINVAL, "%s: unknown kind of option", what);
+}
+
+static bool takes_value(const struct opt *opt)
+{
+    return opt->kind != OPT_FLAG && opt->kind != OPT_TALLY;
 }
 
 /* The option as a user writes it. */
@@ -86,7 +94,7 @@ static bool is_abbreviated(const struct opt *opt, char **argv)
     const char *given = argv[optind - 1];
     size_t len;
 
-    if (opt->kind != OPT_FLAG && given == optarg)
+    if (takes_value(opt) && given == optarg)
         given = argv[optind - 2];
     if (strncmp(given, "--", 2) != 0)
         return false; /* a letter */
@@ -106,11 +114,11 @@ static void make_tables(const struct opt *table, struct getopt_tables *out)
 
     letter = stpcpy(letter, "-:h");
     for (int i = 0; i < OPTS_MAX && (table[i].name || table[i].letter); i++) {
-        int takes = table[i].kind == OPT_FLAG ? no_argument : required_argument;
+        int takes = takes_value(&table[i]) ? required_argument : no_argument;
 
         if (table[i].letter) {
             *letter++ = table[i].letter;
-            if (takes == required_argument)
+            if (takes_value(&table[i]))
                 *letter++ = ':';
         }
         if (table[i].name)

@@ -12,6 +12,7 @@
 
 enum opt_kind {
     OPT_FLAG,    /* bool */
+    OPT_TALLY,   /* unsigned: how often it was given; no value */
     OPT_TEXT,    /* const char * */
     OPT_COUNT,   /* uint64_t: 0 or more */
     OPT_SIZE,    /* uint64_t, bytes: 512M, 2G, 4096 */

@@ -21,7 +21,8 @@ struct run_options {
     const char *code, *module, *dest;
     uint64_t repeat, timeout_ns;
     struct opt_list env;
-    bool deterministic, verbose, trace;
+    bool deterministic, trace;
+    unsigned verbose;
 };
 
 static const struct opt run_opts[] = {
@@ -62,9 +63,9 @@ static const struct opt run_opts[] = {
      .arg = "DIR",
      .help = "the home to use (else $PYHL_HOME, ./.pyhl, ~/.local/share/pyhl)"},
     {.letter = 'v',
-     .kind = OPT_FLAG,
+     .kind = OPT_TALLY,
      .offset = offsetof(struct run_options, verbose),
-     .help = "a line per iteration on standard error"},
+     .help = "times and counts of each iteration on standard error; -vv by phase"},
     {.name = "trace",
      .kind = OPT_FLAG,
      .offset = offsetof(struct run_options, trace),

@@ -15,6 +15,8 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+typedef unsigned long long ull;
+
 /* Of the process, since a signal handler has no argument: the VM that signals go to, and those that
  * came. */
 static struct vmm *_Atomic signal_vm;
@@ -145,17 +147,61 @@ static int conclude(const struct session *session, const struct vmm_outcome *out
     return CMD_FAILED;
 }
 
-static void describe(const struct session *session, uint64_t iteration,
-                     const struct vmm_counters *c, int status)
+static void describe_phases(const char *title, const uint64_t *ns, int from, int to)
 {
+    char text[400];
+    int used = 0;
+
+    for (int i = from; i < to && used < (int)sizeof(text); i++)
+        if (ns[i])
+            used +=
+                snprintf(text + used, sizeof(text) - (size_t)used, "%s %s %.3f", used ? "," : "",
+                         vmm_phase_name((enum vmm_phase)i), (double)ns[i] / 1e6);
+    if (used)
+        fprintf(stderr, "  %s, ms:%s\n", title, text);
+}
+
+/* Between runs, so that looking costs no run anything. */
+static int describe_memory(const struct session *session, const struct vmm_counters *c)
+{
+    struct vmm_footprint footprint;
+    struct vmm_err err;
+
+    if (vmm_footprint(session->vm, &footprint, &err) < 0)
+        return cmd_fail(session->cmd, &err);
     fprintf(stderr,
-            "pyhl: iteration %llu/%llu: restore %.3f ms, run %.3f ms, exits %llu (doorbell %llu, "
-            "signal %llu), upcalls %llu, calls %llu, pages rewound %llu, status %d\n",
-            (unsigned long long)iteration + 1, (unsigned long long)session->repeat + 1,
-            (double)c->restore_ns / 1e6, (double)c->run_ns / 1e6, (unsigned long long)c->exits,
-            (unsigned long long)c->exits_doorbell, (unsigned long long)c->exits_signal,
-            (unsigned long long)c->upcalls, (unsigned long long)c->calls,
-            (unsigned long long)c->rewound_pages, status);
+            "  memory, pages: working set %llu, prefaulted %llu, hot set %llu, new in it %llu, "
+            "changed %llu, private %llu; bytes rewound %llu, shadow resets %llu\n",
+            (ull)c->workset_pages, (ull)c->prefaulted_pages, (ull)c->hot_pages, (ull)c->hot_added,
+            (ull)footprint.changed_pages, (ull)footprint.private_pages, (ull)c->rewound_bytes,
+            (ull)c->shadow_resets);
+    return CMD_OK;
+}
+
+/* Returns `status`, or CMD_FAILED. */
+static int describe(const struct session *session, uint64_t iteration, const struct vmm_counters *c,
+                    int status)
+{
+    int failed = CMD_OK;
+
+    if (session->verbose)
+        fprintf(stderr,
+                "pyhl: iteration %llu/%llu: restore %.3f ms, run %.3f ms, exits %llu (doorbell "
+                "%llu, signal %llu, other %llu), upcalls %llu, calls %llu, system calls %llu "
+                "(rewritten %llu, trapped %llu), page faults %llu, pages prefaulted %llu, pages "
+                "rewound %llu, status %d\n",
+                (ull)iteration + 1, (ull)session->repeat + 1, (double)c->restore_ns / 1e6,
+                (double)c->run_ns / 1e6, (ull)c->exits, (ull)c->exits_doorbell,
+                (ull)c->exits_signal, (ull)c->exits_other, (ull)c->upcalls, (ull)c->calls,
+                (ull)c->syscalls_rewritten + (ull)c->syscalls_trapped, (ull)c->syscalls_rewritten,
+                (ull)c->syscalls_trapped, (ull)c->guest_faults, (ull)c->prefaulted_pages,
+                (ull)c->rewound_pages, status);
+    if (session->verbose > 1) {
+        describe_phases("restore", c->phase_ns, 0, VMM_PHASE_HANDOVER);
+        describe_phases("run", c->phase_ns, VMM_PHASE_HANDOVER, VMM_PHASES);
+        failed = describe_memory(session, c);
+    }
+    return failed ? failed : status;
 }
 
 int session_run(const struct session *session)
@@ -178,8 +224,7 @@ int session_run(const struct session *session)
         if (err.code)
             break;
         status = conclude(session, &outcome);
-        if (session->verbose)
-            describe(session, i, &outcome.counters, status);
+        status = describe(session, i, &outcome.counters, status);
     }
     atomic_store(&signal_vm, NULL);
     return status;

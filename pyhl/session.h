@@ -12,9 +12,9 @@ struct session {
     const struct cmd *cmd;
     struct vmm *vm; /* at VMM_READY or restored; rewindable when repeat > 0 */
     struct vmm_run run;
-    uint64_t repeat; /* additional iterations */
-    uint64_t memory; /* guest RAM, for messages */
-    bool verbose;
+    uint64_t repeat;  /* additional iterations */
+    uint64_t memory;  /* guest RAM, for messages */
+    unsigned verbose; /* 1: a line per iteration; 2: three more, of phases and memory */
 };
 
 /* The first iteration that fails ends it. Returns the exit status of the process. */

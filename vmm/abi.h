@@ -9,15 +9,17 @@
 #ifndef HV_ABI_H
 #define HV_ABI_H
 
+/* These two without a suffix, as the assembler reads them, too. */
+#define HV_ABI_VERSION 2
+#define HV_NOTE_ABI    0x48564d31
+
+#ifndef __ASSEMBLER__
 #include <stddef.h>
 #include <stdint.h>
-
-#define HV_ABI_VERSION 1u
 
 /* The kernel ELF carries one note: owner HV_NOTE_NAME, type HV_NOTE_ABI, descriptor one
  * uint32_t holding HV_ABI_VERSION. The VMM refuses any other before it loads a byte. */
 #define HV_NOTE_NAME "pyhl"
-#define HV_NOTE_ABI  0x48564d31u
 
 typedef uint64_t hv_gpa_t;
 
@@ -175,6 +177,18 @@ _Static_assert(sizeof(struct hv_resume) == 96, "ABI");
 #define HV_EVENT_INT   2u /* the user asked to interrupt: SIGINT */
 #define HV_EVENT_TERM  4u /* SIGTERM */
 
+/* Written by the guest alone, since its boot, for people: the host takes differences, believes none
+ * of it and decides nothing by it. It lies in the page that every run writes anyway. */
+struct hv_counts {
+    uint64_t syscalls_rewritten; /* system calls through a rewritten site */
+    uint64_t syscalls_trapped;   /* and by the syscall instruction */
+    uint64_t faults;             /* page faults answered */
+    uint64_t resume_tsc;         /* the guest's TSC when HV_CALL_RUN returned */
+    uint64_t exit_tsc;           /* and at HV_CALL_EXIT */
+    uint64_t reserved[3];
+};
+_Static_assert(sizeof(struct hv_counts) == 64, "one cache line");
+
 #define HV_SHARED_MAGIC 0x6c687970u /* "pyhl" */
 
 struct hv_shared {
@@ -203,10 +217,12 @@ struct hv_shared {
     struct hv_call calls[HV_CALL_SLOTS];
     struct hv_ring out;
     struct hv_ring err;
+    struct hv_counts counts;
 };
 _Static_assert(offsetof(struct hv_shared, resume) == 128, "ABI");
 _Static_assert(offsetof(struct hv_shared, events) == 224, "ABI");
 _Static_assert(offsetof(struct hv_shared, calls) == 240, "ABI");
+_Static_assert(offsetof(struct hv_shared, counts) == 1280, "ABI");
 _Static_assert(sizeof(struct hv_shared) <= HV_PAGE_SIZE, "one page");
 
 /* What to run. The frame is this header, then data; *_off are offsets from the frame's start. A
@@ -240,4 +256,5 @@ _Static_assert(sizeof(struct hv_run) == 64, "ABI");
  * rest, then 0. Its exit_group ends the run. */
 #define HV_RUN_DEVICE "/dev/pyhl"
 
+#endif /* __ASSEMBLER__ */
 #endif

@@ -197,6 +197,7 @@ int calls_answer_run(struct vmm *vm)
     if (rc < 0) {
         return rc;
     }
+    vm->counts_before = s->counts;
     call_answer(vm, s->call_tail, (int64_t)vm->frame_size);
     return calls_answer(vm);
 }

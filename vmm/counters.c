@@ -51,6 +51,30 @@ void counters_hot(struct vmm *vm, uint64_t found)
     c->hot_pages = found;
 }
 
+/* What of the time in KVM_RUN the guest has seen: its claim, no more than there was; all, when it
+ * claims nothing. */
+static uint64_t counters_guest_ns(const struct vmm *vm, uint64_t run_ns)
+{
+    const struct hv_counts *claim = &vm->shared->counts;
+    if (claim->exit_tsc <= claim->resume_tsc || claim->resume_tsc == 0 || vm->tsc_khz == 0) {
+        return run_ns;
+    }
+    const uint64_t ticks = claim->exit_tsc - claim->resume_tsc;
+    const uint64_t ns =
+        ticks / vm->tsc_khz * NS_PER_MS + ticks % vm->tsc_khz * NS_PER_MS / vm->tsc_khz;
+    return ns < run_ns ? ns : run_ns;
+}
+
+static void counters_guest(struct vmm *vm)
+{
+    struct vmm_counters *c = &vm->counters;
+    const struct hv_counts *now = &vm->shared->counts;
+    const struct hv_counts *before = &vm->counts_before;
+    c->syscalls_rewritten = now->syscalls_rewritten - before->syscalls_rewritten;
+    c->syscalls_trapped = now->syscalls_trapped - before->syscalls_trapped;
+    c->guest_faults = now->faults - before->faults;
+}
+
 void counters_end_run(struct vmm *vm)
 {
     struct vmm_counters *c = &vm->counters;
@@ -59,7 +83,9 @@ void counters_end_run(struct vmm *vm)
     left =
         left > vm->entered_ns ? left : vm->entered_ns; /* calls can be answered at the handover */
     c->phase_ns[VMM_PHASE_HANDOVER] = vm->entered_ns - vm->started_ns;
-    c->phase_ns[VMM_PHASE_GUEST] = left - vm->entered_ns;
+    c->phase_ns[VMM_PHASE_GUEST] = counters_guest_ns(vm, left - vm->entered_ns);
+    c->phase_ns[VMM_PHASE_ENTER] = left - vm->entered_ns - c->phase_ns[VMM_PHASE_GUEST];
     c->phase_ns[VMM_PHASE_FINISH] = now - left;
     c->run_ns = now - vm->started_ns;
+    counters_guest(vm);
 }

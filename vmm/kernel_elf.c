@@ -24,7 +24,7 @@ struct kernel_file {
 static int kernel_note_check(const struct kernel_file *f, uint32_t version)
 {
     if (version != HV_ABI_VERSION) {
-        return vmm_err_set(f->err, ENOEXEC, "%s: kernel ABI version %u, wanted %u", f->path,
+        return vmm_err_set(f->err, ENOEXEC, "%s: kernel ABI version %u, wanted %d", f->path,
                            version, HV_ABI_VERSION);
     }
     return 0;

@@ -55,7 +55,7 @@ static int snap_header_read(int fd, struct snap_header *h, uint64_t size, struct
                            (ull)hash, (ull)h->header_hash);
     }
     if (h->abi_version != HV_ABI_VERSION) {
-        return vmm_err_set(err, EPROTO, "snapshot of kernel ABI version %u, wanted %u",
+        return vmm_err_set(err, EPROTO, "snapshot of kernel ABI version %u, wanted %d",
                            h->abi_version, HV_ABI_VERSION);
     }
     return 0;

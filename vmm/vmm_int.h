@@ -120,9 +120,10 @@ struct vmm {
     struct vmm_outcome *outcome; /* of the call going on */
     struct vmm_err *err;
     struct vmm_counters counters;
-    uint64_t started_ns; /* vmm_run() was called */
-    uint64_t entered_ns; /* the run was handed over */
-    uint64_t left_ns;    /* the guest made its last call; 0 before */
+    uint64_t started_ns;            /* vmm_run() was called */
+    uint64_t entered_ns;            /* the run was handed over */
+    uint64_t left_ns;               /* the guest made its last call; 0 before */
+    struct hv_counts counts_before; /* the guest's own, at the handover */
     struct clock_map clock;
     struct clock_timer timer;
     atomic_int kicked;     /* set by the signal handler */

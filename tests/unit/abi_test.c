@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The golden layout of version 1 of abi.h. A change here is a change of the ABI: HV_ABI_VERSION
+ * The golden layout of version 2 of abi.h. A change here is a change of the ABI: HV_ABI_VERSION
  * must be another, and this file follows it.
  */
 #include "unit.h"
@@ -10,7 +10,7 @@
 
 static void version(void)
 {
-    CHECK(HV_ABI_VERSION == 1);
+    CHECK(HV_ABI_VERSION == 2);
     CHECK(HV_NOTE_ABI == 0x48564d31);
     CHECK(HV_SHARED_MAGIC == 0x6c687970);
 }
@@ -60,7 +60,14 @@ static void shared_page(void)
     AT(hv_shared, calls, 240);
     AT(hv_shared, out, 1264);
     AT(hv_shared, err, 1272);
-    CHECK(sizeof(struct hv_shared) == 1280);
+    AT(hv_shared, counts, 1280);
+    CHECK(sizeof(struct hv_shared) == 1344);
+    AT(hv_counts, syscalls_rewritten, 0);
+    AT(hv_counts, syscalls_trapped, 8);
+    AT(hv_counts, faults, 16);
+    AT(hv_counts, resume_tsc, 24);
+    AT(hv_counts, exit_tsc, 32);
+    CHECK(sizeof(struct hv_counts) == 64);
 }
 
 static void frames(void)

@@ -8,9 +8,9 @@ VMM_TEST := $(BUILD)/tests/vmm_test
 GUEST_TEST_CFLAGS := -std=c17 $(WARNINGS) -O2 -I. -ffreestanding -fno-pie -mno-red-zone \
     -mgeneral-regs-only -fno-stack-protector -fcf-protection=none -Wno-array-bounds
 
-$(VMM_TEST_DIR)/guest-%.o: tests/vmm/guest/start.S
+$(VMM_TEST_DIR)/guest-%.o: tests/vmm/guest/start.S vmm/abi.h
 	@mkdir -p $(@D)
-	$(CC) -DGUEST_ABI=$* -c -o $@ $<
+	$(CC) -I. -DGUEST_ABI=$* -c -o $@ $<
 
 GUEST_TEST_OBJECTS := $(patsubst tests/vmm/guest/%.c,$(VMM_TEST_DIR)/guest/%.o, \
     $(wildcard tests/vmm/guest/*.c))
@@ -32,11 +32,11 @@ $(VMM_TEST_DIR)/v%.o: tests/vmm/v%.c
 	@mkdir -p $(@D)
 	$(CC) $(HOST_CFLAGS) -c -o $@ $<
 
-$(VMM_TEST): $(VMM_TEST_OBJECTS) $(VMM_LIB) | $(VMM_TEST_DIR)/kernel-1 $(VMM_TEST_DIR)/kernel-99
+$(VMM_TEST): $(VMM_TEST_OBJECTS) $(VMM_LIB) | $(VMM_TEST_DIR)/kernel-HV_ABI_VERSION $(VMM_TEST_DIR)/kernel-99
 	$(CC) $(HOST_CFLAGS) -o $@ $(VMM_TEST_OBJECTS) $(VMM_LIBS)
 
 .PHONY: test-vmm
-test-vmm: $(VMM_TEST) $(VMM_TEST_DIR)/kernel-1 $(VMM_TEST_DIR)/kernel-99
+test-vmm: $(VMM_TEST) $(VMM_TEST_DIR)/kernel-HV_ABI_VERSION $(VMM_TEST_DIR)/kernel-99
 	timeout -s9 300 $(VMM_TEST) $(VMM_TEST_DIR)
 
 -include $(VMM_TEST_OBJECTS:.o=.d)

@@ -182,7 +182,7 @@ static bool run_test(const struct vt_test *test)
 int main(int argc, char **argv)
 {
     const char *dir = argc > 1 ? argv[1] : "build/tests/vmm";
-    snprintf(vt_kernel, sizeof(vt_kernel), "%s/kernel-%u", dir, HV_ABI_VERSION);
+    snprintf(vt_kernel, sizeof(vt_kernel), "%s/kernel-HV_ABI_VERSION", dir);
     snprintf(vt_kernel_other, sizeof(vt_kernel_other), "%s/kernel-99", dir);
     make_initrd();
     unsigned passed = 0;

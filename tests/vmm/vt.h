@@ -62,6 +62,9 @@ void vt_fail(const char *file, int line, const char *fmt, ...)
         }                                                                                          \
     } while (0)
 
+#define VT_TEXT_OF(x) #x
+#define VT_TEXT(x)    VT_TEXT_OF(x)
+
 /* The files made by rules.mk and the initrd made at the start. */
 #define VT_INITRD_SIZE 5000u
 extern char vt_kernel[256];

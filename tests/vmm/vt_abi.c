@@ -49,6 +49,12 @@ static const struct {
     FIELD(struct hv_shared, calls, 240, 1024),
     FIELD(struct hv_shared, out, 1264, 8),
     FIELD(struct hv_shared, err, 1272, 8),
+    FIELD(struct hv_shared, counts, 1280, 64),
+    FIELD(struct hv_counts, syscalls_rewritten, 0, 8),
+    FIELD(struct hv_counts, syscalls_trapped, 8, 8),
+    FIELD(struct hv_counts, faults, 16, 8),
+    FIELD(struct hv_counts, resume_tsc, 24, 8),
+    FIELD(struct hv_counts, exit_tsc, 32, 8),
     FIELD(struct hv_run, size, 0, 4),
     FIELD(struct hv_run, mode, 4, 4),
     FIELD(struct hv_run, flags, 8, 4),
@@ -63,8 +69,8 @@ static const struct {
 
 static void t_layout(void)
 {
-    CHECK_INT(HV_ABI_VERSION, 1);
-    CHECK_INT(sizeof(struct hv_shared), 1280);
+    CHECK_INT(HV_ABI_VERSION, 2);
+    CHECK_INT(sizeof(struct hv_shared), 1344);
     CHECK_INT(sizeof(struct hv_run), 64);
     for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
         if (fields[i].offset != fields[i].want_offset || fields[i].size != fields[i].want_size) {

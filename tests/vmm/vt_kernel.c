@@ -44,7 +44,8 @@ static char *kernel_bytes(size_t *size)
 static void t_version(void)
 {
     struct vmm_err err;
-    FAILS(try_kernel(vt_kernel_other, &err), ENOEXEC, "ABI version 99, wanted 1");
+    FAILS(try_kernel(vt_kernel_other, &err), ENOEXEC,
+          "ABI version 99, wanted " VT_TEXT(HV_ABI_VERSION));
 }
 
 static void t_not_elf(void)

@@ -186,7 +186,8 @@ static void t_other_host(void)
 {
     struct vmm_err err;
     int fd = vt_snapshot(&test_key);
-    FAILS(try_header(fd, other_abi, &err), EPROTO, "kernel ABI version 9, wanted 1");
+    FAILS(try_header(fd, other_abi, &err), EPROTO,
+          "kernel ABI version 9, wanted " VT_TEXT(HV_ABI_VERSION));
     FAILS(try_header(fd, other_cpu, &err), ENOTSUP, "cpuid.7.0.edx[2] cpuid.7.0.edx[3]");
     FAILS(try_header(fd, other_memory, &err), EBADMSG, "impossible");
     FAILS(try_header(fd, other_buffer, &err), EBADMSG, "makes no sense");

@@ -16,7 +16,7 @@ static struct thread boot_thread;
 static void boot_check(const struct hv_shared *s)
 {
     if (s->magic != HV_SHARED_MAGIC || s->version != HV_ABI_VERSION)
-        panic("the VMM speaks ABI version %u, this kernel %u", s->version, HV_ABI_VERSION);
+        panic("the VMM speaks ABI version %u, this kernel %d", s->version, HV_ABI_VERSION);
     if (s->kernel_end < (u64)__kernel_end)
         panic("the VMM loaded the kernel up to %#lx only, not %#lx", s->kernel_end,
               (u64)__kernel_end);

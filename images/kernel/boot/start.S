@@ -4,6 +4,8 @@
  * boot stack and calls kernel_main(), which does not return. The ABI note that
  * the VMM checks before it loads anything is here, too.
  */
+#include "../../../vmm/abi.h"
+
     .text
     .globl start
 start:
@@ -22,9 +24,9 @@ boot_stack_top:
     .balign 4
     .long 5             // size of the owner's name with its NUL
     .long 4
-    .long 0x48564d31    // HV_NOTE_ABI
+    .long HV_NOTE_ABI
     .asciz "pyhl"
     .balign 4
-    .long 1             // HV_ABI_VERSION, checked by boot/main.c
+    .long HV_ABI_VERSION
 
     .section .note.GNU-stack, "", @progbits

@@ -249,7 +249,8 @@ void text_pid_max(struct text *t, int tid)
 void text_syscalls(struct text *t, int tid)
 {
     (void)tid;
-    text_printf(t, "rewritten %lu\ntrapped %lu\n", syscalls_rewritten, syscalls_trapped);
+    const struct hv_counts *c = &hv_shared()->counts;
+    text_printf(t, "rewritten %lu\ntrapped %lu\n", c->syscalls_rewritten, c->syscalls_trapped);
 }
 
 void text_overcommit(struct text *t, int tid)

@@ -4,14 +4,9 @@
  * doorbell. hv_next_run() is the place where a snapshot is taken, so whatever
  * must be fresh in every restored machine is made fresh right behind it.
  */
-#include "kernel.h"
+#include "cpu/cpu.h"
 #include "mm/mm.h"
 #include "proc/proc.h"
-
-struct hv_shared *hv_shared(void)
-{
-    return (struct hv_shared *)HV_SHARED_GPA;
-}
 
 static void doorbell(void)
 {
@@ -30,6 +25,7 @@ s64 hv_call(u32 nr, u64 a0, u64 a1, u64 a2, u64 a3)
 
 void hv_exit(enum hv_exit kind, int status, const char *msg)
 {
+    hv_shared()->counts.exit_tsc = cpu_rdtsc();
     hv_call(HV_CALL_EXIT, kind, (u64)status, (u64)msg, msg ? strlen(msg) : 0);
     for (;;)
         doorbell();
@@ -49,6 +45,7 @@ u64 hv_next_run(void *buf, size_t size)
 {
     pmm_scrub();
     s64 n = hv_call(HV_CALL_RUN, (u64)buf, size, 0, 0);
+    hv_shared()->counts.resume_tsc = cpu_rdtsc();
     if (n < (s64)sizeof(struct hv_run))
         panic("the host gave a run frame of %ld bytes", (long)n);
     const struct hv_resume *r = &hv_shared()->resume;

@@ -77,7 +77,10 @@ void panic(const char *fmt, ...) __attribute__((format(printf, 1, 2), noreturn))
 
 /* hv/call.c */
 s64 hv_call(u32 nr, u64 a0, u64 a1, u64 a2, u64 a3);
-struct hv_shared *hv_shared(void);
+static inline struct hv_shared *hv_shared(void)
+{
+    return (struct hv_shared *)HV_SHARED_GPA;
+}
 void hv_exit(enum hv_exit kind, int status, const char *msg) __attribute__((noreturn));
 void hv_trace_line(const char *line, size_t len);
 u32 hv_take_events(void); /* takes hv_shared.events */
@@ -373,7 +376,6 @@ struct syscall {
 extern const struct syscall syscall_table[];
 extern const unsigned syscall_table_size;
 long syscall_dispatch(struct trapframe *tf);
-extern u64 syscalls_rewritten, syscalls_trapped; /* how many came which way */
 extern bool trace_enabled;
 
 #endif

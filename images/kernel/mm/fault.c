@@ -128,6 +128,7 @@ static enum mm_fault_result fault_paged(struct vma *v, vaddr_t va, u64 error)
 enum mm_fault_result mm_handle_fault(struct mm *mm, vaddr_t addr, u64 error)
 {
     struct vma *v = mm ? vma_find(mm, addr) : NULL;
+    hv_shared()->counts.faults++;
     if (!v)
         return MM_FAULT_MAPERR;
     int need = error & PF_WRITE ? PROT_WRITE : error & PF_FETCH ? PROT_EXEC : 0;

@@ -8,7 +8,6 @@
 #include "sys/trace.h"
 
 bool trace_enabled;
-u64 syscalls_rewritten, syscalls_trapped;
 
 long syscall_dispatch(struct trapframe *tf)
 {
@@ -34,7 +33,7 @@ static bool handle(struct trapframe *tf)
 
 void syscall_handle(struct trapframe *tf)
 {
-    syscalls_trapped++;
+    hv_shared()->counts.syscalls_trapped++;
     handle(tf);
     user_return_work(tf);
 }
@@ -53,7 +52,7 @@ static inline bool work_pending(void)
  * short way back will do. */
 bool syscall_handle_call(struct trapframe *tf)
 {
-    syscalls_rewritten++;
+    hv_shared()->counts.syscalls_rewritten++;
     if (handle(tf) && !work_pending())
         return true;
     user_return_work(tf);

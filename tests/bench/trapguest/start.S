@@ -4,12 +4,14 @@
  * unlike vmm_test's they come back: from `syscall` at once, from `ud2` behind it, from a page fault when the
  * page-table entry in fault_entry has been written.
  */
+#include "vmm/abi.h"
+
     .section .note.pyhl, "a", @note
     .balign 4
-    .long 5, 4, 0x48564d31
+    .long 5, 4, HV_NOTE_ABI
     .asciz "pyhl"
     .balign 4
-    .long 1
+    .long HV_ABI_VERSION
 
     .text
     .globl _start

@@ -3,9 +3,11 @@
  * The tiny test kernel: ABI note, entry, vector page. Exceptions and `syscall` are reflected to CPL 3 as
  * abi.h demands; stubs must be right whether LSTAR runs in ring 0 or in CPL 3.
  */
+#include "vmm/abi.h"
+
     .section .note.pyhl, "a", @note
     .balign 4
-    .long 5, 4, 0x48564d31
+    .long 5, 4, HV_NOTE_ABI
     .asciz "pyhl"
     .balign 4
     .long GUEST_ABI

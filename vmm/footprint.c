@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * What a machine has for itself: the pages of its RAM that are neither the snapshot's nor
+ * untouched, and how many of them differ. For measuring between runs; nothing else depends on it.
+ */
+#include "snapshot_int.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Behind the image's data all is zero; looking at it there would only fill the page cache. */
+static bool footprint_changed(const struct vmm *vm, uint64_t gpa)
+{
+    if (vm->snap == NULL || gpa >= vm->snap->header.data_end) {
+        return !snap_page_is_zero(vm->ram + gpa);
+    }
+    return memcmp(vm->ram + gpa, vm->snap->pristine + gpa, HV_PAGE_SIZE) != 0;
+}
+
+int vmm_footprint(struct vmm *vm, struct vmm_footprint *footprint, struct vmm_err *err)
+{
+    const uint64_t pages = vm->ram_size / HV_PAGE_SIZE;
+    *footprint = (struct vmm_footprint){0};
+    uint64_t *private = calloc(pages / 64, sizeof(*private));
+    if (private == NULL) {
+        return vmm_err_set(err, ENOMEM, "out of memory");
+    }
+    int rc = pagemap_private(vm->ram, pages, private, err);
+    for (uint64_t w = 0; rc == 0 && w < pages / 64; w++) {
+        for (uint64_t bits = private[w]; bits != 0; bits &= bits - 1) {
+            const uint64_t gpa = (w * 64 + (uint64_t)__builtin_ctzll(bits)) * HV_PAGE_SIZE;
+            footprint->private_pages++;
+            footprint->changed_pages += footprint_changed(vm, gpa);
+        }
+    }
+    free(private);
+    return rc;
+}
