@@ -24,3 +24,8 @@ $(BENCH_DIR)/trapguest: tests/bench/trapguest/start.S tests/bench/trapguest/case
 	@mkdir -p $(@D)
 	$(CC) $(GUEST_TEST_CFLAGS) -Itests/vmm/guest -static -nostdlib -Wl,-z,noexecstack -Wl,-z,max-page-size=4096 \
 	    -Wl,--build-id=none -Wl,-T,tests/vmm/guest/guest.ld -o $@ $(filter %.S %.c,$^)
+
+# Not called by bench.py: see pages.py.
+$(BENCH_DIR)/pages: tests/bench/pages.c $(VMM_LIB)
+	@mkdir -p $(@D)
+	$(CC) $(filter-out -MMD -MP,$(HOST_CFLAGS)) -Wl,--wrap=ioctl -o $@ $< $(VMM_LIBS) -lZydis
