@@ -57,6 +57,12 @@ void pyenv_apply(const struct drv_frame *frame);
 void reseed_before_snapshot(void);
 void reseed_all(bool deterministic);
 
+/* Go through the end of a run that left nothing, before the snapshot. */
+void final_rehearse(void);
+
+/* settle.c: prepare memory for runs, before the snapshot. */
+void settle_memory(void);
+
 /* final.c: what to remember at the snapshot point to recognise later what the run made. */
 void final_remember(void);
 

@@ -161,6 +161,16 @@ int __wrap_Py_FinalizeEx(void)
     return status;
 }
 
+void final_rehearse(void)
+{
+    PyThreadState *tstate = _PyThreadState_GET();
+    if (flush_streams(tstate) < 0) {
+        drv_fail("the streams cannot be flushed");
+    }
+    shutdown_rehearse(tstate->interp);
+    (void)survivors_any(tstate->interp);
+}
+
 /* What SystemExit ends in. */
 void __wrap_Py_Exit(int status)
 {

@@ -19,6 +19,8 @@ struct survivors {
 
 /* At the snapshot: what the handlers of preloaded modules work on. */
 void shutdown_remember(PyInterpreterState *interp);
+/* Look, as the end of a run does, whether there is anything to do. */
+void shutdown_rehearse(PyInterpreterState *interp);
 /* Join threads and run atexit handlers. */
 void shutdown_run(PyThreadState *tstate);
 

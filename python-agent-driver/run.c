@@ -28,8 +28,9 @@
 
 static PyObject *os_environ;
 static PyObject *posix_environ;
-static PyObject *logging_names; /* NULL when logging is not loaded */
-static PyObject *start_time;    /* the name under which logging keeps when it was imported */
+static PyObject *argv_list, *orig_argv_list; /* of sys */
+static PyObject *logging_names;              /* NULL when logging is not loaded */
+static PyObject *start_time; /* the name under which logging keeps when it was imported */
 
 /* True while the file to run is known not to be a zip archive. */
 static bool plain_script;
@@ -64,10 +65,10 @@ static void set_environ(const struct drv_frame *frame)
     environ = frame->env;
 }
 
-/* Put the environment into a dict of bytes as posix does: the first of two equal names counts. */
+/* Put the environment into an empty dict of bytes as posix does: the first of two equal names
+ * counts. */
 static void fill_environ(PyObject *dict, char **env)
 {
-    PyDict_Clear(dict);
     for (; *env != NULL; env++) {
         const char *equals = strchr(*env, '=');
         if (equals == NULL) {
@@ -103,6 +104,10 @@ static void find_logging(void)
         fail_python("logging");
     }
     logging_names = logging == NULL ? NULL : PyModule_GetDict(logging);
+    if (logging_names != NULL) {
+        /* Kept: a run that frees an old object gets new ones in its place. */
+        Py_XINCREF(PyDict_GetItemWithError(logging_names, start_time));
+    }
     Py_XDECREF(logging);
     Py_DECREF(name);
 }
@@ -120,8 +125,20 @@ static void set_start_time(void)
     Py_DECREF(seconds);
 }
 
+/* Borrowed. */
+static PyObject *emptied_list(const char *name)
+{
+    PyObject *list = PySys_GetObject(name);
+    if (list == NULL || !PyList_CheckExact(list)) {
+        drv_fail("sys.%s is not a list", name);
+    }
+    check(PyList_SetSlice(list, 0, PyList_GET_SIZE(list), NULL), name);
+    return list;
+}
+
 /* os.environ and os.environb share one dict; posix has its own, from which os made it. Found before
- * the snapshot, for an import costs many pages. */
+ * the snapshot, for an import costs many pages, and emptied there, as is sys.argv: memory of before
+ * that a run frees is taken again by it, all over the heap. */
 void run_remember(void)
 {
     PyObject *environ_object = module_attr("os", "environ");
@@ -131,6 +148,11 @@ void run_remember(void)
         fail_python("os.environ is not what CPython 3.11 makes it");
     }
     Py_DECREF(environ_object);
+    PyDict_Clear(os_environ);
+    PyDict_Clear(posix_environ);
+    argv_list = emptied_list("argv");
+    orig_argv_list = emptied_list("orig_argv");
+    _PyWideStringList_Clear(&_PyInterpreterState_GET()->config.argv);
     find_logging();
 }
 
@@ -279,16 +301,6 @@ static void append_string(PyObject *list, PyWideStringList *wide, const char *te
     }
 }
 
-static PyObject *emptied_list(const char *name)
-{
-    PyObject *list = PySys_GetObject(name);
-    if (list == NULL || !PyList_CheckExact(list)) {
-        drv_fail("sys.%s is not a list", name);
-    }
-    check(PyList_SetSlice(list, 0, PyList_GET_SIZE(list), NULL), name);
-    return list;
-}
-
 static char *source_copy(const struct drv_frame *frame)
 {
     char *copy = strndup(frame->source, frame->source_len);
@@ -301,16 +313,13 @@ static char *source_copy(const struct drv_frame *frame)
 /* sys.argv is what the script sees, sys.orig_argv the command line that python3 would have had. */
 static void set_argv(PyConfig *config, const struct drv_frame *frame)
 {
-    PyObject *argv = emptied_list("argv");
-    PyObject *orig = emptied_list("orig_argv");
-    _PyWideStringList_Clear(&config->argv);
-    append_string(orig, NULL, "python3");
+    append_string(orig_argv_list, NULL, "python3");
     for (size_t i = 0; i < frame->argc; i++) {
-        append_string(argv, &config->argv, frame->argv[i]);
-        append_string(orig, NULL, frame->argv[i]);
+        append_string(argv_list, &config->argv, frame->argv[i]);
+        append_string(orig_argv_list, NULL, frame->argv[i]);
         if (i == 0 && (frame->mode == HV_RUN_CODE || frame->mode == HV_RUN_MODULE)) {
             char *source = source_copy(frame);
-            append_string(orig, NULL, source);
+            append_string(orig_argv_list, NULL, source);
             free(source);
         }
     }

@@ -166,4 +166,5 @@ void start_python(const char *preload)
     forget_warnings();
     freeze();
     final_remember();
+    settle_memory();
 }
