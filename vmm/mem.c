@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Guest memory: RAM in slot 0 from address 0, the initrd's file in slot 1, and the one translation
- * from guest addresses to pointers. Every write of the host to guest memory goes through
- * mem_write_ptr(), because KVM's dirty log does not see it and a rewind must.
+ * Guest memory: RAM from address 0, the initrd's file, and the one translation from guest addresses
+ * to pointers. Every write of the host to guest memory goes through mem_write_ptr(), because KVM's
+ * dirty log does not see it and a rewind must. The slots are in slots.c.
  */
 #include "vmm_int.h"
 
@@ -26,7 +26,7 @@ int mem_ram_map(struct vmm *vm, uint64_t size, struct vmm_err *err)
     os_unmap(room, skip);
     os_unmap(room + skip + size, PAGE_2M - skip);
     vm->ram = room + skip;
-    vm->ram_size = size;
+    vm->ram_size = vm->ram_low = vm->ram_used = size;
     vm->shared = (struct hv_shared *)(void *)(vm->ram + HV_SHARED_GPA);
     (void)madvise(vm->ram, size, MADV_HUGEPAGE); /* only a hint */
     return 0;
@@ -81,17 +81,6 @@ void mem_initrd_unmap(struct mem_initrd *initrd)
     *initrd = (struct mem_initrd){0};
 }
 
-int mem_slots_set(struct vmm *vm, struct vmm_err *err)
-{
-    const uint32_t flags = vm->rewindable ? KVM_MEM_LOG_DIRTY_PAGES : 0;
-    int rc = kvm_slot_set(vm, 0, flags, 0, vm->ram, vm->ram_size, err);
-    if (rc < 0) {
-        return rc;
-    }
-    return kvm_slot_set(vm, 1, KVM_MEM_READONLY, HV_INITRD_GPA, vm->initrd.map, vm->initrd.map_size,
-                        err);
-}
-
 static bool mem_in_ram(const struct vmm *vm, hv_gpa_t gpa, uint64_t size)
 {
     return gpa <= vm->ram_size && size <= vm->ram_size - gpa;
@@ -108,6 +97,7 @@ static void mem_mark(struct vmm *vm, hv_gpa_t gpa, uint64_t size)
         return;
     }
     const uint64_t last = (gpa + size - 1) / HV_PAGE_SIZE;
+    vm->ram_used = gpa + size > vm->ram_low ? vm->ram_size : vm->ram_used;
     for (uint64_t page = gpa / HV_PAGE_SIZE; page <= last; page++) {
         vm->host_dirty[page / 64] |= 1ull << page % 64;
     }

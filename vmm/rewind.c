@@ -16,9 +16,10 @@
 #define REWIND_HOT_MAX      8192u /* pages: 32 MiB */
 #define RESTORE_SMALL_PAGES (64ull << 20)
 
+/* Of the bitmaps, as far as they can have bits. */
 static uint64_t rewind_words(const struct vmm *vm)
 {
-    return vm->ram_size / HV_PAGE_SIZE / 64;
+    return vm->ram_used / HV_PAGE_SIZE / 64;
 }
 
 /* The image as far as it has data and a little more, where a run's small allocations go; what is
@@ -36,6 +37,7 @@ static int restore_map(struct vmm *vm, struct vmm_err *err)
              vm->snap->fd, SNAP_IMAGE_OFFSET) == MAP_FAILED) {
         return vmm_err_set(err, errno, "cannot map the snapshot: %s", strerror(errno));
     }
+    vm->ram_low = vm->ram_used = size;
     vm->initrd = vm->snap->initrd;
     return 0;
 }
@@ -43,8 +45,8 @@ static int restore_map(struct vmm *vm, struct vmm_err *err)
 static int restore_tracking(struct vmm *vm, struct vmm_err *err)
 {
     vm->rewindable = true;
-    vm->host_dirty = calloc(rewind_words(vm), sizeof(uint64_t));
-    vm->dirty = calloc(rewind_words(vm), sizeof(uint64_t));
+    vm->host_dirty = calloc(vm->ram_size / HV_PAGE_SIZE / 64, sizeof(uint64_t));
+    vm->dirty = calloc(vm->ram_size / HV_PAGE_SIZE / 64, sizeof(uint64_t));
     if (vm->host_dirty == NULL || vm->dirty == NULL) {
         return vmm_err_set(err, ENOMEM, "out of memory");
     }
@@ -89,7 +91,7 @@ static int restore_machine(struct vmm *vm, bool rewindable, struct vmm_err *err)
     if (rc == 0) {
         workset_prefault(vm);
         phase_ns[VMM_PHASE_PREFAULT] = os_lap_ns(&at);
-        rc = mem_slots_set(vm, err);
+        rc = mem_slots_set_lazy(vm, err);
         phase_ns[VMM_PHASE_SLOTS] = os_lap_ns(&at);
     }
     return rc == 0 ? x86_vcpu_init(vm, &h->state, err) : rc;
@@ -127,9 +129,9 @@ int rewind_dirty(struct vmm *vm, struct vmm_err *err)
     if (!vm->rewindable) {
         return vmm_err_set(err, EINVAL, "the machine was not restored to be rewound");
     }
-    struct kvm_dirty_log log = {.slot = 0, .dirty_bitmap = vm->dirty};
-    if (ioctl(vm->vm_fd, KVM_GET_DIRTY_LOG, &log) < 0) {
-        return vmm_err_set(err, errno, "KVM_GET_DIRTY_LOG: %s", strerror(errno));
+    int rc = mem_log_get(vm, vm->dirty, err);
+    if (rc < 0) {
+        return rc;
     }
     uint64_t count = 0;
     for (uint64_t w = 0; w < rewind_words(vm); w++) {
@@ -207,7 +209,7 @@ static int rewind_cool(struct vmm *vm, struct vmm_err *err)
 {
     uint64_t start = 0;
     uint64_t end = 0;
-    const uint64_t pages = vm->ram_size / HV_PAGE_SIZE;
+    const uint64_t pages = vm->ram_used / HV_PAGE_SIZE;
     for (uint64_t page = 0; page <= pages; page++) {
         const bool cold = page < pages && (vm->dirty[page / 64] >> page % 64 & 1);
         if (cold) {
@@ -221,12 +223,7 @@ static int rewind_cool(struct vmm *vm, struct vmm_err *err)
             end = 0;
         }
     }
-    struct kvm_clear_dirty_log clear = {
-        .slot = 0, .num_pages = (uint32_t)pages, .dirty_bitmap = vm->dirty};
-    if (ioctl(vm->vm_fd, KVM_CLEAR_DIRTY_LOG, &clear) < 0) {
-        return vmm_err_set(err, errno, "KVM_CLEAR_DIRTY_LOG: %s", strerror(errno));
-    }
-    return 0;
+    return mem_log_clear(vm, vm->dirty, err);
 }
 
 static int rewind_memory(struct vmm *vm, uint64_t *at, struct vmm_err *err)

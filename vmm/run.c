@@ -164,6 +164,12 @@ static int run_exit(struct vmm *vm)
         return run_doorbell(vm);
     }
     vm->counters.exits_other++;
+    if (run->exit_reason == KVM_EXIT_MMIO || run->exit_reason == KVM_EXIT_INTERNAL_ERROR) {
+        int rc = mem_slots_fault(vm, vm->err);
+        if (rc != 0) {
+            return rc < 0 ? rc : 0;
+        }
+    }
     switch (run->exit_reason) {
     case KVM_EXIT_IO:
         (void)snprintf(what, sizeof(what), "I/O at port 0x%x", run->io.port);

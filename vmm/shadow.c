@@ -56,7 +56,7 @@ int shadow_watch(struct vmm *vm, struct vmm_err *err)
 
 bool shadow_stale(const struct vmm *vm)
 {
-    for (uint64_t w = 0; w < vm->ram_size / HV_PAGE_SIZE / 64; w++) {
+    for (uint64_t w = 0; w < vm->ram_used / HV_PAGE_SIZE / 64; w++) {
         if ((vm->dirty[w] & vm->watch[w]) != 0) {
             return true;
         }
@@ -67,7 +67,5 @@ bool shadow_stale(const struct vmm *vm)
 int shadow_reset(struct vmm *vm, struct vmm_err *err)
 {
     vm->counters.shadow_resets++;
-    int rc = kvm_slot_set(vm, 0, 0, 0, vm->ram, 0, err);
-    return rc < 0 ? rc
-                  : kvm_slot_set(vm, 0, KVM_MEM_LOG_DIRTY_PAGES, 0, vm->ram, vm->ram_size, err);
+    return mem_slots_renew(vm, err);
 }

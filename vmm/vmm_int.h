@@ -101,6 +101,10 @@ struct vmm {
     /* Memory (mem.c). */
     uint8_t *ram;
     uint64_t ram_size;
+    uint64_t ram_low;         /* the part of it, from address 0, with a slot from the start */
+    uint64_t ram_used;        /* ram_low, or all of it once something behind was touched */
+    unsigned slots;           /* bits 1 << enum mem_slot: those that KVM has */
+    bool slot_added;          /* since KVM last failed to emulate an instruction */
     struct hv_shared *shared; /* inside ram */
     struct mem_initrd initrd;
     uint64_t *host_dirty; /* a bit per page written by the host; NULL when not rewindable */
@@ -190,7 +194,17 @@ void tables_write(uint8_t *page);
 int mem_ram_map(struct vmm *vm, uint64_t size, struct vmm_err *err);
 int mem_initrd_map(struct mem_initrd *initrd, const char *path, struct vmm_err *err);
 void mem_initrd_unmap(struct mem_initrd *initrd);
-int mem_slots_set(struct vmm *vm, struct vmm_err *err);
+/* KVM keeps 10 bytes for each page of a slot where it shadows page tables, so a restored machine
+ * begins without the one for what a run rarely touches: RAM behind ram_low. */
+enum mem_slot { MEM_SLOT_LOW, MEM_SLOT_INITRD, MEM_SLOT_HIGH, MEM_SLOTS };
+int mem_slots_set(struct vmm *vm, struct vmm_err *err);      /* all */
+int mem_slots_set_lazy(struct vmm *vm, struct vmm_err *err); /* all only if KVM cannot do without */
+int mem_slots_renew(struct vmm *vm, struct vmm_err *err); /* makes KVM forget, with the dirty log */
+/* The exit says that KVM could not do an access. If that is because of a missing slot, sets it,
+ * does the access if KVM will not try again, and returns 1; else 0. */
+int mem_slots_fault(struct vmm *vm, struct vmm_err *err);
+int mem_log_get(struct vmm *vm, uint64_t *bitmap, struct vmm_err *err); /* up to ram_used */
+int mem_log_clear(struct vmm *vm, uint64_t *bitmap, struct vmm_err *err);
 /* The one translation: the host address of [gpa, gpa + size) if all of it is RAM, else NULL. */
 const void *mem_read_ptr(const struct vmm *vm, hv_gpa_t gpa, uint64_t size);
 /* The same for writing: also marks the pages as written by the host. */

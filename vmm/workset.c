@@ -38,7 +38,7 @@ void workset_prefault(struct vmm *vm)
 static size_t workset_list(const struct vmm *vm, uint32_t *pages)
 {
     size_t count = 0;
-    for (uint64_t w = 0; w < vm->ram_size / HV_PAGE_SIZE / 64; w++) {
+    for (uint64_t w = 0; w < vm->ram_used / HV_PAGE_SIZE / 64; w++) {
         for (uint64_t bits = vm->dirty[w]; bits != 0 && count < SNAP_WORKSET_MAX;
              bits &= bits - 1) {
             pages[count++] = (uint32_t)(w * 64 + (uint64_t)__builtin_ctzll(bits));

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * What the tiny test kernel is made of: its runtime (guest.c), and the cases, a function each, that
- * a run chooses from by name (cases.c, hostile.c).
+ * a run chooses from by name (cases.c, hostile.c, touch.c).
  */
 #ifndef GUEST_H
 #define GUEST_H
@@ -17,6 +17,7 @@ struct guest_case {
 };
 extern const struct guest_case guest_cases[];   /* ends in a NULL name */
 extern const struct guest_case hostile_cases[]; /* the same */
+extern const struct guest_case touch_cases[];   /* the same */
 
 /* start.S */
 void upcall_entry(void);

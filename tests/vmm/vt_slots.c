@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Memory that has no slot before it is touched: whatever touches it first finds it as the snapshot
+ * has it, and a rewind takes everything back. Looks inside of libvmm for where that begins.
+ */
+#include "vt.h"
+
+#include "vmm/vmm_int.h"
+
+#include <unistd.h>
+
+#define MEMORY (256ull << 20)
+
+/* A snapshot with much more memory than data. */
+static struct vmm_snapshot *large_snapshot(void)
+{
+    struct vmm_err err;
+    struct vmm *vm;
+    struct vmm_outcome o;
+    struct vmm_snapshot *snap;
+    const struct vmm_config config = {
+        .kernel_path = vt_kernel, .initrd_path = vt_initrd, .memory = MEMORY, .io = vt_no_io};
+    OK(vmm_create(&config, &vm, &err));
+    OK(vmm_start(vm, VT_TIMEOUT, &o, &err));
+    int fd = vt_memfd("", 0);
+    OK(vmm_snapshot_write(vm, fd, &(struct vmm_key){{0}}, &err));
+    vmm_destroy(vm);
+    OK(vmm_snapshot_open_fd(fd, vt_initrd, NULL, &snap, &err));
+    close(fd);
+    return snap;
+}
+
+static struct vmm *large_restore(struct vmm_snapshot *snap, bool rewindable)
+{
+    struct vmm_err err;
+    struct vmm *vm;
+    struct vmm_io io = vt_no_io;
+    io.stdin_fd = vt_memfd("12345678", 8);
+    OK(vmm_restore(snap, &io, rewindable, &vm, &err));
+    CHECK(vm->ram_low < MEMORY);
+    CHECK_INT(vm->slots & 1 << MEM_SLOT_HIGH, 0);
+    return vm;
+}
+
+static void touch(struct vmm *vm, uint64_t at, const char *how)
+{
+    char arg[64];
+    (void)snprintf(arg, sizeof(arg), "%llu %s", (unsigned long long)at, how);
+    struct vmm_outcome o = vt_run(vm, "touch", arg);
+    const bool fetch = strcmp(how, "fetch") == 0;
+    if (fetch ? o.kind != VMM_SIGNALED || strcmp(o.detail, "trap 14 error 0006") != 0
+              : o.kind != VMM_EXITED || o.status != 0) {
+        vt_fail(__FILE__, __LINE__, "%s: outcome %d status %d (%s)", arg, (int)o.kind, o.status,
+                o.detail);
+    }
+}
+
+static const char *const touches[] = {
+    "load",          "load-byte", "store",    "store-byte",  "store-nt", "add",
+    "xadd",          "xchg",      "cmpxchg",  "cmpxchg16b",  "rep-stos", "rep-movs-to",
+    "rep-movs-from", "rep-scas",  "push",     "call",        "fetch",    "movups-store",
+    "movups-load",   "avx-store", "avx-load", "avx-compute", "fxsave",   "xsave",
+    "fld",           "host",
+};
+#define TOUCHES (sizeof(touches) / sizeof(touches[0]))
+
+static void t_first_touch(void)
+{
+    struct vmm_snapshot *snap = large_snapshot();
+    for (size_t i = 0; i < TOUCHES; i++) {
+        struct vmm *vm = large_restore(snap, false);
+        touch(vm, vm->ram_low + 0x305000, touches[i]);
+        CHECK(vm->slots & 1 << MEM_SLOT_HIGH);
+        vmm_destroy(vm);
+    }
+}
+
+static void t_rewound(void)
+{
+    struct vmm_err err;
+    struct vmm_snapshot *snap = large_snapshot();
+    for (size_t i = 0; i < TOUCHES; i++) {
+        struct vmm *vm = large_restore(snap, true);
+        for (int round = 0; round < 3; round++) {
+            touch(vm, vm->ram_low + 0x305000 + 0x200000 * (unsigned)round, touches[i]);
+            OK(vmm_rewind(vm, &err));
+            OK(vmm_check(vm, &err));
+            IS(vt_run(vm, "look", "100"), VMM_EXITED, 0, "");
+            OK(vmm_rewind(vm, &err));
+            OK(lseek(vm->io.stdin_fd, 0, SEEK_SET) != 0);
+        }
+        close(vm->io.stdin_fd);
+        vmm_destroy(vm);
+    }
+}
+
+/* An access of 8 bytes, half of it behind the border. */
+static void t_border(void)
+{
+    static const char *const across[] = {"load",     "store",        "store-nt",    "add",
+                                         "rep-stos", "movups-store", "movups-load", "avx-store",
+                                         "push",     "host"};
+    struct vmm_err err;
+    struct vmm_snapshot *snap = large_snapshot();
+    for (size_t i = 0; i < sizeof(across) / sizeof(across[0]); i++) {
+        struct vmm *vm = large_restore(snap, true);
+        touch(vm, vm->ram_low - 4, across[i]);
+        OK(vmm_rewind(vm, &err));
+        OK(vmm_check(vm, &err));
+        vmm_destroy(vm);
+    }
+}
+
+/* The end of memory is still its end, before and after. */
+static void t_end(void)
+{
+    struct vmm_snapshot *snap = large_snapshot();
+    struct vmm *vm = large_restore(snap, false);
+    touch(vm, MEMORY - 8, "store");
+    vmm_destroy(vm);
+    vm = large_restore(snap, false);
+    IS(vt_run(vm, "map", "268435456"), VMM_BROKEN, 0, "0x10000000, which is not memory");
+    vmm_destroy(vm);
+}
+
+const struct vt_test vt_slots_tests[] = {
+    {"slots: first touch of every kind", t_first_touch},
+    {"slots: and rewound", t_rewound},
+    {"slots: across the border", t_border},
+    {"slots: nothing behind the end", t_end},
+    {NULL, NULL},
+};

@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * KVM's memory slots. A slot costs time and kernel memory by its size, whether it is used or not,
+ * and few runs touch much more memory than the snapshot has data, so a restored machine gets the
+ * one for the rest when the first access misses it. KVM takes such an access for one to a device:
+ * it emulates the instruction and exits with what is to be read or written, or, where the emulator
+ * does not know the instruction (vectors) or needs it from there, exits before it has done
+ * anything, and the instruction is run again. Nothing of this can be seen in the guest.
+ */
+#include "vmm_int.h"
+
+#include <string.h>
+#include <sys/ioctl.h>
+
+/* The part of the guest's memory that a slot covers. */
+struct slot_range {
+    hv_gpa_t gpa;
+    uint8_t *hva;
+    uint64_t size;
+    uint32_t flags;
+};
+
+static struct slot_range slot_range(const struct vmm *vm, enum mem_slot slot)
+{
+    const uint32_t flags = vm->rewindable ? KVM_MEM_LOG_DIRTY_PAGES : 0;
+    switch (slot) {
+    case MEM_SLOT_LOW:
+        return (struct slot_range){0, vm->ram, vm->ram_low, flags};
+    case MEM_SLOT_HIGH:
+        return (struct slot_range){vm->ram_low, vm->ram + vm->ram_low, vm->ram_size - vm->ram_low,
+                                   flags};
+    default:
+        return (struct slot_range){HV_INITRD_GPA, vm->initrd.map, vm->initrd.map_size,
+                                   KVM_MEM_READONLY};
+    }
+}
+
+/* Nothing for one that is there, and for one of no size. */
+static int slot_add(struct vmm *vm, enum mem_slot slot, struct vmm_err *err)
+{
+    const struct slot_range r = slot_range(vm, slot);
+    if ((vm->slots & 1u << slot) != 0 || r.size == 0) {
+        return 0;
+    }
+    int rc = kvm_slot_set(vm, slot, r.flags, r.gpa, r.hva, r.size, err);
+    if (rc == 0) {
+        vm->slots |= 1u << slot;
+        vm->ram_used = slot == MEM_SLOT_HIGH ? vm->ram_size : vm->ram_used;
+    }
+    return rc;
+}
+
+int mem_slots_set(struct vmm *vm, struct vmm_err *err)
+{
+    int rc = 0;
+    for (enum mem_slot slot = 0; rc == 0 && slot < MEM_SLOTS; slot++) {
+        rc = slot_add(vm, slot, err);
+    }
+    return rc;
+}
+
+/* Without the capability (EINVAL) an instruction that KVM cannot emulate ends in the guest's #UD.
+ */
+int mem_slots_set_lazy(struct vmm *vm, struct vmm_err *err)
+{
+    struct kvm_enable_cap cap = {.cap = KVM_CAP_EXIT_ON_EMULATION_FAILURE, .args = {1}};
+    if (vm->ram_low == vm->ram_size) {
+        return mem_slots_set(vm, err);
+    }
+    if (ioctl(vm->vm_fd, KVM_ENABLE_CAP, &cap) < 0) {
+        return errno == EINVAL ? mem_slots_set(vm, err)
+                               : vmm_err_set(err, errno, "KVM_ENABLE_CAP emulation failure: %s",
+                                             strerror(errno));
+    }
+    int rc = slot_add(vm, MEM_SLOT_LOW, err);
+    return rc == 0 ? slot_add(vm, MEM_SLOT_INITRD, err) : rc;
+}
+
+int mem_slots_renew(struct vmm *vm, struct vmm_err *err)
+{
+    const unsigned had = vm->slots & (1u << MEM_SLOT_LOW | 1u << MEM_SLOT_HIGH);
+    int rc = 0;
+    for (enum mem_slot slot = 0; rc == 0 && slot < MEM_SLOTS; slot++) {
+        if (had & 1u << slot) {
+            const struct slot_range r = slot_range(vm, slot);
+            rc = kvm_slot_set(vm, slot, 0, r.gpa, r.hva, 0, err);
+            vm->slots &= ~(1u << slot);
+            rc = rc == 0 ? slot_add(vm, slot, err) : rc;
+        }
+    }
+    return rc;
+}
+
+static bool slot_has(const struct slot_range *r, hv_gpa_t gpa, uint64_t size)
+{
+    return gpa >= r->gpa && gpa - r->gpa < r->size && size <= r->size - (gpa - r->gpa);
+}
+
+/* What KVM wanted of a device. An access that crosses a page comes in two exits: for the second the
+ * slot is there already. */
+static int slot_access(struct vmm *vm, struct vmm_err *err)
+{
+    struct kvm_run *run = vm->run;
+    const hv_gpa_t gpa = run->mmio.phys_addr;
+    const uint32_t len = run->mmio.len;
+    if (len > sizeof(run->mmio.data)) {
+        return 0;
+    }
+    for (enum mem_slot slot = 0; slot < MEM_SLOTS; slot++) {
+        const struct slot_range r = slot_range(vm, slot);
+        if (!slot_has(&r, gpa, len) || (run->mmio.is_write && (r.flags & KVM_MEM_READONLY))) {
+            continue;
+        }
+        int rc = slot_add(vm, slot, err);
+        if (rc < 0) {
+            return rc;
+        }
+        if (run->mmio.is_write) {
+            memcpy(mem_write_ptr(vm, gpa, len), run->mmio.data, len);
+        } else {
+            memcpy(run->mmio.data, r.hva + (gpa - r.gpa), len);
+        }
+        return 1;
+    }
+    return 0;
+}
+
+int mem_slots_fault(struct vmm *vm, struct vmm_err *err)
+{
+    const unsigned had = vm->slots;
+    if (vm->run->exit_reason == KVM_EXIT_MMIO) {
+        int rc = slot_access(vm, err);
+        vm->slot_added = vm->slot_added || vm->slots != had;
+        return rc;
+    }
+    if (vm->run->internal.suberror != KVM_INTERNAL_ERROR_EMULATION) {
+        return 0;
+    }
+    /* KVM does not say where. It may also have begun with a read, given up, and have to try again
+     * now that the slot is there. */
+    int rc = mem_slots_set(vm, err);
+    const bool again = vm->slot_added || vm->slots != had;
+    vm->slot_added = false;
+    return rc < 0 ? rc : again;
+}
+
+static int log_failed(const char *what, struct vmm_err *err)
+{
+    return vmm_err_set(err, errno, "%s: %s", what, strerror(errno));
+}
+
+int mem_log_get(struct vmm *vm, uint64_t *bitmap, struct vmm_err *err)
+{
+    const uint64_t high = vm->ram_low / HV_PAGE_SIZE / 64;
+    struct kvm_dirty_log log = {.slot = MEM_SLOT_LOW, .dirty_bitmap = bitmap};
+    if (ioctl(vm->vm_fd, KVM_GET_DIRTY_LOG, &log) < 0) {
+        return log_failed("KVM_GET_DIRTY_LOG", err);
+    }
+    log = (struct kvm_dirty_log){.slot = MEM_SLOT_HIGH, .dirty_bitmap = bitmap + high};
+    if (!(vm->slots & 1u << MEM_SLOT_HIGH)) {
+        memset(bitmap + high, 0, (vm->ram_used - vm->ram_low) / HV_PAGE_SIZE / 8);
+    } else if (ioctl(vm->vm_fd, KVM_GET_DIRTY_LOG, &log) < 0) {
+        return log_failed("KVM_GET_DIRTY_LOG", err);
+    }
+    return 0;
+}
+
+int mem_log_clear(struct vmm *vm, uint64_t *bitmap, struct vmm_err *err)
+{
+    const uint64_t low = vm->ram_low / HV_PAGE_SIZE;
+    struct kvm_clear_dirty_log clear = {
+        .slot = MEM_SLOT_LOW, .num_pages = (uint32_t)low, .dirty_bitmap = bitmap};
+    if (ioctl(vm->vm_fd, KVM_CLEAR_DIRTY_LOG, &clear) < 0) {
+        return log_failed("KVM_CLEAR_DIRTY_LOG", err);
+    }
+    clear = (struct kvm_clear_dirty_log){
+        .slot = MEM_SLOT_HIGH,
+        .num_pages = (uint32_t)((vm->ram_size - vm->ram_low) / HV_PAGE_SIZE),
+        .dirty_bitmap = bitmap + low / 64};
+    if ((vm->slots & 1u << MEM_SLOT_HIGH) && ioctl(vm->vm_fd, KVM_CLEAR_DIRTY_LOG, &clear) < 0) {
+        return log_failed("KVM_CLEAR_DIRTY_LOG", err);
+    }
+    return 0;
+}
