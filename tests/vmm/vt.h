@@ -28,6 +28,7 @@ extern const struct vt_test vt_snapshot_tests[];
 extern const struct vt_test vt_rewind_tests[];
 extern const struct vt_test vt_slots_tests[];
 extern const struct vt_test vt_fault_tests[];
+extern const struct vt_test vt_counters_tests[];
 extern const struct vt_test vt_abi_tests[];
 
 void vt_fail(const char *file, int line, const char *fmt, ...)

@@ -222,6 +222,36 @@ static void do_initrd(const char *arg)
     quit(HV_EXIT_STATUS, sum == text_number(arg) ? 0 : 1, "");
 }
 
+static void count(uint64_t n)
+{
+    SHARED->counts.syscalls_rewritten += n;
+    SHARED->counts.syscalls_trapped += 2 * n;
+    SHARED->counts.faults += 3 * n;
+}
+
+static void do_count(const char *arg)
+{
+    count(text_number(arg));
+    quit(HV_EXIT_STATUS, 0, "");
+}
+
+static void do_count_on(const char *arg)
+{
+    count(text_number(arg)); /* and asks for the next run */
+}
+
+/* Counts that cannot be. */
+static void do_count_lie(const char *arg)
+{
+    static const uint64_t resume[] = {1, UINT64_MAX, UINT64_MAX - 1};
+    static const uint64_t exit[] = {UINT64_MAX, 1, UINT64_MAX};
+    const uint64_t which = text_number(arg);
+    count(UINT64_MAX - which);
+    SHARED->counts.resume_tsc = resume[which];
+    SHARED->counts.exit_tsc = exit[which];
+    quit(HV_EXIT_STATUS, 0, "");
+}
+
 static void do_again(const char *arg)
 {
     (void)arg; /* back to guest_main(), which asks for the next run */
@@ -248,6 +278,9 @@ const struct guest_case guest_cases[] = {
     {"look", do_look},
     {"syscall", do_syscall},
     {"initrd", do_initrd},
+    {"count", do_count},
+    {"count-on", do_count_on},
+    {"count-lie", do_count_lie},
     {"again", do_again},
     {0, 0},
 };
