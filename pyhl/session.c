@@ -197,7 +197,7 @@ static int describe(const struct session *session, uint64_t iteration, const str
                 (ull)c->syscalls_trapped, (ull)c->guest_faults, (ull)c->prefaulted_pages,
                 (ull)c->rewound_pages, status);
     if (session->verbose > 1) {
-        describe_phases("restore", c->phase_ns, 0, VMM_PHASE_HANDOVER);
+        describe_phases(iteration ? "rewind" : "restore", c->phase_ns, 0, VMM_PHASE_HANDOVER);
         describe_phases("run", c->phase_ns, VMM_PHASE_HANDOVER, VMM_PHASES);
         failed = describe_memory(session, c);
     }

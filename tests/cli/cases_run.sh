@@ -188,6 +188,73 @@ case_exit_status() {
     expect_err 'write|exit_group'
 }
 
+# figure NAME [LINE]: a number of a -v line, the last by default, as `NAME N`.
+figure() {
+    sed -n 's/^pyhl: iteration.*[ (]'"$1"' \([0-9]*\)\([ ,)].*\)\?$/\1/p' "$scratch/err" | sed -n "${2:-\$}p"
+}
+
+# exactly N NAME [LINE]
+exactly() {
+    local have
+    have=$(figure "$2" "${3:-}")
+    [ "$have" = "$1" ] || problem "$2: '$have', not $1"
+}
+
+case_counts() {
+    local base command line form memory
+    form='^pyhl: iteration [0-9]+/[0-9]+: restore [0-9.]+ ms, run [0-9.]+ ms, exits [0-9]+ \(doorbell [0-9]+, '
+    form+='signal [0-9]+, other [0-9]+\), upcalls [0-9]+, calls [0-9]+, system calls [0-9]+ \(rewritten [0-9]+, '
+    form+='trapped [0-9]+\), page faults [0-9]+, pages prefaulted [0-9]+, pages rewound [0-9]+, status [0-9]+$'
+    memory='^  memory, pages: working set [0-9]+, prefaulted 0, hot set ([0-9]+), new in it \1, changed [0-9]+, '
+    memory+='private [0-9]+; bytes rewound [0-9]+, shadow resets 0$'
+    begin "-v: the line's form, and what a warm run costs"
+    taker -v --repeat 5 -c 'print(1)'
+    [ "$(grep -Ec "$form" "$scratch/err")" = 6 ] || problem "$(cat "$scratch/err")"
+    [ "$(wc -l <"$scratch/err")" = 6 ] || problem "more than a line an iteration: $(cat "$scratch/err")"
+    # A run of more than 20 ms, on a busy machine, is also interrupted.
+    [ "$(figure exits 1,6 | sort -n | head -n 1)" = 1 ] || problem "exits: $(figure exits 1,6 | tr '\n' ' ')"
+    exactly 1 doorbell
+    exactly 0 other
+    exactly 0 trapped
+    exactly 0 'page faults'
+    exactly 0 'pages prefaulted'
+    exactly 0 'pages rewound' 1
+    [ "$(figure 'pages rewound')" -gt 0 ] || problem "nothing was rewound"
+    [ "$(figure 'pages prefaulted' 1)" -gt 0 ] || problem "nothing was prefaulted"
+    base=$(figure rewritten)
+    [ "$(figure rewritten 1)" = "$base" ] || problem "system calls of the cold run: $(figure rewritten 1), not $base"
+    begin "-v: system calls by path, of each iteration"
+    taker -v --repeat 2 -c getppid
+    for line in 1 2 3; do
+        exactly $((base + 1000)) rewritten $line
+        exactly 0 trapped $line
+    done
+    taker -v --repeat 2 -c generated
+    for line in 1 2 3; do
+        exactly 10 trapped $line
+    done
+    begin "-v: exits of a run that is stopped"
+    taker -v --timeout 0.2 -c loop
+    [ "$(figure signal)" -ge 1 ] || problem "$(cat "$scratch/err")"
+    begin "-vv: phases and memory"
+    for command in '-vv' '-v -v'; do
+        # shellcheck disable=SC2086 # one word or two
+        taker $command --repeat 1 -c 'print(1)'
+        expect_status 0
+        [ "$(wc -l <"$scratch/err")" = 8 ] || problem "$(cat "$scratch/err")"
+        sed -n 2p "$scratch/err" | grep -Eq '^  restore, ms: open [0-9.]+, .*state [0-9.]+$' || problem "cold"
+        sed -n 6p "$scratch/err" | grep -Eq '^  rewind, ms: .*copy [0-9.]+, .*state [0-9.]+$' || problem "warm"
+        sed -n 7p "$scratch/err" | grep -Eq '^  run, ms: handover [0-9.]+, .*guest [0-9.]+, finish [0-9.]+$' ||
+            problem "run"
+        sed -n 8p "$scratch/err" | grep -Eq "$memory" || problem "memory"
+        [ "$(sed -n 's/.*bytes rewound \([0-9]*\).*/\1/p' "$scratch/err" | tail -n 1)" = \
+            $((4096 * $(figure 'pages rewound'))) ] || problem "bytes rewound: $(tail -n 1 "$scratch/err")"
+    done
+    begin "boot -vv: without a snapshot, and with one"
+    run "$pyhl" boot "$kernel" --initrd "$image/initrd.cpio" --memory 32M -vv -- /bin/taker
+    [ "$(grep -c '^  memory' "$scratch/err")" = 1 ] || problem "$(cat "$scratch/err")"
+}
+
 case_streams() {
     begin "stdin reaches the guest; each iteration reads a file from its start"
     printf 'one\ntwo\n' >"$scratch/in"

@@ -8,7 +8,7 @@ set -u
 cd "$(dirname "$0")/../.." || exit 2
 . tests/lib.sh
 
-readonly kernel=$PWD/build/kernel/kernel.elf mkcpio=$PWD/build/images/mkcpio
+readonly kernel=$PWD/build/kernel/kernel.elf mkcpio=$PWD/build/images/mkcpio sites=$PWD/build/images/sites
 readonly image=$scratch/image home=$scratch/home
 readonly seed=${TEST_SEED:-$$}
 RANDOM=$seed
@@ -20,7 +20,7 @@ make_image() {
     mkdir -p "$image" "$scratch/root/bin" "$scratch/root/tmp" || return 1
     cc -std=c17 -D_GNU_SOURCE -O2 -Wall -Wextra -Werror -static -I. -o "$scratch/root/bin/taker" \
         tests/cli/taker.c || return 1
-    "$mkcpio" "$scratch/root" "$image/initrd.cpio" || return 1
+    "$sites" "$scratch/root" && "$mkcpio" "$scratch/root" "$image/initrd.cpio" || return 1
     cp "$kernel" "$image/kernel" || return 1
     printf '[image]\nname = taker\ninit = /bin/taker\nmemory = 32M\n[packages]\nnone = 1.0\n' \
         >"$image/image.ini"
@@ -54,7 +54,7 @@ need_mounts() {
     return 1
 }
 
-for file in "$pyhl" "$kernel" "$mkcpio"; do
+for file in "$pyhl" "$kernel" "$mkcpio" "$sites"; do
     if [ ! -e "$file" ]; then
         echo "$0: $file is missing; run make first" >&2
         exit 2

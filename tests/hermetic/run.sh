@@ -4,7 +4,7 @@
 # (harness.py and its traces), fresh time and entropy at every restore (fresh.py), and the same a level lower, with
 # every byte of the guest compared after each rewind (rewind_test.c).
 #
-# usage: tests/hermetic/run.sh [PART...]   parts: sight traces cold tree fresh rewind
+# usage: tests/hermetic/run.sh [PART...]   parts: sight traces cold tree fresh counts rewind
 set -u
 cd "$(dirname "$0")/../.." || exit 2
 TEST_TIMEOUT=${TEST_TIMEOUT:-400}
@@ -78,6 +78,19 @@ part_fresh() {
     done
 }
 
+# A run that is a copy of the last makes the same way through the machine.
+part_counts() {
+    local line='exits ([0-9]+) .doorbell ([0-9]+), .* trapped ([0-9]+)., page faults ([0-9]+), .* pages rewound'
+    begin "counts: 50 warm print(1) have one call to the host, no trap, no fault"
+    run "$pyhl" run --dest "$home" -v --repeat 50 -c 'print(1)'
+    expect_status 0
+    sed -En "s/.* ms, $line .*/\\1 \\2 \\3 \\4/p" "$scratch/err" | tail -n 50 >"$scratch/counts"
+    [ "$(cut -d' ' -f2- "$scratch/counts" | sort | uniq -c | tr -s ' ')" = ' 50 1 0 0' ] ||
+        problem "doorbells, traps, faults: $(cut -d' ' -f2- "$scratch/counts" | sort | uniq -c | head -n 5)"
+    # A run that was kept waiting for more than 20 ms is also interrupted.
+    [ "$(grep -c '^1 ' "$scratch/counts")" -ge 40 ] || problem "exits: $(cut -d' ' -f1 "$scratch/counts" | sort | uniq -c)"
+}
+
 part_rewind() {
     local line
     if ! make -s build/tests/rewind_test >"$scratch/out" 2>&1; then
@@ -109,7 +122,7 @@ if [ ! -e "$home/pyhl.ini" ] || [ ! -x "$pyhl" ]; then
 fi
 cat $here/{harness,traces_interpreter,traces_system,traces_memory,traces_packages}.py >"$script"
 printf 'first\nsecond\nthird\n%.0s' {1..2000} >"$scratch/stdin"
-[ $# -gt 0 ] || set -- sight traces cold tree fresh rewind
+[ $# -gt 0 ] || set -- sight traces cold tree fresh counts rewind
 for part; do
     "part_$part"
 done
