@@ -187,15 +187,15 @@ static int describe(const struct session *session, uint64_t iteration, const str
     if (session->verbose)
         fprintf(stderr,
                 "pyhl: iteration %llu/%llu: restore %.3f ms, run %.3f ms, exits %llu (doorbell "
-                "%llu, signal %llu, other %llu), upcalls %llu, calls %llu, system calls %llu "
-                "(rewritten %llu, trapped %llu), page faults %llu, pages prefaulted %llu, pages "
-                "rewound %llu, status %d\n",
+                "%llu, signal %llu, memory %llu, other %llu), upcalls %llu, calls %llu, system "
+                "calls %llu (rewritten %llu, trapped %llu), page faults %llu, pages prefaulted "
+                "%llu, pages rewound %llu, status %d\n",
                 (ull)iteration + 1, (ull)session->repeat + 1, (double)c->restore_ns / 1e6,
                 (double)c->run_ns / 1e6, (ull)c->exits, (ull)c->exits_doorbell,
-                (ull)c->exits_signal, (ull)c->exits_other, (ull)c->upcalls, (ull)c->calls,
-                (ull)c->syscalls_rewritten + (ull)c->syscalls_trapped, (ull)c->syscalls_rewritten,
-                (ull)c->syscalls_trapped, (ull)c->guest_faults, (ull)c->prefaulted_pages,
-                (ull)c->rewound_pages, status);
+                (ull)c->exits_signal, (ull)c->exits_memory, (ull)c->exits_other, (ull)c->upcalls,
+                (ull)c->calls, (ull)c->syscalls_rewritten + (ull)c->syscalls_trapped,
+                (ull)c->syscalls_rewritten, (ull)c->syscalls_trapped, (ull)c->guest_faults,
+                (ull)c->prefaulted_pages, (ull)c->rewound_pages, status);
     if (session->verbose > 1) {
         describe_phases(iteration ? "rewind" : "restore", c->phase_ns, 0, VMM_PHASE_HANDOVER);
         describe_phases("run", c->phase_ns, VMM_PHASE_HANDOVER, VMM_PHASES);

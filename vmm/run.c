@@ -156,20 +156,12 @@ static bool run_is_doorbell(const struct kvm_run *run)
            run->io.direction == KVM_EXIT_IO_OUT && run->io.size == 1 && run->io.count == 1;
 }
 
-static int run_exit(struct vmm *vm)
+/* An exit that ends the run. */
+static int run_broken(struct vmm *vm)
 {
     const struct kvm_run *run = vm->run;
     char what[96];
-    if (run_is_doorbell(run)) {
-        return run_doorbell(vm);
-    }
     vm->counters.exits_other++;
-    if (run->exit_reason == KVM_EXIT_MMIO || run->exit_reason == KVM_EXIT_INTERNAL_ERROR) {
-        int rc = mem_slots_fault(vm, vm->err);
-        if (rc != 0) {
-            return rc < 0 ? rc : 0;
-        }
-    }
     switch (run->exit_reason) {
     case KVM_EXIT_IO:
         (void)snprintf(what, sizeof(what), "I/O at port 0x%x", run->io.port);
@@ -184,6 +176,26 @@ static int run_exit(struct vmm *vm)
     default:
         return run_stop_at(vm, VMM_BROKEN, kvm_exit_name(run->exit_reason));
     }
+}
+
+static int run_exit(struct vmm *vm)
+{
+    const struct kvm_run *run = vm->run;
+    if (run_is_doorbell(run)) {
+        return run_doorbell(vm);
+    }
+    if (run->exit_reason == KVM_EXIT_MMIO || run->exit_reason == KVM_EXIT_INTERNAL_ERROR) {
+        int rc = mem_slots_fault(vm, vm->err);
+        if (rc > 0) {
+            vm->counters.exits_memory++;
+            return 0;
+        }
+        if (rc < 0) {
+            vm->counters.exits_other++;
+            return rc;
+        }
+    }
+    return run_broken(vm);
 }
 
 static int run_failed(struct vmm *vm, int code)

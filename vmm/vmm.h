@@ -123,9 +123,10 @@ const char *vmm_phase_name(enum vmm_phase phase);
  * Counting costs no system call and no page. */
 struct vmm_counters {
     /* The run. */
-    uint64_t exits;          /* KVM_RUN returns: the sum of the next three */
+    uint64_t exits;          /* KVM_RUN returns: the sum of the next four */
     uint64_t exits_doorbell; /* calls */
     uint64_t exits_signal;   /* interrupted (timer, vmm_interrupt) */
+    uint64_t exits_memory;   /* first accesses to memory that a restored machine has no slot for */
     uint64_t exits_other;    /* what ends a run: a shutdown, an access outside of memory, ... */
     uint64_t upcalls;        /* pushed */
     uint64_t calls;          /* call slots answered */

@@ -203,7 +203,7 @@ exactly() {
 case_counts() {
     local base command line form memory
     form='^pyhl: iteration [0-9]+/[0-9]+: restore [0-9.]+ ms, run [0-9.]+ ms, exits [0-9]+ \(doorbell [0-9]+, '
-    form+='signal [0-9]+, other [0-9]+\), upcalls [0-9]+, calls [0-9]+, system calls [0-9]+ \(rewritten [0-9]+, '
+    form+='signal [0-9]+, memory [0-9]+, other [0-9]+\), upcalls [0-9]+, calls [0-9]+, system calls [0-9]+ \(rewritten [0-9]+, '
     form+='trapped [0-9]+\), page faults [0-9]+, pages prefaulted [0-9]+, pages rewound [0-9]+, status [0-9]+$'
     memory='^  memory, pages: working set [0-9]+, prefaulted 0, hot set ([0-9]+), new in it \1, changed [0-9]+, '
     memory+='private [0-9]+; bytes rewound [0-9]+, shadow resets 0$'

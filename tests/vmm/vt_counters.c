@@ -53,7 +53,7 @@ static void t_exits(void)
         CHECK_INT(c->exits_doorbell, cases[i].doorbell);
         CHECK_INT(c->exits_other, cases[i].other);
         CHECK(c->exits_signal >= cases[i].signal);
-        CHECK_INT(c->exits, c->exits_doorbell + c->exits_signal + c->exits_other);
+        CHECK_INT(c->exits, c->exits_doorbell + c->exits_signal + c->exits_memory + c->exits_other);
         rewound(vm);
     }
 }

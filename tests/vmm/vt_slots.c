@@ -53,6 +53,9 @@ static void touch(struct vmm *vm, uint64_t at, const char *how)
         vt_fail(__FILE__, __LINE__, "%s: outcome %d status %d (%s)", arg, (int)o.kind, o.status,
                 o.detail);
     }
+    const struct vmm_counters *c = &o.counters;
+    CHECK_INT(c->exits_other, 0);
+    CHECK_INT(c->exits_memory, c->exits - c->exits_doorbell - c->exits_signal);
 }
 
 static const char *const touches[] = {
