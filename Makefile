@@ -4,7 +4,7 @@
 # make demo       everything from a bare Debian 12 to a pandas script run in its own VM (./.pyhl)
 # make test       the same set-up, then every test suite
 # make image      build/images/python/{kernel,initrd.cpio,image.ini}
-# make bench      the figures of the README, measured here
+# make bench      the figures of the README, measured here (BENCH=quick: fewer repetitions)
 # make lint       formatter, static analysers and repository checks
 # make format     rewrite the C sources in the house format
 # make install    DESTDIR and PREFIX as usual
@@ -71,7 +71,7 @@ test:
 	$(BUILD)/pyhl setup --from $(BUILD)/images/python --dest .pyhl --force
 
 bench: image bench-programs
-	@BUILD=$(BUILD) python3 tests/bench/bench.py $(BUILD)/pyhl $(BUILD)/images/python
+	@python3 tests/bench/bench.py $(BUILD)/pyhl $(BUILD)/images/python $(if $(filter quick,$(BENCH)),--quick)
 
 prereqs:
 	@tests/prereqs.sh

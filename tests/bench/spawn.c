@@ -1,18 +1,31 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * spawn N ROOT COMMAND...: starts a command N times, one after the other, in the root directory
- * ROOT ("/": this one), its output dropped, and prints the median, least and greatest time from
- * fork() to wait(), in milliseconds. In C, because what is measured takes about as long as Python
- * needs to start it.
+ * spawn SCRIPTS N ROOT COMMAND... [, N ROOT COMMAND...]...: starts each command N times, in turns,
+ * so that what else the machine does falls on all of them alike, and prints a line for each: the
+ * median, least and greatest time from fork() to wait(), in milliseconds. A ROOT other than "/" is
+ * a directory to chroot into, where SCRIPTS is seen as /tmp. Output is dropped. In C, because what
+ * is measured takes about as long as Python needs to start it.
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+
+#define COMMANDS_MAX 16
+
+struct command {
+    long runs, done;
+    const char *root;
+    char **argv;
+    double *times;
+};
 
 static double now_ms(void)
 {
@@ -21,26 +34,32 @@ static double now_ms(void)
     return (double)ts.tv_sec * 1e3 + (double)ts.tv_nsec / 1e6;
 }
 
-static _Noreturn void child(const char *root, char **argv, int null_fd)
+static bool is_host(const char *root)
 {
-    if ((strcmp(root, "/") == 0 || (chroot(root) == 0 && chdir("/") == 0)) &&
+    return strcmp(root, "/") == 0;
+}
+
+static _Noreturn void child(const struct command *command, int null_fd)
+{
+    if ((is_host(command->root) || (chroot(command->root) == 0 && chdir("/") == 0)) &&
         dup2(null_fd, 0) == 0 && dup2(null_fd, 1) == 1) {
-        (void)execvp(argv[0], argv);
+        (void)execvp(command->argv[0], command->argv);
     }
     _exit(127);
 }
 
-/* Milliseconds, or -1 when the command failed. */
-static double spawn_once(const char *root, char **argv, int null_fd)
+/* Milliseconds; ends the program when the command fails. */
+static double spawn_once(const struct command *command, int null_fd)
 {
     int status;
     const double began = now_ms();
     pid_t pid = fork();
     if (pid == 0) {
-        child(root, argv, null_fd);
+        child(command, null_fd);
     }
     if (pid < 0 || waitpid(pid, &status, 0) != pid || status != 0) {
-        return -1;
+        fprintf(stderr, "spawn: %s failed\n", command->argv[0]);
+        exit(1);
     }
     return now_ms() - began;
 }
@@ -51,24 +70,82 @@ static int compare(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-int main(int argc, char **argv)
+/* Takes one command off the arguments; false when they make no sense. */
+static bool parse(char ***args, struct command *command)
 {
-    const long n = argc > 3 ? strtol(argv[1], NULL, 10) : 0;
-    double *times = calloc(n > 0 ? (size_t)n : 1, sizeof(*times));
-    int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
-    if (n <= 0 || times == NULL || null_fd < 0) {
-        fputs("usage: spawn N ROOT COMMAND...\n", stderr);
-        return 2;
+    char **at = *args;
+    if (at[0] == NULL || at[1] == NULL || at[2] == NULL) {
+        return false;
     }
-    (void)spawn_once(argv[2], argv + 3, null_fd); /* into the page cache */
-    for (long i = 0; i < n; i++) {
-        times[i] = spawn_once(argv[2], argv + 3, null_fd);
-        if (times[i] < 0) {
-            fprintf(stderr, "spawn: %s failed\n", argv[3]);
-            return 1;
+    *command = (struct command){.runs = strtol(at[0], NULL, 10), .root = at[1], .argv = at + 2};
+    for (at += 2; *at != NULL && strcmp(*at, ",") != 0; at++) {
+    }
+    if (*at != NULL) {
+        *at++ = NULL;
+    }
+    *args = at;
+    command->times = calloc(command->runs > 0 ? (size_t)command->runs : 1, sizeof(double));
+    return command->runs > 0 && command->times != NULL;
+}
+
+/* In a mount namespace of its own, which ends with it. */
+static bool show_scripts(const char *scripts, const char *root)
+{
+    char to[4096];
+    if (snprintf(to, sizeof(to), "%s/tmp", root) >= (int)sizeof(to)) {
+        errno = ENAMETOOLONG;
+        return false;
+    }
+    return unshare(CLONE_NEWNS) == 0 && mount("", "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
+           mount(scripts, to, NULL, MS_BIND, NULL) == 0;
+}
+
+static void measure(struct command *commands, size_t count, int null_fd)
+{
+    long rounds = 0;
+    for (size_t i = 0; i < count; i++) {
+        rounds = commands[i].runs > rounds ? commands[i].runs : rounds;
+        (void)spawn_once(&commands[i], null_fd); /* into the page cache */
+    }
+    for (long round = 1; round <= rounds; round++) {
+        for (size_t i = 0; i < count; i++) {
+            struct command *c = &commands[i];
+            if (c->done < round * c->runs / rounds) {
+                c->times[c->done++] = spawn_once(c, null_fd);
+            }
         }
     }
-    qsort(times, (size_t)n, sizeof(*times), compare);
-    printf("%.4f %.4f %.4f\n", times[n / 2], times[0], times[n - 1]);
+}
+
+int main(int argc, char **argv)
+{
+    struct command commands[COMMANDS_MAX];
+    size_t count = 0;
+    char **args = argv + 2;
+    int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+    while (argc > 2 && *args != NULL && count < COMMANDS_MAX && parse(&args, &commands[count])) {
+        count++;
+    }
+    if (count == 0 || *args != NULL || null_fd < 0) {
+        fputs("usage: spawn SCRIPTS N ROOT COMMAND... [, N ROOT COMMAND...]...\n", stderr);
+        return 2;
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (!is_host(commands[i].root)) {
+            if (!show_scripts(argv[1], commands[i].root)) {
+                perror("spawn: mount of the scripts");
+                return 1;
+            }
+            break;
+        }
+    }
+    measure(commands, count, null_fd);
+    for (size_t i = 0; i < count; i++) {
+        struct command *c = &commands[i];
+        qsort(c->times, (size_t)c->runs, sizeof(*c->times), compare);
+        printf("%.4f %.4f %.4f\n", c->times[c->runs / 2], c->times[0], c->times[c->runs - 1]);
+        free(c->times);
+    }
     return 0;
 }

@@ -44,7 +44,7 @@ static const struct guest_row guest_rows[] = {
     {"VM exit: `out` at CPL 3 to the VMM and back", RESTORED, {"doorbell"}},
     {"trapped `syscall` at CPL 3, to the stub and back", RESTORED, {"syscall"}},
     {"exception at CPL 3 (`ud2`), to a handler and back", RESTORED, {"exception"}},
-    {"page fault answered by the guest: entry written, back", RESTORED, {"fault"}},
+    {"page fault answered by the guest: entry written, page mapped", RESTORED, {"fault"}},
     {"`cpuid`", RESTORED, {"cpuid"}},
     {"first read of a page of the mapped snapshot", RESTORED, {"read"}},
     {"first write to such a page, read before", RESTORED, {"read", "write"}},

@@ -1,42 +1,65 @@
 # SPDX-License-Identifier: Apache-2.0
-"""zygote.py N: the rival. Runs in the image's root: imports what preload.txt names, then forks once a run.
+"""zygote.py PRELOAD: the rivals that live on. Runs in the image's root: imports what the driver preloads, takes the
+same lazy paths, freezes the garbage collector, then answers requests on stdin, a JSON object a line:
 
-Reads a JSON object of scripts on stdin, prints one of medians: milliseconds from fork to wait, and the last word
-of each script's output when that is a number (what it measured itself).
+    {"way": "fork" or "inline", "source": TEXT, "count": N}
+
+`fork` forks once a run: hermetic but for what the parent's state shows, ends by _exit. `inline` runs the script again
+and again in this process, compiled once, hermetic not at all: the least that it can take. The answer is a line:
+[[milliseconds, own], ...], own being the last word that the script printed if that is a number, else null. Before the
+first request it prints the seconds that the imports took.
 """
 import gc
 import json
 import os
-import statistics
 import sys
 import time
 
 
 def preload(path):
+    """Returns the seconds that imports alone took."""
+    lines = [line.strip() for line in open(path)]
+    imports = [line.split("#")[0].strip() for line in lines if not line.startswith(">>>")]
     began = time.perf_counter()
-    for line in open(path):
-        line = line.split("#")[0].strip()
-        if line and not line.startswith(">>>"):
-            try:
-                __import__(line)
-            except ImportError:
-                continue
+    for name in filter(None, imports):
+        try:
+            __import__(name.rstrip("?"))
+        except ImportError:
+            if not name.endswith("?"):
+                raise
+    took = time.perf_counter() - began
+    for line in lines:
+        if line.startswith(">>>"):
+            exec(line[3:].strip(), {})
     gc.collect()
     gc.freeze()
-    return time.perf_counter() - began
+    return took
 
 
-def run(code, fd):
+def run_forked(code, fd):
     began = time.perf_counter()
     pid = os.fork()
     if pid == 0:
-        os.dup2(fd, 1)
+        status = 1
         try:
+            os.dup2(fd, 1)
             exec(code, {"__name__": "__main__"})
             sys.stdout.flush()
+            status = 0
         finally:
-            os._exit(0)
-    os.waitpid(pid, 0)
+            os._exit(status)
+    status = os.waitpid(pid, 0)[1]
+    if status:
+        raise SystemExit(f"a forked run ended with status {status}")
+    return (time.perf_counter() - began) * 1e3
+
+
+def run_inline(code, fd):
+    saved = sys.stdout
+    began = time.perf_counter()
+    with open(fd, "w", closefd=False) as sys.stdout:
+        exec(code, {"__name__": "__main__"})
+    sys.stdout = saved
     return (time.perf_counter() - began) * 1e3
 
 
@@ -48,26 +71,20 @@ def own_figure(fd):
         return None
 
 
-def measure(source, count):
-    code = compile(source, "script.py", "exec")
-    times, figures = [], []
-    fd = os.open("/tmp/zygote-out", os.O_RDWR | os.O_CREAT)
-    run(code, fd)
-    for _ in range(count):
+def answer(request, fd):
+    code = compile(request["source"], "script.py", "exec")
+    run = {"fork": run_forked, "inline": run_inline}[request["way"]]
+    for _ in range(request["count"]):
         os.ftruncate(fd, 0)
         os.lseek(fd, 0, 0)
-        times.append(run(code, fd))
-        figures.append(own_figure(fd))
-    os.close(fd)
-    return statistics.median(times), None if None in figures else statistics.median(figures)
+        yield run(code, fd), own_figure(fd)
 
 
-def main(count):
-    scripts = json.load(sys.stdin)
-    took = preload("/usr/lib/pyhl/preload.txt")
-    result = {name: measure(code, count.get(name, count[""])) for name, code in scripts.items()}
-    result["import"] = took, None
-    json.dump(result, sys.stdout)
+def main(path):
+    print(json.dumps(preload(path)), flush=True)
+    fd = os.open("/tmp/zygote-out", os.O_RDWR | os.O_CREAT)
+    for line in sys.stdin:
+        print(json.dumps(list(answer(json.loads(line), fd))), flush=True)
 
 
-main(json.loads(sys.argv[1]))
+main(sys.argv[1])

@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Memory, disk and set-up."""
+import os
+import re
+import subprocess
+
+from report import Table
+from runs import private_kib
+from ways import output
+
+UNITS = {"ms": 1e-3, "s": 1.0}
+
+
+def private_memory(bench):
+    """KiB that a restored VM's process has for itself after print(1)."""
+    code = "print(1, flush=True); import time; time.sleep(30)"
+    with subprocess.Popen([*bench.run, "-c", code], stdout=subprocess.PIPE) as child:
+        child.stdout.readline()
+        size = private_kib(child.pid)
+        child.kill()
+    return size
+
+
+def on_disk(path):
+    return os.stat(path).st_blocks * 512 / 2**20
+
+
+def memory_and_disk(bench):
+    table = Table("Memory and disk", "what", "MiB", note="Private memory is the process's (smaps: Private_Dirty), guest RAM "
+                  "and libraries' data included, KVM's own tables not.")
+    private = private_memory(bench)
+    snapshot = on_disk(f"{bench.home}/snapshot")
+    table.row("private memory of a VM's process after `print(1)`", private / 1024)
+    table.row("snapshot on disk", snapshot)
+    table.row("CPIO", on_disk(f"{bench.home}/initrd.cpio"))
+    table.row("kernel", on_disk(f"{bench.home}/kernel"))
+    return private, snapshot
+
+
+def make_home(bench):
+    """Sets up bench.home, shows its steps, and returns the seconds of the whole, by its own clock."""
+    text = output(bench.pyhl, "setup", "--from", bench.image, "--dest", bench.home).stdout
+    steps = re.match(r".*?^installed .*?$", text, re.M | re.S).group(0)
+    print(f"\n### Set-up\n\n```\n{steps}\n```", flush=True)
+    number, unit = re.search(r"^installed .* in ([\d.]+) (ms|s)$", text, re.M).groups()
+    return float(number) * UNITS[unit]

@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The machine: what it is, how busy it is, what its traps cost."""
+import os
+import platform
+import re
+import subprocess
+
+from report import Table
+from ways import output
+
+
+def load():
+    return " ".join(f"{x:.2f}" for x in os.getloadavg())
+
+
+def heading(bench):
+    with open("/proc/cpuinfo") as file:
+        cpuinfo = file.read()
+    cpu = re.search(r"model name\s*: (.*)", cpuinfo).group(1)
+    hardware = re.search(r"^flags\s*:.*\b(vmx|svm)\b", cpuinfo, re.M)
+    version = output(bench.pyhl, "--version").stdout.strip()
+    commit = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True, text=True).stdout.strip()
+    print(f"## {version} {commit} on {'hardware KVM' if hardware else 'kvm-pvm'}\n\n"
+          f"{cpu}, {os.cpu_count()} CPUs, Linux {platform.release()}; load average at the start {load()}. "
+          f"{'A quick run: few repetitions. ' if bench.quick else ''}Medians. Ratios and counts repeat; times do so "
+          f"only on a machine left alone.", flush=True)
+
+
+def calls(bench):
+    """Nanoseconds a getppid: in the C library and in generated code, natively and in the guest."""
+    text = output("tests/bench/calls.sh", env=dict(os.environ, BUILD=os.path.dirname(bench.pyhl))).stdout
+    native, guest = text.split("guest:")
+    return [float(re.search(rf"{what} ([\d.]+) ns", part).group(1))
+            for part in (native, guest) for what in ("libc", "generated")]
+
+
+def trap_costs(bench):
+    print("\n### What events cost here\n", flush=True)
+    print(output(f"{bench.programs}/traps", f"{bench.programs}/trapguest").stdout.strip())
+    native, _, rewritten, trapped = calls(bench)
+    table = Table("System calls of the guest kernel", "`getppid`", "ns", "of Linux on this host")
+    table.row("Linux on this host", native, 1.0)
+    table.row("in the guest, through the C library: a rewritten site", rewritten, rewritten / native)
+    table.row("in the guest, from generated code: it traps", trapped, trapped / native)

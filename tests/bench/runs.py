@@ -1,0 +1,166 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Times of runs: each workload each way, counts of the warm ones, work against native Python, large among small."""
+import re
+import subprocess
+import sys
+
+from report import Table
+from ways import SCRIPTS, column, counts_of, median
+
+# Workload, what it is, and how often it runs: whole Python processes, cold pyhl, runs within a process.
+WORKLOADS = [
+    ("print", "`print(1)`", 40, 60, 200),
+    ("text", "json, re, hashlib", 24, 30, 100),
+    ("frame", "DataFrame: merge, group, describe", 6, 24, 60),
+    ("arrays", "numpy: matmul, FFT, sort", 8, 24, 60),
+    ("touch", "writes 200 MB", 6, 8, 9),
+    ("nbody", "pure Python: n-body", 10, 10, 12),
+    ("parser", "pure Python: a parser", 10, 10, 12),
+    ("strings", "pure Python: string building", 10, 10, 12),
+    ("modules", "imports 20 more modules", 8, 12, 12),
+    ("importpd", "`import pandas`", 6, 40, 60),
+]
+ROUNDS = 3
+NOT_INLINE = ("modules",)  # its second run in a process has nothing to do
+TAXED = [("nbody", "n-body"), ("parser", "a parser"), ("strings", "string building"), ("linear", "numpy")]
+
+
+def spread(runs):
+    """In each round the ways take turns, so that what else the machine does falls on all alike."""
+    return [-(-runs // ROUNDS)] * ROUNDS
+
+
+class Result:
+    """One workload: medians in milliseconds by way, and the -v lines of its warm runs."""
+
+    def __init__(self, bench, rivals, workload):
+        self.name, self.what, processes, cold, runs = workload
+        forked, inline = rivals
+        script = f"/tmp/{self.name}.py"
+        self.ms = bench.processes(python=bench.native(processes, script), bwrap=bench.bubblewrap(processes, script),
+                                  cold=bench.cold(cold, f"{SCRIPTS}/{self.name}.py"))
+        times = {"zygote": [], "inline": []}
+        self.lines, self.own = [], []
+        for count in spread(bench.times(runs)):
+            times["zygote"] += forked.runs("fork", self.name, count + 1)[0][1:]
+            # Its first run in a process imports and caches: not what "warm" is.
+            times["inline"] += inline.runs("inline", self.name, count + 1)[0][1:]
+            lines, own = bench.warm(self.name, count)
+            self.lines += lines
+            self.own += own
+        if self.name in NOT_INLINE:
+            times["inline"] = [float("nan")]
+        self.ms.update((way, median(ms)) for way, ms in times.items())
+        self.ms["warm"] = median(line["restore"] + line["run"] for line in self.lines)
+
+    def count(self, name):
+        return column(self.lines, name)
+
+    def ratio(self, way, other):
+        return self.ms[way] / self.ms[other]
+
+
+def all_ways(bench, rivals):
+    table = Table("Scripts, each way", "script", "`python3 script.py`", "under bubblewrap", "**pyhl, cold**",
+                  "cold / python3", "forked zygote", "**pyhl, warm**", "warm / zygote", "one Python for all runs",
+                  note="Milliseconds. Zygote: a Python with the same packages loaded that forks for each run. One Python "
+                  "for all: the script again and again in one process, nothing undone between runs.")
+    results = {}
+    for workload in WORKLOADS:
+        r = results[workload[0]] = Result(bench, rivals, workload)
+        table.row(r.what, r.ms["python"], r.ms["bwrap"], r.ms["cold"], r.ratio("cold", "python"), r.ms["zygote"],
+                  r.ms["warm"], r.ratio("warm", "zygote"), r.ms["inline"])
+    return results
+
+
+# Column of the table, and its name in `pyhl run -v`.
+COUNTS = [("restore, ms", "restore"), ("run, ms", "run"), ("VM exits", "exits"), ("of them timer, signal", "signal"),
+          ("guest faults", "faults"), ("pages rewound", "pages rewound"), ("calls rewritten", "rewritten"),
+          ("calls trapped", "trapped")]
+
+
+def warm_counts(results):
+    shown = [(title, name) for title, name in COUNTS if any(r.count(name) is not None for r in results.values())]
+    table = Table("Warm runs in figures", "script", *(title for title, _ in shown), "MiB rewound", "rewind, µs a page")
+    for r in results.values():
+        pages = r.count("pages rewound")
+        table.row(r.what, *(r.count(name) for _, name in shown), pages / 256, r.count("restore") * 1e3 / max(pages, 1))
+
+
+# As COUNTS, of a cold run.
+COLD_COUNTS = [("restore, ms", "restore"), ("run, ms", "run"), ("VM exits", "exits"), ("guest faults", "faults"),
+               ("pages fetched in advance", "prefaulted"), ("calls trapped", "trapped")]
+
+
+def cold_parts(bench):
+    runs = {what: bench.cold_parts(name, 20) for name, what in (("print", "`print(1)`"), ("importpd", "`import pandas`"),
+                                                                  ("frame", "DataFrame"), ("modules", "20 modules"))}
+    shown = [(title, name) for title, name in COLD_COUNTS if any(column(lines, name) is not None
+                                                                 for _, lines in runs.values())]
+    table = Table("Cold runs in parts", "script", "whole process, ms", *(title for title, _ in shown), "the rest, ms",
+                  note="The rest: exec, opening the home, ending the process, and what -v costs.")
+    for what, (whole, lines) in runs.items():
+        parts = [column(lines, name) for _, name in shown]
+        table.row(what, whole, *parts, whole - column(lines, "restore") - column(lines, "run"))
+
+
+def work(bench):
+    """Loops that scripts measure themselves, natively and in the guest by turns. Returns native / guest by name."""
+    table = Table("Work: the same loop in a native process and in the guest", "loop", "native, ms", "guest, ms",
+                  "guest's speed, of native", "of the best of each", "timer exits a run",
+                  note="The script's own clock, by turns: a fresh `python3`, then pyhl, warm. The third column is the "
+                  "median of the pairs' ratios.")
+    speeds = {}
+    for name, what in TAXED:
+        native, guest, exits = [], [], []
+        for _ in range(bench.times(12)):
+            lines, own = bench.warm(name, 2)
+            native.append(bench.native_figure(name) * 1e3)
+            guest.append(median(own) * 1e3)
+            exits += [line["signal"] for line in lines]
+        speeds[name] = median(n / g for n, g in zip(native, guest))
+        table.row(what, median(native), median(guest), speeds[name], min(native) / min(guest), median(exits))
+    return speeds
+
+
+def private_kib(pid):
+    with open(f"/proc/{pid}/smaps_rollup") as file:
+        return int(re.search(r"Private_Dirty:\s+(\d+)", file.read()).group(1))
+
+
+def large_among_small(bench):
+    """One VM: small runs, one that writes 200 MB, small runs again. What stays of it?"""
+    small, after = 12, 20
+    letters = b"s" * small + b"T" + b"s" * after
+    command = [*bench.run, "-v", "--repeat", str(len(letters)), f"{SCRIPTS}/mixed.py"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as child:
+        memory = []
+        for n, letter in enumerate(letters):
+            child.stdin.write(bytes([letter]))
+            child.stdin.flush()
+            child.stdout.readline()
+            if n in (small - 1, small, len(letters) - 1):
+                memory.append(private_kib(child.pid) / 1024)
+        child.stdin.write(b"s")
+        child.stdin.close()
+        lines = counts_of(child.stderr.read().decode())
+    if child.returncode:
+        sys.exit(f"{' '.join(command)}: status {child.returncode}")
+    table = Table("Small runs, one that writes 200 MB, small runs again, in one VM", "runs", "ms", "pages rewound",
+                  "private memory of the process, MiB")
+    parts = [("before", lines[4:small]), ("the large one", lines[small:small + 1])]
+    parts += [(f"number {n + 1} after it", lines[small + 1 + n:small + 2 + n]) for n in range(3)]
+    parts += [("later ones", lines[small + 6:])]
+    sizes = dict(zip(("before", "the large one", "later ones"), memory))
+    for what, part in parts:
+        table.row(what, median(line["restore"] + line["run"] for line in part), column(part, "pages rewound"),
+                  sizes.get(what))
+
+
+def per_iteration(bench):
+    """Milliseconds an iteration by the wall clock of the whole process, nothing printed about it: 500 against 100."""
+    def repeat(n):
+        return bench.cold(12, f"{SCRIPTS}/print.py", "--repeat", str(n))
+
+    ms = bench.processes(few=repeat(100), many=repeat(500))
+    return (ms["many"] - ms["few"]) / 400
