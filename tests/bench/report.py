@@ -23,27 +23,25 @@ class Table:
 
 
 class Budgets:
-    """What has a limit. A figure is None when this build cannot tell it."""
+    """What has a limit. The verdict is on `figure`, a median; `best` is the least seen, or the like, for comparison."""
 
     def __init__(self):
         self.rows = []
 
-    def most(self, what, figure, limit, unit=""):
-        self.add(what, figure, limit, unit, "at most", figure is not None and figure <= limit)
+    def most(self, what, figure, limit, unit="", best=None):
+        self.add(what, figure, best, limit, unit, "at most", figure <= limit)
 
-    def least(self, what, figure, limit, unit=""):
-        self.add(what, figure, limit, unit, "at least", figure is not None and figure >= limit)
+    def least(self, what, figure, limit, unit="", best=None):
+        self.add(what, figure, best, limit, unit, "at least", figure >= limit)
 
-    def add(self, what, figure, limit, unit, word, met):
-        verdict = "not counted" if figure is None else "met" if met else "**missed**"
-        ratio = figure / limit if figure is not None and limit else None
+    def add(self, what, figure, best, limit, unit, word, met):
         unit = unit and " " + unit
-        self.rows.append((what, "-" if figure is None else number(figure) + unit, f"{word} {number(limit)}{unit}", ratio,
-                          verdict))
+        self.rows.append((what, f"**{number(figure)}**{unit}", "" if best is None else number(best),
+                          f"{word} {number(limit)}{unit}", figure / limit if limit else "", "met" if met else "**missed**"))
 
     def print(self):
-        table = Table("Budgets", "what", "here", "budget", "here / budget", "")
+        table = Table("Budgets", "what", "here", "at best", "budget", "here / budget", "")
         for row in self.rows:
             table.row(*row)
-        missed = sum(row[4] == "**missed**" for row in self.rows)
-        print(f"\n{len(self.rows)} budgets: {sum(row[4] == 'met' for row in self.rows)} met, {missed} missed.")
+        met = sum(row[-1] == "met" for row in self.rows)
+        print(f"\n{len(self.rows)} budgets: {met} met, {len(self.rows) - met} missed.")

@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 from report import Table
-from ways import SCRIPTS, column, counts_of, median
+from ways import SCRIPTS, Times, column, counts_of, last_number, median
 
 # Workload, what it is, and how often it runs: whole Python processes, cold pyhl, runs within a process.
 WORKLOADS = [
@@ -31,33 +31,36 @@ def spread(runs):
 
 
 class Result:
-    """One workload: medians in milliseconds by way, and the -v lines of its warm runs."""
+    """One workload: Times in milliseconds by way, the -v figures of its warm runs, and the -vv figures of a few."""
 
     def __init__(self, bench, rivals, workload):
         self.name, self.what, processes, cold, runs = workload
         forked, inline = rivals
         script = f"/tmp/{self.name}.py"
-        self.ms = bench.processes(python=bench.native(processes, script), bwrap=bench.bubblewrap(processes, script),
-                                  cold=bench.cold(cold, f"{SCRIPTS}/{self.name}.py"))
+        bench.check_same(self.name)
+        self.times = bench.processes(python=bench.native(processes, script), bwrap=bench.bubblewrap(processes, script),
+                                     cold=bench.cold(cold, f"{SCRIPTS}/{self.name}.py"))
         times = {"zygote": [], "inline": []}
-        self.lines, self.own = [], []
+        self.lines = []
         for count in spread(bench.times(runs)):
             times["zygote"] += forked.runs("fork", self.name, count + 1)[0][1:]
             # Its first run in a process imports and caches: not what "warm" is.
             times["inline"] += inline.runs("inline", self.name, count + 1)[0][1:]
-            lines, own = bench.warm(self.name, count)
-            self.lines += lines
-            self.own += own
+            self.lines += bench.warm(self.name, count)[0]
         if self.name in NOT_INLINE:
             times["inline"] = [float("nan")]
-        self.ms.update((way, median(ms)) for way, ms in times.items())
-        self.ms["warm"] = median(line["restore"] + line["run"] for line in self.lines)
+        times["warm"] = [line["restore"] + line["run"] for line in self.lines]
+        self.times.update((way, Times.of(ms)) for way, ms in times.items())
+        self.details = bench.warm(self.name, 3, "-vv")[0]
+
+    def ms(self, way):
+        return self.times[way].median
 
     def count(self, name):
         return column(self.lines, name)
 
     def ratio(self, way, other):
-        return self.ms[way] / self.ms[other]
+        return self.ms(way) / self.ms(other)
 
 
 def all_ways(bench, rivals):
@@ -68,58 +71,76 @@ def all_ways(bench, rivals):
     results = {}
     for workload in WORKLOADS:
         r = results[workload[0]] = Result(bench, rivals, workload)
-        table.row(r.what, r.ms["python"], r.ms["bwrap"], r.ms["cold"], r.ratio("cold", "python"), r.ms["zygote"],
-                  r.ms["warm"], r.ratio("warm", "zygote"), r.ms["inline"])
+        table.row(r.what, r.ms("python"), r.ms("bwrap"), r.ms("cold"), r.ratio("cold", "python"), r.ms("zygote"),
+                  r.ms("warm"), r.ratio("warm", "zygote"), r.ms("inline"))
     return results
 
 
 # Column of the table, and its name in `pyhl run -v`.
-COUNTS = [("restore, ms", "restore"), ("run, ms", "run"), ("VM exits", "exits"), ("of them timer, signal", "signal"),
-          ("guest faults", "faults"), ("pages rewound", "pages rewound"), ("calls rewritten", "rewritten"),
-          ("calls trapped", "trapped")]
+COUNTS = [("restore, ms", "restore"), ("run, ms", "run"), ("VM exits", "exits"), ("of them signals", "signal"),
+          ("guest page faults", "page faults"), ("calls rewritten", "rewritten"), ("calls trapped", "trapped"),
+          ("pages rewound", "pages rewound")]
 
 
 def warm_counts(results):
-    shown = [(title, name) for title, name in COUNTS if any(r.count(name) is not None for r in results.values())]
-    table = Table("Warm runs in figures", "script", *(title for title, _ in shown), "MiB rewound", "rewind, µs a page")
+    table = Table("Warm runs in figures", "script", *(title for title, _ in COUNTS), "MiB rewound", "rewind, µs a page",
+                  "pages that differed")
     for r in results.values():
         pages = r.count("pages rewound")
-        table.row(r.what, *(r.count(name) for _, name in shown), pages / 256, r.count("restore") * 1e3 / max(pages, 1))
+        table.row(r.what, *(r.count(name) for _, name in COUNTS), pages / 256, r.count("restore") * 1e3 / max(pages, 1),
+                  column(r.details, "changed"))
 
 
 # As COUNTS, of a cold run.
-COLD_COUNTS = [("restore, ms", "restore"), ("run, ms", "run"), ("VM exits", "exits"), ("guest faults", "faults"),
-               ("pages fetched in advance", "prefaulted"), ("calls trapped", "trapped")]
+COLD_COUNTS = [("restore, ms", "restore"), ("run, ms", "run"), ("VM exits", "exits"), ("guest page faults", "page faults"),
+               ("calls trapped", "trapped"), ("pages prefaulted", "pages prefaulted")]
 
 
-def cold_parts(bench):
-    runs = {what: bench.cold_parts(name, 20) for name, what in (("print", "`print(1)`"), ("importpd", "`import pandas`"),
-                                                                  ("frame", "DataFrame"), ("modules", "20 modules"))}
-    shown = [(title, name) for title, name in COLD_COUNTS if any(column(lines, name) is not None
-                                                                 for _, lines in runs.values())]
-    table = Table("Cold runs in parts", "script", "whole process, ms", *(title for title, _ in shown), "the rest, ms",
-                  note="The rest: exec, opening the home, ending the process, and what -v costs.")
-    for what, (whole, lines) in runs.items():
-        parts = [column(lines, name) for _, name in shown]
-        table.row(what, whole, *parts, whole - column(lines, "restore") - column(lines, "run"))
+def cold_counts(bench):
+    table = Table("Cold runs in figures", "script", "whole process, ms", *(title for title, _ in COLD_COUNTS),
+                  "the rest, ms", note="The rest: exec, opening the home, ending the process, and what -v costs.")
+    for name, what in (("print", "`print(1)`"), ("importpd", "`import pandas`"), ("frame", "DataFrame"),
+                       ("modules", "20 modules")):
+        whole, lines = bench.cold_parts(name, 20)
+        table.row(what, whole.median, *(column(lines, name) for _, name in COLD_COUNTS),
+                  whole.median - column(lines, "restore") - column(lines, "run"))
+
+
+# In order; those of a restore, then those of a run.
+PHASES = ["open", "vm", "vcpu", "map", "tracking", "prefault", "slots", "cpuid", "settle", "log", "copy", "cool",
+          "shadow", "state", "handover", "enter", "guest", "finish"]
+
+
+def phases(bench, results):
+    """Where the time of a cold and a warm run goes, as `pyhl run -vv` tells it."""
+    runs = [("cold `print(1)`", bench.cold_parts("print", 20, "-vv")[1]),
+            ("warm `print(1)`", bench.warm("print", bench.times(40), "-vv")[0]),
+            ("cold DataFrame", bench.cold_parts("frame", 8, "-vv")[1]), ("warm DataFrame", results["frame"].details)]
+    table = Table("Phases, ms", "phase", *(title for title, _ in runs))
+    for phase in PHASES:
+        row = [column(lines, phase) for _, lines in runs]
+        if any(figure is not None for figure in row):
+            table.row(phase, *row)
 
 
 def work(bench):
-    """Loops that scripts measure themselves, natively and in the guest by turns. Returns native / guest by name."""
+    """Loops that scripts measure themselves, natively and in the guest by turns. Returns native / guest by name, as the
+    median of the pairs and as best against best."""
     table = Table("Work: the same loop in a native process and in the guest", "loop", "native, ms", "guest, ms",
-                  "guest's speed, of native", "of the best of each", "timer exits a run",
+                  "guest's speed, of native", "best against best", "signal exits a run",
                   note="The script's own clock, by turns: a fresh `python3`, then pyhl, warm. The third column is the "
                   "median of the pairs' ratios.")
     speeds = {}
     for name, what in TAXED:
+        bench.check_same(name)
         native, guest, exits = [], [], []
         for _ in range(bench.times(12)):
             lines, own = bench.warm(name, 2)
-            native.append(bench.native_figure(name) * 1e3)
+            native.append(last_number(bench.native_output(name)) * 1e3)
             guest.append(median(own) * 1e3)
             exits += [line["signal"] for line in lines]
-        speeds[name] = median(n / g for n, g in zip(native, guest))
-        table.row(what, median(native), median(guest), speeds[name], min(native) / min(guest), median(exits))
+        speeds[name] = median(n / g for n, g in zip(native, guest)), min(native) / min(guest)
+        table.row(what, median(native), median(guest), *speeds[name], median(exits))
     return speeds
 
 
@@ -163,4 +184,4 @@ def per_iteration(bench):
         return bench.cold(12, f"{SCRIPTS}/print.py", "--repeat", str(n))
 
     ms = bench.processes(few=repeat(100), many=repeat(500))
-    return (ms["many"] - ms["few"]) / 400
+    return (ms["many"].median - ms["few"].median) / 400

@@ -10,6 +10,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+from typing import NamedTuple
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 SCRIPTS = f"{HERE}/workloads"
@@ -56,6 +57,16 @@ def column(lines, name):
     return median(values) if values else None
 
 
+class Times(NamedTuple):
+    """Milliseconds. The least is what other work on the machine disturbs least."""
+    median: float
+    least: float
+
+    @classmethod
+    def of(cls, values):
+        return cls(median(values), min(values))
+
+
 class Bench:
     """Paths and how often to run what."""
 
@@ -81,36 +92,41 @@ class Bench:
         return self.times(runs), "/", *self.run, *words
 
     def spawned(self, commands):
-        """A dictionary of commands, run in turns: the median milliseconds of each from fork to wait, and stderr."""
+        """Runs a dictionary of commands in turns: the Times of each from fork to wait, and what went to stderr."""
         words = [f"{self.programs}/spawn", SCRIPTS]
         for command in commands.values():
             words += [*map(str, command), ","]
         done = output(*words[:-1])
         lines = done.stdout.splitlines()
-        return {name: float(line.split()[0]) for name, line in zip(commands, lines, strict=True)}, done.stderr
+        return {name: Times(*map(float, line.split()[:2])) for name, line in zip(commands, lines, strict=True)}, done.stderr
 
     def processes(self, **commands):
         return self.spawned(commands)[0]
 
-    # Inside processes that live on.
-
-    def native_figure(self, name):
-        """What a script measured itself in a Python started for it; one BLAS thread, as the guest has one CPU."""
+    def native_output(self, name):
+        """Of a Python started for the script; one BLAS thread, as the guest has one CPU."""
         alone = dict(os.environ, OPENBLAS_NUM_THREADS="1")
-        return last_number(output("chroot", self.root, PYTHON, "-c", source(name), env=alone).stdout)
+        return output("chroot", self.root, PYTHON, "-c", source(name), env=alone).stdout
 
-    def warm(self, name, count):
-        """Steady state: the -v figures of `count` iterations after the first three, and what they measured."""
-        done = output(*self.run, "-v", "--repeat", str(count + 2), f"{SCRIPTS}/{name}.py")
+    def check_same(self, name):
+        """Times of runs that do not do the same tell nothing. A line that is a script's own time may differ."""
+        said = [[line for line in text.splitlines() if not re.fullmatch(r"\d+\.\d{5,}(e-?\d+)?", line)] for text in
+                (self.native_output(name), output(*self.run, f"{SCRIPTS}/{name}.py").stdout)]
+        if said[0] != said[1]:
+            sys.exit(f"{name}.py prints something else in the guest: {said[0]} natively, {said[1]}")
+
+    def warm(self, name, count, flag="-v"):
+        """Steady state: the figures of `count` iterations after the first three, and what they measured."""
+        done = output(*self.run, flag, "--repeat", str(count + 2), f"{SCRIPTS}/{name}.py")
         lines, printed = counts_of(done.stderr), done.stdout.splitlines()
         size = len(printed) // len(lines)
         own = [last_number(printed[n * size + size - 1]) if size else None for n in range(len(lines))]
         return lines[3:], own[3:]
 
-    def cold_parts(self, name, runs):
-        """Cold runs with -v: milliseconds of the whole process, and the figures of each."""
-        ms, said = self.spawned({"cold": self.cold(runs, "-v", f"{SCRIPTS}/{name}.py")})
-        return ms["cold"], counts_of(said)[1:]
+    def cold_parts(self, name, runs, flag="-v"):
+        """Cold runs: the Times of the whole process, and the figures of each."""
+        times, said = self.spawned({"cold": self.cold(runs, flag, f"{SCRIPTS}/{name}.py")})
+        return times["cold"], counts_of(said)[1:]
 
 
 class Rival:
