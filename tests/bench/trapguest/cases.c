@@ -176,7 +176,7 @@ static void do_exit(const char *arg)
     quit(HV_EXIT_STATUS, 0, "");
 }
 
-const struct guest_case guest_cases[] = {
+static const struct guest_case guest_cases[] = {
     {"doorbell", do_doorbell},
     {"syscall", do_syscall},
     {"exception", do_exception},
@@ -189,4 +189,4 @@ const struct guest_case guest_cases[] = {
     {"exit", do_exit},
     {0, 0},
 };
-const struct guest_case hostile_cases[] = {{0, 0}};
+const struct guest_case *const guest_tables[] = {guest_cases, 0};

@@ -257,7 +257,7 @@ static void do_again(const char *arg)
     (void)arg; /* back to guest_main(), which asks for the next run */
 }
 
-const struct guest_case guest_cases[] = {
+static const struct guest_case guest_cases[] = {
     {"status", do_status},
     {"oom", do_oom},
     {"panic", do_panic},
@@ -284,3 +284,4 @@ const struct guest_case guest_cases[] = {
     {"again", do_again},
     {0, 0},
 };
+const struct guest_case *const guest_tables[] = {guest_cases, hostile_cases, touch_cases, 0};

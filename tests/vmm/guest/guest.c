@@ -142,12 +142,13 @@ volatile uint64_t *page_directory(void)
     return (volatile uint64_t *)(uintptr_t)(pdpt[0] & ~0xfffull);
 }
 
-static int guest_case(const struct guest_case *cases, const char *name, const char *arg)
+static const struct guest_case *guest_case(const char *name)
 {
-    for (; cases->name != 0; cases++) {
-        if (text_same(cases->name, name)) {
-            cases->fn(arg);
-            return 1;
+    for (const struct guest_case *const *table = guest_tables; *table != 0; table++) {
+        for (const struct guest_case *c = *table; c->name != 0; c++) {
+            if (text_same(c->name, name)) {
+                return c;
+            }
         }
     }
     return 0;
@@ -156,11 +157,11 @@ static int guest_case(const struct guest_case *cases, const char *name, const ch
 static void guest_run(const struct hv_run *run)
 {
     const char *name = (const char *)run + run->argv_off;
-    const char *arg = run->argc > 1 ? name + text_len(name) + 1 : "";
-    if (!guest_case(guest_cases, name, arg) && !guest_case(hostile_cases, name, arg) &&
-        !guest_case(touch_cases, name, arg)) {
+    const struct guest_case *found = guest_case(name);
+    if (found == 0) {
         quit(HV_EXIT_PANIC, 0, "no such case");
     }
+    found->fn(run->argc > 1 ? name + text_len(name) + 1 : "");
 }
 
 void guest_main(void)

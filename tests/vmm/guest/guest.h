@@ -15,9 +15,9 @@ struct guest_case {
     const char *name;
     void (*fn)(const char *arg);
 };
-extern const struct guest_case guest_cases[];   /* ends in a NULL name */
-extern const struct guest_case hostile_cases[]; /* the same */
-extern const struct guest_case touch_cases[];   /* the same */
+/* A kernel's tables, ending in NULL; each table ends in a NULL name. */
+extern const struct guest_case *const guest_tables[];
+extern const struct guest_case hostile_cases[], touch_cases[];
 
 /* start.S */
 void upcall_entry(void);
