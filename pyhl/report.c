@@ -36,12 +36,22 @@ struct report_text report_time(uint64_t ns)
     return text;
 }
 
-uint64_t report_now(void)
+static uint64_t clock_ns(clockid_t id)
 {
     struct timespec now;
 
-    clock_gettime(CLOCK_MONOTONIC, &now);
+    clock_gettime(id, &now);
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+uint64_t report_now(void)
+{
+    return clock_ns(CLOCK_MONOTONIC);
+}
+
+uint64_t report_cpu(void)
+{
+    return clock_ns(CLOCK_PROCESS_CPUTIME_ID);
 }
 
 static bool on_terminal(void)

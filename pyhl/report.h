@@ -16,6 +16,7 @@ struct report_text report_size(uint64_t bytes); /* "12.3 MiB" */
 struct report_text report_time(uint64_t ns);    /* "1.23 s", "4.5 ms" */
 
 uint64_t report_now(void); /* monotonic, ns */
+uint64_t report_cpu(void); /* of this process, ns */
 
 void report_begin(const char *step);
 /* note may be empty. */

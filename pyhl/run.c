@@ -6,6 +6,7 @@
  */
 #include "files.h"
 #include "home.h"
+#include "report.h"
 #include "session.h"
 #include "vmm/abi.h"
 
@@ -136,17 +137,34 @@ static int open_home(const char *dest, struct home *home, struct vmm_snapshot **
     return 0;
 }
 
-static int run_restored(const struct session *session, const char *dest)
+/* Of the whole process, for -vv. */
+struct process_times {
+    uint64_t load_ns;  /* CPU time when run_main() was entered */
+    uint64_t main_ns;  /* when that was */
+    uint64_t ready_ns; /* when the restore could begin */
+};
+
+static void describe_process(const struct process_times *times, uint64_t ended_ns)
+{
+    fprintf(stderr, "pyhl: process: load %.3f ms (CPU), begin %.3f ms, end %.3f ms\n",
+            (double)times->load_ns / 1e6, (double)(times->ready_ns - times->main_ns) / 1e6,
+            (double)(report_now() - ended_ns) / 1e6);
+}
+
+static int run_restored(const struct session *session, const char *dest,
+                        struct process_times *times)
 {
     struct session ready = *session;
     struct vmm_snapshot *snap = NULL;
     struct vmm_io io = session_io();
     struct vmm_err err = {0};
     struct home home;
+    uint64_t ended_ns;
     int status;
 
     if (open_home(dest, &home, &snap, &err) < 0)
         return cmd_fail(session->cmd, &err);
+    times->ready_ns = report_now();
     ready.memory = home.config.memory;
     if (session->run.mode == HV_RUN_STDIN)
         io.stdin_fd = -1; /* all of it was the script */
@@ -154,8 +172,11 @@ static int run_restored(const struct session *session, const char *dest)
         status = cmd_fail(session->cmd, &err);
     else
         status = session_run(&ready);
+    ended_ns = report_now();
     vmm_destroy(ready.vm);
     vmm_snapshot_close(snap);
+    if (session->verbose > 1)
+        describe_process(times, ended_ns);
     return status;
 }
 
@@ -174,7 +195,8 @@ static const char **guest_argv(const struct program *program, const struct opt_w
 }
 
 static int run_program(const struct cmd *cmd, const struct run_options *options,
-                       const struct opt_words *words, const struct program *program)
+                       const struct opt_words *words, const struct program *program,
+                       struct process_times *times)
 {
     const char **argv = guest_argv(program, words), **env = session_env(&options->env);
     char *cwd = getcwd(NULL, 0);
@@ -198,7 +220,7 @@ static int run_program(const struct cmd *cmd, const struct run_options *options,
     int status;
 
     if (argv && env)
-        status = run_restored(&session, options->dest);
+        status = run_restored(&session, options->dest, times);
     else
         status = cmd_fail(cmd, &(struct vmm_err){.code = ENOMEM, .msg = "out of memory"});
     free(cwd);
@@ -211,16 +233,19 @@ static int run_main(const struct cmd *cmd, int argc, char **argv)
 {
     struct run_options options = {0};
     struct program program = {0};
+    struct process_times times = {.main_ns = report_now()};
     struct opt_words words;
     int status;
 
     if (!cmd_parse(cmd, argc, argv, &options, &words, &status))
         return status;
+    if (options.verbose > 1)
+        times.load_ns = report_cpu();
     status = choose(cmd, &options, &words, &program);
     if (status == CMD_OK)
         status = read_script(cmd, &program);
     if (status == CMD_OK)
-        status = run_program(cmd, &options, &words, &program);
+        status = run_program(cmd, &options, &words, &program, &times);
     free(program.text);
     free(options.env.items);
     free(words.items);

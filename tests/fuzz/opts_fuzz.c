@@ -14,7 +14,8 @@ struct values {
     struct opt_list env;
     const char *text;
     uint64_t count, size, seconds;
-    bool flag, letter;
+    bool flag;
+    unsigned letter;
 };
 
 #define ROW(kind_, member) .kind = kind_, .offset = offsetof(struct values, member)
@@ -26,7 +27,7 @@ static const struct opt table[] = {
     {.name = "timeout", ROW(OPT_SECONDS, seconds), .arg = "S", .help = ""},
     {.name = "env", ROW(OPT_ENV, env), .arg = "KEY=VALUE", .help = ""},
     {.name = "deterministic", ROW(OPT_FLAG, flag), .help = ""},
-    {.letter = 'v', ROW(OPT_FLAG, letter), .help = ""},
+    {.letter = 'v', ROW(OPT_TALLY, letter), .help = ""},
     OPT_END,
 };
 

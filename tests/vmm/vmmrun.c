@@ -68,10 +68,12 @@ static int report(const char *step, const struct vmm_outcome *o)
     const struct vmm_counters *c = &o->counters;
     fprintf(stderr,
             "%s: %s %d%s%s (%.3f ms, exits %" PRIu64 ": doorbell %" PRIu64 " signal %" PRIu64
-            ", upcalls %" PRIu64 ", calls %" PRIu64 ")\n",
+            " other %" PRIu64 ", upcalls %" PRIu64 ", calls %" PRIu64 ", system calls %" PRIu64
+            ": trapped %" PRIu64 ", page faults %" PRIu64 ")\n",
             step, kinds[o->kind], o->status, o->detail[0] ? ": " : "", o->detail,
-            (double)c->run_ns / 1e6, c->exits, c->exits_doorbell, c->exits_signal, c->upcalls,
-            c->calls);
+            (double)c->run_ns / 1e6, c->exits, c->exits_doorbell, c->exits_signal,
+            c->exits_memory + c->exits_other, c->upcalls, c->calls,
+            c->syscalls_rewritten + c->syscalls_trapped, c->syscalls_trapped, c->guest_faults);
     switch (o->kind) {
     case VMM_READY:
     case VMM_PIPE_CLOSED:
