@@ -14,8 +14,10 @@ DRIVER_OBJ := $(DRIVER_SRC:python-agent-driver/%.c=$(BUILD)/driver/%.o)
 DRIVER_CFLAGS := $(HOST_CFLAGS) -fno-pie \
     -isystem $(DRIVER_DEV)/usr/include/python3.11 -isystem $(DRIVER_DEV)/usr/include/x86_64-linux-gnu/python3.11 \
     -isystem $(DRIVER_DEV)/usr/include
-# --wrap: see final.c and run.c.
+# noseparate-code, max-page-size: code and constants in one piece from a 2 MiB boundary, which the guest
+# kernel maps with large pages (vmm/README.md, "A cold run"). --wrap: see final.c and run.c.
 DRIVER_LDFLAGS := -no-pie -rdynamic -Wl,-O1,-z,now,--as-needed \
+    -Wl,-z,noseparate-code,-z,max-page-size=0x200000 \
     -Wl,--wrap=Py_FinalizeEx,--wrap=Py_Exit,--wrap=PyImport_GetImporter
 DRIVER_LIBS := -L$(DRIVER_LIB) -L$(DRIVER_DEV)/lib/x86_64-linux-gnu \
     -Wl,--whole-archive -l:libpython3.11.a -Wl,--no-whole-archive -lz -lexpat -lm

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The snapshot file. A header with everything but memory, then at SNAP_IMAGE_OFFSET the image of
- * all RAM, so that guest address g lies at SNAP_IMAGE_OFFSET + g (zero pages are holes), then the
- * working set, a list of page numbers. Integers are little-endian; structures of KVM are as its ABI
- * has them.
+ * The snapshot file. A header with everything but memory, then at SNAP_IMAGE_OFFSET, a multiple of
+ * 2 MiB, the image of all RAM, so that guest address g lies at SNAP_IMAGE_OFFSET + g (zero pages
+ * are holes, but for those among program text), then the working set, a list of page numbers.
+ * Integers are little-endian; structures of KVM are as its ABI has them.
  */
 #ifndef SNAPSHOT_INT_H
 #define SNAPSHOT_INT_H
@@ -11,8 +11,8 @@
 #include "vmm_int.h"
 
 #define SNAP_MAGIC        "pyhlsnap"
-#define SNAP_VERSION      2u
-#define SNAP_IMAGE_OFFSET 0x10000u
+#define SNAP_VERSION      3u
+#define SNAP_IMAGE_OFFSET 0x200000u
 #define SNAP_WORKSET_MAX  (1u << 20)
 
 struct snap_header {
@@ -38,7 +38,7 @@ struct snap_header {
     struct x86_state state;
     uint64_t header_hash; /* xxh3-64 of all before it */
 };
-_Static_assert(sizeof(struct snap_header) <= SNAP_IMAGE_OFFSET, "before the image");
+_Static_assert(offsetof(struct snap_header, header_hash) < SNAP_IMAGE_OFFSET, "before the image");
 
 struct vmm_snapshot {
     int fd;

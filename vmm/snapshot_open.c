@@ -30,10 +30,10 @@ static int snap_size(int fd, uint64_t *size, struct vmm_err *err)
 
 static int snap_header_read(int fd, struct snap_header *h, uint64_t size, struct vmm_err *err)
 {
-    if (size < SNAP_IMAGE_OFFSET) {
+    if (size < sizeof(*h)) {
         return vmm_err_set(err, EBADMSG,
-                           "the snapshot is truncated: %llu bytes, wanted at least %u", (ull)size,
-                           SNAP_IMAGE_OFFSET);
+                           "the snapshot is truncated: %llu bytes, wanted at least %zu", (ull)size,
+                           sizeof(*h));
     }
     int rc = os_pread_full(fd, h, sizeof(*h), 0);
     if (rc < 0) {

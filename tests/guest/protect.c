@@ -6,7 +6,12 @@
 
 #include <sys/mman.h>
 
-enum { PAGE = 4096, RW = PROT_READ | PROT_WRITE, ANON = MAP_PRIVATE | MAP_ANONYMOUS };
+enum {
+    PAGE = 4096,
+    LARGE = 2 << 20,
+    RW = PROT_READ | PROT_WRITE,
+    ANON = MAP_PRIVATE | MAP_ANONYMOUS
+};
 
 static const char constant[PAGE * 2] = "read-only data";
 static char variable[PAGE * 4];
@@ -109,6 +114,52 @@ static void check_no_execute(void)
     T_EQ("it runs", t_fault.sig, 0);
 }
 
+static int call_of(char *code)
+{
+    void (*function)(void);
+
+    memcpy(&function, &code, sizeof(code));
+    t_fault.sig = 0;
+    if (sigsetjmp(t_fault_back, 1) == 0) {
+        function();
+    }
+    return t_fault.sig;
+}
+
+// Whole large pages may get their rights in one piece; parts of them have their own all the same.
+static void check_large(void)
+{
+    char *p = mmap(NULL, 4 * (size_t)LARGE, RW, ANON, -1, 0);
+
+    T_MUST("map large", p != MAP_FAILED);
+    p += -(uintptr_t)p & (LARGE - 1);
+    memset(p, 0xc3, 3 * (size_t)LARGE); // ret
+    T_EQ("large: read and execute", mprotect(p, 2 * LARGE, PROT_READ | PROT_EXEC), 0);
+    T_EQ("large: a call", call_of(p + LARGE), 0);
+    check_faults(p + LARGE - PAGE);
+    T_EQ("large: write at the end", t_try_write(p + 2 * LARGE - 1, 1), SIGSEGV);
+    T_EQ("large: write behind", t_try_write(p + 2 * LARGE, 1), 0);
+    T_EQ("large: a call behind", call_of(p + 2 * LARGE + 1), SIGSEGV);
+    T_EQ("large: a page writable", mprotect(p + 5 * PAGE, PAGE, RW), 0);
+    T_EQ("large: a call of it", call_of(p + 5 * PAGE), SIGSEGV);
+    T_EQ("large: a write to it", t_try_write(p + 5 * PAGE, 1), 0);
+    T_EQ("large: a write below", t_try_write(p + 5 * PAGE - 1, 1), SIGSEGV);
+    T_EQ("large: a call above", call_of(p + 6 * PAGE), 0);
+    T_EQ("large: a page of the other", mprotect(p + LARGE, PAGE, PROT_NONE), 0);
+    T_EQ("large: a read of it", t_try_read(p + LARGE), SIGSEGV);
+    T_EQ("large: no access", mprotect(p, 2 * LARGE, PROT_NONE), 0);
+    T_EQ("large: a read", t_try_read(p + LARGE + 9), SIGSEGV);
+    T_EQ("large: writable again", mprotect(p, 2 * LARGE, RW), 0);
+    T_EQ("large: a call of data", call_of(p + LARGE), SIGSEGV);
+    T_CHECK("large: the contents survived",
+            p[0] == (char)0xc3 && p[5 * PAGE] == 1 && p[2 * LARGE - 1] == (char)0xc3);
+    T_EQ("large: read-only", mprotect(p, 2 * LARGE, PROT_READ), 0);
+    T_EQ("large: unmap", munmap(p, LARGE + PAGE), 0);
+    T_EQ("large: the rest", t_try_write(p + LARGE + PAGE, 1), SIGSEGV);
+    p = mmap(NULL, 4 * (size_t)LARGE, RW, ANON, -1, 0);
+    T_EQ("large: new memory", t_try_write(p + 3 * LARGE, 1), 0);
+}
+
 static void check_program(void)
 {
     int (*code)(void) = t_done;
@@ -129,6 +180,7 @@ int main(void)
     check_null_call();
     check_wild();
     check_no_execute();
+    check_large();
     check_program();
     return t_done();
 }

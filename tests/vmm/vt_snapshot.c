@@ -118,7 +118,14 @@ static void t_truncated(void)
     CHECK(fstat(fd, &st) == 0);
     CHECK(ftruncate(fd, st.st_size + 1) == 0);
     FAILS(try_open(fd, &test_key, &err), EBADMSG, "wanted");
-    static const off_t cuts[] = {16842751, 8000000, 65537, 65535, 4096, 8, 1, 0};
+    static const off_t cuts[] = {SNAP_IMAGE_OFFSET + VMM_MEMORY_MIN - 1,
+                                 SNAP_IMAGE_OFFSET + 8000000,
+                                 SNAP_IMAGE_OFFSET + 1,
+                                 SNAP_IMAGE_OFFSET - 1,
+                                 4096,
+                                 8,
+                                 1,
+                                 0};
     for (size_t i = 0; i < sizeof(cuts) / sizeof(cuts[0]); i++) {
         CHECK(ftruncate(fd, cuts[i]) == 0);
         FAILS(try_open(fd, &test_key, &err), EBADMSG, "wanted");
@@ -139,7 +146,7 @@ static void t_other_file(void)
     FAILS(vmm_snapshot_open_fd(fd, "/nowhere/i", NULL, &snap, &err), ENOENT, "/nowhere/i");
     unsigned version = 9;
     CHECK(pwrite(fd, &version, 4, 8) == 4);
-    FAILS(try_open(fd, NULL, &err), EPROTO, "version 9, wanted 2");
+    FAILS(try_open(fd, NULL, &err), EPROTO, "version 9, wanted 3");
 }
 
 /* Opens the snapshot behind fd with one change of its header, its checksum made right. */
@@ -243,7 +250,8 @@ static void t_image_flips(void)
 {
     struct vmm_err err;
     struct vmm_snapshot *snap;
-    static const off_t places[] = {0x10000 + 0x1000, 0x10000 + 0x40010, 0x10000 + 0x900000};
+    static const off_t places[] = {SNAP_IMAGE_OFFSET + 0x1000, SNAP_IMAGE_OFFSET + 0x40010,
+                                   SNAP_IMAGE_OFFSET + 0x900000};
     int fd = vt_snapshot(&test_key);
     for (size_t i = 0; i < 3; i++) {
         unsigned char c;
@@ -297,6 +305,34 @@ static void t_full_disk(void)
     vmm_destroy(vm);
 }
 
+/* Read-only large pages are in the file whole; their zero pages count for nothing else. */
+static void t_text(void)
+{
+    struct vmm_err err;
+    struct vmm_snapshot *snap;
+    struct vmm_snapshot_info info;
+    const off_t at = SNAP_IMAGE_OFFSET + 0x600000;
+    int fd = vt_memfd("", 0);
+    struct vmm *vm = vt_boot(&vt_no_io);
+    IS(vt_run(vm, "text", "6291456"), VMM_READY, 0, "");
+    OK(vmm_snapshot_write(vm, fd, &test_key, &err));
+    vmm_destroy(vm);
+    CHECK_INT(lseek(fd, at - PAGE_2M, SEEK_DATA), at);
+    CHECK_INT(lseek(fd, at, SEEK_HOLE), at + (off_t)PAGE_2M);
+    OK(vmm_snapshot_open_fd(fd, vt_initrd, &test_key, &snap, &err));
+    OK(vmm_snapshot_verify(snap, &err));
+    vmm_snapshot_info(snap, &info);
+    CHECK(info.data_pages < 100);
+    OK(vmm_restore(snap, &vt_no_io, true, &vm, &err));
+    OK(vmm_check(vm, &err));
+    IS(vt_run(vm, "read", "6303744"), VMM_EXITED, 1, "read it");
+    OK(vmm_rewind(vm, &err));
+    OK(vmm_check(vm, &err));
+    IS(vt_run(vm, "write", "6303744"), VMM_SIGNALED, 14, "error 0007");
+    vmm_destroy(vm);
+    vmm_snapshot_close(snap);
+}
+
 static void t_workset(void)
 {
     struct vmm_err err;
@@ -320,7 +356,7 @@ static void t_workset(void)
     OK(vmm_rewind(vm, &err));
     OK(vmm_check(vm, &err));
     unsigned number = 7;
-    CHECK(pwrite(fd, &number, 4, 0x10000 + VMM_MEMORY_MIN + 8) == 4);
+    CHECK(pwrite(fd, &number, 4, SNAP_IMAGE_OFFSET + VMM_MEMORY_MIN + 8) == 4);
     FAILS(try_open(fd, &test_key, &err), EBADMSG, "working set is damaged");
 }
 
@@ -336,6 +372,7 @@ const struct vt_test vt_snapshot_tests[] = {
     {"snapshot-image-flips", t_image_flips},
     {"snapshot-cut-later", t_cut_later},
     {"snapshot-full-disk", t_full_disk},
+    {"snapshot-text", t_text},
     {"snapshot-workset", t_workset},
     {NULL, NULL},
 };

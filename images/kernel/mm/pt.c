@@ -71,11 +71,11 @@ static bool takes_rights(u64 old, u64 new)
 }
 
 /* The large page over va, or NULL. */
-static const u64 *large_entry(vaddr_t va)
+static u64 *large_entry(vaddr_t va)
 {
-    const u64 *table = root;
+    u64 *table = root;
     for (int shift = 39; shift >= 21; shift -= 9) {
-        const u64 *entry = &table[va >> shift & 511];
+        u64 *entry = &table[va >> shift & 511];
         if (!(*entry & PTE_P))
             return NULL;
         if (*entry & PTE_LARGE)
@@ -85,14 +85,27 @@ static const u64 *large_entry(vaddr_t va)
     return NULL;
 }
 
-/* Entries that are right already are not written, nor large pages split for them: a table write is
- * what costs. */
+/* For a large page that is in the range as a whole, unless all rights go: true when it has them
+ * now. */
+static bool protect_large(u64 *large, vaddr_t va, vaddr_t end, u64 bits, bool *need_flush)
+{
+    if ((*large & (PTE_NX | 0x7f)) == bits)
+        return true;
+    if (!bits || va & (LARGE_PAGE - 1) || end - va < LARGE_PAGE)
+        return false;
+    *need_flush |= takes_rights(*large, bits);
+    *large = va | bits | PTE_LARGE;
+    return true;
+}
+
+/* Entries that are right already are not written, nor large pages split that need not be: a table
+ * write is what costs, and program text in large pages saves the host most of its faults. */
 int pt_protect_ident(vaddr_t start, vaddr_t end, int prot, bool *need_flush)
 {
     u64 bits = pt_prot_bits(prot);
     for (vaddr_t va = start; va < end; va += PAGE_SIZE) {
-        const u64 *large = large_entry(va);
-        if (large && (*large & (PTE_NX | 0x7f)) == bits) {
+        u64 *large = large_entry(va);
+        if (large && protect_large(large, va, end, bits, need_flush)) {
             va = (va | (LARGE_PAGE - 1)) - PAGE_MASK;
             continue;
         }

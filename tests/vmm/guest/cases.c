@@ -252,6 +252,14 @@ static void do_count_lie(const char *arg)
     quit(HV_EXIT_STATUS, 0, "");
 }
 
+/* Program text as a kernel would have it: 2 MiB, few of its pages used, in one read-only page. */
+static void do_text(const char *arg)
+{
+    const uint64_t at = text_number(arg);
+    *(volatile uint64_t *)(uintptr_t)(at + 3 * 4096) = at;
+    page_directory()[at / (2 * MIB)] &= ~2ull;
+}
+
 static void do_again(const char *arg)
 {
     (void)arg; /* back to guest_main(), which asks for the next run */
@@ -281,6 +289,7 @@ static const struct guest_case guest_cases[] = {
     {"count", do_count},
     {"count-on", do_count_on},
     {"count-lie", do_count_lie},
+    {"text", do_text},
     {"again", do_again},
     {0, 0},
 };
