@@ -20,11 +20,10 @@ from ways import Bench, Rival, Times, median
 def budgets_of_runs(budgets, results, wall):
     small, frame = results["print"], results["frame"]
     pages = max(small.count("pages rewound"), 1)
-    worst = max(results.values(), key=lambda r: r.count("trapped"))
     warm, tenth = small.times["warm"], small.times["zygote"]
     budgets.most("VM exits per warm `print(1)`", small.count("exits"), 1)
     budgets.most("guest faults per warm `print(1)`", small.count("page faults"), 0)
-    budgets.most(f"trapped system calls per warm run, most of all scripts ({worst.what})", worst.count("trapped"), 0)
+    budgets.most("trapped system calls per warm run, any script", max(r.count("trapped") for r in results.values()), 0)
     budgets.most("rewind, per dirty page", small.count("restore") * 1e3 / pages, 0.2, "µs",
                  min(line["restore"] for line in small.lines) * 1e3 / pages)
     budgets.most("warm hermetic `print(1)`", warm.median, 0.15, "ms", warm.least)
@@ -39,6 +38,7 @@ def budgets_of_processes(budgets, bench):
     small, nothing = times["small"], times["nothing"]
     budgets.most("cold `pyhl run -c 'print(1)'`, whole process", small.median, 6, "ms", small.least)
     budgets.most("the same, of `python3 -c pass`", small.median / nothing.median, 0.5, "", small.least / nothing.least)
+    budgets.most("the same, CPU time of both", small.cpu / nothing.cpu, 0.5)
     times = bench.processes(native=bench.native(8, "-c", "import pandas"), cold=bench.cold(40, "-c", "import pandas"))
     cold, native = times["cold"], times["native"]
     budgets.most("cold `pyhl run -c 'import pandas'`, of python3's", cold.median / native.median, 0.05, "",

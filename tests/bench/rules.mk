@@ -10,7 +10,7 @@ BENCH_PROGRAMS := $(BENCH_VMM_PROGRAMS) $(BENCH_DIR)/spawn $(BENCH_DIR)/trapgues
 bench-programs: $(BENCH_PROGRAMS)
 
 .SECONDEXPANSION:
-$(BENCH_VMM_PROGRAMS): $(BENCH_DIR)/%: tests/bench/%.c $$(wildcard tests/bench/%_*.c) $(VMM_LIB)
+$(BENCH_VMM_PROGRAMS): $(BENCH_DIR)/%: tests/bench/%.c $$(wildcard tests/bench/%_*.c) $(wildcard tests/bench/*.h) $(VMM_LIB)
 	@mkdir -p $(@D)
 	$(CC) $(filter-out -MMD -MP,$(HOST_CFLAGS)) -o $@ $(filter %.c,$^) $(VMM_LIBS)
 

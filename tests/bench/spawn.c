@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -24,7 +25,7 @@ struct command {
     long runs, done;
     const char *root;
     char **argv;
-    double *times;
+    double *times, *cpu;
 };
 
 static double now_ms(void)
@@ -48,20 +49,28 @@ static _Noreturn void child(const struct command *command, int null_fd)
     _exit(127);
 }
 
-/* Milliseconds; ends the program when the command fails. */
-static double spawn_once(const struct command *command, int null_fd)
+static double timeval_ms(const struct timeval *tv)
+{
+    return (double)tv->tv_sec * 1e3 + (double)tv->tv_usec / 1e3;
+}
+
+/* Milliseconds, and those of CPU; ends the program when the command fails. */
+static double spawn_once(const struct command *command, int null_fd, double *cpu)
 {
     int status;
+    struct rusage used;
     const double began = now_ms();
     pid_t pid = fork();
     if (pid == 0) {
         child(command, null_fd);
     }
-    if (pid < 0 || waitpid(pid, &status, 0) != pid || status != 0) {
+    if (pid < 0 || wait4(pid, &status, 0, &used) != pid || status != 0) {
         fprintf(stderr, "spawn: %s failed\n", command->argv[0]);
         exit(1);
     }
-    return now_ms() - began;
+    const double took = now_ms() - began;
+    *cpu = timeval_ms(&used.ru_utime) + timeval_ms(&used.ru_stime);
+    return took;
 }
 
 static int compare(const void *a, const void *b)
@@ -84,8 +93,10 @@ static bool parse(char ***args, struct command *command)
         *at++ = NULL;
     }
     *args = at;
-    command->times = calloc(command->runs > 0 ? (size_t)command->runs : 1, sizeof(double));
-    return command->runs > 0 && command->times != NULL;
+    const size_t room = command->runs > 0 ? (size_t)command->runs : 1;
+    command->times = calloc(room, sizeof(double));
+    command->cpu = calloc(room, sizeof(double));
+    return command->runs > 0 && command->times != NULL && command->cpu != NULL;
 }
 
 /* In a mount namespace of its own, which ends with it. */
@@ -105,13 +116,14 @@ static void measure(struct command *commands, size_t count, int null_fd)
     long rounds = 0;
     for (size_t i = 0; i < count; i++) {
         rounds = commands[i].runs > rounds ? commands[i].runs : rounds;
-        (void)spawn_once(&commands[i], null_fd); /* into the page cache */
+        (void)spawn_once(&commands[i], null_fd, &commands[i].cpu[0]); /* into the page cache */
     }
     for (long round = 1; round <= rounds; round++) {
         for (size_t i = 0; i < count; i++) {
             struct command *c = &commands[i];
             if (c->done < round * c->runs / rounds) {
-                c->times[c->done++] = spawn_once(c, null_fd);
+                c->times[c->done] = spawn_once(c, null_fd, &c->cpu[c->done]);
+                c->done++;
             }
         }
     }
@@ -144,8 +156,10 @@ int main(int argc, char **argv)
     for (size_t i = 0; i < count; i++) {
         struct command *c = &commands[i];
         qsort(c->times, (size_t)c->runs, sizeof(*c->times), compare);
-        printf("%.4f %.4f %.4f\n", c->times[c->runs / 2], c->times[0], c->times[c->runs - 1]);
+        qsort(c->cpu, (size_t)c->runs, sizeof(*c->cpu), compare);
+        printf("%.4f %.4f %.4f\n", c->times[c->runs / 2], c->times[0], c->cpu[c->runs / 2]);
         free(c->times);
+        free(c->cpu);
     }
     return 0;
 }

@@ -61,6 +61,7 @@ class Times(NamedTuple):
     """Milliseconds. The least is what other work on the machine disturbs least."""
     median: float
     least: float
+    cpu: float = float("nan")  # the median of what the process used, which waiting for a CPU does not change
 
     @classmethod
     def of(cls, values):
@@ -98,7 +99,7 @@ class Bench:
             words += [*map(str, command), ","]
         done = output(*words[:-1])
         lines = done.stdout.splitlines()
-        return {name: Times(*map(float, line.split()[:2])) for name, line in zip(commands, lines, strict=True)}, done.stderr
+        return {name: Times(*map(float, line.split())) for name, line in zip(commands, lines, strict=True)}, done.stderr
 
     def processes(self, **commands):
         return self.spawned(commands)[0]
