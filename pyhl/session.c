@@ -161,29 +161,22 @@ static void describe_phases(const char *title, const uint64_t *ns, int from, int
         fprintf(stderr, "  %s, ms:%s\n", title, text);
 }
 
-/* Between runs, so that looking costs no run anything. */
-static int describe_memory(const struct session *session, const struct vmm_counters *c)
+/* Behind the last run: between runs it would cost the next one its caches, a tenth of its time. */
+static int describe_footprint(const struct session *session)
 {
     struct vmm_footprint footprint;
     struct vmm_err err;
 
     if (vmm_footprint(session->vm, &footprint, &err) < 0)
         return cmd_fail(session->cmd, &err);
-    fprintf(stderr,
-            "  memory, pages: working set %llu, prefaulted %llu, hot set %llu, new in it %llu, "
-            "changed %llu, private %llu; bytes rewound %llu, shadow resets %llu\n",
-            (ull)c->workset_pages, (ull)c->prefaulted_pages, (ull)c->hot_pages, (ull)c->hot_added,
-            (ull)footprint.changed_pages, (ull)footprint.private_pages, (ull)c->rewound_bytes,
-            (ull)c->shadow_resets);
+    fprintf(stderr, "  footprint, pages: changed %llu, private %llu\n",
+            (ull)footprint.changed_pages, (ull)footprint.private_pages);
     return CMD_OK;
 }
 
-/* Returns `status`, or CMD_FAILED. */
-static int describe(const struct session *session, uint64_t iteration, const struct vmm_counters *c,
-                    int status)
+static void describe(const struct session *session, uint64_t iteration,
+                     const struct vmm_counters *c, int status)
 {
-    int failed = CMD_OK;
-
     if (session->verbose)
         fprintf(stderr,
                 "pyhl: iteration %llu/%llu: restore %.3f ms, run %.3f ms, exits %llu (doorbell "
@@ -199,9 +192,12 @@ static int describe(const struct session *session, uint64_t iteration, const str
     if (session->verbose > 1) {
         describe_phases(iteration ? "rewind" : "restore", c->phase_ns, 0, VMM_PHASE_HANDOVER);
         describe_phases("run", c->phase_ns, VMM_PHASE_HANDOVER, VMM_PHASES);
-        failed = describe_memory(session, c);
+        fprintf(stderr,
+                "  memory, pages: working set %llu, prefaulted %llu, hot set %llu, new in it %llu; "
+                "bytes rewound %llu, shadow resets %llu\n",
+                (ull)c->workset_pages, (ull)c->prefaulted_pages, (ull)c->hot_pages,
+                (ull)c->hot_added, (ull)c->rewound_bytes, (ull)c->shadow_resets);
     }
-    return failed ? failed : status;
 }
 
 int session_run(const struct session *session)
@@ -224,7 +220,10 @@ int session_run(const struct session *session)
         if (err.code)
             break;
         status = conclude(session, &outcome);
-        status = describe(session, i, &outcome.counters, status);
+        describe(session, i, &outcome.counters, status);
+        if (session->verbose > 1 && (i == session->repeat || status != CMD_OK) &&
+            describe_footprint(session) != CMD_OK)
+            status = CMD_FAILED;
     }
     atomic_store(&signal_vm, NULL);
     return status;

@@ -14,7 +14,7 @@ struct session {
     struct vmm_run run;
     uint64_t repeat;  /* additional iterations */
     uint64_t memory;  /* guest RAM, for messages */
-    unsigned verbose; /* 1: a line per iteration; 2: three more, of phases and memory */
+    unsigned verbose; /* 1: a line per iteration; 2: more, of phases and memory */
 };
 
 /* The first iteration that fails ends it. Returns the exit status of the process. */

@@ -263,8 +263,8 @@ int vmm_check(struct vmm *vm, struct vmm_err *err);
  * Needs rewindable. */
 int vmm_dirty_pages(struct vmm *vm, uint64_t *gpas, size_t max, size_t *count, struct vmm_err *err);
 
-/* The machine's memory as it is now, between runs. Looks at every page of RAM: about a millisecond
- * a GiB, and more for what is private. */
+/* The machine's memory as it is now, between runs. Looks at every page of RAM, about a millisecond
+ * a GiB and more for what is private, and leaves the next run cold caches. */
 struct vmm_footprint {
     uint64_t private_pages; /* memory of its own, present or swapped out */
     uint64_t

@@ -205,8 +205,8 @@ case_counts() {
     form='^pyhl: iteration [0-9]+/[0-9]+: restore [0-9.]+ ms, run [0-9.]+ ms, exits [0-9]+ \(doorbell [0-9]+, '
     form+='signal [0-9]+, memory [0-9]+, other [0-9]+\), upcalls [0-9]+, calls [0-9]+, system calls [0-9]+ \(rewritten [0-9]+, '
     form+='trapped [0-9]+\), page faults [0-9]+, pages prefaulted [0-9]+, pages rewound [0-9]+, status [0-9]+$'
-    memory='^  memory, pages: working set [0-9]+, prefaulted 0, hot set ([0-9]+), new in it \1, changed [0-9]+, '
-    memory+='private [0-9]+; bytes rewound [0-9]+, shadow resets 0$'
+    memory='^  memory, pages: working set [0-9]+, prefaulted 0, hot set ([0-9]+), new in it \1; '
+    memory+='bytes rewound [0-9]+, shadow resets 0$'
     process='^pyhl: process: load [0-9.]+ ms \(CPU\), begin [0-9.]+ ms, end [0-9.]+ ms$'
     begin "-v: the line's form, and what a warm run costs"
     taker -v --repeat 5 -c 'print(1)'
@@ -242,13 +242,15 @@ case_counts() {
         # shellcheck disable=SC2086 # one word or two
         taker $command --repeat 1 -c 'print(1)'
         expect_status 0
-        [ "$(wc -l <"$scratch/err")" = 9 ] || problem "$(cat "$scratch/err")"
+        [ "$(wc -l <"$scratch/err")" = 10 ] || problem "$(cat "$scratch/err")"
         sed -n 2p "$scratch/err" | grep -Eq '^  restore, ms: open [0-9.]+, .*state [0-9.]+$' || problem "cold"
         sed -n 6p "$scratch/err" | grep -Eq '^  rewind, ms: .*copy [0-9.]+, .*state [0-9.]+$' || problem "warm"
         sed -n 7p "$scratch/err" | grep -Eq '^  run, ms: handover [0-9.]+, .*guest [0-9.]+, finish [0-9.]+$' ||
             problem "run"
         sed -n 8p "$scratch/err" | grep -Eq "$memory" || problem "memory"
-        sed -n 9p "$scratch/err" | grep -Eq "$process" || problem "process"
+        sed -n 9p "$scratch/err" | grep -Eq '^  footprint, pages: changed [1-9][0-9]*, private [1-9][0-9]*$' ||
+            problem "footprint"
+        sed -n 10p "$scratch/err" | grep -Eq "$process" || problem "process"
         [ "$(sed -n 's/.*bytes rewound \([0-9]*\).*/\1/p' "$scratch/err" | tail -n 1)" = \
             $((4096 * $(figure 'pages rewound'))) ] || problem "bytes rewound: $(tail -n 1 "$scratch/err")"
     done
