@@ -147,7 +147,12 @@ static int boot_machine(struct vmm *vm, const char *kernel_path, struct vmm_err 
     if (rc < 0) {
         return rc;
     }
-    rc = x86_cpuid_policy(vm->kvm_fd, &vm->cpuid, err);
+    int kvm_fd = kvm_open(err);
+    if (kvm_fd < 0) {
+        return kvm_fd;
+    }
+    rc = x86_cpuid_policy(kvm_fd, &vm->cpuid, err);
+    os_close(kvm_fd);
     if (rc < 0) {
         return rc;
     }

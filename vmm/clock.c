@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Time: what the guest is told at a resume, and the one timer of a VM that stops its vCPU. The
- * guest's monotonic clock is the host's plus a constant; a restored machine's goes on where the
- * snapshot's stood, plus the wall time since. The timer is only reprogrammed when something earlier
- * is wanted, and left armed after a run: its signal is blocked then, and dropped when the next run
- * begins.
+ * Time: what the guest is told at a resume, and the timer that stops its vCPU. The guest's
+ * monotonic clock is the host's plus a constant; a restored machine's goes on where the snapshot's
+ * stood, plus the wall time since. There is a timer for each thread, not for each VM, of which
+ * there may be many more; it is only reprogrammed when something earlier is wanted, and left armed
+ * after a run: its signal is blocked then, and dropped when the next run, of any VM, begins. A VM
+ * can so be stopped for what another wanted, and goes on.
  */
 #include "vmm_int.h"
 
+#include <pthread.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -74,35 +76,62 @@ int clock_resume(struct vmm *vm, struct hv_resume *resume, struct vmm_err *err)
     return 0;
 }
 
-int clock_timer_attach(struct vmm *vm, struct vmm_err *err)
+/* The timer of this thread. */
+static _Thread_local struct {
+    timer_t id;
+    bool created;
+    pid_t tid;
+    uint64_t armed; /* what the kernel was told; NEVER when not armed */
+} clock_thread;
+
+static pthread_key_t clock_thread_key;
+
+static void clock_thread_end(void *arg)
 {
-    struct clock_timer *t = &vm->timer;
-    if (t->created && t->thread == vmm_thread_number()) {
-        return 0;
-    }
-    clock_timer_detach(vm);
-    const pid_t tid = gettid();
+    (void)arg;
+    (void)timer_delete(clock_thread.id);
+    clock_thread.created = false;
+}
+
+/* A child has no timers. */
+static void clock_forked(void)
+{
+    clock_thread.created = false;
+}
+
+static void clock_thread_setup(void)
+{
+    (void)pthread_key_create(&clock_thread_key, clock_thread_end);
+    (void)pthread_atfork(NULL, NULL, clock_forked);
+}
+
+static int clock_thread_begin(struct vmm_err *err)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    (void)pthread_once(&once, clock_thread_setup);
     struct sigevent event;
     memset(&event, 0, sizeof(event));
     event.sigev_notify = SIGEV_THREAD_ID;
     event.sigev_signo = VMM_SIGNAL;
-    event._sigev_un._tid = tid;
-    if (timer_create(CLOCK_MONOTONIC, &event, &t->id) < 0) {
-        return vmm_err_set(err, errno, "timer_create: %s", strerror(errno));
+    event._sigev_un._tid = gettid();
+    if (timer_create(CLOCK_MONOTONIC, &event, &clock_thread.id) < 0) {
+        return vmm_err_set(err, errno, "timer_create: %s%s", strerror(errno),
+                           errno == EAGAIN ? " (each thread that runs VMs takes one: raise "
+                                             "RLIMIT_SIGPENDING, `ulimit -i`)"
+                                           : "");
     }
-    t->created = true;
-    t->thread = vmm_thread_number();
-    t->tid = tid;
-    t->armed = NEVER;
+    clock_thread.created = true;
+    clock_thread.tid = event._sigev_un._tid;
+    clock_thread.armed = NEVER;
+    (void)pthread_setspecific(clock_thread_key, &clock_thread);
     return 0;
 }
 
-void clock_timer_detach(struct vmm *vm)
+int clock_timer_attach(struct vmm *vm, struct vmm_err *err)
 {
-    if (vm->timer.created) {
-        (void)timer_delete(vm->timer.id);
-        vm->timer.created = false;
-    }
+    int rc = clock_thread.created ? 0 : clock_thread_begin(err);
+    vm->timer.tid = clock_thread.tid;
+    return rc;
 }
 
 static uint64_t clock_earliest(const struct clock_timer *t)
@@ -115,16 +144,15 @@ static uint64_t clock_earliest(const struct clock_timer *t)
 
 void clock_timer_arm(struct vmm *vm, uint64_t now)
 {
-    struct clock_timer *t = &vm->timer;
-    if (t->armed <= now) {
-        t->armed = NEVER; /* has fired */
+    if (clock_thread.armed <= now) {
+        clock_thread.armed = NEVER; /* has fired */
     }
-    const uint64_t next = clock_earliest(t);
-    if (next >= t->armed) {
+    const uint64_t next = clock_earliest(&vm->timer);
+    if (next >= clock_thread.armed) {
         return;
     }
     struct itimerspec spec = {.it_value = os_timespec(next > 0 ? next : 1)};
-    if (timer_settime(vm->timer.id, TIMER_ABSTIME, &spec, NULL) == 0) {
-        t->armed = next;
+    if (timer_settime(clock_thread.id, TIMER_ABSTIME, &spec, NULL) == 0) {
+        clock_thread.armed = next;
     }
 }

@@ -66,7 +66,7 @@ static int kvm_open_failed(int code, struct vmm_err *err)
             err, EACCES,
             "no permission to open /dev/kvm: become a member of its group (often: kvm)");
     default:
-        return vmm_err_set(err, code, "cannot open /dev/kvm: %s", strerror(code));
+        return vmm_err_set(err, code, "cannot open /dev/kvm: %s%s", strerror(code), os_limit(code));
     }
 }
 
@@ -103,27 +103,28 @@ int vmm_host_probe(struct vmm_host *host, struct vmm_err *err)
     x86_cpu_name(host->cpu, sizeof(host->cpu));
     (void)kvm_names(fd, true, host->capabilities, sizeof(host->capabilities));
     os_close(fd);
-    struct vmm vm = {.kvm_fd = -1, .vm_fd = -1, .vcpu_fd = -1};
+    struct vmm vm = {.vm_fd = -1, .vcpu_fd = -1};
     int rc = kvm_vm_create(&vm, err);
     host->tsc_khz = vm.tsc_khz;
     kvm_vm_destroy(&vm);
     return rc;
 }
 
-static int kvm_vcpu_create(struct vmm *vm, struct vmm_err *err)
+static int kvm_vcpu_create(struct vmm *vm, int kvm_fd, struct vmm_err *err)
 {
     vm->vcpu_fd = ioctl(vm->vm_fd, KVM_CREATE_VCPU, 0);
     if (vm->vcpu_fd < 0) {
-        return vmm_err_set(err, errno, "KVM_CREATE_VCPU: %s", strerror(errno));
+        return vmm_err_set(err, errno, "KVM_CREATE_VCPU: %s%s", strerror(errno), os_limit(errno));
     }
-    int size = ioctl(vm->kvm_fd, KVM_GET_VCPU_MMAP_SIZE, 0);
+    int size = ioctl(kvm_fd, KVM_GET_VCPU_MMAP_SIZE, 0);
     if (size < (int)sizeof(struct kvm_run)) {
         return vmm_err_set(err, size < 0 ? errno : ENOTSUP, "KVM_GET_VCPU_MMAP_SIZE gives %d",
                            size);
     }
     void *run = mmap(NULL, (size_t)size, PROT_READ | PROT_WRITE, MAP_SHARED, vm->vcpu_fd, 0);
     if (run == MAP_FAILED) {
-        return vmm_err_set(err, errno, "cannot map the vCPU: %s", strerror(errno));
+        return vmm_err_set(err, errno, "cannot map the vCPU: %s%s", strerror(errno),
+                           os_limit(errno));
     }
     vm->run = run;
     vm->run_size = (size_t)size;
@@ -136,22 +137,31 @@ static int kvm_vcpu_create(struct vmm *vm, struct vmm_err *err)
     return 0;
 }
 
+static int kvm_vm_create_on(struct vmm *vm, int kvm_fd, struct vmm_err *err)
+{
+    do {
+        vm->vm_fd = ioctl(kvm_fd, KVM_CREATE_VM, 0);
+    } while (vm->vm_fd < 0 && errno == EINTR);
+    if (vm->vm_fd < 0) {
+        return vmm_err_set(err, errno, "KVM_CREATE_VM: %s%s", strerror(errno), os_limit(errno));
+    }
+    return 0;
+}
+
 int kvm_vm_create(struct vmm *vm, struct vmm_err *err)
 {
     uint64_t at = os_clock_ns(CLOCK_MONOTONIC);
-    vm->kvm_fd = kvm_open(err);
-    if (vm->kvm_fd < 0) {
-        return vm->kvm_fd;
+    int kvm_fd = kvm_open(err);
+    if (kvm_fd < 0) {
+        return kvm_fd;
     }
-    do {
-        vm->vm_fd = ioctl(vm->kvm_fd, KVM_CREATE_VM, 0);
-    } while (vm->vm_fd < 0 && errno == EINTR);
-    if (vm->vm_fd < 0) {
-        return vmm_err_set(err, errno, "KVM_CREATE_VM: %s", strerror(errno));
-    }
+    int rc = kvm_vm_create_on(vm, kvm_fd, err);
     vm->counters.phase_ns[VMM_PHASE_VM] = os_lap_ns(&at);
-    int rc = kvm_vcpu_create(vm, err);
-    vm->counters.phase_ns[VMM_PHASE_VCPU] = os_lap_ns(&at);
+    if (rc == 0) {
+        rc = kvm_vcpu_create(vm, kvm_fd, err);
+        vm->counters.phase_ns[VMM_PHASE_VCPU] = os_lap_ns(&at);
+    }
+    os_close(kvm_fd); /* one descriptor less for each VM */
     return rc;
 }
 
@@ -161,8 +171,7 @@ void kvm_vm_destroy(struct vmm *vm)
     vm->run = NULL;
     os_close(vm->vcpu_fd);
     os_close(vm->vm_fd);
-    os_close(vm->kvm_fd);
-    vm->vcpu_fd = vm->vm_fd = vm->kvm_fd = -1;
+    vm->vcpu_fd = vm->vm_fd = -1;
 }
 
 int kvm_slot_set(struct vmm *vm, uint32_t slot, uint32_t flags, hv_gpa_t gpa, void *hva,

@@ -19,8 +19,8 @@ int mem_ram_map(struct vmm *vm, uint64_t size, struct vmm_err *err)
     uint8_t *room = mmap(NULL, size + PAGE_2M, PROT_READ | PROT_WRITE,
                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (room == MAP_FAILED) {
-        return vmm_err_set(err, errno, "cannot map %llu MiB of guest memory: %s",
-                           (unsigned long long)(size >> 20), strerror(errno));
+        return vmm_err_set(err, errno, "cannot map %llu MiB of guest memory: %s%s",
+                           (unsigned long long)(size >> 20), strerror(errno), os_limit(errno));
     }
     const uint64_t skip = -(uintptr_t)room & (PAGE_2M - 1);
     os_unmap(room, skip);

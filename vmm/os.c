@@ -91,6 +91,20 @@ void os_unmap(void *addr, size_t size)
     }
 }
 
+const char *os_limit(int code)
+{
+    switch (code) {
+    case EMFILE:
+        return " (each VM takes two: raise RLIMIT_NOFILE, `ulimit -n`)";
+    case ENFILE:
+        return " (raise fs.file-max)";
+    case ENOMEM:
+        return " (no more memory, or look at vm.max_map_count, vm.overcommit_memory and RLIMIT_AS)";
+    default:
+        return "";
+    }
+}
+
 void os_close(int fd)
 {
     if (fd >= 0) {

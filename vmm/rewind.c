@@ -35,7 +35,8 @@ static int restore_map(struct vmm *vm, struct vmm_err *err)
     size = size < h->memory ? size : h->memory;
     if (mmap(vm->ram, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_NORESERVE | MAP_FIXED,
              vm->snap->fd, SNAP_IMAGE_OFFSET) == MAP_FAILED) {
-        return vmm_err_set(err, errno, "cannot map the snapshot: %s", strerror(errno));
+        return vmm_err_set(err, errno, "cannot map the snapshot: %s%s", strerror(errno),
+                           os_limit(errno));
     }
     vm->ram_low = vm->ram_used = size;
     vm->initrd = vm->snap->initrd;

@@ -198,11 +198,15 @@ static int run_exit(struct vmm *vm)
     return run_broken(vm);
 }
 
-static int run_failed(struct vmm *vm, int code)
+/* EAGAIN: at a VM's first entry KVM starts a thread for it. */
+static int run_failed(struct vmm_err *err, int code)
 {
-    return vmm_err_set(vm->err, code, "KVM_RUN: %s",
+    return vmm_err_set(err, code, "KVM_RUN: %s%s",
                        code == EFAULT ? "guest memory is gone (was a mapped file changed?)"
-                                      : strerror(code));
+                                      : strerror(code),
+                       code == EAGAIN ? " (KVM takes a thread for each VM: look at RLIMIT_NPROC, "
+                                        "pids.max of the cgroup and kernel.threads-max)"
+                                      : "");
 }
 
 static int run_loop(struct vmm *vm)
@@ -219,12 +223,12 @@ static int run_loop(struct vmm *vm)
         if (n == 0) {
             vm->io_pending = true;
             rc = run_exit(vm);
-        } else if (errno == EINTR || errno == EAGAIN) {
+        } else if (errno == EINTR) {
             vm->io_pending = false;
             rc = run_interrupted(vm);
         } else {
             vm->counters.exits_other++;
-            rc = run_failed(vm, errno);
+            rc = run_failed(vm->err, errno);
         }
     }
     return rc;
@@ -236,8 +240,8 @@ int run_settle(struct vmm *vm, struct vmm_err *err)
     bool busy = vm->io_pending || vm->run->kvm_dirty_regs != 0;
     for (unsigned i = 0; busy && i < SETTLE_TRIES; i++) {
         if (ioctl(vm->vcpu_fd, KVM_RUN, 0) < 0) {
-            if (errno != EINTR && errno != EAGAIN) {
-                return vmm_err_set(err, errno, "KVM_RUN: %s", strerror(errno));
+            if (errno != EINTR) {
+                return run_failed(err, errno);
             }
             busy = false;
         }

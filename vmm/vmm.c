@@ -54,16 +54,6 @@ void vmm_kick_target(struct vmm *vm)
     atomic_signal_fence(memory_order_seq_cst);
 }
 
-uint64_t vmm_thread_number(void)
-{
-    static atomic_uint_fast64_t last;
-    static _Thread_local uint64_t mine;
-    if (mine == 0) {
-        mine = atomic_fetch_add(&last, 1) + 1;
-    }
-    return mine;
-}
-
 void vmm_interrupt(struct vmm *vm, enum vmm_interrupt what)
 {
     const int code = errno; /* of whom a signal handler that calls this has interrupted */
@@ -95,8 +85,7 @@ int vmm_alloc(struct vmm **out, const struct vmm_io *io, struct vmm_err *err)
     if (vm == NULL) {
         return vmm_err_set(err, ENOMEM, "out of memory");
     }
-    vm->kvm_fd = vm->vm_fd = vm->vcpu_fd = -1;
-    vm->timer.armed = NEVER;
+    vm->vm_fd = vm->vcpu_fd = -1;
     vmm_io_set(vm, io);
     vmm_kick_install();
     *out = vm;
@@ -108,7 +97,6 @@ void vmm_destroy(struct vmm *vm)
     if (vm == NULL) {
         return;
     }
-    clock_timer_detach(vm);
     kvm_vm_destroy(vm);
     os_unmap(vm->ram, vm->ram_size);
     if (vm->snap == NULL) {

@@ -2,7 +2,7 @@
 /*
  * The inside of libvmm: struct vmm and the functions the files share, grouped by file. All return 0
  * or a negative errno with *err set once, unless they say otherwise. Nothing here is global but the
- * signal handler and the pointer to the VM that runs on the current thread (run.c).
+ * signal handler; of each thread there are a timer (clock.c) and the VM that runs on it (vmm.c).
  */
 #ifndef VMM_INT_H
 #define VMM_INT_H
@@ -68,13 +68,9 @@ struct clock_map {
     uint64_t host_ns;
 };
 
-/* The one timer of a VM: host CLOCK_MONOTONIC instants at which it wants the vCPU stopped. */
+/* Host CLOCK_MONOTONIC instants at which a VM wants its vCPU stopped. */
 struct clock_timer {
-    timer_t id;
-    bool created;
-    uint64_t thread;   /* whom it signals: vmm_thread_number() */
-    pid_t tid;         /* the same for the kernel, who uses numbers again */
-    uint64_t armed;    /* what the kernel was told; NEVER when not armed */
+    pid_t tid;         /* of the thread that last ran it */
     uint64_t deadline; /* end of the run */
     uint64_t guest;    /* HV_CALL_TIMER */
     uint64_t tick;     /* next look at the output rings */
@@ -89,7 +85,6 @@ struct vmm {
     bool stderr_is_file;
 
     /* KVM (kvm.c). */
-    int kvm_fd;
     int vm_fd;
     int vcpu_fd;
     struct kvm_run *run;
@@ -146,7 +141,6 @@ struct vmm {
 int vmm_alloc(struct vmm **out, const struct vmm_io *io, struct vmm_err *err);
 void vmm_kick_install(void);          /* the handler of VMM_SIGNAL, once */
 void vmm_kick_target(struct vmm *vm); /* what VMM_SIGNAL stops on this thread; NULL: nothing */
-uint64_t vmm_thread_number(void);     /* of this thread, never used again */
 
 /* os.c */
 uint64_t os_clock_ns(clockid_t id);
@@ -157,6 +151,7 @@ int os_pwrite_full(int fd, const void *buf, size_t size, uint64_t offset);
 int os_random(void *buf, size_t size);
 void os_unmap(void *addr, size_t size);
 void os_close(int fd);
+const char *os_limit(int code); /* what to raise where an errno says that there is no more, or "" */
 
 /* kvm.c */
 int kvm_open(struct vmm_err *err); /* /dev/kvm with everything needed; a descriptor or -errno */
@@ -241,9 +236,10 @@ void clock_continue(struct vmm *vm, uint64_t guest_ns, uint64_t wall_ns);
 uint64_t clock_guest_now(const struct vmm *vm);
 uint64_t clock_guest_to_host(const struct vmm *vm, uint64_t guest_ns);
 int clock_resume(struct vmm *vm, struct hv_resume *resume, struct vmm_err *err);
+/* Each thread that runs VMs has one timer, whichever VM it runs. */
 int clock_timer_attach(struct vmm *vm, struct vmm_err *err);
-void clock_timer_detach(struct vmm *vm);
-/* Makes sure the timer fires no later than anything wanted. now may be 0 when not known. */
+/* Makes sure the thread's timer fires no later than anything wanted. now may be 0 when not known.
+ */
 void clock_timer_arm(struct vmm *vm, uint64_t now);
 
 /* run.c. Functions that may end a run return 0 to go on, RUN_STOP when vm->outcome was filled, or a
