@@ -20,6 +20,7 @@
 static struct {
     long ioctls; /* the how manyth from now fails; 0: none */
     long mmaps;
+    bool no_thread;           /* KVM cannot start the one that it wants for a VM */
     unsigned long capability; /* one that KVM is not to have */
     bool fired;
 } plan;
@@ -42,6 +43,10 @@ int ioctl(int fd, unsigned long request, ...)
     if ((request >> 8 & 0xff) == KVM_IOCTL_TYPE && request != KVM_CHECK_EXTENSION &&
         plan_hits(&plan.ioctls)) {
         errno = EIO;
+        return -1;
+    }
+    if (request == KVM_RUN && plan.no_thread) {
+        errno = EAGAIN;
         return -1;
     }
     if (request == KVM_CHECK_EXTENSION && plan.capability != 0 && arg == plan.capability) {
@@ -214,6 +219,20 @@ static void t_descriptors(void)
     CHECK(rc == 0 && failed >= 3);
 }
 
+/* Told from an interruption, which is tried again. */
+static void t_no_thread(void)
+{
+    struct vmm_err err;
+    struct vmm *vm;
+    OK(vmm_restore(vt_snapshot_open(), &vt_no_io, true, &vm, &err));
+    plan.no_thread = true;
+    FAILS(run_case(vm, "dirty", VMM_EXITED, &err), EAGAIN, "RLIMIT_NPROC");
+    plan.no_thread = false;
+    OK(vmm_rewind(vm, &err));
+    OK(run_case(vm, "dirty", VMM_EXITED, &err));
+    vmm_destroy(vm);
+}
+
 static void t_capabilities(void)
 {
     static const struct {
@@ -237,6 +256,7 @@ const struct vt_test vt_fault_tests[] = {
     {"fault-ioctls", t_ioctls},
     {"fault-mmaps", t_mmaps},
     {"fault-descriptors", t_descriptors},
+    {"fault-no-thread", t_no_thread},
     {"fault-capabilities", t_capabilities},
     {NULL, NULL},
 };
