@@ -42,15 +42,6 @@ void counters_begin_rewind(struct vmm *vm)
     memset(c->phase_ns, 0, VMM_PHASE_HANDOVER * sizeof(c->phase_ns[0]));
 }
 
-/* The pages that the rewind going on found written; the rest of the hot set's figures are set when
- * it is known what stays in it. */
-void counters_hot(struct vmm *vm, uint64_t found)
-{
-    struct vmm_counters *c = &vm->counters;
-    c->hot_added = found > c->hot_pages ? found - c->hot_pages : 0;
-    c->hot_pages = found;
-}
-
 /* What of the time in KVM_RUN the guest has seen: its claim, no more than there was; all, when it
  * claims nothing. */
 static uint64_t counters_guest_ns(const struct vmm *vm, uint64_t run_ns)

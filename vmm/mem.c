@@ -93,13 +93,9 @@ const void *mem_read_ptr(const struct vmm *vm, hv_gpa_t gpa, uint64_t size)
 
 static void mem_mark(struct vmm *vm, hv_gpa_t gpa, uint64_t size)
 {
-    if (vm->host_dirty == NULL || size == 0) {
-        return;
-    }
-    const uint64_t last = (gpa + size - 1) / HV_PAGE_SIZE;
-    vm->ram_used = gpa + size > vm->ram_low ? vm->ram_size : vm->ram_used;
-    for (uint64_t page = gpa / HV_PAGE_SIZE; page <= last; page++) {
-        vm->host_dirty[page / 64] |= 1ull << page % 64;
+    if (size > 0) {
+        vm->ram_used = gpa + size > vm->ram_low ? vm->ram_size : vm->ram_used;
+        hot_mark(vm, gpa / HV_PAGE_SIZE, (gpa + size - 1) / HV_PAGE_SIZE);
     }
 }
 

@@ -1,26 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * From a snapshot to a machine, and back to the snapshot in place. Memory is a private mapping of
- * the image. KVM's dirty log is read but not cleared: a page once written stays writable and stays
- * in the log, which so is the hot set. A rewind copies it back whole; when it has grown large,
- * pages that the last run left alone leave it. Invariant: every page that differs from the image is
- * in the log or in host_dirty.
+ * the image; which pages have to be copied back is the affair of hot.c.
  */
 #include "snapshot_int.h"
 
-#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 
-#define REWIND_HOT_MAX      8192u /* pages: 32 MiB */
 #define RESTORE_SMALL_PAGES (64ull << 20)
-
-/* Of the bitmaps, as far as they can have bits. */
-static uint64_t rewind_words(const struct vmm *vm)
-{
-    return vm->ram_used / HV_PAGE_SIZE / 64;
-}
 
 /* The image as far as it has data and a little more, where a run's small allocations go; what is
  * free behind that is memory of its own, in large pages. */
@@ -46,10 +35,9 @@ static int restore_map(struct vmm *vm, struct vmm_err *err)
 static int restore_tracking(struct vmm *vm, struct vmm_err *err)
 {
     vm->rewindable = true;
-    vm->host_dirty = calloc(vm->ram_size / HV_PAGE_SIZE / 64, sizeof(uint64_t));
-    vm->dirty = calloc(vm->ram_size / HV_PAGE_SIZE / 64, sizeof(uint64_t));
-    if (vm->host_dirty == NULL || vm->dirty == NULL) {
-        return vmm_err_set(err, ENOMEM, "out of memory");
+    int rc = hot_create(vm, err);
+    if (rc < 0) {
+        return rc;
     }
     struct kvm_enable_cap cap = {.cap = KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2,
                                  .args = {KVM_DIRTY_LOG_MANUAL_PROTECT_ENABLE}};
@@ -125,34 +113,16 @@ int vmm_restore(struct vmm_snapshot *snap, const struct vmm_io *io, bool rewinda
     return 0;
 }
 
-int rewind_dirty(struct vmm *vm, struct vmm_err *err)
-{
-    if (!vm->rewindable) {
-        return vmm_err_set(err, EINVAL, "the machine was not restored to be rewound");
-    }
-    int rc = mem_log_get(vm, vm->dirty, err);
-    if (rc < 0) {
-        return rc;
-    }
-    uint64_t count = 0;
-    for (uint64_t w = 0; w < rewind_words(vm); w++) {
-        vm->dirty[w] |= vm->host_dirty[w];
-        count += (uint64_t)__builtin_popcountll(vm->dirty[w]);
-    }
-    vm->counters.dirty_pages = count;
-    return 0;
-}
-
 int vmm_dirty_pages(struct vmm *vm, uint64_t *gpas, size_t max, size_t *count, struct vmm_err *err)
 {
     *count = 0;
-    int rc = rewind_dirty(vm, err);
+    int rc = rewind_written(vm, err);
     if (rc < 0) {
         return rc;
     }
     size_t n = 0;
-    for (uint64_t w = 0; w < rewind_words(vm); w++) {
-        for (uint64_t bits = vm->dirty[w]; bits != 0; bits &= bits - 1, n++) {
+    for (uint64_t w = 0; w < vm->ram_used / HV_PAGE_SIZE / 64; w++) {
+        for (uint64_t bits = vm->hot.map[w]; bits != 0; bits &= bits - 1, n++) {
             if (n < max) {
                 gpas[n] = (w * 64 + (uint64_t)__builtin_ctzll(bits)) * HV_PAGE_SIZE;
             }
@@ -162,102 +132,55 @@ int vmm_dirty_pages(struct vmm *vm, uint64_t *gpas, size_t max, size_t *count, s
     return 0;
 }
 
-static void rewind_copy_range(struct vmm *vm, uint64_t start, uint64_t end)
+int rewind_written(struct vmm *vm, struct vmm_err *err)
 {
-    memcpy(vm->ram + start, vm->snap->pristine + start, end - start);
-    vm->counters.rewound_bytes += end - start;
-}
-
-/* Copies back all of vm->dirty, neighbours together. */
-static void rewind_copy(struct vmm *vm)
-{
-    uint64_t start = 0;
-    uint64_t end = 0;
-    for (uint64_t w = 0; w < rewind_words(vm); w++) {
-        for (uint64_t bits = vm->dirty[w]; bits != 0; bits &= bits - 1) {
-            const uint64_t at = (w * 64 + (uint64_t)__builtin_ctzll(bits)) * HV_PAGE_SIZE;
-            if (at != end) {
-                rewind_copy_range(vm, start, end);
-                start = at;
-            }
-            end = at + HV_PAGE_SIZE;
-        }
+    if (!vm->rewindable) {
+        return vmm_err_set(err, EINVAL, "the machine was not restored to be rewound");
     }
-    rewind_copy_range(vm, start, end);
-    vm->counters.rewound_pages = vm->counters.dirty_pages;
-}
-
-/* Copies back the pages that differ; those that do not are left in vm->dirty: they go from the hot
- * set. */
-static void rewind_copy_changed(struct vmm *vm)
-{
-    for (uint64_t w = 0; w < rewind_words(vm); w++) {
-        for (uint64_t bits = vm->dirty[w]; bits != 0; bits &= bits - 1) {
-            const uint64_t bit = bits & -bits;
-            const uint64_t at = (w * 64 + (uint64_t)__builtin_ctzll(bits)) * HV_PAGE_SIZE;
-            if (memcmp(vm->ram + at, vm->snap->pristine + at, HV_PAGE_SIZE) != 0) {
-                rewind_copy_range(vm, at, at + HV_PAGE_SIZE);
-                vm->counters.rewound_pages++;
-                vm->dirty[w] &= ~bit;
-            }
-        }
-    }
-}
-
-/* Takes the pages in vm->dirty, which are as in the image, out of the hot set: their copies are
- * given back and their next write is seen again. */
-static int rewind_cool(struct vmm *vm, struct vmm_err *err)
-{
-    uint64_t start = 0;
-    uint64_t end = 0;
-    const uint64_t pages = vm->ram_used / HV_PAGE_SIZE;
-    for (uint64_t page = 0; page <= pages; page++) {
-        const bool cold = page < pages && (vm->dirty[page / 64] >> page % 64 & 1);
-        if (cold) {
-            start = end == 0 ? page : start;
-            end = page + 1;
-        } else if (end != 0) {
-            if (madvise(vm->ram + start * HV_PAGE_SIZE, (end - start) * HV_PAGE_SIZE,
-                        MADV_DONTNEED) < 0) {
-                return vmm_err_set(err, errno, "madvise: %s", strerror(errno));
-            }
-            end = 0;
-        }
-    }
-    return mem_log_clear(vm, vm->dirty, err);
+    int rc = hot_collect(vm, err);
+    vm->counters.dirty_pages = rc == 0 ? hot_count(vm) : 0;
+    return rc;
 }
 
 static int rewind_memory(struct vmm *vm, uint64_t *at, struct vmm_err *err)
 {
-    uint64_t *phase_ns = vm->counters.phase_ns;
+    struct vmm_counters *c = &vm->counters;
     int rc = snap_still_whole(vm->snap, err);
     if (rc == 0) {
-        rc = rewind_dirty(vm, err);
+        rc = hot_collect(vm, err);
+    }
+    if (rc == 0) {
+        rc = hot_list(vm, err);
     }
     if (rc < 0) {
         return rc;
     }
-    memset(vm->host_dirty, 0, rewind_words(vm) * sizeof(uint64_t));
-    counters_hot(vm, vm->counters.dirty_pages);
-    const bool stale = shadow_stale(vm);
-    vm->ring0_seen = vm->ring0_seen || stale;
-    phase_ns[VMM_PHASE_LOG] = os_lap_ns(at);
-    if (vm->counters.dirty_pages <= REWIND_HOT_MAX) {
-        rewind_copy(vm);
-        phase_ns[VMM_PHASE_COPY] = os_lap_ns(at);
-    } else {
-        rewind_copy_changed(vm);
-        phase_ns[VMM_PHASE_COPY] = os_lap_ns(at);
-        rc = rewind_cool(vm, err);
-        phase_ns[VMM_PHASE_COOL] = os_lap_ns(at);
-        vm->counters.hot_pages = vm->counters.rewound_pages;
+    vm->ring0_seen = vm->ring0_seen || vm->hot.stale;
+    c->dirty_pages = vm->hot.count;
+    c->phase_ns[VMM_PHASE_LOG] = os_lap_ns(at);
+    const bool leave = hot_copy(vm) > 0;
+    c->phase_ns[VMM_PHASE_COPY] = os_lap_ns(at);
+    if (leave) {
+        rc = hot_cool(vm, err);
+        c->phase_ns[VMM_PHASE_COOL] = os_lap_ns(at);
     }
-    if (rc == 0 && stale) {
-        rc = shadow_reset(vm, err);
-        phase_ns[VMM_PHASE_SHADOW] = os_lap_ns(at);
-        vm->counters.hot_pages = 0;
+    if (rc == 0 && vm->hot.stale) {
+        rc = hot_shadow_reset(vm, err);
+        c->phase_ns[VMM_PHASE_SHADOW] = os_lap_ns(at);
     }
+    c->hot_pages = vm->hot.count;
     return rc;
+}
+
+/* KVM wants to be entered once more behind an exit before the vCPU is in a state that can be read
+ * or replaced. Not so behind a doorbell on kvm-pvm, where that would cost 7 us: its `out` is done
+ * by the instruction emulator, which has moved RIP on before the exit and leaves nothing to
+ * complete (x86_emulate_instruction(): an output clears pio.count and is written back). Where
+ * hardware KVM does leave something, it forgets that on entry when RIP was replaced, so that a VMM
+ * can answer an `out` with a reset; but a hostile guest could have made the two RIPs the same. */
+static int rewind_settle(struct vmm *vm, struct vmm_err *err)
+{
+    return vm->at_doorbell && vm->snap->pvm ? 0 : run_settle(vm, err);
 }
 
 /* On kvm-pvm an ioctl on a vCPU costs 7 us, and its LSTAR runs at CPL 3: there a guest that has not
@@ -282,7 +205,7 @@ int vmm_rewind(struct vmm *vm, struct vmm_err *err)
     vm->state = VMM_STATE_BAD;
     counters_begin_rewind(vm);
     uint64_t at = start;
-    int rc = run_settle(vm, err);
+    int rc = rewind_settle(vm, err);
     vm->counters.phase_ns[VMM_PHASE_SETTLE] = os_lap_ns(&at);
     if (rc == 0) {
         rc = rewind_memory(vm, &at, err);

@@ -219,6 +219,7 @@ static int run_loop(struct vmm *vm)
             vm->run->immediate_exit = 1;
         }
         int n = ioctl(vm->vcpu_fd, KVM_RUN, 0);
+        vm->at_doorbell = n == 0 && run_is_doorbell(vm->run);
         vm->counters.exits++;
         if (n == 0) {
             vm->io_pending = true;

@@ -54,16 +54,6 @@ int shadow_watch(struct vmm *vm, struct vmm_err *err)
     return 0;
 }
 
-bool shadow_stale(const struct vmm *vm)
-{
-    for (uint64_t w = 0; w < vm->ram_used / HV_PAGE_SIZE / 64; w++) {
-        if ((vm->dirty[w] & vm->watch[w]) != 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
 int shadow_reset(struct vmm *vm, struct vmm_err *err)
 {
     vm->counters.shadow_resets++;

@@ -62,7 +62,7 @@ bool snap_page_is_zero(const uint8_t *page);
 int snap_still_whole(const struct vmm_snapshot *snap, struct vmm_err *err);
 
 /* rewind.c */
-int rewind_dirty(struct vmm *vm, struct vmm_err *err); /* all pages known written, into vm->dirty */
+int rewind_written(struct vmm *vm, struct vmm_err *err); /* into vm->hot.map, for callers */
 
 /* workset.c */
 void workset_prefault(struct vmm *vm);

@@ -102,8 +102,7 @@ void vmm_destroy(struct vmm *vm)
     if (vm->snap == NULL) {
         mem_initrd_unmap(&vm->initrd); /* else the snapshot's */
     }
-    free(vm->host_dirty);
-    free(vm->dirty);
+    hot_destroy(vm);
     free(vm->watch);
     free(vm->frame);
     free(vm);

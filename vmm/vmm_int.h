@@ -77,6 +77,22 @@ struct clock_timer {
     uint64_t retry;    /* next try to push an upcall */
 };
 
+/* The pages that a rewind copies back (hot.c); map is NULL when the machine is not rewindable. */
+struct hot_page {
+    uint32_t number;
+    uint32_t quiet; /* looks in a row that found it as in the image */
+};
+struct hot_set {
+    uint64_t *map;         /* a bit a page: is in the set */
+    uint64_t *back;        /* a bit a page: has left it before */
+    uint64_t *log;         /* scratch, as large: KVM's dirty log */
+    struct hot_page *list; /* the set as of the last rewind, ascending */
+    size_t count;          /* of list */
+    uint64_t copied;       /* pages, since quiet ones were looked for */
+    bool grown;            /* map has more than list */
+    bool stale;            /* a watched page (shadow.c) is or was in it */
+};
+
 struct vmm {
     enum vmm_state state;
     struct vmm_io io;
@@ -89,7 +105,8 @@ struct vmm {
     int vcpu_fd;
     struct kvm_run *run;
     size_t run_size;
-    bool io_pending; /* KVM_RUN has to be entered once more before registers are read or set */
+    bool io_pending;  /* KVM_RUN has to be entered once more before registers are read or set */
+    bool at_doorbell; /* the last KVM_RUN ended at one */
     uint32_t tsc_khz;
     struct x86_cpuid cpuid;
 
@@ -102,7 +119,6 @@ struct vmm {
     bool slot_added;          /* since KVM last failed to emulate an instruction */
     struct hv_shared *shared; /* inside ram */
     struct mem_initrd initrd;
-    uint64_t *host_dirty; /* a bit per page written by the host; NULL when not rewindable */
 
     /* The kernel, as loaded: the guest may scribble on its own copies. */
     hv_gpa_t kernel_start;
@@ -133,8 +149,8 @@ struct vmm {
     struct vmm_snapshot *snap;
     bool rewindable;
     bool ring0_seen; /* a run since the last full x86_state_set() may have gained ring 0 */
-    uint64_t *dirty; /* scratch for the dirty log */
-    uint64_t *watch; /* shadow.c: pages whose contents KVM keeps a picture of */
+    struct hot_set hot;
+    uint64_t *watch; /* shadow.c: pages whose contents KVM keeps a picture of; a bit a page */
 };
 
 /* vmm.c */
@@ -210,10 +226,19 @@ struct hv_shared *mem_shared_write(struct vmm *vm);
 /* Sets the bits of the pages that are private copies; bitmap has a bit a page. */
 int pagemap_private(const void *start, uint64_t pages, uint64_t *bitmap, struct vmm_err *err);
 
+/* hot.c. For rewindable machines; see there. */
+int hot_create(struct vmm *vm, struct vmm_err *err);
+void hot_destroy(struct vmm *vm);
+void hot_mark(struct vmm *vm, uint64_t first, uint64_t last); /* pages the host writes */
+int hot_collect(struct vmm *vm, struct vmm_err *err);         /* dirty log into map */
+size_t hot_count(const struct vmm *vm);                       /* of map */
+int hot_list(struct vmm *vm, struct vmm_err *err);            /* map into list */
+size_t hot_copy(struct vmm *vm); /* makes all of list as in the image; how many shall leave */
+int hot_cool(struct vmm *vm, struct vmm_err *err); /* those that shall leave, right after */
+int hot_shadow_reset(struct vmm *vm, struct vmm_err *err);
+
 /* shadow.c. For rewindable machines; see there. */
 int shadow_watch(struct vmm *vm, struct vmm_err *err);
-bool shadow_stale(
-    const struct vmm *vm); /* vm->dirty (as rewind_dirty() left it) has a watched page */
 int shadow_reset(struct vmm *vm, struct vmm_err *err); /* empties the dirty log, too */
 
 /* kernel_elf.c */
@@ -254,7 +279,6 @@ int run_settle(struct vmm *vm, struct vmm_err *err);
 /* counters.c */
 void counters_begin_run(struct vmm *vm);
 void counters_begin_rewind(struct vmm *vm);
-void counters_hot(struct vmm *vm, uint64_t found); /* by a rewind: pages known written */
 void counters_end_run(struct vmm *vm);
 
 /* calls.c */

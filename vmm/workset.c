@@ -39,7 +39,7 @@ static size_t workset_list(const struct vmm *vm, uint32_t *pages)
 {
     size_t count = 0;
     for (uint64_t w = 0; w < vm->ram_used / HV_PAGE_SIZE / 64; w++) {
-        for (uint64_t bits = vm->dirty[w]; bits != 0 && count < SNAP_WORKSET_MAX;
+        for (uint64_t bits = vm->hot.map[w]; bits != 0 && count < SNAP_WORKSET_MAX;
              bits &= bits - 1) {
             pages[count++] = (uint32_t)(w * 64 + (uint64_t)__builtin_ctzll(bits));
         }
@@ -65,7 +65,7 @@ static int workset_write(int fd, struct snap_header *h, const uint32_t *pages, s
 
 int vmm_snapshot_set_workset(struct vmm *vm, int fd, struct vmm_err *err)
 {
-    int rc = rewind_dirty(vm, err);
+    int rc = rewind_written(vm, err);
     if (rc < 0) {
         return rc;
     }

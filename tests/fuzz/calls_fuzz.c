@@ -33,9 +33,9 @@ static void machine_make(struct vmm *vm, struct vmm_outcome *outcome, struct vmm
     vm->ram_size = ram_size;
     vm->ram = calloc(1, ram_size);
     vm->shared = (struct hv_shared *)(void *)(vm->ram + HV_SHARED_GPA);
-    vm->host_dirty = calloc(ram_size / HV_PAGE_SIZE / 64 + 1, sizeof(uint64_t));
+    vm->hot.map = calloc(ram_size / HV_PAGE_SIZE / 64 + 1, sizeof(uint64_t));
     vm->frame = calloc(1, FRAME_SIZE);
-    MUST(vm->ram != NULL && vm->host_dirty != NULL && vm->frame != NULL);
+    MUST(vm->ram != NULL && vm->hot.map != NULL && vm->frame != NULL);
     vm->frame_size = vm->frame_room = FRAME_SIZE;
     vm->tsc_khz = 1;
     vm->deterministic = true;
@@ -48,7 +48,7 @@ static void machine_make(struct vmm *vm, struct vmm_outcome *outcome, struct vmm
 static void machine_free(struct vmm *vm)
 {
     free(vm->ram);
-    free(vm->host_dirty);
+    free(vm->hot.map);
     free(vm->frame);
 }
 

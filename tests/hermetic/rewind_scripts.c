@@ -164,6 +164,15 @@ const struct script script_big = {
     .kind = VMM_EXITED,
     .out = "b'written'\n"};
 
+const struct script script_medium = {
+    .name = "8 MB",
+    .code = "import mmap\n"
+            "a = mmap.mmap(-1, 8 << 20)\n"
+            "for at in range(0, len(a), 4096): a[at:at + 7] = b'written'\n"
+            "print(a[-4096:-4089])",
+    .kind = VMM_EXITED,
+    .out = "b'written'\n"};
+
 const struct script script_small = {
     .name = "look",
     .code = "import os, sys, mmap, threading, decimal\n"

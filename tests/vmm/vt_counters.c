@@ -135,7 +135,7 @@ static void t_shadow(void)
         rewound(vm);
         const struct vmm_outcome o = vt_run(vm, "status", "0");
         CHECK_INT(o.counters.shadow_resets, i);
-        CHECK_INT(o.counters.hot_pages, 0);
+        CHECK(o.counters.hot_pages > 0 && o.counters.hot_pages < 64);
         CHECK(o.counters.phase_ns[VMM_PHASE_SHADOW] > 0);
         rewound(vm);
     }

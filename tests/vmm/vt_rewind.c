@@ -36,8 +36,8 @@ static void t_loop(void)
         o = vt_run(vm, "look", "50");
         IS(o, VMM_EXITED, 0, "");
         CHECK_INT(o.counters.exits_doorbell, 1);
-        CHECK(i < 2 || o.counters.rewound_pages == pages);
-        pages = o.counters.rewound_pages;
+        CHECK(i < 2 || o.counters.hot_pages == pages);
+        pages = o.counters.hot_pages;
         rewound(vm);
     }
     CHECK(pages > 50 && pages < 80);
@@ -71,8 +71,8 @@ static void t_endings(void)
     IS(vt_run(vm, "upcall", "3"), VMM_EXITED, 0, "");
 }
 
-/* More than the bound of the hot set: pages leave it, and nothing is lost on the way. */
-static void t_hot_set(void)
+/* A rewindable machine of 128 MiB. */
+static struct vmm *roomy(void)
 {
     struct vmm_err err;
     struct vmm *vm;
@@ -87,6 +87,23 @@ static void t_hot_set(void)
     vmm_destroy(vm);
     OK(vmm_snapshot_open_fd(fd, vt_initrd, NULL, &snap, &err));
     OK(vmm_restore(snap, &vt_no_io, true, &vm, &err));
+    return vm;
+}
+
+static struct vmm_counters dirtied(struct vmm *vm, const char *pages)
+{
+    struct vmm_outcome o = vt_run(vm, "dirty", pages);
+    IS(o, VMM_EXITED, 0, "");
+    CHECK_INT(o.counters.exits_doorbell, 1);
+    rewound(vm);
+    return o.counters;
+}
+
+/* More than the bound of the hot set: what a run leaves alone goes at once, and nothing is lost on
+ * the way. */
+static void t_hot_set(void)
+{
+    struct vmm *vm = roomy();
     static const struct {
         const char *pages;
         uint64_t least; /* copied back before this run */
@@ -97,14 +114,78 @@ static void t_hot_set(void)
         {"10", 100, 200}, {"10", 100, 200},        {"10", 100, 200},
     };
     for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
-        o = vt_run(vm, "dirty", steps[i].pages);
-        IS(o, VMM_EXITED, 0, "");
-        if (o.counters.rewound_pages < steps[i].least || o.counters.rewound_pages > steps[i].most) {
+        const struct vmm_counters c = dirtied(vm, steps[i].pages);
+        if (c.rewound_pages < steps[i].least || c.rewound_pages > steps[i].most) {
             vt_fail(__FILE__, __LINE__, "step %zu: %llu pages", i,
-                    (unsigned long long)o.counters.rewound_pages);
+                    (unsigned long long)c.rewound_pages);
         }
-        rewound(vm);
     }
+    vmm_destroy(vm);
+}
+
+/* Memory of this process that is not a file's, kB. */
+static long anonymous_kb(void)
+{
+    char line[256];
+    long kb = -1;
+    FILE *f = fopen("/proc/self/smaps_rollup", "r");
+    CHECK(f != NULL);
+    while (fgets(line, sizeof(line), f) != NULL && sscanf(line, "Anonymous: %ld", &kb) != 1) {
+    }
+    (void)fclose(f);
+    CHECK(kb >= 0);
+    return kb;
+}
+
+/* One larger run: its pages and their memory go after a while, though their number is moderate. */
+static void t_hot_fades(void)
+{
+    struct vmm *vm = roomy();
+    for (int i = 0; i < 3; i++) {
+        (void)dirtied(vm, "10");
+    }
+    const struct vmm_counters small = dirtied(vm, "10");
+    const long kb = anonymous_kb();
+    CHECK(small.hot_pages > 10 && small.hot_pages < 40);
+    (void)dirtied(vm, "2000");
+    struct vmm_counters c = dirtied(vm, "10");
+    CHECK(c.hot_added >= 1990 && c.hot_pages >= 2000 && c.rewound_pages >= 2000);
+    CHECK(anonymous_kb() > kb + 7000);
+    int runs = 0;
+    for (; c.hot_pages > small.hot_pages; runs++) {
+        CHECK(runs < 20);
+        c = dirtied(vm, "10");
+    }
+    CHECK(runs > 5);
+    CHECK(anonymous_kb() < kb + 200);
+    c = dirtied(vm, "10");
+    CHECK_INT(c.rewound_pages, small.rewound_pages);
+    CHECK_INT(c.hot_added, 0);
+    c = dirtied(vm, "2000");
+    CHECK_INT(c.hot_pages, small.hot_pages);
+    c = dirtied(vm, "2000");
+    CHECK(c.hot_added >= 1990 && c.rewound_pages >= 2000);
+    vmm_destroy(vm);
+}
+
+/* Pages written but not changed are taken for unused once; after that they are left alone. */
+static void t_hot_returns(void)
+{
+    struct vmm *vm = roomy();
+    struct vmm_outcome o;
+    struct vmm_err err;
+    uint64_t added = 0;
+    for (int i = 0; i < 1000; i++) {
+        o = vt_run(vm, "rewrite", "300");
+        IS(o, VMM_EXITED, 0, "");
+        CHECK_INT(o.counters.exits_doorbell, 1);
+        CHECK(i < 200 || o.counters.hot_added == 0);
+        added += o.counters.hot_added;
+        OK(vmm_rewind(vm, &err));
+        OK(i % 50 == 0 ? vmm_check(vm, &err) : 0);
+    }
+    CHECK(o.counters.hot_pages >= 300 && o.counters.hot_pages < 330);
+    CHECK(added >= 600 && added < 660);
     vmm_destroy(vm);
 }
 
@@ -283,6 +364,8 @@ const struct vt_test vt_rewind_tests[] = {
     {"rewind-loop", t_loop},
     {"rewind-all-endings", t_endings},
     {"rewind-hot-set", t_hot_set},
+    {"rewind-hot-fades", t_hot_fades},
+    {"rewind-hot-returns", t_hot_returns},
     {"rewind-dirty-pages", t_dirty_pages},
     {"rewind-page-tables", t_page_tables},
     {"rewind-ring0", t_ring0},

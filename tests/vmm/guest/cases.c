@@ -188,6 +188,16 @@ static void do_dirty(const char *arg)
     quit(HV_EXIT_STATUS, times == 1 ? 0 : 1, "");
 }
 
+/* Writes pages and leaves them as they were. */
+static void do_rewrite(const char *arg)
+{
+    for (uint64_t i = 0; i < text_number(arg); i++) {
+        volatile uint64_t *at = (volatile uint64_t *)(uintptr_t)(0x800000 + i * 4096);
+        *at = *at;
+    }
+    quit(HV_EXIT_STATUS, 0, "");
+}
+
 /* Tells what is left of do_dirty(): nothing, if the machine was put back. */
 static void do_look(const char *arg)
 {
@@ -283,6 +293,7 @@ static const struct guest_case guest_cases[] = {
     {"frame", do_frame},
     {"resume", do_resume},
     {"dirty", do_dirty},
+    {"rewrite", do_rewrite},
     {"look", do_look},
     {"syscall", do_syscall},
     {"initrd", do_initrd},

@@ -1,0 +1,305 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The hot set of a rewindable machine: the pages that may differ from the image, so those that a
+ * rewind copies back. A page joins when it is written, by the guest (KVM's dirty log) or by the
+ * host (hot_mark()), and stays writable from then on: its next writes cost nothing. It leaves when
+ * it was found as in the image several times: its copy is given back and the log armed for it.
+ * Invariant: every page that differs from the image is in the map or in KVM's log.
+ *
+ * Finding out costs a comparison instead of a copy, so it is done once in HOT_LOOK_PAGES copied
+ * pages: seldom for a small set, at every rewind for one that is too large. Many programs write
+ * pages and leave them as they were (a reference taken and dropped). Those leave too, come back at
+ * the price of a fault, and then stay HOT_PATIENCE_BACK looks: about as long as copying them costs
+ * what the fault did.
+ */
+#include "snapshot_int.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#define HOT_LOOK_PAGES    16384u /* copied between two looks */
+#define HOT_MAX           8192u /* pages; above it a page leaves as soon as it is found unchanged */
+#define HOT_PATIENCE      2u    /* looks in a row that find a page unchanged before it leaves */
+#define HOT_PATIENCE_BACK 64u   /* the same for a page that has left before */
+#define HOT_LEAVES        UINT32_MAX
+
+/* Of the bitmaps, as far as they can have bits. */
+static uint64_t hot_words(const struct vmm *vm)
+{
+    return vm->ram_used / HV_PAGE_SIZE / 64;
+}
+
+static bool hot_bit(const uint64_t *map, uint32_t page)
+{
+    return map[page / 64] >> page % 64 & 1;
+}
+
+int hot_create(struct vmm *vm, struct vmm_err *err)
+{
+    struct hot_set *hot = &vm->hot;
+    const uint64_t words = vm->ram_size / HV_PAGE_SIZE / 64;
+    hot->map = calloc(words, sizeof(uint64_t));
+    hot->log = calloc(words, sizeof(uint64_t));
+    hot->back = calloc(words, sizeof(uint64_t));
+    if (hot->map == NULL || hot->log == NULL || hot->back == NULL) {
+        return vmm_err_set(err, ENOMEM, "out of memory");
+    }
+    return 0;
+}
+
+void hot_destroy(struct vmm *vm)
+{
+    free(vm->hot.map);
+    free(vm->hot.log);
+    free(vm->hot.back);
+    free(vm->hot.list);
+    vm->hot = (struct hot_set){0};
+}
+
+void hot_mark(struct vmm *vm, uint64_t first, uint64_t last)
+{
+    struct hot_set *hot = &vm->hot;
+    for (uint64_t page = first; hot->map != NULL && page <= last; page++) {
+        const uint64_t bit = 1ull << page % 64;
+        hot->grown = hot->grown || (hot->map[page / 64] & bit) == 0;
+        hot->map[page / 64] |= bit;
+    }
+}
+
+int hot_collect(struct vmm *vm, struct vmm_err *err)
+{
+    struct hot_set *hot = &vm->hot;
+    int rc = mem_log_get(vm, hot->log, err);
+    if (rc < 0) {
+        return rc;
+    }
+    /* RAM is a multiple of 2 MiB: 8 words a step. Mostly nothing is new. */
+    for (uint64_t w = 0; w < hot_words(vm); w += 8) {
+        uint64_t fresh = 0;
+        for (uint64_t i = w; i < w + 8; i++) {
+            fresh |= hot->log[i] & ~hot->map[i];
+        }
+        for (uint64_t i = w; fresh != 0 && i < w + 8; i++) {
+            hot->map[i] |= hot->log[i];
+        }
+        hot->grown = hot->grown || fresh != 0;
+    }
+    return 0;
+}
+
+size_t hot_count(const struct vmm *vm)
+{
+    size_t count = 0;
+    for (uint64_t w = 0; w < hot_words(vm); w++) {
+        count += (size_t)__builtin_popcountll(vm->hot.map[w]);
+    }
+    return count;
+}
+
+/* The list anew from the map; what it had keeps its history. */
+static void hot_list_fill(struct vmm *vm, struct hot_page *list)
+{
+    struct hot_set *hot = &vm->hot;
+    size_t n = 0;
+    size_t old = 0;
+    for (uint64_t w = 0; w < hot_words(vm); w++) {
+        for (uint64_t bits = hot->map[w]; bits != 0; bits &= bits - 1) {
+            const uint32_t page = (uint32_t)(w * 64 + (uint64_t)__builtin_ctzll(bits));
+            if (old < hot->count && hot->list[old].number == page) {
+                list[n++] = hot->list[old++];
+            } else {
+                list[n++] = (struct hot_page){.number = page};
+                hot->stale = hot->stale || hot_bit(vm->watch, page);
+            }
+        }
+    }
+}
+
+int hot_list(struct vmm *vm, struct vmm_err *err)
+{
+    struct hot_set *hot = &vm->hot;
+    if (!hot->grown) {
+        return 0;
+    }
+    const size_t count = hot_count(vm);
+    struct hot_page *list = malloc((count + 1) * sizeof(*list));
+    if (list == NULL) {
+        return vmm_err_set(err, ENOMEM, "out of memory");
+    }
+    hot_list_fill(vm, list);
+    vm->counters.hot_added += count - hot->count;
+    free(hot->list);
+    hot->list = list;
+    hot->count = count;
+    hot->grown = false;
+    return 0;
+}
+
+/* Behind the data the image is a hole: nothing to read there. */
+static bool hot_is_zero(const struct vmm *vm, uint64_t at)
+{
+    return at >= vm->snap->header.data_end;
+}
+
+static void hot_copy_page(struct vmm *vm, uint64_t at)
+{
+    if (hot_is_zero(vm, at)) {
+        memset(vm->ram + at, 0, HV_PAGE_SIZE);
+    } else {
+        memcpy(vm->ram + at, vm->snap->pristine + at, HV_PAGE_SIZE);
+    }
+}
+
+static bool hot_page_changed(const struct vmm *vm, uint64_t at)
+{
+    return hot_is_zero(vm, at) ? !snap_page_is_zero(vm->ram + at)
+                               : memcmp(vm->ram + at, vm->snap->pristine + at, HV_PAGE_SIZE) != 0;
+}
+
+static uint32_t hot_patience(const struct hot_set *hot, uint32_t page)
+{
+    if (hot->count > HOT_MAX) {
+        return 1;
+    }
+    return hot_bit(hot->back, page) ? HOT_PATIENCE_BACK : HOT_PATIENCE;
+}
+
+/* Copies back what differs and tells how many pages shall leave. */
+static size_t hot_copy_looking(struct vmm *vm)
+{
+    struct hot_set *hot = &vm->hot;
+    size_t leaving = 0;
+    for (size_t i = 0; i < hot->count; i++) {
+        struct hot_page *page = &hot->list[i];
+        const uint64_t at = (uint64_t)page->number * HV_PAGE_SIZE;
+        if (hot_page_changed(vm, at)) {
+            hot_copy_page(vm, at);
+            vm->counters.rewound_pages++;
+            page->quiet = 0;
+        } else if (++page->quiet >= hot_patience(hot, page->number)) {
+            page->quiet = HOT_LEAVES;
+            leaving++;
+        }
+    }
+    hot->copied = 0;
+    return leaving;
+}
+
+size_t hot_copy(struct vmm *vm)
+{
+    struct hot_set *hot = &vm->hot;
+    size_t leaving = 0;
+    if (hot->copied >= HOT_LOOK_PAGES || hot->count > HOT_MAX) {
+        leaving = hot_copy_looking(vm);
+    } else {
+        for (size_t i = 0; i < hot->count; i++) {
+            hot_copy_page(vm, (uint64_t)hot->list[i].number * HV_PAGE_SIZE);
+        }
+        hot->copied += hot->count;
+        vm->counters.rewound_pages = hot->count;
+    }
+    vm->counters.rewound_bytes = vm->counters.rewound_pages * HV_PAGE_SIZE;
+    return leaving;
+}
+
+/* The pages [*start, *end) that can be given back together from list[i] on, which leaves; returns
+ * how many of list that are. Behind the file's mapping memory comes in large pages of the host:
+ * there pages that were never written have copies, too, and go with their neighbours. */
+static size_t hot_range(const struct vmm *vm, size_t i, uint64_t *start, uint64_t *end)
+{
+    const struct hot_set *hot = &vm->hot;
+    const struct hot_page *page = &hot->list[i];
+    const uint64_t low = vm->ram_low / HV_PAGE_SIZE;
+    const bool large = page->number >= low;
+    size_t n = 1;
+    while (i + n < hot->count && page[n].quiet == HOT_LEAVES &&
+           (large || (page[n].number == page->number + n && page[n].number < low))) {
+        n++;
+    }
+    *start = page->number;
+    *end = page[n - 1].number + 1ull;
+    if (large) {
+        const uint64_t mask = PAGE_2M / HV_PAGE_SIZE - 1;
+        const uint64_t before = i > 0 ? page[-1].number + 1ull : 0;
+        const uint64_t behind = i + n < hot->count ? page[n].number : UINT64_MAX;
+        *start = (*start & ~mask) > before ? *start & ~mask : before;
+        *end = ((*end + mask) & ~mask) < behind ? (*end + mask) & ~mask : behind;
+    }
+    return n;
+}
+
+/* Gives back the copies of the pages that leave and sets their bits in the (then otherwise empty)
+ * log. */
+static int hot_give_back(struct vmm *vm, struct vmm_err *err)
+{
+    struct hot_set *hot = &vm->hot;
+    memset(hot->log, 0, hot_words(vm) * sizeof(uint64_t));
+    for (size_t i = 0; i < hot->count;) {
+        if (hot->list[i].quiet != HOT_LEAVES) {
+            i++;
+            continue;
+        }
+        uint64_t start;
+        uint64_t end;
+        for (size_t n = hot_range(vm, i, &start, &end); n > 0; n--, i++) {
+            const uint32_t page = hot->list[i].number;
+            hot->log[page / 64] |= 1ull << page % 64;
+        }
+        if (madvise(vm->ram + start * HV_PAGE_SIZE, (end - start) * HV_PAGE_SIZE, MADV_DONTNEED) <
+            0) {
+            return vmm_err_set(err, errno, "madvise: %s", strerror(errno));
+        }
+    }
+    return 0;
+}
+
+/* Takes the pages that leave out of list and map. */
+static void hot_drop(struct vmm *vm)
+{
+    struct hot_set *hot = &vm->hot;
+    size_t kept = 0;
+    for (size_t i = 0; i < hot->count; i++) {
+        const struct hot_page page = hot->list[i];
+        if (page.quiet == HOT_LEAVES) {
+            hot->map[page.number / 64] &= ~(1ull << page.number % 64);
+        } else {
+            hot->list[kept++] = page;
+        }
+    }
+    hot->count = kept;
+}
+
+int hot_cool(struct vmm *vm, struct vmm_err *err)
+{
+    struct hot_set *hot = &vm->hot;
+    int rc = hot_give_back(vm, err);
+    if (rc == 0) {
+        rc = mem_log_clear(vm, hot->log, err);
+    }
+    if (rc < 0) {
+        return rc;
+    }
+    for (uint64_t w = 0; hot->count <= HOT_MAX && w < hot_words(vm); w++) {
+        hot->back[w] |= hot->log[w];
+    }
+    hot_drop(vm);
+    return 0;
+}
+
+int hot_shadow_reset(struct vmm *vm, struct vmm_err *err)
+{
+    struct hot_set *hot = &vm->hot;
+    int rc = shadow_reset(vm, err);
+    if (rc < 0) {
+        return rc;
+    }
+    for (size_t i = 0; i < hot->count; i++) {
+        if (hot_bit(vm->watch, hot->list[i].number)) {
+            hot->list[i].quiet = HOT_LEAVES;
+        }
+    }
+    hot_drop(vm);
+    hot->stale = false;
+    return 0;
+}
