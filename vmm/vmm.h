@@ -141,8 +141,8 @@ struct vmm_counters {
     uint64_t prefaulted_pages; /* made private copies by vmm_restore(); 0 after a rewind */
     uint64_t rewound_pages;    /* copied back; 0 after a cold restore */
     uint64_t rewound_bytes;    /* copied back */
-    uint64_t hot_pages; /* the hot set behind it: what the next rewind copies back */
-    uint64_t hot_added; /* pages that joined it in the run before, by a fault each */
+    uint64_t hot_pages;        /* the hot set behind it: what the next rewind copies back */
+    uint64_t hot_added;        /* pages that joined it in the run before, by a fault each */
     /* The machine. */
     uint64_t workset_pages; /* recorded in its snapshot */
     uint64_t shadow_resets; /* rewinds, ever, that had to rebuild KVM's page tables */
