@@ -10,7 +10,7 @@
 #define HV_ABI_H
 
 /* These two without a suffix, as the assembler reads them, too. */
-#define HV_ABI_VERSION 2
+#define HV_ABI_VERSION 3
 #define HV_NOTE_ABI    0x48564d31
 
 #ifndef __ASSEMBLER__
@@ -113,11 +113,11 @@ enum hv_call_nr {
     /* The run is over: arg0 enum hv_exit, arg1 exit status or signal number, arg2 message, arg3 its
      * length (may be 0). Does not return to the guest. */
     HV_CALL_EXIT = 3,
-    /* Nothing is runnable: arg0 deadline (guest monotonic ns, HV_NO_DEADLINE for none), arg1
-     * HV_WAIT_*. Returns when the deadline is reached, input is ready, or an event is set. */
+    /* Nothing is runnable: arg0 ns from now (HV_NO_DEADLINE: any), arg1 HV_WAIT_*. Returns when
+     * they are over, input is ready, or an event is set. Times are from now on because the guest's
+     * clock may lag the host's: by what passed between filling hv_shared.resume and its reading. */
     HV_CALL_WAIT = 4,
-    /* Ask for HV_EVENT_TIMER, with an upcall, at arg0 (guest monotonic ns; HV_NO_DEADLINE: never).
-     */
+    /* Ask for HV_EVENT_TIMER, with an upcall, arg0 ns from now (HV_NO_DEADLINE: never). */
     HV_CALL_TIMER = 5,
     /* Empty the output rings now. Returns 0. A ring whose reader is gone is emptied to nowhere and
      * the run ends with VMM_PIPE_CLOSED. */

@@ -96,14 +96,13 @@ static int call_exit(struct vmm *vm, const struct hv_call *call, int64_t *ret)
 static int call_wait(struct vmm *vm, const struct hv_call *call, int64_t *ret)
 {
     *ret = 0;
-    return console_wait(vm, clock_guest_to_host(vm, call->arg[0]),
-                        (call->arg[1] & HV_WAIT_STDIN) != 0);
+    return console_wait(vm, clock_from_now(call->arg[0]), (call->arg[1] & HV_WAIT_STDIN) != 0);
 }
 
 static int call_timer(struct vmm *vm, const struct hv_call *call, int64_t *ret)
 {
     *ret = 0;
-    vm->timer.guest = clock_guest_to_host(vm, call->arg[0]);
+    vm->timer.guest = clock_from_now(call->arg[0]);
     return 0;
 }
 

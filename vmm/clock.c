@@ -35,6 +35,12 @@ void clock_continue(struct vmm *vm, uint64_t guest_ns, uint64_t wall_ns)
     vm->clock.host_ns = os_clock_ns(CLOCK_MONOTONIC);
 }
 
+uint64_t clock_from_now(uint64_t ns)
+{
+    const uint64_t now = os_clock_ns(CLOCK_MONOTONIC);
+    return ns < NEVER - now ? now + ns : NEVER;
+}
+
 uint64_t clock_guest_to_host(const struct vmm *vm, uint64_t guest_ns)
 {
     if (guest_ns == HV_NO_DEADLINE) {

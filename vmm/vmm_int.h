@@ -259,6 +259,7 @@ void clock_start(struct vmm *vm);
 uint64_t clock_host_to_guest(const struct vmm *vm, uint64_t host_ns);
 void clock_continue(struct vmm *vm, uint64_t guest_ns, uint64_t wall_ns);
 uint64_t clock_guest_now(const struct vmm *vm);
+uint64_t clock_from_now(uint64_t ns); /* HV_NO_DEADLINE and what is too far: NEVER */
 uint64_t clock_guest_to_host(const struct vmm *vm, uint64_t guest_ns);
 int clock_resume(struct vmm *vm, struct hv_resume *resume, struct vmm_err *err);
 /* Each thread that runs VMs has one timer, whichever VM it runs. */

@@ -33,7 +33,7 @@ $(VMM_TEST_DIR)/v%.o: tests/vmm/v%.c
 	$(CC) $(HOST_CFLAGS) -c -o $@ $<
 
 $(VMM_TEST): $(VMM_TEST_OBJECTS) $(VMM_LIB) | $(VMM_TEST_DIR)/kernel-HV_ABI_VERSION $(VMM_TEST_DIR)/kernel-99
-	$(CC) $(HOST_CFLAGS) -o $@ $(VMM_TEST_OBJECTS) $(VMM_LIBS)
+	$(CC) $(HOST_CFLAGS) -Wl,--wrap=os_clock_ns -o $@ $(VMM_TEST_OBJECTS) $(VMM_LIBS)
 
 .PHONY: test-vmm
 test-vmm: $(VMM_TEST) $(VMM_TEST_DIR)/kernel-HV_ABI_VERSION $(VMM_TEST_DIR)/kernel-99

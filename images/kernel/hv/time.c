@@ -43,12 +43,20 @@ void time_resume(const struct hv_resume *r)
         time_arm(next);
 }
 
+static u64 from_now(u64 deadline)
+{
+    u64 now = time_mono();
+    if (deadline == HV_NO_DEADLINE)
+        return deadline;
+    return deadline > now ? deadline - now : 0;
+}
+
 void time_arm(u64 deadline)
 {
     if (deadline >= armed)
         return;
     armed = deadline;
-    hv_call(HV_CALL_TIMER, deadline, 0, 0, 0);
+    hv_call(HV_CALL_TIMER, from_now(deadline), 0, 0, 0);
 }
 
 void time_arm_expired(void)
@@ -58,5 +66,5 @@ void time_arm_expired(void)
 
 void hv_idle(u64 deadline, bool wait_stdin)
 {
-    hv_call(HV_CALL_WAIT, deadline, wait_stdin ? HV_WAIT_STDIN : 0, 0, 0);
+    hv_call(HV_CALL_WAIT, from_now(deadline), wait_stdin ? HV_WAIT_STDIN : 0, 0, 0);
 }
