@@ -26,8 +26,9 @@ def on_disk(path):
 
 
 def memory_and_disk(bench):
-    table = Table("Memory and disk", "what", "MiB", note="Private memory is the process's (smaps: Private_Dirty), guest RAM "
-                  "and libraries' data included, KVM's own tables not.")
+    table = Table("Memory and disk", "what", "MiB",
+                  note="Private memory is the process's (smaps: Private_Dirty), guest RAM and libraries' data "
+                  "included, KVM's own tables not.")
     private = private_memory(bench)
     snapshot = on_disk(f"{bench.home}/snapshot")
     table.row("private memory of a VM's process after `print(1)`", private / 1024)

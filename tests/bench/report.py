@@ -37,7 +37,8 @@ class Budgets:
     def add(self, what, figure, best, limit, unit, word, met):
         unit = unit and " " + unit
         self.rows.append((what, f"**{number(figure)}**{unit}", "" if best is None else number(best),
-                          f"{word} {number(limit)}{unit}", figure / limit if limit else "", "met" if met else "**missed**"))
+                          f"{word} {number(limit)}{unit}", figure / limit if limit else "",
+                          "met" if met else "**missed**"))
 
     def print(self):
         table = Table("Budgets", "what", "here", "at best", "budget", "here / budget", "")

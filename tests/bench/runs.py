@@ -66,8 +66,8 @@ class Result:
 def all_ways(bench, rivals):
     table = Table("Scripts, each way", "script", "`python3 script.py`", "under bubblewrap", "**pyhl, cold**",
                   "cold / python3", "forked zygote", "**pyhl, warm**", "warm / zygote", "one Python for all runs",
-                  note="Milliseconds. Zygote: a Python with the same packages loaded that forks for each run. One Python "
-                  "for all: the script again and again in one process, nothing undone between runs.")
+                  note="Milliseconds. Zygote: a Python with the same packages loaded that forks for each run. One "
+                  "Python for all: the script again and again in one process, nothing undone between runs.")
     results = {}
     for workload in WORKLOADS:
         r = results[workload[0]] = Result(bench, rivals, workload)
@@ -83,8 +83,8 @@ COUNTS = [("restore, ms", "restore"), ("run, ms", "run"), ("VM exits", "exits"),
 
 
 def warm_counts(results):
-    table = Table("Warm runs in figures", "script", *(title for title, _ in COUNTS), "MiB rewound", "rewind, µs a page",
-                  "pages that differed")
+    table = Table("Warm runs in figures", "script", *(title for title, _ in COUNTS), "MiB rewound",
+                  "rewind, µs a page", "pages that differed")
     for r in results.values():
         pages = r.count("pages rewound")
         table.row(r.what, *(r.count(name) for _, name in COUNTS), pages / 256, r.count("restore") * 1e3 / max(pages, 1),
@@ -92,14 +92,16 @@ def warm_counts(results):
 
 
 # As COUNTS, of a cold run.
-COLD_COUNTS = [("restore, ms", "restore"), ("run, ms", "run"), ("VM exits", "exits"), ("guest page faults", "page faults"),
-               ("calls trapped", "trapped"), ("pages prefaulted", "pages prefaulted")]
+COLD_COUNTS = [("restore, ms", "restore"), ("run, ms", "run"), ("VM exits", "exits"),
+               ("guest page faults", "page faults"), ("calls trapped", "trapped"),
+               ("pages prefaulted", "pages prefaulted")]
 
 
 def cold_counts(bench):
-    table = Table("Cold runs in figures", "script", "whole process, ms", "CPU time of it, ms", *(title for title, _ in COLD_COUNTS),
-                  "the rest, ms", note="The rest: exec, opening the home, ending the process, and what -v costs. CPU time does "
-                  "not count waiting for a CPU that others have.")
+    table = Table("Cold runs in figures", "script", "whole process, ms", "CPU time of it, ms",
+                  *(title for title, _ in COLD_COUNTS), "the rest, ms",
+                  note="The rest: exec, opening the home, ending the process, and what -v costs. CPU time does not "
+                  "count waiting for a CPU that others have.")
     for name, what in (("print", "`print(1)`"), ("importpd", "`import pandas`"), ("frame", "DataFrame"),
                        ("modules", "20 modules")):
         whole, lines = bench.cold_parts(name, 20)
@@ -107,9 +109,9 @@ def cold_counts(bench):
                   whole.median - column(lines, "restore") - column(lines, "run"))
 
 
-# In order; those of a restore, then those of a run.
-PHASES = ["open", "vm", "vcpu", "map", "tracking", "prefault", "slots", "cpuid", "settle", "log", "copy", "cool",
-          "shadow", "state", "handover", "enter", "guest", "finish"]
+# In order: of the process, of a restore, of a run, and again of the process.
+PHASES = ["load", "begin", "open", "vm", "vcpu", "map", "tracking", "prefault", "slots", "cpuid", "settle", "log",
+          "copy", "cool", "shadow", "state", "handover", "enter", "guest", "finish", "end"]
 
 
 def phases(bench, results):
@@ -117,7 +119,8 @@ def phases(bench, results):
     runs = [("cold `print(1)`", bench.cold_parts("print", 20, "-vv")[1]),
             ("warm `print(1)`", bench.warm("print", bench.times(40), "-vv")[0]),
             ("cold DataFrame", bench.cold_parts("frame", 8, "-vv")[1]), ("warm DataFrame", results["frame"].details)]
-    table = Table("Phases, ms", "phase", *(title for title, _ in runs))
+    table = Table("Phases, ms", "phase", *(title for title, _ in runs),
+                  note="Of the process (load, begin; end), the restore (to state) and the run (handover to finish).")
     for phase in PHASES:
         row = [column(lines, phase) for _, lines in runs]
         if any(figure is not None for figure in row):
@@ -180,9 +183,9 @@ def large_among_small(bench):
 
 
 def per_iteration(bench):
-    """Milliseconds an iteration by the wall clock of the whole process, nothing printed about it: 500 against 100."""
+    """Milliseconds an iteration, and those of CPU time, by what a process of 500 takes longer than one of 100."""
     def repeat(n):
         return bench.cold(12, f"{SCRIPTS}/print.py", "--repeat", str(n))
 
     ms = bench.processes(few=repeat(100), many=repeat(500))
-    return (ms["many"].median - ms["few"].median) / 400
+    return (ms["many"].median - ms["few"].median) / 400, (ms["many"].cpu - ms["few"].cpu) / 400

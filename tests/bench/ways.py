@@ -41,12 +41,12 @@ def last_number(text):
 
 def counts_of(text):
     """The figures of `pyhl run -v`, a dictionary an iteration: every "words number" of its lines, so that new ones come
-    along. Lines that belong to the iteration before them are indented."""
+    along. Lines that belong to the iteration before them are indented; what the process took belongs to the last."""
     found = []
     for line in text.splitlines():
         if line.startswith("pyhl: iteration "):
             found.append({})
-        if found and (line.startswith("pyhl: iteration ") or line.startswith("  ")):
+        if found and line.startswith(("pyhl: iteration ", "  ", "pyhl: process: ")):
             found[-1].update((what, float(n)) for what, n in re.findall(r"([a-z][a-z -]*?) (\d+(?:\.\d+)?)\b", line))
     return found
 
@@ -86,8 +86,8 @@ class Bench:
         return self.times(runs), self.root, PYTHON, *words
 
     def bubblewrap(self, runs, *words):
-        return (self.times(runs), "/", "bwrap", "--unshare-all", "--die-with-parent", "--ro-bind", self.root, "/", "--dev",
-                "/dev", "--proc", "/proc", "--ro-bind", SCRIPTS, "/tmp", PYTHON, *words)
+        return (self.times(runs), "/", "bwrap", "--unshare-all", "--die-with-parent", "--ro-bind", self.root, "/",
+                "--dev", "/dev", "--proc", "/proc", "--ro-bind", SCRIPTS, "/tmp", PYTHON, *words)
 
     def cold(self, runs, *words):
         return self.times(runs), "/", *self.run, *words
@@ -137,7 +137,8 @@ class Rival:
         self.home = tempfile.TemporaryDirectory()
         shutil.copytree(os.path.join(bench.root, "root"), self.home.name, dirs_exist_ok=True)
         program = ["bwrap", "--ro-bind", bench.root, "/", "--dev", "/dev", "--proc", "/proc", "--tmpfs", "/tmp",
-                   "--bind", self.home.name, "/root", "--ro-bind", os.path.abspath("python-agent-driver"), "/tmp/driver", "--ro-bind", HERE, "/tmp/bench",
+                   "--bind", self.home.name, "/root", "--ro-bind", os.path.abspath("python-agent-driver"), "/tmp/driver",
+                   "--ro-bind", HERE, "/tmp/bench",
                    "--setenv", "OPENBLAS_NUM_THREADS", "1", "--setenv", "HOME", "/root", "--die-with-parent",
                    PYTHON, "/tmp/bench/zygote.py", "/tmp/driver/preload.txt"]
         self.child = subprocess.Popen(program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
