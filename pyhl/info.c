@@ -105,6 +105,10 @@ static bool print_host(void)
     printf("host: %s\n", host.kvm_pvm ? "kvm-pvm (no hardware virtualisation)" : "hardware KVM");
     printf("  %-14s %s\n  %-14s %d\n  %-14s %.3f GHz\n  %-14s %s\n", "CPU", host.cpu, "KVM API",
            host.kvm_api, "TSC", (double)host.tsc_khz / 1e6, "capabilities", host.capabilities);
+    printf("chosen for this host:\n");
+    for (size_t i = 0; i < VMM_CHOICES; i++)
+        printf("  %-14s %s: %s\n", host.choices[i].what, host.choices[i].choice,
+               host.choices[i].why);
     return true;
 }
 

@@ -151,7 +151,7 @@ static int boot_machine(struct vmm *vm, const char *kernel_path, struct vmm_err 
     if (kvm_fd < 0) {
         return kvm_fd;
     }
-    rc = x86_cpuid_policy(kvm_fd, &vm->cpuid, err);
+    rc = x86_cpuid_policy(kvm_fd, vm->policy, &vm->cpuid, err);
     os_close(kvm_fd);
     if (rc < 0) {
         return rc;
@@ -174,7 +174,7 @@ int vmm_create(const struct vmm_config *config, struct vmm **out, struct vmm_err
                            VMM_MEMORY_MAX >> 20);
     }
     struct vmm *vm;
-    int rc = vmm_alloc(&vm, &config->io, err);
+    int rc = vmm_alloc(&vm, policy_host(), &config->io, err);
     if (rc < 0) {
         return rc;
     }

@@ -276,17 +276,17 @@ static void cpuid_single(struct kvm_cpuid_entry2 *e)
     }
 }
 
-int x86_cpuid_policy(int kvm_fd, struct x86_cpuid *cpuid, struct vmm_err *err)
+int x86_cpuid_policy(int kvm_fd, const struct policy *policy, struct x86_cpuid *cpuid,
+                     struct vmm_err *err)
 {
     int rc = cpuid_supported(kvm_fd, cpuid, err);
     if (rc < 0) {
         return rc;
     }
-    const bool pvm = x86_is_pvm();
     struct cpuid_cache cache = {0};
     for (size_t i = 0; i < CPUID_WORDS; i++) {
         const struct cpuid_word *w = &cpuid_words[i];
-        const uint32_t bits = cpuid_word_here(w, pvm ? NULL : cpuid, &cache);
+        const uint32_t bits = cpuid_word_here(w, policy->features_of_cpu ? NULL : cpuid, &cache);
         struct kvm_cpuid_entry2 *e = cpuid_entry(cpuid, w->function, w->index);
         if (e == NULL) {
             return vmm_err_set(err, E2BIG, "too many CPUID leaves");
@@ -335,10 +335,11 @@ static int cpuid_supported_here(struct x86_cpuid *have, struct vmm_err *err)
     return rc;
 }
 
-int x86_cpuid_check(const struct x86_cpuid *wanted, bool pvm, struct vmm_err *err)
+int x86_cpuid_check(const struct x86_cpuid *wanted, const struct policy *policy,
+                    struct vmm_err *err)
 {
     struct x86_cpuid have;
-    int rc = pvm ? 0 : cpuid_supported_here(&have, err);
+    int rc = policy->features_of_cpu ? 0 : cpuid_supported_here(&have, err);
     if (rc < 0) {
         return rc;
     }
@@ -349,7 +350,7 @@ int x86_cpuid_check(const struct x86_cpuid *wanted, bool pvm, struct vmm_err *er
     for (size_t i = 0; i < CPUID_WORDS; i++) {
         const struct cpuid_word *w = &cpuid_words[i];
         uint32_t lost = cpuid_word_here(w, &want, &cache);
-        lost &= ~cpuid_word_here(w, pvm ? NULL : &have, &cache);
+        lost &= ~cpuid_word_here(w, policy->features_of_cpu ? NULL : &have, &cache);
         for (uint32_t bit = 0; bit < 32; bit++) {
             if ((lost & BIT(bit)) && used < sizeof(missing) - 1) {
                 used = cpuid_bit_name(i, bit, missing, sizeof(missing), used);

@@ -77,7 +77,7 @@ int vmm_key_compute(const char *kernel_path, const char *initrd_path, uint64_t m
     if (kvm_fd < 0) {
         return kvm_fd;
     }
-    rc = x86_cpuid_policy(kvm_fd, &in.cpuid, err);
+    rc = x86_cpuid_policy(kvm_fd, policy_host(), &in.cpuid, err);
     os_close(kvm_fd);
     if (rc < 0) {
         return rc;

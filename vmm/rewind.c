@@ -96,7 +96,7 @@ int vmm_restore(struct vmm_snapshot *snap, const struct vmm_io *io, bool rewinda
     if (rc < 0) {
         return rc;
     }
-    rc = vmm_alloc(&vm, io, err);
+    rc = vmm_alloc(&vm, snap->policy, io, err);
     if (rc < 0) {
         return rc;
     }
@@ -180,7 +180,7 @@ static int rewind_memory(struct vmm *vm, uint64_t *at, struct vmm_err *err)
  * can answer an `out` with a reset; but a hostile guest could have made the two RIPs the same. */
 static int rewind_settle(struct vmm *vm, struct vmm_err *err)
 {
-    return vm->at_doorbell && vm->snap->pvm ? 0 : run_settle(vm, err);
+    return vm->at_doorbell && !vm->policy->settle_always ? 0 : run_settle(vm, err);
 }
 
 /* On kvm-pvm an ioctl on a vCPU costs 7 us, and its LSTAR runs at CPL 3: there a guest that has not
@@ -188,7 +188,7 @@ static int rewind_settle(struct vmm *vm, struct vmm_err *err)
  * set. */
 static int rewind_state(struct vmm *vm, struct vmm_err *err)
 {
-    const bool ring0 = vm->ring0_seen || !vm->snap->pvm;
+    const bool ring0 = vm->ring0_seen || vm->policy->ring0_always;
     int rc = x86_state_set(vm, &vm->snap->header.state, ring0, err);
     if (rc == 0) {
         vm->ring0_seen = false;

@@ -64,7 +64,7 @@ int mem_slots_set(struct vmm *vm, struct vmm_err *err)
 int mem_slots_set_lazy(struct vmm *vm, struct vmm_err *err)
 {
     struct kvm_enable_cap cap = {.cap = KVM_CAP_EXIT_ON_EMULATION_FAILURE, .args = {1}};
-    if (vm->ram_low == vm->ram_size) {
+    if (!vm->policy->lazy_slots || vm->ram_low == vm->ram_size) {
         return mem_slots_set(vm, err);
     }
     if (ioctl(vm->vm_fd, KVM_ENABLE_CAP, &cap) < 0) {

@@ -181,7 +181,9 @@ static int snap_write_file(const struct vmm *vm, int fd, struct snap_header *h, 
         if (rc < 0) {
             goto out;
         }
-        snap_mark_text(vm, h->state.sregs.cr3, 4, bitmap);
+        if (vm->policy->large_text) {
+            snap_mark_text(vm, h->state.sregs.cr3, 4, bitmap);
+        }
         rc = ftruncate(fd, (off_t)snap_file_size(h)) < 0 ? -errno : 0;
         if (rc == 0) {
             rc = snap_write_image(vm, fd, bitmap, xxh, h);

@@ -42,7 +42,7 @@ _Static_assert(offsetof(struct snap_header, header_hash) < SNAP_IMAGE_OFFSET, "b
 
 struct vmm_snapshot {
     int fd;
-    bool pvm;         /* this host is kvm-pvm */
+    const struct policy *policy;
     uint64_t open_ns; /* what opening it has taken */
     struct snap_header header;
     uint8_t *pristine; /* the image, read-only, shared by all VMs */

@@ -155,8 +155,8 @@ static int snap_open(struct vmm_snapshot *snap, const char *initrd_path, const s
         rc = snap_header_check(&snap->header, size, err);
     }
     if (rc == 0) {
-        snap->pvm = x86_is_pvm();
-        rc = x86_cpuid_check(&snap->header.cpuid, snap->pvm, err);
+        snap->policy = policy_host();
+        rc = x86_cpuid_check(&snap->header.cpuid, snap->policy, err);
     }
     if (rc == 0) {
         rc = snap_key_check(&snap->header, key, err);
@@ -248,10 +248,35 @@ int snap_still_whole(const struct vmm_snapshot *snap, struct vmm_err *err)
     return 0;
 }
 
+/* What lies between the header and the image is not used, and zero. */
+static int snap_verify_gap(const struct vmm_snapshot *snap, struct vmm_err *err)
+{
+    uint64_t page[HV_PAGE_SIZE / sizeof(uint64_t)];
+    for (uint64_t at = sizeof(snap->header); at < SNAP_IMAGE_OFFSET;) {
+        const uint64_t end = (at / HV_PAGE_SIZE + 1) * HV_PAGE_SIZE;
+        memset(page, 0, sizeof(page));
+        int rc = os_pread_full(snap->fd, page, end - at, at);
+        if (rc < 0) {
+            return vmm_err_set(err, -rc, "reading the snapshot: %s", strerror(-rc));
+        }
+        if (!snap_page_is_zero((const uint8_t *)page)) {
+            return vmm_err_set(err, EBADMSG,
+                               "the snapshot is damaged: there is data at 0x%llx to 0x%llx, where "
+                               "nothing is recorded",
+                               (ull)at, (ull)end);
+        }
+        at = end;
+    }
+    return 0;
+}
+
 int vmm_snapshot_verify(const struct vmm_snapshot *snap, struct vmm_err *err)
 {
     const struct snap_header *h = &snap->header;
     int rc = snap_still_whole(snap, err);
+    if (rc == 0) {
+        rc = snap_verify_gap(snap, err);
+    }
     if (rc < 0) {
         return rc;
     }

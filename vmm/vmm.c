@@ -79,12 +79,14 @@ void vmm_io_set(struct vmm *vm, const struct vmm_io *io)
     vm->stderr_is_file = io_is_file(io->stderr_fd);
 }
 
-int vmm_alloc(struct vmm **out, const struct vmm_io *io, struct vmm_err *err)
+int vmm_alloc(struct vmm **out, const struct policy *policy, const struct vmm_io *io,
+              struct vmm_err *err)
 {
     struct vmm *vm = calloc(1, sizeof(*vm));
     if (vm == NULL) {
         return vmm_err_set(err, ENOMEM, "out of memory");
     }
+    vm->policy = policy;
     vm->vm_fd = vm->vcpu_fd = -1;
     vmm_io_set(vm, io);
     vmm_kick_install();

@@ -158,6 +158,15 @@ struct vmm_outcome {
     struct vmm_counters counters;
 };
 
+/* What the library does in a way that depends on the kind of host: each in a few words. Static
+ * strings. */
+#define VMM_CHOICES 7
+struct vmm_choice {
+    const char *what;   /* "memory slots" */
+    const char *choice; /* "on demand" */
+    const char *why;    /* "they cost by their size, used or not" */
+};
+
 /* The host. kvm_pvm is true where the CPU shows neither vmx nor svm. Fails with a message fit for a
  * user when /dev/kvm is missing (ENOENT), not accessible (EACCES), or lacks what is needed
  * (ENOTSUP, all missing capabilities named). */
@@ -167,6 +176,7 @@ struct vmm_host {
     char cpu[64];
     uint64_t tsc_khz;
     char capabilities[256]; /* those used, space-separated */
+    struct vmm_choice choices[VMM_CHOICES];
 };
 int vmm_host_probe(struct vmm_host *host, struct vmm_err *err);
 

@@ -94,6 +94,7 @@ struct hot_set {
 };
 
 struct vmm {
+    const struct policy *policy;
     enum vmm_state state;
     struct vmm_io io;
     bool stdin_is_file; /* never blocks */
@@ -154,7 +155,8 @@ struct vmm {
 };
 
 /* vmm.c */
-int vmm_alloc(struct vmm **out, const struct vmm_io *io, struct vmm_err *err);
+int vmm_alloc(struct vmm **out, const struct policy *policy, const struct vmm_io *io,
+              struct vmm_err *err);
 void vmm_kick_install(void);          /* the handler of VMM_SIGNAL, once */
 void vmm_kick_target(struct vmm *vm); /* what VMM_SIGNAL stops on this thread; NULL: nothing */
 
@@ -177,11 +179,28 @@ int kvm_slot_set(struct vmm *vm, uint32_t slot, uint32_t flags, hv_gpa_t gpa, vo
                  uint64_t size, struct vmm_err *err);
 const char *kvm_exit_name(uint32_t reason);
 
+/* policy.c */
+enum policy_kind { POLICY_HARDWARE, POLICY_PVM };
+struct policy {
+    bool features_of_cpu;  /* the guest gets what the CPU has, not what KVM supports */
+    bool lazy_slots;       /* a slot for all of RAM only when it is touched */
+    bool large_text;       /* program text whole in the snapshot, for large pages */
+    bool prefault;         /* the working set is copied before the run */
+    unsigned prefault_gap; /* with gaps of up to so many pages in it */
+    bool ring0_always;     /* a rewind sets what only ring 0 can change, whatever the run did */
+    bool settle_always;    /* a rewind enters KVM once more, behind whatever exit */
+};
+const struct policy *policy_of(enum policy_kind kind);
+const struct policy *policy_host(void); /* costs some CPUID instructions */
+void policy_choices(enum policy_kind kind, struct vmm_choice choices[VMM_CHOICES]);
+
 /* cpuid.c */
-bool x86_is_pvm(void);
+bool x86_is_pvm(void); /* for policy.c; others ask for the policy */
 void x86_cpu_name(char *out, size_t size);
-int x86_cpuid_policy(int kvm_fd, struct x86_cpuid *cpuid, struct vmm_err *err);
-int x86_cpuid_check(const struct x86_cpuid *wanted, bool pvm, struct vmm_err *err); /* ENOTSUP */
+int x86_cpuid_policy(int kvm_fd, const struct policy *policy, struct x86_cpuid *cpuid,
+                     struct vmm_err *err);
+int x86_cpuid_check(const struct x86_cpuid *wanted, const struct policy *policy,
+                    struct vmm_err *err); /* ENOTSUP */
 uint64_t x86_cpuid_xcr0(const struct x86_cpuid *cpuid);
 
 /* x86.c */

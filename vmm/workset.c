@@ -11,10 +11,6 @@
 #include <unistd.h>
 #include <xxhash.h>
 
-/* The one policy of prefaulting: gaps of this many pages are copied along rather than split a
- * batch. */
-#define WORKSET_GAP_PAGES 1u
-
 #ifndef MADV_POPULATE_WRITE
 #define MADV_POPULATE_WRITE 23
 #endif
@@ -22,9 +18,10 @@
 void workset_prefault(struct vmm *vm)
 {
     const uint32_t *pages = vm->snap->workset;
-    const uint64_t count = vm->snap->header.workset_pages;
+    const uint64_t count = vm->policy->prefault ? vm->snap->header.workset_pages : 0;
+    const unsigned gap = vm->policy->prefault_gap;
     for (uint64_t i = 0, j; i < count; i = j) {
-        for (j = i + 1; j < count && pages[j] - pages[j - 1] <= 1 + WORKSET_GAP_PAGES; j++) {
+        for (j = i + 1; j < count && pages[j] - pages[j - 1] <= 1 + gap; j++) {
         }
         const uint64_t start = (uint64_t)pages[i] * HV_PAGE_SIZE;
         const uint64_t end = (uint64_t)(pages[j - 1] + 1) * HV_PAGE_SIZE;

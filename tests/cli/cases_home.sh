@@ -39,7 +39,7 @@ PYTHON
 }
 
 case_damaged_home() {
-    local bad=$scratch/bad file size
+    local bad=$scratch/bad file size choice
     begin "a home half-written: any file missing or empty"
     for file in pyhl.ini snapshot initrd.cpio; do
         copy_home "$bad"
@@ -107,6 +107,10 @@ case_damaged_home() {
     run "$pyhl" info --dest "$home"
     expect_status 0
     grep -q 'none = 1.0' "$scratch/out" || problem "no packages in info"
+    for choice in 'CPU features' 'memory image' 'memory slots' 'program text' 'working set' 'ring-0 state' \
+        'vCPU at rest'; do
+        grep -qE "^  $choice +[^ ].*: [^ ]" "$scratch/out" || problem "info does not say what is chosen: $choice"
+    done
     begin "setup replaces a home that cannot be used"
     copy_home "$bad"
     truncate -s 4096 "$bad/snapshot"

@@ -245,15 +245,16 @@ static void t_old(void)
     CHECK(mono_when(in_a_day) < 3600ull * 1000000000u);
 }
 
-/* Damage in the image, in data or in a hole, is found by the full check. */
+/* Damage before the image, in data or in a hole of it, is found by the full check. */
 static void t_image_flips(void)
 {
     struct vmm_err err;
     struct vmm_snapshot *snap;
-    static const off_t places[] = {SNAP_IMAGE_OFFSET + 0x1000, SNAP_IMAGE_OFFSET + 0x40010,
+    static const off_t places[] = {sizeof(struct snap_header), SNAP_IMAGE_OFFSET - 1,
+                                   SNAP_IMAGE_OFFSET + 0x1000, SNAP_IMAGE_OFFSET + 0x40010,
                                    SNAP_IMAGE_OFFSET + 0x900000};
     int fd = vt_snapshot(&test_key);
-    for (size_t i = 0; i < 3; i++) {
+    for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
         unsigned char c;
         CHECK(pread(fd, &c, 1, places[i]) == 1);
         c ^= 4;

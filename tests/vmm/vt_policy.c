@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * What depends on the kind of host: the choices are complete and those of this host are used; and
+ * each of them, set by hand, gives machines that behave the same.
+ */
+#include "vt.h"
+#include "vmm/snapshot_int.h"
+
+#include <unistd.h>
+
+static void t_choices(void)
+{
+    struct vmm_err err;
+    struct vmm_host host;
+    struct vmm_choice of[2][VMM_CHOICES];
+    OK(vmm_host_probe(&host, &err));
+    policy_choices(POLICY_HARDWARE, of[0]);
+    policy_choices(POLICY_PVM, of[1]);
+    for (unsigned i = 0; i < VMM_CHOICES; i++) {
+        for (int kind = 0; kind < 2; kind++) {
+            CHECK(of[kind][i].what[0] != '\0' && of[kind][i].choice[0] != '\0');
+            CHECK(of[kind][i].why[0] != '\0');
+        }
+        CHECK(strcmp(of[0][i].what, of[1][i].what) == 0);
+        CHECK(strcmp(host.choices[i].choice, of[host.kvm_pvm][i].choice) == 0);
+    }
+    CHECK(policy_host() == policy_of(host.kvm_pvm ? POLICY_PVM : POLICY_HARDWARE));
+    struct vmm_snapshot *snap = vt_snapshot_open();
+    CHECK(snap->policy == policy_host());
+    vmm_snapshot_close(snap);
+}
+
+/* Cold, then many times warm, with memory touched behind the first slot, with ring 0, with page
+ * tables changed. */
+static void behaves(const struct policy *policy)
+{
+    static const char *const runs[][2] = {
+        {"dirty", "100"}, {"look", "100"}, {"ring0", ""},       {"map", "8388608"},
+        {"dirty", "3"},   {"again", ""},   {"read", "8388608"}, {"look", "100"},
+    };
+    struct vmm_err err;
+    struct vmm *vm;
+    struct vmm_snapshot *snap = vt_snapshot_open();
+    snap->policy = policy;
+    OK(vmm_restore(snap, &vt_no_io, false, &vm, &err));
+    OK(vmm_check(vm, &err));
+    IS(vt_run(vm, "dirty", "100"), VMM_EXITED, 0, "");
+    vmm_destroy(vm);
+    OK(vmm_restore(snap, &vt_no_io, true, &vm, &err));
+    for (int i = 0; i < 40; i++) {
+        (void)vt_run(vm, runs[i % 8][0], runs[i % 8][1]);
+        OK(vmm_rewind(vm, &err));
+        OK(vmm_check(vm, &err));
+        IS(vt_run(vm, "look", "100"), VMM_EXITED, 0, "");
+        OK(vmm_rewind(vm, &err));
+    }
+    vmm_destroy(vm);
+    vmm_snapshot_close(snap);
+}
+
+/* The other kind's, as far as this host can do it: CPU features are what they are. */
+static void t_other_kind(void)
+{
+    struct policy policy = *policy_of(x86_is_pvm() ? POLICY_HARDWARE : POLICY_PVM);
+    policy.features_of_cpu = policy_host()->features_of_cpu;
+    behaves(&policy);
+}
+
+static void t_each(void)
+{
+    struct policy p[4] = {*policy_host(), *policy_host(), *policy_host(), *policy_host()};
+    p[0].lazy_slots = !p[0].lazy_slots;
+    p[1].ring0_always = true; /* false is right on kvm-pvm only */
+    p[2].prefault = false;
+    p[3].settle_always = true; /* the same */
+    for (int i = 0; i < 4; i++) {
+        behaves(&p[i]);
+    }
+}
+
+/* The working set is copied as the policy says. */
+static void t_prefault(void)
+{
+    static const struct {
+        bool prefault;
+        unsigned gap;
+        uint64_t pages;
+    } rows[] = {{false, 0, 0}, {true, 0, 3}, {true, 1, 4}, {true, 2, 6}};
+    struct vmm_err err;
+    struct vmm *vm;
+    struct vmm_snapshot *snap = vt_snapshot_open();
+    uint32_t pages[] = {2048, 2050, 2053};
+    free(snap->workset);
+    snap->workset = pages;
+    snap->header.workset_pages = 3;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct policy policy = *policy_host();
+        policy.prefault = rows[i].prefault;
+        policy.prefault_gap = rows[i].gap;
+        snap->policy = &policy;
+        OK(vmm_restore(snap, &vt_no_io, false, &vm, &err));
+        CHECK_INT(vm->counters.prefaulted_pages, rows[i].pages);
+        IS(vt_run(vm, "dirty", "100"), VMM_EXITED, 0, "");
+        vmm_destroy(vm);
+    }
+    snap->workset = NULL;
+    vmm_snapshot_close(snap);
+}
+
+const struct vt_test vt_policy_tests[] = {
+    {"policy-choices", t_choices},
+    {"policy-other-kind", t_other_kind},
+    {"policy-each", t_each},
+    {"policy-prefault", t_prefault},
+    {NULL, NULL},
+};

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * What is done differently on the two kinds of host, decided here and nowhere else: a table with a
+ * column for each kind. Others read struct policy; `pyhl info` shows the words. Costs behind the
+ * reasons are in README.md.
+ */
+#include "vmm_int.h"
+
+static const struct policy policies[] = {
+    [POLICY_HARDWARE] = {.features_of_cpu = false,
+                         .lazy_slots = false,
+                         .large_text = true,
+                         .prefault = true,
+                         .prefault_gap = 0,
+                         .ring0_always = true,
+                         .settle_always = true},
+    [POLICY_PVM] = {.features_of_cpu = true,
+                    .lazy_slots = true,
+                    .large_text = true,
+                    .prefault = true,
+                    .prefault_gap = 1,
+                    .ring0_always = false,
+                    .settle_always = false},
+};
+
+static const struct vmm_choice policy_words[][VMM_CHOICES] = {
+    [POLICY_HARDWARE] =
+        {
+            {"CPU features", "those KVM supports", "what KVM hides does not work in the guest"},
+            {"memory image", "mapped", "a run touches few of its pages"},
+            {"memory slots", "at once", "their size costs nothing"},
+            {"program text", "2 MiB pages", "one fault for 512 pages"},
+            {"working set", "copied ahead", "a first write is a VM exit"},
+            {"ring-0 state", "set by every rewind", "system calls enter ring 0"},
+            {"vCPU at rest", "entered once more", "an exit may be half-way in it"},
+        },
+    [POLICY_PVM] =
+        {
+            {"CPU features", "the CPU's own", "KVM hides some that work at CPL 3"},
+            {"memory image", "mapped", "a run touches few of its pages"},
+            {"memory slots", "on demand", "they cost by their size, used or not"},
+            {"program text", "2 MiB pages", "one fault for 512 pages"},
+            {"working set", "copied ahead, gaps of a page too", "neighbours come with one fault"},
+            {"ring-0 state", "set after a run that may have had it", "each ioctl costs 7 us"},
+            {"vCPU at rest", "as a doorbell leaves it", "KVM has completed its output"},
+        },
+};
+
+const struct policy *policy_of(enum policy_kind kind)
+{
+    return &policies[kind];
+}
+
+const struct policy *policy_host(void)
+{
+    return policy_of(x86_is_pvm() ? POLICY_PVM : POLICY_HARDWARE);
+}
+
+void policy_choices(enum policy_kind kind, struct vmm_choice choices[VMM_CHOICES])
+{
+    for (unsigned i = 0; i < VMM_CHOICES; i++) {
+        choices[i] = policy_words[kind][i];
+    }
+}
