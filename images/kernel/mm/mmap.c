@@ -9,6 +9,7 @@
 
 #define EAGER_READ  (64ul << 20) /* file mappings up to here are entered at once */
 #define EAGER_WRITE (4ul << 20)
+#define EAGER_ZERO  (1ul << 20)
 #define PROT_ALL    (PROT_READ | PROT_WRITE | PROT_EXEC)
 #define PROT_RW     (PROT_READ | PROT_WRITE)
 
@@ -113,6 +114,16 @@ static long add_stack(struct mm *mm, vaddr_t addr, u64 len, int flags)
     return -ENOMEM;
 }
 
+/* How long a mapping may be to be entered at once. An anonymous one at a fixed place is a library's
+ * zeroed data: a page of it first touched behind the snapshot would be a fault, and a change of the
+ * page tables, in every run. */
+static u64 eager_limit(int prot, int flags, const struct inode *inode)
+{
+    if (inode)
+        return prot & PROT_WRITE ? EAGER_WRITE : EAGER_READ;
+    return prot & PROT_WRITE && flags & MAP_FIXED && !(flags & MAP_NORESERVE) ? EAGER_ZERO : 0;
+}
+
 static long map_paged(struct mm *mm, vaddr_t addr, u64 len, int prot, int flags,
                       struct inode *inode, u64 off)
 {
@@ -120,8 +131,7 @@ static long map_paged(struct mm *mm, vaddr_t addr, u64 len, int prot, int flags,
     if (!v)
         return -ENOMEM;
     sites_rewrite(mm, v);
-    bool writes = prot & PROT_WRITE;
-    if (inode && prot & PROT_ALL && len <= (writes ? EAGER_WRITE : EAGER_READ) &&
+    if (prot & PROT_ALL && len <= eager_limit(prot, flags, inode) &&
         mm_populate(v, addr, addr + len) == -ENOMEM) {
         mm_munmap(mm, addr, len);
         return -ENOMEM;
