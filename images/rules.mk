@@ -4,7 +4,7 @@
 #
 #   make image             the Python image, with the driver in it
 #   make image-root        only its root directory (needs neither kernel nor driver)
-#   make image-dev         the image's libpython, static and shared, and headers: for the driver
+#   make image-dev         CPython's headers, to build the driver with
 #   make image-helloworld  the smallest image
 #
 # Each step leaves a file that the next one depends on (*.list, *.stamp), so that a change redoes
@@ -19,6 +19,7 @@ SITES := $(BUILD)/images/sites
 PY_RECIPE := images/python
 PY_OUT := $(BUILD)/images/python
 PY_DEV := $(PY_OUT)/dev.stamp
+PY_DRIVER := $(addprefix $(BUILD)/driver/,driver driver.so) python-agent-driver/preload.txt
 HELLO_OUT := $(BUILD)/images/helloworld-c
 HELLO_ROOT := $(HELLO_OUT)/root
 HELLO_KINDS := static static-pie pie dynamic
@@ -72,9 +73,8 @@ $(PY_OUT)/root.stamp: $(PY_OUT)/root.list $(PY_OUT)/settings $(PY_RECIPE)/root.s
     $(if $(IMAGE_WHEELS),$(wildcard $(IMAGE_WHEELS)/*.whl))
 	$(PY_STEP) $(PY_RECIPE)/root.sh $(IMAGE_WHEELS)
 
-$(PY_OUT)/driver.stamp: $(PY_OUT)/root.stamp $(PY_RECIPE)/driver.sh $(BUILD)/driver/driver \
-    python-agent-driver/preload.txt
-	$(PY_STEP) $(PY_RECIPE)/driver.sh $(BUILD)/driver/driver python-agent-driver/preload.txt
+$(PY_OUT)/driver.stamp: $(PY_OUT)/root.stamp $(PY_RECIPE)/driver.sh $(PY_DRIVER)
+	$(PY_STEP) $(PY_RECIPE)/driver.sh $(PY_DRIVER)
 
 # The index of system call sites goes into the root just before the archive is written.
 $(PY_OUT)/initrd.cpio: $(PY_OUT)/driver.stamp $(MKCPIO) $(SITES)

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The program in the guest that runs Python scripts: boots CPython with its packages, waits on the
- * run device (there the snapshot is taken), then becomes `python3 SCRIPT ARGS` and exits with its
- * status. Usage: driver [FRAME [PRELOAD]], where FRAME is a file that stands for the device and
- * PRELOAD one that stands for the list of modules, so that all of it can be tried on plain Linux.
+ * Runs in place of python3's main: boots CPython with its packages, waits on the run device (there
+ * the snapshot is taken), then becomes `python3 SCRIPT ARGS` and exits with its status. Usage:
+ * driver [FRAME [PRELOAD]], where FRAME is a file that stands for the device and PRELOAD one that
+ * stands for the list of modules, so that all of it can be tried on plain Linux.
  */
 #include "driver.h"
 #include "pyinternal.h"
@@ -32,7 +32,7 @@ void drv_leave(int status)
     _exit(status);
 }
 
-int main(int argc, char **argv)
+int driver_main(int argc, char **argv)
 {
     static struct drv_frame frame;
     /* One CPU: an arena for each thread would only cost address space and page-table writes. */

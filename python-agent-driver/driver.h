@@ -18,7 +18,7 @@
 #define DRV_FAILED 125
 
 #define DRV_PRELOAD "/usr/lib/pyhl/preload.txt"
-#define DRV_PYTHON  "/usr/bin/python3"
+#define DRV_PYTHON  "/usr/bin/python3.11"
 
 /* A run, decoded: all pointers are into one buffer that lives as long as the process. */
 struct drv_frame {
@@ -33,7 +33,8 @@ struct drv_frame {
     size_t source_len;
 };
 
-/* driver.c */
+/* driver.c: what runs instead of python3's main. */
+int driver_main(int argc, char **argv);
 _Noreturn void drv_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* Flush C's streams and end the process at once. */
 _Noreturn void drv_leave(int status);

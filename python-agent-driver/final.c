@@ -5,13 +5,13 @@
  * streams are flushed. Then, of what the run made, everything whose death could be seen (__del__,
  * suspended generators, open files, weakref callbacks) is looked for. Nothing found: done.
  * Something found: the script's own modules are torn down in CPython's order. Something still
- * alive: all modules are. Linked with --wrap, so that Py_RunMain and Py_Exit end up here.
+ * alive: all modules are. Stands in for Py_FinalizeEx, which Py_RunMain calls, and for Py_Exit.
  */
 #include "final.h"
+#include "hook.h"
+#include "unexported.h"
 
-int __real_Py_FinalizeEx(void);
-int __wrap_Py_FinalizeEx(void);
-void __wrap_Py_Exit(int status);
+static struct hook finalize_hook, exit_hook;
 
 /* The last of the frozen objects: what the script freezes itself comes behind it. */
 static PyObject *frozen_last;
@@ -32,25 +32,6 @@ static void append(PyGC_Head *list, PyGC_Head *gc)
     _PyGCHead_SET_NEXT(last, gc);
     _PyGCHead_SET_NEXT(gc, list);
     _PyGCHead_SET_PREV(list, gc);
-}
-
-void final_remember(void)
-{
-    /* __main__ is the script's: cycles through it must be found. */
-    PyObject *module = PyImport_AddModule("__main__");
-    if (module == NULL) {
-        drv_fail("there is no __main__");
-    }
-    thaw(module);
-    thaw(PyModule_GetDict(module));
-    shutdown_remember(_PyInterpreterState_GET());
-    survivors_remember(_PyInterpreterState_GET());
-    frozen_last = PyList_New(0);
-    if (frozen_last == NULL) {
-        drv_fail("no memory for a list");
-    }
-    PyObject_GC_UnTrack(frozen_last);
-    append(&_PyInterpreterState_GET()->gc.permanent_generation.head, _Py_AS_GC(frozen_last));
 }
 
 /* What hears of things that happen in Py_FinalizeEx alone. */
@@ -127,7 +108,7 @@ static void destroy_visibly(PyThreadState *tstate)
     PyObject *out = Py_XNewRef(PySys_GetObject("__stdout__"));
     PyObject *err = Py_XNewRef(PySys_GetObject("__stderr__"));
     bool whole = needs_whole_end(tstate->interp);
-    _PySignal_Fini();
+    unexported_signal_fini();
     PyGC_Collect();
     if (!whole) {
         teardown_run(tstate);
@@ -139,7 +120,7 @@ static void destroy_visibly(PyThreadState *tstate)
     flush_quietly(err);
 }
 
-int __wrap_Py_FinalizeEx(void)
+static int finalize(void)
 {
     if (!_PyRuntime.initialized) {
         return 0;
@@ -153,7 +134,8 @@ int __wrap_Py_FinalizeEx(void)
     int status = flush_streams(tstate);
     if (needs_real_end(tstate->interp)) {
         set_finalizing(tstate, false);
-        return __real_Py_FinalizeEx() < 0 ? -1 : status;
+        hook_unset(&finalize_hook);
+        return Py_FinalizeEx() < 0 ? -1 : status;
     }
     if (needs_whole_end(tstate->interp) || survivors_any(tstate->interp)) {
         destroy_visibly(tstate);
@@ -172,7 +154,29 @@ void final_rehearse(void)
 }
 
 /* What SystemExit ends in. */
-void __wrap_Py_Exit(int status)
+static void leave(int status)
 {
-    drv_leave(__wrap_Py_FinalizeEx() < 0 ? 120 : status);
+    drv_leave(finalize() < 0 ? 120 : status);
+}
+
+void final_remember(void)
+{
+    /* __main__ is the script's: cycles through it must be found. */
+    PyObject *module = PyImport_AddModule("__main__");
+    if (module == NULL) {
+        drv_fail("there is no __main__");
+    }
+    thaw(module);
+    thaw(PyModule_GetDict(module));
+    shutdown_remember(_PyInterpreterState_GET());
+    survivors_remember(_PyInterpreterState_GET());
+    frozen_last = PyList_New(0);
+    if (frozen_last == NULL) {
+        drv_fail("no memory for a list");
+    }
+    PyObject_GC_UnTrack(frozen_last);
+    append(&_PyInterpreterState_GET()->gc.permanent_generation.head, _Py_AS_GC(frozen_last));
+    unexported_remember();
+    hook_set(&finalize_hook, "Py_FinalizeEx", (void (*)(void))finalize);
+    hook_set(&exit_hook, "Py_Exit", (void (*)(void))leave);
 }

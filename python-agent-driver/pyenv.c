@@ -7,6 +7,7 @@
  */
 #include "driver.h"
 #include "pyinternal.h"
+#include "unexported.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -218,26 +219,12 @@ static const struct {
     {"TZ", set_timezone},
 };
 
-/* sys.flags from the configuration. The same call puts sys.path and the argv lists back to what the
- * configuration says, which is not what they are now: keep the objects. */
 static void update_flags(struct pyenv *env)
 {
-    static const char *const kept[] = {"path", "argv", "orig_argv", "warnoptions",
-                                       "pycache_prefix"};
-    enum { count = sizeof(kept) / sizeof(kept[0]) };
-    PyObject *objects[count];
     Py_OptimizeFlag = env->config->optimization_level;
-    for (int i = 0; i < count; i++) {
-        objects[i] = PySys_GetObject(kept[i]);
-        Py_XINCREF(objects[i]);
-    }
-    int result = _PySys_UpdateConfig(_PyThreadState_GET());
-    for (int i = 0; i < count; i++) {
-        if (result < 0 || objects[i] == NULL || PySys_SetObject(kept[i], objects[i]) < 0) {
-            PyErr_Print();
-            drv_fail("cannot set sys.flags");
-        }
-        Py_DECREF(objects[i]);
+    if (unexported_update_flags(env->config) < 0) {
+        PyErr_Print();
+        drv_fail("cannot set sys.flags");
     }
 }
 

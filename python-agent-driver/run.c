@@ -8,8 +8,6 @@
 #include "driver.h"
 #include "pyinternal.h"
 
-#include <internal/pycore_fileutils.h>
-
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -31,12 +29,6 @@ static PyObject *posix_environ;
 static PyObject *argv_list, *orig_argv_list; /* of sys */
 static PyObject *logging_names;              /* NULL when logging is not loaded */
 static PyObject *start_time; /* the name under which logging keeps when it was imported */
-
-/* True while the file to run is known not to be a zip archive. */
-static bool plain_script;
-
-PyObject *__real_PyImport_GetImporter(PyObject *path);
-PyObject *__wrap_PyImport_GetImporter(PyObject *path);
 
 static _Noreturn void fail_python(const char *what)
 {
@@ -272,15 +264,39 @@ static void set_module(PyConfig *config, const struct drv_frame *frame)
     free(name);
 }
 
+/* Absolute, as CPython makes it. */
+static void set_filename(PyConfig *config, const char *path)
+{
+    static char absolute[2 * PATH_MAX];
+    if (path[0] != '/') {
+        if (getcwd(absolute, PATH_MAX) == NULL || strlen(path) >= PATH_MAX) {
+            drv_fail("cannot make %s absolute", path);
+        }
+        strcat(strcat(absolute, "/"), path);
+        path = absolute;
+    }
+    set_config_string(&config->run_filename, path, "the script's name");
+}
+
+/* Py_RunMain asks whether the script is a directory or archive to import __main__ from. For a plain
+ * file the answer is no, and python3 remembers it so; trying to open it as a zip would cost more
+ * than all the rest of starting a small script. */
+static void set_no_importer(const wchar_t *filename)
+{
+    PyObject *cache = PySys_GetObject("path_importer_cache");
+    PyObject *path = PyUnicode_FromWideChar(filename, -1);
+    if (cache == NULL || path == NULL || PyDict_SetItem(cache, path, Py_None) < 0) {
+        fail_python("sys.path_importer_cache");
+    }
+    Py_DECREF(path);
+}
+
 static void set_script(PyConfig *config, const struct drv_frame *frame)
 {
     place_script(frame);
-    plain_script = !may_be_zip(frame->source, frame->source_len);
-    set_config_string(&config->run_filename, frame->argv[0], "the script's name");
-    wchar_t *absolute = NULL;
-    if (_Py_abspath(config->run_filename, &absolute) == 0 && absolute != NULL) {
-        PyMem_RawFree(config->run_filename);
-        config->run_filename = absolute;
+    set_filename(config, frame->argv[0]);
+    if (!may_be_zip(frame->source, frame->source_len)) {
+        set_no_importer(config->run_filename);
     }
 }
 
@@ -323,22 +339,6 @@ static void set_argv(PyConfig *config, const struct drv_frame *frame)
             free(source);
         }
     }
-}
-
-/* Py_RunMain asks whether the script is a directory or archive to import __main__ from. For a plain
- * file the answer is no, and python3 remembers it so; trying to open it as a zip would cost more
- * than all the rest of starting a small script. */
-PyObject *__wrap_PyImport_GetImporter(PyObject *path)
-{
-    PyObject *cache = plain_script ? PySys_GetObject("path_importer_cache") : NULL;
-    if (cache == NULL) {
-        return __real_PyImport_GetImporter(path);
-    }
-    plain_script = false;
-    if (PyDict_SetItem(cache, path, Py_None) < 0) {
-        return NULL;
-    }
-    Py_RETURN_NONE;
 }
 
 static void set_what_to_run(const struct drv_frame *frame)

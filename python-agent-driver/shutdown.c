@@ -7,6 +7,7 @@
  * run.
  */
 #include "final.h"
+#include "unexported.h"
 
 /* What preloaded handlers work on: empty, or of the same size as at the snapshot, means idle. */
 static const struct {
@@ -162,8 +163,8 @@ void shutdown_run(PyThreadState *tstate)
     if (!idle) {
         call_thread_shutdown();
     }
-    _Py_FinishPendingCalls(tstate);
+    unexported_finish_pending_calls(tstate);
     if (!idle) {
-        _PyAtExit_Call(tstate->interp);
+        unexported_atexit_call();
     }
 }

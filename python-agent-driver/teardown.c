@@ -4,6 +4,7 @@
  * and see what they would see there: those of the run alone, or all of them.
  */
 #include "final.h"
+#include "unexported.h"
 
 #include <internal/pycore_moduleobject.h>
 
@@ -146,10 +147,10 @@ void teardown_run(PyThreadState *tstate)
     }
     swap_dicts(interp->modules, aside);
     restore_builtins(interp);
-    _PyGC_CollectNoFail(tstate);
+    unexported_collect(tstate);
     wipe_living_modules(interp, weak);
     Py_DECREF(weak);
-    _PyGC_CollectNoFail(tstate);
+    unexported_collect(tstate);
     swap_dicts(interp->modules, aside);
     /* `aside` now has what destructors imported; it is left to die with the process. */
 }
@@ -194,14 +195,14 @@ void teardown_all(PyThreadState *tstate, PyGC_Head *frozen_last)
     PyObject *weak = drop_modules(interp, NULL);
     PyDict_Clear(interp->modules);
     restore_builtins(interp);
-    _PyGC_CollectNoFail(tstate);
-    _PyGC_DumpShutdownStats(interp);
+    unexported_collect(tstate);
+    unexported_garbage_stats(interp);
     if (weak != NULL) {
         wipe_living_modules(interp, weak);
         Py_DECREF(weak);
     }
     _PyModule_ClearDict(interp->sysdict);
     _PyModule_ClearDict(interp->builtins);
-    _PyInterpreterState_ClearModules(interp);
-    _PyGC_CollectNoFail(tstate);
+    unexported_clear_modules(interp);
+    unexported_collect(tstate);
 }

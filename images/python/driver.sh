@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # Installs the driver in the image's root:
-#     driver.sh DRIVER PRELOAD
-# as /usr/lib/pyhl/{driver,preload.txt}, without debug symbols. Apart from the rest, so that a new
+#     driver.sh DRIVER LIBRARY PRELOAD
+# as /usr/lib/pyhl/{driver,driver.so,preload.txt}, without debug symbols. Apart from the rest, so that a new
 # driver costs nothing else.
 
 . images/python/lib.sh
@@ -11,4 +11,5 @@
 need_root
 install -d "$OUT/root/usr/lib/pyhl"
 install -s -m 755 "$1" "$OUT/root/usr/lib/pyhl/driver"
-install -m 644 "$2" "$OUT/root/usr/lib/pyhl/preload.txt"
+install -s -m 644 "$2" "$OUT/root/usr/lib/pyhl/driver.so"
+install -m 644 "$3" "$OUT/root/usr/lib/pyhl/preload.txt"

@@ -30,7 +30,7 @@ if [ ! -e $out/root.stamp ] || [ -n "$(find $image -newer $out/root.stamp -print
 fi
 
 if [ "${1:-}" = --driver-native ]; then
-    cp build/driver/driver python-agent-driver/preload.txt $out/root/usr/lib/pyhl/ || exit 1
+    cp build/driver/driver build/driver/driver.so python-agent-driver/preload.txt $out/root/usr/lib/pyhl/ || exit 1
     "${CC:-cc}" -std=c17 -D_GNU_SOURCE -O1 -Wall -Wextra -Werror -I. -shared -fPIC \
         -o $out/root/usr/lib/pyhl/zygote.so tests/py/zygote.c || exit 1
 fi
