@@ -43,6 +43,7 @@ u32 hv_take_events(void)
 
 u64 hv_next_run(void *buf, size_t size)
 {
+    pt_join_text();
     pmm_scrub();
     s64 n = hv_call(HV_CALL_RUN, (u64)buf, size, 0, 0);
     hv_shared()->counts.resume_tsc = cpu_rdtsc();

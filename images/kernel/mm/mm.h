@@ -84,6 +84,8 @@ u64 *pt_entry(vaddr_t va, bool create);
 u64 pt_prot_bits(int prot);
 /* Sets permissions of present or identity pages; need_flush is set when rights were taken away. */
 int pt_protect_ident(vaddr_t start, vaddr_t end, int prot, bool *need_flush);
+/* Program text that fills 2 MiB together with constants becomes one page, constants executable. */
+void pt_join_text(void);
 
 /* vma.c */
 struct vma *vma_find(struct mm *mm, vaddr_t addr);       /* the one that contains addr, or NULL */

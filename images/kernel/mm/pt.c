@@ -2,9 +2,10 @@
 /*
  * Page tables (SDM vol. 3, 4.5). The VMM made them: identity with 2 MiB pages.
  * Here large pages are split where single pages need other rights, and tables
- * are added for the window. Tables are never freed: address space is reused.
+ * are added for the window. Tables are freed only by pt_join_text(): address space is reused.
  */
 #include "mm/mm.h"
+#include "cpu/cpu.h"
 
 /* Accessed and dirty bits are always set in advance, so that no CPU writes a table. */
 #define PTE_TABLE (PTE_P | PTE_W | PTE_U | PTE_A)
@@ -119,4 +120,33 @@ int pt_protect_ident(vaddr_t start, vaddr_t end, int prot, bool *need_flush)
         *e = new;
     }
     return 0;
+}
+
+/* Does the table map the 2 MiB at va to themselves, read-only, and some of them as text? */
+static bool all_text(const u64 *table, vaddr_t va)
+{
+    bool text = false;
+    for (unsigned i = 0; i < 512; i++) {
+        if ((table[i] & ~PTE_NX) != ((va + i * PAGE_SIZE) | pt_prot_bits(PROT_READ | PROT_EXEC)))
+            return false;
+        text |= !(table[i] & PTE_NX);
+    }
+    return text;
+}
+
+void pt_join_text(void)
+{
+    bool joined = false;
+    for (vaddr_t va = 0; pmm_is_ram(va, LARGE_PAGE); va += LARGE_PAGE) {
+        u64 *third = phys_ptr(root[va >> 39 & 511] & PTE_ADDR);
+        u64 *second = phys_ptr(third[va >> 30 & 511] & PTE_ADDR);
+        u64 *entry = &second[va >> 21 & 511];
+        if (*entry & PTE_LARGE || !all_text(phys_ptr(*entry & PTE_ADDR), va))
+            continue;
+        pmm_free(*entry & PTE_ADDR, 1);
+        *entry = va | pt_prot_bits(PROT_READ | PROT_EXEC) | PTE_LARGE;
+        joined = true;
+    }
+    if (joined)
+        tlb_flush();
 }
