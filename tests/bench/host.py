@@ -13,6 +13,13 @@ def load():
     return " ".join(f"{x:.2f}" for x in os.getloadavg())
 
 
+def remark():
+    """The last minute's load was not this program's yet."""
+    if os.getloadavg()[0] <= os.cpu_count() / 2:
+        return ""
+    return "**The machine is busy: trust counts, and ratios a little, but no time.** "
+
+
 def heading(bench):
     with open("/proc/cpuinfo") as file:
         cpuinfo = file.read()
@@ -21,7 +28,7 @@ def heading(bench):
     version = output(bench.pyhl, "--version").stdout.strip()
     commit = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True, text=True).stdout.strip()
     print(f"## {version} {commit} on {'hardware KVM' if hardware else 'kvm-pvm'}\n\n"
-          f"{cpu}, {os.cpu_count()} CPUs, Linux {platform.release()}; load average at the start {load()}. "
+          f"{cpu}, {os.cpu_count()} CPUs, Linux {platform.release()}; load average at the start {load()}. {remark()}"
           f"{'A quick run: few repetitions. ' if bench.quick else ''}Medians. Ratios and counts repeat; times do so "
           f"only on a machine left alone.", flush=True)
 
