@@ -118,7 +118,8 @@ def phases(bench, results):
     """Where the time of a cold and a warm run goes, as `pyhl run -vv` tells it."""
     runs = [("cold `print(1)`", bench.cold_parts("print", 20, "-vv")[1]),
             ("warm `print(1)`", bench.warm("print", bench.times(40), "-vv")[0]),
-            ("cold DataFrame", bench.cold_parts("frame", 8, "-vv")[1]), ("warm DataFrame", results["frame"].details)]
+            ("cold DataFrame", bench.cold_parts("frame", 8, "-vv")[1]), ("warm DataFrame", results["frame"].details),
+            ("warm, 20 modules", results["modules"].details)]
     table = Table("Phases, ms", "phase", *(title for title, _ in runs),
                   note="Of the process (load, begin; end), the restore (to state) and the run (handover to finish).")
     for phase in PHASES:
