@@ -182,13 +182,14 @@ const char *kvm_exit_name(uint32_t reason);
 /* policy.c */
 enum policy_kind { POLICY_HARDWARE, POLICY_PVM };
 struct policy {
-    bool features_of_cpu;  /* the guest gets what the CPU has, not what KVM supports */
-    bool lazy_slots;       /* a slot for all of RAM only when it is touched */
-    bool large_text;       /* program text whole in the snapshot, for large pages */
-    bool prefault;         /* the working set is copied before the run */
-    unsigned prefault_gap; /* with gaps of up to so many pages in it */
-    bool ring0_always;     /* a rewind sets what only ring 0 can change, whatever the run did */
-    bool settle_always;    /* a rewind enters KVM once more, behind whatever exit */
+    bool features_of_cpu; /* the guest gets what the CPU has, not what KVM supports */
+    bool lazy_slots;      /* a slot for all of RAM only when it is touched */
+    bool large_text;      /* program text whole in the snapshot, for large pages */
+    /* The working set is copied before the run, and with it what else makes the groups of so many
+     * pages whole that KVM maps with one fault. 0: it is not copied. */
+    uint32_t prefault_group;
+    bool ring0_always;  /* a rewind sets what only ring 0 can change, whatever the run did */
+    bool settle_always; /* a rewind enters KVM once more, behind whatever exit */
 };
 const struct policy *policy_of(enum policy_kind kind);
 const struct policy *policy_host(void); /* costs some CPUID instructions */

@@ -6,6 +6,10 @@
 #include "vt.h"
 #include "vmm/snapshot_int.h"
 
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 static void t_choices(void)
@@ -71,40 +75,74 @@ static void t_each(void)
     struct policy p[4] = {*policy_host(), *policy_host(), *policy_host(), *policy_host()};
     p[0].lazy_slots = !p[0].lazy_slots;
     p[1].ring0_always = true; /* false is right on kvm-pvm only */
-    p[2].prefault = false;
+    p[2].prefault_group = 0;
     p[3].settle_always = true; /* the same */
     for (int i = 0; i < 4; i++) {
         behaves(&p[i]);
     }
 }
 
-/* The working set is copied as the policy says. */
-static void t_prefault(void)
+/* Prefaults these pages in groups, and lets a run write them. */
+static void prefaults(uint32_t group, const uint32_t *pages, size_t count, uint64_t copied)
 {
-    static const struct {
-        bool prefault;
-        unsigned gap;
-        uint64_t pages;
-    } rows[] = {{false, 0, 0}, {true, 0, 3}, {true, 1, 4}, {true, 2, 6}};
     struct vmm_err err;
     struct vmm *vm;
     struct vmm_snapshot *snap = vt_snapshot_open();
-    uint32_t pages[] = {2048, 2050, 2053};
-    free(snap->workset);
-    snap->workset = pages;
-    snap->header.workset_pages = 3;
-    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        struct policy policy = *policy_host();
-        policy.prefault = rows[i].prefault;
-        policy.prefault_gap = rows[i].gap;
-        snap->policy = &policy;
-        OK(vmm_restore(snap, &vt_no_io, false, &vm, &err));
-        CHECK_INT(vm->counters.prefaulted_pages, rows[i].pages);
-        IS(vt_run(vm, "dirty", "100"), VMM_EXITED, 0, "");
+    struct policy policy = *policy_host();
+    policy.prefault_group = group;
+    snap->policy = &policy;
+    snap->workset = realloc(snap->workset, count * sizeof(*pages));
+    CHECK(snap->workset != NULL);
+    memcpy(snap->workset, pages, count * sizeof(*pages));
+    snap->header.workset_pages = count;
+    for (int rewindable = 0; rewindable < 2; rewindable++) {
+        OK(vmm_restore(snap, &vt_no_io, rewindable, &vm, &err));
+        CHECK_INT(vm->counters.prefaulted_pages, copied);
+        OK(vmm_check(vm, &err));
+        IS(vt_run(vm, "dirty", "1000"), VMM_EXITED, 0, "");
         vmm_destroy(vm);
     }
-    snap->workset = NULL;
     vmm_snapshot_close(snap);
+}
+
+/* The working set is copied as the policy says, page by page or with what makes groups whole. */
+static void check_prefaults(void)
+{
+    /* Made whole from the start; alone; too far from the start; whole already. */
+    static const uint32_t few[] = {2050, 2051, 2053, 2061, 2070, 2071, 2072, 2073, 2074};
+    static const struct {
+        uint32_t group;
+        uint64_t copied;
+    } rows[] = {{0, 0}, {1, 9}, {8, 12}, {16, 15}};
+    uint32_t many[700]; /* more ranges than go into one call */
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        prefaults(rows[i].group, few, sizeof(few) / sizeof(few[0]), rows[i].copied);
+    }
+    for (uint32_t i = 0; i < 700; i++) {
+        many[i] = 2048 + 2 * i;
+    }
+    prefaults(1, many, 700, 700);
+}
+
+static void t_prefault(void)
+{
+    check_prefaults();
+}
+
+/* Before Linux 6.14: no call for many ranges. */
+static void t_prefault_old(void)
+{
+    struct sock_filter code[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_process_madvise, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EBADF),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    const struct sock_fprog program = {.len = sizeof(code) / sizeof(code[0]), .filter = code};
+    CHECK(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
+    CHECK(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0);
+    CHECK(syscall(SYS_process_madvise, -1, NULL, 0, 0, 0) == -1 && errno == EBADF);
+    check_prefaults();
 }
 
 const struct vt_test vt_policy_tests[] = {
@@ -112,5 +150,6 @@ const struct vt_test vt_policy_tests[] = {
     {"policy-other-kind", t_other_kind},
     {"policy-each", t_each},
     {"policy-prefault", t_prefault},
+    {"policy-prefault-old", t_prefault_old},
     {NULL, NULL},
 };
