@@ -12,24 +12,90 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
-/* Aligned as the guest's addresses are, so that 2 MiB of RAM can be one page of the host: where a
- * first touch costs an exit (kvm-pvm), that is one for 512. */
-int mem_ram_map(struct vmm *vm, uint64_t size, struct vmm_err *err)
+/* Unmapping tells the KVM of every VM of the process, so it is better not to have to: kernels since
+ * 6.7 align a mapping of this size by themselves. */
+static uint8_t *mem_map_aligned(uint64_t size)
 {
-    uint8_t *room = mmap(NULL, size + PAGE_2M, PROT_READ | PROT_WRITE,
-                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    const int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+    uint8_t *at = mmap(NULL, size, PROT_READ | PROT_WRITE, flags, -1, 0);
+    if (at == MAP_FAILED || ((uintptr_t)at & (PAGE_2M - 1)) == 0) {
+        return at;
+    }
+    os_unmap(at, size);
+    uint8_t *room = mmap(NULL, size + PAGE_2M, PROT_READ | PROT_WRITE, flags, -1, 0);
     if (room == MAP_FAILED) {
-        return vmm_err_set(err, errno, "cannot map %llu MiB of guest memory: %s%s",
-                           (unsigned long long)(size >> 20), strerror(errno), os_limit(errno));
+        return room;
     }
     const uint64_t skip = -(uintptr_t)room & (PAGE_2M - 1);
     os_unmap(room, skip);
     os_unmap(room + skip + size, PAGE_2M - skip);
-    vm->ram = room + skip;
+    return room + skip;
+}
+
+static int mem_map_failed(uint64_t size, struct vmm_err *err)
+{
+    return vmm_err_set(err, errno, "cannot map %llu MiB of guest memory: %s%s",
+                       (unsigned long long)(size >> 20), strerror(errno), os_limit(errno));
+}
+
+static void mem_ram_set(struct vmm *vm, uint8_t *ram, uint64_t size)
+{
+    vm->ram = ram;
     vm->ram_size = vm->ram_low = vm->ram_used = size;
     vm->shared = (struct hv_shared *)(void *)(vm->ram + HV_SHARED_GPA);
+}
+
+/* Aligned as the guest's addresses are, so that 2 MiB of RAM can be one page of the host: where a
+ * first touch costs an exit (kvm-pvm), that is one for 512. */
+int mem_ram_map(struct vmm *vm, uint64_t size, struct vmm_err *err)
+{
+    uint8_t *ram = mem_map_aligned(size);
+    if (ram == MAP_FAILED) {
+        return mem_map_failed(size, err);
+    }
+    mem_ram_set(vm, ram, size);
     (void)madvise(vm->ram, size, MADV_HUGEPAGE); /* only a hint */
     return 0;
+}
+
+static int mem_ram_map_over(struct vmm *vm, uint64_t size, int fd, uint64_t offset, uint64_t low,
+                            struct vmm_err *err)
+{
+    int rc = mem_ram_map(vm, size, err);
+    if (rc == 0 && mmap(vm->ram, low, PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_NORESERVE | MAP_FIXED, fd, (off_t)offset) == MAP_FAILED) {
+        rc = mem_map_failed(low, err);
+    }
+    return rc;
+}
+
+/* The place below what was mapped last is nearly always free. */
+int mem_ram_map_file(struct vmm *vm, uint64_t size, int fd, uint64_t offset, uint64_t low,
+                     struct vmm_err *err)
+{
+    if (low == size) {
+        return mem_ram_map_over(vm, size, fd, offset, low, err);
+    }
+    uint8_t *high = mem_map_aligned(size - low);
+    if (high == MAP_FAILED) {
+        return mem_map_failed(size, err);
+    }
+    (void)madvise(high, size - low, MADV_HUGEPAGE); /* only a hint */
+    uint8_t *ram = mmap(high - low, low, PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_NORESERVE | MAP_FIXED_NOREPLACE, fd, (off_t)offset);
+    if (ram == high - low) {
+        mem_ram_set(vm, ram, size);
+        return 0;
+    }
+    const int code =
+        ram == MAP_FAILED ? errno : EEXIST; /* a kernel before 4.17 knows no such flag */
+    if (ram != MAP_FAILED) {
+        os_unmap(ram, low);
+    }
+    os_unmap(high, size - low);
+    errno = code;
+    return code == EEXIST ? mem_ram_map_over(vm, size, fd, offset, low, err)
+                          : mem_map_failed(size, err);
 }
 
 /* Maps zero pages over the padded size, then the file over its part. */

@@ -16,16 +16,11 @@
 static int restore_map(struct vmm *vm, struct vmm_err *err)
 {
     const struct snap_header *h = &vm->snap->header;
-    int rc = mem_ram_map(vm, h->memory, err);
-    if (rc < 0) {
-        return rc;
-    }
     uint64_t size = (h->data_end + RESTORE_SMALL_PAGES + PAGE_2M - 1) & ~(PAGE_2M - 1);
     size = size < h->memory ? size : h->memory;
-    if (mmap(vm->ram, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_NORESERVE | MAP_FIXED,
-             vm->snap->fd, SNAP_IMAGE_OFFSET) == MAP_FAILED) {
-        return vmm_err_set(err, errno, "cannot map the snapshot: %s%s", strerror(errno),
-                           os_limit(errno));
+    int rc = mem_ram_map_file(vm, h->memory, vm->snap->fd, SNAP_IMAGE_OFFSET, size, err);
+    if (rc < 0) {
+        return rc;
     }
     vm->ram_low = vm->ram_used = size;
     vm->initrd = vm->snap->initrd;

@@ -223,6 +223,9 @@ void tables_write(uint8_t *page);
 
 /* mem.c */
 int mem_ram_map(struct vmm *vm, uint64_t size, struct vmm_err *err);
+/* The same, with a private mapping of the file in the first low bytes. */
+int mem_ram_map_file(struct vmm *vm, uint64_t size, int fd, uint64_t offset, uint64_t low,
+                     struct vmm_err *err);
 int mem_initrd_map(struct mem_initrd *initrd, const char *path, struct vmm_err *err);
 void mem_initrd_unmap(struct mem_initrd *initrd);
 /* KVM keeps 10 bytes for each page of a slot where it shadows page tables, so a restored machine
