@@ -10,7 +10,7 @@
 #define HV_ABI_H
 
 /* These two without a suffix, as the assembler reads them, too. */
-#define HV_ABI_VERSION 3
+#define HV_ABI_VERSION 4
 #define HV_NOTE_ABI    0x48564d31
 
 #ifndef __ASSEMBLER__
@@ -106,7 +106,8 @@ _Static_assert(sizeof(struct hv_trap) == 56, "pushed by the CPU and the vector s
 enum hv_call_nr {
     /* The guest is ready for a run: arg0 buffer, arg1 its size (at least sizeof(struct hv_run)).
      * The VMM may snapshot here. Returns the whole size of the run frame (struct hv_run and its
-     * data), of which the first arg1 bytes are in the buffer, and fills hv_shared.resume. */
+     * data), of which the first arg1 bytes are in the buffer, and fills hv_shared.resume. arg2:
+     * HV_RUN_VECTORS or 0. */
     HV_CALL_RUN = 1,
     /* arg0 offset in the run frame, arg1 buffer, arg2 size. Returns bytes copied. */
     HV_CALL_FRAME = 2,
@@ -128,6 +129,11 @@ enum hv_call_nr {
     /* One line for the trace: arg0 text, arg1 length, no newline. Returns 0. */
     HV_CALL_TRACE = 8,
 };
+
+/* The guest has saved its x87, SSE and extended state (all of XCR0) and loads it when the call
+ * returns, before any instruction that depends on it. So the VMM may return from the call with
+ * whatever an earlier run has left there. */
+#define HV_RUN_VECTORS 1u
 
 #define HV_NO_DEADLINE UINT64_MAX
 #define HV_WAIT_STDIN  1u

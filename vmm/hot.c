@@ -67,6 +67,18 @@ void hot_mark(struct vmm *vm, uint64_t first, uint64_t last)
     }
 }
 
+static bool hot_collect_line(uint64_t map[8], const uint64_t log[8])
+{
+    uint64_t fresh = 0;
+    for (int i = 0; i < 8; i++) {
+        fresh |= log[i] & ~map[i];
+    }
+    for (int i = 0; fresh != 0 && i < 8; i++) {
+        map[i] |= log[i];
+    }
+    return fresh != 0;
+}
+
 int hot_collect(struct vmm *vm, struct vmm_err *err)
 {
     struct hot_set *hot = &vm->hot;
@@ -74,16 +86,9 @@ int hot_collect(struct vmm *vm, struct vmm_err *err)
     if (rc < 0) {
         return rc;
     }
-    /* RAM is a multiple of 2 MiB: 8 words a step. Mostly nothing is new. */
+    /* Mostly nothing is new. RAM is a multiple of 2 MiB: 8 words, a cache line. */
     for (uint64_t w = 0; w < hot_words(vm); w += 8) {
-        uint64_t fresh = 0;
-        for (uint64_t i = w; i < w + 8; i++) {
-            fresh |= hot->log[i] & ~hot->map[i];
-        }
-        for (uint64_t i = w; fresh != 0 && i < w + 8; i++) {
-            hot->map[i] |= hot->log[i];
-        }
-        hot->grown = hot->grown || fresh != 0;
+        hot->grown = hot_collect_line(hot->map + w, hot->log + w) || hot->grown;
     }
     return 0;
 }

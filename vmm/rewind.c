@@ -180,11 +180,17 @@ static int rewind_settle(struct vmm *vm, struct vmm_err *err)
 
 /* On kvm-pvm an ioctl on a vCPU costs 7 us, and its LSTAR runs at CPL 3: there a guest that has not
  * touched a watched page (shadow.c) has run no code of its own in ring 0. On hardware KVM all is
- * set. */
+ * set.
+ *
+ * Vector state is left as it is where the guest has said, before the snapshot, that it loads it
+ * itself (HV_RUN_VECTORS). A run cannot take that back: the code that does it, what it loads, the
+ * page tables below and the registers with which it begins are those of the snapshot again, and
+ * the guest is not interrupted on the way, because no upcall is pushed onto kernel text. */
 static int rewind_state(struct vmm *vm, struct vmm_err *err)
 {
     const bool ring0 = vm->ring0_seen || vm->policy->ring0_always;
-    int rc = x86_state_set(vm, &vm->snap->header.state, ring0, err);
+    vm->vectors_left = !ring0 && (vm->snap->header.run_call.arg[2] & HV_RUN_VECTORS) != 0;
+    int rc = x86_state_set(vm, &vm->snap->header.state, !vm->vectors_left, ring0, err);
     if (rc == 0) {
         vm->ring0_seen = false;
     }

@@ -265,7 +265,8 @@ int vmm_restore(struct vmm_snapshot *snap, const struct vmm_io *io, bool rewinda
 int vmm_rewind(struct vmm *vm, struct vmm_err *err);
 
 /* Debug check, right after vmm_restore() or vmm_rewind(): compares all guest memory, registers and
- * vector state with the snapshot. EUCLEAN naming the first difference. */
+ * vector state (where that is not the guest's to load: HV_RUN_VECTORS) with the snapshot. EUCLEAN
+ * naming the first difference. */
 int vmm_check(struct vmm *vm, struct vmm_err *err);
 
 /* The hot set: guest pages written since the restore or rewind, and those of earlier runs that stay

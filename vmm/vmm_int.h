@@ -149,7 +149,8 @@ struct vmm {
     /* Where it came from (snapshot.c, rewind.c); NULL for a fresh machine. */
     struct vmm_snapshot *snap;
     bool rewindable;
-    bool ring0_seen; /* a run since the last full x86_state_set() may have gained ring 0 */
+    bool vectors_left; /* the rewind left vector state to the guest */
+    bool ring0_seen;   /* a run since the last full x86_state_set() may have gained ring 0 */
     struct hot_set hot;
     uint64_t *watch; /* shadow.c: pages whose contents KVM keeps a picture of; a bit a page */
 };
@@ -188,7 +189,7 @@ struct policy {
     /* The working set is copied before the run, and with it what else makes the groups of so many
      * pages whole that KVM maps with one fault. 0: it is not copied. */
     uint32_t prefault_group;
-    bool ring0_always;  /* a rewind sets what only ring 0 can change, whatever the run did */
+    bool ring0_always;  /* a rewind sets all state, whatever the run did */
     bool settle_always; /* a rewind enters KVM once more, behind whatever exit */
 };
 const struct policy *policy_of(enum policy_kind kind);
@@ -209,9 +210,10 @@ void x86_state_boot(struct x86_state *state, hv_gpa_t entry, hv_gpa_t pt_root, u
 int x86_vcpu_init(struct vmm *vm, const struct x86_state *state, struct vmm_err *err);
 int x86_state_get(struct vmm *vm, struct x86_state *state, struct vmm_err *err);
 /* Puts back a state that this vCPU has had before. Part of it takes effect at the next KVM_RUN, so
- * nothing may be half-way in the vCPU (run_settle()). ring0: also what only code in ring 0 can
- * change. */
-int x86_state_set(struct vmm *vm, const struct x86_state *state, bool ring0, struct vmm_err *err);
+ * nothing may be half-way in the vCPU (run_settle()). vectors: also x87, SSE and extended state;
+ * ring0: also what only code in ring 0 can change. */
+int x86_state_set(struct vmm *vm, const struct x86_state *state, bool vectors, bool ring0,
+                  struct vmm_err *err);
 
 /* x86_tables.c: the GDT, IDT, TSS of HV_TABLES_GPA */
 #define TABLES_GDT_LIMIT 0x7fu

@@ -105,7 +105,7 @@ void x86_state_boot(struct x86_state *state, hv_gpa_t entry, hv_gpa_t pt_root, u
 /* How a part of the state can change and be put back. */
 enum x86_part_kind {
     PART_SYNCED, /* also travels in struct kvm_run (KVM_CAP_SYNC_REGS), which saves an ioctl */
-    PART_USER,   /* any code can change it */
+    PART_USER,   /* any code can change it: vector state */
     PART_RING0,  /* only code in ring 0 can change it */
 };
 
@@ -167,7 +167,8 @@ static int x86_part_set(struct vmm *vm, const struct x86_state *state, const str
     return 0;
 }
 
-int x86_state_set(struct vmm *vm, const struct x86_state *state, bool ring0, struct vmm_err *err)
+int x86_state_set(struct vmm *vm, const struct x86_state *state, bool vectors, bool ring0,
+                  struct vmm_err *err)
 {
     vm->run->s.regs.regs = state->regs;
     vm->run->s.regs.sregs = state->sregs;
@@ -176,7 +177,7 @@ int x86_state_set(struct vmm *vm, const struct x86_state *state, bool ring0, str
     int rc = 0;
     for (size_t i = 0; rc == 0 && i < STATE_PARTS; i++) {
         const struct x86_part *part = &state_parts[i];
-        if (part->kind == PART_USER || (part->kind == PART_RING0 && ring0)) {
+        if ((part->kind == PART_USER && vectors) || (part->kind == PART_RING0 && ring0)) {
             rc = x86_part_set(vm, state, part, err);
         }
     }

@@ -155,6 +155,14 @@ const struct script scripts[] = {
 };
 const size_t script_count = sizeof(scripts) / sizeof(scripts[0]);
 
+/* Without code of its own: a new executable page would have the rewind set all state. */
+const struct script script_vectors = {
+    .name = "vector state",
+    .code = "import numpy as np\n"
+            "print(np.longdouble(1) / 3 > 0.3, np.float32(1) / np.float32(3) > 0.3)",
+    .kind = VMM_EXITED,
+    .out = "True True\n"};
+
 const struct script script_big = {
     .name = "200 MB",
     .code = "import mmap\n"

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -134,6 +135,56 @@ static unsigned part_clones(struct vmm_snapshot *snap)
         failures += part_end(&s[i]);
     }
     return failures;
+}
+
+/* Is the vCPU's x87, SSE and extended state the snapshot's? Not looking at XSTATE_BV, see check.c.
+ */
+static bool vectors_restored(struct subject *s)
+{
+    struct vmm_err err;
+    struct x86_state have;
+    struct x86_state want = s->snap->header.state;
+    if (x86_state_get(s->vm, &have, &err) < 0) {
+        subject_fail(s, "%s", err.msg);
+        return false;
+    }
+    memset(&have.xsave[128], 0, 8);
+    memset(&want.xsave[128], 0, 8);
+    return memcmp(have.xsave, want.xsave, sizeof(have.xsave)) == 0;
+}
+
+/* Part: a run has used vector registers, and the rewind leaves loading them to the guest. Resumed
+ * without a run, the kernel panics: at its next doorbell, up to which only code of its own has run,
+ * which uses none, they are those of the snapshot. */
+static unsigned part_vectors(struct vmm_snapshot *snap)
+{
+    struct subject s;
+    struct vmm_outcome o;
+    struct vmm_err err;
+    char text[64];
+    if (subject_open(&s, "vector state that the guest loads", snap) == 0 &&
+        subject_run(&s, &script_vectors, &o, text, sizeof(text)) == 0) {
+        if (strcmp(text, script_vectors.out) != 0 || vmm_rewind(s.vm, &err) < 0) {
+            subject_fail(&s, "the run or its rewind failed");
+        }
+        const bool restored = vectors_restored(&s);
+        if (s.vm->vectors_left != x86_is_pvm() || restored == s.vm->vectors_left) {
+            subject_fail(&s, "the rewind %s vector state, which %s the snapshot's",
+                         s.vm->vectors_left ? "left" : "set", restored ? "is" : "is not");
+        }
+        if (ioctl(s.vm->vcpu_fd, KVM_RUN, 0) < 0 || s.vm->run->exit_reason != KVM_EXIT_IO ||
+            s.vm->run->io.port != HV_PORT_DOORBELL) {
+            subject_fail(&s, "the kernel ended with exit %u, errno %d", s.vm->run->exit_reason,
+                         errno);
+        }
+        s.vm->io_pending = true;
+        if (!vectors_restored(&s)) {
+            subject_fail(&s, "the kernel has not loaded what it saved");
+        }
+        (void)subject_rewind(&s, "the panic");
+        subject_step(&s, &scripts[0]);
+    }
+    return part_end(&s);
 }
 
 static bool host_has_swap(void)
@@ -271,6 +322,7 @@ int main(int argc, char **argv)
     failures += part_fades(snap, "200 MB written, then small runs", &script_big, 3, 5);
     failures += part_fades(snap, "8 MB written, then small runs", &script_medium, 1, 24);
     failures += part_clones(snap);
+    failures += part_vectors(snap);
     failures += part_swap(snap);
     failures += part_dated(snap, "a snapshot a day old", -(int64_t)DAY_NS);
     failures += part_dated(snap, "a snapshot a day ahead", (int64_t)DAY_NS);

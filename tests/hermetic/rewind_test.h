@@ -28,10 +28,11 @@ struct script {
 /* rewind_scripts.c */
 extern const struct script scripts[];
 extern const size_t script_count;
-extern const struct script script_big;    /* writes 200 MB */
-extern const struct script script_medium; /* writes 8 MB */
-extern const struct script script_small;  /* prints what it finds */
-extern const struct script script_clock;  /* prints wall and monotonic time */
+extern const struct script script_vectors; /* computes in x87 and SSE registers */
+extern const struct script script_big;     /* writes 200 MB */
+extern const struct script script_medium;  /* writes 8 MB */
+extern const struct script script_small;   /* prints what it finds */
+extern const struct script script_clock;   /* prints wall and monotonic time */
 
 /* A machine with its standard streams in memfds; INPUT_SIZE bytes to read. */
 #define INPUT_SIZE 300000u

@@ -39,6 +39,14 @@ void xstate_restore(const void *area)
                      : "memory");
 }
 
+/* Not on all CPUs does XRSTOR load x87's last instruction and operand addresses when no exception
+ * is pending (AMD APM vol. 5, FXRSTOR): FNINIT clears another run's. */
+void xstate_reload(const void *area)
+{
+    __asm__ volatile("fninit");
+    xstate_restore(area);
+}
+
 /* The state of a new program (System V ABI 3.4.1): x87 control word 0x37f, MXCSR 0x1f80. */
 void xstate_init(void *area)
 {

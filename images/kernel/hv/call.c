@@ -45,7 +45,9 @@ u64 hv_next_run(void *buf, size_t size)
 {
     pt_join_text();
     pmm_scrub();
-    s64 n = hv_call(HV_CALL_RUN, (u64)buf, size, 0, 0);
+    xstate_save(current->xstate);
+    s64 n = hv_call(HV_CALL_RUN, (u64)buf, size, HV_RUN_VECTORS, 0);
+    xstate_reload(current->xstate);
     hv_shared()->counts.resume_tsc = cpu_rdtsc();
     if (n < (s64)sizeof(struct hv_run))
         panic("the host gave a run frame of %ld bytes", (long)n);

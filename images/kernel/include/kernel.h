@@ -185,6 +185,7 @@ extern size_t xstate_size;
 extern u64 xstate_mask;
 void xstate_save(void *area);
 void xstate_restore(const void *area);
+void xstate_reload(const void *area); /* over anything, not only over a state of this run */
 void xstate_init(void *area);
 bool xstate_valid(const void *area);
 u64 cpu_rdtsc(void);
