@@ -23,6 +23,7 @@
 #define HOT_PATIENCE      2u    /* looks in a row that find a page unchanged before it leaves */
 #define HOT_PATIENCE_BACK 64u   /* the same for a page that has left before */
 #define HOT_LEAVES        UINT32_MAX
+#define HOT_MAPS          3u /* bitmaps, in one mapping */
 
 /* Of the bitmaps, as far as they can have bits. */
 static uint64_t hot_words(const struct vmm *vm)
@@ -39,20 +40,18 @@ int hot_create(struct vmm *vm, struct vmm_err *err)
 {
     struct hot_set *hot = &vm->hot;
     const uint64_t words = vm->ram_size / HV_PAGE_SIZE / 64;
-    hot->map = calloc(words, sizeof(uint64_t));
-    hot->log = calloc(words, sizeof(uint64_t));
-    hot->back = calloc(words, sizeof(uint64_t));
-    if (hot->map == NULL || hot->log == NULL || hot->back == NULL) {
-        return vmm_err_set(err, ENOMEM, "out of memory");
+    hot->map = os_zeroes(HOT_MAPS * words * sizeof(uint64_t));
+    if (hot->map == NULL) {
+        return vmm_err_set(err, ENOMEM, "out of memory%s", os_limit(ENOMEM));
     }
+    hot->log = hot->map + words;
+    hot->back = hot->log + words;
     return 0;
 }
 
 void hot_destroy(struct vmm *vm)
 {
-    free(vm->hot.map);
-    free(vm->hot.log);
-    free(vm->hot.back);
+    os_unmap(vm->hot.map, HOT_MAPS * (vm->ram_size / HV_PAGE_SIZE / 8));
     free(vm->hot.list);
     vm->hot = (struct hot_set){0};
 }

@@ -84,6 +84,13 @@ int os_random(void *buf, size_t size)
     return 0;
 }
 
+void *os_zeroes(size_t size)
+{
+    void *at = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+                    -1, 0);
+    return at != MAP_FAILED ? at : NULL;
+}
+
 void os_unmap(void *addr, size_t size)
 {
     if (addr != NULL && size != 0) {

@@ -13,8 +13,6 @@
  */
 #include "snapshot_int.h"
 
-#include <stdlib.h>
-
 #define PTE_PRESENT 1ull
 #define PTE_LARGE   0x80ull
 #define PTE_ADDRESS 0x000ffffffffff000ull
@@ -44,9 +42,9 @@ static void shadow_mark_tables(struct vmm *vm, uint64_t gpa, int level)
 
 int shadow_watch(struct vmm *vm, struct vmm_err *err)
 {
-    vm->watch = calloc(vm->ram_size / HV_PAGE_SIZE / 64, sizeof(uint64_t));
+    vm->watch = os_zeroes(vm->ram_size / HV_PAGE_SIZE / 8);
     if (vm->watch == NULL) {
-        return vmm_err_set(err, ENOMEM, "out of memory");
+        return vmm_err_set(err, ENOMEM, "out of memory%s", os_limit(ENOMEM));
     }
     shadow_mark(vm, HV_TABLES_GPA);
     shadow_mark(vm, HV_VECTORS_GPA);

@@ -105,7 +105,7 @@ void vmm_destroy(struct vmm *vm)
         mem_initrd_unmap(&vm->initrd); /* else the snapshot's */
     }
     hot_destroy(vm);
-    free(vm->watch);
+    os_unmap(vm->watch, vm->ram_size / HV_PAGE_SIZE / 8);
     free(vm->frame);
     free(vm);
 }

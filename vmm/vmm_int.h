@@ -168,6 +168,7 @@ struct timespec os_timespec(uint64_t ns);
 int os_pread_full(int fd, void *buf, size_t size, uint64_t offset); /* -ENODATA at end of file */
 int os_pwrite_full(int fd, const void *buf, size_t size, uint64_t offset);
 int os_random(void *buf, size_t size);
+void *os_zeroes(size_t size); /* pages that take no memory before they are written, or NULL */
 void os_unmap(void *addr, size_t size);
 void os_close(int fd);
 const char *os_limit(int code); /* what to raise where an errno says that there is no more, or "" */
