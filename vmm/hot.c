@@ -214,11 +214,11 @@ static size_t hot_range(const struct vmm *vm, size_t i, uint64_t *start, uint64_
 {
     const struct hot_set *hot = &vm->hot;
     const struct hot_page *page = &hot->list[i];
-    const uint64_t low = vm->ram_low / HV_PAGE_SIZE;
-    const bool large = page->number >= low;
+    const uint64_t image = vm->ram_image / HV_PAGE_SIZE;
+    const bool large = page->number >= image;
     size_t n = 1;
     while (i + n < hot->count && page[n].quiet == HOT_LEAVES &&
-           (large || (page[n].number == page->number + n && page[n].number < low))) {
+           (large || (page[n].number == page->number + n && page[n].number < image))) {
         n++;
     }
     *start = page->number;

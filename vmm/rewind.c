@@ -9,20 +9,22 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 
-#define RESTORE_SMALL_PAGES (64ull << 20)
+#define RESTORE_LOW (64ull << 20) /* behind the data, with a slot from the start */
 
-/* The image as far as it has data and a little more, where a run's small allocations go; what is
- * free behind that is memory of its own, in large pages. */
+/* The image as far as it has data; what is free behind that is memory of its own, in large pages: a
+ * first write there is one fault for 2 MiB, in a hole of the file one for 4 KiB. */
 static int restore_map(struct vmm *vm, struct vmm_err *err)
 {
     const struct snap_header *h = &vm->snap->header;
-    uint64_t size = (h->data_end + RESTORE_SMALL_PAGES + PAGE_2M - 1) & ~(PAGE_2M - 1);
+    uint64_t size = (h->data_end + PAGE_2M - 1) & ~(PAGE_2M - 1);
     size = size < h->memory ? size : h->memory;
     int rc = mem_ram_map_file(vm, h->memory, vm->snap->fd, SNAP_IMAGE_OFFSET, size, err);
     if (rc < 0) {
         return rc;
     }
-    vm->ram_low = vm->ram_used = size;
+    vm->ram_image = size;
+    vm->ram_low = size + RESTORE_LOW < h->memory ? size + RESTORE_LOW : h->memory;
+    vm->ram_used = vm->ram_low;
     vm->initrd = vm->snap->initrd;
     return 0;
 }

@@ -114,7 +114,8 @@ struct vmm {
     /* Memory (mem.c). */
     uint8_t *ram;
     uint64_t ram_size;
-    uint64_t ram_low;         /* the part of it, from address 0, with a slot from the start */
+    uint64_t ram_image;       /* the part of it, from address 0, that maps the snapshot's file */
+    uint64_t ram_low;         /* the part that has a slot from the start */
     uint64_t ram_used;        /* ram_low, or all of it once something behind was touched */
     unsigned slots;           /* bits 1 << enum mem_slot: those that KVM has */
     bool slot_added;          /* since KVM last failed to emulate an instruction */

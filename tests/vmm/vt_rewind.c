@@ -150,7 +150,7 @@ static void t_hot_fades(void)
     (void)dirtied(vm, "2000");
     struct vmm_counters c = dirtied(vm, "10");
     CHECK(c.hot_added >= 1990 && c.hot_pages >= 2000 && c.rewound_pages >= 2000);
-    CHECK(anonymous_kb() > kb + 7000);
+    CHECK(anonymous_kb() > kb + 5000); /* in large pages of the host, one of which was there */
     int runs = 0;
     for (; c.hot_pages > small.hot_pages; runs++) {
         CHECK(runs < 20);
