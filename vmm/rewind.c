@@ -22,6 +22,10 @@ static int restore_map(struct vmm *vm, struct vmm_err *err)
     if (rc < 0) {
         return rc;
     }
+    if (vm->policy->large_text && h->text_end > h->text_start) {
+        /* A hint to read text in large pages when it is not in memory. */
+        (void)madvise(vm->ram + h->text_start, h->text_end - h->text_start, MADV_HUGEPAGE);
+    }
     vm->ram_image = size;
     vm->ram_low = size + RESTORE_LOW < h->memory ? size + RESTORE_LOW : h->memory;
     vm->ram_used = vm->ram_low;

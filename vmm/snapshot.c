@@ -112,7 +112,8 @@ static int snap_pages(const struct vmm *vm, uint64_t *bitmap, struct vmm_err *er
 /* Marks all of each 2 MiB that the guest maps read-only as one page, which is program text: such a
  * piece goes to the file in one write, so that the file system can keep it as one large page, and
  * host and guest map it with one fault each. Tables as in SDM vol. 3, 4.5. */
-static void snap_mark_text(const struct vmm *vm, uint64_t table_gpa, int level, uint64_t *bitmap)
+static void snap_mark_text(const struct vmm *vm, uint64_t table_gpa, int level, uint64_t *bitmap,
+                           struct snap_header *h)
 {
     const uint64_t *table = mem_read_ptr(vm, table_gpa & PTE_ADDRESS, HV_PAGE_SIZE);
     for (int i = 0; table != NULL && i < 512; i++) {
@@ -121,13 +122,16 @@ static void snap_mark_text(const struct vmm *vm, uint64_t table_gpa, int level, 
         }
         if ((table[i] & PTE_LARGE) == 0) {
             if (level > 2) {
-                snap_mark_text(vm, table[i], level - 1, bitmap);
+                snap_mark_text(vm, table[i], level - 1, bitmap, h);
             }
             continue;
         }
         const uint64_t page = (table[i] & PTE_ADDRESS) / HV_PAGE_SIZE & ~(REGION_PAGES - 1);
         if (level == 2 && (table[i] & PTE_WRITE) == 0 && page < vm->ram_size / HV_PAGE_SIZE) {
             memset(bitmap + page / 64, 0xff, REGION_PAGES / 8);
+            const uint64_t at = page * HV_PAGE_SIZE;
+            h->text_start = h->text_end == 0 || at < h->text_start ? at : h->text_start;
+            h->text_end = at + PAGE_2M > h->text_end ? at + PAGE_2M : h->text_end;
         }
     }
 }
@@ -182,7 +186,7 @@ static int snap_write_file(const struct vmm *vm, int fd, struct snap_header *h, 
             goto out;
         }
         if (vm->policy->large_text) {
-            snap_mark_text(vm, h->state.sregs.cr3, 4, bitmap);
+            snap_mark_text(vm, h->state.sregs.cr3, 4, bitmap, h);
         }
         rc = ftruncate(fd, (off_t)snap_file_size(h)) < 0 ? -errno : 0;
         if (rc == 0) {

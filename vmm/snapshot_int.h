@@ -11,7 +11,7 @@
 #include "vmm_int.h"
 
 #define SNAP_MAGIC        "pyhlsnap"
-#define SNAP_VERSION      3u
+#define SNAP_VERSION      4u
 #define SNAP_IMAGE_OFFSET 0x200000u
 #define SNAP_WORKSET_MAX  (1u << 20)
 
@@ -23,7 +23,9 @@ struct snap_header {
     uint64_t memory;
     uint64_t initrd_size;
     uint64_t data_pages;
-    uint64_t data_end;      /* guest address behind the last page that is not zero */
+    uint64_t data_end;   /* guest address behind the last page that is not zero */
+    uint64_t text_start; /* program text in large pages lies between these, multiples of 2 MiB */
+    uint64_t text_end;
     uint64_t image_hash[2]; /* xxh3-128 of number and content of every page that is not zero */
     uint64_t workset_pages;
     uint64_t workset_hash; /* xxh3-64 of the list */

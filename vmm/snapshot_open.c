@@ -65,7 +65,9 @@ static int snap_header_read(int fd, struct snap_header *h, uint64_t size, struct
 static int snap_header_check(const struct snap_header *h, uint64_t size, struct vmm_err *err)
 {
     if (h->memory < VMM_MEMORY_MIN || h->memory > VMM_MEMORY_MAX || h->memory % PAGE_2M != 0 ||
-        h->data_end > h->memory || h->workset_pages > SNAP_WORKSET_MAX) {
+        h->data_end > h->memory || h->workset_pages > SNAP_WORKSET_MAX ||
+        h->text_start > h->text_end || h->text_end > h->data_end ||
+        (h->text_start | h->text_end) % PAGE_2M != 0) {
         return vmm_err_set(err, EBADMSG, "the snapshot has impossible sizes: memory %llu",
                            (ull)h->memory);
     }

@@ -146,7 +146,7 @@ static void t_other_file(void)
     FAILS(vmm_snapshot_open_fd(fd, "/nowhere/i", NULL, &snap, &err), ENOENT, "/nowhere/i");
     unsigned version = 9;
     CHECK(pwrite(fd, &version, 4, 8) == 4);
-    FAILS(try_open(fd, NULL, &err), EPROTO, "version 9, wanted 3");
+    FAILS(try_open(fd, NULL, &err), EPROTO, "version 9, wanted 4");
 }
 
 /* Opens the snapshot behind fd with one change of its header, its checksum made right. */
@@ -306,6 +306,42 @@ static void t_full_disk(void)
     vmm_destroy(vm);
 }
 
+/* Is the memory at this address wanted in large pages? See proc_pid_smaps(5), VmFlags. */
+static bool wants_large(const void *at)
+{
+    FILE *f = fopen("/proc/self/smaps", "r");
+    char line[512];
+    bool here = false;
+    bool large = false;
+    CHECK(f != NULL);
+    while (fgets(line, sizeof(line), f) != NULL) {
+        unsigned long long start;
+        unsigned long long end;
+        if (sscanf(line, "%llx-%llx ", &start, &end) == 2) {
+            here = (uintptr_t)at >= start && (uintptr_t)at < end;
+        } else if (here && strncmp(line, "VmFlags:", 8) == 0) {
+            large = strstr(line, " hg") != NULL;
+        }
+    }
+    (void)fclose(f);
+    return large;
+}
+
+static void text_backwards(struct snap_header *h)
+{
+    h->text_start = h->text_end + PAGE_2M;
+}
+
+static void text_odd(struct snap_header *h)
+{
+    h->text_start += HV_PAGE_SIZE;
+}
+
+static void text_outside(struct snap_header *h)
+{
+    h->text_end = h->memory;
+}
+
 /* Read-only large pages are in the file whole; their zero pages count for nothing else. */
 static void t_text(void)
 {
@@ -325,6 +361,8 @@ static void t_text(void)
     vmm_snapshot_info(snap, &info);
     CHECK(info.data_pages < 100);
     OK(vmm_restore(snap, &vt_no_io, true, &vm, &err));
+    CHECK(!wants_large(vm->ram + 0x600000 - 1) && wants_large(vm->ram + 0x600000));
+    CHECK(wants_large(vm->ram + 0x800000 - 1));
     OK(vmm_check(vm, &err));
     IS(vt_run(vm, "read", "6303744"), VMM_EXITED, 1, "read it");
     OK(vmm_rewind(vm, &err));
@@ -332,6 +370,9 @@ static void t_text(void)
     IS(vt_run(vm, "write", "6303744"), VMM_SIGNALED, 14, "error 0007");
     vmm_destroy(vm);
     vmm_snapshot_close(snap);
+    FAILS(try_header(fd, text_backwards, &err), EBADMSG, "impossible");
+    FAILS(try_header(fd, text_odd, &err), EBADMSG, "impossible");
+    FAILS(try_header(fd, text_outside, &err), EBADMSG, "impossible");
 }
 
 static void t_workset(void)
