@@ -144,7 +144,8 @@ int main(int argc, char **argv)
     struct scale scale = {.pyhl = access("build/pyhl", X_OK) == 0 ? "build/pyhl" : NULL,
                           .vms = 1000,
                           .cores = (size_t)sysconf(_SC_NPROCESSORS_ONLN),
-                          .seconds = 0.3};
+                          .seconds = 0.3,
+                          .grow_until = UINT64_MAX};
     options(&scale, argc, argv);
     limits_raise();
     scale.vm = calloc(scale.vms, sizeof(*scale.vm));

@@ -21,6 +21,7 @@ struct scale {
     struct vmm_snapshot *snap;
     struct vmm **vm; /* alive: count of them, all of which have run print(1) */
     size_t count;
+    uint64_t grow_until; /* no more VMs after this instant */
 };
 
 /* scale_pool.c */

@@ -81,7 +81,8 @@ struct growth {
 static void *growth_main(void *arg)
 {
     struct growth *g = arg;
-    for (size_t i; (i = __atomic_fetch_add(&g->next, 1, __ATOMIC_RELAXED)) < g->count;) {
+    for (size_t i; now_ns() < g->scale->grow_until &&
+                   (i = __atomic_fetch_add(&g->next, 1, __ATOMIC_RELAXED)) < g->count;) {
         const uint64_t began = now_ns();
         struct vmm *vm = pool_restore(g->scale->snap);
         (void)pool_run(vm, "print(1)");
@@ -104,6 +105,7 @@ void pool_grow(struct scale *scale, size_t count, uint64_t *took)
         (void)pthread_join(threads[i], NULL);
     }
     free(threads);
+    count = g.next < count ? g.next : count;
     scale->count = count > scale->count ? count : scale->count;
 }
 
