@@ -29,7 +29,7 @@ static void machine_make(struct vmm *vm, struct vmm_outcome *outcome, struct vmm
     memset(vm, 0, sizeof(*vm));
     vm->io = (struct vmm_io){null_fd, null_fd, null_fd, on_trace, NULL};
     vm->stdin_is_file = vm->stdout_is_file = vm->stderr_is_file = true;
-    vm->kvm_fd = vm->vm_fd = vm->vcpu_fd = -1;
+    vm->vm_fd = vm->vcpu_fd = -1;
     vm->ram_size = ram_size;
     vm->ram = calloc(1, ram_size);
     vm->shared = (struct hv_shared *)(void *)(vm->ram + HV_SHARED_GPA);
