@@ -11,7 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define GROW_NS     30000000000ull /* for all that stay alive */
+#define GROW_NS     15000000000ull /* for all that stay alive */
 #define SHORT_LIVED 200u           /* VMs in the rows where they do not stay */
 
 static int compare(const void *a, const void *b)
