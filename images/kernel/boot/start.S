@@ -14,7 +14,7 @@ start:
     call kernel_main
     ud2
 
-    .bss
+    .section .bss.cold, "aw", @nobits
     .balign 16
 boot_stack:
     .skip 16384

@@ -191,7 +191,7 @@ tlb_flush_site:
     ud2
     ret
 
-    .bss
+    .section .bss.cold, "aw", @nobits
     .balign 16
 fault_stack:
     .skip 8192

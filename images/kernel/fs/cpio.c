@@ -154,7 +154,8 @@ int cpio_walk(const uint8_t *buf, uint64_t size,
               int (*entry)(void *arg, const struct cpio_entry *e), void *arg,
               struct cpio_error *err)
 {
-    static char normal[CPIO_NAME_MAX]; /* the kernel's stacks are small, and it unpacks once */
+    /* The kernel's stacks are small, and it unpacks once. Of the section: kernel.ld. */
+    static char normal[CPIO_NAME_MAX] __attribute__((section(".bss.cold")));
     uint64_t at = 0;
 
     err->what = "";

@@ -6,7 +6,8 @@
  */
 #include "fs/vfs.h"
 
-#define LINKS_MAX 40 /* path_resolution(7) */
+#define LINKS_MAX      40  /* path_resolution(7) */
+#define PATH_LEN_SHORT 192 /* with the NUL */
 
 struct walker {
     struct inode *dir;
@@ -190,21 +191,32 @@ int walk_start(int dirfd, const char *path, struct inode **out)
     return 0;
 }
 
-int path_from_user(vaddr_t upath, bool allow_empty, char **out)
+static long path_copy(vaddr_t upath, size_t size, char **out)
 {
-    char *path = kmalloc(PATH_LEN_MAX);
+    char *path = kmalloc(size);
 
     if (!path)
         return -ENOMEM;
-    long n = strncpy_from_user(path, upath, PATH_LEN_MAX);
-    if (n == 0 && !allow_empty)
-        n = -ENOENT;
-    if (n < 0) {
+    long n = strncpy_from_user(path, upath, size);
+    if (n < 0)
         kfree(path);
-        return (int)n;
+    else
+        *out = path;
+    return n;
+}
+
+/* Most paths are short: a buffer for the longest takes frames of its own. */
+int path_from_user(vaddr_t upath, bool allow_empty, char **out)
+{
+    long n = path_copy(upath, PATH_LEN_SHORT, out);
+
+    if (n == -ENAMETOOLONG)
+        n = path_copy(upath, PATH_LEN_MAX, out);
+    if (n == 0 && !allow_empty) {
+        kfree(*out);
+        n = -ENOENT;
     }
-    *out = path;
-    return 0;
+    return n < 0 ? (int)n : 0;
 }
 
 int lookup_at(int dirfd, vaddr_t upath, u32 at_flags, bool follow_last, struct inode **out)

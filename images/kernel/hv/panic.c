@@ -7,7 +7,7 @@
 
 void panic(const char *fmt, ...)
 {
-    static char msg[256];
+    static KERNEL_COLD char msg[256];
     va_list ap;
     va_start(ap, fmt);
     vsnprintf(msg, sizeof(msg), fmt, ap);

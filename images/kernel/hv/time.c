@@ -10,7 +10,7 @@
 static union {
     struct clock_page clock;
     u8 page[PAGE_SIZE];
-} shown __attribute__((aligned(4096)));
+} shown __attribute__((aligned(4096), section(".bss.pages")));
 
 static u64 armed = HV_NO_DEADLINE;
 

@@ -39,6 +39,7 @@ typedef u64 vaddr_t; /* an address in the program's part of the address space */
 #define ARRAY_SIZE(a)                 (sizeof(a) / sizeof((a)[0]))
 #define MIN(a, b)                     ((a) < (b) ? (a) : (b))
 #define MAX(a, b)                     ((a) > (b) ? (a) : (b))
+#define KERNEL_COLD                   __attribute__((section(".bss.cold"))) /* see kernel.ld */
 #define CONTAINER_OF(p, type, member) ((type *)(void *)((char *)(p)-offsetof(type, member)))
 #define NSEC_PER_SEC                  1000000000ull
 

@@ -349,21 +349,14 @@ SYSCALL(fchdir)
 
 SYSCALL(getcwd)
 {
-    struct inode *cwd = cur_proc()->fs->cwd;
-    char *buf = kmalloc(PATH_LEN_MAX);
-    long r;
+    static KERNEL_COLD char buf[PATH_LEN_MAX]; /* nothing here blocks */
+    size_t len = inode_path(cur_proc()->fs->cwd, buf, sizeof(buf));
 
-    if (!buf)
-        return -ENOMEM;
-    size_t len = inode_path(cwd, buf, PATH_LEN_MAX);
     if (len == 0)
-        r = -ENOENT;
-    else if (len + 1 > (size_t)a[1])
-        r = -ERANGE;
-    else
-        r = copy_to_user((vaddr_t)a[0], buf, len + 1) < 0 ? -EFAULT : (long)len + 1;
-    kfree(buf);
-    return r;
+        return -ENOENT;
+    if (len + 1 > (size_t)a[1])
+        return -ERANGE;
+    return copy_to_user((vaddr_t)a[0], buf, len + 1) < 0 ? -EFAULT : (long)len + 1;
 }
 
 SYSCALL(umask)

@@ -139,18 +139,17 @@ SYSCALL(faccessat2)
 static long readlink_at(int dirfd, vaddr_t upath, vaddr_t ubuf, long size)
 {
     struct inode *i;
-    char *text;
+    char *text = NULL;
 
     if (size <= 0)
         return -EINVAL;
     long r = lookup_at(dirfd, upath, AT_EMPTY_PATH, false, &i);
     if (r < 0)
         return r;
-    text = kmalloc(PATH_LEN_MAX);
-    if (!text)
-        r = -ENOMEM;
-    else if (i->type != INODE_LNK)
+    if (i->type != INODE_LNK)
         r = -EINVAL;
+    else if (!(text = kmalloc(PATH_LEN_MAX)))
+        r = -ENOMEM;
     else
         r = i->ops->readlink(i, text, MIN((u64)size, PATH_LEN_MAX));
     if (r > 0 && copy_to_user(ubuf, text, (size_t)r) < 0)
