@@ -8,8 +8,8 @@ words, and which functions wrote first in a run (innermost first; found by the w
 is of an older call). A + marks a page of the hot set that not every run writes. Then the pages by owner; with -g only
 those.
 
-Owners are named from symbols (kernel, driver, libraries), the guest's page tables and /proc/self/maps, pymalloc's
-arenas and pools, and for Python objects their types, all read from the snapshot.
+Owners are named from symbols (kernel, python3.11, libraries), the guest's page tables and /proc/self/maps, pymalloc's
+pools, and for Python objects their types, all read from the snapshot.
 """
 import bisect
 import collections
@@ -21,11 +21,11 @@ import subprocess
 import sys
 import tempfile
 
-IMAGE_OFFSET = 0x10000
+IMAGE_OFFSET = int(re.search(r"SNAP_IMAGE_OFFSET\s+(\w+)u", open("vmm/snapshot_int.h").read()).group(1), 16)
 BUILD = os.environ.get("BUILD", "build")
 ROOT = f"{BUILD}/images/python/root"
 KERNEL = f"{BUILD}/kernel/kernel.elf"
-DRIVER = f"{BUILD}/driver/driver"
+PYTHON = "/usr/bin/python3.11"  # not position-independent
 PAGE = 4096
 FIXED = {0x1000: "shared page", 0x2000: "descriptor tables", 0x3000: "vectors", 0x4000: "trap frames"}
 
@@ -59,13 +59,13 @@ class Guest:
         with open(f"{home}/snapshot", "rb") as f:
             self.image = mmap.mmap(f.fileno(), 0, prot=mmap.PROT_READ)
         self.kernel = Symbols(KERNEL)
-        self.driver = Symbols(DRIVER)
+        self.python = Symbols(ROOT + PYTHON, "-D")
         self.libraries = {}
         self.virtual = {}
         self.tables = set()
         self.walk(self.u64(0x1000 + 48), 4, 0)
         self.maps = self.read_maps()
-        self.arenas = self.read_arenas()
+        self.python_end = max(row[1] for row in self.maps if row[4] == PYTHON) + 0x80000
         self.type_type = self.named("PyType_Type")
 
     def bytes(self, gpa, n):
@@ -75,7 +75,7 @@ class Guest:
         return struct.unpack("<Q", self.bytes(gpa, 8))[0] if gpa + 8 <= len(self.image) - IMAGE_OFFSET else 0
 
     def named(self, name):
-        return next(a for a, row in self.driver.rows.items() if row[2] == name)
+        return next(a for a, row in self.python.rows.items() if row[2] == name)
 
     def walk(self, table, level, base):
         self.tables.add(table)
@@ -105,10 +105,6 @@ class Guest:
         i = bisect.bisect_right(self.maps, (va, float("inf"))) - 1
         return self.maps[i] if i >= 0 and va < self.maps[i][1] else None
 
-    def read_arenas(self):
-        table, count = self.u64(self.named("arenas")), self.u64(self.named("maxarenas")) & 0xffffffff
-        return sorted(a for a in (self.u64(table + 48 * i) for i in range(count)) if a)
-
     def library_base(self, path):
         return min(row[0] - row[3] for row in self.maps if row[4] == path)
 
@@ -125,8 +121,8 @@ class Guest:
         row = self.mapping(va)
         if not row or "x" not in row[2]:
             return None
-        if row[4].endswith("/driver"):
-            return self.driver.at(va)
+        if row[4] == PYTHON:
+            return self.python.at(va)
         if row[4].startswith("/"):
             base = os.path.basename(row[4]).split(".so")[0]
             return f"{base}:{self.library(row[4]).at(va - self.library_base(row[4])) or '?'}"
@@ -141,9 +137,10 @@ class Guest:
             return None
         return self.bytes(self.u64(address + 24), 40).split(b"\0")[0].decode("latin-1")
 
-    def in_arena(self, at):
-        i = bisect.bisect_right(self.arenas, at) - 1
-        return self.arenas[i] if i >= 0 and at < self.arenas[i] + (1 << 20) else None
+    def in_pool(self, at):
+        """Is this in a pool of pymalloc? A header knows its pool's size of blocks twice."""
+        used, _, _, _, _, index, following, last = struct.unpack("<QQQQIIII", self.bytes(at & ~0x3fff, 48))
+        return index < 32 and last == 0x4000 - (index + 1) * 16 and following <= 0x4200 and used & 0xffffffff < 1024
 
     def block(self, at):
         """What is at an address inside a pymalloc arena."""
@@ -176,16 +173,16 @@ class Guest:
             return "page table", lambda off: ""
         if gpa < self.u64(0x1000 + 40):
             return "kernel data", lambda off: self.kernel.at(gpa + off) or "?"
-        if self.in_arena(gpa):
-            return "pymalloc", lambda off: self.block(gpa + off)
         row = self.mapping(va)
+        if row and not row[4] and self.in_pool(gpa):
+            return "pymalloc", lambda off: self.block(gpa + off)
         if row is None:
             slab = struct.unpack("<IHH", self.bytes(gpa, 8))
             if slab[0] == 0x51ab51ab:
                 return "kernel heap", lambda off: f"class {slab[2]}"
             return "kernel frames", lambda off: ""
-        if row[4].endswith("/driver") or 0x400000 <= va < 0xadc000 and not row[4]:
-            return "driver data", lambda off: self.driver.at(va + off) or "?"
+        if row[4] == PYTHON or not row[4] and va < self.python_end:
+            return "python3.11", lambda off: self.python.at(va + off) or "?"
         if row[4].startswith("/"):
             lib = self.library(row[4])
             base = self.library_base(row[4])
