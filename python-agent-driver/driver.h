@@ -40,13 +40,17 @@ _Noreturn void drv_fail(const char *format, ...) __attribute__((format(printf, 1
 _Noreturn void drv_leave(int status);
 
 /* frame.c: read a whole frame from a device or file, and check every offset in it. */
-void frame_read(const char *path, struct drv_frame *frame);
+struct drv_frame *frame_read(const char *path);
+/* Before the snapshot: environ becomes the list, now empty, that frame_read() fills. */
+void frame_place(void);
 
 /* start.c: initialise Python, import what the list names, warm, freeze. */
 void start_python(const char *preload);
 
 /* run.c: find what a run will need, before the snapshot. */
 void run_remember(void);
+/* Before the snapshot, when memory is settled: make anew what a run changes. */
+void run_place(void);
 /* Apply the frame; then Py_RunMain does the rest. */
 void run_prepare(const struct drv_frame *frame);
 

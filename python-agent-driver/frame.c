@@ -17,6 +17,16 @@
 #include "vmm/abi.h"
 
 #define FIRST_BUFFER (64u * 1024u)
+#define FIRST_LISTS  120u
+
+/* Small frames and their lists stay here, so that a run writes one page for them and no new one of
+ * the heap. */
+static struct {
+    struct drv_frame frame;
+    char *env[FIRST_LISTS];
+    char *argv[FIRST_LISTS];
+    char bytes[FIRST_BUFFER];
+} first __attribute__((aligned(4096)));
 
 struct bytes {
     char *data;
@@ -35,12 +45,10 @@ static size_t read_some(int fd, char *at, size_t size, const char *path)
     return (size_t)got;
 }
 
-/* Small frames stay in a static buffer, so that a run does not touch a new heap page for them. */
 static struct bytes read_all(const char *path)
 {
-    static char first[FIRST_BUFFER] __attribute__((aligned(4096)));
-    struct bytes all = {first, 0};
-    size_t room = sizeof(first);
+    struct bytes all = {first.bytes, 0};
+    size_t room = sizeof(first.bytes);
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0) {
         drv_fail("cannot open %s: %s", path, strerror(errno));
@@ -52,12 +60,12 @@ static struct bytes read_all(const char *path)
             break;
         }
         if (all.size == room) {
-            char *bigger = realloc(all.data == first ? NULL : all.data, 2 * room);
+            char *bigger = realloc(all.data == first.bytes ? NULL : all.data, 2 * room);
             if (bigger == NULL) {
                 drv_fail("no memory for a run of more than %zu bytes", room);
             }
-            if (all.data == first) {
-                memcpy(bigger, first, all.size);
+            if (all.data == first.bytes) {
+                memcpy(bigger, first.bytes, all.size);
             }
             all.data = bigger;
             room *= 2;
@@ -84,12 +92,15 @@ static char *string_at(struct bytes all, uint64_t off, const char *what)
     return start;
 }
 
-static char **list_at(struct bytes all, uint64_t off, uint32_t count, const char *what)
+/* In `list` when there is room in it, of FIRST_LISTS. */
+static char **list_at(struct bytes all, uint64_t off, uint32_t count, char **list, const char *what)
 {
     if (count > all.size) {
         drv_fail("bad run frame: %u strings in %s", count, what);
     }
-    char **list = malloc((count + 1ul) * sizeof(*list));
+    if (count >= FIRST_LISTS) {
+        list = malloc((count + 1ul) * sizeof(*list));
+    }
     if (list == NULL) {
         drv_fail("no memory for %s", what);
     }
@@ -114,8 +125,14 @@ static void check_run(const struct hv_run *run)
     }
 }
 
-void frame_read(const char *path, struct drv_frame *frame)
+void frame_place(void)
 {
+    environ = first.env;
+}
+
+struct drv_frame *frame_read(const char *path)
+{
+    struct drv_frame *frame = &first.frame;
     struct bytes all = read_all(path);
     struct hv_run run;
     memcpy(&run, at_offset(all, 0, sizeof(run), "the header"), sizeof(run));
@@ -123,10 +140,11 @@ void frame_read(const char *path, struct drv_frame *frame)
     frame->mode = run.mode;
     frame->deterministic = (run.flags & HV_RESUME_DETERMINISTIC) != 0;
     frame->argc = run.argc;
-    frame->argv = list_at(all, run.argv_off, run.argc, "argv");
+    frame->argv = list_at(all, run.argv_off, run.argc, first.argv, "argv");
     frame->envc = run.envc;
-    frame->env = list_at(all, run.env_off, run.envc, "the environment");
+    frame->env = list_at(all, run.env_off, run.envc, first.env, "the environment");
     frame->cwd = string_at(all, run.cwd_off, "the working directory");
     frame->source = at_offset(all, run.source_off, run.source_len, "the source");
     frame->source_len = run.source_len;
+    return frame;
 }

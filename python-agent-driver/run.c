@@ -27,8 +27,7 @@
 static PyObject *os_environ;
 static PyObject *posix_environ;
 static PyObject *argv_list, *orig_argv_list; /* of sys */
-static PyObject *logging_names;              /* NULL when logging is not loaded */
-static PyObject *start_time; /* the name under which logging keeps when it was imported */
+static PyFloatObject *start_time;            /* of logging; NULL when that is not loaded */
 
 static _Noreturn void fail_python(const char *what)
 {
@@ -43,6 +42,15 @@ static void check(int result, const char *what)
     }
 }
 
+/* A new reference that is never given up. */
+static PyObject *keep(PyObject *object, const char *what)
+{
+    if (object == NULL) {
+        fail_python(what);
+    }
+    return object;
+}
+
 static void check_status(PyStatus status, const char *what)
 {
     if (PyStatus_Exception(status)) {
@@ -51,10 +59,13 @@ static void check_status(PyStatus status, const char *what)
     }
 }
 
-/* C's environ becomes the frame's own list; a later setenv copies it. */
+/* C's environ becomes the frame's own list; a later setenv copies it. Mostly it is that already
+ * (frame_place()). */
 static void set_environ(const struct drv_frame *frame)
 {
-    environ = frame->env;
+    if (environ != frame->env) {
+        environ = frame->env;
+    }
 }
 
 /* Put the environment into an empty dict of bytes as posix does: the first of two equal names
@@ -87,34 +98,33 @@ static PyObject *module_attr(const char *module, const char *name)
     return value;
 }
 
-static void find_logging(void)
+/* logging counts from its import, which for the script is now: a float of ours, which nobody has
+ * seen before the script, changes its value. */
+static void place_start_time(void)
 {
     PyObject *name = PyUnicode_FromString("logging");
     PyObject *logging = name == NULL ? NULL : PyImport_GetModule(name);
-    start_time = PyUnicode_InternFromString("_startTime");
-    if (start_time == NULL || PyErr_Occurred()) {
+    if (logging != NULL) {
+        keep(PyObject_GetAttrString(logging, "_startTime"), "logging");
+        /* Not what comes from the free list, which lies where some old float did. */
+        start_time = (PyFloatObject *)keep(_PyObject_New(&PyFloat_Type), "logging");
+        start_time->ob_fval = 0;
+        check(PyObject_SetAttrString(logging, "_startTime", (PyObject *)start_time), "logging");
+    }
+    if (PyErr_Occurred()) {
         fail_python("logging");
     }
-    logging_names = logging == NULL ? NULL : PyModule_GetDict(logging);
-    if (logging_names != NULL) {
-        /* Kept: a run that frees an old object gets new ones in its place. */
-        Py_XINCREF(PyDict_GetItemWithError(logging_names, start_time));
-    }
     Py_XDECREF(logging);
-    Py_DECREF(name);
+    Py_XDECREF(name);
 }
 
-/* logging counts from its import, which for the script is now. */
 static void set_start_time(void)
 {
     struct timespec now;
-    if (logging_names == NULL) {
-        return;
+    if (start_time != NULL) {
+        clock_gettime(CLOCK_REALTIME, &now);
+        start_time->ob_fval = (double)now.tv_sec + (double)now.tv_nsec / 1e9;
     }
-    clock_gettime(CLOCK_REALTIME, &now);
-    PyObject *seconds = PyFloat_FromDouble((double)now.tv_sec + (double)now.tv_nsec / 1e9);
-    check(seconds == NULL ? -1 : PyDict_SetItem(logging_names, start_time, seconds), "logging");
-    Py_DECREF(seconds);
 }
 
 /* Borrowed. */
@@ -142,10 +152,33 @@ void run_remember(void)
     Py_DECREF(environ_object);
     PyDict_Clear(os_environ);
     PyDict_Clear(posix_environ);
-    argv_list = emptied_list("argv");
-    orig_argv_list = emptied_list("orig_argv");
+    (void)emptied_list("argv");
+    (void)emptied_list("orig_argv");
     _PyWideStringList_Clear(&_PyInterpreterState_GET()->config.argv);
-    find_logging();
+}
+
+/* A list of sys, as a new object. Who holds the old one would not see what the script sees. */
+static PyObject *placed_list(const char *name)
+{
+    PyObject *old = PySys_GetObject(name);
+    if (old == NULL || !PyList_CheckExact(old)) {
+        drv_fail("sys.%s is not a list", name);
+    }
+    if (Py_REFCNT(old) != 1) {
+        return old;
+    }
+    Py_INCREF(old); /* kept, so that its memory is not taken by what a run makes */
+    PyObject *list = keep(PyList_GetSlice(old, 0, PyList_GET_SIZE(old)), name);
+    check(PySys_SetObject(name, list), name);
+    return list;
+}
+
+void run_place(void)
+{
+    argv_list = placed_list("argv");
+    orig_argv_list = placed_list("orig_argv");
+    (void)placed_list("path");
+    place_start_time();
 }
 
 /* Make every directory that leads up to the last '/' of path, or the whole of it. */
@@ -365,7 +398,9 @@ void run_prepare(const struct drv_frame *frame)
 {
     set_environ(frame);
     fill_environ(os_environ, frame->env);
-    fill_environ(posix_environ, frame->env);
+    if (posix_environ != os_environ) {
+        fill_environ(posix_environ, frame->env);
+    }
     enter_directory(frame->cwd);
     pyenv_apply(frame);
     reseed_all(frame->deterministic);

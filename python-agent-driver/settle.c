@@ -33,12 +33,28 @@ _Static_assert(sizeof(struct pool) == 48, "as in CPython 3.11");
 #define HEAP_TOP   (2u << 20) /* free at the top for runs */
 #define HEAP_TRIM  (64 << 20)
 
+static struct pool *pool_of(void *block)
+{
+    return (struct pool *)((uintptr_t)block & ~(uintptr_t)(POOL_SIZE - 1));
+}
+
 /* Is this block the first of a pool that has served no other? */
 static bool opens_pool(void *block, size_t size)
 {
-    const struct pool *pool = (const struct pool *)((uintptr_t)block & ~(uintptr_t)(POOL_SIZE - 1));
+    const struct pool *pool = pool_of(block);
     return (char *)block == (const char *)(pool + 1) && pool->used == 1 &&
            pool->next_offset == sizeof(*pool) + 2 * size;
+}
+
+static struct pool *opened[POOL_LIMIT / POOL_STEP + 1];
+
+static void *take_block(size_t size)
+{
+    void *block = PyObject_Malloc(size);
+    if (block == NULL) {
+        drv_fail("no memory to fill the pools of %zu bytes", size);
+    }
+    return block;
 }
 
 /* Fill the partly used pools of each size. The block that opened a new pool stays allocated, or the
@@ -48,11 +64,21 @@ static void fill_pools(void)
     for (size_t size = POOL_STEP; size <= POOL_LIMIT; size += POOL_STEP) {
         void *block;
         do {
-            block = PyObject_Malloc(size);
-            if (block == NULL) {
-                drv_fail("no memory to fill the pools of %zu bytes", size);
-            }
+            block = take_block(size);
         } while (!opens_pool(block, size));
+        opened[size / POOL_STEP] = pool_of(block);
+    }
+}
+
+/* Old blocks freed since then have put their pools before the new ones. */
+static void refill_pools(void)
+{
+    for (size_t size = POOL_STEP; size <= POOL_LIMIT; size += POOL_STEP) {
+        void *block;
+        do {
+            block = take_block(size);
+        } while (pool_of(block) != opened[size / POOL_STEP] && !opens_pool(block, size));
+        PyObject_Free(block);
     }
 }
 
@@ -90,6 +116,8 @@ static void fill_heap(void)
         while (fill_hole(size)) {
         }
     }
+    while (fill_hole(HEAP_SMALL)) {
+    }
     /* Freed, a chunk of this size goes back to top: where top begins. */
     void *first = allocate(HEAP_SMALL);
     const uintptr_t top = (uintptr_t)first;
@@ -101,11 +129,14 @@ static void fill_heap(void)
 }
 
 /* Statements that touch what every run does, and do nothing. */
-static const char rehearsal[] = "import sys\n"
-                                "for stream in sys.stdout, sys.stderr:\n"
-                                "    print('', sep='', end='', file=stream, flush=True)\n"
-                                "    stream.buffer.write(b'')\n"
-                                "    stream.buffer.raw.write(b'')\n";
+static const char rehearsal[] =
+    "import sys\n"
+    "external = sys.modules['_frozen_importlib_external']\n"
+    "external.SourceFileLoader('__main__', '/'), external._RAW_MAGIC_NUMBER\n"
+    "for stream in sys.stdout, sys.stderr:\n"
+    "    print('', sep='', end='', file=stream, flush=True)\n"
+    "    stream.buffer.write(b'')\n"
+    "    stream.buffer.raw.write(b'')\n";
 
 static void rehearse(void)
 {
@@ -129,4 +160,7 @@ void settle_memory(void)
     PyGC_Collect(); /* empties the free lists of objects, too */
     fill_pools();
     fill_heap();
+    frame_place();
+    run_place();
+    refill_pools();
 }
