@@ -262,7 +262,7 @@ void schedule(void); /* gives the CPU to the next runnable thread, idling while 
 void sched_yield_cpu(void);
 bool sched_need_resched(void); /* the time slice is over and another thread is runnable */
 void sched_tick(void);         /* a timer event arrived: expire timers, end the slice */
-void sched_enqueue(struct thread *t);
+void sched_enqueue(struct thread *t, bool expired); /* expired: its wait has timed out */
 extern bool sched_stdin_waiter; /* somebody waits for stdin: idle must watch it */
 
 /* proc/wait.c: wait queues. A thread may stand in several (poll). */

@@ -9,23 +9,35 @@
 
 bool sched_stdin_waiter;
 
-static TAILQ_HEAD(run_queue, thread) runq = TAILQ_HEAD_INITIALIZER(runq);
+TAILQ_HEAD(run_queue, thread);
+static struct run_queue runq = TAILQ_HEAD_INITIALIZER(runq);
+/* Threads whose wait has timed out. They go first, as a woken thread preempts a busy one on Linux.
+ * Else the one that holds what they wait for could run, and give it away, after their time and
+ * before their turn, again and again: CPython's lock was handed around among three busy threads for
+ * seconds while a fourth waited for it. */
+static struct run_queue timed_out = TAILQ_HEAD_INITIALIZER(timed_out);
 bool sched_slice_over;
 static bool idling;
 
-static void runq_push(struct thread *t)
+static bool runq_empty(void)
+{
+    return TAILQ_EMPTY(&runq) && TAILQ_EMPTY(&timed_out);
+}
+
+static void runq_push(struct run_queue *q, struct thread *t)
 {
     KASSERT(!t->p->on_runq && t->state == THREAD_RUNNABLE);
     t->p->on_runq = true;
-    TAILQ_INSERT_TAIL(&runq, t, run_link);
+    TAILQ_INSERT_TAIL(q, t, run_link);
 }
 
 static struct thread *runq_pop(void)
 {
-    struct thread *t = TAILQ_FIRST(&runq);
+    struct run_queue *q = TAILQ_EMPTY(&timed_out) ? &runq : &timed_out;
+    struct thread *t = TAILQ_FIRST(q);
 
     if (t != NULL) {
-        TAILQ_REMOVE(&runq, t, run_link);
+        TAILQ_REMOVE(q, t, run_link);
         t->p->on_runq = false;
     }
     return t;
@@ -34,7 +46,7 @@ static struct thread *runq_pop(void)
 void sched_arm(void)
 {
     u64 deadline = ktimer_next();
-    bool slice = !TAILQ_EMPTY(&runq) || sched_stdin_waiter;
+    bool slice = !runq_empty() || sched_stdin_waiter;
     u64 now;
 
     if (deadline == HV_NO_DEADLINE && !slice)
@@ -45,18 +57,18 @@ void sched_arm(void)
     time_arm(MAX(deadline, now + SCHED_SLACK_NS));
 }
 
-void sched_enqueue(struct thread *t)
+void sched_enqueue(struct thread *t, bool expired)
 {
-    bool was_alone = TAILQ_EMPTY(&runq);
+    bool was_alone = runq_empty();
 
-    runq_push(t);
+    runq_push(expired ? &timed_out : &runq, t);
     if (was_alone && !idling && current != NULL && current->state == THREAD_RUNNABLE)
         time_arm(time_mono() + SCHED_SLICE_NS);
 }
 
 bool sched_need_resched(void)
 {
-    return sched_slice_over && !TAILQ_EMPTY(&runq);
+    return sched_slice_over && !runq_empty();
 }
 
 void sched_tick(void)
@@ -64,7 +76,7 @@ void sched_tick(void)
     ktimer_expire(time_mono());
     if (sched_stdin_waiter && !idling) /* nobody idles, so nobody else would look */
         console_stdin_poll();
-    sched_slice_over = !TAILQ_EMPTY(&runq);
+    sched_slice_over = !runq_empty();
     if (!sched_slice_over && !idling)
         sched_arm();
 }
@@ -106,14 +118,14 @@ void schedule(void)
     u64 now;
 
     sched_slice_over = false;
-    if (TAILQ_EMPTY(&runq) && prev->state == THREAD_RUNNABLE)
+    if (runq_empty() && prev->state == THREAD_RUNNABLE)
         return;
     now = time_mono();
     if (prev->p != NULL) { /* the boot thread has no private part, and never comes back */
         prev->p->cpu_ns += now - prev->p->cpu_start;
         prev->p->cpu_start = HV_NO_DEADLINE;
         if (prev->state == THREAD_RUNNABLE)
-            runq_push(prev);
+            runq_push(&runq, prev);
     }
     if (ktimer_next() <= now)
         ktimer_expire(now);

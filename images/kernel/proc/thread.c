@@ -38,7 +38,7 @@ struct thread *thread_create(struct process *p)
 void thread_start(struct thread *t)
 {
     t->state = THREAD_RUNNABLE;
-    sched_enqueue(t);
+    sched_enqueue(t, false);
 }
 
 static void thread_free(struct thread *t)

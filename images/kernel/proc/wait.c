@@ -12,7 +12,7 @@ static void wake_with(struct thread *t, int cause)
         return;
     t->p->wake_cause = cause;
     t->state = THREAD_RUNNABLE;
-    sched_enqueue(t);
+    sched_enqueue(t, cause == -ETIMEDOUT);
 }
 
 void thread_wake(struct thread *t)
