@@ -61,13 +61,11 @@ static void check_frame(const struct drv_frame *frame, size_t size)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct drv_frame frame;
     char path[64];
     int fd = fuzz_file(data, size);
     fuzz_path(fd, path);
     if (setjmp(failed) == 0) {
-        frame_read(path, &frame);
-        check_frame(&frame, size);
+        check_frame(frame_read(path), size);
     }
     for (size_t i = 0; i < kept_count; i++) {
         free(kept[i]);
