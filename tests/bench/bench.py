@@ -14,22 +14,24 @@ import footprint
 import host
 import runs
 from report import Budgets
-from ways import Bench, Rival, Times, median
+from ways import Bench, Rival, Times, column, median
 
 
 def budgets_of_runs(budgets, results, wall, cpu):
-    small, frame = results["print"], results["frame"]
-    pages = max(small.count("pages rewound"), 1)
-    warm, tenth = small.times["warm"], small.times["zygote"]
-    budgets.most("VM exits per warm `print(1)`", small.count("exits"), 1)
-    budgets.most("guest faults per warm `print(1)`", small.count("page faults"), 0)
+    frame, file, tenth = results["frame"], results["print"].times["warm"], results["print"].times["zygote"]
+    lines = [line for count in runs.spread(bench.times(300)) for line in bench.warm_code("print(1)", count)]
+    pages = max(column(lines, "pages rewound"), 1)
+    warm = Times.of([line["restore"] + line["run"] for line in lines])
+    budgets.most("VM exits per warm `-c 'print(1)'`", column(lines, "exits"), 1)
+    budgets.most("guest faults per warm `-c 'print(1)'`", column(lines, "page faults"), 0)
     budgets.most("trapped system calls per warm run, any script", max(r.count("trapped") for r in results.values()), 0)
-    budgets.most("rewind, per dirty page", small.count("restore") * 1e3 / pages, 0.2, "µs",
-                 min(line["restore"] for line in small.lines) * 1e3 / pages)
-    budgets.most("warm hermetic `print(1)`", warm.median, 0.15, "ms", warm.least)
+    budgets.most(f"rewind, per dirty page, of its {pages:.0f}", column(lines, "restore") * 1e3 / pages, 0.2, "µs",
+                 min(line["restore"] for line in lines) * 1e3 / pages)
+    budgets.most("warm hermetic `-c 'print(1)'`", warm.median, 0.15, "ms", warm.least)
     budgets.most("the same by the wall clock of 400 iterations", wall, 0.15, "ms")
     budgets.most("the same by their CPU time", cpu, 0.15, "ms")
     budgets.most("the same, of a forked zygote's", warm.median / tenth.median, 0.1, "", warm.least / tenth.least)
+    budgets.most("warm hermetic `print(1)` in a script file", file.median, 0.15, "ms", file.least)
     budgets.most("warm DataFrame script (1.2 x warm in one native Python, and 0.3 ms)", frame.ms("warm"),
                  1.2 * frame.ms("inline") + 0.3, "ms", frame.times["warm"].least)
 
@@ -74,8 +76,11 @@ def scale(bench):
     program = f"{bench.programs}/scale"
     if os.path.exists(program):
         print("\n## Many VMs\n", flush=True)
-        subprocess.run([program, bench.home, "--vms", "64" if bench.quick else "1000", "--seconds", "0.2",
-                        "--pyhl", bench.pyhl], check=True, timeout=300)
+        try:
+            subprocess.run([program, bench.home, "--vms", "64" if bench.quick else "1000", "--seconds", "0.2",
+                            "--pyhl", bench.pyhl], check=True, timeout=300)
+        except subprocess.SubprocessError as error:
+            print(f"\n**The tables end here: {error}**", flush=True)
 
 
 def main():

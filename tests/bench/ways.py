@@ -124,6 +124,10 @@ class Bench:
         own = [last_number(printed[n * size + size - 1]) if size else None for n in range(len(lines))]
         return lines[3:], own[3:]
 
+    def warm_code(self, code, count):
+        """The same of `-c code`, without what it prints."""
+        return counts_of(output(*self.run, "-v", "--repeat", str(count + 2), "-c", code).stderr)[3:]
+
     def cold_parts(self, name, runs, flag="-v"):
         """Cold runs: the Times of the whole process, and the figures of each."""
         times, said = self.spawned({"cold": self.cold(runs, flag, f"{SCRIPTS}/{name}.py")})
