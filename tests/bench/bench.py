@@ -17,10 +17,11 @@ from report import Budgets
 from ways import Bench, Rival, Times, column, median
 
 
-def budgets_of_runs(budgets, results, wall, cpu):
+def budgets_of_runs(budgets, bench, results):
     frame, file, tenth = results["frame"], results["print"].times["warm"], results["print"].times["zygote"]
     lines = [line for count in runs.spread(bench.times(300)) for line in bench.warm_code("print(1)", count)]
     pages = max(column(lines, "pages rewound"), 1)
+    wall, cpu = runs.per_iteration(bench)
     warm = Times.of([line["restore"] + line["run"] for line in lines])
     budgets.most("VM exits per warm `-c 'print(1)'`", column(lines, "exits"), 1)
     budgets.most("guest faults per warm `-c 'print(1)'`", column(lines, "page faults"), 0)
@@ -54,7 +55,7 @@ def measure(bench, rivals, setup_seconds, import_seconds):
     runs.warm_counts(results)
     runs.cold_counts(bench)
     runs.phases(bench, results)
-    budgets_of_runs(budgets, results, *runs.per_iteration(bench))
+    budgets_of_runs(budgets, bench, results)
     budgets_of_processes(budgets, bench)
     speeds = runs.work(bench)
     for name, what in runs.TAXED:
