@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Vector state: the XSAVE area in its standard format (SDM vol. 1, 13.4), whose
- * size is what CPUID leaf 0xd reports for the enabled features. The kernel uses
- * no vector register, so the live state is always the current thread's.
+ * components and size are those of CPUID leaf 0xd. The kernel uses no vector
+ * register, so the live state is always the current thread's.
+ *
+ * On kvm-pvm XCR0 is the host's and may have more: AMX's tiles, for which the area
+ * has no room. Saving leaves those out. Loading names every component of XCR0, so
+ * what the area does not hold is initialised and nothing outlives a run in it.
  */
 #include "cpu/cpu.h"
 
@@ -19,7 +23,7 @@ void xstate_setup(void)
     u32 r[4], lo, hi;
     cpu_cpuid(0xd, 0, r);
     __asm__ volatile("xgetbv" : "=a"(lo), "=d"(hi) : "c"(0));
-    xstate_mask = lo | (u64)hi << 32;
+    xstate_mask = (lo | (u64)hi << 32) & (r[0] | (u64)r[3] << 32);
     xstate_size = r[1];
     mxcsr_mask = 0xffff; /* DAZ is present wherever XSAVE is */
     KASSERT(xstate_size >= XSAVE_HEADER + 64 && xstate_size <= PAGE_SIZE);
@@ -34,9 +38,9 @@ void xstate_save(void *area)
 
 void xstate_restore(const void *area)
 {
-    __asm__ volatile("xrstor64 (%0)" ::"r"(area), "a"((u32)xstate_mask),
-                     "d"((u32)(xstate_mask >> 32))
-                     : "memory");
+    /* The CPU takes of this mask what XCR0 has (SDM vol. 1, 13.8), a different CPU's after a move.
+     */
+    __asm__ volatile("xrstor64 (%0)" ::"r"(area), "a"(-1), "d"(-1) : "memory");
 }
 
 /* Not on all CPUs does XRSTOR load x87's last instruction and operand addresses when no exception
