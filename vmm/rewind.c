@@ -9,6 +9,9 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 
+#ifndef MADV_POPULATE_READ
+#define MADV_POPULATE_READ 22
+#endif
 #define RESTORE_LOW (64ull << 20) /* behind the data, with a slot from the start */
 
 /* The image as far as it has data; what is free behind that is memory of its own, in large pages: a
@@ -23,8 +26,11 @@ static int restore_map(struct vmm *vm, struct vmm_err *err)
         return rc;
     }
     if (vm->policy->large_text && h->text_end > h->text_start) {
-        /* A hint to read text in large pages when it is not in memory. */
-        (void)madvise(vm->ram + h->text_start, h->text_end - h->text_start, MADV_HUGEPAGE);
+        /* Hints: to read text that is not in memory in large pages, and now, before the readahead
+         * of its neighbours reads it in small ones. */
+        uint8_t *const text = vm->ram + h->text_start;
+        (void)madvise(text, h->text_end - h->text_start, MADV_HUGEPAGE);
+        (void)madvise(text, h->text_end - h->text_start, MADV_POPULATE_READ);
     }
     vm->ram_image = size;
     vm->ram_low = size + RESTORE_LOW < h->memory ? size + RESTORE_LOW : h->memory;
