@@ -11,6 +11,8 @@
 
 #include "final.h"
 
+#include <internal/pycore_dict.h>
+
 #include <malloc.h>
 #include <stdlib.h>
 
@@ -32,6 +34,8 @@ _Static_assert(sizeof(struct pool) == 48, "as in CPython 3.11");
 #define HEAP_LARGE (4u << 20)
 #define HEAP_TOP   (2u << 20) /* free at the top for runs */
 #define HEAP_TRIM  (64 << 20)
+
+#define DICT_ROOM 64
 
 static struct pool *pool_of(void *block)
 {
@@ -154,8 +158,35 @@ static void rehearse(void)
     final_rehearse();
 }
 
+/* A dict that is full is made anew by the next insertion, which asks each of its keys for its hash:
+ * a page touched for nearly every one. Keys that come and go leave a larger dict behind. */
+static void leave_room(const char *name)
+{
+    PyObject *dict = PySys_GetObject(name);
+    PyObject *keys[DICT_ROOM];
+    Py_ssize_t n = 0;
+    if (dict == NULL || !PyDict_CheckExact(dict)) {
+        drv_fail("sys.%s is no dict", name);
+    }
+    while (n < DICT_ROOM && ((PyDictObject *)dict)->ma_keys->dk_usable < DICT_ROOM) {
+        keys[n] = PyUnicode_FromFormat("%s %zd", name, n);
+        if (keys[n] == NULL || PyDict_SetItem(dict, keys[n], Py_None) < 0) {
+            drv_fail("no memory for room in sys.%s", name);
+        }
+        n++;
+    }
+    while (n > 0) {
+        if (PyDict_DelItem(dict, keys[--n]) < 0) {
+            drv_fail("cannot make room in sys.%s", name);
+        }
+        Py_DECREF(keys[n]);
+    }
+}
+
 void settle_memory(void)
 {
+    leave_room("path_importer_cache");
+    leave_room("modules");
     rehearse();
     PyGC_Collect(); /* empties the free lists of objects, too */
     fill_pools();
