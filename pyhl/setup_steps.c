@@ -221,14 +221,14 @@ static int check_output(int fd, struct vmm_err *err)
     return 0;
 }
 
-/* Restores setup->vm and runs the code in it. */
-static int try_run(struct setup *setup, struct vmm_snapshot *snap, bool rewindable,
+/* Runs the code in setup->vm, as -c or as a script. */
+static int try_run(struct setup *setup, enum hv_run_mode mode, struct vmm_outcome *outcome,
                    struct vmm_err *err)
 {
-    static const char *const argv[] = {"-c", NULL};
+    const char *const argv[] = {mode == HV_RUN_CODE ? "-c" : "script.py", NULL};
     const char **env = session_env(&(struct opt_list){0});
     struct vmm_run run = {
-        .mode = HV_RUN_CODE,
+        .mode = mode,
         .argv = argv,
         .env = env,
         .cwd = "/",
@@ -237,26 +237,21 @@ static int try_run(struct setup *setup, struct vmm_snapshot *snap, bool rewindab
         .timeout_ns = TRY_TIMEOUT,
     };
     struct vmm_io io = loud_io();
-    struct vmm_outcome outcome;
     int r = -1;
 
     io.stdout_fd = memfd_create("pyhl-setup", MFD_CLOEXEC);
-    if (!env || io.stdout_fd < 0)
+    if (!env || io.stdout_fd < 0) {
         vmm_err_set(err, ENOMEM, "out of memory");
-    else
-        r = vmm_restore(snap, &io, rewindable, &setup->vm, err);
-    if (r == 0) {
+    } else {
+        vmm_io_set(setup->vm, &io);
         setup_watch(setup->vm);
-        r = vmm_run(setup->vm, &run, &outcome, err);
+        r = vmm_run(setup->vm, &run, outcome, err);
         setup_watch(NULL);
     }
-    if (r == 0 && (outcome.kind != VMM_EXITED || outcome.status != 0))
-        r = describe(setup, "a first script", &outcome, err);
+    if (r == 0 && (outcome->kind != VMM_EXITED || outcome->status != 0))
+        r = describe(setup, "a first script", outcome, err);
     if (r == 0)
         r = check_output(io.stdout_fd, err);
-    if (r == 0)
-        snprintf(setup->note, sizeof(setup->note), "restore %s",
-                 report_time(outcome.counters.restore_ns).s);
     free(env);
     if (io.stdout_fd >= 0)
         close(io.stdout_fd);
@@ -270,17 +265,32 @@ static void drop(struct setup *setup, struct vmm_snapshot *snap)
     vmm_snapshot_close(snap);
 }
 
+static int restore(struct setup *setup, struct vmm_snapshot **snap, bool rewindable,
+                   struct vmm_err *err)
+{
+    struct vmm_io io = loud_io();
+    int r = open_snapshot(setup, snap, err);
+
+    return r == 0 ? vmm_restore(*snap, &io, rewindable, &setup->vm, err) : r;
+}
+
+/* What a small run writes, in either of the ways that most are started. */
 int setup_workset(struct setup *setup, struct vmm_err *err)
 {
     struct vmm_snapshot *snap = NULL;
+    struct vmm_outcome outcome;
     char path[PATH_MAX];
     int fd = -1, r;
 
     r = staged(setup, HOME_SNAPSHOT, path, err);
     if (r == 0)
-        r = open_snapshot(setup, &snap, err);
+        r = restore(setup, &snap, true, err);
     if (r == 0)
-        r = try_run(setup, snap, true, err);
+        r = try_run(setup, HV_RUN_CODE, &outcome, err);
+    if (r == 0)
+        r = vmm_rewind(setup->vm, err);
+    if (r == 0)
+        r = try_run(setup, HV_RUN_FILE, &outcome, err);
     if (r == 0) {
         fd = open(path, O_RDWR | O_CLOEXEC);
         r = fd < 0 ? vmm_err_set(err, errno, "%s: %s", path, strerror(errno))
@@ -311,10 +321,14 @@ int setup_check(struct setup *setup, struct vmm_err *err)
 int setup_first_run(struct setup *setup, struct vmm_err *err)
 {
     struct vmm_snapshot *snap = NULL;
-    int r = open_snapshot(setup, &snap, err);
+    struct vmm_outcome outcome;
+    int r = restore(setup, &snap, false, err);
 
     if (r == 0)
-        r = try_run(setup, snap, false, err);
+        r = try_run(setup, HV_RUN_CODE, &outcome, err);
+    if (r == 0)
+        snprintf(setup->note, sizeof(setup->note), "restore %s",
+                 report_time(outcome.counters.restore_ns).s);
     drop(setup, snap);
     return r;
 }
