@@ -321,7 +321,7 @@ int setup_check(struct setup *setup, struct vmm_err *err)
 int setup_first_run(struct setup *setup, struct vmm_err *err)
 {
     struct vmm_snapshot *snap = NULL;
-    struct vmm_outcome outcome;
+    struct vmm_outcome outcome = {.kind = VMM_BROKEN};
     int r = restore(setup, &snap, false, err);
 
     if (r == 0)
