@@ -32,6 +32,7 @@ struct field {
 static const struct field image_fields[] = {
     {.key = "name", TEXT(struct image_config, FIELD_TEXT, name)},
     {.key = "init", TEXT(struct image_config, FIELD_PATH, init)},
+    {.key = "rehearsal", TEXT(struct image_config, FIELD_PATH, rehearsal), .optional = true},
     {.key = "memory", TEXT(struct image_config, FIELD_SIZE, memory), .optional = true},
     {.key = "memory_min", TEXT(struct image_config, FIELD_SIZE, memory_min), .optional = true},
     {0},

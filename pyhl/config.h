@@ -3,9 +3,11 @@
  * The two ini files: `image.ini`, which comes with an image, and `pyhl.ini`, which makes a
  * directory a home.
  *
- *   image.ini   [image] name, init (absolute path in the guest), memory and memory_min (sizes,
- * optional) [packages] NAME = VERSION ... pyhl.ini    [pyhl] format, version, image, memory, key,
- * kernel_size, initrd_size, snapshot_size [packages] as in the image
+ * image.ini: [image] name, init (absolute path in the guest); optional: memory and memory_min
+ * (sizes), rehearsal (path in the guest of a script that does what longer scripts do); [packages]
+ * NAME = VERSION ...
+ * pyhl.ini: [pyhl] format, version, image, memory, key, kernel_size, initrd_size, snapshot_size;
+ * [packages] as in the image
  *
  * Both are read strictly where it matters: a value that is missing or wrong is an error naming file
  * and key. Unknown keys and sections are ignored, so that newer images work.
@@ -27,6 +29,7 @@ struct packages {
 struct image_config {
     char name[64];
     char init[256];
+    char rehearsal[256]; /* empty: none */
     uint64_t memory;     /* 0: not stated */
     uint64_t memory_min; /* 0: not stated */
     struct packages packages;

@@ -222,40 +222,68 @@ static int check_output(int fd, struct vmm_err *err)
 }
 
 /* Runs the code in setup->vm, as -c or as a script. */
-static int try_run(struct setup *setup, enum hv_run_mode mode, struct vmm_outcome *outcome,
-                   struct vmm_err *err)
+static int run_code(struct setup *setup, enum hv_run_mode mode, const char *code, int output,
+                    struct vmm_outcome *outcome, struct vmm_err *err)
 {
     const char *const argv[] = {mode == HV_RUN_CODE ? "-c" : "script.py", NULL};
     const char **env = session_env(&(struct opt_list){0});
+    struct vmm_io io = loud_io();
     struct vmm_run run = {
         .mode = mode,
         .argv = argv,
         .env = env,
         .cwd = "/",
-        .source = try_code,
-        .source_len = sizeof(try_code) - 1,
+        .source = code,
+        .source_len = strlen(code),
         .timeout_ns = TRY_TIMEOUT,
     };
-    struct vmm_io io = loud_io();
-    int r = -1;
+    int r;
 
-    io.stdout_fd = memfd_create("pyhl-setup", MFD_CLOEXEC);
-    if (!env || io.stdout_fd < 0) {
-        vmm_err_set(err, ENOMEM, "out of memory");
-    } else {
-        vmm_io_set(setup->vm, &io);
-        setup_watch(setup->vm);
-        r = vmm_run(setup->vm, &run, outcome, err);
-        setup_watch(NULL);
-    }
+    *outcome = (struct vmm_outcome){.kind = VMM_BROKEN};
+    if (!env)
+        return vmm_err_set(err, ENOMEM, "out of memory");
+    io.stdout_fd = output;
+    vmm_io_set(setup->vm, &io);
+    setup_watch(setup->vm);
+    r = vmm_run(setup->vm, &run, outcome, err);
+    setup_watch(NULL);
+    free(env);
+    return r;
+}
+
+static int try_run(struct setup *setup, enum hv_run_mode mode, struct vmm_outcome *outcome,
+                   struct vmm_err *err)
+{
+    int fd = memfd_create("pyhl-setup", MFD_CLOEXEC), r;
+
+    if (fd < 0)
+        return vmm_err_set(err, errno, "memfd_create: %s", strerror(errno));
+    r = run_code(setup, mode, try_code, fd, outcome, err);
     if (r == 0 && (outcome->kind != VMM_EXITED || outcome->status != 0))
         r = describe(setup, "a first script", outcome, err);
     if (r == 0)
-        r = check_output(io.stdout_fd, err);
-    free(env);
-    if (io.stdout_fd >= 0)
-        close(io.stdout_fd);
+        r = check_output(fd, err);
+    close(fd);
     return r < 0 ? -err->code : 0;
+}
+
+/* The image's own script; its output is not for anybody. */
+static int rehearse(struct setup *setup, struct vmm_err *err)
+{
+    const char *path = setup->image.rehearsal;
+    char code[sizeof(setup->image.rehearsal) + 64];
+    struct vmm_outcome outcome;
+    int fd, r;
+
+    snprintf(code, sizeof(code), "import runpy; runpy.run_path('%s')", path);
+    fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
+    if (fd < 0)
+        return vmm_err_set(err, errno, "/dev/null: %s", strerror(errno));
+    r = run_code(setup, HV_RUN_CODE, code, fd, &outcome, err);
+    close(fd);
+    if (r == 0 && (outcome.kind != VMM_EXITED || outcome.status != 0))
+        r = describe(setup, path, &outcome, err);
+    return r;
 }
 
 static void drop(struct setup *setup, struct vmm_snapshot *snap)
@@ -274,11 +302,30 @@ static int restore(struct setup *setup, struct vmm_snapshot **snap, bool rewinda
     return r == 0 ? vmm_restore(*snap, &io, rewindable, &setup->vm, err) : r;
 }
 
-/* What a small run writes, in either of the ways that most are started. */
+/* What small runs write, in either of the ways that most are started, and then what longer ones
+ * do. */
+static int record_runs(struct setup *setup, struct vmm_err *err)
+{
+    struct vmm_outcome outcome;
+    int r;
+
+    vmm_workset_watch(setup->vm);
+    r = try_run(setup, HV_RUN_CODE, &outcome, err);
+    if (r == 0)
+        r = vmm_rewind(setup->vm, err);
+    if (r == 0)
+        r = try_run(setup, HV_RUN_FILE, &outcome, err);
+    if (r < 0 || setup->image.rehearsal[0] == 0)
+        return r;
+    r = vmm_workset_small(setup->vm, err);
+    if (r == 0)
+        r = vmm_rewind(setup->vm, err);
+    return r == 0 ? rehearse(setup, err) : r;
+}
+
 int setup_workset(struct setup *setup, struct vmm_err *err)
 {
     struct vmm_snapshot *snap = NULL;
-    struct vmm_outcome outcome;
     char path[PATH_MAX];
     int fd = -1, r;
 
@@ -286,11 +333,7 @@ int setup_workset(struct setup *setup, struct vmm_err *err)
     if (r == 0)
         r = restore(setup, &snap, true, err);
     if (r == 0)
-        r = try_run(setup, HV_RUN_CODE, &outcome, err);
-    if (r == 0)
-        r = vmm_rewind(setup->vm, err);
-    if (r == 0)
-        r = try_run(setup, HV_RUN_FILE, &outcome, err);
+        r = record_runs(setup, err);
     if (r == 0) {
         fd = open(path, O_RDWR | O_CLOEXEC);
         r = fd < 0 ? vmm_err_set(err, errno, "%s: %s", path, strerror(errno))
@@ -312,8 +355,9 @@ int setup_check(struct setup *setup, struct vmm_err *err)
         return r;
     r = vmm_snapshot_verify(snap, err);
     vmm_snapshot_info(snap, &info);
-    snprintf(setup->note, sizeof(setup->note), "%llu pages, %llu in set",
-             (unsigned long long)info.data_pages, (unsigned long long)info.workset_pages);
+    snprintf(setup->note, sizeof(setup->note), "%llu pages, %llu + %llu in set",
+             (unsigned long long)info.data_pages, (unsigned long long)info.workset_pages,
+             (unsigned long long)info.workset_longer);
     vmm_snapshot_close(snap);
     return r;
 }

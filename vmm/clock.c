@@ -145,6 +145,7 @@ static uint64_t clock_earliest(const struct clock_timer *t)
     uint64_t next = t->deadline;
     next = t->guest < next ? t->guest : next;
     next = t->tick < next ? t->tick : next;
+    next = t->longer < next ? t->longer : next;
     return t->retry < next ? t->retry : next;
 }
 

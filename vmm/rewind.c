@@ -72,7 +72,7 @@ static int restore_machine(struct vmm *vm, bool rewindable, struct vmm_err *err)
     uint64_t *phase_ns = vm->counters.phase_ns;
     vm->cpuid = h->cpuid;
     vm->generation = h->generation;
-    vm->counters.workset_pages = h->workset_pages;
+    vm->counters.workset_pages = h->workset_pages - vm->snap->workset_longer;
     phase_ns[VMM_PHASE_OPEN] = vm->snap->open_ns;
     int rc = kvm_vm_create(vm, err);
     uint64_t at = os_clock_ns(CLOCK_MONOTONIC);

@@ -4,7 +4,7 @@
  * doorbells and when VMM_SIGNAL arrives; only then is anything looked at. A run that ends fills
  * vm->outcome exactly once.
  */
-#include "vmm_int.h"
+#include "snapshot_int.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -132,6 +132,10 @@ static int run_interrupted(struct vmm *vm)
     if (rc == 0 && now >= vm->timer.tick) {
         vm->timer.tick = now + TICK_NS;
         rc = console_drain(vm);
+    }
+    if (now >= vm->timer.longer) {
+        vm->timer.longer = NEVER;
+        workset_prefault_longer(vm);
     }
     vm->timer.retry = NEVER;
     if (rc == 0 && __atomic_load_n(&vm->shared->events, __ATOMIC_SEQ_CST) != 0) {
@@ -270,6 +274,10 @@ static int run_begin(struct vmm *vm, uint64_t timeout_ns, struct vmm_outcome *ou
     vm->timer.deadline = timeout_ns != 0 && timeout_ns < NEVER - now ? now + timeout_ns : NEVER;
     vm->timer.tick = now + TICK_FIRST_NS;
     vm->timer.retry = NEVER;
+    vm->timer.longer = vm->snap != NULL && !vm->rewindable && vm->snap->workset_longer > 0 &&
+                               vm->policy->longer_ns > 0
+                           ? now + vm->policy->longer_ns
+                           : NEVER;
     atomic_store(&vm->running, (int)vm->timer.tid);
     clock_timer_arm(vm, now);
     return 0;

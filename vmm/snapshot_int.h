@@ -11,9 +11,15 @@
 #include "vmm_int.h"
 
 #define SNAP_MAGIC        "pyhlsnap"
-#define SNAP_VERSION      4u
+#define SNAP_VERSION      5u
 #define SNAP_IMAGE_OFFSET 0x200000u
 #define SNAP_WORKSET_MAX  (1u << 20)
+
+/* An entry of the working set: the number of a page that small runs write, or with one or both of
+ * these, that they only read, and that longer ones write. */
+#define SNAP_PAGE_NUMBER 0x00ffffffu
+#define SNAP_PAGE_READ   0x40000000u
+#define SNAP_PAGE_LONGER 0x80000000u
 
 struct snap_header {
     char magic[8];
@@ -47,8 +53,9 @@ struct vmm_snapshot {
     const struct policy *policy;
     uint64_t open_ns; /* what opening it has taken */
     struct snap_header header;
-    uint8_t *pristine; /* the image, read-only, shared by all VMs */
-    uint32_t *workset; /* page numbers, ascending */
+    uint8_t *pristine;       /* the image, read-only, shared by all VMs */
+    uint32_t *workset;       /* ascending page numbers with SNAP_PAGE_* */
+    uint64_t workset_longer; /* entries with SNAP_PAGE_LONGER */
     struct mem_initrd initrd;
 };
 

@@ -117,11 +117,13 @@ static int snap_workset_read(struct vmm_snapshot *snap, struct vmm_err *err)
                            "%016llx",
                            (ull)hash, (ull)h->workset_hash);
     }
-    for (uint64_t i = 0; i < h->workset_pages; i++) {
-        if (snap->workset[i] >= h->memory / HV_PAGE_SIZE ||
-            (i > 0 && snap->workset[i] <= snap->workset[i - 1])) {
+    for (uint64_t i = 0, next = 0; i < h->workset_pages; i++) {
+        const uint64_t page = snap->workset[i] & SNAP_PAGE_NUMBER;
+        if (page < next || page >= h->memory / HV_PAGE_SIZE) {
             return vmm_err_set(err, EBADMSG, "the snapshot's working set makes no sense");
         }
+        next = page + 1;
+        snap->workset_longer += (snap->workset[i] & SNAP_PAGE_LONGER) != 0;
     }
     return 0;
 }
@@ -226,7 +228,8 @@ void vmm_snapshot_info(const struct vmm_snapshot *snap, struct vmm_snapshot_info
         .memory = h->memory,
         .data_pages = h->data_pages,
         .initrd_size = h->initrd_size,
-        .workset_pages = h->workset_pages,
+        .workset_pages = h->workset_pages - snap->workset_longer,
+        .workset_longer = snap->workset_longer,
         .created_ns = h->wall_ns,
     };
     if (fstat(snap->fd, &st) == 0) {

@@ -138,7 +138,8 @@ struct vmm_counters {
     uint64_t run_ns; /* from call to return; the sum of its phases */
     /* The restore or rewind before it. */
     uint64_t restore_ns;
-    uint64_t prefaulted_pages; /* made private copies by vmm_restore(); 0 after a rewind */
+    uint64_t prefaulted_pages; /* made private copies by vmm_restore(), and later in a run that was
+                                  no small one; 0 after a rewind */
     uint64_t rewound_pages;    /* copied back; 0 after a cold restore */
     uint64_t rewound_bytes;    /* copied back */
     uint64_t hot_pages;        /* the hot set behind it: what the next rewind copies back */
@@ -160,7 +161,7 @@ struct vmm_outcome {
 
 /* What the library does in a way that depends on the kind of host: each in a few words. Static
  * strings. */
-#define VMM_CHOICES 7
+#define VMM_CHOICES 8
 struct vmm_choice {
     const char *what;   /* "memory slots" */
     const char *choice; /* "on demand" */
@@ -224,12 +225,13 @@ struct vmm_snapshot_info {
     uint32_t version;
     uint32_t abi_version;
     struct vmm_key key;
-    uint64_t memory;        /* guest RAM, bytes */
-    uint64_t data_pages;    /* pages that are not holes */
-    uint64_t disk_bytes;    /* allocated on disk */
-    uint64_t initrd_size;   /* bytes */
-    uint64_t workset_pages; /* recorded working set */
-    uint64_t created_ns;    /* wall clock */
+    uint64_t memory;         /* guest RAM, bytes */
+    uint64_t data_pages;     /* pages that are not holes */
+    uint64_t disk_bytes;     /* allocated on disk */
+    uint64_t initrd_size;    /* bytes */
+    uint64_t workset_pages;  /* recorded working set of small runs */
+    uint64_t workset_longer; /* more that longer ones write */
+    uint64_t created_ns;     /* wall clock */
 };
 
 /* Writes the VM (at VMM_READY) to fd (a new, empty regular file or memfd, read-write), sparse, and
@@ -251,8 +253,17 @@ void vmm_snapshot_info(const struct vmm_snapshot *snap, struct vmm_snapshot_info
 /* Full check of the memory image against the recorded checksum. EBADMSG with both values. */
 int vmm_snapshot_verify(const struct vmm_snapshot *snap, struct vmm_err *err);
 
-/* Records the pages a run writes (from vm, restored from this snapshot with rewindable true and
- * just run) as the working set in the file behind fd. */
+/*
+ * The working set of a snapshot: pages that a restore copies ahead, because a run writes them, or
+ * reads them beside some that it writes. It is made in a VM restored from that snapshot with
+ * rewindable true, by runs and rewinds. vmm_workset_watch(), right after the restore, lets it be
+ * seen what runs only read (needs userfaultfd and Linux 6.7; without, only written pages are
+ * known). vmm_workset_small() says that the runs so far were small ones: what only later ones write
+ * is not copied before a run has lasted. vmm_snapshot_set_workset() records all of it in the file
+ * behind fd; without the other two, what was written is of small runs.
+ */
+void vmm_workset_watch(struct vmm *vm);
+int vmm_workset_small(struct vmm *vm, struct vmm_err *err);
 int vmm_snapshot_set_workset(struct vmm *vm, int fd, struct vmm_err *err);
 
 /* A VM as it was when written. snap must outlive it. rewindable: writes are tracked from the first

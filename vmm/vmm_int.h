@@ -75,6 +75,14 @@ struct clock_timer {
     uint64_t guest;    /* HV_CALL_TIMER */
     uint64_t tick;     /* next look at the output rings */
     uint64_t retry;    /* next try to push an upcall */
+    uint64_t longer;   /* the run is not a small one: more of the working set is copied */
+};
+
+/* What is noted for a working set, in a machine that makes one (record.c). */
+struct workset_notes {
+    uint64_t *written; /* by small runs; a bit a page; NULL before vmm_workset_small() */
+    uint64_t *touched; /* the same, or read by them */
+    int watch;         /* userfaultfd, or -1 */
 };
 
 /* The pages that a rewind copies back (hot.c); map is NULL when the machine is not rewindable. */
@@ -153,6 +161,7 @@ struct vmm {
     bool vectors_left; /* the rewind left vector state to the guest */
     bool ring0_seen;   /* a run since the last full x86_state_set() may have gained ring 0 */
     struct hot_set hot;
+    struct workset_notes notes;
     uint64_t *watch; /* shadow.c: pages whose contents KVM keeps a picture of; a bit a page */
 };
 
@@ -191,6 +200,7 @@ struct policy {
     /* The working set is copied before the run, and with it what else makes the groups of so many
      * pages whole that KVM maps with one fault. 0: it is not copied. */
     uint32_t prefault_group;
+    uint64_t longer_ns; /* a run of more is not a small one; 0: all are */
     bool ring0_always;  /* a rewind sets all state, whatever the run did */
     bool settle_always; /* a rewind enters KVM once more, behind whatever exit */
 };
@@ -250,8 +260,10 @@ void *mem_write_ptr(struct vmm *vm, hv_gpa_t gpa, uint64_t size);
 struct hv_shared *mem_shared_write(struct vmm *vm);
 
 /* pagemap.c */
-/* Sets the bits of the pages that are private copies; bitmap has a bit a page. */
+/* Sets the bits of the pages that are private copies, or mapped at all, and clears the others;
+ * bitmap has a bit a page. */
 int pagemap_private(const void *start, uint64_t pages, uint64_t *bitmap, struct vmm_err *err);
+int pagemap_present(const void *start, uint64_t pages, uint64_t *bitmap, struct vmm_err *err);
 
 /* hot.c. For rewindable machines; see there. */
 int hot_create(struct vmm *vm, struct vmm_err *err);
@@ -267,6 +279,10 @@ int hot_shadow_reset(struct vmm *vm, struct vmm_err *err);
 /* shadow.c. For rewindable machines; see there. */
 int shadow_watch(struct vmm *vm, struct vmm_err *err);
 int shadow_reset(struct vmm *vm, struct vmm_err *err); /* empties the dirty log, too */
+
+/* workset.c, record.c */
+void workset_prefault_longer(struct vmm *vm);
+void workset_notes_free(struct vmm *vm);
 
 /* kernel_elf.c */
 struct kernel_image {

@@ -1,17 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The working set: the pages that a run writes, recorded in the snapshot file, and made private
- * copies at a cold restore in large batches, where the guest would otherwise take a fault for each.
+ * The working set, as recorded in the snapshot file (record.c): made private copies at a cold
+ * restore in large batches, where the guest would otherwise take a fault for each page. Where a
+ * page is first read and then written, that is three: KVM maps it read-only, the copy takes it away
+ * again, and the write is tried once more. So what longer runs write follows when a run has lasted.
  */
 #include "snapshot_int.h"
 
-#include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
-#include <xxhash.h>
 
 #ifndef MADV_POPULATE_WRITE
 #define MADV_POPULATE_WRITE 23
@@ -19,6 +18,9 @@
 #ifndef PIDFD_SELF
 #define PIDFD_SELF (-10000)
 #endif
+
+/* A fault costs as much as copying some pages ahead, of which each costs memory, too. */
+#define FAULT_COPIES 2
 
 /* Ranges of guest memory for one system call. */
 struct workset_batch {
@@ -65,25 +67,40 @@ static void workset_add(struct vmm *vm, struct workset_batch *batch, uint64_t fi
     batch->ranges[batch->count++] = (struct iovec){start, size};
 }
 
-/* Adds the pages of the list that lie in the same group as the first, and returns their number. KVM
- * maps the neighbours of a page with it as long as all from the start of its group are copies; a
- * page copied for that costs a little more than half of a fault. */
+/* Adds the entries of the list that lie in the same group as the first, and returns their number.
+ * KVM maps the neighbours of a page with it as long as all from the start of its group are copies:
+ * so one copies from there as far as that saves enough faults, and beyond that what is written. */
 static uint64_t workset_add_group(struct vmm *vm, struct workset_batch *batch,
-                                  const uint32_t *pages, uint64_t left)
+                                  const uint32_t *entries, uint64_t left)
 {
     const uint32_t group = vm->policy->prefault_group;
-    const uint32_t start = pages[0] / group * group;
-    uint64_t n = 1;
-    while (n < left && pages[n] - start < group) {
-        n++;
+    const uint32_t start = (entries[0] & SNAP_PAGE_NUMBER) / group * group;
+    uint64_t end = start;
+    int64_t best = 0;
+    uint64_t n = 0;
+    for (int64_t saved = -1, written = 0; n < left; n++) {
+        const uint32_t page = entries[n] & SNAP_PAGE_NUMBER;
+        if (page - start >= group) {
+            break;
+        }
+        if ((entries[n] & (SNAP_PAGE_READ | SNAP_PAGE_LONGER)) == SNAP_PAGE_LONGER) {
+            continue;
+        }
+        saved++;
+        written += (entries[n] & SNAP_PAGE_READ) == 0;
+        const int64_t gain = saved * FAULT_COPIES - (page + 1 - start - written);
+        if (gain > best) {
+            best = gain;
+            end = page + 1;
+        }
     }
-    const uint64_t end = pages[n - 1] + 1ull;
-    if (2 * (n - 1) > end - start - n) {
+    if (end > start) {
         workset_add(vm, batch, start, end);
-        return n;
     }
     for (uint64_t i = 0; i < n; i++) {
-        workset_add(vm, batch, pages[i], pages[i] + 1ull);
+        if (entries[i] <= SNAP_PAGE_NUMBER && entries[i] >= end) {
+            workset_add(vm, batch, entries[i], entries[i] + 1ull);
+        }
     }
     return n;
 }
@@ -100,52 +117,16 @@ void workset_prefault(struct vmm *vm)
     }
 }
 
-static size_t workset_list(const struct vmm *vm, uint32_t *pages)
+void workset_prefault_longer(struct vmm *vm)
 {
-    size_t count = 0;
-    for (uint64_t w = 0; w < vm->ram_used / HV_PAGE_SIZE / 64; w++) {
-        for (uint64_t bits = vm->hot.map[w]; bits != 0 && count < SNAP_WORKSET_MAX;
-             bits &= bits - 1) {
-            pages[count++] = (uint32_t)(w * 64 + (uint64_t)__builtin_ctzll(bits));
+    struct workset_batch batch = {.count = 0};
+    for (uint64_t i = 0; i < vm->snap->header.workset_pages; i++) {
+        if (vm->snap->workset[i] & SNAP_PAGE_LONGER) {
+            const uint64_t page = vm->snap->workset[i] & SNAP_PAGE_NUMBER;
+            workset_add(vm, &batch, page, page + 1);
         }
     }
-    return count;
-}
-
-static int workset_write(int fd, struct snap_header *h, const uint32_t *pages, size_t count)
-{
-    const size_t size = count * sizeof(*pages);
-    h->workset_pages = count;
-    h->workset_hash = XXH3_64bits(pages, size);
-    h->header_hash = snap_header_hash(h);
-    int rc = os_pwrite_full(fd, pages, size, SNAP_IMAGE_OFFSET + h->memory);
-    if (rc == 0 && ftruncate(fd, (off_t)snap_file_size(h)) < 0) {
-        rc = -errno;
+    if (batch.count > 0) {
+        workset_copy(vm, &batch);
     }
-    if (rc == 0) {
-        rc = os_pwrite_full(fd, h, sizeof(*h), 0);
-    }
-    return rc == 0 && fsync(fd) < 0 ? -errno : rc;
-}
-
-int vmm_snapshot_set_workset(struct vmm *vm, int fd, struct vmm_err *err)
-{
-    int rc = rewind_written(vm, err);
-    if (rc < 0) {
-        return rc;
-    }
-    uint32_t *pages = malloc(SNAP_WORKSET_MAX * sizeof(*pages));
-    struct snap_header *h = malloc(sizeof(*h));
-    if (pages == NULL || h == NULL) {
-        rc = vmm_err_set(err, ENOMEM, "out of memory");
-    } else {
-        *h = vm->snap->header;
-        rc = workset_write(fd, h, pages, workset_list(vm, pages));
-        if (rc < 0) {
-            (void)vmm_err_set(err, -rc, "writing the working set: %s", strerror(-rc));
-        }
-    }
-    free(pages);
-    free(h);
-    return rc;
 }

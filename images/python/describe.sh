@@ -16,6 +16,7 @@ description=Python with numpy, pandas, matplotlib and friends, from Debian's pac
 version=$version
 python=${version%%-*}
 init=/usr/lib/pyhl/driver
+rehearsal=/usr/lib/pyhl/rehearsal.py
 memory=1G
 memory_min=256M
 

@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # Installs the driver in the image's root:
-#     driver.sh DRIVER LIBRARY PRELOAD
-# as /usr/lib/pyhl/{driver,driver.so,preload.txt}, without debug symbols. Apart from the rest, so that a new
-# driver costs nothing else.
+#     driver.sh DRIVER LIBRARY PRELOAD REHEARSAL
+# as /usr/lib/pyhl/{driver,driver.so,preload.txt,rehearsal.py}, without debug symbols. Apart from the rest, so that a
+# new driver costs nothing else.
 
 . images/python/lib.sh
 
@@ -13,3 +13,4 @@ install -d "$OUT/root/usr/lib/pyhl"
 install -s -m 755 "$1" "$OUT/root/usr/lib/pyhl/driver"
 install -s -m 644 "$2" "$OUT/root/usr/lib/pyhl/driver.so"
 install -m 644 "$3" "$OUT/root/usr/lib/pyhl/preload.txt"
+install -m 644 "$4" "$OUT/root/usr/lib/pyhl/rehearsal.py"

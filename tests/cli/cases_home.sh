@@ -152,7 +152,8 @@ case_from() {
     begin "a bad image.ini"
     rm -rf "$from" && cp -r "$image" "$from"
     for text in 'nonsense' '[image]' '[image]\nname = a b\ninit = /x' '[image]\nname = a\ninit = x' \
-        '[image]\nname = a' '[image]\nname = a\ninit = /x\nmemory = lots'; do
+        '[image]\nname = a' '[image]\nname = a\ninit = /x\nmemory = lots' \
+        '[image]\nname = a\ninit = /x\nrehearsal = y'; do
         printf '%b\n' "$text" >"$from/image.ini"
         refused "$from" 2 "image.ini"
     done
@@ -177,6 +178,13 @@ case_from() {
     begin "an image whose init fails"
     rm -rf "$from" && cp -r "$image" "$from"
     sed -i 's,^init.*,init = /bin/missing,' "$from/image.ini"
+    run "$pyhl" setup --from "$from" --dest "$at"
+    expect_status 125
+    expect_err '/bin/missing'
+    nothing_installed
+    begin "an image whose rehearsal fails"
+    rm -rf "$from" && cp -r "$image" "$from"
+    sed -i 's,^init.*,&\nrehearsal = /bin/missing,' "$from/image.ini"
     run "$pyhl" setup --from "$from" --dest "$at"
     expect_status 125
     expect_err '/bin/missing'

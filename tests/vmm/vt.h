@@ -29,6 +29,7 @@ extern const struct vt_test vt_rewind_tests[];
 extern const struct vt_test vt_slots_tests[];
 extern const struct vt_test vt_scale_tests[];
 extern const struct vt_test vt_policy_tests[];
+extern const struct vt_test vt_workset_tests[];
 extern const struct vt_test vt_fault_tests[];
 extern const struct vt_test vt_counters_tests[];
 extern const struct vt_test vt_abi_tests[];

@@ -72,12 +72,14 @@ static void t_other_kind(void)
 
 static void t_each(void)
 {
-    struct policy p[4] = {*policy_host(), *policy_host(), *policy_host(), *policy_host()};
+    struct policy p[5] = {*policy_host(), *policy_host(), *policy_host(), *policy_host(),
+                          *policy_host()};
     p[0].lazy_slots = !p[0].lazy_slots;
     p[1].ring0_always = true; /* false is right on kvm-pvm only */
     p[2].prefault_group = 0;
     p[3].settle_always = true; /* the same */
-    for (int i = 0; i < 4; i++) {
+    p[4].longer_ns = 1;
+    for (int i = 0; i < 5; i++) {
         behaves(&p[i]);
     }
 }
@@ -113,11 +115,22 @@ static void check_prefaults(void)
     static const struct {
         uint32_t group;
         uint64_t copied;
-    } rows[] = {{0, 0}, {1, 9}, {8, 12}, {16, 15}};
+    } rows[] = {{0, 0}, {1, 9}, {8, 12}, {16, 18}};
+    /* Read ones beside a written one, up to where they are too thin; alone; for longer runs. */
+    static const uint32_t mixed[] = {2048 | SNAP_PAGE_READ,
+                                     2049,
+                                     2050 | SNAP_PAGE_READ | SNAP_PAGE_LONGER,
+                                     2055 | SNAP_PAGE_READ,
+                                     2060 | SNAP_PAGE_READ,
+                                     2065,
+                                     2066 | SNAP_PAGE_LONGER,
+                                     2067 | SNAP_PAGE_LONGER};
     uint32_t many[700]; /* more ranges than go into one call */
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         prefaults(rows[i].group, few, sizeof(few) / sizeof(few[0]), rows[i].copied);
     }
+    prefaults(1, mixed, sizeof(mixed) / sizeof(mixed[0]), 2);
+    prefaults(8, mixed, sizeof(mixed) / sizeof(mixed[0]), 4);
     for (uint32_t i = 0; i < 700; i++) {
         many[i] = 2048 + 2 * i;
     }

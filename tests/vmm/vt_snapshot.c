@@ -146,7 +146,7 @@ static void t_other_file(void)
     FAILS(vmm_snapshot_open_fd(fd, "/nowhere/i", NULL, &snap, &err), ENOENT, "/nowhere/i");
     unsigned version = 9;
     CHECK(pwrite(fd, &version, 4, 8) == 4);
-    FAILS(try_open(fd, NULL, &err), EPROTO, "version 9, wanted 4");
+    FAILS(try_open(fd, NULL, &err), EPROTO, "version 9, wanted 5");
 }
 
 /* Opens the snapshot behind fd with one change of its header, its checksum made right. */

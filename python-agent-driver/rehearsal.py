@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What scripts that are not small do, in brief. `pyhl setup` runs it once in a restored VM: the pages that it writes
+are copied ahead in a run that has lasted some milliseconds. It leaves nothing behind."""
+import collections
+import csv
+import dataclasses
+import datetime
+import functools
+import hashlib
+import importlib
+import io
+import itertools
+import json
+import os
+import random
+import re
+import sys
+import tempfile
+import threading
+import traceback
+
+import numpy as np
+import pandas as pd
+
+# Modules of little use, so that what is imported is the importing.
+for name in ("colorsys", "sndhdr", "chunk", "no_such_module"):
+    try:
+        importlib.import_module(name)
+    except ImportError:
+        traceback.format_exc()
+
+
+@dataclasses.dataclass
+class Item:
+    number: int
+    text: str = "x"
+
+    def both(self):
+        return f"{self.number:5d} {self.text!r}"
+
+
+items = {i: Item(i, str(i)) for i in range(2000)}
+text = json.dumps({str(k): [v.number, v.text, 1.5, None, True] for k, v in items.items()})
+json.loads(text)
+re.findall(r"(\w+)@(\w+)\.com", "a@b.com " * 100)
+hashlib.sha256(text.encode()).hexdigest()
+sorted((random.random() for _ in range(1000)), reverse=True)
+collections.Counter("abc" * 100)
+functools.reduce(lambda a, b: a + b, itertools.accumulate(range(100)))
+datetime.datetime(2024, 2, 29).strftime("%Y-%m-%d %H:%M")
+with tempfile.TemporaryDirectory() as folder:
+    path = os.path.join(folder, "rows.csv")
+    with open(path, "w") as file:
+        csv.writer(file).writerows([i, i % 7, i * 1.5] for i in range(500))
+    with open(path) as file:
+        rows = list(csv.reader(file))
+thread = threading.Thread(target=lambda: [v.both() for v in items.values()])
+thread.start()
+thread.join()
+
+frame = pd.read_csv(io.StringIO("a,b,c\n" + "\n".join(",".join(row) for row in rows)))
+frame.groupby("b").agg({"a": "mean", "c": ["sum", "max"]})
+joined = frame.merge(frame.groupby("b").size().rename("n").reset_index(), on="b").sort_values("c")
+joined.pivot_table(index="b", values="c")
+joined.to_json()
+pd.date_range("2020-01-01", periods=10).strftime("%Y")
+print(joined.describe().to_string())
+
+matrix = np.random.default_rng(1).normal(size=(50, 50))
+np.linalg.inv(matrix @ matrix.T)
+np.fft.fft(np.sort(matrix[0]))
+print(len(items), file=sys.stdout)

@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The working set: what is recorded of small and of longer runs, and what of it is copied when.
+ */
+#include "vt.h"
+#include "vmm/snapshot_int.h"
+
+#include <unistd.h>
+
+#define FIRST 0x800u /* the page where "dirty" and "look" begin */
+#define DATA  128u   /* pages of data from there */
+
+/* A snapshot with data where the test guest writes. */
+static int snapshot_with_data(void)
+{
+    struct vmm_err err;
+    const int fd = vt_memfd("", 0);
+    struct vmm *vm = vt_boot(&vt_no_io);
+    IS(vt_run(vm, "again", ""), VMM_READY, 0, "");
+    memset(mem_write_ptr(vm, FIRST * HV_PAGE_SIZE, DATA * HV_PAGE_SIZE), 1, DATA * HV_PAGE_SIZE);
+    OK(vmm_snapshot_write(vm, fd, &(struct vmm_key){{1}}, &err));
+    vmm_destroy(vm);
+    return fd;
+}
+
+/* Records 40 pages written and 60 read by small runs, 100 written by a longer one. True if reading
+ * could be seen. */
+static bool record(int fd)
+{
+    struct vmm_err err;
+    struct vmm_snapshot *snap;
+    struct vmm *vm;
+    OK(vmm_snapshot_open_fd(fd, vt_initrd, NULL, &snap, &err));
+    OK(vmm_restore(snap, &vt_no_io, true, &vm, &err));
+    vmm_workset_watch(vm);
+    const bool sees = vm->notes.watch >= 0;
+    IS(vt_run(vm, "dirty", "40"), VMM_EXITED, 0, "");
+    OK(vmm_rewind(vm, &err));
+    OK(vmm_check(vm, &err));
+    IS(vt_run(vm, "look", "60"), VMM_EXITED, 1, "");
+    OK(vmm_workset_small(vm, &err));
+    OK(vmm_rewind(vm, &err));
+    IS(vt_run(vm, "dirty", "100"), VMM_EXITED, 0, "");
+    OK(vmm_snapshot_set_workset(vm, fd, &err));
+    vmm_destroy(vm);
+    vmm_snapshot_close(snap);
+    return sees;
+}
+
+static uint32_t entry_of(const struct vmm_snapshot *snap, uint32_t page)
+{
+    for (uint64_t i = 0; i < snap->header.workset_pages; i++) {
+        if ((snap->workset[i] & SNAP_PAGE_NUMBER) == page) {
+            return snap->workset[i];
+        }
+    }
+    return 0;
+}
+
+static void t_entries(void)
+{
+    struct vmm_err err;
+    struct vmm_snapshot *snap;
+    struct vmm_snapshot_info info;
+    int fd = snapshot_with_data();
+    const bool sees = record(fd);
+    OK(vmm_snapshot_open_fd(fd, vt_initrd, NULL, &snap, &err));
+    OK(vmm_snapshot_verify(snap, &err));
+    vmm_snapshot_info(snap, &info);
+    CHECK_INT(info.workset_longer, 60);
+    CHECK(info.workset_pages >= 40 && info.workset_pages < 40 + 60);
+    for (uint32_t i = 0; i < DATA; i++) {
+        const uint32_t page = FIRST + i;
+        const uint32_t longer = page | SNAP_PAGE_LONGER;
+        const uint32_t wanted = i < 40           ? page
+                                : i < 60 && sees ? longer | SNAP_PAGE_READ
+                                : i < 100        ? longer
+                                                 : 0;
+        CHECK_INT(entry_of(snap, page), wanted);
+    }
+    /* Tables are in the image, too, and those that the guest does not write are only read. */
+    CHECK(!sees || (entry_of(snap, HV_VECTORS_GPA / HV_PAGE_SIZE) & SNAP_PAGE_READ) != 0 ||
+          (entry_of(snap, HV_KERNEL_GPA / HV_PAGE_SIZE) & SNAP_PAGE_READ) != 0);
+    vmm_snapshot_close(snap);
+}
+
+/* How much is copied in a run of so long, and that it sees the right memory. */
+static uint64_t copied(struct vmm_snapshot *snap, bool rewindable, uint64_t ms)
+{
+    struct vmm_err err;
+    struct vmm *vm;
+    OK(vmm_restore(snap, &vt_no_io, rewindable, &vm, &err));
+    struct vmm_outcome o;
+    if (ms > 0) {
+        o = vt_run_for(vm, "spin", "", ms * 1000000);
+        CHECK_INT(o.kind, VMM_TIMEOUT);
+    } else {
+        o = vt_run(vm, "look", "128");
+        IS(o, VMM_EXITED, 1, "");
+    }
+    for (uint32_t i = 0; i < DATA; i++) {
+        CHECK(memcmp(vm->ram + (FIRST + i) * HV_PAGE_SIZE,
+                     snap->pristine + (FIRST + i) * HV_PAGE_SIZE, HV_PAGE_SIZE) == 0);
+    }
+    vmm_destroy(vm);
+    return o.counters.prefaulted_pages;
+}
+
+static void t_longer(void)
+{
+    struct vmm_err err;
+    struct vmm_snapshot *snap;
+    int fd = snapshot_with_data();
+    (void)record(fd);
+    OK(vmm_snapshot_open_fd(fd, vt_initrd, NULL, &snap, &err));
+    struct policy policy = *policy_of(POLICY_PVM);
+    policy.features_of_cpu = policy_host()->features_of_cpu;
+    policy.ring0_always = policy_host()->ring0_always;
+    policy.settle_always = policy_host()->settle_always;
+    snap->policy = &policy;
+    policy.longer_ns = 1000000000;
+    const uint64_t small = copied(snap, false, 0);
+    CHECK(small >= 40 && small < 100);
+    CHECK_INT(copied(snap, false, 50), small);
+    policy.longer_ns = 5000000;
+    CHECK_INT(copied(snap, false, 50), small + 60);
+    CHECK_INT(copied(snap, true, 50), small);
+    policy.longer_ns = 0;
+    CHECK_INT(copied(snap, false, 50), small);
+    vmm_snapshot_close(snap);
+}
+
+const struct vt_test vt_workset_tests[] = {
+    {"workset-entries", t_entries},
+    {"workset-longer", t_longer},
+    {NULL, NULL},
+};

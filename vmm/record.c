@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Makes the working set of a snapshot, in a machine restored from it: what its runs write is known
+ * from the hot set, what they only read from the host's page tables.
+ */
+#include "snapshot_int.h"
+
+#include <fcntl.h>
+#include <linux/userfaultfd.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#include <xxhash.h>
+
+#ifndef UFFD_USER_MODE_ONLY
+#define UFFD_USER_MODE_ONLY 1
+#endif
+#define UFFD_WP_ASYNC (1ull << 15) /* UFFD_FEATURE_WP_ASYNC of Linux 6.7 */
+
+static uint64_t record_words(const struct vmm *vm)
+{
+    return vm->ram_size / HV_PAGE_SIZE / 64;
+}
+
+/* A page of a file that is touched is mapped with its neighbours, but not where userfaultfd may
+ * protect pages from writing, nor where large pages are unwanted. Nothing is protected here: then
+ * the page tables tell what was touched. What was mapped before goes. */
+void vmm_workset_watch(struct vmm *vm)
+{
+    const int fd = (int)syscall(SYS_userfaultfd, O_CLOEXEC | UFFD_USER_MODE_ONLY);
+    struct uffdio_api api = {.api = UFFD_API, .features = UFFD_WP_ASYNC};
+    struct uffdio_register range = {
+        .range = {.start = (uint64_t)(uintptr_t)vm->ram, .len = vm->ram_image},
+        .mode = UFFDIO_REGISTER_MODE_WP,
+    };
+    if (fd < 0 || ioctl(fd, UFFDIO_API, &api) < 0 || ioctl(fd, UFFDIO_REGISTER, &range) < 0 ||
+        madvise(vm->ram, vm->ram_image, MADV_NOHUGEPAGE) < 0 ||
+        madvise(vm->ram, vm->ram_image, MADV_DONTNEED) < 0) {
+        os_close(fd);
+        return;
+    }
+    vm->notes.watch = fd;
+}
+
+void workset_notes_free(struct vmm *vm)
+{
+    const size_t size = record_words(vm) * sizeof(uint64_t);
+    os_unmap(vm->notes.written, size);
+    os_unmap(vm->notes.touched, size);
+    os_close(vm->notes.watch);
+    vm->notes = (struct workset_notes){.watch = -1};
+}
+
+int vmm_workset_small(struct vmm *vm, struct vmm_err *err)
+{
+    struct workset_notes *notes = &vm->notes;
+    const size_t size = record_words(vm) * sizeof(uint64_t);
+    int rc = rewind_written(vm, err);
+    if (rc < 0) {
+        return rc;
+    }
+    if (notes->written == NULL) {
+        notes->written = os_zeroes(size);
+        notes->touched = os_zeroes(size);
+    }
+    if (notes->written == NULL || notes->touched == NULL) {
+        return vmm_err_set(err, ENOMEM, "out of memory");
+    }
+    memcpy(notes->written, vm->hot.map, vm->ram_used / HV_PAGE_SIZE / 8);
+    if (notes->watch >= 0) {
+        rc = pagemap_present(vm->ram, vm->ram_image / HV_PAGE_SIZE, notes->touched, err);
+        os_close(notes->watch);
+        notes->watch = -1;
+    }
+    return rc;
+}
+
+/* The entry of a page, or 0. Program text is not copied, page tables are read by KVM alone, and
+ * behind the image a run's first write maps 2 MiB. */
+static uint32_t record_entry(const struct vmm *vm, uint64_t page)
+{
+    const struct snap_header *h = &vm->snap->header;
+    const struct workset_notes *notes = &vm->notes;
+    const uint64_t at = page * HV_PAGE_SIZE;
+    const uint64_t bit = 1ull << page % 64;
+    const uint64_t *small = notes->written != NULL ? notes->written : vm->hot.map;
+    if (small[page / 64] & bit) {
+        return (uint32_t)page;
+    }
+    if (at >= vm->ram_image || (at >= h->text_start && at < h->text_end)) {
+        return 0;
+    }
+    uint32_t what = 0;
+    if (vm->hot.map[page / 64] & bit) {
+        what |= SNAP_PAGE_LONGER;
+    }
+    if (notes->touched != NULL && (notes->touched[page / 64] & ~vm->watch[page / 64] & bit)) {
+        what |= SNAP_PAGE_READ;
+    }
+    return what != 0 ? (uint32_t)page | what : 0;
+}
+
+static size_t record_list(const struct vmm *vm, uint32_t *entries)
+{
+    const uint64_t pages = vm->ram_used / HV_PAGE_SIZE;
+    size_t count = 0;
+    for (uint64_t page = 1; page < pages && count < SNAP_WORKSET_MAX; page++) {
+        const uint32_t entry = record_entry(vm, page);
+        entries[count] = entry;
+        count += entry != 0;
+    }
+    return count;
+}
+
+static int record_write(int fd, struct snap_header *h, const uint32_t *entries, size_t count)
+{
+    const size_t size = count * sizeof(*entries);
+    h->workset_pages = count;
+    h->workset_hash = XXH3_64bits(entries, size);
+    h->header_hash = snap_header_hash(h);
+    int rc = os_pwrite_full(fd, entries, size, SNAP_IMAGE_OFFSET + h->memory);
+    if (rc == 0 && ftruncate(fd, (off_t)snap_file_size(h)) < 0) {
+        rc = -errno;
+    }
+    if (rc == 0) {
+        rc = os_pwrite_full(fd, h, sizeof(*h), 0);
+    }
+    return rc == 0 && fsync(fd) < 0 ? -errno : rc;
+}
+
+int vmm_snapshot_set_workset(struct vmm *vm, int fd, struct vmm_err *err)
+{
+    int rc = rewind_written(vm, err);
+    if (rc < 0) {
+        return rc;
+    }
+    uint32_t *entries = malloc((SNAP_WORKSET_MAX + 1) * sizeof(*entries));
+    struct snap_header *h = malloc(sizeof(*h));
+    if (entries == NULL || h == NULL) {
+        rc = vmm_err_set(err, ENOMEM, "out of memory");
+    } else {
+        *h = vm->snap->header;
+        rc = record_write(fd, h, entries, record_list(vm, entries));
+        if (rc < 0) {
+            (void)vmm_err_set(err, -rc, "writing the working set: %s", strerror(-rc));
+        }
+    }
+    free(entries);
+    free(h);
+    return rc;
+}
