@@ -27,7 +27,7 @@ struct scale {
 /* scale_pool.c */
 void die(const char *fmt, ...) __attribute__((format(printf, 1, 2), noreturn));
 uint64_t now_ns(void);
-struct vmm *pool_restore(struct vmm_snapshot *snap);
+struct vmm *pool_restore(struct vmm_snapshot *snap, bool rewindable);
 /* Must end with status 0. */
 struct vmm_outcome pool_run(struct vmm *vm, const char *code);
 /* Restores VMs and runs print(1) in each, on all cores, until count are alive; the nanoseconds from

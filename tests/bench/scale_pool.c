@@ -31,12 +31,12 @@ uint64_t now_ns(void)
     return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
 }
 
-struct vmm *pool_restore(struct vmm_snapshot *snap)
+struct vmm *pool_restore(struct vmm_snapshot *snap, bool rewindable)
 {
     static const struct vmm_io io = {.stdin_fd = -1, .stdout_fd = -1, .stderr_fd = -1};
     struct vmm_err err;
     struct vmm *vm;
-    if (vmm_restore(snap, &io, true, &vm, &err) < 0) {
+    if (vmm_restore(snap, &io, rewindable, &vm, &err) < 0) {
         die("%s", err.msg);
     }
     return vm;
@@ -84,7 +84,7 @@ static void *growth_main(void *arg)
     for (size_t i; now_ns() < g->scale->grow_until &&
                    (i = __atomic_fetch_add(&g->next, 1, __ATOMIC_RELAXED)) < g->count;) {
         const uint64_t began = now_ns();
-        struct vmm *vm = pool_restore(g->scale->snap);
+        struct vmm *vm = pool_restore(g->scale->snap, true);
         (void)pool_run(vm, "print(1)");
         if (g->took != NULL) {
             g->took[i] = now_ns() - began;
