@@ -221,9 +221,9 @@ static int check_output(int fd, struct vmm_err *err)
     return 0;
 }
 
-/* Runs the code in setup->vm, as -c or as a script. */
-static int run_code(struct setup *setup, enum hv_run_mode mode, const char *code, int output,
-                    struct vmm_outcome *outcome, struct vmm_err *err)
+/* Runs the code in setup->vm, as -c or as a script, to a good end; what names it in messages. */
+static int run_code(struct setup *setup, enum hv_run_mode mode, const char *what, const char *code,
+                    int output, struct vmm_outcome *outcome, struct vmm_err *err)
 {
     const char *const argv[] = {mode == HV_RUN_CODE ? "-c" : "script.py", NULL};
     const char **env = session_env(&(struct opt_list){0});
@@ -248,6 +248,8 @@ static int run_code(struct setup *setup, enum hv_run_mode mode, const char *code
     r = vmm_run(setup->vm, &run, outcome, err);
     setup_watch(NULL);
     free(env);
+    if (r == 0 && (outcome->kind != VMM_EXITED || outcome->status != 0))
+        r = describe(setup, what, outcome, err);
     return r;
 }
 
@@ -258,9 +260,7 @@ static int try_run(struct setup *setup, enum hv_run_mode mode, struct vmm_outcom
 
     if (fd < 0)
         return vmm_err_set(err, errno, "memfd_create: %s", strerror(errno));
-    r = run_code(setup, mode, try_code, fd, outcome, err);
-    if (r == 0 && (outcome->kind != VMM_EXITED || outcome->status != 0))
-        r = describe(setup, "a first script", outcome, err);
+    r = run_code(setup, mode, "a first script", try_code, fd, outcome, err);
     if (r == 0)
         r = check_output(fd, err);
     close(fd);
@@ -279,10 +279,8 @@ static int rehearse(struct setup *setup, struct vmm_err *err)
     fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
     if (fd < 0)
         return vmm_err_set(err, errno, "/dev/null: %s", strerror(errno));
-    r = run_code(setup, HV_RUN_CODE, code, fd, &outcome, err);
+    r = run_code(setup, HV_RUN_CODE, path, code, fd, &outcome, err);
     close(fd);
-    if (r == 0 && (outcome.kind != VMM_EXITED || outcome.status != 0))
-        r = describe(setup, path, &outcome, err);
     return r;
 }
 
@@ -315,11 +313,11 @@ static int record_runs(struct setup *setup, struct vmm_err *err)
         r = vmm_rewind(setup->vm, err);
     if (r == 0)
         r = try_run(setup, HV_RUN_FILE, &outcome, err);
+    if (r == 0)
+        r = vmm_workset_small(setup->vm, err);
     if (r < 0 || setup->image.rehearsal[0] == 0)
         return r;
-    r = vmm_workset_small(setup->vm, err);
-    if (r == 0)
-        r = vmm_rewind(setup->vm, err);
+    r = vmm_rewind(setup->vm, err);
     return r == 0 ? rehearse(setup, err) : r;
 }
 
