@@ -125,6 +125,16 @@ case_from() {
     nothing_installed() {
         [ -e "$at" ] || [ -e "$at.tmp" ] && problem "something was left at $at"
     }
+    # missing_program WHAT EDIT: an image whose image.ini names /bin/missing after this edit.
+    missing_program() {
+        begin "$1"
+        rm -rf "$from" && cp -r "$image" "$from"
+        sed -i "$2" "$from/image.ini"
+        run "$pyhl" setup --from "$from" --dest "$at"
+        expect_status 125
+        expect_err '/bin/missing'
+        nothing_installed
+    }
     refused() {
         run "$pyhl" setup --from "$1" --dest "$at"
         expect_error "$2" "$3"
@@ -175,20 +185,8 @@ case_from() {
     run "$pyhl" setup --from "$from" --dest "$at"
     expect_status 125
     nothing_installed
-    begin "an image whose init fails"
-    rm -rf "$from" && cp -r "$image" "$from"
-    sed -i 's,^init.*,init = /bin/missing,' "$from/image.ini"
-    run "$pyhl" setup --from "$from" --dest "$at"
-    expect_status 125
-    expect_err '/bin/missing'
-    nothing_installed
-    begin "an image whose rehearsal fails"
-    rm -rf "$from" && cp -r "$image" "$from"
-    sed -i 's,^init.*,&\nrehearsal = /bin/missing,' "$from/image.ini"
-    run "$pyhl" setup --from "$from" --dest "$at"
-    expect_status 125
-    expect_err '/bin/missing'
-    nothing_installed
+    missing_program "an image whose init fails" 's,^init.*,init = /bin/missing,'
+    missing_program "an image whose rehearsal fails" 's,^init.*,&\nrehearsal = /bin/missing,'
     begin "an image that takes no scripts"
     run "$pyhl" setup --from build/images/helloworld-c --dest "$at"
     expect_status 125
