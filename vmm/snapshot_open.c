@@ -119,11 +119,13 @@ static int snap_workset_read(struct vmm_snapshot *snap, struct vmm_err *err)
     }
     for (uint64_t i = 0, next = 0; i < h->workset_pages; i++) {
         const uint64_t page = snap->workset[i] & SNAP_PAGE_NUMBER;
-        if (page < next || page >= h->memory / HV_PAGE_SIZE) {
+        const uint32_t flags = snap->workset[i] & ~SNAP_PAGE_NUMBER;
+        if (page < next || page >= h->memory / HV_PAGE_SIZE ||
+            (flags & ~(SNAP_PAGE_READ | SNAP_PAGE_LONGER)) != 0) {
             return vmm_err_set(err, EBADMSG, "the snapshot's working set makes no sense");
         }
         next = page + 1;
-        snap->workset_longer += (snap->workset[i] & SNAP_PAGE_LONGER) != 0;
+        snap->workset_longer += (flags & SNAP_PAGE_LONGER) != 0;
     }
     return 0;
 }

@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # Each parser of untrusted bytes under libFuzzer with ASan and UBSan: a fixed number of runs from generated seeds,
-# with a fixed random seed, so that the result repeats. What crashes is left in build/tests/fuzz/TARGET.crash-*.
+# with a fixed random seed, and without what else would differ from run to run (address randomisation, the look at the
+# corpus on disk once a second), so that the result repeats. What crashes is left in build/tests/fuzz/TARGET.crash-*.
 #
 # usage: tests/fuzz/run.sh [TARGET...]      FUZZ_RUNS=N for longer ones
 set -u
@@ -27,7 +28,7 @@ fuzz() {
     begin "$target ($runs runs)"
     mkdir -p "$scratch/$target"
     UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 timeout -s9 $((most * runs / $(runs_of "$target") + most)) \
-        "$out/$target" -runs="$runs" -seed=1 -max_len=8192 -timeout=10 -rss_limit_mb=2048 \
+        setarch -R "$out/$target" -runs="$runs" -seed=1 -reload=0 -max_len=8192 -timeout=10 -rss_limit_mb=2048 \
         -verbosity=0 -artifact_prefix="$out/$target." "$scratch/$target" "$out/seeds/$target" \
         >"$scratch/out" 2>&1
     status=$?

@@ -98,7 +98,9 @@ def patches(flags, *rows, delta=0):
 
 def snapshot():
     number = lambda n: struct.pack("<Q", n)  # noqa: E731
-    memory, key = 32, 16
+    memory, key, workset_pages = 32, 16, 96
+    page = lambda n: struct.pack("<I", n)  # noqa: E731
+    entry = lambda i: 0x8000 + 4 * i  # noqa: E731
     return {
         "good": patches(0),
         "good-again": patches(7),
@@ -113,7 +115,12 @@ def snapshot():
         "initrd": patches(1, (memory + 8, number(7))),
         "short": patches(1, delta=-1),
         "long": patches(1, delta=9),
-        "workset": patches(7, (80 - 8, number(1 << 62))),
+        "workset": patches(7, (workset_pages, number(1 << 62))),
+        "no-workset": patches(7, (workset_pages, number(0))),
+        "entry": patches(7, (entry(5), page(16 | 1 << 31))),
+        "entry-order": patches(7, (entry(5), page(12))),
+        "entry-beyond": patches(7, (entry(63), page(4096))),
+        "entry-flag": patches(7, (entry(63), page(191 | 1 << 29))),
     }
 
 

@@ -6,7 +6,8 @@
  *
  * Input: a byte of flags (1: header checksum made right, 2: file size as the header says, 4:
  * working set checksum made right), two bytes to add to or cut from the file's size, then patches:
- * offset (2 bytes), length (1), bytes. Offsets beyond the header patch the working set.
+ * offset (2 bytes; with the highest bit in the working set, without it in the header), length (1),
+ * bytes.
  */
 #include "fuzz.h"
 #include "vmm/snapshot_int.h"
@@ -38,7 +39,8 @@ static void sound_make(void)
     h->run_call.arg[0] = 0x100000;
     h->run_call.arg[1] = 0x10000;
     for (uint32_t i = 0; i < WORKSET; i++) {
-        sound.workset[i] = 3 * i;
+        sound.workset[i] = 3 * i | (i % 4 == 1 ? SNAP_PAGE_READ : 0) |
+                           (i % 8 == 5 || i % 8 == 7 ? SNAP_PAGE_LONGER : 0);
     }
     h->workset_hash = XXH3_64bits(sound.workset, sizeof(sound.workset));
     h->header_hash = snap_header_hash(h);
@@ -52,7 +54,10 @@ static void patch(struct subject *s, struct fuzz_input *in)
         fuzz_take(in, &at, sizeof(at));
         const size_t n = fuzz_byte(in);
         fuzz_take(in, bytes, n);
-        const size_t to = at % sizeof(*s);
+        const size_t to = at & 0x8000 ? offsetof(struct subject, workset) + (at & 0x7fff) : at;
+        if (to >= sizeof(*s)) {
+            continue;
+        }
         memcpy((uint8_t *)s + to, bytes, n < sizeof(*s) - to ? n : sizeof(*s) - to);
     }
 }
@@ -79,8 +84,12 @@ static void check_open(const struct vmm_snapshot *snap, uint64_t size)
     MUST(snap->header.cpuid.nent <= CPUID_ENTRIES);
     MUST(snap->header.run_call.arg[0] <= info.memory);
     MUST(snap->header.run_call.arg[1] <= info.memory - snap->header.run_call.arg[0]);
-    for (uint64_t i = 0; i < info.workset_pages; i++) {
-        MUST((uint64_t)snap->workset[i] * HV_PAGE_SIZE < info.memory);
+    MUST(info.workset_longer <= snap->header.workset_pages);
+    for (uint64_t i = 0; i < snap->header.workset_pages; i++) {
+        const uint32_t page = snap->workset[i] & SNAP_PAGE_NUMBER;
+        MUST((uint64_t)page * HV_PAGE_SIZE < info.memory);
+        MUST(i == 0 || page > (snap->workset[i - 1] & SNAP_PAGE_NUMBER));
+        MUST((snap->workset[i] & ~(SNAP_PAGE_NUMBER | SNAP_PAGE_READ | SNAP_PAGE_LONGER)) == 0);
     }
     (void)vmm_snapshot_verify(snap, &err);
     uint8_t sum = 0;

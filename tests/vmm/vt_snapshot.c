@@ -6,10 +6,12 @@
 #include "vmm/snapshot_int.h"
 
 #include <fcntl.h>
+#include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
+#include <xxhash.h>
 
 static const struct vmm_key test_key = {{1, 2, 3}};
 
@@ -375,6 +377,30 @@ static void t_text(void)
     FAILS(try_header(fd, text_outside, &err), EBADMSG, "impossible");
 }
 
+/* Opens the snapshot behind fd with another entry of its working set, the checksums made right. */
+static int try_entry(int fd, uint64_t at, uint32_t entry, struct vmm_err *err)
+{
+    struct snap_header before;
+    CHECK(pread(fd, &before, sizeof(before), 0) == (ssize_t)sizeof(before));
+    const size_t size = before.workset_pages * sizeof(uint32_t);
+    const off_t offset = (off_t)(SNAP_IMAGE_OFFSET + before.memory);
+    uint32_t *list = malloc(size);
+    CHECK(list != NULL && pread(fd, list, size, offset) == (ssize_t)size);
+    const uint32_t sound = list[at];
+    list[at] = entry;
+    struct snap_header h = before;
+    h.workset_hash = XXH3_64bits(list, size);
+    h.header_hash = snap_header_hash(&h);
+    CHECK(pwrite(fd, list, size, offset) == (ssize_t)size);
+    CHECK(pwrite(fd, &h, sizeof(h), 0) == (ssize_t)sizeof(h));
+    int rc = try_open(fd, NULL, err);
+    list[at] = sound;
+    CHECK(pwrite(fd, list, size, offset) == (ssize_t)size);
+    CHECK(pwrite(fd, &before, sizeof(before), 0) == (ssize_t)sizeof(before));
+    free(list);
+    return rc;
+}
+
 static void t_workset(void)
 {
     struct vmm_err err;
@@ -397,6 +423,11 @@ static void t_workset(void)
     IS(vt_run(vm, "dirty", "100"), VMM_EXITED, 0, "");
     OK(vmm_rewind(vm, &err));
     OK(vmm_check(vm, &err));
+    OK(try_entry(fd, 0, 1 | SNAP_PAGE_READ | SNAP_PAGE_LONGER, &err));
+    FAILS(try_entry(fd, 0, 1 << 29, &err), EBADMSG, "working set makes no sense");
+    FAILS(try_entry(fd, 9, 1, &err), EBADMSG, "working set makes no sense");
+    FAILS(try_entry(fd, info.workset_pages - 1, VMM_MEMORY_MIN / HV_PAGE_SIZE, &err), EBADMSG,
+          "working set makes no sense");
     unsigned number = 7;
     CHECK(pwrite(fd, &number, 4, SNAP_IMAGE_OFFSET + VMM_MEMORY_MIN + 8) == 4);
     FAILS(try_open(fd, &test_key, &err), EBADMSG, "working set is damaged");
