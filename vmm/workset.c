@@ -69,11 +69,12 @@ static void workset_add(struct vmm *vm, struct workset_batch *batch, uint64_t fi
 
 /* Adds the entries of the list that lie in the same group as the first, and returns their number.
  * KVM maps the neighbours of a page with it as long as all from the start of its group are copies:
- * so one copies from there as far as that saves enough faults, and beyond that what is written. */
+ * so one copies from there as far as that saves enough faults, and beyond that what is written. It
+ * does not where it logs writes: there neighbours would only be memory, and pages to rewind. */
 static uint64_t workset_add_group(struct vmm *vm, struct workset_batch *batch,
                                   const uint32_t *entries, uint64_t left)
 {
-    const uint32_t group = vm->policy->prefault_group;
+    const uint32_t group = vm->rewindable ? 1 : vm->policy->prefault_group;
     const uint32_t start = (entries[0] & SNAP_PAGE_NUMBER) / group * group;
     uint64_t end = start;
     int64_t best = 0;
