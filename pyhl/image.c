@@ -43,7 +43,7 @@ static int read_ini(const char *path, struct image_config *config, struct vmm_er
 
 /* Everything is looked at before the first byte is copied. */
 static int fetch_directory(const char *from, const char *dir, struct image_config *config,
-                           struct vmm_err *err)
+                           char initrd[PATH_MAX], struct vmm_err *err)
 {
     char source[MEMBERS][PATH_MAX], target[PATH_MAX];
 
@@ -61,10 +61,10 @@ static int fetch_directory(const char *from, const char *dir, struct image_confi
     }
     if (read_ini(source[MEMBER_INI], config, err) < 0)
         return vmm_err_context(err, "--from '%s'", from);
-    for (int i = 0; i < MEMBER_INI; i++)
-        if (file_path(target, dir, member_names[i], err) < 0 ||
-            file_copy(source[i], target, err) < 0)
-            return -err->code;
+    memcpy(initrd, source[MEMBER_INITRD], PATH_MAX);
+    if (file_path(target, dir, HOME_KERNEL, err) < 0 ||
+        file_copy(source[MEMBER_KERNEL], target, err) < 0)
+        return -err->code;
     return 0;
 }
 
@@ -148,7 +148,7 @@ static int unpack_members(struct archive *archive, const char *dir, unsigned *fo
 }
 
 static int fetch_archive(const char *from, const char *dir, struct image_config *config,
-                         struct vmm_err *err)
+                         char initrd[PATH_MAX], struct vmm_err *err)
 {
     struct archive *archive = archive_read_new();
     char ini[PATH_MAX];
@@ -170,6 +170,8 @@ static int fetch_archive(const char *from, const char *dir, struct image_config 
         if (!(found & 1u << i))
             r = vmm_err_set(err, EINVAL, "no file '%s' in it: " NOT_AN_IMAGE, member_names[i]);
     if (r == 0)
+        r = file_path(initrd, dir, HOME_INITRD, err);
+    if (r == 0)
         r = file_path(ini, dir, IMAGE_INI, err);
     if (r == 0)
         r = read_ini(ini, config, err);
@@ -179,17 +181,18 @@ static int fetch_archive(const char *from, const char *dir, struct image_config 
     return r < 0 ? vmm_err_context(err, "--from '%s'", from) : 0;
 }
 
-int image_fetch(const char *from, const char *dir, struct image_config *config, struct vmm_err *err)
+int image_fetch(const char *from, const char *dir, struct image_config *config,
+                char initrd[PATH_MAX], struct vmm_err *err)
 {
     struct stat st;
 
     if (stat(from, &st) < 0)
         return vmm_err_set(err, EINVAL, "--from '%s': %s", from, strerror(errno));
     if (S_ISDIR(st.st_mode))
-        return fetch_directory(from, dir, config, err);
+        return fetch_directory(from, dir, config, initrd, err);
     if (!S_ISREG(st.st_mode))
         return vmm_err_set(err, EINVAL, "--from '%s' is neither: " NOT_AN_IMAGE, from);
     if (st.st_size == 0)
         return vmm_err_set(err, EINVAL, "--from '%s' is an empty file: " NOT_AN_IMAGE, from);
-    return fetch_archive(from, dir, config, err);
+    return fetch_archive(from, dir, config, initrd, err);
 }

@@ -52,11 +52,12 @@ static const struct {
     const char *name;
     int (*run)(struct setup *setup, struct vmm_err *err);
 } steps[] = {
-    {"copy kernel and image", setup_fetch},
+    {"fetch image", setup_fetch},
     {"identify", setup_identify},
     {"boot", setup_boot},
     {"preload Python and packages", setup_preload},
     {"write snapshot", setup_snapshot},
+    {"finish the copy", setup_copied},
     {"record working set", setup_workset},
     {"check every page", setup_check},
     {"first run", setup_first_run},

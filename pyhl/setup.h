@@ -7,6 +7,7 @@
 #define PYHL_SETUP_H
 
 #include "config.h"
+#include "copy.h"
 #include "stage.h"
 
 struct setup {
@@ -15,6 +16,8 @@ struct setup {
     struct stage stage;
     struct image_config image;
     struct home_config config;
+    char initrd[PATH_MAX]; /* what boots: the image's own, or where it was unpacked */
+    struct copy copy;      /* of it to the stage, while it boots */
     struct vmm *vm;
     uint64_t snapshot_disk; /* bytes */
     bool bad_usage;         /* the failure is that of --from or --memory */
@@ -26,12 +29,13 @@ int setup_identify(struct setup *setup, struct vmm_err *err);
 int setup_boot(struct setup *setup, struct vmm_err *err);
 int setup_preload(struct setup *setup, struct vmm_err *err);
 int setup_snapshot(struct setup *setup, struct vmm_err *err);
+int setup_copied(struct setup *setup, struct vmm_err *err);
 int setup_workset(struct setup *setup, struct vmm_err *err);
 int setup_check(struct setup *setup, struct vmm_err *err);
 int setup_first_run(struct setup *setup, struct vmm_err *err);
 int setup_install(struct setup *setup, struct vmm_err *err);
 
-/* The VM, if any is left, and memory; not the stage. */
+/* The VM and the copy, if any is left, and memory; not the stage. */
 void setup_free(struct setup *setup);
 
 /* A signal that ends setup ends this VM; NULL: none runs. */

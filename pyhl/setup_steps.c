@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * What setup does, step by step, in the staging directory. A machine lives across boot, preload and
- * snapshot; the later steps open the snapshot from its file as `pyhl run` will.
+ * snapshot; the later steps open the snapshot from its file as `pyhl run` will. The machine boots
+ * from the image's own initrd, which is copied meanwhile: most of that time is the host's, finding
+ * memory for a large file.
  */
 #include "files.h"
 #include "home.h"
@@ -38,7 +40,7 @@ int setup_fetch(struct setup *setup, struct vmm_err *err)
 {
     struct home_config *config = &setup->config;
     char kernel[PATH_MAX], initrd[PATH_MAX];
-    int r = image_fetch(setup->from, setup->stage.dir, &setup->image, err);
+    int r = image_fetch(setup->from, setup->stage.dir, &setup->image, setup->initrd, err);
 
     if (r < 0) {
         setup->bad_usage = r == -EINVAL;
@@ -47,7 +49,10 @@ int setup_fetch(struct setup *setup, struct vmm_err *err)
     if (staged(setup, HOME_KERNEL, kernel, err) < 0 ||
         staged(setup, HOME_INITRD, initrd, err) < 0 ||
         file_size(kernel, &config->kernel_size, NULL, err) < 0 ||
-        file_size(initrd, &config->initrd_size, NULL, err) < 0)
+        file_size(setup->initrd, &config->initrd_size, NULL, err) < 0)
+        return -err->code;
+    if (strcmp(setup->initrd, initrd) != 0 &&
+        copy_begin(&setup->copy, setup->initrd, initrd, err) < 0)
         return -err->code;
     snprintf(setup->note, sizeof(setup->note), "%s",
              report_size(config->kernel_size + config->initrd_size).s);
@@ -57,7 +62,7 @@ int setup_fetch(struct setup *setup, struct vmm_err *err)
 int setup_identify(struct setup *setup, struct vmm_err *err)
 {
     struct home_config *config = &setup->config;
-    char kernel[PATH_MAX], initrd[PATH_MAX], key[33];
+    char kernel[PATH_MAX], key[33];
 
     snprintf(config->version, sizeof(config->version), "%s", PYHL_VERSION);
     snprintf(config->image, sizeof(config->image), "%s", setup->image.name);
@@ -71,8 +76,7 @@ int setup_identify(struct setup *setup, struct vmm_err *err)
                            report_size(config->memory).s, report_size(setup->image.memory_min).s);
     }
     if (staged(setup, HOME_KERNEL, kernel, err) < 0 ||
-        staged(setup, HOME_INITRD, initrd, err) < 0 ||
-        vmm_key_compute(kernel, initrd, config->memory, &config->key, err) < 0)
+        vmm_key_compute(kernel, setup->initrd, config->memory, &config->key, err) < 0)
         return -err->code;
     vmm_key_text(&config->key, key);
     snprintf(setup->note, sizeof(setup->note), "key %.12s...", key);
@@ -129,18 +133,17 @@ static struct vmm_io loud_io(void)
 
 int setup_boot(struct setup *setup, struct vmm_err *err)
 {
-    char kernel[PATH_MAX], initrd[PATH_MAX];
+    char kernel[PATH_MAX];
     struct vmm_config config = {
         .kernel_path = kernel,
-        .initrd_path = initrd,
+        .initrd_path = setup->initrd,
         .memory = setup->config.memory,
         .io = loud_io(),
     };
     struct vmm_outcome outcome;
     int r;
 
-    if (staged(setup, HOME_KERNEL, kernel, err) < 0 ||
-        staged(setup, HOME_INITRD, initrd, err) < 0 || vmm_create(&config, &setup->vm, err) < 0)
+    if (staged(setup, HOME_KERNEL, kernel, err) < 0 || vmm_create(&config, &setup->vm, err) < 0)
         return -err->code;
     setup_watch(setup->vm);
     r = vmm_start(setup->vm, BOOT_TIMEOUT, &outcome, err);
@@ -198,6 +201,11 @@ int setup_snapshot(struct setup *setup, struct vmm_err *err)
     if (r == 0)
         snprintf(setup->note, sizeof(setup->note), "%s", report_size(setup->snapshot_disk).s);
     return r;
+}
+
+int setup_copied(struct setup *setup, struct vmm_err *err)
+{
+    return copy_end(&setup->copy, err);
 }
 
 static int open_snapshot(const struct setup *setup, struct vmm_snapshot **snap, struct vmm_err *err)
@@ -388,7 +396,10 @@ int setup_install(struct setup *setup, struct vmm_err *err)
 
 void setup_free(struct setup *setup)
 {
+    struct vmm_err ignored;
+
     vmm_destroy(setup->vm);
     setup->vm = NULL;
+    (void)copy_end(&setup->copy, &ignored);
     free(setup->image.packages.text);
 }

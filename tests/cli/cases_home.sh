@@ -222,7 +222,7 @@ case_from() {
 }
 
 case_setup() {
-    local at=$scratch/again foreign=$scratch/foreign
+    local at=$scratch/again foreign=$scratch/foreign pid
     begin "setup: what is where, a second call, --force"
     run "$pyhl" setup --from "$image" --dest "$at"
     expect_status 0
@@ -247,6 +247,14 @@ case_setup() {
     for file in .pyhl there; do
         [ -e "$scratch/cwd/$file/pyhl.ini" ] || problem "no home in $file"
     done
+    begin "an image that changes while it is installed"
+    cp -r "$image" "$scratch/moving"
+    while touch "$scratch/moving/initrd.cpio"; do sleep 0.002; done &
+    pid=$!
+    run "$pyhl" setup --from "$scratch/moving" --dest "$scratch/moved"
+    kill $pid
+    expect_error 125 'moving/initrd.cpio changed while it was installed'
+    [ -z "$(find "$scratch" -maxdepth 1 -name 'moved*')" ] || problem "something is left"
     begin "setup touches nothing that is not pyhl's"
     mkdir -p "$foreign" && echo precious >"$foreign/file" && : >"$foreign/kernel"
     run "$pyhl" setup --from "$image" --dest "$foreign" --force
