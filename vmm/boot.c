@@ -178,7 +178,7 @@ int vmm_create(const struct vmm_config *config, struct vmm **out, struct vmm_err
     if (rc < 0) {
         return rc;
     }
-    rc = kvm_vm_create(vm, err);
+    rc = kvm_vm_create(vm, false, err);
     if (rc == 0) {
         rc = mem_ram_map(vm, (config->memory + PAGE_2M - 1) & ~(PAGE_2M - 1), err);
     }

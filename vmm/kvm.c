@@ -105,7 +105,7 @@ int vmm_host_probe(struct vmm_host *host, struct vmm_err *err)
     (void)kvm_names(fd, true, host->capabilities, sizeof(host->capabilities));
     os_close(fd);
     struct vmm vm = {.vm_fd = -1, .vcpu_fd = -1};
-    int rc = kvm_vm_create(&vm, err);
+    int rc = kvm_vm_create(&vm, false, err);
     host->tsc_khz = vm.tsc_khz;
     kvm_vm_destroy(&vm);
     return rc;
@@ -149,7 +149,19 @@ static int kvm_vm_create_on(struct vmm *vm, int kvm_fd, struct vmm_err *err)
     return 0;
 }
 
-int kvm_vm_create(struct vmm *vm, struct vmm_err *err)
+/* Nothing interrupts the guest, and sregs.apic_base of 0 switches the APIC off, but a vCPU without
+ * one is so rare that KVM patches its own code when the first comes and the last goes, and all CPUs
+ * wait for that. */
+static int kvm_apic_add(struct vmm *vm, struct vmm_err *err)
+{
+    struct kvm_enable_cap cap = {.cap = KVM_CAP_SPLIT_IRQCHIP};
+    if (ioctl(vm->vm_fd, KVM_ENABLE_CAP, &cap) < 0 && errno != EINVAL) {
+        return vmm_err_set(err, errno, "KVM_ENABLE_CAP split irqchip: %s", strerror(errno));
+    }
+    return 0;
+}
+
+int kvm_vm_create(struct vmm *vm, bool apic, struct vmm_err *err)
 {
     uint64_t at = os_clock_ns(CLOCK_MONOTONIC);
     int kvm_fd = kvm_open(err);
@@ -157,6 +169,9 @@ int kvm_vm_create(struct vmm *vm, struct vmm_err *err)
         return kvm_fd;
     }
     int rc = kvm_vm_create_on(vm, kvm_fd, err);
+    if (rc == 0 && apic) {
+        rc = kvm_apic_add(vm, err);
+    }
     vm->counters.phase_ns[VMM_PHASE_VM] = os_lap_ns(&at);
     if (rc == 0) {
         rc = kvm_vcpu_create(vm, kvm_fd, err);

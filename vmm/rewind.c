@@ -74,7 +74,8 @@ static int restore_machine(struct vmm *vm, bool rewindable, struct vmm_err *err)
     vm->generation = h->generation;
     vm->counters.workset_pages = h->workset_pages - vm->snap->workset_longer;
     phase_ns[VMM_PHASE_OPEN] = vm->snap->open_ns;
-    int rc = kvm_vm_create(vm, err);
+    /* An APIC has registers that no rewind would put back. */
+    int rc = kvm_vm_create(vm, vm->policy->kernel_apic && !rewindable, err);
     uint64_t at = os_clock_ns(CLOCK_MONOTONIC);
     if (rc == 0) {
         rc = restore_map(vm, err);

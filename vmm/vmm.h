@@ -161,7 +161,7 @@ struct vmm_outcome {
 
 /* What the library does in a way that depends on the kind of host: each in a few words. Static
  * strings. */
-#define VMM_CHOICES 8
+#define VMM_CHOICES 9
 struct vmm_choice {
     const char *what;   /* "memory slots" */
     const char *choice; /* "on demand" */

@@ -185,7 +185,7 @@ const char *os_limit(int code); /* what to raise where an errno says that there 
 
 /* kvm.c */
 int kvm_open(struct vmm_err *err); /* /dev/kvm with everything needed; a descriptor or -errno */
-int kvm_vm_create(struct vmm *vm, struct vmm_err *err);
+int kvm_vm_create(struct vmm *vm, bool apic, struct vmm_err *err); /* apic: with KVM's own */
 void kvm_vm_destroy(struct vmm *vm);
 int kvm_slot_set(struct vmm *vm, uint32_t slot, uint32_t flags, hv_gpa_t gpa, void *hva,
                  uint64_t size, struct vmm_err *err);
@@ -196,6 +196,7 @@ enum policy_kind { POLICY_HARDWARE, POLICY_PVM };
 struct policy {
     bool features_of_cpu; /* the guest gets what the CPU has, not what KVM supports */
     bool lazy_slots;      /* a slot for all of RAM only when it is touched */
+    bool kernel_apic;     /* a machine for a single run has KVM's local APIC */
     bool large_text;      /* program text whole in the snapshot, for large pages */
     /* The working set is copied before the run, and with it what else makes the groups of so many
      * pages whole that KVM maps with one fault. 0: it is not copied. */

@@ -8,6 +8,7 @@
 
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -72,16 +73,45 @@ static void t_other_kind(void)
 
 static void t_each(void)
 {
-    struct policy p[5] = {*policy_host(), *policy_host(), *policy_host(), *policy_host(),
-                          *policy_host()};
+    struct policy p[6];
+    for (int i = 0; i < 6; i++) {
+        p[i] = *policy_host();
+    }
     p[0].lazy_slots = !p[0].lazy_slots;
     p[1].ring0_always = true; /* false is right on kvm-pvm only */
     p[2].prefault_group = 0;
     p[3].settle_always = true; /* the same */
     p[4].longer_ns = 1;
-    for (int i = 0; i < 5; i++) {
+    p[5].kernel_apic = !p[5].kernel_apic;
+    for (int i = 0; i < 6; i++) {
         behaves(&p[i]);
     }
+}
+
+static bool has_apic(struct vmm_snapshot *snap, bool rewindable)
+{
+    struct vmm_err err;
+    struct vmm *vm;
+    struct kvm_lapic_state state;
+    OK(vmm_restore(snap, &vt_no_io, rewindable, &vm, &err));
+    const bool has = ioctl(vm->vcpu_fd, KVM_GET_LAPIC, &state) == 0;
+    CHECK(has || errno == EINVAL);
+    vmm_destroy(vm);
+    return has;
+}
+
+/* Its state is none that a rewind puts back. */
+static void t_apic(void)
+{
+    struct vmm_snapshot *snap = vt_snapshot_open();
+    struct policy policy = *policy_host();
+    snap->policy = &policy;
+    policy.kernel_apic = true;
+    CHECK(has_apic(snap, false));
+    CHECK(!has_apic(snap, true));
+    policy.kernel_apic = false;
+    CHECK(!has_apic(snap, false));
+    vmm_snapshot_close(snap);
 }
 
 /* Prefaults these pages in groups, and lets a run write them. A rewindable machine knows none. */
@@ -165,6 +195,7 @@ const struct vt_test vt_policy_tests[] = {
     {"policy-choices", t_choices},
     {"policy-other-kind", t_other_kind},
     {"policy-each", t_each},
+    {"policy-apic", t_apic},
     {"policy-prefault", t_prefault},
     {"policy-prefault-old", t_prefault_old},
     {NULL, NULL},

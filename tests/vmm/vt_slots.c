@@ -9,17 +9,19 @@
 
 #include <unistd.h>
 
-#define MEMORY (256ull << 20)
+#define MEMORY    (256ull << 20)
+#define MEMORY_4G (4ull << 30)
+#define APIC_GPA  0xfee00000ull
 
 /* A snapshot with much more memory than data. */
-static struct vmm_snapshot *large_snapshot(void)
+static struct vmm_snapshot *large_snapshot(uint64_t memory)
 {
     struct vmm_err err;
     struct vmm *vm;
     struct vmm_outcome o;
     struct vmm_snapshot *snap;
     const struct vmm_config config = {
-        .kernel_path = vt_kernel, .initrd_path = vt_initrd, .memory = MEMORY, .io = vt_no_io};
+        .kernel_path = vt_kernel, .initrd_path = vt_initrd, .memory = memory, .io = vt_no_io};
     OK(vmm_create(&config, &vm, &err));
     OK(vmm_start(vm, VT_TIMEOUT, &o, &err));
     int fd = vt_memfd("", 0);
@@ -37,7 +39,7 @@ static struct vmm *large_restore(struct vmm_snapshot *snap, bool rewindable)
     struct vmm_io io = vt_no_io;
     io.stdin_fd = vt_memfd("12345678", 8);
     OK(vmm_restore(snap, &io, rewindable, &vm, &err));
-    CHECK(vm->ram_low < MEMORY);
+    CHECK(vm->ram_low < vm->ram_size);
     CHECK_INT(vm->slots & 1 << MEM_SLOT_HIGH, 0);
     return vm;
 }
@@ -69,7 +71,7 @@ static const char *const touches[] = {
 
 static void t_first_touch(void)
 {
-    struct vmm_snapshot *snap = large_snapshot();
+    struct vmm_snapshot *snap = large_snapshot(MEMORY);
     for (size_t i = 0; i < TOUCHES; i++) {
         struct vmm *vm = large_restore(snap, false);
         touch(vm, vm->ram_low + 0x305000, touches[i]);
@@ -81,7 +83,7 @@ static void t_first_touch(void)
 static void t_rewound(void)
 {
     struct vmm_err err;
-    struct vmm_snapshot *snap = large_snapshot();
+    struct vmm_snapshot *snap = large_snapshot(MEMORY);
     for (size_t i = 0; i < TOUCHES; i++) {
         struct vmm *vm = large_restore(snap, true);
         for (int round = 0; round < 3; round++) {
@@ -104,7 +106,7 @@ static void t_border(void)
                                          "rep-stos", "movups-store", "movups-load", "avx-store",
                                          "push",     "host"};
     struct vmm_err err;
-    struct vmm_snapshot *snap = large_snapshot();
+    struct vmm_snapshot *snap = large_snapshot(MEMORY);
     for (size_t i = 0; i < sizeof(across) / sizeof(across[0]); i++) {
         struct vmm *vm = large_restore(snap, true);
         touch(vm, vm->ram_low - 4, across[i]);
@@ -117,7 +119,7 @@ static void t_border(void)
 /* The end of memory is still its end, before and after. */
 static void t_end(void)
 {
-    struct vmm_snapshot *snap = large_snapshot();
+    struct vmm_snapshot *snap = large_snapshot(MEMORY);
     struct vmm *vm = large_restore(snap, false);
     touch(vm, MEMORY - 8, "store");
     vmm_destroy(vm);
@@ -126,10 +128,23 @@ static void t_end(void)
     vmm_destroy(vm);
 }
 
+/* Memory is memory where a machine whose local APIC is on has its registers. */
+static void t_apic_address(void)
+{
+    struct vmm_snapshot *snap = large_snapshot(MEMORY_4G);
+    for (size_t i = 0; i < TOUCHES; i++) {
+        struct vmm *vm = large_restore(snap, false);
+        touch(vm, APIC_GPA + 0x300, touches[i]);
+        vmm_destroy(vm);
+    }
+    vmm_snapshot_close(snap);
+}
+
 const struct vt_test vt_slots_tests[] = {
     {"slots: first touch of every kind", t_first_touch},
     {"slots: and rewound", t_rewound},
     {"slots: across the border", t_border},
     {"slots: nothing behind the end", t_end},
+    {"slots: at the address of an APIC", t_apic_address},
     {NULL, NULL},
 };
