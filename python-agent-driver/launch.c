@@ -2,7 +2,9 @@
 /*
  * What the guest boots: starts the image's own python3 with the driver preloaded, which takes over
  * before python3's main (hook.c). That program is optimised as a whole, its static library is not:
- * linked into a program of ours the interpreter would be a tenth slower.
+ * linked into a program of ours the interpreter would be a tenth slower. Calls into libraries are
+ * bound at once: the first call of each would be a look-up, through a page of symbols for every
+ * library, in each run again.
  */
 #include "driver.h"
 
@@ -20,7 +22,7 @@ int main(int argc, char **argv)
     (void)argc;
     if (asprintf(&preload, "%s%s%s", DRIVER, others == NULL ? "" : ":",
                  others == NULL ? "" : others) >= 0 &&
-        setenv("LD_PRELOAD", preload, 1) == 0) {
+        setenv("LD_PRELOAD", preload, 1) == 0 && setenv("LD_BIND_NOW", "1", 1) == 0) {
         execv(DRV_PYTHON, argv);
     }
     perror("pyhl: " DRV_PYTHON);
