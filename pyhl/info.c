@@ -50,6 +50,7 @@ static void print_snapshot(const struct vmm_snapshot *snap)
     if (gmtime_r(&seconds, &tm))
         strftime(made, sizeof(made), "%Y-%m-%d %H:%M:%S UTC", &tm);
     printf("  %-14s version %u, ABI %u, made %s\n", "format", info.version, info.abi_version, made);
+    printf("  %-14s %s in pages of 2 MiB\n", "program text", report_size(info.text_bytes).s);
     printf("  %-14s %llu of data; in the working set %llu, and %llu for longer runs\n", "pages",
            (unsigned long long)info.data_pages, (unsigned long long)info.workset_pages,
            (unsigned long long)info.workset_longer);

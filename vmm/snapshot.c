@@ -109,6 +109,16 @@ static int snap_pages(const struct vmm *vm, uint64_t *bitmap, struct vmm_err *er
     return rc;
 }
 
+/* The header knows one range of text: pages apart from it are only not touched ahead. */
+static void snap_add_text(struct snap_header *h, uint64_t at)
+{
+    if (h->text_end == 0) {
+        h->text_start = h->text_end = at;
+    }
+    h->text_end += h->text_end == at ? PAGE_2M : 0;
+    h->text_start -= h->text_start == at + PAGE_2M ? PAGE_2M : 0;
+}
+
 /* Marks all of each 2 MiB that the guest maps read-only as one page, which is program text: such a
  * piece goes to the file in one write, so that the file system can keep it as one large page, and
  * host and guest map it with one fault each. Tables as in SDM vol. 3, 4.5. */
@@ -130,8 +140,7 @@ static void snap_mark_text(const struct vmm *vm, uint64_t table_gpa, int level, 
         if (level == 2 && (table[i] & PTE_WRITE) == 0 && page < vm->ram_size / HV_PAGE_SIZE) {
             memset(bitmap + page / 64, 0xff, REGION_PAGES / 8);
             const uint64_t at = page * HV_PAGE_SIZE;
-            h->text_start = h->text_end == 0 || at < h->text_start ? at : h->text_start;
-            h->text_end = at + PAGE_2M > h->text_end ? at + PAGE_2M : h->text_end;
+            snap_add_text(h, at);
         }
     }
 }

@@ -229,6 +229,7 @@ void vmm_snapshot_info(const struct vmm_snapshot *snap, struct vmm_snapshot_info
         .key = h->key,
         .memory = h->memory,
         .data_pages = h->data_pages,
+        .text_bytes = h->text_end - h->text_start,
         .initrd_size = h->initrd_size,
         .workset_pages = h->workset_pages - snap->workset_longer,
         .workset_longer = snap->workset_longer,

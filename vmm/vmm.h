@@ -227,6 +227,7 @@ struct vmm_snapshot_info {
     struct vmm_key key;
     uint64_t memory;         /* guest RAM, bytes */
     uint64_t data_pages;     /* pages that are not holes */
+    uint64_t text_bytes;     /* program text in pages of 2 MiB */
     uint64_t disk_bytes;     /* allocated on disk */
     uint64_t initrd_size;    /* bytes */
     uint64_t workset_pages;  /* recorded working set of small runs */

@@ -4,7 +4,7 @@
 # (harness.py and its traces), fresh time and entropy at every restore (fresh.py), and the same a level lower, with
 # every byte of the guest compared after each rewind (rewind_test.c).
 #
-# usage: tests/hermetic/run.sh [PART...]   parts: sight traces cold tree fresh counts rewind
+# usage: tests/hermetic/run.sh [PART...]   parts: sight traces cold tree fresh counts text rewind
 set -u
 cd "$(dirname "$0")/../.." || exit 2
 TEST_TIMEOUT=${TEST_TIMEOUT:-400}
@@ -91,6 +91,15 @@ part_counts() {
     [ "$(grep -c '^1 ' "$scratch/counts")" -ge 40 ] || problem "exits: $(cut -d' ' -f1 "$scratch/counts" | sort | uniq -c)"
 }
 
+part_text() {
+    begin "text: python3 and the C library have theirs in 2 MiB pages"
+    run "$pyhl" info --dest "$home"
+    grep -q 'program text *6.0 MiB in' "$scratch/out" || problem "$(grep text "$scratch/out")"
+    run "$pyhl" run --dest "$home" -c 'print(open("/proc/self/maps").read())'
+    [ "$(sed -En 's/^[0-9a-f]*-([0-9a-f]*) r--p .*libc\.so\.6$/\1/p' "$scratch/out" |
+        grep -c '[02468ace]00000$')" = 1 ] || problem "constants end at no 2 MiB: $(grep 'libc\.so' "$scratch/out")"
+}
+
 part_rewind() {
     local line
     if ! make -s build/tests/rewind_test >"$scratch/out" 2>&1; then
@@ -122,7 +131,7 @@ if [ ! -e "$home/pyhl.ini" ] || [ ! -x "$pyhl" ]; then
 fi
 cat $here/{harness,traces_interpreter,traces_system,traces_memory,traces_packages}.py >"$script"
 printf 'first\nsecond\nthird\n%.0s' {1..2000} >"$scratch/stdin"
-[ $# -gt 0 ] || set -- sight traces cold tree fresh counts rewind
+[ $# -gt 0 ] || set -- sight traces cold tree fresh counts text rewind
 for part; do
     "part_$part"
 done

@@ -43,7 +43,7 @@ u32 hv_take_events(void)
 
 u64 hv_next_run(void *buf, size_t size)
 {
-    pt_join_text();
+    text_settle(cur_proc()->mm);
     pmm_scrub();
     xstate_save(current->xstate);
     s64 n = hv_call(HV_CALL_RUN, (u64)buf, size, HV_RUN_VECTORS, 0);

@@ -17,7 +17,8 @@ struct slab {
     LIST_ENTRY(slab) link; /* slabs of the class with room */
 };
 
-static const u16 class_size[] = {16,  32,  48,  64,  96,   128,  192,
+/* 160 is for inodes, of which there is one for each file of the image. */
+static const u16 class_size[] = {16,  32,  48,  64,  96,   128,  160, 192,
                                  256, 384, 512, 800, 1008, 1344, 2016};
 #define CLASSES ARRAY_SIZE(class_size)
 #define HEADER  64u

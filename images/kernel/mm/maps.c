@@ -11,7 +11,8 @@ static const char *special_name(const struct vma *v)
 {
     if (v->flags & VMA_SITES)
         return "[syscalls]";
-    const u64 *e = v->kind == VMA_PAGED ? pt_entry(v->start, false) : NULL;
+    const u64 *e =
+        v->kind == VMA_PAGED && !pt_is_large(v->start) ? pt_entry(v->start, false) : NULL;
     if (e && (*e & PTE_ADDR) == (u64)vdso_start)
         return "[vdso]";
     if (e && *e && (*e & PTE_ADDR) == time_page())

@@ -62,6 +62,7 @@ struct mm {
     u64 mapped_pages;
     vaddr_t window_next;           /* where the search for a free window range starts */
     LIST_HEAD(, sites_area) sites; /* mm/sites.c */
+    vaddr_t library, library_text; /* mm/text.c: a large page to be, and where it is used from */
     /* The brk area: its frames stay claimed, mapped or not, as long as the program lives. */
     vaddr_t brk_start, brk_end, brk_limit;
 };
@@ -84,8 +85,15 @@ u64 *pt_entry(vaddr_t va, bool create);
 u64 pt_prot_bits(int prot);
 /* Sets permissions of present or identity pages; need_flush is set when rights were taken away. */
 int pt_protect_ident(vaddr_t start, vaddr_t end, int prot, bool *need_flush);
+bool pt_is_large(vaddr_t va);
 /* Program text that fills 2 MiB together with constants becomes one page, constants executable. */
 void pt_join_text(void);
+/* The same at va, which has no pages, from frames that belong to the mapping. */
+void pt_set_large(vaddr_t va, paddr_t pa);
+
+/* text.c. Where a library goes whose text is to be a large page; 0 for any other file. */
+vaddr_t text_place(struct mm *mm, u64 len, int flags, struct inode *inode, u64 off);
+void text_settle(struct mm *mm); /* before the snapshot */
 
 /* vma.c */
 struct vma *vma_find(struct mm *mm, vaddr_t addr);       /* the one that contains addr, or NULL */

@@ -49,6 +49,8 @@ static bool unmap_one(struct mm *mm, struct vma *v, bool *flush)
     } else {
         *flush |= mm_unpopulate(v->start, v->end);
     }
+    if (v->start == mm->library)
+        mm->library = 0;
     vma_remove(mm, v);
     return rewritten;
 }
@@ -206,7 +208,9 @@ long mm_map_inode(struct mm *mm, vaddr_t hint, u64 len, int prot, int flags, str
         if (len / PAGE_SIZE > pmm_free_pages())
             return -ENOMEM;
     }
-    vaddr_t at = vma_find_gap(mm, len, hint);
+    vaddr_t at = hinted ? 0 : text_place(mm, len, flags, inode, off);
+    if (!at)
+        at = vma_find_gap(mm, len, hint);
     return at ? map_paged(mm, at, len, prot, flags, inode, off) : -ENOMEM;
 }
 

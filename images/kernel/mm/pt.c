@@ -2,7 +2,8 @@
 /*
  * Page tables (SDM vol. 3, 4.5). The VMM made them: identity with 2 MiB pages.
  * Here large pages are split where single pages need other rights, and tables
- * are added for the window. Tables are freed only by pt_join_text(): address space is reused.
+ * are added for the window. Tables are freed only for large pages of text: address space is
+ * reused.
  */
 #include "mm/mm.h"
 #include "cpu/cpu.h"
@@ -28,7 +29,7 @@ static u64 *split_large(u64 *entry)
     u64 *table = table_new();
     if (!table)
         return NULL;
-    u64 base = *entry & PTE_ADDR & ~(LARGE_PAGE - 1), bits = *entry & (PTE_NX | 0x7f);
+    u64 base = *entry & PTE_ADDR & ~(LARGE_PAGE - 1), bits = *entry & (PTE_NX | PTE_OWNED | 0x7f);
     for (unsigned i = 0; i < 512; i++)
         table[i] = (base + i * PAGE_SIZE) | bits;
     *entry = (u64)table | PTE_TABLE;
@@ -86,6 +87,11 @@ static u64 *large_entry(vaddr_t va)
     return NULL;
 }
 
+bool pt_is_large(vaddr_t va)
+{
+    return large_entry(va) != NULL;
+}
+
 /* For a large page that is in the range as a whole, unless all rights go: true when it has them
  * now. */
 static bool protect_large(u64 *large, vaddr_t va, vaddr_t end, u64 bits, bool *need_flush)
@@ -97,6 +103,15 @@ static bool protect_large(u64 *large, vaddr_t va, vaddr_t end, u64 bits, bool *n
     *need_flush |= takes_rights(*large, bits);
     *large = va | bits | PTE_LARGE;
     return true;
+}
+
+/* A page that text.c showed from its file. */
+static void take_back(u64 *e, vaddr_t va)
+{
+    const void *file = phys_ptr(*e & PTE_ADDR);
+    *e = va | pt_prot_bits(PROT_READ | PROT_WRITE);
+    tlb_flush();
+    memcpy(phys_ptr(va), file, PAGE_SIZE);
 }
 
 /* Entries that are right already are not written, nor large pages split that need not be: a table
@@ -116,6 +131,8 @@ int pt_protect_ident(vaddr_t start, vaddr_t end, int prot, bool *need_flush)
         u64 new = bits ? va | bits : 0;
         if (*e == new)
             continue;
+        if (*e & PTE_P && (*e & PTE_ADDR) != va)
+            take_back(e, va);
         *need_flush |= takes_rights(*e, new);
         *e = new;
     }
@@ -132,6 +149,17 @@ static bool all_text(const u64 *table, vaddr_t va)
         text |= !(table[i] & PTE_NX);
     }
     return text;
+}
+
+void pt_set_large(vaddr_t va, paddr_t pa)
+{
+    u64 *table = root;
+    for (int shift = 39; shift > 21; shift -= 9)
+        table = phys_ptr(table[va >> shift & 511] & PTE_ADDR);
+    u64 *entry = &table[va >> 21 & 511];
+    pmm_free(*entry & PTE_ADDR, 1);
+    *entry = pa | pt_prot_bits(PROT_READ | PROT_EXEC) | PTE_LARGE | PTE_OWNED;
+    tlb_flush();
 }
 
 void pt_join_text(void)

@@ -79,8 +79,10 @@ SYSCALL(mincore)
     if (!user_range_ok((vaddr_t)a[0], pages * PAGE_SIZE, 0))
         return -ENOMEM;
     for (u64 i = 0; i < pages; i++) {
-        const u64 *e = pt_entry((vaddr_t)a[0] + i * PAGE_SIZE, false);
-        u8 resident = e && *e & PTE_P;
+        vaddr_t va = (vaddr_t)a[0] + i * PAGE_SIZE;
+        bool large = pt_is_large(va);
+        const u64 *e = large ? NULL : pt_entry(va, false);
+        u8 resident = large || (e && *e & PTE_P);
         if (copy_to_user((vaddr_t)a[2] + i, &resident, 1))
             return -EFAULT;
     }

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * What is done for the snapshot about a program's text and constants, which all machines share.
+ * A host that shadows page tables takes a fault for each page of text that a run touches, and one
+ * for 2 MiB of it in a large page. The C library, which every run calls all over, is not quite as
+ * large: its text and constants are placed to end with a large page, with nothing in its rest.
+ * A program at fixed addresses is copied into memory, where large pages need it; what they do not
+ * hold is shown from the file again, so that the snapshot has it not twice.
+ */
+#include <linux/elf.h>
+
+#include "cpu/cpu.h"
+#include "mm/mm.h"
+
+#define PART_MIN (LARGE_PAGE / 4 * 3)
+
+/* The length of an ELF file's memory image up to what can be written; 0 when there is none. */
+static u64 constant_part(struct inode *inode)
+{
+    Elf64_Ehdr eh;
+    Elf64_Phdr ph;
+    if (inode_read(inode, &eh, sizeof(eh), 0) != sizeof(eh) ||
+        memcmp(eh.e_ident, ELFMAG, SELFMAG) || eh.e_ident[EI_CLASS] != ELFCLASS64 ||
+        eh.e_type != ET_DYN || eh.e_phentsize != sizeof(ph))
+        return 0;
+    for (unsigned n = 0; n < eh.e_phnum; n++) {
+        if (inode_read(inode, &ph, sizeof(ph), eh.e_phoff + n * sizeof(ph)) != sizeof(ph))
+            return 0;
+        if (ph.p_type == PT_LOAD && ph.p_flags & PF_W)
+            return PAGE_DOWN(ph.p_vaddr);
+    }
+    return 0;
+}
+
+vaddr_t text_place(struct mm *mm, u64 len, int flags, struct inode *inode, u64 off)
+{
+    u64 part = mm->library || !inode || off || (flags & MAP_TYPE) != MAP_PRIVATE || len < PART_MIN
+                   ? 0
+                   : constant_part(inode);
+    if (part < PART_MIN || part > LARGE_PAGE || part >= len)
+        return 0;
+    vaddr_t gap = vma_find_gap(mm, len + 2 * LARGE_PAGE, 0);
+    if (!gap)
+        return 0;
+    vaddr_t start = (gap + LARGE_PAGE - 1) & ~(LARGE_PAGE - 1), at = start + LARGE_PAGE - part;
+    if (at > start &&
+        !vma_add(mm, start, at, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, VMA_PAGED, NULL, 0))
+        return 0;
+    mm->library = start;
+    mm->library_text = at;
+    return at;
+}
+
+/* Is all of it still there, and nothing of it to be written? */
+static bool is_constant(vaddr_t start, vaddr_t end)
+{
+    for (vaddr_t va = start; va < end; va += PAGE_SIZE) {
+        const u64 *e = pt_entry(va, false);
+        if (!e || !(*e & PTE_P) || *e & PTE_W)
+            return false;
+    }
+    return true;
+}
+
+static paddr_t large_frame(void)
+{
+    paddr_t pa = LARGE_PAGE;
+    while (pa < PMM_LOW_END && !pmm_claim(pa, LARGE_PAGE / PAGE_SIZE))
+        pa += LARGE_PAGE;
+    return pa < PMM_LOW_END ? pa : 0;
+}
+
+static void join_library(struct mm *mm)
+{
+    vaddr_t start = mm->library, text = mm->library_text, end = start + LARGE_PAGE;
+    struct vma *rest = vma_find(mm, start);
+    mm->library = 0;
+    if (!start || (text > start && (!rest || rest->end != text || rest->prot != PROT_NONE)) ||
+        !is_constant(text, end))
+        return;
+    paddr_t pa = large_frame();
+    if (!pa)
+        return;
+    pmm_zero_range(pa, LARGE_PAGE / PAGE_SIZE);
+    for (vaddr_t va = text; va < end; va += PAGE_SIZE)
+        memcpy(phys_ptr(pa + (va - start)), phys_ptr(*pt_entry(va, false) & PTE_ADDR), PAGE_SIZE);
+    mm_unpopulate(start, end);
+    pt_set_large(start, pa);
+    if (text > start)
+        rest->prot = PROT_READ;
+}
+
+static void share_constants(const struct vma *v)
+{
+    for (vaddr_t va = v->start; va < v->end; va += PAGE_SIZE) {
+        paddr_t file;
+        if (pt_is_large(va)) {
+            va = (va | (LARGE_PAGE - 1)) - PAGE_MASK;
+            continue;
+        }
+        u64 *e = pt_entry(va, false);
+        if (inode_page(v->inode, v->pgoff + (va - v->start) / PAGE_SIZE, false, &file) ||
+            file < HV_INITRD_GPA || memcmp(phys_ptr(va), phys_ptr(file), PAGE_SIZE) != 0)
+            continue;
+        u64 rights = *e & ~PTE_ADDR;
+        *e = va | pt_prot_bits(PROT_READ | PROT_WRITE);
+        tlb_flush();
+        memset(phys_ptr(va), 0, PAGE_SIZE);
+        *e = file | rights;
+    }
+    tlb_flush();
+}
+
+void text_settle(struct mm *mm)
+{
+    pt_join_text();
+    join_library(mm);
+    for (struct vma *v = vma_first_from(mm, 0); v; v = vma_next(v))
+        if (v->kind == VMA_IDENT && v->inode && (v->prot & (PROT_READ | PROT_WRITE)) == PROT_READ &&
+            !(v->flags & VMA_REWRITTEN))
+            share_constants(v);
+}
