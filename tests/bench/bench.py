@@ -77,6 +77,7 @@ def scale(bench):
     program = f"{bench.programs}/scale"
     if os.path.exists(program):
         print("\n## Many VMs\n", flush=True)
+        footprint.many_processes(bench)
         try:
             subprocess.run([program, bench.home, "--vms", "64" if bench.quick else "1000", "--seconds", "0.2",
                             "--pyhl", bench.pyhl], check=True, timeout=300)

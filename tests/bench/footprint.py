@@ -3,10 +3,11 @@
 import os
 import re
 import subprocess
+import time
 
 from report import Table
 from runs import private_kib
-from ways import output
+from ways import median, output
 
 UNITS = {"ms": 1e-3, "s": 1.0}
 
@@ -36,6 +37,36 @@ def memory_and_disk(bench):
     table.row("CPIO", on_disk(f"{bench.home}/initrd.cpio"))
     table.row("kernel", on_disk(f"{bench.home}/kernel"))
     return private, snapshot
+
+
+def available():
+    with open("/proc/meminfo", encoding="ascii") as file:
+        return int(re.search(r"MemAvailable:\s+(\d+)", file.read()).group(1))
+
+
+def many_processes(bench):
+    """One `pyhl run` after the other, all staying alive, until there are as many as wanted or time is up."""
+    wanted, seconds = 64 if bench.quick else 1000, 60
+    code = "print(1, flush=True); import time; time.sleep(600)"
+    children, times, began, before = [], [], time.monotonic(), available()
+    try:
+        while len(children) < wanted and time.monotonic() - began < seconds:
+            start = time.monotonic()
+            children.append(subprocess.Popen([*bench.run, "-c", code], stdout=subprocess.PIPE))
+            children[-1].stdout.readline()
+            times.append((time.monotonic() - start) * 1e3)
+        whole, used = time.monotonic() - began, before - available()
+    finally:
+        for child in children:
+            child.kill()
+        for child in children:
+            child.wait()
+            child.stdout.close()
+    times.sort()
+    table = Table("Each in a process of its own", "`pyhl run`, sleeping", "all, s", "first output: median, ms", "p99",
+                  "max", "memory of the machine for each, KiB",
+                  note=f"Started one after the other, of {wanted} wanted.")
+    table.row(len(children), whole, median(times), times[len(times) * 99 // 100], times[-1], used / len(children))
 
 
 def make_home(bench):
