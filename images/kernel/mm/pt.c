@@ -2,8 +2,7 @@
 /*
  * Page tables (SDM vol. 3, 4.5). The VMM made them: identity with 2 MiB pages.
  * Here large pages are split where single pages need other rights, and tables
- * are added for the window. Tables are freed only for large pages of text: address space is
- * reused.
+ * are added for the window. Tables are freed only by pt_join_text(): address space is reused.
  */
 #include "mm/mm.h"
 #include "cpu/cpu.h"
@@ -12,6 +11,9 @@
 #define PTE_TABLE (PTE_P | PTE_W | PTE_U | PTE_A)
 
 static u64 *root;
+/* Of the large page that belongs to a mapping: to take pages from it must not fail for want of
+ * memory. */
+static u64 *spare;
 
 void pt_init(const struct hv_shared *s)
 {
@@ -26,7 +28,7 @@ static u64 *table_new(void)
 
 static u64 *split_large(u64 *entry)
 {
-    u64 *table = table_new();
+    u64 *table = *entry & PTE_OWNED ? spare : table_new();
     if (!table)
         return NULL;
     u64 base = *entry & PTE_ADDR & ~(LARGE_PAGE - 1), bits = *entry & (PTE_NX | PTE_OWNED | 0x7f);
@@ -157,7 +159,7 @@ void pt_set_large(vaddr_t va, paddr_t pa)
     for (int shift = 39; shift > 21; shift -= 9)
         table = phys_ptr(table[va >> shift & 511] & PTE_ADDR);
     u64 *entry = &table[va >> 21 & 511];
-    pmm_free(*entry & PTE_ADDR, 1);
+    spare = phys_ptr(*entry & PTE_ADDR);
     *entry = pa | pt_prot_bits(PROT_READ | PROT_EXEC) | PTE_LARGE | PTE_OWNED;
     tlb_flush();
 }
