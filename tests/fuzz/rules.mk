@@ -8,6 +8,11 @@ FUZZ_SANITIZE := address,undefined
 FUZZ_CFLAGS := -std=c17 -D_GNU_SOURCE $(WARNINGS) -O1 -g -I. -Iimages/kernel -fno-omit-frame-pointer \
     -fno-strict-aliasing -fno-sanitize-recover=undefined -fsanitize=fuzzer-no-link,$(FUZZ_SANITIZE) -MMD -MP
 
+# `make fuzz-long`: as the script's head says.
+.PHONY: fuzz-long
+fuzz-long:
+	@HOURS='$(HOURS)' RUNS='$(RUNS)' FUZZ_CORPUS='$(FUZZ_CORPUS)' tests/fuzz/long.sh $(TARGETS)
+
 FUZZ_TARGETS := kernel_elf cpio sites snapshot calls frame config opts
 FUZZ_VMM := $(FUZZ_DIR)/libvmm.a
 # What each target is linked with.

@@ -8,9 +8,8 @@
 set -u
 cd "$(dirname "$0")/../.." || exit 2
 . tests/lib.sh
+. tests/fuzz/lib.sh
 
-readonly out=build/tests/fuzz
-readonly targets=(kernel_elf cpio sites snapshot calls frame config opts)
 # Of one target, in seconds; only a hang comes near.
 readonly most=40
 
@@ -23,29 +22,25 @@ runs_of() {
     esac
 }
 
-fuzz() {
+fuzz_test() {
     local target=$1 runs=${FUZZ_RUNS:-$(runs_of "$1")}
     begin "$target ($runs runs)"
     mkdir -p "$scratch/$target"
-    UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 timeout -s9 $((most * runs / $(runs_of "$target") + most)) \
-        setarch -R "$out/$target" -runs="$runs" -seed=1 -reload=0 -max_len=8192 -timeout=10 -rss_limit_mb=2048 \
-        -verbosity=0 -artifact_prefix="$out/$target." "$scratch/$target" "$out/seeds/$target" \
-        >"$scratch/out" 2>&1
+    fuzz_command $((most * runs / $(runs_of "$target") + most)) "$target" "$scratch/$target" "$out/$target." \
+        -runs="$runs" -seed=1 -timeout=10
+    "${command[@]}" >"$scratch/out" 2>&1
     status=$?
-    [ $status = 0 ] || problem "status $status: $(grep -aE 'ERROR|runtime error|must hold|#[0-4] ' "$scratch/out" |
-        head -n 8; tail -n 3 "$scratch/out")"
+    [ $status = 0 ] || problem "status $status: $(fuzz_problem <"$scratch/out"; tail -n 3 "$scratch/out")"
 }
 
 [ $# -gt 0 ] || set -- "${targets[@]}"
-if ! make -s -j2 "${@/#/$out/}" >"$scratch/make" 2>&1; then
-    tail -n 20 "$scratch/make"
+if ! fuzz_build "$@"; then
     begin "the targets build"
     problem "see above"
     summary
     exit 1
 fi
-python3 tests/fuzz/seeds.py $out/seeds || exit 2
 for target; do
-    fuzz "$target"
+    fuzz_test "$target"
 done
 summary

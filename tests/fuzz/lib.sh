@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash disable=SC2034 # what it sets is used by those that source it
+# Sourced by run.sh and long.sh: the fuzz targets, their building, and one call of libFuzzer.
+
+readonly out=build/tests/fuzz
+readonly targets=(sites opts cpio frame kernel_elf config calls snapshot)
+
+# fuzz_build TARGET...: also the seeds. Shows what make said when that fails.
+fuzz_build() {
+    local said
+    if ! said=$(make -s --no-print-directory -j2 "${@/#/$out/}" 2>&1); then
+        printf '%s\n' "$said" | tail -n 20
+        return 1
+    fi
+    python3 tests/fuzz/seeds.py $out/seeds
+}
+
+# fuzz_command SECONDS TARGET CORPUS CRASHES OPTION...: sets $command to a call of libFuzzer, killed after so long. What
+# is new goes to the directory CORPUS, what crashes to CRASHES*. Without what would keep a run from being repeated:
+# address randomisation, and the look at the corpus on disk once a second.
+fuzz_command() {
+    local seconds=$1 target=$2 corpus=$3 crashes=$4
+    shift 4
+    command=(timeout --foreground -s9 "$seconds" setarch -R "$out/$target" -reload=0 -max_len=8192
+        -rss_limit_mb=2048 -verbosity=0 -artifact_prefix="$crashes" "$@" "$corpus" "$out/seeds/$target")
+}
+export UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
+
+# The lines that tell what went wrong, of a log on stdin.
+fuzz_problem() {
+    grep -aE 'ERROR|runtime error|must hold|#[0-4] ' | head -n 8
+}
