@@ -28,6 +28,8 @@ static const struct {
     {KVM_CAP_IMMEDIATE_EXIT, 0, "immediate-exit"},
     {KVM_CAP_SYNC_REGS, KVM_SYNC_X86_VALID_FIELDS, "sync-regs"},
     {KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2, KVM_DIRTY_LOG_MANUAL_PROTECT_ENABLE, "dirty-log-protect"},
+    {KVM_CAP_X86_MSR_FILTER, 0, "msr-filter"},
+    {KVM_CAP_ENFORCE_PV_FEATURE_CPUID, 0, "pv-enforce-cpuid"},
 };
 #define KVM_NEEDED (sizeof(kvm_needed) / sizeof(kvm_needed[0]))
 
@@ -111,6 +113,36 @@ int vmm_host_probe(struct vmm_host *host, struct vmm_err *err)
     return rc;
 }
 
+/* No code of the guest reads or writes an MSR, but a program can take ring 0, and what it writes
+ * there KVM keeps for the life of the vCPU, and acts on: some MSRs make it write into the guest's
+ * memory at every entry. So all are denied (#GP); only the host sets them. KVM wants at least one
+ * range with a filter that denies what is in none; this one has a single bit, which denies, too. */
+static int kvm_msrs_deny(struct vmm *vm, struct vmm_err *err)
+{
+    uint8_t none = 0;
+    struct kvm_msr_filter filter = {
+        .flags = KVM_MSR_FILTER_DEFAULT_DENY,
+        .ranges = {{.flags = KVM_MSR_FILTER_READ | KVM_MSR_FILTER_WRITE,
+                    .nmsrs = 1,
+                    .bitmap = &none}},
+    };
+    if (ioctl(vm->vm_fd, KVM_X86_SET_MSR_FILTER, &filter) < 0) {
+        return vmm_err_set(err, errno, "KVM_X86_SET_MSR_FILTER: %s", strerror(errno));
+    }
+    return 0;
+}
+
+/* KVM's own interfaces to a guest, hypercalls among them, work only where CPUID offers them: ours
+ * offers none. */
+static int kvm_pv_deny(struct vmm *vm, struct vmm_err *err)
+{
+    struct kvm_enable_cap cap = {.cap = KVM_CAP_ENFORCE_PV_FEATURE_CPUID, .args = {1}};
+    if (ioctl(vm->vcpu_fd, KVM_ENABLE_CAP, &cap) < 0) {
+        return vmm_err_set(err, errno, "KVM_ENABLE_CAP pv enforce cpuid: %s", strerror(errno));
+    }
+    return 0;
+}
+
 static int kvm_vcpu_create(struct vmm *vm, int kvm_fd, struct vmm_err *err)
 {
     vm->vcpu_fd = ioctl(vm->vm_fd, KVM_CREATE_VCPU, 0);
@@ -135,7 +167,7 @@ static int kvm_vcpu_create(struct vmm *vm, int kvm_fd, struct vmm_err *err)
                            "KVM does not know the frequency of the TSC");
     }
     vm->tsc_khz = (uint32_t)khz;
-    return 0;
+    return kvm_pv_deny(vm, err);
 }
 
 static int kvm_vm_create_on(struct vmm *vm, int kvm_fd, struct vmm_err *err)
@@ -169,6 +201,9 @@ int kvm_vm_create(struct vmm *vm, bool apic, struct vmm_err *err)
         return kvm_fd;
     }
     int rc = kvm_vm_create_on(vm, kvm_fd, err);
+    if (rc == 0) {
+        rc = kvm_msrs_deny(vm, err);
+    }
     if (rc == 0 && apic) {
         rc = kvm_apic_add(vm, err);
     }

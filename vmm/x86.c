@@ -174,6 +174,7 @@ int x86_state_set(struct vmm *vm, const struct x86_state *state, bool vectors, b
     vm->run->s.regs.sregs = state->sregs;
     vm->run->s.regs.events = state->events;
     vm->run->kvm_dirty_regs = KVM_SYNC_X86_REGS | KVM_SYNC_X86_SREGS | KVM_SYNC_X86_EVENTS;
+    vm->run->cr8 = state->sregs.cr8; /* without an APIC of KVM's this one holds */
     int rc = 0;
     for (size_t i = 0; rc == 0 && i < STATE_PARTS; i++) {
         const struct x86_part *part = &state_parts[i];

@@ -242,6 +242,8 @@ static void t_capabilities(void)
         {KVM_CAP_SYNC_REGS, "KVM lacks: sync-regs"},
         {KVM_CAP_READONLY_MEM, "KVM lacks: readonly-mem"},
         {KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2, "KVM lacks: dirty-log-protect"},
+        {KVM_CAP_X86_MSR_FILTER, "KVM lacks: msr-filter"},
+        {KVM_CAP_ENFORCE_PV_FEATURE_CPUID, "KVM lacks: pv-enforce-cpuid"},
     };
     struct vmm_err err;
     struct vmm_host host;

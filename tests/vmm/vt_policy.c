@@ -40,7 +40,7 @@ static void t_choices(void)
 static void behaves(const struct policy *policy)
 {
     static const char *const runs[][2] = {
-        {"dirty", "100"}, {"look", "100"}, {"ring0", ""},       {"map", "8388608"},
+        {"dirty", "100"}, {"look", "100"}, {"ring0", "all"},    {"map", "8388608"},
         {"dirty", "3"},   {"again", ""},   {"read", "8388608"}, {"look", "100"},
     };
     struct vmm_err err;

@@ -142,6 +142,16 @@ volatile uint64_t *page_directory(void)
     return (volatile uint64_t *)(uintptr_t)(pdpt[0] & ~0xfffull);
 }
 
+const void *run_source(void)
+{
+    return run_buffer + ((const struct hv_run *)(const void *)run_buffer)->source_off;
+}
+
+size_t run_source_size(void)
+{
+    return ((const struct hv_run *)(const void *)run_buffer)->source_len;
+}
+
 static const struct guest_case *guest_case(const char *name)
 {
     for (const struct guest_case *const *table = guest_tables; *table != 0; table++) {

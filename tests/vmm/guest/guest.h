@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * What the tiny test kernel is made of: its runtime (guest.c), and the cases, a function each, that
- * a run chooses from by name (cases.c, hostile.c, touch.c).
+ * a run chooses from by name (cases.c, hostile.c, touch.c, ring0.c).
  */
 #ifndef GUEST_H
 #define GUEST_H
@@ -17,11 +17,10 @@ struct guest_case {
 };
 /* A kernel's tables, ending in NULL; each table ends in a NULL name. */
 extern const struct guest_case *const guest_tables[];
-extern const struct guest_case hostile_cases[], touch_cases[];
+extern const struct guest_case hostile_cases[], touch_cases[], ring0_cases[];
 
 /* start.S */
 void upcall_entry(void);
-void ring0_entry(void);
 extern volatile uint64_t upcalls_seen;
 
 /* guest.c */
@@ -39,5 +38,7 @@ void say(const char *s);
 void say_number(uint64_t n);
 uint64_t mono(void); /* the guest's monotonic clock, from where the last resume set it */
 volatile uint64_t *page_directory(void);
+const void *run_source(void); /* of the run going on */
+size_t run_source_size(void);
 
 #endif

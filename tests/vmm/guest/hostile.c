@@ -154,20 +154,6 @@ static void do_map(const char *arg)
     quit(HV_EXIT_STATUS, 1, "wrote it");
 }
 
-/* Makes the vector page writable and #UD enter code of its own in ring 0. */
-static void do_ring0(const char *arg)
-{
-    (void)arg;
-    volatile uint64_t *pt = (volatile uint64_t *)(uintptr_t)(page_directory()[0] & ~0xfffull);
-    pt[HV_VECTORS_GPA / HV_PAGE_SIZE] |= 2;
-    volatile uint8_t *stub = (volatile uint8_t *)(uintptr_t)(HV_VECTORS_GPA + 6 * HV_VECTOR_STRIDE);
-    stub[0] = 0xb8; /* mov $ring0_entry, %eax; jmp *%rax */
-    *(volatile uint32_t *)(uintptr_t)(stub + 1) = (uint32_t)(uintptr_t)ring0_entry;
-    stub[5] = 0xff;
-    stub[6] = 0xe0;
-    __asm__ volatile("ud2");
-}
-
 /* Takes the 2 MiB page at the argument away. */
 static void do_unmap(const char *arg)
 {
@@ -193,6 +179,5 @@ const struct guest_case hostile_cases[] = {
     {"execute", do_execute},
     {"map", do_map},
     {"unmap", do_unmap},
-    {"ring0", do_ring0},
     {0, 0},
 };

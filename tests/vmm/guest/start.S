@@ -40,23 +40,6 @@ upcall_entry:
 syscall_entry:
     jmp *%rcx
 
-    /* What a guest with ring 0 could leave behind. */
-    .globl ring0_entry
-ring0_entry:
-    mov $0xc0000102, %ecx
-    mov $0x1234, %eax
-    xor %edx, %edx
-    wrmsr
-    mov $0x5678, %eax
-    mov %rax, %dr0
-    mov $3, %eax
-    xor %ecx, %ecx
-    xsetbv
-    pushq $0
-    pushq $6
-    mov $frame_trap, %rsp
-    iretq
-
     .macro stub number, has_error
     .balign 32
     .if \has_error == 0
