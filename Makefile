@@ -12,7 +12,8 @@
 # make prereqs    install the Debian packages that the above need (as root)
 #
 # Each component has its own rules.mk, included below. Fragments use BUILD, CC, AR, CFLAGS (free for
-# the user), HOST_CFLAGS (what host code is compiled with) and add prerequisites to `all`, `image`.
+# the user), HOST_CFLAGS (what host code is compiled with), HARDENED (what is added for code that holds a
+# VM) and add prerequisites to `all`, `image`.
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
@@ -26,6 +27,9 @@ CFLAGS ?= -O2 -g
 WARNINGS := -Wall -Wextra -Werror -Wshadow -Wpointer-arith -Wcast-qual -Wwrite-strings \
     -Wstrict-prototypes -Wmissing-prototypes -Wundef -Wformat=2 -Wvla
 HOST_CFLAGS := -std=c17 -D_GNU_SOURCE $(WARNINGS) -fno-strict-aliasing -MMD -MP -I. $(CFLAGS)
+# Text at a place of its own in each process, canaries, checked buffers (which need an optimising compiler).
+HARDENED := -fPIE -fstack-protector-strong -fstack-clash-protection \
+    $(if $(filter -O1 -O2 -O3 -Os -Og,$(CFLAGS)),-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3)
 
 .PHONY: all image demo test bench lint format clean install prereqs
 all:

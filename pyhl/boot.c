@@ -148,6 +148,9 @@ static int boot_main(const struct cmd *cmd, int argc, char **argv)
         return cmd_usage(cmd, "give a KERNEL and, after --, a PROGRAM of the image with its path");
     if (!options.initrd)
         return cmd_usage(cmd, "give the image's root with --initrd CPIO");
+    status = cmd_close_inherited(cmd);
+    if (status != CMD_OK)
+        return status;
     env = session_env(&options.env);
     if (!env)
         return cmd_fail(cmd, &(struct vmm_err){.code = ENOMEM, .msg = "out of memory"});

@@ -95,6 +95,16 @@ bool cmd_parse_options(const struct cmd *cmd, int argc, char **argv, void *into,
     return good;
 }
 
+int cmd_close_inherited(const struct cmd *cmd)
+{
+    struct vmm_err err;
+
+    if (close_range(STDERR_FILENO + 1, ~0u, 0) == 0)
+        return CMD_OK;
+    (void)vmm_err_set(&err, errno, "close_range: %s (it needs Linux 5.9)", strerror(errno));
+    return cmd_fail(cmd, &err);
+}
+
 /* A standard descriptor that is closed would be given to the next file opened, and a script's
  * output would end up there: such a place is filled with /dev/null. */
 static void fill_standard_fds(void)

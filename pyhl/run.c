@@ -245,6 +245,8 @@ static int run_main(const struct cmd *cmd, int argc, char **argv)
     if (status == CMD_OK)
         status = read_script(cmd, &program);
     if (status == CMD_OK)
+        status = cmd_close_inherited(cmd);
+    if (status == CMD_OK)
         status = run_program(cmd, &options, &words, &program, &times);
     free(program.text);
     free(options.env.items);

@@ -8,9 +8,9 @@ VMM_LIBS := $(VMM_LIB) -lelf -lxxhash -lpthread
 
 all: $(VMM_LIB)
 
-$(BUILD)/vmm/%.o: vmm/%.c
+$(BUILD)/vmm/%.o: vmm/%.c vmm/rules.mk
 	@mkdir -p $(@D)
-	$(CC) $(HOST_CFLAGS) -c -o $@ $<
+	$(CC) $(HOST_CFLAGS) $(HARDENED) -c -o $@ $<
 
 $(VMM_LIB): $(VMM_OBJECTS)
 	@rm -f $@

@@ -62,7 +62,8 @@ for file in "$pyhl" "$kernel" "$mkcpio" "$sites"; do
 done
 . tests/cli/cases_run.sh
 . tests/cli/cases_home.sh
-make_image || exit 2
+. tests/cli/cases_jail.sh
+make_image && make_waiter || exit 2
 begin "setup of the test image"
 run "$pyhl" setup --from "$image" --dest "$home"
 expect_status 0
