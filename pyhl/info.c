@@ -104,7 +104,8 @@ static bool print_host(void)
         printf("host: cannot be used: %s\n", err.msg);
         return false;
     }
-    printf("host: %s\n", host.kvm_pvm ? "kvm-pvm (no hardware virtualisation)" : "hardware KVM");
+    printf("host: %s%s\n", host.kvm_pvm ? "kvm-pvm (no hardware virtualisation)" : "hardware KVM",
+           host.emulated ? ", emulated by QEMU (slow)" : "");
     printf("  %-14s %s\n  %-14s %d\n  %-14s %.3f GHz\n  %-14s %s\n", "CPU", host.cpu, "KVM API",
            host.kvm_api, "TSC", (double)host.tsc_khz / 1e6, "capabilities", host.capabilities);
     printf("chosen for this host:\n");

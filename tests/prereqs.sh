@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # The one list of Debian packages that building, testing and linting need, and what installs those that
-# are missing. Fast and silent when nothing is. `tests/prereqs.sh kvm` only checks for /dev/kvm.
+# are missing. Fast and silent when nothing is. `tests/prereqs.sh kvm` only checks for /dev/kvm,
+# `tests/prereqs.sh hardware` installs what tests/hardware needs besides.
 set -u
 
 readonly packages="
@@ -11,6 +12,8 @@ readonly packages="
     python3 xz-utils zstd cpio bubblewrap
     clang libclang-rt-dev clang-format clang-tidy cppcheck shellcheck mandoc
 "
+# For the emulated machine of tests/hardware.
+readonly hardware="qemu-system-x86 busybox-static cpio"
 
 if [ "${1:-}" = kvm ]; then
     # The node may be there without what is behind it: 10:232 is KVM's number, and it must open.
@@ -29,10 +32,13 @@ if [ "${1:-}" = kvm ]; then
     exit 0
 fi
 
+wanted=$packages
+[ "${1:-}" != hardware ] || wanted=$hardware
+
 # shellcheck disable=SC2086 # one word per package
-installed=" $(dpkg-query -W -f '${Package}=${db:Status-Status} ' $packages 2>/dev/null)"
+installed=" $(dpkg-query -W -f '${Package}=${db:Status-Status} ' $wanted 2>/dev/null)"
 missing=()
-for package in $packages; do
+for package in $wanted; do
     case $installed in
     *" $package=installed "*) ;;
     *) missing+=("$package") ;;

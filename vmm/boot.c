@@ -157,7 +157,7 @@ static int boot_machine(struct vmm *vm, const char *kernel_path, struct vmm_err 
         return rc;
     }
     struct x86_state state;
-    x86_state_boot(&state, image.entry, root, x86_cpuid_xcr0(&vm->cpuid));
+    x86_state_boot(&state, vm->policy, image.entry, root, x86_cpuid_xcr0(&vm->cpuid));
     rc = mem_slots_set(vm, err);
     return rc < 0 ? rc : x86_vcpu_init(vm, &state, err);
 }

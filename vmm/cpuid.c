@@ -130,6 +130,17 @@ bool x86_is_pvm(void)
     return !vmx && !svm;
 }
 
+bool x86_is_qemu_tcg(void)
+{
+    static const char signature[] = "TCGTCGTCGTCG";
+    uint32_t r[4];
+    if (!(host_cpuid(1, 0, ECX) & BIT(31))) {
+        return false; /* no hypervisor, no leaves of one */
+    }
+    __cpuid_count(0x40000000u, 0, r[EAX], r[EBX], r[ECX], r[EDX]);
+    return memcmp(&r[EBX], signature, 3 * sizeof(r[0])) == 0;
+}
+
 void x86_cpu_name(char *out, size_t size)
 {
     uint32_t r[12];

@@ -161,19 +161,21 @@ struct vmm_outcome {
 
 /* What the library does in a way that depends on the kind of host: each in a few words. Static
  * strings. */
-#define VMM_CHOICES 9
+#define VMM_CHOICES 10
 struct vmm_choice {
     const char *what;   /* "memory slots" */
     const char *choice; /* "on demand" */
     const char *why;    /* "they cost by their size, used or not" */
 };
 
-/* The host. kvm_pvm is true where the CPU shows neither vmx nor svm. Fails with a message fit for a
+/* The host. kvm_pvm is true where the CPU shows neither vmx nor svm, emulated where it is one of
+ * QEMU's without KVM (for tests: it is slow). Fails with a message fit for a
  * user when /dev/kvm is missing (ENOENT), not accessible (EACCES), or lacks what is needed
  * (ENOTSUP, all missing capabilities named). */
 struct vmm_host {
     int kvm_api;
     bool kvm_pvm;
+    bool emulated;
     char cpu[64];
     uint64_t tsc_khz;
     char capabilities[256]; /* those used, space-separated */

@@ -192,7 +192,8 @@ int kvm_slot_set(struct vmm *vm, uint32_t slot, uint32_t flags, hv_gpa_t gpa, vo
 const char *kvm_exit_name(uint32_t reason);
 
 /* policy.c */
-enum policy_kind { POLICY_HARDWARE, POLICY_PVM };
+enum policy_kind { POLICY_HARDWARE, POLICY_PVM, POLICY_EMULATED };
+#define POLICY_KINDS 3
 struct policy {
     bool features_of_cpu; /* the guest gets what the CPU has, not what KVM supports */
     bool lazy_slots;      /* a slot for all of RAM only when it is touched */
@@ -204,13 +205,18 @@ struct policy {
     uint64_t longer_ns; /* a run of more is not a small one; 0: all are */
     bool ring0_always;  /* a rewind sets all state, whatever the run did */
     bool settle_always; /* a rewind enters KVM once more, behind whatever exit */
+    bool
+        tss_available; /* KVM gets a TSS of the type that QEMU's emulated CPU takes, 9 and not 11 */
 };
 const struct policy *policy_of(enum policy_kind kind);
-const struct policy *policy_host(void); /* costs some CPUID instructions */
+enum policy_kind policy_host_kind(void); /* costs some CPUID instructions */
+const struct policy *policy_host(void);  /* the same */
 void policy_choices(enum policy_kind kind, struct vmm_choice choices[VMM_CHOICES]);
 
 /* cpuid.c */
-bool x86_is_pvm(void); /* for policy.c; others ask for the policy */
+/* For policy.c; others ask for the policy. */
+bool x86_is_pvm(void);
+bool x86_is_qemu_tcg(void); /* the CPU is emulated by QEMU without KVM */
 void x86_cpu_name(char *out, size_t size);
 int x86_cpuid_policy(int kvm_fd, const struct policy *policy, struct x86_cpuid *cpuid,
                      struct vmm_err *err);
@@ -219,7 +225,8 @@ int x86_cpuid_check(const struct x86_cpuid *wanted, const struct policy *policy,
 uint64_t x86_cpuid_xcr0(const struct x86_cpuid *cpuid);
 
 /* x86.c */
-void x86_state_boot(struct x86_state *state, hv_gpa_t entry, hv_gpa_t pt_root, uint64_t xcr0);
+void x86_state_boot(struct x86_state *state, const struct policy *policy, hv_gpa_t entry,
+                    hv_gpa_t pt_root, uint64_t xcr0);
 int x86_vcpu_init(struct vmm *vm, const struct x86_state *state, struct vmm_err *err);
 int x86_state_get(struct vmm *vm, struct x86_state *state, struct vmm_err *err);
 /* Puts back a state that this vCPU has had before. Part of it takes effect at the next KVM_RUN, so

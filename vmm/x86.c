@@ -38,6 +38,10 @@
 #define MSR_PAT            0x277u
 #define PAT_DEFAULT        0x0007040600070406ull
 
+/* Types of a task register's descriptor, APM volume 2, 4.8.3. */
+#define TR_AVAILABLE 9
+#define TR_BUSY      11
+
 /* The MSRs that belong to the state of a vCPU, with their values at entry. */
 static const struct kvm_msr_entry state_msrs[STATE_MSRS] = {
     {.index = MSR_STAR, .data = (uint64_t)HV_SEL_RING0_CS << 32 | 0x23ull << 48},
@@ -72,7 +76,7 @@ static void x86_sregs_boot(struct kvm_sregs *s, hv_gpa_t pt_root)
         .tr = {.base = TABLES_TSS_GPA,
                .limit = TABLES_TSS_LIMIT,
                .selector = HV_SEL_TSS,
-               .type = 11,
+               .type = TR_BUSY,
                .present = 1},
         .ldt = {.unusable = 1, .type = 2},
         .gdt = {.base = HV_TABLES_GPA, .limit = TABLES_GDT_LIMIT},
@@ -85,7 +89,16 @@ static void x86_sregs_boot(struct kvm_sregs *s, hv_gpa_t pt_root)
     s->es = s->fs = s->gs = s->ss = s->ds;
 }
 
-void x86_state_boot(struct x86_state *state, hv_gpa_t entry, hv_gpa_t pt_root, uint64_t xcr0)
+/* KVM says busy, whatever it was given. */
+static void x86_tss_fit(struct x86_state *state, const struct policy *policy)
+{
+    if (policy->tss_available && state->sregs.tr.type == TR_BUSY) {
+        state->sregs.tr.type = TR_AVAILABLE;
+    }
+}
+
+void x86_state_boot(struct x86_state *state, const struct policy *policy, hv_gpa_t entry,
+                    hv_gpa_t pt_root, uint64_t xcr0)
 {
     *state = (struct x86_state){
         .regs = {.rip = entry, .rsp = HV_TRAP_TOP, .rflags = RFLAGS_ONE | RFLAGS_IF},
@@ -94,6 +107,7 @@ void x86_state_boot(struct x86_state *state, hv_gpa_t entry, hv_gpa_t pt_root, u
         .msrs = {.nmsrs = STATE_MSRS},
     };
     x86_sregs_boot(&state->sregs, pt_root);
+    x86_tss_fit(state, policy);
     memcpy(state->msrs.entries, state_msrs, sizeof(state_msrs));
     const uint16_t fcw = 0x37f; /* the state of an FNINIT and a reset MXCSR */
     const uint32_t mxcsr = 0x1f80;
@@ -140,6 +154,7 @@ int x86_state_get(struct vmm *vm, struct x86_state *state, struct vmm_err *err)
             return vmm_err_set(err, errno, "KVM_GET_%s: %s", state_parts[i].name, strerror(errno));
         }
     }
+    x86_tss_fit(state, vm->policy);
     state->msrs.nmsrs = STATE_MSRS;
     memcpy(state->msrs.entries, state_msrs, sizeof(state_msrs));
     if (ioctl(vm->vcpu_fd, KVM_GET_MSRS, &state->msrs) != (int)STATE_MSRS) {

@@ -4,4 +4,4 @@
 set -u
 cd "$(dirname "$0")/../.." || exit 2
 make --no-print-directory -s build/tests/vmm_test || exit 1
-exec timeout -s9 300 build/tests/vmm_test build/tests/vmm
+exec timeout -s9 "${SUITE_TIMEOUT:-300}" build/tests/vmm_test build/tests/vmm

@@ -6,6 +6,8 @@
  */
 #include "vt.h"
 
+#include "vmm/vmm_int.h"
+
 #include <fcntl.h>
 #include <stdarg.h>
 #include <sys/mman.h>
@@ -13,7 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define TEST_SECONDS 60
+#define TEST_SECONDS 60 /* a test, unless TEST_TIMEOUT in the environment says otherwise */
 
 char vt_kernel[256];
 char vt_kernel_other[256];
@@ -136,6 +138,16 @@ struct vmm_snapshot *vt_snapshot_open(void)
     return snap;
 }
 
+void vt_policy_fit(struct policy *policy)
+{
+    const struct policy *host = policy_host();
+    policy->features_of_cpu = host->features_of_cpu;
+    policy->tss_available = host->tss_available;
+    /* Off is right on kvm-pvm only. */
+    policy->ring0_always = policy->ring0_always || host->ring0_always;
+    policy->settle_always = policy->settle_always || host->settle_always;
+}
+
 static void make_initrd(void)
 {
     char bytes[VT_INITRD_SIZE];
@@ -148,6 +160,13 @@ static void make_initrd(void)
     snprintf(vt_initrd, sizeof(vt_initrd), "/proc/self/fd/%d", fd);
 }
 
+static unsigned test_seconds(void)
+{
+    const char *text = getenv("TEST_TIMEOUT");
+    const int seconds = text != NULL ? atoi(text) : 0;
+    return seconds > 0 ? (unsigned)seconds : TEST_SECONDS;
+}
+
 /* What a test says stands under its line. */
 static bool run_test(const struct vt_test *test)
 {
@@ -157,7 +176,7 @@ static bool run_test(const struct vt_test *test)
     pid_t pid = fork();
     if (pid == 0) {
         (void)dup2(said, STDOUT_FILENO);
-        alarm(TEST_SECONDS);
+        alarm(test_seconds());
         test->fn();
         fflush(stdout);
         _exit(0);

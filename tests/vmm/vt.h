@@ -78,7 +78,8 @@ extern char vt_kernel_other[256];
 extern char vt_initrd[64];
 extern struct vmm_io vt_no_io;
 
-#define VT_TIMEOUT 5000000000ull
+/* So long that only what hangs reaches it, on an emulated CPU too. */
+#define VT_TIMEOUT 50000000000ull
 
 /* A machine of 16 MiB that is ready for a run. */
 struct vmm *vt_boot(const struct vmm_io *io);
@@ -102,6 +103,9 @@ char *vt_content(int fd, size_t *size);
 /* A snapshot, in a memory file, of a machine ready for its first run. */
 int vt_snapshot(const struct vmm_key *key);
 struct vmm_snapshot *vt_snapshot_open(void);
+/* What of a policy is no matter of choice becomes this host's. */
+struct policy;
+void vt_policy_fit(struct policy *policy);
 uint64_t vt_now(void);
 
 #endif

@@ -17,19 +17,23 @@ static void t_choices(void)
 {
     struct vmm_err err;
     struct vmm_host host;
-    struct vmm_choice of[2][VMM_CHOICES];
+    struct vmm_choice of[POLICY_KINDS][VMM_CHOICES];
     OK(vmm_host_probe(&host, &err));
-    policy_choices(POLICY_HARDWARE, of[0]);
-    policy_choices(POLICY_PVM, of[1]);
+    for (int kind = 0; kind < POLICY_KINDS; kind++) {
+        policy_choices((enum policy_kind)kind, of[kind]);
+    }
+    const enum policy_kind here = policy_host_kind();
     for (unsigned i = 0; i < VMM_CHOICES; i++) {
-        for (int kind = 0; kind < 2; kind++) {
+        for (int kind = 0; kind < POLICY_KINDS; kind++) {
             CHECK(of[kind][i].what[0] != '\0' && of[kind][i].choice[0] != '\0');
             CHECK(of[kind][i].why[0] != '\0');
         }
-        CHECK(strcmp(of[0][i].what, of[1][i].what) == 0);
-        CHECK(strcmp(host.choices[i].choice, of[host.kvm_pvm][i].choice) == 0);
+        CHECK(strcmp(of[POLICY_HARDWARE][i].what, of[POLICY_PVM][i].what) == 0);
+        CHECK(strcmp(of[POLICY_HARDWARE][i].what, of[POLICY_EMULATED][i].what) == 0);
+        CHECK(strcmp(host.choices[i].choice, of[here][i].choice) == 0);
     }
-    CHECK(policy_host() == policy_of(host.kvm_pvm ? POLICY_PVM : POLICY_HARDWARE));
+    CHECK(host.kvm_pvm == (here == POLICY_PVM) && host.emulated == (here == POLICY_EMULATED));
+    CHECK(policy_host() == policy_of(here));
     struct vmm_snapshot *snap = vt_snapshot_open();
     CHECK(snap->policy == policy_host());
     vmm_snapshot_close(snap);
@@ -66,8 +70,9 @@ static void behaves(const struct policy *policy)
 /* The other kind's, as far as this host can do it: CPU features are what they are. */
 static void t_other_kind(void)
 {
-    struct policy policy = *policy_of(x86_is_pvm() ? POLICY_HARDWARE : POLICY_PVM);
-    policy.features_of_cpu = policy_host()->features_of_cpu;
+    struct policy policy =
+        *policy_of(policy_host_kind() == POLICY_PVM ? POLICY_HARDWARE : POLICY_PVM);
+    vt_policy_fit(&policy);
     behaves(&policy);
 }
 

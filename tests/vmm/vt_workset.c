@@ -114,9 +114,7 @@ static void t_longer(void)
     (void)record(fd);
     OK(vmm_snapshot_open_fd(fd, vt_initrd, NULL, &snap, &err));
     struct policy policy = *policy_of(POLICY_PVM);
-    policy.features_of_cpu = policy_host()->features_of_cpu;
-    policy.ring0_always = policy_host()->ring0_always;
-    policy.settle_always = policy_host()->settle_always;
+    vt_policy_fit(&policy);
     snap->policy = &policy;
     policy.longer_ns = 1000000000;
     const uint64_t small = copied(snap, false, 0);

@@ -1,0 +1,61 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# Boots the emulated machine (README.md) and runs a command in it, in this tree; ends with its status. Without a
+# command, a shell on this terminal. Changes to the tree stay in the machine; what it writes to /out is in OUT.
+#
+# usage: tests/hardware/boot.sh [-o OUT] [-t SECONDS] [COMMAND [ARGUMENT...]]
+set -u
+cd "$(dirname "$0")/../.." || exit 2
+readonly built=build/hardware
+out=$built/out limit=3600
+while getopts o:t: option; do
+    case $option in
+    o) out=$OPTARG ;;
+    t) limit=$OPTARG ;;
+    *) exit 2 ;;
+    esac
+done
+shift $((OPTIND - 1))
+
+for file in vmlinuz initramfs; do
+    [ -e $built/$file ] || { echo "no $built/$file: run make hardware" >&2; exit 2; }
+done
+mkdir -p "$out"
+rm -f "$out/status"
+pwd >"$out/tree"
+{
+    printf 'export PATH=/usr/sbin:/usr/bin HOME=/root LANG=C.UTF-8 TERM=%q\ncd %q\n' "${TERM:-dumb}" "$PWD"
+    if [ $# -gt 0 ]; then
+        # The console passes bytes on as they are.
+        printf 'stty -opost -echo </dev/hvc0\n(\nexec </dev/null >/dev/hvc0 2>&1 %s\n)\n' "$(printf ' %q' "$@")"
+    else
+        echo 'setsid -c -w bash -i </dev/hvc0 >/dev/hvc0 2>&1'
+    fi
+    echo 'echo $? >/out/status; sync; echo o >/proc/sysrq-trigger; sleep 60'
+} >"$out/start"
+
+# One CPU a machine: with two, a guest of KVM's that is in its own user mode keeps QEMU from interrupting the CPU.
+share() {
+    options+=(-fsdev "local,id=$1,path=$2,security_model=none,multidevs=remap$3" -device "virtio-9p-pci,fsdev=$1,mount_tag=$1")
+}
+options=(-accel tcg -cpu max -smp 1 -m "${HARDWARE_MEMORY:-6G}" -nodefaults -display none -no-reboot
+    -kernel "$built/vmlinuz" -initrd "$built/initramfs" -append "console=ttyS0 quiet panic=-1"
+    -serial "file:$out/console" -device virtio-serial-pci -device "virtconsole,chardev=io")
+share usr /usr ,readonly=on
+share tree "$PWD" ,readonly=on
+share out "$(realpath "$out")" ""
+if [ $# -gt 0 ]; then
+    options+=(-chardev "stdio,id=io")
+    exec </dev/null
+else
+    options+=(-chardev "stdio,id=io,signal=off")
+fi
+timeout --foreground -k 5 "$limit" qemu-system-x86_64 "${options[@]}"
+status=$?
+if [ ! -s "$out/status" ]; then
+    [ $status != 124 ] || echo "the machine ran longer than $limit s" >&2
+    echo "the machine ended without a status; the end of $out/console:" >&2
+    tail -n 5 "$out/console" >&2
+    exit 125
+fi
+exit "$(cat "$out/status")"
