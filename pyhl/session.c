@@ -194,9 +194,10 @@ static void describe(const struct session *session, uint64_t iteration,
         describe_phases("run", c->phase_ns, VMM_PHASE_HANDOVER, VMM_PHASES);
         fprintf(stderr,
                 "  memory, pages: working set %llu, prefaulted %llu, hot set %llu, new in it %llu; "
-                "bytes rewound %llu, shadow resets %llu\n",
+                "bytes rewound %llu, pages dropped %llu, shadow resets %llu\n",
                 (ull)c->workset_pages, (ull)c->prefaulted_pages, (ull)c->hot_pages,
-                (ull)c->hot_added, (ull)c->rewound_bytes, (ull)c->shadow_resets);
+                (ull)c->hot_added, (ull)c->rewound_bytes, (ull)c->dropped_pages,
+                (ull)c->shadow_resets);
     }
 }
 

@@ -38,6 +38,7 @@ void counters_begin_rewind(struct vmm *vm)
     c->prefaulted_pages = 0;
     c->rewound_pages = 0;
     c->rewound_bytes = 0;
+    c->dropped_pages = 0;
     c->hot_added = 0;
     memset(c->phase_ns, 0, VMM_PHASE_HANDOVER * sizeof(c->phase_ns[0]));
 }

@@ -4,7 +4,8 @@
  * rewind copies back. A page joins when it is written, by the guest (KVM's dirty log) or by the
  * host (hot_mark()), and stays writable from then on: its next writes cost nothing. It leaves when
  * it was found as in the image several times: its copy is given back and the log armed for it.
- * Invariant: every page that differs from the image is in the map or in KVM's log.
+ * Invariant: every page below ram_low that differs from the image is in the map or in KVM's log.
+ * What lies above is dropped as a whole (high.c).
  *
  * Finding out costs a comparison instead of a copy, so it is done once in HOT_LOOK_PAGES copied
  * pages: seldom for a small set, at every rewind for one that is too large. Many programs write
@@ -25,10 +26,10 @@
 #define HOT_LEAVES        UINT32_MAX
 #define HOT_MAPS          3u /* bitmaps, in one mapping */
 
-/* Of the bitmaps, as far as they can have bits. */
+/* Of a bitmap. */
 static uint64_t hot_words(const struct vmm *vm)
 {
-    return vm->ram_used / HV_PAGE_SIZE / 64;
+    return vm->ram_low / HV_PAGE_SIZE / 64;
 }
 
 static bool hot_bit(const uint64_t *map, uint32_t page)
@@ -39,7 +40,7 @@ static bool hot_bit(const uint64_t *map, uint32_t page)
 int hot_create(struct vmm *vm, struct vmm_err *err)
 {
     struct hot_set *hot = &vm->hot;
-    const uint64_t words = vm->ram_size / HV_PAGE_SIZE / 64;
+    const uint64_t words = hot_words(vm);
     hot->map = os_zeroes(HOT_MAPS * words * sizeof(uint64_t));
     if (hot->map == NULL) {
         return vmm_err_set(err, ENOMEM, "out of memory%s", os_limit(ENOMEM));
@@ -51,7 +52,7 @@ int hot_create(struct vmm *vm, struct vmm_err *err)
 
 void hot_destroy(struct vmm *vm)
 {
-    os_unmap(vm->hot.map, HOT_MAPS * (vm->ram_size / HV_PAGE_SIZE / 8));
+    os_unmap(vm->hot.map, HOT_MAPS * hot_words(vm) * sizeof(uint64_t));
     free(vm->hot.list);
     vm->hot = (struct hot_set){0};
 }

@@ -41,7 +41,7 @@ static int mem_map_failed(uint64_t size, struct vmm_err *err)
 static void mem_ram_set(struct vmm *vm, uint8_t *ram, uint64_t size)
 {
     vm->ram = ram;
-    vm->ram_size = vm->ram_low = vm->ram_used = size;
+    vm->ram_size = vm->ram_low = size;
     vm->shared = (struct hv_shared *)(void *)(vm->ram + HV_SHARED_GPA);
 }
 
@@ -159,9 +159,13 @@ const void *mem_read_ptr(const struct vmm *vm, hv_gpa_t gpa, uint64_t size)
 
 static void mem_mark(struct vmm *vm, hv_gpa_t gpa, uint64_t size)
 {
-    if (size > 0) {
-        vm->ram_used = gpa + size > vm->ram_low ? vm->ram_size : vm->ram_used;
-        hot_mark(vm, gpa / HV_PAGE_SIZE, (gpa + size - 1) / HV_PAGE_SIZE);
+    if (size == 0) {
+        return;
+    }
+    const uint64_t end = gpa + size < vm->ram_low ? gpa + size : vm->ram_low;
+    vm->high_used = vm->high_used || gpa + size > vm->ram_low;
+    if (gpa < end) {
+        hot_mark(vm, gpa / HV_PAGE_SIZE, (end - 1) / HV_PAGE_SIZE);
     }
 }
 

@@ -8,11 +8,39 @@
 
 #include <fcntl.h>
 #include <string.h>
+#include <sys/ioctl.h>
 
 #define PAGEMAP_FILE    (1ull << 61)
 #define PAGEMAP_SWAPPED (1ull << 62)
 #define PAGEMAP_PRESENT (1ull << 63)
 #define PAGEMAP_BATCH   512u
+#define PAGEMAP_REGIONS 64u
+
+/* As in linux/fs.h since 6.7. */
+#ifndef PAGEMAP_SCAN
+struct page_region {
+    uint64_t start;
+    uint64_t end;
+    uint64_t categories;
+};
+struct pm_scan_arg {
+    uint64_t size;
+    uint64_t flags;
+    uint64_t start;
+    uint64_t end;
+    uint64_t walk_end;
+    uint64_t vec;
+    uint64_t vec_len;
+    uint64_t max_pages;
+    uint64_t category_inverted;
+    uint64_t category_mask;
+    uint64_t category_anyof_mask;
+    uint64_t return_mask;
+};
+#define PAGEMAP_SCAN    _IOWR('f', 16, struct pm_scan_arg)
+#define PAGE_IS_PRESENT (1u << 3)
+#define PAGE_IS_SWAPPED (1u << 4)
+#endif
 
 static bool pagemap_is_private(uint64_t entry)
 {
@@ -46,12 +74,18 @@ static int pagemap_read(int fd, uint64_t first, uint64_t pages, bool (*wanted)(u
     return 0;
 }
 
+int pagemap_open(void)
+{
+    int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+    return fd < 0 ? -errno : fd;
+}
+
 static int pagemap_find(const void *start, uint64_t pages, bool (*wanted)(uint64_t entry),
                         uint64_t *bitmap, struct vmm_err *err)
 {
-    int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+    int fd = pagemap_open();
     if (fd < 0) {
-        return vmm_err_set(err, errno, "/proc/self/pagemap: %s", strerror(errno));
+        return vmm_err_set(err, -fd, "/proc/self/pagemap: %s", strerror(-fd));
     }
     int rc = pagemap_read(fd, (uint64_t)(uintptr_t)start / HV_PAGE_SIZE, pages, wanted, bitmap);
     os_close(fd);
@@ -66,4 +100,31 @@ int pagemap_private(const void *start, uint64_t pages, uint64_t *bitmap, struct 
 int pagemap_present(const void *start, uint64_t pages, uint64_t *bitmap, struct vmm_err *err)
 {
     return pagemap_find(start, pages, pagemap_is_present, bitmap, err);
+}
+
+int pagemap_scan(int fd, const void *start, uint64_t pages, uint64_t *first, uint64_t *end,
+                 uint64_t *count)
+{
+    struct page_region regions[PAGEMAP_REGIONS];
+    const uint64_t base = (uint64_t)(uintptr_t)start;
+    struct pm_scan_arg arg = {.size = sizeof(arg),
+                              .start = base,
+                              .end = base + pages * HV_PAGE_SIZE,
+                              .vec = (uint64_t)(uintptr_t)regions,
+                              .vec_len = PAGEMAP_REGIONS,
+                              .category_anyof_mask = PAGE_IS_PRESENT | PAGE_IS_SWAPPED};
+    *first = *end = *count = 0;
+    while (arg.start < arg.end) {
+        int n = ioctl(fd, PAGEMAP_SCAN, &arg);
+        if (n < 0) {
+            return -errno;
+        }
+        for (int i = 0; i < n; i++) {
+            *first = *count == 0 ? (regions[i].start - base) / HV_PAGE_SIZE : *first;
+            *end = (regions[i].end - base) / HV_PAGE_SIZE;
+            *count += (regions[i].end - regions[i].start) / HV_PAGE_SIZE;
+        }
+        arg.start = arg.walk_end;
+    }
+    return 0;
 }

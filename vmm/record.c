@@ -69,7 +69,7 @@ int vmm_workset_small(struct vmm *vm, struct vmm_err *err)
     if (notes->written == NULL || notes->touched == NULL) {
         return vmm_err_set(err, ENOMEM, "out of memory");
     }
-    memcpy(notes->written, vm->hot.map, vm->ram_used / HV_PAGE_SIZE / 8);
+    memcpy(notes->written, vm->hot.map, vm->ram_low / HV_PAGE_SIZE / 8);
     if (notes->watch >= 0) {
         rc = pagemap_present(vm->ram, vm->ram_image / HV_PAGE_SIZE, notes->touched, err);
         os_close(notes->watch);
@@ -105,7 +105,7 @@ static uint32_t record_entry(const struct vmm *vm, uint64_t page)
 
 static size_t record_list(const struct vmm *vm, uint32_t *entries)
 {
-    const uint64_t pages = vm->ram_used / HV_PAGE_SIZE;
+    const uint64_t pages = vm->ram_low / HV_PAGE_SIZE;
     size_t count = 0;
     for (uint64_t page = 1; page < pages && count < SNAP_WORKSET_MAX; page++) {
         const uint32_t entry = record_entry(vm, page);

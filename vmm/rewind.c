@@ -12,11 +12,14 @@
 #ifndef MADV_POPULATE_READ
 #define MADV_POPULATE_READ 22
 #endif
-#define RESTORE_LOW (64ull << 20) /* behind the data, with a slot from the start */
+/* Behind the data, with a slot from the start. In a machine to be rewound it is also what has a
+ * dirty log: enough for what small runs take, no more than the hot set bears. */
+#define RESTORE_LOW        (64ull << 20)
+#define RESTORE_LOW_LOGGED (16ull << 20)
 
 /* The image as far as it has data; what is free behind that is memory of its own, in large pages: a
  * first write there is one fault for 2 MiB, in a hole of the file one for 4 KiB. */
-static int restore_map(struct vmm *vm, struct vmm_err *err)
+static int restore_map(struct vmm *vm, bool rewindable, struct vmm_err *err)
 {
     const struct snap_header *h = &vm->snap->header;
     uint64_t size = (h->data_end + PAGE_2M - 1) & ~(PAGE_2M - 1);
@@ -33,8 +36,8 @@ static int restore_map(struct vmm *vm, struct vmm_err *err)
         (void)madvise(text, h->text_end - h->text_start, MADV_POPULATE_READ);
     }
     vm->ram_image = size;
-    vm->ram_low = size + RESTORE_LOW < h->memory ? size + RESTORE_LOW : h->memory;
-    vm->ram_used = vm->ram_low;
+    size += rewindable ? RESTORE_LOW_LOGGED : RESTORE_LOW;
+    vm->ram_low = size < h->memory ? size : h->memory;
     vm->initrd = vm->snap->initrd;
     return 0;
 }
@@ -78,7 +81,7 @@ static int restore_machine(struct vmm *vm, bool rewindable, struct vmm_err *err)
     int rc = kvm_vm_create(vm, vm->policy->kernel_apic && !rewindable, err);
     uint64_t at = os_clock_ns(CLOCK_MONOTONIC);
     if (rc == 0) {
-        rc = restore_map(vm, err);
+        rc = restore_map(vm, rewindable, err);
         phase_ns[VMM_PHASE_MAP] = os_lap_ns(&at);
     }
     if (rc == 0 && rewindable) {
@@ -129,7 +132,7 @@ int vmm_dirty_pages(struct vmm *vm, uint64_t *gpas, size_t max, size_t *count, s
         return rc;
     }
     size_t n = 0;
-    for (uint64_t w = 0; w < vm->ram_used / HV_PAGE_SIZE / 64; w++) {
+    for (uint64_t w = 0; w < vm->ram_low / HV_PAGE_SIZE / 64; w++) {
         for (uint64_t bits = vm->hot.map[w]; bits != 0; bits &= bits - 1, n++) {
             if (n < max) {
                 gpas[n] = (w * 64 + (uint64_t)__builtin_ctzll(bits)) * HV_PAGE_SIZE;
@@ -137,7 +140,9 @@ int vmm_dirty_pages(struct vmm *vm, uint64_t *gpas, size_t max, size_t *count, s
         }
     }
     *count = n;
-    return 0;
+    rc = high_dirty_pages(vm, gpas, max, count, err);
+    vm->counters.dirty_pages = *count;
+    return rc;
 }
 
 int rewind_written(struct vmm *vm, struct vmm_err *err)
@@ -167,7 +172,11 @@ static int rewind_memory(struct vmm *vm, uint64_t *at, struct vmm_err *err)
     c->dirty_pages = vm->hot.count;
     c->phase_ns[VMM_PHASE_LOG] = os_lap_ns(at);
     const bool leave = hot_copy(vm) > 0;
+    rc = high_drop(vm, err);
     c->phase_ns[VMM_PHASE_COPY] = os_lap_ns(at);
+    if (rc < 0) {
+        return rc;
+    }
     if (leave) {
         rc = hot_cool(vm, err);
         c->phase_ns[VMM_PHASE_COOL] = os_lap_ns(at);

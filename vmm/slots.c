@@ -6,6 +6,8 @@
  * it emulates the instruction and exits with what is to be read or written, or, where the emulator
  * does not know the instruction (vectors) or needs it from there, exits before it has done
  * anything, and the instruction is run again. Nothing of this can be seen in the guest.
+ *
+ * Only the slot that is there from the start has a dirty log: what lies above it is high.c's.
  */
 #include "vmm_int.h"
 
@@ -28,7 +30,7 @@ static struct slot_range slot_range(const struct vmm *vm, enum mem_slot slot)
         return (struct slot_range){0, vm->ram, vm->ram_low, flags};
     case MEM_SLOT_HIGH:
         return (struct slot_range){vm->ram_low, vm->ram + vm->ram_low, vm->ram_size - vm->ram_low,
-                                   flags};
+                                   0};
     default:
         return (struct slot_range){HV_INITRD_GPA, vm->initrd.map, vm->initrd.map_size,
                                    KVM_MEM_READONLY};
@@ -45,7 +47,7 @@ static int slot_add(struct vmm *vm, enum mem_slot slot, struct vmm_err *err)
     int rc = kvm_slot_set(vm, slot, r.flags, r.gpa, r.hva, r.size, err);
     if (rc == 0) {
         vm->slots |= 1u << slot;
-        vm->ram_used = slot == MEM_SLOT_HIGH ? vm->ram_size : vm->ram_used;
+        vm->high_used = vm->high_used || slot == MEM_SLOT_HIGH;
     }
     return rc;
 }
@@ -144,41 +146,22 @@ int mem_slots_fault(struct vmm *vm, struct vmm_err *err)
     return rc < 0 ? rc : again;
 }
 
-static int log_failed(const char *what, struct vmm_err *err)
-{
-    return vmm_err_set(err, errno, "%s: %s", what, strerror(errno));
-}
-
 int mem_log_get(struct vmm *vm, uint64_t *bitmap, struct vmm_err *err)
 {
-    const uint64_t high = vm->ram_low / HV_PAGE_SIZE / 64;
     struct kvm_dirty_log log = {.slot = MEM_SLOT_LOW, .dirty_bitmap = bitmap};
     if (ioctl(vm->vm_fd, KVM_GET_DIRTY_LOG, &log) < 0) {
-        return log_failed("KVM_GET_DIRTY_LOG", err);
-    }
-    log = (struct kvm_dirty_log){.slot = MEM_SLOT_HIGH, .dirty_bitmap = bitmap + high};
-    if (!(vm->slots & 1u << MEM_SLOT_HIGH)) {
-        memset(bitmap + high, 0, (vm->ram_used - vm->ram_low) / HV_PAGE_SIZE / 8);
-    } else if (ioctl(vm->vm_fd, KVM_GET_DIRTY_LOG, &log) < 0) {
-        return log_failed("KVM_GET_DIRTY_LOG", err);
+        return vmm_err_set(err, errno, "KVM_GET_DIRTY_LOG: %s", strerror(errno));
     }
     return 0;
 }
 
 int mem_log_clear(struct vmm *vm, uint64_t *bitmap, struct vmm_err *err)
 {
-    const uint64_t low = vm->ram_low / HV_PAGE_SIZE;
-    struct kvm_clear_dirty_log clear = {
-        .slot = MEM_SLOT_LOW, .num_pages = (uint32_t)low, .dirty_bitmap = bitmap};
+    struct kvm_clear_dirty_log clear = {.slot = MEM_SLOT_LOW,
+                                        .num_pages = (uint32_t)(vm->ram_low / HV_PAGE_SIZE),
+                                        .dirty_bitmap = bitmap};
     if (ioctl(vm->vm_fd, KVM_CLEAR_DIRTY_LOG, &clear) < 0) {
-        return log_failed("KVM_CLEAR_DIRTY_LOG", err);
-    }
-    clear = (struct kvm_clear_dirty_log){
-        .slot = MEM_SLOT_HIGH,
-        .num_pages = (uint32_t)((vm->ram_size - vm->ram_low) / HV_PAGE_SIZE),
-        .dirty_bitmap = bitmap + low / 64};
-    if ((vm->slots & 1u << MEM_SLOT_HIGH) && ioctl(vm->vm_fd, KVM_CLEAR_DIRTY_LOG, &clear) < 0) {
-        return log_failed("KVM_CLEAR_DIRTY_LOG", err);
+        return vmm_err_set(err, errno, "KVM_CLEAR_DIRTY_LOG: %s", strerror(errno));
     }
     return 0;
 }

@@ -142,6 +142,8 @@ struct vmm_counters {
                                   no small one; 0 after a rewind */
     uint64_t rewound_pages;    /* copied back; 0 after a cold restore */
     uint64_t rewound_bytes;    /* copied back */
+    uint64_t dropped_pages;    /* of memory far behind the snapshot's data, given back to the host;
+                                  0 before Linux 6.7, where nobody counts them */
     uint64_t hot_pages;        /* the hot set behind it: what the next rewind copies back */
     uint64_t hot_added;        /* pages that joined it in the run before, by a fault each */
     /* The machine. */
@@ -284,8 +286,8 @@ int vmm_rewind(struct vmm *vm, struct vmm_err *err);
 int vmm_check(struct vmm *vm, struct vmm_err *err);
 
 /* The hot set: guest pages written since the restore or rewind, and those of earlier runs that stay
- * writable. Stores their number in *count and up to max page-aligned addresses, ascending, in gpas.
- * Needs rewindable. */
+ * writable; and those far behind the snapshot's data that are not zero. Stores their number in
+ * *count and up to max page-aligned addresses, ascending, in gpas. Needs rewindable. */
 int vmm_dirty_pages(struct vmm *vm, uint64_t *gpas, size_t max, size_t *count, struct vmm_err *err);
 
 /* The machine's memory as it is now, between runs. Looks at every page of RAM, about a millisecond

@@ -124,7 +124,8 @@ struct vmm {
     uint64_t ram_size;
     uint64_t ram_image;       /* the part of it, from address 0, that maps the snapshot's file */
     uint64_t ram_low;         /* the part that has a slot from the start */
-    uint64_t ram_used;        /* ram_low, or all of it once something behind was touched */
+    bool high_used;           /* RAM from ram_low on has been touched, ever (high.c) */
+    int high_pagemap;         /* -1, or what tells whether there is something now */
     unsigned slots;           /* bits 1 << enum mem_slot: those that KVM has */
     bool slot_added;          /* since KVM last failed to emulate an instruction */
     struct hv_shared *shared; /* inside ram */
@@ -251,7 +252,8 @@ int mem_ram_map_file(struct vmm *vm, uint64_t size, int fd, uint64_t offset, uin
 int mem_initrd_map(struct mem_initrd *initrd, const char *path, struct vmm_err *err);
 void mem_initrd_unmap(struct mem_initrd *initrd);
 /* KVM keeps 10 bytes for each page of a slot where it shadows page tables, so a restored machine
- * begins without the one for what a run rarely touches: RAM behind ram_low. */
+ * begins without the one for what a run rarely touches: RAM from ram_low on. In a rewindable
+ * machine only the low one has a dirty log. */
 enum mem_slot { MEM_SLOT_LOW, MEM_SLOT_INITRD, MEM_SLOT_HIGH, MEM_SLOTS };
 int mem_slots_set(struct vmm *vm, struct vmm_err *err);      /* all */
 int mem_slots_set_lazy(struct vmm *vm, struct vmm_err *err); /* all only if KVM cannot do without */
@@ -259,7 +261,7 @@ int mem_slots_renew(struct vmm *vm, struct vmm_err *err); /* makes KVM forget, w
 /* The exit says that KVM could not do an access. If that is because of a missing slot, sets it,
  * does the access if KVM will not try again, and returns 1; else 0. */
 int mem_slots_fault(struct vmm *vm, struct vmm_err *err);
-int mem_log_get(struct vmm *vm, uint64_t *bitmap, struct vmm_err *err); /* up to ram_used */
+int mem_log_get(struct vmm *vm, uint64_t *bitmap, struct vmm_err *err); /* up to ram_low */
 int mem_log_clear(struct vmm *vm, uint64_t *bitmap, struct vmm_err *err);
 /* The one translation: the host address of [gpa, gpa + size) if all of it is RAM, else NULL. */
 const void *mem_read_ptr(const struct vmm *vm, hv_gpa_t gpa, uint64_t size);
@@ -272,6 +274,11 @@ struct hv_shared *mem_shared_write(struct vmm *vm);
  * bitmap has a bit a page. */
 int pagemap_private(const void *start, uint64_t pages, uint64_t *bitmap, struct vmm_err *err);
 int pagemap_present(const void *start, uint64_t pages, uint64_t *bitmap, struct vmm_err *err);
+int pagemap_open(void); /* for pagemap_scan(), in the process that maps the pages; or -errno */
+/* How many pages are mapped or swapped out; they lie in [*first, *end), page numbers from start.
+ * ENOTTY before Linux 6.7. */
+int pagemap_scan(int fd, const void *start, uint64_t pages, uint64_t *first, uint64_t *end,
+                 uint64_t *count);
 
 /* hot.c. For rewindable machines; see there. */
 int hot_create(struct vmm *vm, struct vmm_err *err);
@@ -283,6 +290,12 @@ int hot_list(struct vmm *vm, struct vmm_err *err);            /* map into list *
 size_t hot_copy(struct vmm *vm); /* makes all of list as in the image; how many shall leave */
 int hot_cool(struct vmm *vm, struct vmm_err *err); /* those that shall leave, right after */
 int hot_shadow_reset(struct vmm *vm, struct vmm_err *err);
+
+/* high.c. For rewindable machines; see there. */
+int high_drop(struct vmm *vm, struct vmm_err *err);
+/* Adds the pages that are not zero to what vmm_dirty_pages() tells. */
+int high_dirty_pages(struct vmm *vm, uint64_t *gpas, size_t max, size_t *count,
+                     struct vmm_err *err);
 
 /* shadow.c. For rewindable machines; see there. */
 int shadow_watch(struct vmm *vm, struct vmm_err *err);

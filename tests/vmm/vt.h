@@ -28,6 +28,7 @@ extern const struct vt_test vt_snapshot_tests[];
 extern const struct vt_test vt_rewind_tests[];
 extern const struct vt_test vt_ring0_tests[];
 extern const struct vt_test vt_slots_tests[];
+extern const struct vt_test vt_high_tests[];
 extern const struct vt_test vt_scale_tests[];
 extern const struct vt_test vt_policy_tests[];
 extern const struct vt_test vt_workset_tests[];

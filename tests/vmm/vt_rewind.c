@@ -5,6 +5,8 @@
  */
 #include "vt.h"
 
+#include "vmm/vmm_int.h"
+
 #include <pthread.h>
 #include <time.h>
 #include <unistd.h>
@@ -71,8 +73,8 @@ static void t_endings(void)
     IS(vt_run(vm, "upcall", "3"), VMM_EXITED, 0, "");
 }
 
-/* A rewindable machine of 128 MiB. */
-static struct vmm *roomy(void)
+/* A rewindable machine of 128 MiB, whose image has data up to the address. */
+static struct vmm *roomy(hv_gpa_t data)
 {
     struct vmm_err err;
     struct vmm *vm;
@@ -82,6 +84,7 @@ static struct vmm *roomy(void)
         .kernel_path = vt_kernel, .initrd_path = vt_initrd, .memory = 128 << 20, .io = vt_no_io};
     OK(vmm_create(&config, &vm, &err));
     OK(vmm_start(vm, VT_TIMEOUT, &o, &err));
+    *(uint8_t *)mem_write_ptr(vm, data - 1, 1) = 1;
     int fd = vt_memfd("", 0);
     OK(vmm_snapshot_write(vm, fd, &(struct vmm_key){{0}}, &err));
     vmm_destroy(vm);
@@ -92,7 +95,7 @@ static struct vmm *roomy(void)
 
 static struct vmm_counters dirtied(struct vmm *vm, const char *pages)
 {
-    struct vmm_outcome o = vt_run(vm, "dirty", pages);
+    struct vmm_outcome o = vt_run_for(vm, "dirty", pages, 4 * VT_TIMEOUT);
     IS(o, VMM_EXITED, 0, "");
     CHECK_INT(o.counters.exits_doorbell, 1);
     rewound(vm);
@@ -103,15 +106,15 @@ static struct vmm_counters dirtied(struct vmm *vm, const char *pages)
  * the way. */
 static void t_hot_set(void)
 {
-    struct vmm *vm = roomy();
+    struct vmm *vm = roomy(64 << 20);
     static const struct {
         const char *pages;
         uint64_t least; /* copied back before this run */
         uint64_t most;
     } steps[] = {
-        {"20000", 0, 0},  {"20000", 20000, 20100}, {"10", 20000, 20100},
-        {"10", 10, 100},  {"20000", 10, 100},      {"100", 20000, 20100},
-        {"10", 100, 200}, {"10", 100, 200},        {"10", 100, 200},
+        {"9000", 0, 0},   {"9000", 9000, 9100}, {"10", 9000, 9100},
+        {"10", 10, 100},  {"9000", 10, 100},    {"100", 9000, 9100},
+        {"10", 100, 200}, {"10", 100, 200},     {"10", 100, 200},
     };
     for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
         const struct vmm_counters c = dirtied(vm, steps[i].pages);
@@ -140,7 +143,7 @@ static long anonymous_kb(void)
 /* One larger run: its pages and their memory go after a while, though their number is moderate. */
 static void t_hot_fades(void)
 {
-    struct vmm *vm = roomy();
+    struct vmm *vm = roomy(2 << 20);
     for (int i = 0; i < 3; i++) {
         (void)dirtied(vm, "10");
     }
@@ -171,7 +174,7 @@ static void t_hot_fades(void)
 /* Pages written but not changed are taken for unused once; after that they are left alone. */
 static void t_hot_returns(void)
 {
-    struct vmm *vm = roomy();
+    struct vmm *vm = roomy(2 << 20);
     struct vmm_outcome o;
     struct vmm_err err;
     uint64_t added = 0;

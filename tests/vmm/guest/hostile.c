@@ -154,6 +154,20 @@ static void do_map(const char *arg)
     quit(HV_EXIT_STATUS, 1, "wrote it");
 }
 
+/* The same at 1 GiB, by a directory that lies at the argument and maps itself, too. */
+static void do_map_by(const char *arg)
+{
+    volatile uint64_t *own = (volatile uint64_t *)(uintptr_t)text_number(arg);
+    volatile uint64_t *top = (volatile uint64_t *)(uintptr_t)SHARED->pt_root;
+    volatile uint64_t *third = (volatile uint64_t *)(uintptr_t)(top[0] & ~0xfffull);
+    own[0] = (8 * MIB) | 0xe7;
+    own[1] = (text_number(arg) & ~(2 * MIB - 1)) | 0xe7;
+    third[1] = (uint64_t)(uintptr_t)own | 0x27;
+    *(volatile uint64_t *)(uintptr_t)(1024 * MIB) = 1;
+    *(volatile uint64_t *)(uintptr_t)(1026 * MIB + 16) = 1;
+    quit(HV_EXIT_STATUS, 1, "wrote it");
+}
+
 /* Takes the 2 MiB page at the argument away. */
 static void do_unmap(const char *arg)
 {
@@ -178,6 +192,7 @@ const struct guest_case hostile_cases[] = {
     {"write", do_write},
     {"execute", do_execute},
     {"map", do_map},
+    {"map-by", do_map_by},
     {"unmap", do_unmap},
     {0, 0},
 };

@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Memory far behind the image's data: it has no dirty log, and a rewind drops it. Whatever lay
+ * there is gone, and whoever uses none of it pays nothing. Looks inside of libvmm for where it
+ * begins.
+ */
+#include "vt.h"
+
+#include "vmm/vmm_int.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#define MEMORY (256ull << 20)
+#define FIRST  0x800000ull /* where the guest's "dirty" begins */
+
+static struct vmm *high_restored(const struct vmm_io *io)
+{
+    struct vmm_err err;
+    struct vmm *vm;
+    struct vmm_outcome o;
+    struct vmm_snapshot *snap;
+    const struct vmm_config config = {
+        .kernel_path = vt_kernel, .initrd_path = vt_initrd, .memory = MEMORY, .io = vt_no_io};
+    OK(vmm_create(&config, &vm, &err));
+    OK(vmm_start(vm, VT_TIMEOUT, &o, &err));
+    int fd = vt_memfd("", 0);
+    OK(vmm_snapshot_write(vm, fd, &(struct vmm_key){{0}}, &err));
+    vmm_destroy(vm);
+    OK(vmm_snapshot_open_fd(fd, vt_initrd, NULL, &snap, &err));
+    close(fd);
+    OK(vmm_restore(snap, io, true, &vm, &err));
+    CHECK(vm->ram_low < vm->ram_size);
+    return vm;
+}
+
+/* Pages of its own that a machine has from ram_low on, by the kernel's own word. */
+static uint64_t high_pages(const struct vmm *vm)
+{
+    static uint64_t entries[MEMORY / HV_PAGE_SIZE];
+    const uint64_t pages = (vm->ram_size - vm->ram_low) / HV_PAGE_SIZE;
+    const uint64_t first = (uint64_t)(uintptr_t)(vm->ram + vm->ram_low) / HV_PAGE_SIZE;
+    const size_t size = pages * sizeof(entries[0]);
+    uint64_t found = 0;
+    int fd = open("/proc/self/pagemap", O_RDONLY);
+    CHECK_INT(pread(fd, entries, size, (off_t)(first * sizeof(entries[0]))), size);
+    close(fd);
+    for (uint64_t i = 0; i < pages; i++) {
+        found += entries[i] >> 62 != 0;
+    }
+    return found;
+}
+
+static void rewound(struct vmm *vm)
+{
+    struct vmm_err err;
+    OK(vmm_rewind(vm, &err));
+    OK(vmm_check(vm, &err));
+    CHECK_INT(high_pages(vm), 0);
+}
+
+static struct vmm_outcome run_at(struct vmm *vm, const char *name, uint64_t at, const char *how)
+{
+    char arg[64];
+    (void)snprintf(arg, sizeof(arg), "%llu %s", (unsigned long long)at, how);
+    return vt_run(vm, name, arg);
+}
+
+/* Runs that write 200 MiB, with small ones between them. Of the large ones only what has a log is
+ * copied; the small ones drop nothing. */
+static void t_large(void)
+{
+    struct vmm_err err;
+    struct vmm_footprint f;
+    struct vmm *vm = high_restored(&vt_no_io);
+    const uint64_t logged = (vm->ram_low - FIRST) / HV_PAGE_SIZE;
+    for (int i = 0; i < 9; i++) {
+        IS(vt_run(vm, "dirty", "51200"), VMM_EXITED, 0, "");
+        CHECK(high_pages(vm) >= 51200 - logged);
+        rewound(vm);
+        CHECK(vm->counters.rewound_pages >= logged && vm->counters.rewound_pages < logged + 64);
+        CHECK(vm->counters.hot_pages < logged + 64);
+        CHECK(vm->counters.dropped_pages >= 51200 - logged);
+        OK(vmm_footprint(vm, &f, &err));
+        CHECK_INT(f.changed_pages, 0);
+        CHECK(f.private_pages < logged + 2 * PAGE_2M / HV_PAGE_SIZE);
+        struct vmm_outcome o = vt_run(vm, "look", "51200");
+        IS(o, VMM_EXITED, 0, "");
+        rewound(vm);
+        o = vt_run(vm, "dirty", "10");
+        IS(o, VMM_EXITED, 0, "");
+        CHECK_INT(o.counters.exits, o.counters.exits_doorbell + o.counters.exits_signal);
+        rewound(vm);
+        CHECK_INT(vm->counters.dropped_pages, 0);
+    }
+    CHECK_INT(vm->counters.shadow_resets, 0);
+    vmm_destroy(vm);
+}
+
+/* A host that cannot tell what is there drops all of it. */
+static void t_untold(void)
+{
+    struct vmm *vm = high_restored(&vt_no_io);
+    vm->high_pagemap = vt_memfd("", 0);
+    for (int i = 0; i < 3; i++) {
+        IS(run_at(vm, "touch", MEMORY - 8, "store"), VMM_EXITED, 0, "");
+        rewound(vm);
+        IS(run_at(vm, "touch", vm->ram_low, "store"), VMM_EXITED, 0, "");
+        rewound(vm);
+    }
+    vmm_destroy(vm);
+}
+
+/* What the host alone has written there goes as well, though no slot is there. */
+static void t_host(void)
+{
+    struct vmm_err err;
+    struct vmm *vm = high_restored(&vt_no_io);
+    memset(mem_write_ptr(vm, vm->ram_low - 8, 16), 0x5a, 16);
+    CHECK_INT(vm->slots & 1 << MEM_SLOT_HIGH, 0);
+    IS(vt_run(vm, "look", "1"), VMM_EXITED, 0, "");
+    rewound(vm);
+    memset(mem_write_ptr(vm, MEMORY - 8, 8), 0x5a, 8);
+    OK(vmm_rewind(vm, &err));
+    CHECK(vm->counters.dropped_pages > 0);
+    OK(vmm_check(vm, &err));
+    vmm_destroy(vm);
+}
+
+static void t_listed(void)
+{
+    struct vmm_err err;
+    uint64_t gpas[100];
+    size_t count;
+    struct vmm *vm = high_restored(&vt_no_io);
+    const uint64_t at = vm->ram_low + 0x305000;
+    IS(run_at(vm, "touch", at, "store"), VMM_EXITED, 0, "");
+    OK(vmm_dirty_pages(vm, gpas, 100, &count, &err));
+    CHECK(count > 3 && count < 60);
+    CHECK_INT(gpas[count - 1], at);
+    CHECK(gpas[count - 2] < vm->ram_low);
+    size_t again;
+    OK(vmm_dirty_pages(vm, gpas, 1, &again, &err));
+    CHECK_INT(again, count);
+    vmm_destroy(vm);
+}
+
+/* Page tables there, and what was mapped through them, are forgotten with the rest. */
+static void t_tables(void)
+{
+    struct vmm *vm = high_restored(&vt_no_io);
+    const uint64_t at = vm->ram_low + 0x403000;
+    for (int i = 0; i < 5; i++) {
+        IS(run_at(vm, "map-by", at, ""), VMM_EXITED, 1, "wrote it");
+        rewound(vm);
+        IS(vt_run(vm, "read", "1073741824"), VMM_SIGNALED, 14, "error 0004");
+        rewound(vm);
+        IS(run_at(vm, "touch", at, "store"), VMM_EXITED, 0, "");
+        rewound(vm);
+        IS(run_at(vm, "touch", vm->ram_low + 0x400010, "load"), VMM_EXITED, 0, "");
+        rewound(vm);
+        IS(vt_run(vm, "look", "50"), VMM_EXITED, 0, "");
+        rewound(vm);
+    }
+    CHECK_INT(vm->counters.shadow_resets, 5);
+    vmm_destroy(vm);
+}
+
+const struct vt_test vt_high_tests[] = {
+    {"high-large-runs", t_large}, {"high-untold", t_untold}, {"high-host-writes", t_host},
+    {"high-listed", t_listed},    {"high-tables", t_tables}, {NULL, NULL},
+};
