@@ -10,7 +10,7 @@
 #define HV_ABI_H
 
 /* These two without a suffix, as the assembler reads them, too. */
-#define HV_ABI_VERSION 4
+#define HV_ABI_VERSION 5
 #define HV_NOTE_ABI    0x48564d31
 
 #ifndef __ASSEMBLER__
@@ -128,6 +128,9 @@ enum hv_call_nr {
     HV_CALL_STDIN = 7,
     /* One line for the trace: arg0 text, arg1 length, no newline. Returns 0. */
     HV_CALL_TRACE = 8,
+    /* arg0 address, arg1 size, both of whole pages of RAM: they read as zeroes from now on, and
+     * take no memory of the host where that is possible. Returns 0. */
+    HV_CALL_DISCARD = 9,
 };
 
 /* The guest has saved its x87, SSE and extended state (all of XCR0) and loads it when the call

@@ -136,10 +136,24 @@ static int call_trace(struct vmm *vm, const struct hv_call *call, int64_t *ret)
     return 0;
 }
 
+static int call_discard(struct vmm *vm, const struct hv_call *call, int64_t *ret)
+{
+    const uint64_t mask = HV_PAGE_SIZE - 1;
+    *ret = 0;
+    if (((call->arg[0] | call->arg[1]) & mask) != 0) {
+        return run_stop(vm, VMM_BROKEN, 0, "call discard: 0x%llx+0x%llx are no whole pages",
+                        (unsigned long long)call->arg[0], (unsigned long long)call->arg[1]);
+    }
+    if (mem_read_ptr(vm, call->arg[0], call->arg[1]) == NULL) {
+        return call_bad_range(vm, "discard", call->arg[0], call->arg[1]);
+    }
+    return mem_discard(vm, call->arg[0], call->arg[1], vm->err);
+}
+
 static call_fn *const call_table[] = {
     [HV_CALL_RUN] = call_run,     [HV_CALL_FRAME] = call_frame, [HV_CALL_EXIT] = call_exit,
     [HV_CALL_WAIT] = call_wait,   [HV_CALL_TIMER] = call_timer, [HV_CALL_DRAIN] = call_drain,
-    [HV_CALL_STDIN] = call_stdin, [HV_CALL_TRACE] = call_trace,
+    [HV_CALL_STDIN] = call_stdin, [HV_CALL_TRACE] = call_trace, [HV_CALL_DISCARD] = call_discard,
 };
 
 static int call_dispatch(struct vmm *vm, const struct hv_call *call, int64_t *ret)

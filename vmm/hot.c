@@ -93,6 +93,19 @@ int hot_collect(struct vmm *vm, struct vmm_err *err)
     return 0;
 }
 
+/* For the part of RAM where the image is zero: what was never written is zero as well. The pages
+ * stay in the set. */
+int hot_zero(struct vmm *vm, uint64_t first, uint64_t end, struct vmm_err *err)
+{
+    int rc = hot_collect(vm, err);
+    for (uint64_t page = first; rc == 0 && page < end; page++) {
+        if (hot_bit(vm->hot.map, (uint32_t)page)) {
+            memset(vm->ram + page * HV_PAGE_SIZE, 0, HV_PAGE_SIZE);
+        }
+    }
+    return rc;
+}
+
 size_t hot_count(const struct vmm *vm)
 {
     size_t count = 0;

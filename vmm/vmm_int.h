@@ -267,6 +267,9 @@ int mem_log_clear(struct vmm *vm, uint64_t *bitmap, struct vmm_err *err);
 const void *mem_read_ptr(const struct vmm *vm, hv_gpa_t gpa, uint64_t size);
 /* The same for writing: also marks the pages as written by the host. */
 void *mem_write_ptr(struct vmm *vm, hv_gpa_t gpa, uint64_t size);
+/* Makes whole pages of RAM zero. Where the snapshot has none and no log is kept they go back to the
+ * host; where one is kept, only those are cleared that were written. */
+int mem_discard(struct vmm *vm, hv_gpa_t gpa, uint64_t size, struct vmm_err *err);
 struct hv_shared *mem_shared_write(struct vmm *vm);
 
 /* pagemap.c */
@@ -285,8 +288,10 @@ int hot_create(struct vmm *vm, struct vmm_err *err);
 void hot_destroy(struct vmm *vm);
 void hot_mark(struct vmm *vm, uint64_t first, uint64_t last); /* pages the host writes */
 int hot_collect(struct vmm *vm, struct vmm_err *err);         /* dirty log into map */
-size_t hot_count(const struct vmm *vm);                       /* of map */
-int hot_list(struct vmm *vm, struct vmm_err *err);            /* map into list */
+int hot_zero(struct vmm *vm, uint64_t first, uint64_t end,
+             struct vmm_err *err);                 /* the written pages of these */
+size_t hot_count(const struct vmm *vm);            /* of map */
+int hot_list(struct vmm *vm, struct vmm_err *err); /* map into list */
 size_t hot_copy(struct vmm *vm); /* makes all of list as in the image; how many shall leave */
 int hot_cool(struct vmm *vm, struct vmm_err *err); /* those that shall leave, right after */
 int hot_shadow_reset(struct vmm *vm, struct vmm_err *err);

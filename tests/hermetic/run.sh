@@ -4,7 +4,7 @@
 # (harness.py and its traces), fresh time and entropy at every restore (fresh.py), and the same a level lower, with
 # every byte of the guest compared after each rewind (rewind_test.c).
 #
-# usage: tests/hermetic/run.sh [PART...]   parts: sight traces cold tree fresh counts text rewind
+# usage: tests/hermetic/run.sh [PART...]   parts: sight traces cold tree fresh counts memory text rewind
 set -u
 cd "$(dirname "$0")/../.." || exit 2
 TEST_TIMEOUT=${TEST_TIMEOUT:-400}
@@ -91,6 +91,27 @@ part_counts() {
     [ "$(grep -c '^1 ' "$scratch/counts")" -ge 40 ] || problem "exits: $(cut -d' ' -f1 "$scratch/counts" | sort | uniq -c)"
 }
 
+# The last figure of this name, of the output of -vv.
+figure() {
+    sed -En "s/.*[ ,;]$1 ([0-9]+).*/\\1/p" "$scratch/err" | tail -n 1
+}
+
+# Memory costs by what is touched, not by what is mapped; much of it is dropped, not copied back.
+part_memory() {
+    begin "memory: 100 MB mapped, unmapped and mapped again are not touched"
+    run "$pyhl" run --dest "$home" -vv --repeat 3 -c 'import mmap
+for i in range(5): mmap.mmap(-1, 100 << 20, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS).close()'
+    expect_status 0
+    [ "$(figure private)" -lt 1000 ] || problem "pages of its own: $(figure private)"
+    [ "$(figure 'pages rewound')" -lt 1000 ] || problem "pages rewound: $(figure 'pages rewound')"
+    [ "$(figure calls)" -le 5 ] || problem "calls to the host: $(figure calls)"
+    begin "memory: of 300 MiB in objects few pages are copied back"
+    run "$pyhl" run --dest "$home" -vv --repeat 3 -c 'a = [bytearray(b"x") * (1 << 20) for _ in range(300)]'
+    expect_status 0
+    [ "$(figure 'pages rewound')" -lt 8192 ] || problem "pages rewound: $(figure 'pages rewound')"
+    [ "$(figure 'pages dropped')" -gt 50000 ] || problem "pages dropped: $(figure 'pages dropped')"
+}
+
 part_text() {
     begin "text: python3 and the C library have theirs in 2 MiB pages"
     run "$pyhl" info --dest "$home"
@@ -131,7 +152,7 @@ if [ ! -e "$home/pyhl.ini" ] || [ ! -x "$pyhl" ]; then
 fi
 cat $here/{harness,traces_interpreter,traces_system,traces_memory,traces_packages}.py >"$script"
 printf 'first\nsecond\nthird\n%.0s' {1..2000} >"$scratch/stdin"
-[ $# -gt 0 ] || set -- sight traces cold tree fresh counts text rewind
+[ $# -gt 0 ] || set -- sight traces cold tree fresh counts memory text rewind
 for part; do
     "part_$part"
 done

@@ -23,9 +23,10 @@ char vt_initrd[64];
 struct vmm_io vt_no_io = {.stdin_fd = -1, .stdout_fd = -1, .stderr_fd = -1};
 
 static const struct vt_test *const suites[] = {
-    vt_abi_tests,      vt_outcome_tests, vt_io_tests,       vt_time_tests,  vt_kernel_tests,
-    vt_snapshot_tests, vt_rewind_tests,  vt_slots_tests,    vt_scale_tests, vt_policy_tests,
-    vt_workset_tests,  vt_fault_tests,   vt_counters_tests, vt_ring0_tests, vt_high_tests,
+    vt_abi_tests,      vt_outcome_tests,  vt_io_tests,      vt_time_tests,
+    vt_kernel_tests,   vt_snapshot_tests, vt_rewind_tests,  vt_slots_tests,
+    vt_scale_tests,    vt_policy_tests,   vt_workset_tests, vt_fault_tests,
+    vt_counters_tests, vt_ring0_tests,    vt_high_tests,    vt_discard_tests,
 };
 
 void vt_fail(const char *file, int line, const char *fmt, ...)
@@ -146,6 +147,25 @@ void vt_policy_fit(struct policy *policy)
     /* Off is right on kvm-pvm only. */
     policy->ring0_always = policy->ring0_always || host->ring0_always;
     policy->settle_always = policy->settle_always || host->settle_always;
+}
+
+struct vmm_snapshot *vt_snapshot_sized(uint64_t memory, hv_gpa_t data)
+{
+    struct vmm_err err;
+    struct vmm *vm;
+    struct vmm_outcome o;
+    struct vmm_snapshot *snap;
+    const struct vmm_config config = {
+        .kernel_path = vt_kernel, .initrd_path = vt_initrd, .memory = memory, .io = vt_no_io};
+    OK(vmm_create(&config, &vm, &err));
+    OK(vmm_start(vm, VT_TIMEOUT, &o, &err));
+    *(uint8_t *)mem_write_ptr(vm, data - 1, 1) = 1;
+    int fd = vt_memfd("", 0);
+    OK(vmm_snapshot_write(vm, fd, &(struct vmm_key){{0}}, &err));
+    vmm_destroy(vm);
+    OK(vmm_snapshot_open_fd(fd, vt_initrd, NULL, &snap, &err));
+    close(fd);
+    return snap;
 }
 
 static void make_initrd(void)

@@ -29,6 +29,7 @@ extern const struct vt_test vt_rewind_tests[];
 extern const struct vt_test vt_ring0_tests[];
 extern const struct vt_test vt_slots_tests[];
 extern const struct vt_test vt_high_tests[];
+extern const struct vt_test vt_discard_tests[];
 extern const struct vt_test vt_scale_tests[];
 extern const struct vt_test vt_policy_tests[];
 extern const struct vt_test vt_workset_tests[];
@@ -104,6 +105,8 @@ char *vt_content(int fd, size_t *size);
 /* A snapshot, in a memory file, of a machine ready for its first run. */
 int vt_snapshot(const struct vmm_key *key);
 struct vmm_snapshot *vt_snapshot_open(void);
+/* One of so much memory, whose last byte that is not zero is the one below data. */
+struct vmm_snapshot *vt_snapshot_sized(uint64_t memory, hv_gpa_t data);
 /* What of a policy is no matter of choice becomes this host's. */
 struct policy;
 void vt_policy_fit(struct policy *policy);

@@ -18,18 +18,7 @@ static struct vmm *high_restored(const struct vmm_io *io)
 {
     struct vmm_err err;
     struct vmm *vm;
-    struct vmm_outcome o;
-    struct vmm_snapshot *snap;
-    const struct vmm_config config = {
-        .kernel_path = vt_kernel, .initrd_path = vt_initrd, .memory = MEMORY, .io = vt_no_io};
-    OK(vmm_create(&config, &vm, &err));
-    OK(vmm_start(vm, VT_TIMEOUT, &o, &err));
-    int fd = vt_memfd("", 0);
-    OK(vmm_snapshot_write(vm, fd, &(struct vmm_key){{0}}, &err));
-    vmm_destroy(vm);
-    OK(vmm_snapshot_open_fd(fd, vt_initrd, NULL, &snap, &err));
-    close(fd);
-    OK(vmm_restore(snap, io, true, &vm, &err));
+    OK(vmm_restore(vt_snapshot_sized(MEMORY, PAGE_2M), io, true, &vm, &err));
     CHECK(vm->ram_low < vm->ram_size);
     return vm;
 }

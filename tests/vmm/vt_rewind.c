@@ -5,8 +5,6 @@
  */
 #include "vt.h"
 
-#include "vmm/vmm_int.h"
-
 #include <pthread.h>
 #include <time.h>
 #include <unistd.h>
@@ -78,18 +76,7 @@ static struct vmm *roomy(hv_gpa_t data)
 {
     struct vmm_err err;
     struct vmm *vm;
-    struct vmm_outcome o;
-    struct vmm_snapshot *snap;
-    const struct vmm_config config = {
-        .kernel_path = vt_kernel, .initrd_path = vt_initrd, .memory = 128 << 20, .io = vt_no_io};
-    OK(vmm_create(&config, &vm, &err));
-    OK(vmm_start(vm, VT_TIMEOUT, &o, &err));
-    *(uint8_t *)mem_write_ptr(vm, data - 1, 1) = 1;
-    int fd = vt_memfd("", 0);
-    OK(vmm_snapshot_write(vm, fd, &(struct vmm_key){{0}}, &err));
-    vmm_destroy(vm);
-    OK(vmm_snapshot_open_fd(fd, vt_initrd, NULL, &snap, &err));
-    OK(vmm_restore(snap, &vt_no_io, true, &vm, &err));
+    OK(vmm_restore(vt_snapshot_sized(128 << 20, data), &vt_no_io, true, &vm, &err));
     return vm;
 }
 

@@ -17,19 +17,7 @@
 /* A snapshot with much more memory than data. */
 static struct vmm_snapshot *large_snapshot(uint64_t memory)
 {
-    struct vmm_err err;
-    struct vmm *vm;
-    struct vmm_outcome o;
-    struct vmm_snapshot *snap;
-    const struct vmm_config config = {
-        .kernel_path = vt_kernel, .initrd_path = vt_initrd, .memory = memory, .io = vt_no_io};
-    OK(vmm_create(&config, &vm, &err));
-    OK(vmm_start(vm, VT_TIMEOUT, &o, &err));
-    int fd = vt_memfd("", 0);
-    OK(vmm_snapshot_write(vm, fd, &(struct vmm_key){{0}}, &err));
-    vmm_destroy(vm);
-    OK(vmm_snapshot_open_fd(fd, vt_initrd, NULL, &snap, &err));
-    close(fd);
+    struct vmm_snapshot *snap = vt_snapshot_sized(memory, PAGE_2M);
     static struct policy policy;
     policy = *snap->policy;
     policy.lazy_slots = true;

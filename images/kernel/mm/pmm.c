@@ -2,10 +2,13 @@
 /*
  * Frames: two bits a frame, used and dirty. A frame is dirty when it may hold
  * old bytes; fresh RAM and everything free at a snapshot is clean, so most
- * zeroed allocations touch nothing. Searches go upwards from a hint, first fit;
+ * zeroed allocations touch nothing; many dirty ones at once are made clean by the host, which
+ * takes their memory. Searches go upwards from a hint, first fit;
  * the low region comes last (see mm.h).
  */
 #include "mm/mm.h"
+
+#define DISCARD_MIN 1024u /* dirty frames that are better given back to the host than cleared */
 
 static u64 *used, *dirty;
 static u64 frames, free_frames, managed_frames;
@@ -34,6 +37,18 @@ static void set_range(u64 *map, u64 from, u64 n)
             i += 64;
         } else {
             bit_set(map, i++);
+        }
+    }
+}
+
+static void clear_range(u64 *map, u64 from, u64 n)
+{
+    for (u64 i = from; i < from + n;) {
+        if (i % 64 == 0 && from + n - i >= 64) {
+            map[i / 64] = 0;
+            i += 64;
+        } else {
+            bit_clear(map, i++);
         }
     }
 }
@@ -67,9 +82,27 @@ static void take(u64 from, u64 n)
     free_frames -= n;
 }
 
+/* How many of the frames are dirty. */
+static u64 dirty_count(u64 from, u64 n)
+{
+    u64 count = 0;
+    for (u64 i = from; i < from + n;) {
+        bool whole = i % 64 == 0 && from + n - i >= 64;
+        count += whole ? (u64)__builtin_popcountll(dirty[i / 64]) : bit(dirty, i);
+        i += whole ? 64 : 1;
+    }
+    return count;
+}
+
+/* What was freed may never have been touched, and clearing would touch it all. */
 void pmm_zero_range(paddr_t pa, u64 pages)
 {
     u64 from = pa / PAGE_SIZE;
+    if (dirty_count(from, pages) >= DISCARD_MIN) {
+        hv_call(HV_CALL_DISCARD, pa, pages * PAGE_SIZE, 0, 0);
+        clear_range(dirty, from, pages);
+        return;
+    }
     for (u64 i = from; i < from + pages; i++)
         if (bit(dirty, i)) {
             memset(phys_ptr(i * PAGE_SIZE), 0, PAGE_SIZE);

@@ -143,8 +143,10 @@ static void dontneed(struct vma *v, vaddr_t start, vaddr_t end, bool *flush)
         *flush |= mm_unpopulate(start, end);
     else if (v->flags & MAP_STACK && v->prot & PROT_WRITE)
         clear_stack(start, end);
-    else if (!v->inode && v->prot & PROT_WRITE)
-        memset((void *)start, 0, end - start);
+    else if (!v->inode && v->prot & PROT_WRITE) {
+        pmm_mark_dirty(start, (end - start) / PAGE_SIZE);
+        pmm_zero_range(start, (end - start) / PAGE_SIZE);
+    }
 }
 
 long mm_madvise(struct mm *mm, vaddr_t addr, u64 len, int advice)

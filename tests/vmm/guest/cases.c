@@ -223,6 +223,40 @@ static void do_look(const char *arg)
     quit(HV_EXIT_STATUS, (found != 0) | (fs != 0) << 1 | (xmm != 0) << 2 | (fsw != 0) << 3, "");
 }
 
+/* Writes all of a range, discards all of it but its first and last page, and reads it. */
+static void do_discard(const char *arg)
+{
+    const uint64_t at = text_number(arg);
+    while (*arg != ' ') {
+        arg++;
+    }
+    const uint64_t pages = text_number(arg + 1);
+    volatile uint64_t *const words = (volatile uint64_t *)(uintptr_t)at;
+    for (uint64_t i = 0; i < pages; i++) {
+        words[i * 512] = words[i * 512 + 511] = i + 1;
+    }
+    if (call(HV_CALL_DISCARD, at + 4096, (pages - 2) * 4096, 0, 0) != 0) {
+        quit(HV_EXIT_STATUS, 1, "");
+    }
+    for (uint64_t i = 0; i < pages; i++) {
+        const uint64_t want = i == 0 || i == pages - 1 ? i + 1 : 0;
+        if (words[i * 512] != want || words[i * 512 + 511] != want) {
+            quit(HV_EXIT_STATUS, 2, "");
+        }
+    }
+    words[512] = 1;
+    quit(HV_EXIT_STATUS, words[512] == 1 ? 0 : 3, "");
+}
+
+static void do_discard_only(const char *arg)
+{
+    const uint64_t at = text_number(arg);
+    while (*arg != ' ') {
+        arg++;
+    }
+    (void)call(HV_CALL_DISCARD, at + 4096, text_number(arg + 1) * 4096, 0, 0);
+}
+
 static void do_syscall(const char *arg)
 {
     (void)arg;
@@ -306,6 +340,8 @@ static const struct guest_case guest_cases[] = {
     {"dirty", do_dirty},
     {"rewrite", do_rewrite},
     {"look", do_look},
+    {"discard", do_discard},
+    {"discard-only", do_discard_only},
     {"syscall", do_syscall},
     {"initrd", do_initrd},
     {"count", do_count},

@@ -57,7 +57,7 @@ static void do_garbage(const char *arg)
     for (;;) {
         for (size_t i = 0; i < HV_CALL_SLOTS * sizeof(struct hv_call) / 8; i++) {
             x = x * 6364136223846793005ull + 1442695040888963407ull;
-            p[i] = i % 8 == 0 ? (x >> 33) % 9 : (x & 7) == 0 ? x >> 40 : x;
+            p[i] = i % 8 == 0 ? (x >> 33) % 10 : (x & 7) == 0 ? x >> 40 : x;
         }
         SHARED->call_head += (uint32_t)(x >> 60);
         doorbell();
