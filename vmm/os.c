@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 uint64_t os_clock_ns(clockid_t id)
@@ -23,6 +24,13 @@ uint64_t os_lap_ns(uint64_t *at)
     const uint64_t lap = now - *at;
     *at = now;
     return lap;
+}
+
+uint64_t os_thread_faults(void)
+{
+    struct rusage usage;
+    (void)getrusage(RUSAGE_THREAD, &usage); /* cannot fail */
+    return (uint64_t)usage.ru_minflt + (uint64_t)usage.ru_majflt;
 }
 
 struct timespec os_timespec(uint64_t ns)

@@ -12,7 +12,8 @@
 
 #define HARDWARE                                                                                   \
     .features_of_cpu = false, .lazy_slots = false, .kernel_apic = false, .large_text = true,       \
-    .prefault_group = 1, .longer_ns = 0, .ring0_always = true, .settle_always = true
+    .prefault_group = 1, .longer_ns = 0, .longer_faults = 0, .ring0_always = true,                 \
+    .settle_always = true
 
 static const struct policy policies[] = {
     [POLICY_HARDWARE] = {HARDWARE, .tss_available = false},
@@ -23,6 +24,7 @@ static const struct policy policies[] = {
                     .large_text = true,
                     .prefault_group = 8,
                     .longer_ns = 10 * NS_PER_MS,
+                    .longer_faults = 256,
                     .ring0_always = false,
                     .settle_always = false,
                     .tss_available = false},
@@ -51,7 +53,8 @@ static const struct vmm_choice policy_words[][VMM_CHOICES] = {
             {"local APIC", "KVM's, for a single run", "without one KVM patches its own code"},
             {"program text", "2 MiB pages", "one fault for 512 pages"},
             {"working set", "copied ahead in groups of 8 pages", "one fault maps a group"},
-            {"longer runs", "more is copied after 10 ms", "a first write is up to three faults"},
+            {"longer runs", "more is copied after 256 faults",
+             "a first write is up to three of them"},
             {"ring-0 state", "set after a run that may have had it", "each ioctl costs 7 us"},
             {"vCPU at rest", "as a doorbell leaves it", "KVM has completed its output"},
             {"task state", "busy", "as a CPU has it"},

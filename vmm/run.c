@@ -122,6 +122,17 @@ static int run_upcall(struct vmm *vm)
     return 0;
 }
 
+/* A run that waits, computes or is kept waiting by a busy machine takes no more memory than a small
+ * one. It is looked at again with the rings, which takes no exit of its own. */
+static void run_longer(struct vmm *vm)
+{
+    vm->timer.longer = vm->timer.tick;
+    if (os_thread_faults() - vm->faults_before >= vm->policy->longer_faults) {
+        vm->timer.longer = NEVER;
+        workset_prefault_longer(vm);
+    }
+}
+
 /* KVM_RUN was interrupted: the vCPU stands between two instructions. */
 static int run_interrupted(struct vmm *vm)
 {
@@ -134,8 +145,7 @@ static int run_interrupted(struct vmm *vm)
         rc = console_drain(vm);
     }
     if (now >= vm->timer.longer) {
-        vm->timer.longer = NEVER;
-        workset_prefault_longer(vm);
+        run_longer(vm);
     }
     vm->timer.retry = NEVER;
     if (rc == 0 && __atomic_load_n(&vm->shared->events, __ATOMIC_SEQ_CST) != 0) {
@@ -278,6 +288,7 @@ static int run_begin(struct vmm *vm, uint64_t timeout_ns, struct vmm_outcome *ou
                                vm->policy->longer_ns > 0
                            ? now + vm->policy->longer_ns
                            : NEVER;
+    vm->faults_before = vm->timer.longer != NEVER ? os_thread_faults() : 0;
     atomic_store(&vm->running, (int)vm->timer.tid);
     clock_timer_arm(vm, now);
     return 0;

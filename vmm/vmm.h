@@ -264,8 +264,8 @@ int vmm_snapshot_verify(const struct vmm_snapshot *snap, struct vmm_err *err);
  * rewindable true, by runs and rewinds. vmm_workset_watch(), right after the restore, lets it be
  * seen what runs only read (needs userfaultfd and Linux 6.7; without, only written pages are
  * known). vmm_workset_small() says that the runs so far were small ones: what only later ones write
- * is not copied before a run has lasted. vmm_snapshot_set_workset() records all of it in the file
- * behind fd; without the other two, what was written is of small runs.
+ * is not copied before a run has lasted and faulted. vmm_snapshot_set_workset() records all of it
+ * in the file behind fd; without the other two, what was written is of small runs.
  */
 void vmm_workset_watch(struct vmm *vm);
 int vmm_workset_small(struct vmm *vm, struct vmm_err *err);

@@ -75,7 +75,7 @@ struct clock_timer {
     uint64_t guest;    /* HV_CALL_TIMER */
     uint64_t tick;     /* next look at the output rings */
     uint64_t retry;    /* next try to push an upcall */
-    uint64_t longer;   /* the run is not a small one: more of the working set is copied */
+    uint64_t longer;   /* next look whether the run is no small one */
 };
 
 /* What is noted for a working set, in a machine that makes one (record.c). */
@@ -149,6 +149,7 @@ struct vmm {
     uint64_t started_ns;            /* vmm_run() was called */
     uint64_t entered_ns;            /* the run was handed over */
     uint64_t left_ns;               /* the guest made its last call; 0 before */
+    uint64_t faults_before;         /* os_thread_faults() when it began, if that is looked at */
     struct hv_counts counts_before; /* the guest's own, at the handover */
     struct clock_map clock;
     struct clock_timer timer;
@@ -174,6 +175,7 @@ void vmm_kick_target(struct vmm *vm); /* what VMM_SIGNAL stops on this thread; N
 
 /* os.c */
 uint64_t os_clock_ns(clockid_t id);
+uint64_t os_thread_faults(void);  /* page faults of this thread, ever, with those for a vCPU */
 uint64_t os_lap_ns(uint64_t *at); /* monotonic time since *at, which moves to now */
 struct timespec os_timespec(uint64_t ns);
 int os_pread_full(int fd, void *buf, size_t size, uint64_t offset); /* -ENODATA at end of file */
@@ -203,7 +205,10 @@ struct policy {
     /* The working set is copied before the run, and with it what else makes the groups of so many
      * pages whole that KVM maps with one fault. 0: it is not copied. */
     uint32_t prefault_group;
-    uint64_t longer_ns; /* a run of more is not a small one; 0: all are */
+    /* A run that lasts for longer and has taken so many faults is not a small one. 0 ns: all are.
+     */
+    uint64_t longer_ns;
+    uint64_t longer_faults;
     bool ring0_always;  /* a rewind sets all state, whatever the run did */
     bool settle_always; /* a rewind enters KVM once more, behind whatever exit */
     bool

@@ -3,7 +3,8 @@
  * The working set, as recorded in the snapshot file (record.c): made private copies at a cold
  * restore in large batches, where the guest would otherwise take a fault for each page. Where a
  * page is first read and then written, that is three: KVM maps it read-only, the copy takes it away
- * again, and the write is tried once more. So what longer runs write follows when a run has lasted.
+ * again, and the write is tried once more. So what longer runs write follows when a run has lasted
+ * and faulted.
  */
 #include "snapshot_int.h"
 

@@ -86,7 +86,7 @@ static void t_each(void)
     p[1].ring0_always = true; /* false is right on kvm-pvm only */
     p[2].prefault_group = 0;
     p[3].settle_always = true; /* the same */
-    p[4].longer_ns = 1;
+    p[4].longer_ns = p[4].longer_faults = 1;
     p[5].kernel_apic = !p[5].kernel_apic;
     for (int i = 0; i < 6; i++) {
         behaves(&p[i]);

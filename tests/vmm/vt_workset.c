@@ -106,6 +106,18 @@ static uint64_t copied(struct vmm_snapshot *snap, bool rewindable, uint64_t ms)
     return o.counters.prefaulted_pages;
 }
 
+/* The same of one that writes so many pages first. */
+static uint64_t copied_of_writer(struct vmm_snapshot *snap, const char *pages)
+{
+    struct vmm_err err;
+    struct vmm *vm;
+    OK(vmm_restore(snap, &vt_no_io, false, &vm, &err));
+    struct vmm_outcome o = vt_run_for(vm, "dirty-spin", pages, 400000000);
+    CHECK_INT(o.kind, VMM_TIMEOUT);
+    vmm_destroy(vm);
+    return o.counters.prefaulted_pages;
+}
+
 static void t_longer(void)
 {
     struct vmm_err err;
@@ -117,6 +129,7 @@ static void t_longer(void)
     vt_policy_fit(&policy);
     snap->policy = &policy;
     policy.longer_ns = 1000000000;
+    policy.longer_faults = 0;
     const uint64_t small = copied(snap, false, 0);
     CHECK(small >= 40 && small < 100);
     CHECK_INT(copied(snap, false, 50), small);
@@ -125,6 +138,12 @@ static void t_longer(void)
     CHECK_INT(copied(snap, true, 50), copied(snap, true, 0));
     policy.longer_ns = 0;
     CHECK_INT(copied(snap, false, 50), small);
+    /* However long it takes, a run that faults little is a small one. */
+    policy.longer_ns = policy_of(POLICY_PVM)->longer_ns;
+    policy.longer_faults = policy_of(POLICY_PVM)->longer_faults;
+    CHECK_INT(copied(snap, false, 400), small);
+    CHECK_INT(copied_of_writer(snap, "100"), small);
+    CHECK_INT(copied_of_writer(snap, "400"), small + 60);
     vmm_snapshot_close(snap);
 }
 

@@ -27,6 +27,15 @@ static void do_spin(const char *arg)
     }
 }
 
+/* Writes so many pages first. */
+static void do_dirty_spin(const char *arg)
+{
+    for (uint64_t i = 0; i < text_number(arg); i++) {
+        *(volatile uint64_t *)(uintptr_t)(0x800000 + i * 4096) = i;
+    }
+    do_spin("");
+}
+
 static void do_flood(const char *arg)
 {
     static const char line[] = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcde\n";
@@ -324,6 +333,7 @@ static const struct guest_case guest_cases[] = {
     {"oom", do_oom},
     {"panic", do_panic},
     {"spin", do_spin},
+    {"dirty-spin", do_dirty_spin},
     {"flood", do_flood},
     {"both", do_both},
     {"upcall", do_upcall},
