@@ -9,9 +9,11 @@
  *
  * Finding out costs a comparison instead of a copy, so it is done once in HOT_LOOK_PAGES copied
  * pages: seldom for a small set, at every rewind for one that is too large. Many programs write
- * pages and leave them as they were (a reference taken and dropped). Those leave too, come back at
- * the price of a fault, and then stay HOT_PATIENCE_BACK looks: about as long as copying them costs
- * what the fault did.
+ * pages and leave them as they were (a reference taken and dropped). Those come back at the price
+ * of a fault, and then stay HOT_PATIENCE_BACK looks: about as long as copying them costs what the
+ * fault did. So that not one run pays for a thousand of them, few leave first, as a trial: when
+ * most of those have come back by the next look, the others are taken to be of their kind and stay
+ * as well.
  */
 #include "snapshot_int.h"
 
@@ -23,8 +25,9 @@
 #define HOT_MAX           8192u /* pages; above it a page leaves as soon as it is found unchanged */
 #define HOT_PATIENCE      2u    /* looks in a row that find a page unchanged before it leaves */
 #define HOT_PATIENCE_BACK 64u   /* the same for a page that has left before */
+#define HOT_TRIAL         32u   /* pages that leave without a trial, and those that make one */
 #define HOT_LEAVES        UINT32_MAX
-#define HOT_MAPS          3u /* bitmaps, in one mapping */
+#define HOT_MAPS          4u /* bitmaps, in one mapping */
 
 /* Of a bitmap. */
 static uint64_t hot_words(const struct vmm *vm)
@@ -47,6 +50,7 @@ int hot_create(struct vmm *vm, struct vmm_err *err)
     }
     hot->log = hot->map + words;
     hot->back = hot->log + words;
+    hot->trial = hot->back + words;
     return 0;
 }
 
@@ -183,11 +187,70 @@ static uint32_t hot_patience(const struct hot_set *hot, uint32_t page)
     return hot_bit(hot->back, page) ? HOT_PATIENCE_BACK : HOT_PATIENCE;
 }
 
+/* Has it been found unchanged so often that it leaves, but for the last so many looks? */
+static bool hot_is_due(const struct hot_set *hot, const struct hot_page *page, uint32_t looks)
+{
+    return page->quiet > 0 && page->quiet + looks >= hot_patience(hot, page->number);
+}
+
+/* Some of the pages that will be due by the next look leave now, spread over all of them. Those
+ * behind the image's data take no part: the host would split large pages for them. Returns how
+ * many. */
+static size_t hot_trial_begin(struct vmm *vm, size_t candidates)
+{
+    struct hot_set *hot = &vm->hot;
+    size_t seen = 0;
+    hot->on_trial = 0;
+    for (size_t i = 0; i < hot->count; i++) {
+        struct hot_page *page = &hot->list[i];
+        const bool file = page->number < vm->ram_image / HV_PAGE_SIZE;
+        if (hot_is_due(hot, page, 1) && seen++ % (candidates / HOT_TRIAL) == 0 && file) {
+            page->quiet = HOT_LEAVES;
+            hot->trial[page->number / 64] |= 1ull << page->number % 64;
+            hot->on_trial++;
+        }
+    }
+    return hot->on_trial;
+}
+
+/* True when most of the pages on trial have come back. */
+static bool hot_trial_end(struct vmm *vm)
+{
+    struct hot_set *hot = &vm->hot;
+    size_t returned = 0;
+    for (uint64_t w = 0; w < hot_words(vm); w++) {
+        returned += (size_t)__builtin_popcountll(hot->trial[w] & hot->map[w]);
+        hot->trial[w] = 0;
+    }
+    const bool most = 2 * returned >= hot->on_trial;
+    hot->on_trial = 0;
+    return most;
+}
+
+/* The pages that are due leave, or stay as if they had been back. Returns how many leave. */
+static size_t hot_leave(struct hot_set *hot, bool stay)
+{
+    size_t leaving = 0;
+    for (size_t i = 0; i < hot->count; i++) {
+        struct hot_page *page = &hot->list[i];
+        if (!hot_is_due(hot, page, 0)) {
+            continue;
+        }
+        page->quiet = stay ? 0 : HOT_LEAVES;
+        if (stay) {
+            hot->back[page->number / 64] |= 1ull << page->number % 64;
+        } else {
+            leaving++;
+        }
+    }
+    return leaving;
+}
+
 /* Copies back what differs and tells how many pages shall leave. */
 static size_t hot_copy_looking(struct vmm *vm)
 {
     struct hot_set *hot = &vm->hot;
-    size_t leaving = 0;
+    size_t candidates = 0;
     for (size_t i = 0; i < hot->count; i++) {
         struct hot_page *page = &hot->list[i];
         const uint64_t at = (uint64_t)page->number * HV_PAGE_SIZE;
@@ -195,13 +258,17 @@ static size_t hot_copy_looking(struct vmm *vm)
             hot_copy_page(vm, at);
             vm->counters.rewound_pages++;
             page->quiet = 0;
-        } else if (++page->quiet >= hot_patience(hot, page->number)) {
-            page->quiet = HOT_LEAVES;
-            leaving++;
+        } else {
+            page->quiet++;
+            candidates += hot_is_due(hot, page, 1);
         }
     }
     hot->copied = 0;
-    return leaving;
+    if (hot->on_trial == 0 && candidates > HOT_TRIAL && hot->count <= HOT_MAX &&
+        hot_trial_begin(vm, candidates) > 0) {
+        return hot->on_trial;
+    }
+    return hot_leave(hot, hot->on_trial > 0 && hot_trial_end(vm));
 }
 
 size_t hot_copy(struct vmm *vm)

@@ -94,6 +94,8 @@ struct hot_set {
     uint64_t *map;         /* a bit a page: is in the set */
     uint64_t *back;        /* a bit a page: has left it before */
     uint64_t *log;         /* scratch, as large: KVM's dirty log */
+    uint64_t *trial;       /* a bit a page: has left it at the last look, to see if it comes back */
+    size_t on_trial;       /* how many */
     struct hot_page *list; /* the set as of the last rewind, ascending */
     size_t count;          /* of list */
     uint64_t copied;       /* pages, since quiet ones were looked for */
