@@ -14,6 +14,18 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
+
+/* A descriptor for all machines of a snapshot; a child's memory is not its parent's. Two threads
+ * that come here at once, in a child, leave one of them with a closed one, and that drops all. */
+void high_prepare(struct vmm *vm)
+{
+    struct vmm_snapshot *snap = vm->snap;
+    const int pid = getpid();
+    if (atomic_exchange(&snap->pagemap_pid, pid) != pid) {
+        os_close(atomic_exchange(&snap->pagemap, pagemap_open()));
+    }
+}
 
 /* Giving back what is not there takes the host 80 us a GiB, since KVM looks at each page; to find
  * out that nothing is there takes it 4. */
@@ -26,19 +38,14 @@ int high_drop(struct vmm *vm, struct vmm_err *err)
     if (!vm->high_used) {
         return 0;
     }
-    if (vm->high_pagemap < 0) {
-        vm->high_pagemap = pagemap_open();
+    const uint64_t pages = end;
+    const int rc = pagemap_scan(atomic_load(&vm->snap->pagemap), high, pages, &first, &end, &count);
+    if (rc == 0 && count == 0) {
+        return 0;
     }
-    if (vm->high_pagemap >= 0) {
-        const uint64_t pages = end;
-        const int rc = pagemap_scan(vm->high_pagemap, high, pages, &first, &end, &count);
-        if (rc == 0 && count == 0) {
-            return 0;
-        }
-        if (rc < 0) { /* an older kernel: all of it then */
-            first = count = 0;
-            end = pages;
-        }
+    if (rc < 0) { /* an older kernel: all of it then */
+        first = count = 0;
+        end = pages;
     }
     vm->counters.dropped_pages = count;
     if (madvise(high + first * HV_PAGE_SIZE, (end - first) * HV_PAGE_SIZE, MADV_DONTNEED) < 0) {

@@ -57,6 +57,8 @@ struct vmm_snapshot {
     uint32_t *workset;       /* ascending page numbers with SNAP_PAGE_* */
     uint64_t workset_longer; /* entries with SNAP_PAGE_LONGER */
     struct mem_initrd initrd;
+    atomic_int pagemap;     /* pagemap_open(), for all machines of a process; -1 */
+    atomic_int pagemap_pid; /* of that process */
 };
 
 /* snapshot.c */

@@ -182,6 +182,7 @@ int vmm_snapshot_open_fd(int fd, const char *initrd_path, const struct vmm_key *
     if (snap == NULL) {
         return vmm_err_set(err, ENOMEM, "out of memory");
     }
+    atomic_init(&snap->pagemap, -1);
     snap->fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
     int rc = snap->fd < 0 ? vmm_err_set(err, errno, "the snapshot: %s", strerror(errno))
                           : snap_open(snap, initrd_path, key, err);
@@ -215,6 +216,7 @@ void vmm_snapshot_close(struct vmm_snapshot *snap)
     os_unmap(snap->pristine, snap->header.memory);
     mem_initrd_unmap(&snap->initrd);
     os_close(snap->fd);
+    os_close(atomic_load(&snap->pagemap));
     free(snap->workset);
     free(snap);
 }

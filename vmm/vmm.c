@@ -87,7 +87,7 @@ int vmm_alloc(struct vmm **out, const struct policy *policy, const struct vmm_io
         return vmm_err_set(err, ENOMEM, "out of memory");
     }
     vm->policy = policy;
-    vm->vm_fd = vm->vcpu_fd = vm->notes.watch = vm->high_pagemap = -1;
+    vm->vm_fd = vm->vcpu_fd = vm->notes.watch = -1;
     vmm_io_set(vm, io);
     vmm_kick_install();
     *out = vm;
@@ -106,7 +106,6 @@ void vmm_destroy(struct vmm *vm)
     }
     hot_destroy(vm);
     workset_notes_free(vm);
-    os_close(vm->high_pagemap);
     os_unmap(vm->watch, vm->ram_size / HV_PAGE_SIZE / 8);
     free(vm->frame);
     free(vm);

@@ -127,7 +127,6 @@ struct vmm {
     uint64_t ram_image;       /* the part of it, from address 0, that maps the snapshot's file */
     uint64_t ram_low;         /* the part that has a slot from the start */
     bool high_used;           /* RAM from ram_low on has been touched, ever (high.c) */
-    int high_pagemap;         /* -1, or what tells whether there is something now */
     unsigned slots;           /* bits 1 << enum mem_slot: those that KVM has */
     bool slot_added;          /* since KVM last failed to emulate an instruction */
     struct hv_shared *shared; /* inside ram */
@@ -304,6 +303,7 @@ int hot_cool(struct vmm *vm, struct vmm_err *err); /* those that shall leave, ri
 int hot_shadow_reset(struct vmm *vm, struct vmm_err *err);
 
 /* high.c. For rewindable machines; see there. */
+void high_prepare(struct vmm *vm);
 int high_drop(struct vmm *vm, struct vmm_err *err);
 /* Adds the pages that are not zero to what vmm_dirty_pages() tells. */
 int high_dirty_pages(struct vmm *vm, uint64_t *gpas, size_t max, size_t *count,

@@ -123,6 +123,7 @@ int vt_snapshot(const struct vmm_key *key)
     struct vmm_err err;
     int fd = vt_memfd("", 0);
     struct vmm *vm = vt_boot(&vt_no_io);
+    *(uint8_t *)mem_write_ptr(vm, VT_FIRST - 1, 1) = 1; /* what is written behind that has a log */
     OK(vmm_snapshot_write(vm, fd, key, &err));
     vmm_destroy(vm);
     return fd;

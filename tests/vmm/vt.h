@@ -83,6 +83,9 @@ extern struct vmm_io vt_no_io;
 /* So long that only what hangs reaches it, on an emulated CPU too. */
 #define VT_TIMEOUT 50000000000ull
 
+/* The address from which the guest's "dirty", "rewrite" and "look" go upwards. */
+#define VT_FIRST 0x800000ull
+
 /* A machine of 16 MiB that is ready for a run. */
 struct vmm *vt_boot(const struct vmm_io *io);
 /* Runs `name arg` in a ready machine. */

@@ -6,19 +6,18 @@
  */
 #include "vt.h"
 
-#include "vmm/vmm_int.h"
+#include "vmm/snapshot_int.h"
 
 #include <fcntl.h>
 #include <unistd.h>
 
 #define MEMORY (256ull << 20)
-#define FIRST  0x800000ull /* where the guest's "dirty" begins */
 
 static struct vmm *high_restored(const struct vmm_io *io)
 {
     struct vmm_err err;
     struct vmm *vm;
-    OK(vmm_restore(vt_snapshot_sized(MEMORY, PAGE_2M), io, true, &vm, &err));
+    OK(vmm_restore(vt_snapshot_sized(MEMORY, VT_FIRST), io, true, &vm, &err));
     CHECK(vm->ram_low < vm->ram_size);
     return vm;
 }
@@ -62,7 +61,7 @@ static void t_large(void)
     struct vmm_err err;
     struct vmm_footprint f;
     struct vmm *vm = high_restored(&vt_no_io);
-    const uint64_t logged = (vm->ram_low - FIRST) / HV_PAGE_SIZE;
+    const uint64_t logged = (vm->ram_low - VT_FIRST) / HV_PAGE_SIZE;
     for (int i = 0; i < 9; i++) {
         IS(vt_run(vm, "dirty", "51200"), VMM_EXITED, 0, "");
         CHECK(high_pages(vm) >= 51200 - logged);
@@ -90,7 +89,7 @@ static void t_large(void)
 static void t_untold(void)
 {
     struct vmm *vm = high_restored(&vt_no_io);
-    vm->high_pagemap = vt_memfd("", 0);
+    CHECK(dup2(vt_memfd("", 0), vm->snap->pagemap) >= 0);
     for (int i = 0; i < 3; i++) {
         IS(run_at(vm, "touch", MEMORY - 8, "store"), VMM_EXITED, 0, "");
         rewound(vm);
