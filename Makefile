@@ -3,6 +3,7 @@
 # make            build/pyhl, libvmm, the guest kernel, mkcpio
 # make demo       everything from a bare Debian 12 to a pandas script run in its own VM (./.pyhl)
 # make test       the same set-up, then every test suite
+# make home       sets up ./.pyhl again from that image, where the image or pyhl is newer
 # make image      build/images/python/{kernel,initrd.cpio,image.ini}
 # make test-hardware  the tests on hardware KVM, which QEMU emulates (tests/hardware/README.md)
 # make fuzz-long  fuzz for HOURS=N or to RUNS=N executions a target, with what earlier calls found (tests/fuzz/long.sh)
@@ -32,7 +33,7 @@ HOST_CFLAGS := -std=c17 -D_GNU_SOURCE $(WARNINGS) -fno-strict-aliasing -MMD -MP 
 HARDENED := -fPIE -fstack-protector-strong -fstack-clash-protection \
     $(if $(filter -O1 -O2 -O3 -Os -Og,$(CFLAGS)),-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3)
 
-.PHONY: all image demo test bench lint format clean install prereqs
+.PHONY: all image home demo test bench lint format clean install prereqs
 all:
 image: all
 
@@ -71,6 +72,8 @@ test:
 	$(whole_setup)
 	-@$(SUBMAKE) .pyhl/pyhl.ini
 	@tests/run-all.sh
+
+home: .pyhl/pyhl.ini
 
 # A home is made again when the image it came from, or pyhl, has changed.
 .pyhl/pyhl.ini: $(HOME_FROM)

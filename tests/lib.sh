@@ -12,6 +12,38 @@ trap 'rm -rf "$scratch"' EXIT
 readonly pyhl=$PWD/build/pyhl
 readonly limit=${TEST_TIMEOUT:-60}
 
+# choose CASES [NAME...]: sets the array $chosen to the names given, or to all of CASES, one word each. Ends the suite
+# when a name is not among them, and after printing them for --list. A suite calls it before it does anything.
+chosen=()
+choose() {
+    local cases=$1 name
+    shift
+    if [ "${1:-}" = --list ]; then
+        # shellcheck disable=SC2086 # one word per case
+        printf '%s\n' $cases
+        exit 0
+    fi
+    for name; do
+        case " ${cases//$'\n'/ } " in
+        *" $name "*) ;;
+        *)
+            echo "$0: there is no case '$name'; --list names them all" >&2
+            exit 2
+            ;;
+        esac
+    done
+    # shellcheck disable=SC2206 # one word per case
+    [ $# -gt 0 ] && chosen=("$@") || chosen=($cases)
+}
+
+# Whether a case is among the chosen.
+is_chosen() {
+    case " ${chosen[*]} " in
+    *" $1 "*) return 0 ;;
+    esac
+    return 1
+}
+
 finish() {
     [ -z "$test_name" ] && return
     if [ -z "$test_problems" ]; then

@@ -3,7 +3,7 @@
 # The command as a user meets it: option placement, bad input, homes that are damaged, setups that fail, are killed or
 # meet, exit statuses, signals. The guest is tests/cli/taker.c, so nothing here depends on Python.
 #
-# usage: tests/cli/run.sh [CASE...]   (a case is a function below without its case_)
+# usage: tests/cli/run.sh [CASE...]      --list prints their names
 set -u
 cd "$(dirname "$0")/../.." || exit 2
 . tests/lib.sh
@@ -63,6 +63,7 @@ done
 . tests/cli/cases_run.sh
 . tests/cli/cases_home.sh
 . tests/cli/cases_jail.sh
+choose "$(declare -F | sed -n 's/^declare -f case_//p')" "$@"
 make_image && make_waiter || exit 2
 begin "setup of the test image"
 run "$pyhl" setup --from "$image" --dest "$home"
@@ -79,13 +80,7 @@ expect_status 0
 image_kib=$(du -sk --apparent-size "$image" | cut -f1)
 home_kib=$(du -sk "$home" | cut -f1)
 
-if [ $# -gt 0 ]; then
-    for case in "$@"; do
-        "case_$case"
-    done
-else
-    for case in $(declare -F | sed -n 's/^declare -f case_//p'); do
-        "case_$case"
-    done
-fi
+for case in "${chosen[@]}"; do
+    "case_$case"
+done
 summary

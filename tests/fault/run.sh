@@ -3,7 +3,7 @@
 # Hostile scripts in the real image: each must end in a named way, in time, with a message where the script did not say
 # what happened, and leave the host process correct and the home unchanged.
 #
-# usage: tests/fault/run.sh [CASE...]   (first words of the table below)
+# usage: tests/fault/run.sh [CASE...]      --list prints their names
 set -u
 cd "$(dirname "$0")/../.." || exit 2
 TEST_TIMEOUT=${TEST_TIMEOUT:-90}
@@ -96,9 +96,7 @@ run_table() {
     local name statuses stderr stdout
     while read -r name statuses stderr stdout; do
         [ -z "$name" ] && continue
-        if [ $# -gt 0 ] && [[ " $* " != *" $name "* ]]; then
-            continue
-        fi
+        is_chosen "$name" || continue
         begin "$name"
         hostile "$name"
         expect_end "$statuses"
@@ -142,16 +140,12 @@ print(h.hexdigest(), " -")' | cmp -s - "$scratch/sum" || problem "other bytes: $
     [ "$(tr -d e <"$scratch/err" | wc -c) $(wc -c <"$scratch/err")" = "0 2000000" ] || problem "stderr"
 }
 
-if [ ! -e "$home/pyhl.ini" ] || [ ! -x "$pyhl" ]; then
-    echo "$0: no home in $home; make test makes it" >&2
-    exit 2
-fi
+choose "$(awk '{ print $1 }' <<<"$table") calls streams" "$@"
+tests/home.sh "$home" || exit 2
 cat tests/fault/machine.py tests/fault/hostile.py >"$scratch/hostile.py"
-run_table "$@"
-if [ $# -eq 0 ]; then
-    run_calls
-    run_streams
-fi
+run_table
+is_chosen calls && run_calls
+is_chosen streams && run_streams
 begin "afterwards the home is unchanged and works"
 run "$pyhl" verify --dest "$home"
 expect_status 0

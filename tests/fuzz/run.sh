@@ -4,7 +4,7 @@
 # with a fixed random seed, and without what else would differ from run to run (address randomisation, the look at the
 # corpus on disk once a second), so that the result repeats. What crashes is left in build/tests/fuzz/TARGET.crash-*.
 #
-# usage: tests/fuzz/run.sh [TARGET...]      FUZZ_RUNS=N for longer ones
+# usage: tests/fuzz/run.sh [TARGET...]      --list prints their names; FUZZ_RUNS=N for longer runs
 set -u
 cd "$(dirname "$0")/../.." || exit 2
 . tests/lib.sh
@@ -33,7 +33,8 @@ fuzz_test() {
     [ $status = 0 ] || problem "status $status: $(fuzz_problem <"$scratch/out"; tail -n 3 "$scratch/out")"
 }
 
-[ $# -gt 0 ] || set -- "${targets[@]}"
+choose "${targets[*]}" "$@"
+set -- "${chosen[@]}"
 if ! fuzz_build "$@"; then
     begin "the targets build"
     problem "see above"

@@ -5,7 +5,7 @@
 # In the guest each runs once, and once with --repeat 1, which must print everything twice.
 # Programs of tests/guest/only run in the guest alone; NAME.expected is what they must print.
 #
-# usage: tests/guest/run.sh [--native-only] [PROGRAM...]
+# usage: tests/guest/run.sh [--native-only] [PROGRAM...]      --list prints their names
 set -u
 cd "$(dirname "$0")/../.." || exit 2
 
@@ -21,13 +21,19 @@ wanted=()
 for argument in "$@"; do
     case $argument in
     --native-only) native_only=1 ;;
+    --list)
+        for file in $src/*.c $src/only/*.c; do
+            [ "$file" = $src/plugin.c ] || basename "$file" .c
+        done
+        exit 0
+        ;;
     -*)
-        echo "usage: $0 [--native-only] [PROGRAM...]" >&2
+        echo "usage: $0 [--native-only] [PROGRAM...] | --list" >&2
         exit 2
         ;;
     *)
         if [ ! -e "$src/$argument.c" ] && [ ! -e "$src/only/$argument.c" ]; then
-            echo "$0: there is no program $argument" >&2
+            echo "$0: there is no program '$argument'; --list names them all" >&2
             exit 2
         fi
         wanted+=("$argument")

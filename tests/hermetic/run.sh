@@ -4,7 +4,7 @@
 # (harness.py and its traces), fresh time and entropy at every restore (fresh.py), and the same a level lower, with
 # every byte of the guest compared after each rewind (rewind_test.c).
 #
-# usage: tests/hermetic/run.sh [PART...]   parts: sight traces cold tree fresh counts memory text rewind
+# usage: tests/hermetic/run.sh [PART...]      --list prints their names
 set -u
 cd "$(dirname "$0")/../.." || exit 2
 TEST_TIMEOUT=${TEST_TIMEOUT:-400}
@@ -153,14 +153,11 @@ part_rewind() {
     [ -s "$scratch/rewind" ] || problem "it said nothing"
 }
 
-if [ ! -e "$home/pyhl.ini" ] || [ ! -x "$pyhl" ]; then
-    echo "$0: no home in $home; make test makes it" >&2
-    exit 2
-fi
+choose "sight traces cold tree fresh counts memory text rewind" "$@"
+tests/home.sh "$home" || exit 2
 cat $here/{harness,traces_interpreter,traces_system,traces_memory,traces_packages}.py >"$script"
 printf 'first\nsecond\nthird\n%.0s' {1..2000} >"$scratch/stdin"
-[ $# -gt 0 ] || set -- sight traces cold tree fresh counts memory text rewind
-for part; do
+for part in "${chosen[@]}"; do
     "part_$part"
 done
 summary

@@ -3,6 +3,7 @@
 """Compare cases under the driver or pyhl with the image's own python3; called by run.sh.
 
 usage: run.py ROOT [--driver-native] [CASE...]
+       run.py ROOT --list
 
 A case is NAME.py with, where needed,
     NAME.args     arguments, one per line
@@ -219,9 +220,16 @@ def ways(root, native):
 def main(root, words):
     native = words[:1] == ["--driver-native"]
     names = words[1:] if native else words
+    known = sorted({name.split(".")[0] for name in os.listdir(CASES)})
+    if names == ["--list"]:
+        print(*known, sep="\n")
+        return 0
+    for name in names:
+        if name not in known:
+            print(f"run.py: there is no case '{name}'; --list names them all", file=sys.stderr)
+            return 2
     whole = not names
-    if whole:
-        names = sorted({name.split(".")[0] for name in os.listdir(CASES)})
+    names = names or known
     runners = ways(os.path.abspath(root), native)
     passed = failed = skipped = 0
     if whole:

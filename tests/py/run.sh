@@ -6,13 +6,14 @@
 #     run.sh --driver-native    under the driver in that chroot, without a VM
 #     run.sh                    under build/pyhl, cold and with --repeat
 # and must give the same standard output, standard error and exit status, byte for byte.
-# More words are names of cases: only those run. Root only, because of the chroot.
+# More words are names of cases: only those run; --list prints them all. Root only, because of the chroot.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 
 out=build/tests/py
 image=build/images/python/root
 [ -x $image/usr/bin/python3.11 ] || { echo "no image root in $image: run make image" >&2; exit 1; }
+[ "${1:-}" = --list ] || [ "${1:-}" = --driver-native ] || tests/home.sh "${PYHL_HOME:-.pyhl}" || exit 2
 mkdir -p $out
 
 # One run at a time: the copy of the root and the cases' directory are shared. Held until the end.

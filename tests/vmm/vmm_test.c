@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * vmm_test [DIRECTORY [NAME]]: runs the tests of libvmm on the tiny kernels in DIRECTORY, each test
- * in a process of its own so that one that dies is one that failed. Prints `ok NAME` lines and the
- * sum.
+ * vmm_test [DIRECTORY [NAME...]]: runs the tests of libvmm on the tiny kernels in DIRECTORY, all or
+ * those named, each in a process of its own so that one that dies is one that failed. Prints
+ * `ok NAME` lines and the sum. With --list in place of a name it prints the names.
  */
 #include "vt.h"
 
@@ -220,21 +220,64 @@ static bool run_test(const struct vt_test *test)
     return ok;
 }
 
+static bool is_word(const char *name, char **words)
+{
+    while (*words != NULL && strcmp(*words, name) != 0) {
+        words++;
+    }
+    return *words != NULL;
+}
+
+/* Runs those of the tests that are named, or all; with list it prints their names. */
+static void run_suite(const struct vt_test *tests, char **names, bool list, unsigned *passed,
+                      unsigned *failed)
+{
+    for (const struct vt_test *t = tests; t->name != NULL; t++) {
+        if (list) {
+            printf("%s\n", t->name);
+        } else if (*names == NULL || is_word(t->name, names)) {
+            *(run_test(t) ? passed : failed) += 1;
+        }
+    }
+}
+
+/* The first of the names that no test has, or NULL. */
+static const char *unknown_name(char **names)
+{
+    for (; *names != NULL; names++) {
+        bool known = false;
+        for (size_t i = 0; !known && i < sizeof(suites) / sizeof(suites[0]); i++) {
+            for (const struct vt_test *t = suites[i]; !known && t->name != NULL; t++) {
+                known = strcmp(t->name, *names) == 0;
+            }
+        }
+        if (!known) {
+            return *names;
+        }
+    }
+    return NULL;
+}
+
 int main(int argc, char **argv)
 {
     const char *dir = argc > 1 ? argv[1] : "build/tests/vmm";
+    char **names = argv + (argc > 2 ? 2 : argc);
+    const bool list = *names != NULL && strcmp(*names, "--list") == 0;
+    const char *unknown = list ? NULL : unknown_name(names);
+    if (unknown != NULL) {
+        fprintf(stderr, "vmm_test: there is no test '%s'; --list names them all\n", unknown);
+        return 2;
+    }
     snprintf(vt_kernel, sizeof(vt_kernel), "%s/kernel-HV_ABI_VERSION", dir);
     snprintf(vt_kernel_other, sizeof(vt_kernel_other), "%s/kernel-99", dir);
     make_initrd();
     unsigned passed = 0;
     unsigned failed = 0;
     for (size_t i = 0; i < sizeof(suites) / sizeof(suites[0]); i++) {
-        for (const struct vt_test *t = suites[i]; t->name != NULL; t++) {
-            if (argc > 2 && strcmp(argv[2], t->name) != 0) {
-                continue;
-            }
-            *(run_test(t) ? &passed : &failed) += 1;
-        }
+        run_suite(suites[i], names, list, &passed, &failed);
+    }
+    if (list) {
+        return 0;
     }
     printf("%u passed, %u failed, 0 skipped\n", passed, failed);
     return failed == 0 && passed > 0 ? 0 : 1;
