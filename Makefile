@@ -10,12 +10,13 @@
 # make bench      the figures of the README, measured here (BENCH=quick: fewer repetitions)
 # make lint       formatter, static analysers and repository checks
 # make format     rewrite the C sources in the house format
-# make install    DESTDIR and PREFIX as usual
-# make prereqs    install the Debian packages that the above need (as root)
+# make install    DESTDIR and PREFIX as usual; make uninstall removes what it installed
+# make clean      what was built, but for downloaded packages; make distclean: those and ./.pyhl, too
+# make prereqs    install the Debian packages that the above need (as root); of GROUPS="build test lint" only
 #
-# Each component has its own rules.mk, included below. Fragments use BUILD, CC, AR, CFLAGS (free for
-# the user), HOST_CFLAGS (what host code is compiled with), HARDENED (what is added for code that holds a
-# VM) and add prerequisites to `all`, `image`.
+# Each component has its own rules.mk, included below. Fragments use CC, AR, CFLAGS (free for the user; a change of
+# one compiles again what it concerns), BUILD (fixed: tests name it), HOST_CFLAGS (what host code is compiled with),
+# HARDENED (what is added for code that holds a VM) and add prerequisites to `all`, `image`.
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
@@ -23,17 +24,24 @@ MAKEFLAGS += --no-builtin-rules
 # root by `su` alone has the user's PATH: without dpkg's and chroot's directory.
 export PATH := $(PATH):/usr/sbin:/sbin
 
+ifneq ($(filter command% environment%,$(origin BUILD)),)
+ifneq ($(BUILD),build)
+$(error BUILD=$(BUILD): everything is built in build/; to build elsewhere, use another clone)
+endif
+endif
 BUILD := build
 PREFIX ?= /usr/local
 CFLAGS ?= -O2 -g
 WARNINGS := -Wall -Wextra -Werror -Wshadow -Wpointer-arith -Wcast-qual -Wwrite-strings \
     -Wstrict-prototypes -Wmissing-prototypes -Wundef -Wformat=2 -Wvla
-HOST_CFLAGS := -std=c17 -D_GNU_SOURCE $(WARNINGS) -fno-strict-aliasing -MMD -MP -I. $(CFLAGS)
+# The same bytes wherever the tree lies.
+SAME_PATHS := -ffile-prefix-map='$(CURDIR)=.'
+HOST_CFLAGS := -std=c17 -D_GNU_SOURCE $(WARNINGS) -fno-strict-aliasing $(SAME_PATHS) -MMD -MP -I. $(CFLAGS)
 # Text at a place of its own in each process, canaries, checked buffers (which need an optimising compiler).
 HARDENED := -fPIE -fstack-protector-strong -fstack-clash-protection \
     $(if $(filter -O1 -O2 -O3 -Os -Og,$(CFLAGS)),-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3)
 
-.PHONY: all image home demo test bench lint format clean install prereqs
+.PHONY: all image home demo test bench lint format clean distclean install uninstall prereqs
 all:
 image: all
 
@@ -48,13 +56,22 @@ ifneq ($(wildcard images/kernel/rules.mk),)
 all: $(BUILD)/kernel/kernel.elf
 endif
 
+# The compiler and its flags, in a file that is rewritten when they change.
+FLAGS := $(BUILD)/flags
+FLAGS_NOW := $(CC) $(HOST_CFLAGS)
+ifneq ($(FLAGS_NOW),$(shell cat $(FLAGS) 2>/dev/null))
+$(shell mkdir -p $(BUILD) && printf '%s\n' '$(subst ','\'',$(FLAGS_NOW))' >$(FLAGS))
+endif
+$(VMM_OBJECTS) $(BUILD)/vmmrun $(PYHL_OBJ) $(MKCPIO) $(SITES) $(DRIVER_OBJ) $(BUILD)/driver/driver \
+    $(VMM_TEST_OBJECTS) $(REWIND_TEST_OBJECTS) $(BENCH_PROGRAMS): $(FLAGS)
+
 # What `demo` and `test` begin with. Sub-makes, because `prereqs` brings the headers and tools that the rest
 # is decided by; silent ones, because the steps say themselves what they do.
 SUBMAKE = $(MAKE) -s --no-print-directory
 HOME_FROM := $(addprefix $(BUILD)/,pyhl $(addprefix images/python/,kernel initrd.cpio image.ini))
 define whole_setup
 @tests/prereqs.sh kvm
-@tests/prereqs.sh
+@tests/prereqs.sh $(1)
 @mkdir -p $(BUILD) && [ -w $(BUILD) ] || { echo "build: cannot write $(BUILD)/ (made by another user?)" >&2; exit 1; }
 @touch $(BUILD)/began
 @echo "build: command, library, guest kernel"
@@ -64,12 +81,12 @@ define whole_setup
 endef
 
 demo:
-	$(whole_setup)
+	$(call whole_setup,build)
 	@$(SUBMAKE) .pyhl/pyhl.ini
 	@tests/demo.sh
 
 test:
-	$(whole_setup)
+	$(call whole_setup,build test)
 	-@$(SUBMAKE) .pyhl/pyhl.ini
 	@tests/run-all.sh
 
@@ -83,17 +100,24 @@ bench: image bench-programs
 	@python3 tests/bench/bench.py $(BUILD)/pyhl $(BUILD)/images/python $(if $(filter quick,$(BENCH)),--quick)
 
 prereqs:
-	@tests/prereqs.sh
+	@tests/prereqs.sh $(GROUPS)
 
 lint:
+	@tests/prereqs.sh lint
 	@tests/lint.sh
 
 format:
 	git ls-files '*.c' '*.h' | xargs clang-format -i
 
 clean:
-	rm -rf $(BUILD)
+	[ ! -d $(BUILD) ] || find $(BUILD) -mindepth 1 -maxdepth 1 ! -name cache -exec rm -rf {} +
+
+distclean:
+	rm -rf $(BUILD) .pyhl
 
 install: all
 	install -D -m 755 $(BUILD)/pyhl $(DESTDIR)$(PREFIX)/bin/pyhl
 	install -D -m 644 pyhl/pyhl.1 $(DESTDIR)$(PREFIX)/share/man/man1/pyhl.1
+
+uninstall:
+	rm -f $(DESTDIR)$(PREFIX)/bin/pyhl $(DESTDIR)$(PREFIX)/share/man/man1/pyhl.1

@@ -1,19 +1,23 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# The one list of Debian packages that building, testing and linting need, and what installs those that
-# are missing. Fast and silent when nothing is. `tests/prereqs.sh kvm` only checks for /dev/kvm,
-# `tests/prereqs.sh hardware` installs what tests/hardware needs besides.
+# The one list of Debian packages that the project needs, in groups, and what installs those that are missing. Fast
+# and silent when nothing is.
+#
+# usage: tests/prereqs.sh [GROUP...]     build, test (which fuzzes with clang), lint: these three if none is named;
+#                                        hardware (the emulated machine of tests/hardware)
+#        tests/prereqs.sh kvm            only looks for /dev/kvm
 set -u
 
-readonly packages="
-    gcc make git ca-certificates binutils
-    libc6-dev libbsd-dev libelf-dev libarchive-dev libinih-dev libxxhash-dev libzydis-dev
-    zlib1g-dev libbz2-dev liblzma-dev libzstd-dev
-    python3 xz-utils zstd cpio bubblewrap
-    clang libclang-rt-dev clang-format clang-tidy cppcheck shellcheck mandoc
-"
-# For the emulated machine of tests/hardware.
-readonly hardware="qemu-system-x86 busybox-static cpio"
+declare -A groups=(
+    [build]="
+        gcc make git ca-certificates binutils xz-utils zstd
+        libc6-dev libbsd-dev libelf-dev libarchive-dev libinih-dev libxxhash-dev libzydis-dev
+        zlib1g-dev libbz2-dev liblzma-dev libzstd-dev
+    "
+    [test]="python3 cpio bubblewrap clang libclang-rt-dev"
+    [lint]="clang clang-format clang-tidy cppcheck shellcheck mandoc"
+    [hardware]="qemu-system-x86 busybox-static cpio"
+)
 
 if [ "${1:-}" = kvm ]; then
     # The node may be there without what is behind it: 10:232 is KVM's number, and it must open.
@@ -32,8 +36,15 @@ if [ "${1:-}" = kvm ]; then
     exit 0
 fi
 
-wanted=$packages
-[ "${1:-}" != hardware ] || wanted=$hardware
+[ $# -gt 0 ] || set -- build test lint
+packages=
+for group; do
+    if [ -z "${groups[$group]:-}" ]; then
+        echo "tests/prereqs.sh: there is no group '$group'; there are: ${!groups[*]}" >&2
+        exit 2
+    fi
+    packages+=" ${groups[$group]}"
+done
 
 # shellcheck disable=SC2086 # one word per package
 installed=" $(dpkg-query -W -f '${Package}=${db:Status-Status} ' $wanted 2>/dev/null)"

@@ -12,7 +12,7 @@ KERNEL_CC     ?= gcc
 KERNEL_DIR    := images/kernel
 KERNEL_CFLAGS := -std=c17 -O2 -g -ffreestanding -mgeneral-regs-only -fno-stack-protector -fno-pic -fno-pie \
 	-mcmodel=small -fno-tree-loop-distribute-patterns -fno-strict-aliasing \
-	-fno-asynchronous-unwind-tables -fcf-protection=none -I$(KERNEL_DIR)/include -I$(KERNEL_DIR) \
+	-fno-asynchronous-unwind-tables -fcf-protection=none $(SAME_PATHS) -I$(KERNEL_DIR)/include -I$(KERNEL_DIR) \
 	-Wall -Wextra -Werror -Wshadow -Wpointer-arith -Wcast-qual -Wwrite-strings \
 	-Wstrict-prototypes -Wmissing-prototypes -Wundef -Wformat=2 -Wvla
 KERNEL_SRCS   := $(sort $(filter-out $(KERNEL_DIR)/vdso/%,$(wildcard $(KERNEL_DIR)/*/*.c $(KERNEL_DIR)/*/*.S)))
