@@ -2,8 +2,8 @@
 /*
  * The "newc" CPIO parser. Each header field is checked before it is used and
  * every offset is compared with what remains of the buffer, so no sum can wrap.
- * Names with ".." are refused; members called ".align" of mode 0 are padding
- * that puts the next member's data onto a page boundary.
+ * Names with ".." are refused; regular files called ".align" without any
+ * permission are padding that puts the next member's data onto a page boundary.
  */
 #include "fs/cpio.h"
 
@@ -108,7 +108,7 @@ static bool is_padding(const char *name, size_t len, uint32_t mode)
     static const char align[] = ".align";
     size_t n = sizeof(align) - 1;
 
-    return mode == 0 && len >= n && memcmp(name + len - n, align, n) == 0 &&
+    return (mode & 07777) == 0 && len >= n && memcmp(name + len - n, align, n) == 0 &&
            (len == n || name[len - n - 1] == '/');
 }
 

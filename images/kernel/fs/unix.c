@@ -2,7 +2,10 @@
 /*
  * Connected pairs of AF_UNIX sockets. What is sent becomes a message in the
  * peer's queue; a stream's reader joins messages, the other types take one at a
- * time. A sender waits while the peer's queue is full.
+ * time. A sender waits while the peer's queue is full. As on Linux the message
+ * that fills the queue may be longer than the room that is left, so a socket
+ * that polls writable takes a message of any size; and a socket polls writable
+ * again only when its peer has read three quarters.
  */
 #include "fs/events.h"
 
@@ -56,18 +59,17 @@ static bool cannot_send(const struct sock *s)
     return !s->peer || s->no_send || s->peer->no_receive;
 }
 
-struct room {
-    struct sock *s;
-    size_t need;
-};
-
 /* Also true when waiting has become pointless. */
 static bool has_room(void *arg)
 {
-    struct room *r = arg;
+    struct sock *s = arg;
 
-    return cannot_send(r->s) || r->s->peer->queued == 0 ||
-           r->s->peer->queued + r->need <= QUEUE_MAX;
+    return cannot_send(s) || s->peer->queued < QUEUE_MAX;
+}
+
+static bool is_writable(const struct sock *s)
+{
+    return cannot_send(s) || s->peer->queued <= QUEUE_MAX / 4;
 }
 
 static bool has_input(void *arg)
@@ -123,28 +125,34 @@ static int send_error(const struct sock *s, int flags)
     return -EPIPE;
 }
 
+static int wait_room(struct file *f, int flags)
+{
+    struct sock *s = f->priv;
+
+    if (has_room(s))
+        return 0;
+    if ((f->flags & O_NONBLOCK) || (flags & MSG_DONTWAIT))
+        return -EAGAIN;
+    return waitq_wait(&s->write_q, has_room, s, HV_NO_DEADLINE, true) < 0 ? -ERESTARTSYS : 0;
+}
+
 /* Waits for room, then queues one message at the peer. */
 static int send_one(struct file *f, struct cursor *c, size_t n, int flags)
 {
     struct sock *s = f->priv;
-    struct room room = {s, n};
     struct message *m;
-    int r;
+    int r = wait_room(f, flags);
 
+    if (r == 0 && cannot_send(s))
+        r = send_error(s, flags);
+    if (r < 0)
+        return r;
     m = kmalloc(sizeof(*m) + n);
     if (!m)
         return -ENOBUFS;
     m->len = n;
     m->off = 0;
     r = cursor_move(c, m->data, n, false);
-    if (r == 0 && !has_room(&room)) {
-        if ((f->flags & O_NONBLOCK) || (flags & MSG_DONTWAIT))
-            r = -EAGAIN;
-        else if (waitq_wait(&s->write_q, has_room, &room, HV_NO_DEADLINE, true) < 0)
-            r = -ERESTARTSYS;
-    }
-    if (r == 0 && cannot_send(s))
-        r = send_error(s, flags);
     if (r < 0) {
         kfree(m);
         return r;
@@ -304,7 +312,6 @@ static ssize_t sock_write(struct file *f, vaddr_t buf, size_t n, u64 *pos)
 static u32 sock_poll(struct file *f, struct poll_table *pt)
 {
     struct sock *s = f->priv;
-    struct room room = {s, 1};
     u32 mask = 0;
 
     poll_on(pt, &s->read_q);
@@ -317,7 +324,7 @@ static u32 sock_poll(struct file *f, struct poll_table *pt)
         mask |= POLLRDHUP;
     if (s->type != SOCK_DGRAM && (!s->peer || (s->no_receive && s->no_send)))
         mask |= POLLHUP;
-    if (has_room(&room))
+    if (is_writable(s))
         mask |= POLLOUT | POLLWRNORM;
     return mask;
 }

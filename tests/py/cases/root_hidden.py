@@ -1,0 +1,2 @@
+import os
+print([name for name in os.listdir('/') if name.startswith('.')])
