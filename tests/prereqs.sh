@@ -47,9 +47,9 @@ for group; do
 done
 
 # shellcheck disable=SC2086 # one word per package
-installed=" $(dpkg-query -W -f '${Package}=${db:Status-Status} ' $wanted 2>/dev/null)"
+installed=" $(dpkg-query -W -f '${Package}=${db:Status-Status} ' $packages 2>/dev/null)"
 missing=()
-for package in $wanted; do
+for package in $packages; do
     case $installed in
     *" $package=installed "*) ;;
     *) missing+=("$package") ;;

@@ -2,11 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 # Runs the programs of programs.txt in two emulated machines with hardware KVM (README.md) and sums up.
 #
-# usage: tests/hardware/run.sh [quick|full]
+# usage: tests/hardware/run.sh [quick|full]      --list prints the two
 set -u
 cd "$(dirname "$0")/../.." || exit 2
 . tests/lib.sh
 
+choose "quick full" "$@"
 readonly set=${1:-quick}
 readonly seconds=${HARDWARE_TIMEOUT:-900}
 
