@@ -93,6 +93,24 @@ int kvm_open(struct vmm_err *err)
     return fd;
 }
 
+static bool kvm_parameter(const char *path)
+{
+    char value = 'N';
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    const bool known = fd >= 0 && os_pread_full(fd, &value, 1, 0) == 0;
+    os_close(fd);
+    return known && (value == 'Y' || value == '1');
+}
+
+/* With EPT a walk counts as a write only if the CPU keeps accessed and dirty bits in it (SDM volume
+ * 3, "Accessed and Dirty Flags for EPT"); with NPT it always does (APM volume 2, 15.25.6). */
+bool kvm_nested_paging(void)
+{
+    return kvm_parameter("/sys/module/kvm_amd/parameters/npt") ||
+           (kvm_parameter("/sys/module/kvm_intel/parameters/ept") &&
+            kvm_parameter("/sys/module/kvm_intel/parameters/eptad"));
+}
+
 int vmm_host_probe(struct vmm_host *host, struct vmm_err *err)
 {
     *host = (struct vmm_host){0};

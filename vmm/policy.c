@@ -4,11 +4,15 @@
  * column for each kind. Others read struct policy; `pyhl info` shows the words. Costs behind the
  * reasons are in README.md.
  *
+ * Hardware KVM that does without EPT or NPT shadows the guest's page tables, as kvm-pvm does.
+ *
  * Hardware KVM on a CPU that QEMU emulates (TCG), where the project tests it, is hardware KVM but
  * for one thing: QEMU's check of the I/O permission bitmap wants a TSS that is available and makes
  * #GP of every doorbell with one that is busy. A CPU has a busy one, and KVM on Intel insists.
  */
 #include "vmm_int.h"
+
+#include <string.h>
 
 #define HARDWARE                                                                                   \
     .features_of_cpu = false, .lazy_slots = false, .kernel_apic = false, .large_text = true,       \
@@ -16,8 +20,9 @@
     .settle_always = true
 
 static const struct policy policies[] = {
-    [POLICY_HARDWARE] = {HARDWARE, .tss_available = false},
-    [POLICY_EMULATED] = {HARDWARE, .tss_available = true},
+    [POLICY_HARDWARE] = {HARDWARE, .nested_paging = true, .tss_available = false},
+    [POLICY_SHADOWED] = {HARDWARE, .nested_paging = false, .tss_available = false},
+    [POLICY_EMULATED] = {HARDWARE, .nested_paging = true, .tss_available = true},
     [POLICY_PVM] = {.features_of_cpu = true,
                     .lazy_slots = true,
                     .kernel_apic = true,
@@ -27,10 +32,13 @@ static const struct policy policies[] = {
                     .longer_faults = 256,
                     .ring0_always = false,
                     .settle_always = false,
+                    .nested_paging = false,
                     .tss_available = false},
 };
 
-/* On an emulated CPU as on a real one, but for the last. */
+#define TRANSLATIONS_SHADOWED                                                                      \
+    "forgotten after a run that wrote page tables", "KVM has a picture of the tables"
+
 static const struct vmm_choice policy_words[][VMM_CHOICES] = {
     [POLICY_HARDWARE] =
         {
@@ -43,6 +51,7 @@ static const struct vmm_choice policy_words[][VMM_CHOICES] = {
             {"longer runs", "nothing more is copied", "a fault costs less than a copy"},
             {"ring-0 state", "set by every rewind", "system calls enter ring 0"},
             {"vCPU at rest", "entered once more", "an exit may be half-way in it"},
+            {"translations", "forgotten by every rewind", "a walk of page tables is a write"},
             {"task state", "busy", "as a CPU has it"},
         },
     [POLICY_PVM] =
@@ -57,6 +66,7 @@ static const struct vmm_choice policy_words[][VMM_CHOICES] = {
              "a first write is up to three of them"},
             {"ring-0 state", "set after a run that may have had it", "each ioctl costs 7 us"},
             {"vCPU at rest", "as a doorbell leaves it", "KVM has completed its output"},
+            {"translations", TRANSLATIONS_SHADOWED},
             {"task state", "busy", "as a CPU has it"},
         },
 };
@@ -71,6 +81,9 @@ enum policy_kind policy_host_kind(void)
     if (x86_is_pvm()) {
         return POLICY_PVM;
     }
+    if (!kvm_nested_paging()) {
+        return POLICY_SHADOWED;
+    }
     return x86_is_qemu_tcg() ? POLICY_EMULATED : POLICY_HARDWARE;
 }
 
@@ -79,14 +92,18 @@ const struct policy *policy_host(void)
     return policy_of(policy_host_kind());
 }
 
+/* The words are pvm's, or hardware's and where they differ from them the kind's own. */
 void policy_choices(enum policy_kind kind, struct vmm_choice choices[VMM_CHOICES])
 {
-    static const struct vmm_choice emulated = {"task state", "available",
-                                               "QEMU makes #GP of all I/O with a busy one"};
+    static const struct vmm_choice own[POLICY_KINDS] = {
+        [POLICY_SHADOWED] = {"translations", TRANSLATIONS_SHADOWED},
+        [POLICY_EMULATED] = {"task state", "available",
+                             "QEMU makes #GP of all I/O with a busy one"},
+    };
     for (unsigned i = 0; i < VMM_CHOICES; i++) {
         choices[i] = policy_words[kind == POLICY_PVM ? POLICY_PVM : POLICY_HARDWARE][i];
-    }
-    if (policies[kind].tss_available) {
-        choices[VMM_CHOICES - 1] = emulated;
+        if (own[kind].what != NULL && strcmp(choices[i].what, own[kind].what) == 0) {
+            choices[i] = own[kind];
+        }
     }
 }

@@ -173,6 +173,13 @@ static int rewind_memory(struct vmm *vm, uint64_t *at, struct vmm_err *err)
     vm->ring0_seen = vm->ring0_seen || vm->hot.stale;
     c->dirty_pages = vm->hot.count;
     c->phase_ns[VMM_PHASE_LOG] = os_lap_ns(at);
+    if (vm->policy->nested_paging) {
+        rc = shadow_flush(vm, vm->hot.log, err);
+        c->phase_ns[VMM_PHASE_SHADOW] = os_lap_ns(at);
+    }
+    if (rc < 0) {
+        return rc;
+    }
     const bool leave = hot_copy(vm) > 0;
     rc = high_drop(vm, err);
     c->phase_ns[VMM_PHASE_COPY] = os_lap_ns(at);

@@ -10,12 +10,23 @@
  * That is enough against hostile code as well: whatever gains ring 0, or makes a page a page table,
  * has first to write one of the watched pages, and a bit in the dirty log stays set until the slot
  * is set anew.
+ *
+ * With nested paging there is no such picture, but the CPU may hold translations that a run made
+ * and the rewind took back. Which pages of tables a run wrote the log does not tell: there each
+ * walk of the tables counts as a write. So every rewind makes the CPU forget. KVM does that when a
+ * bit of the dirty log is cleared; the bit is that of the root table, which no guest can run
+ * without walking. The next walk sets it again, at the price of one fault.
  */
 #include "snapshot_int.h"
 
 #define PTE_PRESENT 1ull
 #define PTE_LARGE   0x80ull
 #define PTE_ADDRESS 0x000ffffffffff000ull
+
+static hv_gpa_t shadow_root(const struct vmm *vm)
+{
+    return vm->snap->header.state.sregs.cr3 & PTE_ADDRESS;
+}
 
 static void shadow_mark(struct vmm *vm, uint64_t gpa)
 {
@@ -46,9 +57,12 @@ int shadow_watch(struct vmm *vm, struct vmm_err *err)
     if (vm->watch == NULL) {
         return vmm_err_set(err, ENOMEM, "out of memory%s", os_limit(ENOMEM));
     }
+    if (vm->policy->nested_paging) {
+        return 0;
+    }
     shadow_mark(vm, HV_TABLES_GPA);
     shadow_mark(vm, HV_VECTORS_GPA);
-    shadow_mark_tables(vm, vm->snap->header.state.sregs.cr3 & PTE_ADDRESS, 4);
+    shadow_mark_tables(vm, shadow_root(vm), 4);
     return 0;
 }
 
@@ -56,4 +70,13 @@ int shadow_reset(struct vmm *vm, struct vmm_err *err)
 {
     vm->counters.shadow_resets++;
     return mem_slots_renew(vm, err);
+}
+
+int shadow_flush(struct vmm *vm, const uint64_t *log, struct vmm_err *err)
+{
+    const uint64_t page = shadow_root(vm) / HV_PAGE_SIZE;
+    if (page * HV_PAGE_SIZE < vm->ram_low && (log[page / 64] >> page % 64 & 1)) {
+        return mem_log_clear_page(vm, page * HV_PAGE_SIZE, err);
+    }
+    return shadow_reset(vm, err); /* nothing ran, or it is not as it is told above */
 }

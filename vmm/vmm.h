@@ -163,7 +163,7 @@ struct vmm_outcome {
 
 /* What the library does in a way that depends on the kind of host: each in a few words. Static
  * strings. */
-#define VMM_CHOICES 10
+#define VMM_CHOICES 11
 struct vmm_choice {
     const char *what;   /* "memory slots" */
     const char *choice; /* "on demand" */

@@ -194,10 +194,13 @@ void kvm_vm_destroy(struct vmm *vm);
 int kvm_slot_set(struct vmm *vm, uint32_t slot, uint32_t flags, hv_gpa_t gpa, void *hva,
                  uint64_t size, struct vmm_err *err);
 const char *kvm_exit_name(uint32_t reason);
+/* For policy.c; others ask for the policy. Reads the parameters of KVM's modules; false where they
+ * cannot be read. */
+bool kvm_nested_paging(void);
 
 /* policy.c */
-enum policy_kind { POLICY_HARDWARE, POLICY_PVM, POLICY_EMULATED };
-#define POLICY_KINDS 3
+enum policy_kind { POLICY_HARDWARE, POLICY_SHADOWED, POLICY_EMULATED, POLICY_PVM };
+#define POLICY_KINDS 4
 struct policy {
     bool features_of_cpu; /* the guest gets what the CPU has, not what KVM supports */
     bool lazy_slots;      /* a slot for all of RAM only when it is touched */
@@ -210,10 +213,12 @@ struct policy {
      */
     uint64_t longer_ns;
     uint64_t longer_faults;
-    bool ring0_always;  /* a rewind sets all state, whatever the run did */
+    bool ring0_always; /* a rewind sets all state, whatever the run did */
+    /* KVM lets the CPU walk the guest's own page tables, and each walk counts as a write of them.
+     */
+    bool nested_paging;
     bool settle_always; /* a rewind enters KVM once more, behind whatever exit */
-    bool
-        tss_available; /* KVM gets a TSS of the type that QEMU's emulated CPU takes, 9 and not 11 */
+    bool tss_available; /* KVM gets a TSS of type 9, which QEMU's emulated CPU wants, not 11 */
 };
 const struct policy *policy_of(enum policy_kind kind);
 enum policy_kind policy_host_kind(void); /* costs some CPUID instructions */
@@ -269,6 +274,7 @@ int mem_slots_renew(struct vmm *vm, struct vmm_err *err); /* makes KVM forget, w
 int mem_slots_fault(struct vmm *vm, struct vmm_err *err);
 int mem_log_get(struct vmm *vm, uint64_t *bitmap, struct vmm_err *err); /* up to ram_low */
 int mem_log_clear(struct vmm *vm, uint64_t *bitmap, struct vmm_err *err);
+int mem_log_clear_page(struct vmm *vm, hv_gpa_t gpa, struct vmm_err *err); /* below ram_low */
 /* The one translation: the host address of [gpa, gpa + size) if all of it is RAM, else NULL. */
 const void *mem_read_ptr(const struct vmm *vm, hv_gpa_t gpa, uint64_t size);
 /* The same for writing: also marks the pages as written by the host. */
@@ -312,6 +318,8 @@ int high_dirty_pages(struct vmm *vm, uint64_t *gpas, size_t max, size_t *count,
 /* shadow.c. For rewindable machines; see there. */
 int shadow_watch(struct vmm *vm, struct vmm_err *err);
 int shadow_reset(struct vmm *vm, struct vmm_err *err); /* empties the dirty log, too */
+/* With nested paging: makes CPU and KVM forget all translations. log: KVM's dirty log as of now. */
+int shadow_flush(struct vmm *vm, const uint64_t *log, struct vmm_err *err);
 
 /* workset.c, record.c */
 void workset_prefault_longer(struct vmm *vm);

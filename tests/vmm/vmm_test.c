@@ -145,6 +145,7 @@ void vt_policy_fit(struct policy *policy)
     const struct policy *host = policy_host();
     policy->features_of_cpu = host->features_of_cpu;
     policy->tss_available = host->tss_available;
+    policy->nested_paging = policy->nested_paging && host->nested_paging;
     /* Off is right on kvm-pvm only. */
     policy->ring0_always = policy->ring0_always || host->ring0_always;
     policy->settle_always = policy->settle_always || host->settle_always;
@@ -167,6 +168,11 @@ struct vmm_snapshot *vt_snapshot_sized(uint64_t memory, hv_gpa_t data)
     OK(vmm_snapshot_open_fd(fd, vt_initrd, NULL, &snap, &err));
     close(fd);
     return snap;
+}
+
+uint64_t vt_walked_tables(void)
+{
+    return policy_host()->nested_paging ? 6 : 0;
 }
 
 static void make_initrd(void)

@@ -113,6 +113,9 @@ struct vmm_snapshot *vt_snapshot_sized(uint64_t memory, hv_gpa_t data);
 /* What of a policy is no matter of choice becomes this host's. */
 struct policy;
 void vt_policy_fit(struct policy *policy);
+/* Where the CPU's walks of page tables count as writes of them: how many of the tiny kernel's
+ * tables come to be in the dirty log, at most, though nobody wrote them; else 0. */
+uint64_t vt_walked_tables(void);
 uint64_t vt_now(void);
 
 #endif

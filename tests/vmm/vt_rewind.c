@@ -150,9 +150,10 @@ static void t_hot_fades(void)
     CHECK(anonymous_kb() < kb + 200);
     c = dirtied(vm, "10");
     CHECK_INT(c.rewound_pages, small.rewound_pages);
-    CHECK_INT(c.hot_added, 0);
+    CHECK(c.hot_added <= vt_walked_tables());
     c = dirtied(vm, "900");
-    CHECK_INT(c.hot_pages, small.hot_pages);
+    CHECK(c.hot_pages <= small.hot_pages);
+    CHECK(c.hot_pages + vt_walked_tables() >= small.hot_pages);
     c = dirtied(vm, "900");
     CHECK(c.hot_added >= 890 && c.rewound_pages >= 900);
     vmm_destroy(vm);
