@@ -119,6 +119,40 @@ while time.monotonic() < end: pass'
     [ "$(figure 'pages dropped')" -gt 50000 ] || problem "pages dropped: $(figure 'pages dropped')"
 }
 
+# Memory that was promised costs where it is touched; a promise that cannot be kept ends the run.
+part_promise() {
+    begin "promise: an array of 40 GiB that is hardly touched"
+    run "$pyhl" run --dest "$home" -vv --repeat 2 -c 'import numpy
+a = numpy.zeros(5 << 30)
+a[1 << 28 :: 1 << 29] = 1
+print(a[1 << 28], a[-1], a.nbytes)'
+    expect_status 0
+    [ "$(sort -u "$scratch/out")" = "1.0 0.0 42949672960" ] || problem "$(head -n 3 "$scratch/out")"
+    [ "$(figure private)" -lt 20000 ] || problem "pages of its own: $(figure private)"
+    [ "$(figure 'page faults')" -lt 30 ] || problem "page faults: $(figure 'page faults')"
+    begin "promise: what cannot be kept ends the run with one line"
+    run "$pyhl" run --dest "$home" -c 'import numpy
+a = numpy.zeros(5 << 30)
+a[:] = 1'
+    expect_status 137
+    [ "$(wc -l <"$scratch/err")" = 1 ] || problem "$(cat "$scratch/err")"
+    grep -q 'killed: out of guest memory (1024 MiB)' "$scratch/err" || problem "$(cat "$scratch/err")"
+    begin "promise: nor what a system call would touch"
+    run "$pyhl" run --dest "$home" -c 'import numpy
+open("/dev/zero", "rb", 0).readinto(numpy.zeros(5 << 30))'
+    expect_status 137
+    grep -q 'killed: out of guest memory (1024 MiB)' "$scratch/err" || problem "$(cat "$scratch/err")"
+    begin "promise: absurd sizes, and small steps to the end, are MemoryError"
+    run "$pyhl" run --dest "$home" -c 'def end():
+    kept = []
+    while True: kept.append(bytearray(b"x") * (20 << 20))
+for take in lambda: bytearray(1 << 37), end, end:
+    try: take()
+    except MemoryError: print("MemoryError")'
+    expect_status 0
+    [ "$(wc -l <"$scratch/out")" = 3 ] || problem "$(cat "$scratch/out" "$scratch/err")"
+}
+
 part_text() {
     begin "text: python3 and the C library have theirs in 2 MiB pages"
     run "$pyhl" info --dest "$home"
@@ -153,7 +187,7 @@ part_rewind() {
     [ -s "$scratch/rewind" ] || problem "it said nothing"
 }
 
-choose "sight traces cold tree fresh counts memory text rewind" "$@"
+choose "sight traces cold tree fresh counts memory promise text rewind" "$@"
 tests/home.sh "$home" || exit 2
 cat $here/{harness,traces_interpreter,traces_system,traces_memory,traces_packages}.py >"$script"
 printf 'first\nsecond\nthird\n%.0s' {1..2000} >"$scratch/stdin"

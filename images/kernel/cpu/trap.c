@@ -65,6 +65,16 @@ static void fault(struct trapframe *tf, int sig, int code, vaddr_t addr)
     signal_fault(tf, sig, code, addr);
 }
 
+/* Linux's choice as well, whether the program touches its memory or a system call does. */
+static void out_of_memory(void)
+{
+    char text[120];
+    snprintf(text, sizeof(text),
+             "out of memory: %lu of %lu MiB are free, and a page that was promised is not there",
+             pmm_free_pages() * PAGE_SIZE >> 20, pmm_total_pages() * PAGE_SIZE >> 20);
+    hv_exit(HV_EXIT_OOM, SIGKILL, text);
+}
+
 static void page_fault(struct trapframe *tf)
 {
     vaddr_t addr = cpu_fault_address;
@@ -81,7 +91,7 @@ static void page_fault(struct trapframe *tf)
         fault(tf, SIGBUS, BUS_ADRERR, addr);
         break;
     case MM_FAULT_OOM:
-        hv_exit(HV_EXIT_OOM, SIGKILL, "out of memory");
+        out_of_memory();
     }
 }
 
@@ -120,8 +130,12 @@ void trap_from_kernel(struct trapframe *tf)
     if (!copying)
         panic("exception %lu in the kernel at %#lx, error %#lx, address %#lx", tf->t.vector, rip,
               tf->t.error, cpu_fault_address);
-    if (tf->t.vector == 14 &&
-        mm_handle_fault(cur_proc()->mm, cpu_fault_address, tf->t.error) == MM_FAULT_OK)
+    enum mm_fault_result r = tf->t.vector == 14
+                                 ? mm_handle_fault(cur_proc()->mm, cpu_fault_address, tf->t.error)
+                                 : MM_FAULT_ACCERR;
+    if (r == MM_FAULT_OOM)
+        out_of_memory();
+    if (r == MM_FAULT_OK)
         return;
     tf->t.rip = (u64)usercopy_fault;
 }

@@ -60,6 +60,10 @@ int mm_own_page(const struct vma *v, vaddr_t va, void **frame)
 int mm_populate(struct vma *v, vaddr_t start, vaddr_t end)
 {
     for (vaddr_t va = MAX(start, v->start); va < MIN(end, v->end); va += PAGE_SIZE) {
+        if (pt_is_large(va)) {
+            va = (va | (LARGE_PAGE - 1)) - PAGE_MASK;
+            continue;
+        }
         u64 *e = pt_entry(va, true);
         int r = !e ? -ENOMEM : *e ? 0 : enter_page(v, va, e);
         if (r)
@@ -72,7 +76,12 @@ bool mm_unpopulate(vaddr_t start, vaddr_t end)
 {
     bool present = false;
     for (vaddr_t va = start; va < end; va += PAGE_SIZE) {
-        u64 *e = pt_entry(va, false);
+        paddr_t large = pt_take_large(va, end);
+        u64 *e = large ? NULL : pt_entry(va, false);
+        if (large) {
+            pmm_free(large, LARGE_PAGE / PAGE_SIZE);
+            present = true;
+        }
         if (!e) {
             va = (va | (LARGE_PAGE - 1)) - PAGE_MASK;
             continue;
@@ -108,8 +117,28 @@ static enum mm_fault_result result(int r)
     return r == 0 ? MM_FAULT_OK : r == -ENXIO ? MM_FAULT_BUS : MM_FAULT_OOM;
 }
 
+/* Large anonymous mappings take 2 MiB at a time while memory is plentiful: one fault for all of it,
+ * here and in the host. */
+static bool enter_large(const struct vma *v, vaddr_t va)
+{
+    vaddr_t at = va & ~(LARGE_PAGE - 1);
+    if (v->inode || v->end - v->start < LARGE_MIN || at < v->start || v->end - at < LARGE_PAGE ||
+        pmm_free_pages() < pmm_total_pages() / 2)
+        return false;
+    paddr_t pa = pmm_alloc_large();
+    if (pa && pt_enter_large(at, pa, v->prot))
+        return true;
+    if (pa)
+        pmm_free(pa, LARGE_PAGE / PAGE_SIZE);
+    return false;
+}
+
 static enum mm_fault_result fault_paged(struct vma *v, vaddr_t va, u64 error)
 {
+    if (!v->inode && pt_is_large(va))
+        return MM_FAULT_OK; /* the tables allow it */
+    if (enter_large(v, va))
+        return MM_FAULT_OK;
     u64 *e = pt_entry(va, true);
     if (!e)
         return MM_FAULT_OOM;

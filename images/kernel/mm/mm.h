@@ -23,6 +23,7 @@
 #include <bsd/sys/tree.h>
 
 #define LARGE_PAGE   0x200000ul
+#define LARGE_MIN    (64ul << 20) /* mappings in the window from here on may have large pages */
 #define WINDOW_START 0x100000000000ul
 #define WINDOW_END   0x7ffffffff000ul
 #define USER_MIN     LARGE_PAGE /* no mapping below */
@@ -69,6 +70,7 @@ struct mm {
 
 /* pmm.c */
 void pmm_init(const struct hv_shared *s);
+paddr_t pmm_alloc_large(void);         /* 2 MiB of zeroes, aligned, far from small frames; or 0 */
 bool pmm_claim(paddr_t pa, u64 pages); /* takes exactly these frames; false when one is not free */
 void pmm_zero_range(paddr_t pa, u64 pages); /* zeroes those claimed frames not known to be zero */
 void pmm_mark_dirty(paddr_t pa, u64 pages);
@@ -90,6 +92,12 @@ bool pt_is_large(vaddr_t va);
 void pt_join_text(void);
 /* The same at va, which has no pages, from frames that belong to the mapping. */
 void pt_set_large(vaddr_t va, paddr_t pa);
+/* Large pages of anonymous memory in the window. pt_enter_large: the frames at va, where there is
+ * no table yet; false without memory for tables. The others act on one that lies in [va, end) as a
+ * whole: new rights, but not none; out of the table, its frames returned to be freed. */
+bool pt_enter_large(vaddr_t va, paddr_t pa, int prot);
+bool pt_protect_large(vaddr_t va, vaddr_t end, int prot);
+paddr_t pt_take_large(vaddr_t va, vaddr_t end);
 
 /* text.c. Where a library goes whose text is to be a large page; 0 for any other file. */
 vaddr_t text_place(struct mm *mm, u64 len, int flags, struct inode *inode, u64 off);

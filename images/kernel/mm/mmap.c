@@ -10,8 +10,12 @@
 #define EAGER_READ  (64ul << 20) /* file mappings up to here are entered at once */
 #define EAGER_WRITE (4ul << 20)
 #define EAGER_ZERO  (1ul << 20)
-#define PROT_ALL    (PROT_READ | PROT_WRITE | PROT_EXEC)
-#define PROT_RW     (PROT_READ | PROT_WRITE)
+
+#define PROMISE_LEAST 4u  /* a mapping of a fourth of memory may be a promise */
+#define PROMISE_MOST  64u /* one of 64 times as much, too */
+
+#define PROT_ALL (PROT_READ | PROT_WRITE | PROT_EXEC)
+#define PROT_RW  (PROT_READ | PROT_WRITE)
 
 static bool plain_rw(int prot)
 {
@@ -187,6 +191,26 @@ static bool wants_frames(u64 len, int prot, int flags, struct inode *inode)
     return !inode && prot & PROT_ALL && !(flags & MAP_NORESERVE && len >= LARGE_PAGE);
 }
 
+/* What is larger than free memory is a promise, kept where it is touched, if it is much of all
+ * memory but no absurd multiple of it: such a mapping is rarely used as a whole. A smaller one that
+ * does not fit is refused, so that a program can do without. */
+static bool may_promise(u64 len)
+{
+    u64 total = pmm_total_pages() * PAGE_SIZE;
+    return len >= total / PROMISE_LEAST && len / PROMISE_MOST <= total;
+}
+
+/* Where a mapping goes in the window. A large one has large pages, up to its end if it is a stack.
+ */
+static vaddr_t window_place(struct mm *mm, u64 len, int flags, struct inode *inode, vaddr_t hint)
+{
+    if (inode || len < LARGE_MIN || hint)
+        return vma_find_gap(mm, len, hint);
+    vaddr_t gap = vma_find_gap(mm, len + LARGE_PAGE, 0);
+    u64 past = flags & MAP_STACK ? len : 0;
+    return gap ? ((gap + past + LARGE_PAGE - 1) & ~(LARGE_PAGE - 1)) - past : 0;
+}
+
 long mm_map_inode(struct mm *mm, vaddr_t hint, u64 len, int prot, int flags, struct inode *inode,
                   u64 off)
 {
@@ -205,12 +229,12 @@ long mm_map_inode(struct mm *mm, vaddr_t hint, u64 len, int prot, int flags, str
             pa = pmm_alloc(len / PAGE_SIZE, PMM_ZERO);
         if (pa)
             return add_ident(mm, pa, len, prot, flags, NULL, 0);
-        if (len / PAGE_SIZE > pmm_free_pages())
+        if (len / PAGE_SIZE > pmm_free_pages() && !may_promise(len))
             return -ENOMEM;
     }
     vaddr_t at = hinted ? 0 : text_place(mm, len, flags, inode, off);
     if (!at)
-        at = vma_find_gap(mm, len, hint);
+        at = window_place(mm, len, flags, inode, hinted ? hint : 0);
     return at ? map_paged(mm, at, len, prot, flags, inode, off) : -ENOMEM;
 }
 
@@ -243,7 +267,9 @@ static u64 protect_entry(const struct vma *v, u64 e, int prot)
 static void protect_paged(struct vma *v, int prot, bool *flush)
 {
     for (vaddr_t va = v->start; va < v->end; va += PAGE_SIZE) {
-        u64 *e = pt_entry(va, false);
+        bool large = pt_protect_large(va, v->end, prot);
+        u64 *e = large ? NULL : pt_entry(va, false);
+        *flush |= large;
         if (!e) {
             va = (va | (LARGE_PAGE - 1)) - PAGE_MASK;
             continue;

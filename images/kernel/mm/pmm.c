@@ -128,6 +128,24 @@ paddr_t pmm_alloc(u64 pages, unsigned flags)
     return at * PAGE_SIZE;
 }
 
+/* From the top: what is used by 2 MiB is kept apart from what is used by the page. */
+paddr_t pmm_alloc_large(void)
+{
+    const u64 n = LARGE_PAGE / PAGE_SIZE;
+    for (u64 at = frames; at >= PMM_LOW_END / PAGE_SIZE + n;) {
+        at -= n;
+        u64 any = 0;
+        for (u64 w = 0; w < n / 64; w++)
+            any |= used[at / 64 + w];
+        if (any)
+            continue;
+        take(at, n);
+        pmm_zero_range(at * PAGE_SIZE, n);
+        return at * PAGE_SIZE;
+    }
+    return 0;
+}
+
 bool pmm_claim(paddr_t pa, u64 pages)
 {
     u64 from = pa / PAGE_SIZE;

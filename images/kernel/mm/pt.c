@@ -2,7 +2,7 @@
 /*
  * Page tables (SDM vol. 3, 4.5). The VMM made them: identity with 2 MiB pages.
  * Here large pages are split where single pages need other rights, and tables
- * are added for the window. Tables are freed only by pt_join_text(): address space is reused.
+ * are added for the window. Of its tables only the spare ones are freed: address space is reused.
  */
 #include "mm/mm.h"
 #include "cpu/cpu.h"
@@ -11,9 +11,9 @@
 #define PTE_TABLE (PTE_P | PTE_W | PTE_U | PTE_A)
 
 static u64 *root;
-/* Of the large page that belongs to a mapping: to take pages from it must not fail for want of
- * memory. */
-static u64 *spare;
+/* A table for each large page that belongs to a mapping, chained through their first words: to take
+ * pages from one must not fail for want of memory. */
+static u64 *spares;
 
 void pt_init(const struct hv_shared *s)
 {
@@ -26,9 +26,23 @@ static u64 *table_new(void)
     return pa ? phys_ptr(pa) : NULL;
 }
 
+static void spare_put(u64 *table)
+{
+    table[0] = (u64)spares;
+    spares = table;
+}
+
+static u64 *spare_take(void)
+{
+    u64 *table = spares;
+    KASSERT(table);
+    spares = (u64 *)table[0];
+    return table;
+}
+
 static u64 *split_large(u64 *entry)
 {
-    u64 *table = *entry & PTE_OWNED ? spare : table_new();
+    u64 *table = *entry & PTE_OWNED ? spare_take() : table_new();
     if (!table)
         return NULL;
     u64 base = *entry & PTE_ADDR & ~(LARGE_PAGE - 1), bits = *entry & (PTE_NX | PTE_OWNED | 0x7f);
@@ -153,15 +167,59 @@ static bool all_text(const u64 *table, vaddr_t va)
     return text;
 }
 
-void pt_set_large(vaddr_t va, paddr_t pa)
+/* The entry of the 2 MiB at va, with the tables above it; NULL without memory for them. */
+static u64 *second_entry(vaddr_t va)
 {
     u64 *table = root;
-    for (int shift = 39; shift > 21; shift -= 9)
-        table = phys_ptr(table[va >> shift & 511] & PTE_ADDR);
-    u64 *entry = &table[va >> 21 & 511];
-    spare = phys_ptr(*entry & PTE_ADDR);
+    for (int shift = 39; shift > 21; shift -= 9) {
+        u64 *entry = &table[va >> shift & 511];
+        u64 *below = *entry & PTE_P ? phys_ptr(*entry & PTE_ADDR) : table_new();
+        if (!below)
+            return NULL;
+        if (!(*entry & PTE_P))
+            *entry = (u64)below | PTE_TABLE;
+        table = below;
+    }
+    return &table[va >> 21 & 511];
+}
+
+void pt_set_large(vaddr_t va, paddr_t pa)
+{
+    u64 *entry = second_entry(va);
+    spare_put(phys_ptr(*entry & PTE_ADDR));
     *entry = pa | pt_prot_bits(PROT_READ | PROT_EXEC) | PTE_LARGE | PTE_OWNED;
     tlb_flush();
+}
+
+bool pt_enter_large(vaddr_t va, paddr_t pa, int prot)
+{
+    u64 *entry = second_entry(va);
+    paddr_t table = entry && !*entry ? pmm_alloc(1, 0) : 0;
+    if (!table)
+        return false;
+    spare_put(phys_ptr(table));
+    *entry = pa | pt_prot_bits(prot) | PTE_LARGE | PTE_OWNED;
+    return true;
+}
+
+bool pt_protect_large(vaddr_t va, vaddr_t end, int prot)
+{
+    u64 *entry = large_entry(va), bits = pt_prot_bits(prot);
+    if (!entry || !(*entry & PTE_OWNED) || !bits || va & (LARGE_PAGE - 1) || end - va < LARGE_PAGE)
+        return false;
+    *entry = (*entry & PTE_ADDR) | bits | PTE_LARGE | PTE_OWNED;
+    return true;
+}
+
+paddr_t pt_take_large(vaddr_t va, vaddr_t end)
+{
+    u64 *entry = large_entry(va);
+    if (!entry || !(*entry & PTE_OWNED) || va & (LARGE_PAGE - 1) || end - va < LARGE_PAGE)
+        return 0;
+    paddr_t pa = *entry & PTE_ADDR;
+    *entry = 0;
+    pmm_free((paddr_t)spare_take(), 1);
+    return pa;
 }
 
 void pt_join_text(void)

@@ -34,6 +34,8 @@ static bool move_entries(vaddr_t from, vaddr_t to, u64 len)
     u64 at = 0;
     for (; at < len; at += PAGE_SIZE) {
         u64 *src = pt_entry(from + at, false);
+        if (!src)
+            at = ((from + at) | (LARGE_PAGE - 1)) - PAGE_MASK - from;
         if (!src || !*src)
             continue;
         u64 *dst = pt_entry(to + at, true);
