@@ -119,6 +119,23 @@ while time.monotonic() < end: pass'
     [ "$(figure 'pages dropped')" -gt 50000 ] || problem "pages dropped: $(figure 'pages dropped')"
 }
 
+# Page faults of the host for a command, its children's included.
+host_faults() {
+    python3 -c 'import resource, subprocess, sys
+subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL)
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_minflt)' "$@"
+}
+
+part_large() {
+    local once often code='import numpy, sys
+for _ in range(int(sys.argv[1])): arrays = None; arrays = [numpy.ones(20 << 17) for _ in range(10)]'
+    begin "large: 200 MB in arrays, freed and taken again, come by the large page"
+    once=$(host_faults "$pyhl" run --dest "$home" --repeat 1 -c "$code" 1)
+    often=$(host_faults "$pyhl" run --dest "$home" --repeat 1 -c "$code" 4)
+    [ "${once:-0}" -gt 0 ] && [ "$((often - once))" -lt 3000 ] ||
+        problem "faults: $once for one round, $often for four"
+}
+
 # Memory that was promised costs where it is touched; a promise that cannot be kept ends the run.
 part_promise() {
     begin "promise: an array of 40 GiB that is hardly touched"
@@ -187,7 +204,7 @@ part_rewind() {
     [ -s "$scratch/rewind" ] || problem "it said nothing"
 }
 
-choose "sight traces cold tree fresh counts memory promise text rewind" "$@"
+choose "sight traces cold tree fresh counts memory large promise text rewind" "$@"
 tests/home.sh "$home" || exit 2
 cat $here/{harness,traces_interpreter,traces_system,traces_memory,traces_packages}.py >"$script"
 printf 'first\nsecond\nthird\n%.0s' {1..2000} >"$scratch/stdin"

@@ -8,7 +8,9 @@
  */
 #include "mm/mm.h"
 
-#define DISCARD_MIN 1024u /* dirty frames that are better given back to the host than cleared */
+#define LARGE_FRAMES (LARGE_PAGE / PAGE_SIZE)
+#define ALIGN_MIN    (8 * LARGE_FRAMES) /* allocations that begin with a large page */
+#define DISCARD_MIN  (2 * LARGE_FRAMES) /* dirty frames that cost less given back than cleared */
 
 static u64 *used, *dirty;
 static u64 frames, free_frames, managed_frames;
@@ -94,20 +96,37 @@ static u64 dirty_count(u64 from, u64 n)
     return count;
 }
 
-/* What was freed may never have been touched, and clearing would touch it all. */
-void pmm_zero_range(paddr_t pa, u64 pages)
+static void clear_dirty(u64 from, u64 end)
 {
-    u64 from = pa / PAGE_SIZE;
-    if (dirty_count(from, pages) >= DISCARD_MIN) {
-        hv_call(HV_CALL_DISCARD, pa, pages * PAGE_SIZE, 0, 0);
-        clear_range(dirty, from, pages);
-        return;
-    }
-    for (u64 i = from; i < from + pages; i++)
+    for (u64 i = from; i < end; i++)
         if (bit(dirty, i)) {
             memset(phys_ptr(i * PAGE_SIZE), 0, PAGE_SIZE);
             bit_clear(dirty, i);
         }
+}
+
+/* What was freed may never have been touched, and clearing would touch it all. Only whole large
+ * pages are discarded: the rest of one would come back by the small page, with a fault of the
+ * host's each. */
+void pmm_zero_range(paddr_t pa, u64 pages)
+{
+    u64 from = pa / PAGE_SIZE, end = from + pages;
+    u64 first = (from + LARGE_FRAMES - 1) & ~(LARGE_FRAMES - 1), last = end & ~(LARGE_FRAMES - 1);
+    if (first >= last || dirty_count(first, last - first) < DISCARD_MIN) {
+        clear_dirty(from, end);
+        return;
+    }
+    hv_call(HV_CALL_DISCARD, first * PAGE_SIZE, (last - first) * PAGE_SIZE, 0, 0);
+    clear_range(dirty, first, last - first);
+    clear_dirty(from, first);
+    clear_dirty(last, end);
+}
+
+/* As find_run(), for much memory at the start of a large page when that is possible. */
+static u64 find_aligned(u64 n, u64 from, u64 to)
+{
+    u64 at = n >= ALIGN_MIN ? find_run(n + LARGE_FRAMES - 1, from, to) : 0;
+    return at ? (at + LARGE_FRAMES - 1) & ~(LARGE_FRAMES - 1) : find_run(n, from, to);
 }
 
 paddr_t pmm_alloc(u64 pages, unsigned flags)
@@ -115,7 +134,7 @@ paddr_t pmm_alloc(u64 pages, unsigned flags)
     u64 low_end = MIN(PMM_LOW_END / PAGE_SIZE, frames);
     if (!pages || pages > free_frames)
         return 0;
-    u64 at = find_run(pages, pages == 1 ? MAX(hint, low_end) : low_end, frames);
+    u64 at = find_aligned(pages, pages == 1 ? MAX(hint, low_end) : low_end, frames);
     if (pages == 1 && at)
         hint = at + 1;
     if (!at)
@@ -131,7 +150,7 @@ paddr_t pmm_alloc(u64 pages, unsigned flags)
 /* From the top: what is used by 2 MiB is kept apart from what is used by the page. */
 paddr_t pmm_alloc_large(void)
 {
-    const u64 n = LARGE_PAGE / PAGE_SIZE;
+    const u64 n = LARGE_FRAMES;
     for (u64 at = frames; at >= PMM_LOW_END / PAGE_SIZE + n;) {
         at -= n;
         u64 any = 0;
