@@ -13,7 +13,7 @@ FUZZ_CFLAGS := -std=c17 -D_GNU_SOURCE $(WARNINGS) -O1 -g -I. -Iimages/kernel -fn
 fuzz-long:
 	@HOURS='$(HOURS)' RUNS='$(RUNS)' FUZZ_CORPUS='$(FUZZ_CORPUS)' tests/fuzz/long.sh $(TARGETS)
 
-FUZZ_TARGETS := kernel_elf cpio sites snapshot calls frame config opts
+FUZZ_TARGETS := kernel_elf cpio sites snapshot calls frame config opts slots hot workset tables
 FUZZ_VMM := $(FUZZ_DIR)/libvmm.a
 # What each target is linked with.
 FUZZ_kernel_elf := $(FUZZ_VMM)
@@ -23,6 +23,17 @@ FUZZ_snapshot := $(FUZZ_VMM)
 FUZZ_calls := $(FUZZ_VMM)
 FUZZ_frame := $(FUZZ_DIR)/python-agent-driver/frame.o
 FUZZ_config := $(patsubst %,$(FUZZ_DIR)/pyhl/%.o,config files opts value) $(FUZZ_VMM)
+# KVM as fake_kvm.h has it.
+FUZZ_FAKE_KVM := $(FUZZ_DIR)/tests/fuzz/fake_kvm.o $(FUZZ_VMM)
+# hot.c with bounds that a set of some pages reaches.
+FUZZ_hot := $(FUZZ_DIR)/small/vmm/hot.o $(FUZZ_FAKE_KVM)
+FUZZ_LINK_hot := -Wl,--wrap=ioctl
+FUZZ_tables := $(FUZZ_FAKE_KVM)
+FUZZ_LINK_tables := -Wl,--wrap=ioctl
+FUZZ_workset := $(FUZZ_VMM)
+FUZZ_LINK_workset := -Wl,--wrap=madvise,--wrap=syscall
+FUZZ_slots := $(FUZZ_FAKE_KVM)
+FUZZ_LINK_slots := -Wl,--wrap=ioctl
 FUZZ_opts := $(patsubst %,$(FUZZ_DIR)/pyhl/%.o,opts value) $(FUZZ_VMM)
 
 $(FUZZ_DIR)/%.o: %.c
@@ -32,12 +43,22 @@ $(FUZZ_DIR)/%.o: %.c
 # Its allocations are kept by the target: see there.
 $(FUZZ_DIR)/python-agent-driver/frame.o: FUZZ_CFLAGS += -Dmalloc=fuzz_malloc -Drealloc=fuzz_realloc
 
+$(FUZZ_DIR)/small/%.o: %.c
+	@mkdir -p $(@D)
+	$(FUZZ_CC) $(FUZZ_CFLAGS) -c -o $@ $<
+$(FUZZ_DIR)/small/vmm/hot.o $(FUZZ_DIR)/tests/fuzz/hot_fuzz.o: FUZZ_CFLAGS += -DHOT_MAX=64u -DHOT_LOOK_PAGES=150u
+
+# What compares page by page: to tell libFuzzer of each comparison would be most of the time.
+$(patsubst %,$(FUZZ_DIR)/%.o,vmm/snapshot tests/fuzz/fake_kvm \
+    tests/fuzz/hot_fuzz tests/fuzz/tables_fuzz tests/fuzz/workset_fuzz): \
+    FUZZ_CFLAGS += -fno-sanitize-coverage=trace-cmp
+
 $(FUZZ_VMM): $(patsubst %.c,$(FUZZ_DIR)/%.o,$(wildcard vmm/*.c))
 	@rm -f $@
 	$(AR) rcs $@ $^
 
 .SECONDEXPANSION:
 $(FUZZ_TARGETS:%=$(FUZZ_DIR)/%): $(FUZZ_DIR)/%: $(FUZZ_DIR)/tests/fuzz/%_fuzz.o $$(FUZZ_$$*)
-	$(FUZZ_CC) -fsanitize=fuzzer,$(FUZZ_SANITIZE) -o $@ $^ -lelf -lxxhash -linih -lpthread
+	$(FUZZ_CC) -fsanitize=fuzzer,$(FUZZ_SANITIZE) -o $@ $^ $(FUZZ_LINK_$*) -lelf -lxxhash -linih -lpthread
 
 -include $(wildcard $(FUZZ_DIR)/*/*.d $(FUZZ_DIR)/*/*/*.d $(FUZZ_DIR)/*/*/*/*.d)

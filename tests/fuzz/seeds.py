@@ -205,8 +205,93 @@ def opts():
     return {f"line{n}": line.encode() for n, line in enumerate(lines)}
 
 
+def slots():
+    low, high, end, initrd, behind, far = range(6)
+
+    def mmio(where, offset, size, write=0, data=b"data1234"):
+        return struct.pack("<BBiBB8s", 0, where, offset, size, write, data)
+
+    emulation, other, renew = b"\2\0", b"\2\1", b"\4"
+    return {
+        "read": b"\1" + mmio(high, 0x123, 8) + mmio(high, 0x200, 4),
+        "write": b"\1" + mmio(high, 0x123, 8, 1) + mmio(low, 0x10, 2, 1) + mmio(high, 0x120, 8),
+        "ends": b"\0" + mmio(high, -4, 8) + mmio(end, -4, 8) + mmio(end, -8, 8) + mmio(behind, -1, 1) + mmio(low, -1, 2),
+        "initrd": b"\1" + mmio(initrd, 5, 8) + mmio(initrd, 5, 8, 1) + mmio(far, 0, 8),
+        "long": b"\1" + mmio(high, 0, 9) + mmio(high, 0, 255, 1),
+        "full": b"\1" + mmio(0xC1, 8, 8, 1) + mmio(high, 8, 8, 1),
+        "emulation": b"\1" + emulation + mmio(high, 0, 8) + emulation,
+        "emulation-again": b"\0" + mmio(high, 0, 8) + emulation + emulation + other,
+        "renew": b"\1" + mmio(high, 0, 8, 1) + renew + b"\3" + struct.pack("<IB", 0x12345, 7) + renew,
+    }
+
+
+def hot():
+    look, pages, rewind = b"\6", b"\7", b"\x08"
+
+    def step(what, page, byte=0x77, offset=5, count=None):
+        return struct.pack("<BBHH", what, byte, page, offset) + (b"" if count is None else bytes([count]))
+
+    write, same = (lambda page: step(0, page)), (lambda page: step(1, page))
+    some, many, host = (lambda page: step(2, page, count=3)), (lambda page: step(3, page, count=9)), (lambda page: step(5, page, count=60))
+    low, image_end, high, root = 200, 261, 1100, 0x80
+    return {
+        "plain": b"\0" + write(low) + rewind + write(low) + pages + rewind,
+        "hardware": b"\1" + write(low) + host(high) + rewind + pages + rewind,
+        "leaves": b"\0" + some(low) + rewind + (look + rewind) * 2 + some(low) + rewind,
+        "changes-between": b"\0" + (write(low) + look + rewind + look + rewind) * 3,
+        "returns": b"\0" + (some(low) + rewind + look + rewind + look + rewind) * 2 + (look + rewind) * 66,
+        "high-leaves": b"\0" + some(high) + host(high + 20) + rewind + (look + rewind) * 2 + some(high) + rewind,
+        "zeros": b"\0" + some(image_end - 9) + host(image_end + 40) + rewind + (look + rewind) * 2,
+        "same": b"\0" + same(low) + same(high) + same(root) + rewind + (look + rewind) * 2,
+        "tables": b"\0" + write(root) + write(low) + rewind + write(root + 3) + host(2) + rewind + write(low) + rewind,
+        "large": b"\0" + many(high) + rewind + rewind + write(high) + rewind + some(high) + (look + rewind) * 4,
+        "large-at-once": b"\0" + many(low) + look + rewind + pages + some(low) + rewind + (look + rewind) * 3,
+    }
+
+
+def tables():
+    present, user, near, large, outside, far = 1, 7, 8, 128, 32, 64
+    text = present | large
+
+    def tree(*entries, root=16, verify=0):
+        return struct.pack("<I", root << 12 | verify << 31) + b"".join(struct.pack("<BHHB", *e) for e in entries)
+
+    roots = ((16, 0, 17, user | near), (17, 0, 18, user | near))
+    pages = tuple((18, i, i * 512, user | large) for i in range(1, 8))
+    return {
+        "plain": tree(*roots, (18, 0, 19, user | near), *pages, verify=1),
+        "text": tree(*roots, *pages[3:], (18, 1, 512, text), (18, 2, 1024, text), (18, 3, 1536, text), verify=1),
+        "text-twice": tree(*roots, (18, 1, 512, text), (18, 9, 512, text), (18, 10, 1025, text)),
+        "text-apart": tree(*roots, (18, 1, 1536, text), (18, 2, 512, text), (18, 3, 1024, text), (18, 4, 3584, text)),
+        "text-first": tree(*roots, (18, 1, 0, text), (18, 2, 512, text), verify=1),
+        "self": tree((16, 0, 16, user | near), (16, 1, 16, user | near), (16, 511, 16, user | near)),
+        "shared": tree(*roots, (16, 1, 18, user | near), (17, 1, 16, user | near), (18, 5, 17, user | near)),
+        "huge": tree((16, 0, 17, user | near), (17, 0, 0, user | large), (17, 1, 18, present | large | near), (18, 0, 9, user)),
+        "outside": tree(*roots, (18, 0, 5, user | outside), (17, 1, 5, user | far), (18, 3, 4096, text), (18, 4, 4095, user)),
+        "root-outside": tree(root=0x1000),
+    }
+
+
+def workset():
+    read, longer, apart = 32, 64, 128
+    return {
+        "dense": b"\x08\0" + bytes([0] * 40),
+        "gaps": b"\x08\0" + bytes([1, 0, 2, 0, 3, 0, 4, 0, 7, 9] * 4),
+        "read": b"\x08\0" + bytes([0, read, 0, read, read, 1 | read, 0] * 5),
+        "longer": b"\x08\0" + bytes([longer, 0, longer, longer | read, read, 0, 3 | longer] * 5),
+        "ranges": b"\x01\0" + bytes([1] * 700),
+        "ranges-of-groups": b"\x04\0" + bytes([4, 0] * 400),
+        "rewindable": b"\x08\1" + bytes([0, 0, read, longer, 1, read | longer] * 5),
+        "one-by-one": b"\x08\2" + bytes([0, 2, 5, longer] * 100),
+        "in-part": b"\x08\4" + bytes([0, 2, 5, longer] * 100),
+        "none": b"\0\0" + bytes([0, 1, longer]),
+        "far": b"\x40\0" + bytes([apart | 31, apart | 31, 0, apart | 31 | longer, apart | 30 | read]),
+    }
+
+
 TARGETS = {"kernel_elf": kernel_elf, "cpio": cpio, "sites": sites, "snapshot": snapshot, "calls": calls, "frame": frames, "config": ini,
-           "opts": opts}
+           "opts": opts, "slots": slots, "hot": hot,
+           "tables": tables, "workset": workset}
 
 
 def main(directory):

@@ -1,0 +1,353 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The hot set of a rewindable machine against a model of plain sets, by vmm_rewind() itself: any
+ * writes of guest and host, then a rewind. All memory must be as in the image again, every page
+ * that differs from it must be in the set or in KVM's log before, and exactly those pages must be
+ * in the set afterwards that hot.c's head says.
+ *
+ * Input: a byte of flags (1: hardware KVM's policy), then steps: what (1 byte, see step_play()),
+ * and its bytes. KVM is fake_kvm.h's, and hot.c is compiled with small bounds (rules.mk).
+ */
+#include "fake_kvm.h"
+#include "fuzz.h"
+#include "vmm/snapshot_int.h"
+
+#define MEMORY    (6ull << 20)
+#define PAGES     ((uint32_t)(MEMORY / HV_PAGE_SIZE))
+#define DATA_END  ((1ull << 20) + 5 * HV_PAGE_SIZE) /* of the image; not at its mapping's end */
+#define IMAGE     (2ull << 20)
+#define LOW       (4ull << 20)
+#define ROOT      0x80000ull /* four page tables */
+#define STEPS_MAX 200u
+#define WORK_MAX  2500u /* members over all rewinds: what an input may cost */
+
+/* hot.c's promise in numbers; the first two are made small where it is compiled for this. */
+#define LOOK_AFTER     HOT_LOOK_PAGES /* pages copied */
+#define LARGE          HOT_MAX        /* pages of a set that is looked at every time */
+#define PATIENCE       2u
+#define PATIENCE_AGAIN 64u
+
+struct model {
+    bool
+        pending[PAGES]; /* the host has written it, or the log was read: joins at the next rewind */
+    bool member[PAGES];
+    bool left[PAGES];    /* has been a member before */
+    bool watched[PAGES]; /* holds tables, descriptors or vectors */
+    bool touched[PAGES]; /* written since the start of this input */
+    unsigned quiet[PAGES];
+    uint32_t list[PAGES]; /* those touched */
+    uint32_t count;
+    uint32_t members;
+    uint64_t copied;
+    uint64_t work;
+};
+
+static struct model model;
+static struct vmm_snapshot snap;
+static uint8_t *image; /* writable view of what snap.pristine shows */
+static struct kvm_run run;
+
+static void entry_put(uint64_t table, unsigned i, uint64_t value)
+{
+    memcpy(image + table + i * 8, &value, sizeof(value));
+}
+
+static void image_make(void)
+{
+    const uint64_t file = SNAP_IMAGE_OFFSET + MEMORY;
+    snap.fd = memfd_create("image", 0);
+    MUST(snap.fd >= 0 && ftruncate(snap.fd, (off_t)file) == 0);
+    image = mmap(NULL, DATA_END, PROT_READ | PROT_WRITE, MAP_SHARED, snap.fd, SNAP_IMAGE_OFFSET);
+    MUST(image != MAP_FAILED);
+    for (uint64_t at = 0; at < DATA_END; at += HV_PAGE_SIZE) {
+        memset(image + at, (int)(at / HV_PAGE_SIZE % 3), HV_PAGE_SIZE); /* each third is zero */
+    }
+    memset(image + ROOT, 0, 4 * HV_PAGE_SIZE);
+    for (unsigned level = 0; level < 3; level++) {
+        entry_put(ROOT + level * HV_PAGE_SIZE, 0, (ROOT + (level + 1) * HV_PAGE_SIZE) | 7);
+    }
+    const void *map = mmap(NULL, MEMORY, PROT_READ, MAP_SHARED, snap.fd, SNAP_IMAGE_OFFSET);
+    MUST(map != MAP_FAILED);
+    snap.pristine = (uint8_t *)(uintptr_t)map;
+    snap.header.memory = MEMORY;
+    snap.header.data_end = DATA_END;
+    snap.header.state.sregs.cr3 = ROOT;
+    snap.header.state.msrs.nmsrs = STATE_MSRS;
+}
+
+static void machine_make(struct vmm *vm, enum policy_kind kind)
+{
+    struct vmm_err err = {0};
+    memset(vm, 0, sizeof(*vm));
+    memset(&run, 0, sizeof(run));
+    fake_kvm_reset();
+    vm->policy = policy_of(kind);
+    vm->vm_fd = vm->vcpu_fd = vm->notes.watch = -1;
+    vm->run = &run;
+    vm->snap = &snap;
+    vm->rewindable = true;
+    vm->state = VMM_STATE_SPENT;
+    MUST(mem_ram_map_file(vm, MEMORY, snap.fd, SNAP_IMAGE_OFFSET, IMAGE, &err) == 0);
+    vm->ram_image = IMAGE;
+    vm->ram_low = vm->ram_used = LOW;
+    MUST(hot_create(vm, &err) == 0 && shadow_watch(vm, &err) == 0);
+    MUST(mem_slots_set_lazy(vm, &err) == 0);
+    memset(&model, 0, sizeof(model));
+    model.watched[HV_TABLES_GPA / HV_PAGE_SIZE] = true;
+    model.watched[HV_VECTORS_GPA / HV_PAGE_SIZE] = true;
+    for (unsigned i = 0; i < 4; i++) {
+        model.watched[ROOT / HV_PAGE_SIZE + i] = true;
+    }
+}
+
+static void machine_free(struct vmm *vm)
+{
+    hot_destroy(vm);
+    os_unmap(vm->watch, MEMORY / HV_PAGE_SIZE / 8);
+    os_unmap(vm->ram, MEMORY);
+}
+
+static void touch(uint32_t page)
+{
+    if (!model.touched[page]) {
+        model.touched[page] = true;
+        model.list[model.count++] = page;
+    }
+}
+
+static bool differs(const struct vmm *vm, uint32_t page)
+{
+    const uint64_t at = (uint64_t)page * HV_PAGE_SIZE;
+    return model.touched[page] && memcmp(vm->ram + at, snap.pristine + at, HV_PAGE_SIZE) != 0;
+}
+
+/* A guest's write. Without a slot it comes to the host as one to a device. */
+static void guest_write(struct vmm *vm, uint32_t page, uint16_t offset, uint8_t byte)
+{
+    struct vmm_err err = {0};
+    const uint64_t gpa = (uint64_t)page * HV_PAGE_SIZE + offset % HV_PAGE_SIZE;
+    touch(page);
+    if (fake_guest_write(gpa, &byte, 1)) {
+        return;
+    }
+    run.exit_reason = KVM_EXIT_MMIO;
+    run.mmio.phys_addr = gpa;
+    run.mmio.len = 1;
+    run.mmio.is_write = 1;
+    run.mmio.data[0] = byte;
+    MUST(mem_slots_fault(vm, &err) == 1);
+    model.pending[page] = true;
+}
+
+static void host_write(struct vmm *vm, uint32_t page, uint16_t offset, uint8_t byte, uint16_t size)
+{
+    const uint64_t gpa = (uint64_t)page * HV_PAGE_SIZE + offset % HV_PAGE_SIZE;
+    const uint64_t n = size < MEMORY - gpa ? size : MEMORY - gpa;
+    void *to = mem_write_ptr(vm, gpa, n);
+    MUST(to != NULL);
+    memset(to, byte, n);
+    for (uint64_t at = gpa; at < gpa + n; at++) {
+        model.pending[at / HV_PAGE_SIZE] = true;
+        touch((uint32_t)(at / HV_PAGE_SIZE));
+    }
+}
+
+/* What is in KVM's log is read. */
+static void model_collect(void)
+{
+    for (uint32_t i = 0; i < model.count; i++) {
+        const uint32_t page = model.list[i];
+        model.pending[page] = model.pending[page] || fake_is_dirty((uint64_t)page * HV_PAGE_SIZE);
+    }
+}
+
+/* Who joins; whether a watched page is among them. */
+static bool model_join(void)
+{
+    bool stale = false;
+    for (uint32_t i = 0; i < model.count; i++) {
+        const uint32_t page = model.list[i];
+        if (model.pending[page] && !model.member[page]) {
+            model.member[page] = true;
+            model.members++;
+            model.quiet[page] = 0;
+            stale = stale || model.watched[page];
+        }
+        model.pending[page] = false;
+    }
+    return stale;
+}
+
+static unsigned model_patience(uint32_t page)
+{
+    if (model.members > LARGE) {
+        return 1;
+    }
+    return model.left[page] ? PATIENCE_AGAIN : PATIENCE;
+}
+
+/* Who leaves at a look, by what memory is before the copy. */
+static void model_look(const struct vmm *vm)
+{
+    uint32_t leaving = 0;
+    for (uint32_t i = 0; i < model.count; i++) {
+        const uint32_t page = model.list[i];
+        if (!model.member[page]) {
+            continue;
+        }
+        model.quiet[page] = differs(vm, page) ? 0 : model.quiet[page] + 1;
+        if (model.quiet[page] >= model_patience(page)) {
+            model.quiet[page] = UINT32_MAX;
+            leaving++;
+        }
+    }
+    for (uint32_t i = 0; leaving > 0 && i < model.count; i++) {
+        const uint32_t page = model.list[i];
+        if (model.member[page] && model.quiet[page] == UINT32_MAX) {
+            model.member[page] = false;
+            model.left[page] = model.left[page] || model.members <= LARGE;
+        }
+    }
+    model.members -= leaving;
+    model.copied = 0;
+}
+
+static void model_drop_watched(void)
+{
+    for (uint32_t i = 0; i < model.count; i++) {
+        const uint32_t page = model.list[i];
+        if (model.member[page] && model.watched[page]) {
+            model.member[page] = false;
+            model.members--;
+        }
+    }
+}
+
+static void check_invariant(const struct vmm *vm)
+{
+    for (uint32_t i = 0; i < model.count; i++) {
+        const uint32_t page = model.list[i];
+        MUST(!differs(vm, page) || model.member[page] || model.pending[page]);
+    }
+}
+
+/* The set is the model's, and all memory that was written is the image's. */
+static void check_rewound(const struct vmm *vm)
+{
+    const struct hot_set *hot = &vm->hot;
+    MUST(hot->count == model.members && hot_count(vm) == model.members);
+    uint32_t next = 0;
+    for (size_t i = 0; i < hot->count; i++) {
+        const uint32_t page = hot->list[i].number;
+        MUST(page >= next && page < PAGES && model.member[page]);
+        MUST(hot->map[page / 64] >> page % 64 & 1);
+        next = page + 1;
+    }
+    for (uint32_t i = 0; i < model.count; i++) {
+        const uint32_t page = model.list[i];
+        MUST(!differs(vm, page));
+        MUST(model.member[page] || !fake_is_dirty((uint64_t)page * HV_PAGE_SIZE));
+    }
+}
+
+static void rewind_play(struct vmm *vm)
+{
+    struct vmm_err err = {0};
+    const unsigned resets = (unsigned)vm->counters.shadow_resets;
+    model_collect();
+    check_invariant(vm);
+    const bool stale = model_join();
+    if (model.copied >= LOOK_AFTER || model.members > LARGE) {
+        model_look(vm);
+    } else {
+        model.copied += model.members;
+    }
+    if (stale) {
+        model_drop_watched();
+    }
+    vm->at_doorbell = true;
+    MUST(vmm_rewind(vm, &err) == 0 && vm->state == VMM_STATE_READY);
+    MUST(vm->counters.shadow_resets == resets + (stale ? 1u : 0u));
+    check_rewound(vm);
+    model.work += vm->counters.rewound_pages + model.members;
+}
+
+static void pages_play(struct vmm *vm)
+{
+    static uint64_t gpas[PAGES];
+    struct vmm_err err = {0};
+    size_t count;
+    MUST(vmm_dirty_pages(vm, gpas, PAGES, &count, &err) == 0 && count <= PAGES);
+    model_collect();
+    size_t n = 0;
+    for (uint32_t i = 0; i < model.count; i++) {
+        n += model.pending[model.list[i]] || model.member[model.list[i]];
+    }
+    MUST(n == count);
+    for (size_t i = 0; i < count; i++) {
+        const uint64_t page = gpas[i] / HV_PAGE_SIZE;
+        MUST(gpas[i] % HV_PAGE_SIZE == 0 && (i == 0 || gpas[i] > gpas[i - 1]) && page < PAGES);
+        MUST(model.pending[page] || model.member[page]);
+    }
+}
+
+/* Writes that the image has already are no changes. */
+static void write_play(struct vmm *vm, uint8_t what, struct fuzz_input *in)
+{
+    uint16_t page;
+    uint16_t offset;
+    const uint8_t byte = fuzz_byte(in);
+    fuzz_take(in, &page, sizeof(page));
+    fuzz_take(in, &offset, sizeof(offset));
+    page %= PAGES;
+    uint32_t count = 1;
+    if (what == 2 || what == 5) {
+        count = fuzz_byte(in) % LARGE;
+    } else if (what == 3) {
+        count = LARGE + fuzz_byte(in) % LARGE;
+    }
+    if (what == 4 || what == 5) {
+        host_write(vm, page, offset, byte, (uint16_t)(count * 100));
+        return;
+    }
+    for (; count > 0 && page < PAGES; count--, page++) {
+        const uint64_t at = (uint64_t)page * HV_PAGE_SIZE + offset % HV_PAGE_SIZE;
+        guest_write(vm, page, offset, what == 1 ? snap.pristine[at] : byte);
+    }
+}
+
+static void step_play(struct vmm *vm, struct fuzz_input *in)
+{
+    const uint8_t what = fuzz_byte(in) % 10;
+    switch (what) {
+    default:
+        write_play(vm, what, in);
+        break;
+    case 6: /* so many pages were copied that the next rewind looks */
+        vm->hot.copied = model.copied = LOOK_AFTER;
+        break;
+    case 7:
+        pages_play(vm);
+        break;
+    case 8:
+    case 9:
+        rewind_play(vm);
+        break;
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct fuzz_input in = {data, size};
+    struct vmm vm;
+    if (image == NULL) {
+        image_make();
+    }
+    machine_make(&vm, fuzz_byte(&in) & 1 ? POLICY_HARDWARE : POLICY_PVM);
+    for (unsigned i = 0; i < STEPS_MAX && in.size > 0 && model.work < WORK_MAX; i++) {
+        step_play(&vm, &in);
+    }
+    rewind_play(&vm);
+    machine_free(&vm);
+    return 0;
+}
