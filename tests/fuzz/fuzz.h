@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -26,12 +27,25 @@ static inline void must(int holds, const char *what)
 }
 #define MUST(condition) must((condition) != 0, #condition)
 
-/* A new file with these bytes, open for reading at its start. */
+/* A new file with these bytes, open for reading at its start, and nobody else's to write. */
 static inline int fuzz_file(const void *data, size_t size)
 {
     int fd = memfd_create("fuzz", 0);
-    MUST(fd >= 0);
+    MUST(fd >= 0 && fchmod(fd, 0600) == 0);
     MUST(size == 0 || pwrite(fd, data, size, 0) == (ssize_t)size);
+    return fd;
+}
+
+/* One file for all inputs, with the bytes of this one: to make a new one costs more than most
+ * parsers do. */
+static inline int fuzz_input_file(const void *data, size_t size)
+{
+    static int fd = -1;
+    if (fd < 0) {
+        fd = fuzz_file("", 0);
+    }
+    MUST(size == 0 || pwrite(fd, data, size, 0) == (ssize_t)size);
+    MUST(ftruncate(fd, (off_t)size) == 0);
     return fd;
 }
 

@@ -12,7 +12,7 @@
 #include "fuzz.h"
 #include "vmm/snapshot_int.h"
 
-#define MEMORY    (6ull << 20)
+#define MEMORY    VMM_MEMORY_MIN
 #define PAGES     ((uint32_t)(MEMORY / HV_PAGE_SIZE))
 #define DATA_END  ((1ull << 20) + 5 * HV_PAGE_SIZE) /* of the image; not at its mapping's end */
 #define IMAGE     (2ull << 20)
@@ -43,36 +43,51 @@ struct model {
 };
 
 static struct model model;
-static struct vmm_snapshot snap;
-static uint8_t *image; /* writable view of what snap.pristine shows */
+static struct vmm_snapshot *snap;
 static struct kvm_run run;
 
-static void entry_put(uint64_t table, unsigned i, uint64_t value)
+static void entry_put(uint8_t *image, uint64_t table, unsigned i, uint64_t value)
 {
     memcpy(image + table + i * 8, &value, sizeof(value));
 }
 
-static void image_make(void)
+static void image_fill(uint8_t *image)
 {
-    const uint64_t file = SNAP_IMAGE_OFFSET + MEMORY;
-    snap.fd = memfd_create("image", 0);
-    MUST(snap.fd >= 0 && ftruncate(snap.fd, (off_t)file) == 0);
-    image = mmap(NULL, DATA_END, PROT_READ | PROT_WRITE, MAP_SHARED, snap.fd, SNAP_IMAGE_OFFSET);
-    MUST(image != MAP_FAILED);
     for (uint64_t at = 0; at < DATA_END; at += HV_PAGE_SIZE) {
         memset(image + at, (int)(at / HV_PAGE_SIZE % 3), HV_PAGE_SIZE); /* each third is zero */
     }
     memset(image + ROOT, 0, 4 * HV_PAGE_SIZE);
     for (unsigned level = 0; level < 3; level++) {
-        entry_put(ROOT + level * HV_PAGE_SIZE, 0, (ROOT + (level + 1) * HV_PAGE_SIZE) | 7);
+        const uint64_t at = ROOT + level * HV_PAGE_SIZE;
+        entry_put(image, at, 0, (at + HV_PAGE_SIZE) | 7);
     }
-    const void *map = mmap(NULL, MEMORY, PROT_READ, MAP_SHARED, snap.fd, SNAP_IMAGE_OFFSET);
-    MUST(map != MAP_FAILED);
-    snap.pristine = (uint8_t *)(uintptr_t)map;
-    snap.header.memory = MEMORY;
-    snap.header.data_end = DATA_END;
-    snap.header.state.sregs.cr3 = ROOT;
-    snap.header.state.msrs.nmsrs = STATE_MSRS;
+}
+
+static void snapshot_make(void)
+{
+    struct vmm_err err = {0};
+    struct snap_header *h = calloc(1, sizeof(*h));
+    uint8_t *image = malloc(DATA_END);
+    char initrd[64];
+    MUST(h != NULL && image != NULL);
+    memcpy(h->magic, SNAP_MAGIC, sizeof(h->magic));
+    h->version = SNAP_VERSION;
+    h->abi_version = HV_ABI_VERSION;
+    h->memory = MEMORY;
+    h->data_end = DATA_END;
+    h->initrd_size = 6;
+    h->state.sregs.cr3 = ROOT;
+    h->state.msrs.nmsrs = STATE_MSRS;
+    h->header_hash = snap_header_hash(h);
+    image_fill(image);
+    int fd = fuzz_file(h, sizeof(*h));
+    MUST(ftruncate(fd, (off_t)snap_file_size(h)) == 0);
+    MUST(pwrite(fd, image, DATA_END, SNAP_IMAGE_OFFSET) == (ssize_t)DATA_END);
+    fuzz_path(fuzz_file("initrd", 6), initrd);
+    MUST(vmm_snapshot_open_fd(fd, initrd, NULL, &snap, &err) == 0);
+    (void)close(fd);
+    free(image);
+    free(h);
 }
 
 static void machine_make(struct vmm *vm, enum policy_kind kind)
@@ -84,10 +99,10 @@ static void machine_make(struct vmm *vm, enum policy_kind kind)
     vm->policy = policy_of(kind);
     vm->vm_fd = vm->vcpu_fd = vm->notes.watch = -1;
     vm->run = &run;
-    vm->snap = &snap;
+    vm->snap = snap;
     vm->rewindable = true;
     vm->state = VMM_STATE_SPENT;
-    MUST(mem_ram_map_file(vm, MEMORY, snap.fd, SNAP_IMAGE_OFFSET, IMAGE, &err) == 0);
+    MUST(mem_ram_map_file(vm, MEMORY, snap->fd, SNAP_IMAGE_OFFSET, IMAGE, &err) == 0);
     vm->ram_image = IMAGE;
     vm->ram_low = vm->ram_used = LOW;
     MUST(hot_create(vm, &err) == 0 && shadow_watch(vm, &err) == 0);
@@ -118,7 +133,7 @@ static void touch(uint32_t page)
 static bool differs(const struct vmm *vm, uint32_t page)
 {
     const uint64_t at = (uint64_t)page * HV_PAGE_SIZE;
-    return model.touched[page] && memcmp(vm->ram + at, snap.pristine + at, HV_PAGE_SIZE) != 0;
+    return model.touched[page] && memcmp(vm->ram + at, snap->pristine + at, HV_PAGE_SIZE) != 0;
 }
 
 /* A guest's write. Without a slot it comes to the host as one to a device. */
@@ -312,7 +327,7 @@ static void write_play(struct vmm *vm, uint8_t what, struct fuzz_input *in)
     }
     for (; count > 0 && page < PAGES; count--, page++) {
         const uint64_t at = (uint64_t)page * HV_PAGE_SIZE + offset % HV_PAGE_SIZE;
-        guest_write(vm, page, offset, what == 1 ? snap.pristine[at] : byte);
+        guest_write(vm, page, offset, what == 1 ? snap->pristine[at] : byte);
     }
 }
 
@@ -340,8 +355,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct fuzz_input in = {data, size};
     struct vmm vm;
-    if (image == NULL) {
-        image_make();
+    if (snap == NULL) {
+        snapshot_make();
     }
     machine_make(&vm, fuzz_byte(&in) & 1 ? POLICY_HARDWARE : POLICY_PVM);
     for (unsigned i = 0; i < STEPS_MAX && in.size > 0 && model.work < WORK_MAX; i++) {

@@ -3,7 +3,8 @@
 # Sourced by run.sh and long.sh: the fuzz targets, their building, and one call of libFuzzer.
 
 readonly out=build/tests/fuzz
-readonly targets=(sites opts cpio frame kernel_elf config calls snapshot)
+# In the order of their speed.
+readonly targets=(sites opts cpio frame kernel_elf config header workset calls slots hot tables snapshot)
 
 # fuzz_build TARGET...: also the seeds. Shows what make said when that fails.
 fuzz_build() {

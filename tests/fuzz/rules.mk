@@ -13,13 +13,14 @@ FUZZ_CFLAGS := -std=c17 -D_GNU_SOURCE $(WARNINGS) -O1 -g -I. -Iimages/kernel -fn
 fuzz-long:
 	@HOURS='$(HOURS)' RUNS='$(RUNS)' FUZZ_CORPUS='$(FUZZ_CORPUS)' tests/fuzz/long.sh $(TARGETS)
 
-FUZZ_TARGETS := kernel_elf cpio sites snapshot calls frame config opts slots hot workset tables
+FUZZ_TARGETS := sites opts cpio frame kernel_elf config header workset calls slots hot tables snapshot
 FUZZ_VMM := $(FUZZ_DIR)/libvmm.a
 # What each target is linked with.
 FUZZ_kernel_elf := $(FUZZ_VMM)
 FUZZ_cpio := $(FUZZ_DIR)/images/kernel/fs/cpio.o
 FUZZ_sites := $(FUZZ_DIR)/images/kernel/fs/sitefile.o
 FUZZ_snapshot := $(FUZZ_VMM)
+FUZZ_header := $(FUZZ_VMM)
 FUZZ_calls := $(FUZZ_VMM)
 FUZZ_frame := $(FUZZ_DIR)/python-agent-driver/frame.o
 FUZZ_config := $(patsubst %,$(FUZZ_DIR)/pyhl/%.o,config files opts value) $(FUZZ_VMM)

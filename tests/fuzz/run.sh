@@ -13,11 +13,13 @@ cd "$(dirname "$0")/../.." || exit 2
 # Of one target, in seconds; only a hang comes near.
 readonly most=40
 
-# Runs: about three seconds each.
+# Runs: from one to four seconds each.
 runs_of() {
     case $1 in
     cpio | frame | sites) echo 100000 ;;
-    opts | config) echo 30000 ;;
+    opts | config | workset) echo 30000 ;;
+    snapshot | hot) echo 5000 ;;
+    tables) echo 2000 ;;
     *) echo 20000 ;;
     esac
 }

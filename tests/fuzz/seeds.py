@@ -289,7 +289,7 @@ def workset():
     }
 
 
-TARGETS = {"kernel_elf": kernel_elf, "cpio": cpio, "sites": sites, "snapshot": snapshot, "calls": calls, "frame": frames, "config": ini,
+TARGETS = {"kernel_elf": kernel_elf, "cpio": cpio, "sites": sites, "snapshot": snapshot, "header": snapshot, "calls": calls, "frame": frames, "config": ini,
            "opts": opts, "slots": slots, "hot": hot,
            "tables": tables, "workset": workset}
 
