@@ -18,6 +18,7 @@ uint64_t fake_cr3;
 unsigned fake_calls_of;
 
 int __wrap_ioctl(int fd, unsigned long request, ...);
+int __real_ioctl(int fd, unsigned long request, ...);
 
 void fake_kvm_reset(void)
 {
@@ -148,7 +149,9 @@ int __wrap_ioctl(int fd, unsigned long request, ...)
     va_start(ap, request);
     void *arg = va_arg(ap, void *);
     va_end(ap);
-    (void)fd;
+    if (_IOC_TYPE(request) != KVMIO) {
+        return __real_ioctl(fd, request, arg);
+    }
     switch (request) {
     case KVM_SET_USER_MEMORY_REGION:
         return slot_set(arg);

@@ -4,7 +4,8 @@
  * (Documentation/virt/kvm/api.rst: KVM_SET_USER_MEMORY_REGION, KVM_GET_DIRTY_LOG,
  * KVM_CLEAR_DIRTY_LOG, the last with KVM_DIRTY_LOG_MANUAL_PROTECT_ENABLE), for targets that make
  * thousands of machines a second. A call that KVM would refuse is a crash here: libvmm never makes
- * one. All other calls succeed and give zeros. Takes the place of ioctl() by the linker's --wrap.
+ * one. All other calls of KVM's
+ * succeed and give zeros. Takes the place of ioctl() by the linker's --wrap.
  */
 #ifndef FAKE_KVM_H
 #define FAKE_KVM_H

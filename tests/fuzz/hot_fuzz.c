@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The hot set of a rewindable machine against a model of plain sets, by vmm_rewind() itself: any
- * writes of guest and host, then a rewind. All memory must be as in the image again, every page
- * that differs from it must be in the set or in KVM's log before, and exactly those pages must be
- * in the set afterwards that hot.c's head says.
+ * What a rewind puts back, against a model of plain sets, by vmm_rewind() itself: any writes of
+ * guest and host, then a rewind. All memory must be as in the image again; every page below ram_low
+ * that differs from it must be in the hot set or in KVM's log before; and afterwards those pages
+ * are in the set that hot.c's head says. Which ones it puts on trial is left to it: from the first
+ * trial on, any page may have left that a look has found unchanged.
  *
  * Input: a byte of flags (1: hardware KVM's policy), then steps: what (1 byte, see step_play()),
  * and its bytes. KVM is fake_kvm.h's, and hot.c is compiled with small bounds (rules.mk).
@@ -17,6 +18,7 @@
 #define DATA_END  ((1ull << 20) + 5 * HV_PAGE_SIZE) /* of the image; not at its mapping's end */
 #define IMAGE     (2ull << 20)
 #define LOW       (4ull << 20)
+#define LOW_PAGES ((uint32_t)(LOW / HV_PAGE_SIZE))
 #define ROOT      0x80000ull /* four page tables */
 #define STEPS_MAX 200u
 #define WORK_MAX  2500u /* members over all rewinds: what an input may cost */
@@ -26,6 +28,7 @@
 #define LARGE          HOT_MAX        /* pages of a set that is looked at every time */
 #define PATIENCE       2u
 #define PATIENCE_AGAIN 64u
+#define TRIAL          32u
 
 struct model {
     bool
@@ -33,6 +36,7 @@ struct model {
     bool member[PAGES];
     bool left[PAGES];    /* has been a member before */
     bool watched[PAGES]; /* holds tables, descriptors or vectors */
+    bool same[PAGES];    /* as in the image at the last look */
     bool touched[PAGES]; /* written since the start of this input */
     unsigned quiet[PAGES];
     uint32_t list[PAGES]; /* those touched */
@@ -40,6 +44,8 @@ struct model {
     uint32_t members;
     uint64_t copied;
     uint64_t work;
+    bool looked; /* the last rewind did */
+    bool trials; /* there may have been one */
 };
 
 static struct model model;
@@ -103,8 +109,10 @@ static void machine_make(struct vmm *vm, enum policy_kind kind)
     vm->rewindable = true;
     vm->state = VMM_STATE_SPENT;
     MUST(mem_ram_map_file(vm, MEMORY, snap->fd, SNAP_IMAGE_OFFSET, IMAGE, &err) == 0);
+    MUST(madvise(vm->ram, MEMORY, MADV_NOHUGEPAGE) == 0); /* each would cost as much as an input */
     vm->ram_image = IMAGE;
-    vm->ram_low = vm->ram_used = LOW;
+    vm->ram_low = LOW;
+    high_prepare(vm);
     MUST(hot_create(vm, &err) == 0 && shadow_watch(vm, &err) == 0);
     MUST(mem_slots_set_lazy(vm, &err) == 0);
     memset(&model, 0, sizeof(model));
@@ -151,7 +159,7 @@ static void guest_write(struct vmm *vm, uint32_t page, uint16_t offset, uint8_t 
     run.mmio.is_write = 1;
     run.mmio.data[0] = byte;
     MUST(mem_slots_fault(vm, &err) == 1);
-    model.pending[page] = true;
+    model.pending[page] = page < LOW_PAGES;
 }
 
 static void host_write(struct vmm *vm, uint32_t page, uint16_t offset, uint8_t byte, uint16_t size)
@@ -162,7 +170,7 @@ static void host_write(struct vmm *vm, uint32_t page, uint16_t offset, uint8_t b
     MUST(to != NULL);
     memset(to, byte, n);
     for (uint64_t at = gpa; at < gpa + n; at++) {
-        model.pending[at / HV_PAGE_SIZE] = true;
+        model.pending[at / HV_PAGE_SIZE] = at < LOW;
         touch((uint32_t)(at / HV_PAGE_SIZE));
     }
 }
@@ -205,17 +213,21 @@ static unsigned model_patience(uint32_t page)
 static void model_look(const struct vmm *vm)
 {
     uint32_t leaving = 0;
+    uint32_t candidates = 0;
     for (uint32_t i = 0; i < model.count; i++) {
         const uint32_t page = model.list[i];
         if (!model.member[page]) {
             continue;
         }
-        model.quiet[page] = differs(vm, page) ? 0 : model.quiet[page] + 1;
+        model.same[page] = !differs(vm, page);
+        model.quiet[page] = model.same[page] ? model.quiet[page] + 1 : 0;
+        candidates += model.quiet[page] > 0 && model.quiet[page] + 1 >= model_patience(page);
         if (model.quiet[page] >= model_patience(page)) {
             model.quiet[page] = UINT32_MAX;
             leaving++;
         }
     }
+    model.trials = model.trials || (candidates > TRIAL && model.members <= LARGE);
     for (uint32_t i = 0; leaving > 0 && i < model.count; i++) {
         const uint32_t page = model.list[i];
         if (model.member[page] && model.quiet[page] == UINT32_MAX) {
@@ -225,6 +237,7 @@ static void model_look(const struct vmm *vm)
     }
     model.members -= leaving;
     model.copied = 0;
+    model.looked = true;
 }
 
 static void model_drop_watched(void)
@@ -242,26 +255,42 @@ static void check_invariant(const struct vmm *vm)
 {
     for (uint32_t i = 0; i < model.count; i++) {
         const uint32_t page = model.list[i];
-        MUST(!differs(vm, page) || model.member[page] || model.pending[page]);
+        MUST(!differs(vm, page) || model.member[page] || model.pending[page] || page >= LOW_PAGES);
     }
 }
 
-/* The set is the model's, and all memory that was written is the image's. */
-static void check_rewound(const struct vmm *vm)
+/* The list as it says itself, ascending. */
+static void check_list(const struct vmm *vm, bool in_list[PAGES])
 {
     const struct hot_set *hot = &vm->hot;
-    MUST(hot->count == model.members && hot_count(vm) == model.members);
     uint32_t next = 0;
+    memset(in_list, 0, PAGES * sizeof(in_list[0]));
     for (size_t i = 0; i < hot->count; i++) {
         const uint32_t page = hot->list[i].number;
-        MUST(page >= next && page < PAGES && model.member[page]);
+        MUST(page >= next && page < LOW_PAGES && model.touched[page]);
         MUST(hot->map[page / 64] >> page % 64 & 1);
+        in_list[page] = true;
         next = page + 1;
     }
+    MUST(hot_count(vm) == hot->count);
+}
+
+/* The set is the model's, or after trials, what it may be; and all memory is the image's. */
+static void check_rewound(const struct vmm *vm, const bool before[PAGES])
+{
+    static bool in_list[PAGES];
+    check_list(vm, in_list);
+    model.members = 0;
     for (uint32_t i = 0; i < model.count; i++) {
         const uint32_t page = model.list[i];
+        const bool there = in_list[page];
+        MUST(model.trials || there == model.member[page]);
+        MUST(there ? before[page]
+                   : !before[page] || !model.member[page] || (model.looked && model.same[page]));
         MUST(!differs(vm, page));
-        MUST(model.member[page] || !fake_is_dirty((uint64_t)page * HV_PAGE_SIZE));
+        MUST(there || !fake_is_dirty((uint64_t)page * HV_PAGE_SIZE));
+        model.member[page] = there;
+        model.members += there;
     }
 }
 
@@ -272,6 +301,9 @@ static void rewind_play(struct vmm *vm)
     model_collect();
     check_invariant(vm);
     const bool stale = model_join();
+    static bool before[PAGES];
+    memcpy(before, model.member, sizeof(before));
+    model.looked = false;
     if (model.copied >= LOOK_AFTER || model.members > LARGE) {
         model_look(vm);
     } else {
@@ -283,8 +315,15 @@ static void rewind_play(struct vmm *vm)
     vm->at_doorbell = true;
     MUST(vmm_rewind(vm, &err) == 0 && vm->state == VMM_STATE_READY);
     MUST(vm->counters.shadow_resets == resets + (stale ? 1u : 0u));
-    check_rewound(vm);
+    check_rewound(vm, before);
     model.work += vm->counters.rewound_pages + model.members;
+}
+
+/* What vmm_dirty_pages() tells of. */
+static bool is_told(const struct vmm *vm, uint64_t page)
+{
+    return page < LOW_PAGES ? model.pending[page] || model.member[page]
+                            : differs(vm, (uint32_t)page);
 }
 
 static void pages_play(struct vmm *vm)
@@ -292,17 +331,41 @@ static void pages_play(struct vmm *vm)
     static uint64_t gpas[PAGES];
     struct vmm_err err = {0};
     size_t count;
+    size_t n = 0;
     MUST(vmm_dirty_pages(vm, gpas, PAGES, &count, &err) == 0 && count <= PAGES);
     model_collect();
-    size_t n = 0;
     for (uint32_t i = 0; i < model.count; i++) {
-        n += model.pending[model.list[i]] || model.member[model.list[i]];
+        n += is_told(vm, model.list[i]);
     }
     MUST(n == count);
     for (size_t i = 0; i < count; i++) {
-        const uint64_t page = gpas[i] / HV_PAGE_SIZE;
-        MUST(gpas[i] % HV_PAGE_SIZE == 0 && (i == 0 || gpas[i] > gpas[i - 1]) && page < PAGES);
-        MUST(model.pending[page] || model.member[page]);
+        MUST(gpas[i] % HV_PAGE_SIZE == 0 && (i == 0 || gpas[i] > gpas[i - 1]) && gpas[i] < MEMORY);
+        MUST(is_told(vm, gpas[i] / HV_PAGE_SIZE));
+    }
+}
+
+/* Pages that the host makes zero. */
+static void discard_play(struct vmm *vm, struct fuzz_input *in)
+{
+    static const uint8_t zeros[HV_PAGE_SIZE];
+    struct vmm_err err = {0};
+    uint16_t first;
+    fuzz_take(in, &first, sizeof(first));
+    first %= first & 0x8000 ? PAGES : LOW_PAGES;
+    const uint32_t most = PAGES - first;
+    const uint32_t count = 1u + fuzz_byte(in) % LARGE;
+    const uint32_t end = first + (count < most ? count : most);
+    MUST(mem_discard(vm, (uint64_t)first * HV_PAGE_SIZE, (uint64_t)(end - first) * HV_PAGE_SIZE,
+                     &err) == 0);
+    for (uint32_t page = first; page < end; page++) {
+        MUST(memcmp(vm->ram + (uint64_t)page * HV_PAGE_SIZE, zeros, HV_PAGE_SIZE) == 0);
+        if (page < IMAGE / HV_PAGE_SIZE) {
+            touch(page);
+            model.pending[page] = true;
+        }
+    }
+    if (first < LOW_PAGES && end > IMAGE / HV_PAGE_SIZE) {
+        model_collect();
     }
 }
 
@@ -314,7 +377,7 @@ static void write_play(struct vmm *vm, uint8_t what, struct fuzz_input *in)
     const uint8_t byte = fuzz_byte(in);
     fuzz_take(in, &page, sizeof(page));
     fuzz_take(in, &offset, sizeof(offset));
-    page %= PAGES;
+    page %= page & 0x8000 ? PAGES : LOW_PAGES;
     uint32_t count = 1;
     if (what == 2 || what == 5) {
         count = fuzz_byte(in) % LARGE;
@@ -333,7 +396,7 @@ static void write_play(struct vmm *vm, uint8_t what, struct fuzz_input *in)
 
 static void step_play(struct vmm *vm, struct fuzz_input *in)
 {
-    const uint8_t what = fuzz_byte(in) % 10;
+    const uint8_t what = fuzz_byte(in) % 11;
     switch (what) {
     default:
         write_play(vm, what, in);
@@ -345,7 +408,10 @@ static void step_play(struct vmm *vm, struct fuzz_input *in)
         pages_play(vm);
         break;
     case 8:
+        discard_play(vm, in);
+        break;
     case 9:
+    case 10:
         rewind_play(vm);
         break;
     }

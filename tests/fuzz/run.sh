@@ -18,8 +18,9 @@ runs_of() {
     case $1 in
     cpio | frame | sites) echo 100000 ;;
     opts | config | workset) echo 30000 ;;
-    snapshot | hot) echo 5000 ;;
-    tables) echo 2000 ;;
+    snapshot) echo 5000 ;;
+    hot) echo 3000 ;;
+    tables) echo 1500 ;;
     *) echo 20000 ;;
     esac
 }

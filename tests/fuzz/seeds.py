@@ -226,14 +226,14 @@ def slots():
 
 
 def hot():
-    look, pages, rewind = b"\6", b"\7", b"\x08"
+    look, pages, rewind = b"\6", b"\7", b"\x09"
 
     def step(what, page, byte=0x77, offset=5, count=None):
         return struct.pack("<BBHH", what, byte, page, offset) + (b"" if count is None else bytes([count]))
 
     write, same = (lambda page: step(0, page)), (lambda page: step(1, page))
     some, many, host = (lambda page: step(2, page, count=3)), (lambda page: step(3, page, count=9)), (lambda page: step(5, page, count=60))
-    low, image_end, high, root = 200, 261, 1100, 0x80
+    low, image_end, high, root = 200, 261, 0x8000 + 1100, 0x80
     return {
         "plain": b"\0" + write(low) + rewind + write(low) + pages + rewind,
         "hardware": b"\1" + write(low) + host(high) + rewind + pages + rewind,
@@ -245,6 +245,9 @@ def hot():
         "same": b"\0" + same(low) + same(high) + same(root) + rewind + (look + rewind) * 2,
         "tables": b"\0" + write(root) + write(low) + rewind + write(root + 3) + host(2) + rewind + write(low) + rewind,
         "large": b"\0" + many(high) + rewind + rewind + write(high) + rewind + some(high) + (look + rewind) * 4,
+        "discard": b"\0" + some(low) + some(900) + some(high) + b"".join(
+            struct.pack("<BHB", 8, page, 20) for page in (low - 5, 255, 500, 895, 1010, high - 3)) + pages + rewind,
+        "trial": b"\0" + many(low) + rewind + (look + rewind) * 3 + many(low) + rewind + (look + rewind) * 3,
         "large-at-once": b"\0" + many(low) + look + rewind + pages + some(low) + rewind + (look + rewind) * 3,
     }
 

@@ -20,7 +20,7 @@
 static uint8_t *ram;
 static uint8_t *initrd;
 static uint8_t *model; /* what RAM must be; the initrd never changes */
-static uint64_t hot_map[(RAM / HV_PAGE_SIZE + 63) / 64];
+static uint64_t hot_map[(LOW / HV_PAGE_SIZE + 63) / 64];
 
 static uint8_t initrd_byte(uint64_t at)
 {
@@ -48,7 +48,7 @@ static void machine_make(struct vmm *vm, struct kvm_run *run, bool rewindable)
     vm->run = run;
     vm->ram = ram;
     vm->ram_size = RAM;
-    vm->ram_low = vm->ram_used = LOW;
+    vm->ram_low = LOW;
     vm->initrd = (struct mem_initrd){initrd, INITRD, INITRD - 100};
     vm->rewindable = rewindable;
     vm->hot.map = rewindable ? hot_map : NULL;
@@ -66,7 +66,8 @@ static bool in_piece(uint64_t gpa, uint64_t len, uint64_t start, uint64_t end)
 
 static void must_be_marked(const struct vmm *vm, uint64_t gpa, uint64_t len)
 {
-    for (uint64_t at = gpa; vm->rewindable && at < gpa + len; at++) {
+    MUST(vm->high_used || gpa + len <= LOW);
+    for (uint64_t at = gpa; vm->rewindable && at < gpa + len && at < LOW; at++) {
         const uint64_t page = at / HV_PAGE_SIZE;
         MUST(hot_map[page / 64] >> page % 64 & 1);
     }
@@ -131,7 +132,7 @@ static void play_emulation(struct vmm *vm, struct fuzz_input *in)
     while (mem_slots_fault(vm, &err) != 0) {
         MUST(++tries <= TRIES_MAX);
     }
-    MUST(vm->slots == (1u << MEM_SLOTS) - 1 && vm->ram_used == RAM);
+    MUST(vm->slots == (1u << MEM_SLOTS) - 1 && vm->high_used);
 }
 
 /* What the guest does without us, once it has a slot. */
@@ -168,7 +169,7 @@ static void round_play(struct vmm *vm, struct fuzz_input *in)
     for (unsigned slot = 0; slot < MEM_SLOTS; slot++) {
         MUST((fake_slots[slot].size != 0) == (vm->slots >> slot & 1));
     }
-    MUST(vm->ram_used == (vm->slots & 1u << MEM_SLOT_HIGH ? RAM : LOW) || vm->ram_used == RAM);
+    MUST(vm->high_used || !(vm->slots & 1u << MEM_SLOT_HIGH));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
