@@ -6,8 +6,9 @@
  * are in the set that hot.c's head says. Which ones it puts on trial is left to it: from the first
  * trial on, any page may have left that a look has found unchanged.
  *
- * Input: a byte of flags (1: hardware KVM's policy), then steps: what (1 byte, see step_play()),
- * and its bytes. KVM is fake_kvm.h's, and hot.c is compiled with small bounds (rules.mk).
+ * Input: a byte of flags (1: hardware KVM's policy, 2: with nested paging), then steps: what (1
+ * byte, see step_play()), and its bytes. KVM is fake_kvm.h's, and hot.c is compiled with small
+ * bounds (rules.mk).
  */
 #include "fake_kvm.h"
 #include "fuzz.h"
@@ -116,9 +117,11 @@ static void machine_make(struct vmm *vm, enum policy_kind kind)
     MUST(hot_create(vm, &err) == 0 && shadow_watch(vm, &err) == 0);
     MUST(mem_slots_set_lazy(vm, &err) == 0);
     memset(&model, 0, sizeof(model));
-    model.watched[HV_TABLES_GPA / HV_PAGE_SIZE] = true;
-    model.watched[HV_VECTORS_GPA / HV_PAGE_SIZE] = true;
-    for (unsigned i = 0; i < 4; i++) {
+    if (!vm->policy->nested_paging) {
+        model.watched[HV_TABLES_GPA / HV_PAGE_SIZE] = true;
+        model.watched[HV_VECTORS_GPA / HV_PAGE_SIZE] = true;
+    }
+    for (unsigned i = 0; i < 4 && !vm->policy->nested_paging; i++) {
         model.watched[ROOT / HV_PAGE_SIZE + i] = true;
     }
 }
@@ -289,6 +292,7 @@ static void check_rewound(const struct vmm *vm, const bool before[PAGES])
                    : !before[page] || !model.member[page] || (model.looked && model.same[page]));
         MUST(!differs(vm, page));
         MUST(there || !fake_is_dirty((uint64_t)page * HV_PAGE_SIZE));
+        MUST(!vm->policy->nested_paging || !fake_is_dirty(ROOT));
         model.member[page] = there;
         model.members += there;
     }
@@ -298,6 +302,9 @@ static void rewind_play(struct vmm *vm)
 {
     struct vmm_err err = {0};
     const unsigned resets = (unsigned)vm->counters.shadow_resets;
+    if (vm->policy->nested_paging) { /* the CPU walks the tables, which counts as a write */
+        guest_write(vm, ROOT / HV_PAGE_SIZE, 8, 0);
+    }
     model_collect();
     check_invariant(vm);
     const bool stale = model_join();
@@ -424,7 +431,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (snap == NULL) {
         snapshot_make();
     }
-    machine_make(&vm, fuzz_byte(&in) & 1 ? POLICY_HARDWARE : POLICY_PVM);
+    static const enum policy_kind kinds[] = {POLICY_PVM, POLICY_SHADOWED, POLICY_PVM,
+                                             POLICY_HARDWARE};
+    machine_make(&vm, kinds[fuzz_byte(&in) & 3]);
     for (unsigned i = 0; i < STEPS_MAX && in.size > 0 && model.work < WORK_MAX; i++) {
         step_play(&vm, &in);
     }

@@ -237,6 +237,7 @@ def hot():
     return {
         "plain": b"\0" + write(low) + rewind + write(low) + pages + rewind,
         "hardware": b"\1" + write(low) + host(high) + rewind + pages + rewind,
+        "nested": b"\3" + write(root) + write(root + 1) + some(low) + rewind + some(high) + rewind + write(2) + rewind,
         "leaves": b"\0" + some(low) + rewind + (look + rewind) * 2 + some(low) + rewind,
         "changes-between": b"\0" + (write(low) + look + rewind + look + rewind) * 3,
         "returns": b"\0" + (some(low) + rewind + look + rewind + look + rewind) * 2 + (look + rewind) * 66,
