@@ -107,6 +107,7 @@ static int boot_program(const struct cmd *cmd, const struct boot_options *option
         .kernel_path = kernel,
         .initrd_path = options->initrd,
         .memory = options->memory,
+        .trace = options->trace,
         .io = session_io(),
     };
     struct session session = {

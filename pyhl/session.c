@@ -12,7 +12,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 typedef unsigned long long ull;
@@ -48,27 +47,12 @@ void session_catch_signals(void (*handler)(int))
             sigaction(signals[i], &action, NULL);
 }
 
-static void trace_line(void *arg, const char *line, size_t len)
-{
-    union {
-        const void *in;
-        void *out;
-    } text = {.in = line};
-    char newline = '\n';
-    struct iovec parts[] = {{text.out, len}, {&newline, 1}};
-
-    (void)arg;
-    if (writev(STDERR_FILENO, parts, 2) < 0)
-        return; /* a trace without a reader is no reason to end the run */
-}
-
 struct vmm_io session_io(void)
 {
     return (struct vmm_io){
         .stdin_fd = STDIN_FILENO,
         .stdout_fd = STDOUT_FILENO,
         .stderr_fd = STDERR_FILENO,
-        .trace = trace_line,
     };
 }
 

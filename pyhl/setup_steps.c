@@ -138,6 +138,7 @@ int setup_boot(struct setup *setup, struct vmm_err *err)
         .kernel_path = kernel,
         .initrd_path = setup->initrd,
         .memory = setup->config.memory,
+        .trace = true, /* what the kernel has to say about the image's index of sites */
         .io = loud_io(),
     };
     struct vmm_outcome outcome;

@@ -106,13 +106,14 @@ _Static_assert(sizeof(struct hv_trap) == 56, "pushed by the CPU and the vector s
 enum hv_call_nr {
     /* The guest is ready for a run: arg0 buffer, arg1 its size (at least sizeof(struct hv_run)).
      * The VMM may snapshot here. Returns the whole size of the run frame (struct hv_run and its
-     * data), of which the first arg1 bytes are in the buffer, and fills hv_shared.resume. arg2:
-     * HV_RUN_VECTORS or 0. */
+     * data), of which the first arg1 bytes, at most HV_CALL_BYTES, are in the buffer, and fills
+     * hv_shared.resume. arg2: HV_RUN_VECTORS or 0. */
     HV_CALL_RUN = 1,
-    /* arg0 offset in the run frame, arg1 buffer, arg2 size. Returns bytes copied. */
+    /* arg0 offset in the run frame, arg1 buffer, arg2 size. Returns bytes copied: 0 at the frame's
+     * end, else as many as there are of arg2 and HV_CALL_BYTES. */
     HV_CALL_FRAME = 2,
-    /* The run is over: arg0 enum hv_exit, arg1 exit status or signal number, arg2 message, arg3 its
-     * length (may be 0). Does not return to the guest. */
+    /* The run is over: arg0 enum hv_exit, arg1 exit status or signal number (1 to HV_SIGNAL_MAX),
+     * arg2 message, arg3 its length (may be 0). Does not return to the guest. */
     HV_CALL_EXIT = 3,
     /* Nothing is runnable: arg0 ns from now (HV_NO_DEADLINE: any), arg1 HV_WAIT_*. Returns when
      * they are over, input is ready, or an event is set. Times are from now on because the guest's
@@ -123,15 +124,25 @@ enum hv_call_nr {
     /* Empty the output rings now. Returns 0. A ring whose reader is gone is emptied to nowhere and
      * the run ends with VMM_PIPE_CLOSED. */
     HV_CALL_DRAIN = 6,
-    /* Read the host's stdin without blocking: arg0 buffer, arg1 size. Returns bytes, 0 at end of
-     * file, -EAGAIN (-11) when none is ready, or another -errno. */
+    /* Read the host's stdin without blocking: arg0 buffer, arg1 size. Returns bytes, of
+     * HV_CALL_BYTES at most, 0 at end of file, -EAGAIN (-11) when none is ready, or another
+     * -errno. */
     HV_CALL_STDIN = 7,
-    /* One line for the trace: arg0 text, arg1 length, no newline. Returns 0. */
+    /* One line for the trace: arg0 text, arg1 length, no newline. What is beyond HV_TRACE_MAX is
+     * left out, and what is not printable ASCII becomes '?'. Returns 0, or -EPERM (-1) and shows
+     * nothing when there is no trace: HV_RESUME_TRACE in hv_resume.flags, until the first run in
+     * boot_flags, says whether there is. */
     HV_CALL_TRACE = 8,
     /* arg0 address, arg1 size, both of whole pages of RAM: they read as zeroes from now on, and
      * take no memory of the host where that is possible. Returns 0. */
     HV_CALL_DISCARD = 9,
 };
+
+/* A guest says what a call has to do, and the host's time is to be bounded: this is the most that
+ * one call moves. Between the calls of a doorbell the host looks at the run's deadline. */
+#define HV_CALL_BYTES 65536u
+#define HV_TRACE_MAX  4096u
+#define HV_SIGNAL_MAX 64u
 
 /* The guest has saved its x87, SSE and extended state (all of XCR0) and loads it when the call
  * returns, before any instruction that depends on it. So the VMM may return from the call with

@@ -122,7 +122,7 @@ static int boot_shared(struct vmm *vm, const struct kernel_image *image, hv_gpa_
     s->pt_root = root;
     s->initrd_gpa = HV_INITRD_GPA;
     s->initrd_size = vm->initrd.size;
-    s->boot_flags = vm->io.trace != NULL ? HV_RESUME_TRACE : 0;
+    s->boot_flags = vm->trace ? HV_RESUME_TRACE : 0;
     return clock_resume(vm, &s->resume, err);
 }
 
@@ -178,6 +178,7 @@ int vmm_create(const struct vmm_config *config, struct vmm **out, struct vmm_err
     if (rc < 0) {
         return rc;
     }
+    vm->trace = config->trace;
     rc = kvm_vm_create(vm, false, err);
     if (rc == 0) {
         rc = mem_ram_map(vm, (config->memory + PAGE_2M - 1) & ~(PAGE_2M - 1), err);

@@ -37,28 +37,30 @@ static int call_run(struct vmm *vm, const struct hv_call *call, int64_t *ret)
     return run_stop(vm, VMM_READY, 0, "%s", "");
 }
 
-/* Copies [offset, offset + size) of the frame, as far as there is one; the bytes copied, or
- * RUN_STOP. */
+static uint64_t call_least(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Copies [offset, offset + size) of the frame, as far as there is one and a call goes; the bytes
+ * copied, or RUN_STOP. */
 static int call_frame(struct vmm *vm, const struct hv_call *call, int64_t *ret)
 {
     const uint64_t offset = call->arg[0];
-    void *to = mem_write_ptr(vm, call->arg[1], call->arg[2]);
-    if (to == NULL) {
+    if (mem_read_ptr(vm, call->arg[1], call->arg[2]) == NULL) {
         return call_bad_range(vm, "frame", call->arg[1], call->arg[2]);
     }
-    if (offset >= vm->frame_size) {
-        *ret = 0;
-        return 0;
-    }
-    const uint64_t left = vm->frame_size - offset;
-    const uint64_t n = call->arg[2] < left ? call->arg[2] : left;
-    memcpy(to, vm->frame + offset, n);
+    const uint64_t left = offset < vm->frame_size ? vm->frame_size - offset : 0;
+    const uint64_t n = call_least(call_least(call->arg[2], left), HV_CALL_BYTES);
     *ret = (int64_t)n;
+    if (n > 0) {
+        memcpy(mem_write_ptr(vm, call->arg[1], n), vm->frame + offset, n);
+    }
     return 0;
 }
 
-/* A line from the guest for a user: other than printable ASCII becomes '?'. */
-static void call_text(const struct vmm *vm, hv_gpa_t gpa, uint64_t size, char *out, size_t room)
+/* A line from the guest for a user: other than printable ASCII becomes '?'. Its length. */
+static size_t call_text(const struct vmm *vm, hv_gpa_t gpa, uint64_t size, char *out, size_t room)
 {
     size_t n = size < room - 1 ? (size_t)size : room - 1;
     const char *text = mem_read_ptr(vm, gpa, n);
@@ -68,6 +70,7 @@ static void call_text(const struct vmm *vm, hv_gpa_t gpa, uint64_t size, char *o
         out[i] = c >= ' ' && c <= '~' ? c : '?';
     }
     out[n] = '\0';
+    return n;
 }
 
 static int call_exit(struct vmm *vm, const struct hv_call *call, int64_t *ret)
@@ -83,13 +86,17 @@ static int call_exit(struct vmm *vm, const struct hv_call *call, int64_t *ret)
         return run_stop(vm, VMM_BROKEN, 0, "call exit: unknown kind %llu",
                         (unsigned long long)call->arg[0]);
     }
+    if (call->arg[0] == HV_EXIT_SIGNAL && (call->arg[1] == 0 || call->arg[1] > HV_SIGNAL_MAX)) {
+        return run_stop(vm, VMM_BROKEN, 0, "call exit: no signal has the number %llu",
+                        (unsigned long long)call->arg[1]);
+    }
     vm->left_ns = os_clock_ns(CLOCK_MONOTONIC);
     int rc = console_drain(vm);
     if (rc != 0) {
         return rc;
     }
     char text[sizeof(vm->outcome->detail)];
-    call_text(vm, call->arg[2], call->arg[3], text, sizeof(text));
+    (void)call_text(vm, call->arg[2], call->arg[3], text, sizeof(text));
     return run_stop(vm, kinds[call->arg[0]], (int)(call->arg[1] & 0xff), "%s", text);
 }
 
@@ -115,25 +122,25 @@ static int call_drain(struct vmm *vm, const struct hv_call *call, int64_t *ret)
 
 static int call_stdin(struct vmm *vm, const struct hv_call *call, int64_t *ret)
 {
-    void *to = mem_write_ptr(vm, call->arg[0], call->arg[1]);
-    if (to == NULL) {
+    if (mem_read_ptr(vm, call->arg[0], call->arg[1]) == NULL) {
         return call_bad_range(vm, "stdin", call->arg[0], call->arg[1]);
     }
-    *ret = console_read(vm, to, call->arg[1]);
-    return 0;
+    const uint64_t n = call_least(call->arg[1], HV_CALL_BYTES);
+    return console_read(vm, mem_write_ptr(vm, call->arg[0], n), n, ret);
 }
 
 static int call_trace(struct vmm *vm, const struct hv_call *call, int64_t *ret)
 {
-    *ret = 0;
-    const char *text = mem_read_ptr(vm, call->arg[0], call->arg[1]);
-    if (text == NULL) {
+    if (mem_read_ptr(vm, call->arg[0], call->arg[1]) == NULL) {
         return call_bad_range(vm, "trace", call->arg[0], call->arg[1]);
     }
-    if (vm->io.trace != NULL) {
-        vm->io.trace(vm->io.trace_arg, text, call->arg[1]);
+    if (!vm->trace) {
+        *ret = -EPERM;
+        return 0;
     }
-    return 0;
+    char line[HV_TRACE_MAX + 1];
+    *ret = 0;
+    return console_trace(vm, line, call_text(vm, call->arg[0], call->arg[1], line, sizeof(line)));
 }
 
 static int call_discard(struct vmm *vm, const struct hv_call *call, int64_t *ret)
@@ -191,6 +198,11 @@ int calls_answer(struct vmm *vm)
             return rc;
         }
         call_answer(vm, tail, ret);
+        /* One call takes a bounded time, a ring full of them as often as much. */
+        rc = tail + 1 != head ? run_due(vm, os_clock_ns(CLOCK_MONOTONIC)) : 0;
+        if (rc != 0) {
+            return rc;
+        }
     }
     return 0;
 }
@@ -198,7 +210,7 @@ int calls_answer(struct vmm *vm)
 int calls_answer_run(struct vmm *vm)
 {
     const struct hv_call *call = &vm->run_call;
-    const uint64_t n = call->arg[1] < vm->frame_size ? call->arg[1] : vm->frame_size;
+    const uint64_t n = call_least(call_least(call->arg[1], vm->frame_size), HV_CALL_BYTES);
     void *to = mem_write_ptr(vm, call->arg[0], n);
     if (to == NULL) {
         return call_bad_range(vm, "run", call->arg[0], n);

@@ -13,7 +13,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#define BOOT_MONO_NS NS_PER_MS /* first boot: small, not zero */
+#define BOOT_MONO_NS NS_PER_MS        /* first boot: small, not zero */
+#define CUT_AGAIN_NS (10 * NS_PER_MS) /* a signal just before the call that it was for is lost */
 
 void clock_start(struct vmm *vm)
 {
@@ -88,6 +89,7 @@ static _Thread_local struct {
     bool created;
     pid_t tid;
     uint64_t armed; /* what the kernel was told; NEVER when not armed */
+    bool lent;      /* to a wait or a call that may block: not what a running guest needs */
 } clock_thread;
 
 static pthread_key_t clock_thread_key;
@@ -129,6 +131,7 @@ static int clock_thread_begin(struct vmm_err *err)
     clock_thread.created = true;
     clock_thread.tid = event._sigev_un._tid;
     clock_thread.armed = NEVER;
+    clock_thread.lent = false;
     (void)pthread_setspecific(clock_thread_key, &clock_thread);
     return 0;
 }
@@ -149,17 +152,39 @@ static uint64_t clock_earliest(const struct clock_timer *t)
     return t->retry < next ? t->retry : next;
 }
 
-void clock_timer_arm(struct vmm *vm, uint64_t now)
+/* At an instant, then every again_ns until something else is set; NEVER: not at all. */
+static int clock_timer_set(struct vmm *vm, uint64_t at, uint64_t again_ns, bool lent)
+{
+    struct itimerspec spec = {.it_interval = os_timespec(again_ns)};
+    if (at != NEVER) {
+        spec.it_value = os_timespec(at > 0 ? at : 1);
+    }
+    if (timer_settime(clock_thread.id, TIMER_ABSTIME, &spec, NULL) < 0) {
+        return vmm_err_set(vm->err, errno, "timer_settime: %s", strerror(errno));
+    }
+    clock_thread.armed = at;
+    clock_thread.lent = lent;
+    return 0;
+}
+
+int clock_timer_arm(struct vmm *vm, uint64_t now)
 {
     if (clock_thread.armed <= now) {
         clock_thread.armed = NEVER; /* has fired */
     }
     const uint64_t next = clock_earliest(&vm->timer);
-    if (next >= clock_thread.armed) {
-        return;
+    if (next >= clock_thread.armed && !clock_thread.lent) {
+        return 0;
     }
-    struct itimerspec spec = {.it_value = os_timespec(next > 0 ? next : 1)};
-    if (timer_settime(clock_thread.id, TIMER_ABSTIME, &spec, NULL) == 0) {
-        clock_thread.armed = next;
-    }
+    return clock_timer_set(vm, next, 0, false);
+}
+
+int clock_timer_wait(struct vmm *vm, uint64_t until)
+{
+    return clock_timer_set(vm, until, 0, true);
+}
+
+int clock_timer_cut(struct vmm *vm, uint64_t until)
+{
+    return clock_timer_set(vm, until, CUT_AGAIN_NS, true);
 }

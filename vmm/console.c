@@ -1,41 +1,39 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * The guest's three streams. Rings are written by the guest: head is checked against tail before
- * use, data is only passed on. No call blocks beyond the run's deadline or an interrupt: pipes,
- * terminals and sockets are polled first and written in pieces that fit; SIGPIPE is kept from the
- * process.
+ * use, data is only passed on. No call blocks beyond the run's deadline or an interrupt, whatever
+ * other readers and writers of the same pipe, socket or terminal do: a stream is written and read
+ * without waiting (RWF_NOWAIT) and waited for by console_poll() alone. Where a stream is not made
+ * for that, the thread's timer cuts the call short. SIGPIPE and SIGXFSZ are kept from the process.
  */
 #include "vmm_int.h"
 
 #include <limits.h>
 #include <poll.h>
 #include <string.h>
+#include <sys/uio.h>
 #include <unistd.h>
+
+#define CUT_NS      (20 * NS_PER_MS) /* what a call may block that only the timer ends */
+#define LAST_NS     (10 * NS_PER_MS) /* all such calls after the end of a run */
+#define REFUSED_MAX 2u               /* in a row, though poll() says that there is room */
 
 struct console_stream {
     const char *name;
     struct hv_ring *ring;
     hv_gpa_t data;
     int fd;
-    bool is_file;
+    enum io_way *way;
 };
 
 static struct console_stream console_stream(struct vmm *vm, bool is_err)
 {
     if (is_err) {
         return (struct console_stream){"stderr", &vm->shared->err, HV_STDERR_GPA, vm->io.stderr_fd,
-                                       vm->stderr_is_file};
+                                       &vm->io_ways[2]};
     }
     return (struct console_stream){"stdout", &vm->shared->out, HV_STDOUT_GPA, vm->io.stdout_fd,
-                                   vm->stdout_is_file};
-}
-
-static void console_sigmask(int how, int sig, sigset_t *before)
-{
-    sigset_t set;
-    sigemptyset(&set);
-    sigaddset(&set, sig);
-    (void)pthread_sigmask(how, &set, before);
+                                   &vm->io_ways[1]};
 }
 
 /* Sleeps until pfd is ready, the host instant until, or a signal; with want_events not at all when
@@ -44,19 +42,21 @@ static void console_sigmask(int how, int sig, sigset_t *before)
 static int console_poll(struct vmm *vm, struct pollfd *pfd, nfds_t count, uint64_t until,
                         bool want_events)
 {
-    sigset_t before;
-    console_sigmask(SIG_BLOCK, VMM_SIGNAL, &before);
+    sigset_t set, before;
+    sigemptyset(&set);
+    sigaddset(&set, VMM_SIGNAL);
+    (void)pthread_sigmask(SIG_BLOCK, &set, &before);
     const uint64_t now = os_clock_ns(CLOCK_MONOTONIC);
     int rc = run_due(vm, now);
     const bool event = want_events && __atomic_load_n(&vm->shared->events, __ATOMIC_SEQ_CST) != 0;
     if (rc == 0 && !event && now < until) {
         uint64_t wake = vm->timer.deadline < until ? vm->timer.deadline : until;
         wake = vm->timer.guest < wake ? vm->timer.guest : wake;
-        struct timespec ts = os_timespec(wake > now ? wake - now : 0);
-        int n = ppoll(pfd, count, wake == NEVER ? NULL : &ts, &before);
-        if (n < 0 && errno != EINTR) {
+        rc = clock_timer_wait(vm, wake);
+        if (rc == 0 && ppoll(pfd, count, NULL, &before) < 0 && errno != EINTR) {
             rc = vmm_err_set(vm->err, errno, "ppoll: %s", strerror(errno));
         }
+        atomic_store(&vm->kicked, 0); /* what it was for is looked at before the guest goes on */
     }
     (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
     return rc;
@@ -65,7 +65,7 @@ static int console_poll(struct vmm *vm, struct pollfd *pfd, nfds_t count, uint64
 int console_wait(struct vmm *vm, uint64_t until, bool want_stdin)
 {
     int rc = console_drain(vm);
-    if (rc != 0 || (want_stdin && (vm->io.stdin_fd < 0 || vm->stdin_is_file))) {
+    if (rc != 0 || (want_stdin && (vm->io.stdin_fd < 0 || vm->io_ways[0] == IO_FILE))) {
         return rc;
     }
     struct pollfd pfd = {.fd = vm->io.stdin_fd, .events = POLLIN};
@@ -78,33 +78,74 @@ int console_wait(struct vmm *vm, uint64_t until, bool want_stdin)
     }
 }
 
-/* write() without a SIGPIPE. */
-static ssize_t console_write_once(int fd, const void *p, size_t n)
+/* RWF_NOWAIT is not for this stream, or not for this kernel. */
+static bool console_is_unfit(int code)
 {
-    sigset_t before;
-    console_sigmask(SIG_BLOCK, SIGPIPE, &before);
-    ssize_t put = write(fd, p, n);
-    const int code = put < 0 ? errno : 0;
-    if (code == EPIPE) {
-        sigset_t set;
-        sigemptyset(&set);
-        sigaddset(&set, SIGPIPE);
+    return code == EOPNOTSUPP || code == ENOSYS;
+}
+
+/* write() where it may block: for cut_ns at most. *put as in console_put(). */
+static int console_put_cut(struct vmm *vm, const struct console_stream *s, const struct iovec *iov,
+                           uint64_t cut_ns, ssize_t *put)
+{
+    struct pollfd pfd = {.fd = s->fd, .events = POLLOUT};
+    if (poll(&pfd, 1, 0) == 0) {
+        *put = -EAGAIN;
+        return 0;
+    }
+    int rc = clock_timer_cut(vm, os_clock_ns(CLOCK_MONOTONIC) + cut_ns);
+    if (rc < 0) {
+        return rc;
+    }
+    *put = write(s->fd, iov->iov_base, iov->iov_len < PIPE_BUF ? iov->iov_len : PIPE_BUF);
+    *put = *put < 0 ? -errno : *put;
+    return 0;
+}
+
+static int console_put_once(struct vmm *vm, const struct console_stream *s, const struct iovec *iov,
+                            uint64_t cut_ns, ssize_t *put)
+{
+    if (*s->way == IO_CUT) {
+        return console_put_cut(vm, s, iov, cut_ns, put);
+    }
+    *put = *s->way == IO_FILE ? writev(s->fd, iov, 1) : pwritev2(s->fd, iov, 1, -1, RWF_NOWAIT);
+    *put = *put < 0 ? -errno : *put;
+    if (*s->way == IO_NOWAIT && console_is_unfit((int)-*put)) {
+        *s->way = IO_CUT;
+        return console_put_cut(vm, s, iov, cut_ns, put);
+    }
+    return 0;
+}
+
+/* Writes some of the n bytes at p, without a signal for this process. *put: how many, -EAGAIN when
+ * there is no room, -EINTR when the write was cut short before the first, or another -errno. */
+static int console_put(struct vmm *vm, const struct console_stream *s, void *p, size_t n,
+                       uint64_t cut_ns, ssize_t *put)
+{
+    const struct iovec iov = {.iov_base = p, .iov_len = n};
+    sigset_t set, before;
+    sigemptyset(&set);
+    sigaddset(&set, SIGPIPE);
+    sigaddset(&set, SIGXFSZ);
+    (void)pthread_sigmask(SIG_BLOCK, &set, &before);
+    int rc = console_put_once(vm, s, &iov, cut_ns, put);
+    if (rc == 0 && (*put == -EPIPE || *put == -EFBIG)) {
         const struct timespec zero = {0};
         while (sigtimedwait(&set, NULL, &zero) < 0 && errno == EINTR) {
         }
     }
     (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
-    errno = code;
-    return put;
+    return rc;
 }
 
-/* Waits for room. Returns 0 when a write of PIPE_BUF bytes will not block (or will fail). */
-static int console_room(struct vmm *vm, const struct console_stream *s)
+/* Waits for room; when there was some the last times, too, for a moment. */
+static int console_room(struct vmm *vm, const struct console_stream *s, unsigned *refused)
 {
-    struct pollfd pfd = {.fd = s->fd, .events = POLLOUT};
-    if (s->is_file || poll(&pfd, 1, 0) > 0) {
-        return 0;
+    if (++*refused > REFUSED_MAX) {
+        *s->way = IO_CUT;
+        return console_poll(vm, NULL, 0, clock_from_now(NS_PER_MS), false);
     }
+    struct pollfd pfd = {.fd = s->fd, .events = POLLOUT};
     for (;;) {
         int rc = console_poll(vm, &pfd, 1, NEVER, false);
         if (rc != 0 || pfd.revents != 0) {
@@ -113,30 +154,41 @@ static int console_room(struct vmm *vm, const struct console_stream *s)
     }
 }
 
-/* Writes some of the n bytes at p: the number written in *put. */
-static int console_write_some(struct vmm *vm, const struct console_stream *s, const uint8_t *p,
-                              size_t n, size_t *put)
+static int console_failed(struct vmm *vm, const struct console_stream *s, int code)
 {
-    *put = 0;
-    int rc = console_room(vm, s);
-    if (rc != 0) {
-        return rc;
-    }
-    ssize_t done = console_write_once(s->fd, p, s->is_file || n < PIPE_BUF ? n : PIPE_BUF);
-    if (done >= 0) {
-        *put = (size_t)done;
-        return 0;
-    }
-    switch (errno) {
-    case EINTR:
-    case EAGAIN:
-        return 0;
-    case EPIPE:
-        *put = n;
+    if (code == EPIPE) {
         return run_stop(vm, VMM_PIPE_CLOSED, 0, "the reader of %s is gone", s->name);
-    default:
-        return vmm_err_set(vm->err, errno, "writing to %s: %s", s->name, strerror(errno));
     }
+    return vmm_err_set(vm->err, code, "writing to %s: %s%s", s->name, strerror(code),
+                       code == EFBIG ? " (RLIMIT_FSIZE, `ulimit -f`, or the file system's limit)"
+                                     : "");
+}
+
+/* Writes the n bytes at p, which takes as long as the readers want unless the run is over before.
+ * The number written in *put. */
+static int console_write(struct vmm *vm, const struct console_stream *s, uint8_t *p, size_t n,
+                         size_t *put)
+{
+    unsigned refused = 0;
+    int rc = 0;
+    for (*put = 0; rc == 0 && *put < n;) {
+        ssize_t done;
+        rc = console_put(vm, s, p + *put, n - *put, CUT_NS, &done);
+        if (rc != 0) {
+            return rc;
+        }
+        if (done > 0) {
+            *put += (size_t)done;
+            refused = 0;
+        } else if (done == 0 || done == -EAGAIN) {
+            rc = console_room(vm, s, &refused);
+        } else if (done == -EINTR) {
+            rc = run_due(vm, os_clock_ns(CLOCK_MONOTONIC));
+        } else {
+            rc = console_failed(vm, s, (int)-done);
+        }
+    }
+    return rc;
 }
 
 /* The bytes from tail on that lie in one piece. */
@@ -168,8 +220,7 @@ static int console_drain_stream(struct vmm *vm, const struct console_stream *s)
     while (rc == 0 && tail != head) {
         size_t n = ring_piece(head, tail);
         if (s->fd >= 0) {
-            const uint8_t *p = vm->ram + s->data + tail % HV_RING_SIZE;
-            rc = console_write_some(vm, s, p, n, &n);
+            rc = console_write(vm, s, vm->ram + s->data + tail % HV_RING_SIZE, n, &n);
         }
         tail += (uint32_t)n;
     }
@@ -188,22 +239,18 @@ int console_drain(struct vmm *vm)
     return rc != 0 ? rc : console_drain_stream(vm, &err);
 }
 
-static void console_drain_last_stream(struct vmm *vm, const struct console_stream *s)
+static void console_drain_last_stream(struct vmm *vm, const struct console_stream *s,
+                                      uint64_t until)
 {
     const uint32_t head = s->ring->head;
     uint32_t tail = s->ring->tail;
     if (head - tail > HV_RING_SIZE || s->fd < 0) {
         return;
     }
-    while (tail != head) {
-        struct pollfd pfd = {.fd = s->fd, .events = POLLOUT};
-        size_t n = ring_piece(head, tail);
-        if (!s->is_file && (poll(&pfd, 1, 0) <= 0 || (pfd.revents & POLLOUT) == 0)) {
-            break;
-        }
-        n = s->is_file || n < PIPE_BUF ? n : PIPE_BUF;
-        ssize_t put = console_write_once(s->fd, vm->ram + s->data + tail % HV_RING_SIZE, n);
-        if (put <= 0) {
+    while (tail != head && os_clock_ns(CLOCK_MONOTONIC) < until) {
+        ssize_t put;
+        uint8_t *p = vm->ram + s->data + tail % HV_RING_SIZE;
+        if (console_put(vm, s, p, ring_piece(head, tail), LAST_NS, &put) < 0 || put <= 0) {
             break;
         }
         tail += (uint32_t)put;
@@ -215,23 +262,63 @@ void console_drain_last(struct vmm *vm)
 {
     const struct console_stream out = console_stream(vm, false);
     const struct console_stream err = console_stream(vm, true);
-    console_drain_last_stream(vm, &out);
-    console_drain_last_stream(vm, &err);
+    const uint64_t until = clock_from_now(LAST_NS);
+    console_drain_last_stream(vm, &out, until);
+    console_drain_last_stream(vm, &err, until);
 }
 
-int64_t console_read(struct vmm *vm, void *buf, size_t size)
+int console_trace(struct vmm *vm, char *line, size_t size)
 {
-    const int fd = vm->io.stdin_fd;
-    if (fd < 0 || size == 0) {
+    if (vm->io.trace != NULL) {
+        sigset_t set, before;
+        sigemptyset(&set);
+        sigaddset(&set, VMM_SIGNAL);
+        (void)pthread_sigmask(SIG_BLOCK, &set, &before);
+        vm->io.trace(vm->io.trace_arg, line, size);
+        (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
         return 0;
     }
-    struct pollfd pfd = {.fd = fd, .events = POLLIN};
-    if (!vm->stdin_is_file && poll(&pfd, 1, 0) <= 0) {
-        return -EAGAIN;
+    const struct console_stream err = console_stream(vm, true);
+    if (err.fd < 0) {
+        return 0;
     }
-    ssize_t n = read(fd, buf, size);
-    if (n < 0) {
-        return errno == EINTR ? -EAGAIN : -errno;
+    line[size] = '\n';
+    return console_write(vm, &err, (uint8_t *)line, size + 1, &size);
+}
+
+static ssize_t console_get_nowait(struct vmm *vm, const struct iovec *iov)
+{
+    const int fd = vm->io.stdin_fd;
+    ssize_t n = vm->io_ways[0] == IO_FILE ? readv(fd, iov, 1) : preadv2(fd, iov, 1, -1, RWF_NOWAIT);
+    if (n < 0 && vm->io_ways[0] == IO_NOWAIT && console_is_unfit(errno)) {
+        vm->io_ways[0] = IO_CUT;
     }
-    return n;
+    return n < 0 ? -errno : n;
+}
+
+int console_read(struct vmm *vm, void *buf, size_t size, int64_t *ret)
+{
+    const struct iovec iov = {.iov_base = buf, .iov_len = size};
+    struct pollfd pfd = {.fd = vm->io.stdin_fd, .events = POLLIN};
+    *ret = 0;
+    if (pfd.fd < 0 || size == 0) {
+        return 0;
+    }
+    if (vm->io_ways[0] != IO_CUT) {
+        *ret = console_get_nowait(vm, &iov);
+    }
+    if (vm->io_ways[0] == IO_CUT) {
+        if (poll(&pfd, 1, 0) == 0) {
+            *ret = -EAGAIN;
+            return 0;
+        }
+        int rc = clock_timer_cut(vm, clock_from_now(CUT_NS));
+        if (rc < 0) {
+            return rc;
+        }
+        ssize_t n = read(pfd.fd, buf, size);
+        *ret = n < 0 ? -errno : n;
+    }
+    *ret = *ret == -EINTR ? -EAGAIN : *ret;
+    return 0;
 }

@@ -152,16 +152,14 @@ static int run_interrupted(struct vmm *vm)
         vm->timer.retry = now + UPCALL_RETRY_NS;
         rc = run_upcall(vm);
     }
-    clock_timer_arm(vm, now);
-    return rc;
+    return rc == 0 ? clock_timer_arm(vm, now) : rc;
 }
 
 static int run_doorbell(struct vmm *vm)
 {
     vm->counters.exits_doorbell++;
     int rc = calls_answer(vm);
-    clock_timer_arm(vm, 0);
-    return rc;
+    return rc == 0 ? clock_timer_arm(vm, 0) : rc;
 }
 
 static bool run_is_doorbell(const struct kvm_run *run)
@@ -266,6 +264,13 @@ int run_settle(struct vmm *vm, struct vmm_err *err)
     return busy ? vmm_err_set(err, EIO, "the vCPU cannot be brought to rest") : 0;
 }
 
+/* VMM_SIGNAL stops nothing from here on. */
+static void run_leave(struct vmm *vm)
+{
+    atomic_store(&vm->running, 0);
+    vmm_kick_target(NULL);
+}
+
 static int run_begin(struct vmm *vm, uint64_t timeout_ns, struct vmm_outcome *outcome,
                      struct vmm_err *err)
 {
@@ -277,11 +282,12 @@ static int run_begin(struct vmm *vm, uint64_t timeout_ns, struct vmm_outcome *ou
     vmm_kick_target(vm);
     /* Only now: a signal dropped before has an armed instant that is not after this one. */
     const uint64_t now = os_clock_ns(CLOCK_MONOTONIC);
+    const uint64_t start = vm->started_ns;
     counters_begin_run(vm);
     *outcome = (struct vmm_outcome){.kind = VMM_BROKEN};
     vm->outcome = outcome;
     vm->err = err;
-    vm->timer.deadline = timeout_ns != 0 && timeout_ns < NEVER - now ? now + timeout_ns : NEVER;
+    vm->timer.deadline = timeout_ns != 0 && timeout_ns < NEVER - start ? start + timeout_ns : NEVER;
     vm->timer.tick = now + TICK_FIRST_NS;
     vm->timer.retry = NEVER;
     vm->timer.longer = vm->snap != NULL && !vm->rewindable && vm->snap->workset_longer > 0 &&
@@ -290,17 +296,19 @@ static int run_begin(struct vmm *vm, uint64_t timeout_ns, struct vmm_outcome *ou
                            : NEVER;
     vm->faults_before = vm->timer.longer != NEVER ? os_thread_faults() : 0;
     atomic_store(&vm->running, (int)vm->timer.tid);
-    clock_timer_arm(vm, now);
-    return 0;
+    rc = clock_timer_arm(vm, now);
+    if (rc < 0) {
+        run_leave(vm);
+    }
+    return rc;
 }
 
 static int run_end(struct vmm *vm, int rc)
 {
-    atomic_store(&vm->running, 0);
-    vmm_kick_target(NULL);
     if (rc == RUN_STOP && vm->outcome->kind != VMM_READY) {
         console_drain_last(vm);
     }
+    run_leave(vm);
     counters_end_run(vm);
     vm->outcome->counters = vm->counters;
     if (rc != RUN_STOP) {
@@ -342,6 +350,7 @@ int vmm_run(struct vmm *vm, const struct vmm_run *run, struct vmm_outcome *outco
         return rc;
     }
     rc = calls_answer_run(vm);
+    rc = rc == 0 ? clock_timer_arm(vm, 0) : rc;
     vm->entered_ns = os_clock_ns(CLOCK_MONOTONIC);
     return run_end(vm, rc != 0 ? rc : run_loop(vm));
 }

@@ -24,13 +24,12 @@ static void kick_handler(int sig)
     }
 }
 
-/* SA_RESTART: writes to slow readers go on after a tick. */
+/* No SA_RESTART: the signal is what ends a call that blocks. */
 static void kick_install_once(void)
 {
     struct sigaction action;
     memset(&action, 0, sizeof(action));
     action.sa_handler = kick_handler;
-    action.sa_flags = SA_RESTART;
     sigemptyset(&action.sa_mask);
     (void)sigaction(VMM_SIGNAL, &action, NULL);
 }
@@ -65,18 +64,19 @@ void vmm_interrupt(struct vmm *vm, enum vmm_interrupt what)
     errno = code;
 }
 
-static bool io_is_file(int fd)
+static enum io_way io_way(int fd)
 {
     struct stat st;
-    return fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
+    const bool known = fd >= 0 && fstat(fd, &st) == 0;
+    return known && (S_ISREG(st.st_mode) || S_ISBLK(st.st_mode)) ? IO_FILE : IO_NOWAIT;
 }
 
 void vmm_io_set(struct vmm *vm, const struct vmm_io *io)
 {
     vm->io = *io;
-    vm->stdin_is_file = io_is_file(io->stdin_fd);
-    vm->stdout_is_file = io_is_file(io->stdout_fd);
-    vm->stderr_is_file = io_is_file(io->stderr_fd);
+    vm->io_ways[0] = io_way(io->stdin_fd);
+    vm->io_ways[1] = io_way(io->stdout_fd);
+    vm->io_ways[2] = io_way(io->stderr_fd);
 }
 
 int vmm_alloc(struct vmm **out, const struct policy *policy, const struct vmm_io *io,

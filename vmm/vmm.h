@@ -42,14 +42,18 @@ int vmm_err_context(struct vmm_err *err, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 
 /* Where output goes and input comes from. A file descriptor of -1: output is dropped, input is at
- * its end. The VM never closes them. When a write fails with EPIPE the run ends as VMM_PIPE_CLOSED
- * (no SIGPIPE is raised); any other error ends it as a host error. */
+ * its end. The VM never closes them, nor changes what others see of them, such as O_NONBLOCK. When
+ * a write fails with EPIPE the run ends as VMM_PIPE_CLOSED; any other error ends it as a host
+ * error, EFBIG among them. No SIGPIPE or SIGXFSZ is raised. */
 struct vmm_io {
     int stdin_fd;
     int stdout_fd;
     int stderr_fd;
-    /* When set, called for each trace line (no newline, not NUL-terminated) on the thread of
-     * vmm_run(). */
+    /* Where trace lines go; NULL: to stderr_fd, a line each. It is called on the thread of
+     * vmm_run() or vmm_start() with up to 4096 printable ASCII characters, without a newline and
+     * not NUL-terminated. The guest stands still meanwhile and chooses what is in a line. The time
+     * counts as the run's, and nothing cuts it short: it must not block. VMM_SIGNAL is blocked, and
+     * no call may be made with the VM but vmm_interrupt(). */
     void (*trace)(void *arg, const char *line, size_t len);
     void *trace_arg;
 };
@@ -58,6 +62,7 @@ struct vmm_config {
     const char *kernel_path; /* an ELF with the HV_NOTE_ABI note */
     const char *initrd_path; /* a newc CPIO, mapped, not copied; must not change while in use */
     uint64_t memory; /* guest RAM, bytes; rounded up to 2 MiB. VMM_MEMORY_MIN .. VMM_MEMORY_MAX */
+    bool trace;      /* during vmm_start(), too, what the kernel has to say */
     struct vmm_io io;
 };
 #define VMM_MEMORY_MIN     (16ull << 20)
@@ -72,9 +77,12 @@ struct vmm_run {
     const char *cwd;         /* absolute */
     const void *source;      /* source_len bytes; NULL if 0 */
     size_t source_len;
-    uint64_t timeout_ns; /* 0: none; else VMM_TIMEOUT that long after vmm_run() was called */
-    bool deterministic;  /* fixed entropy; clocks still run */
-    bool trace;          /* a line per system call to io.trace */
+    /* 0: none; else VMM_TIMEOUT that long after vmm_run() was called, by CLOCK_MONOTONIC. Whatever
+     * the guest does, whatever the readers, writers and other users of its streams do, and if the
+     * process was stopped for a while, vmm_run() returns within some 10 ms of it. */
+    uint64_t timeout_ns;
+    bool deterministic; /* fixed entropy; clocks still run */
+    bool trace;         /* a line per system call as io.trace says; else the guest's are refused */
 };
 
 enum vmm_outcome_kind {

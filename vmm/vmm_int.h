@@ -47,6 +47,13 @@ struct x86_state {
     uint32_t xsave[1024]; /* as struct kvm_xsave without its open end */
 };
 
+/* How a stream is kept from blocking. */
+enum io_way {
+    IO_FILE,   /* it never waits for another process */
+    IO_NOWAIT, /* RWF_NOWAIT */
+    IO_CUT,    /* that is not for it (FIFOs, terminals): by the timer, and poll() first */
+};
+
 /* A file mapped read-only into its own memory slot, padded with zero pages to 2 MiB. */
 struct mem_initrd {
     void *map;
@@ -107,9 +114,7 @@ struct vmm {
     const struct policy *policy;
     enum vmm_state state;
     struct vmm_io io;
-    bool stdin_is_file; /* never blocks */
-    bool stdout_is_file;
-    bool stderr_is_file;
+    enum io_way io_ways[3]; /* of stdin, stdout, stderr */
 
     /* KVM (kvm.c). */
     int vm_fd;
@@ -350,7 +355,12 @@ int clock_resume(struct vmm *vm, struct hv_resume *resume, struct vmm_err *err);
 int clock_timer_attach(struct vmm *vm, struct vmm_err *err);
 /* Makes sure the thread's timer fires no later than anything wanted. now may be 0 when not known.
  */
-void clock_timer_arm(struct vmm *vm, uint64_t now);
+int clock_timer_arm(struct vmm *vm, uint64_t now);
+/* Lend it: to a wait that a signal ends, which it then ends at this host instant (also when the
+ * process was stopped meanwhile, as no relative timeout does), or to a call that may block, which
+ * it cuts short from the instant on, again and again. The next clock_timer_arm() takes it back. */
+int clock_timer_wait(struct vmm *vm, uint64_t until);
+int clock_timer_cut(struct vmm *vm, uint64_t until);
 
 /* run.c. Functions that may end a run return 0 to go on, RUN_STOP when vm->outcome was filled, or a
  * negative errno when the host failed (vm->err set). */
@@ -373,7 +383,10 @@ int calls_answer_run(struct vmm *vm); /* hands vm->frame to the open HV_CALL_RUN
 /* console.c. All as run.c. */
 int console_drain(struct vmm *vm);
 void console_drain_last(struct vmm *vm); /* what the readers take at once; never fails */
-int64_t console_read(struct vmm *vm, void *buf, size_t size); /* bytes or -errno, for the guest */
+int console_read(struct vmm *vm, void *buf, size_t size,
+                 int64_t *ret); /* *ret: bytes or -errno, for the guest */
+/* Shows one line; line has room for a byte more. */
+int console_trace(struct vmm *vm, char *line, size_t size);
 int console_wait(struct vmm *vm, uint64_t until,
                  bool want_stdin); /* or an interrupt, or a signal */
 

@@ -39,6 +39,7 @@ static void calls(void)
     AT(hv_call, ret, 8);
     AT(hv_call, arg, 16);
     CHECK(sizeof(struct hv_call) == 64 && HV_CALL_SLOTS == 16);
+    CHECK(HV_CALL_BYTES == 65536 && HV_TRACE_MAX == 4096 && HV_SIGNAL_MAX == 64);
 }
 
 static void shared_page(void)

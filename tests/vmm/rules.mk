@@ -3,6 +3,7 @@
 
 VMM_TEST_DIR := $(BUILD)/tests/vmm
 VMM_TEST := $(BUILD)/tests/vmm_test
+VMM_TEST_WRAP := os_clock_ns poll timer_settime # replaced, to pause, to lie, to fail
 # Freestanding; no vector registers, because a test looks at them; no red zone, because inline assembly calls;
 # no complaints about objects at fixed addresses.
 GUEST_TEST_CFLAGS := -std=c17 $(WARNINGS) -O2 -I. -ffreestanding -fno-pie -mno-red-zone \
@@ -33,7 +34,7 @@ $(VMM_TEST_DIR)/v%.o: tests/vmm/v%.c
 	$(CC) $(HOST_CFLAGS) -c -o $@ $<
 
 $(VMM_TEST): $(VMM_TEST_OBJECTS) $(VMM_LIB) | $(VMM_TEST_DIR)/kernel-HV_ABI_VERSION $(VMM_TEST_DIR)/kernel-99
-	$(CC) $(HOST_CFLAGS) -Wl,--wrap=os_clock_ns -o $@ $(VMM_TEST_OBJECTS) $(VMM_LIBS)
+	$(CC) $(HOST_CFLAGS) $(VMM_TEST_WRAP:%=-Wl,--wrap=%) -o $@ $(VMM_TEST_OBJECTS) $(VMM_LIBS)
 
 .PHONY: test-vmm
 test-vmm: $(VMM_TEST) $(VMM_TEST_DIR)/kernel-HV_ABI_VERSION $(VMM_TEST_DIR)/kernel-99

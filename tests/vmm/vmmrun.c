@@ -43,7 +43,7 @@ static int parse(int argc, char **argv, struct options *o)
             break;
         }
         if (strcmp(argv[i], "--trace") == 0) {
-            o->run.trace = true;
+            o->config.trace = o->run.trace = true;
             o->config.io.trace = trace_line;
         } else if (strcmp(argv[i], "--memory") == 0 && i + 1 < argc) {
             o->config.memory = strtoull(argv[++i], NULL, 0) << 20;

@@ -103,7 +103,8 @@ static void t_numbers(void)
         {HV_EVENT_TERM, 4},         {HV_RUN_EXEC, 0},
         {HV_RUN_FILE, 1},           {HV_RUN_CODE, 2},
         {HV_RUN_MODULE, 3},         {HV_RUN_STDIN, 4},
-        {HV_CALL_SLOTS, 16},
+        {HV_CALL_SLOTS, 16},        {HV_CALL_BYTES, 65536},
+        {HV_TRACE_MAX, 4096},       {HV_SIGNAL_MAX, 64},
     };
     for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
         if (numbers[i].have != numbers[i].want) {

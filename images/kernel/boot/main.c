@@ -31,9 +31,12 @@ static struct hv_run *read_frame(void)
         if (size > FRAME_MAX)
             panic("a run frame of %lu bytes is more than the kernel takes", size);
         frame = krealloc(frame, size);
-        if (frame && hv_call(HV_CALL_FRAME, PAGE_SIZE, (u64)frame + PAGE_SIZE, size - PAGE_SIZE,
-                             0) != (s64)(size - PAGE_SIZE))
-            panic("the run frame ended early");
+        for (u64 at = PAGE_SIZE; frame && at < size;) {
+            s64 n = hv_call(HV_CALL_FRAME, at, (u64)frame + at, size - at, 0);
+            if (n <= 0)
+                panic("the run frame ended early");
+            at += (u64)n;
+        }
     }
     if (!frame)
         panic("no memory for the run frame");

@@ -7,7 +7,7 @@
  */
 #include "fs/vfs.h"
 
-#define WINDOW       65536ul
+#define WINDOW       ((u64)HV_CALL_BYTES) /* as much as a call gives */
 #define WINDOW_PAGES (WINDOW / PAGE_SIZE)
 
 static struct {

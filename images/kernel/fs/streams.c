@@ -8,7 +8,7 @@
 
 #include <asm/ioctls.h>
 
-#define BOUNCE    65536u
+#define BOUNCE    HV_CALL_BYTES
 #define PEEK_SIZE 4096u
 
 static struct waitq stdin_q;

@@ -131,8 +131,8 @@ static void do_fault(const char *arg)
 static void do_fill(const char *arg)
 {
     for (uint64_t at = 0; at < AREA_PAGES * HV_PAGE_SIZE;) {
-        const int64_t n = call(HV_CALL_FRAME, text_number(arg), AREA + at, 64 * HV_PAGE_SIZE, 0);
-        if (n != 64 * (int64_t)HV_PAGE_SIZE) {
+        const int64_t n = call(HV_CALL_FRAME, text_number(arg), AREA + at, HV_CALL_BYTES, 0);
+        if (n != (int64_t)HV_CALL_BYTES) {
             quit(HV_EXIT_PANIC, 0, "the frame is too short");
         }
         at += (uint64_t)n;

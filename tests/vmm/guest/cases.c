@@ -362,4 +362,4 @@ static const struct guest_case guest_cases[] = {
     {0, 0},
 };
 const struct guest_case *const guest_tables[] = {guest_cases, hostile_cases, touch_cases,
-                                                 ring0_cases, 0};
+                                                 ring0_cases, bounds_cases,  0};

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * What the tiny test kernel is made of: its runtime (guest.c), and the cases, a function each, that
- * a run chooses from by name (cases.c, hostile.c, touch.c, ring0.c).
+ * a run chooses from by name (cases.c, hostile.c, touch.c, ring0.c, bounds.c).
  */
 #ifndef GUEST_H
 #define GUEST_H
@@ -17,7 +17,7 @@ struct guest_case {
 };
 /* A kernel's tables, ending in NULL; each table ends in a NULL name. */
 extern const struct guest_case *const guest_tables[];
-extern const struct guest_case hostile_cases[], touch_cases[], ring0_cases[];
+extern const struct guest_case hostile_cases[], touch_cases[], ring0_cases[], bounds_cases[];
 
 /* start.S */
 void upcall_entry(void);

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Cases that ask the host for more than it gives.
+ */
+#include "guest.h"
+
+#define WORDS 5u
+
+static void words_read(const char *text, uint64_t words[WORDS])
+{
+    for (unsigned i = 0; i < WORDS; i++) {
+        words[i] = text_number(text);
+        while (*text != '\0' && *text != ' ') {
+            text++;
+        }
+        text += *text == ' ';
+    }
+}
+
+/* One call, of a number and three arguments: prints its answer, negative ones with a minus. */
+static void do_call(const char *arg)
+{
+    uint64_t w[WORDS];
+    words_read(arg, w);
+    const int64_t ret = call((uint32_t)w[0], w[1], w[2], w[3], 0);
+    say(ret < 0 ? "-" : "");
+    say_number((uint64_t)(ret < 0 ? -ret : ret));
+    quit(HV_EXIT_STATUS, 0, "");
+}
+
+/* The same as often as there are slots, with one doorbell; again and again when there is a fifth
+ * number. */
+static void do_batch(const char *arg)
+{
+    uint64_t w[WORDS];
+    words_read(arg, w);
+    do {
+        for (unsigned i = 0; i < HV_CALL_SLOTS; i++) {
+            volatile struct hv_call *slot = &SHARED->calls[i];
+            slot->nr = (uint32_t)w[0];
+            for (unsigned n = 0; n < 3; n++) {
+                slot->arg[n] = w[n + 1];
+            }
+        }
+        SHARED->call_head += HV_CALL_SLOTS;
+        doorbell();
+    } while (w[4] != 0);
+    quit(HV_EXIT_STATUS, 0, "");
+}
+
+static void do_killed(const char *arg)
+{
+    quit(HV_EXIT_SIGNAL, text_number(arg), "");
+}
+
+const struct guest_case bounds_cases[] = {
+    {"call", do_call}, {"batch", do_batch}, {"killed", do_killed}, {0, 0}};

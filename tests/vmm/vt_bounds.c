@@ -1,0 +1,418 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * What the host does for a guest is bounded in size and in time, whatever the guest asks for and
+ * whatever others do with the streams. That a run ends by its deadline is seen by the clock, with
+ * much room; a test that hangs is ended by the program.
+ */
+#include "vt.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <pty.h>
+#include <stdarg.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <termios.h>
+#include <time.h>
+#include <unistd.h>
+
+#define SHORT 300000000ull  /* a deadline */
+#define LATE  2000000000ull /* the most that a run may be over it */
+#define LINES 20000u
+#define LINE  64u
+
+/* Runs a case that does not end by itself: its deadline must end it. */
+static void stuck(struct vmm *vm, const char *name, const char *arg)
+{
+    const uint64_t start = vt_now();
+    IS(vt_run_for(vm, name, arg, SHORT), VMM_TIMEOUT, 0, "out of time");
+    CHECK(vt_now() - start < SHORT + LATE);
+    vmm_destroy(vm);
+}
+
+static unsigned lines_traced;
+static size_t traced_len;
+static char traced[HV_CALL_BYTES];
+static void trace_slow(void *arg, const char *line, size_t len)
+{
+    usleep(*(unsigned *)arg);
+    lines_traced++;
+    traced_len = len;
+    memcpy(traced, line, len < sizeof(traced) ? len : sizeof(traced));
+}
+
+static struct vmm_outcome run_traced(struct vmm *vm, const char *name, const char *arg)
+{
+    struct vmm_err err;
+    struct vmm_outcome o;
+    const char *const argv[] = {name, arg, NULL};
+    const struct vmm_run run = {.argv = argv, .cwd = "/", .timeout_ns = SHORT, .trace = true};
+    OK(vmm_run(vm, &run, &o, &err));
+    return o;
+}
+
+/* Nobody asked for a trace: the call is refused, and nothing of it is seen. */
+static void t_trace_refused(void)
+{
+    unsigned us = 0;
+    struct vmm_io io = {-1, vt_memfd("", 0), vt_memfd("", 0), trace_slow, &us};
+    struct vmm *vm = vt_boot(&io);
+    IS(vt_run(vm, "call", "8 262144 22"), VMM_EXITED, 0, "");
+    CHECK(strcmp(vt_content(io.stdout_fd, NULL), "-1") == 0);
+    CHECK(strcmp(vt_content(io.stderr_fd, NULL), "") == 0);
+    CHECK_INT(lines_traced, 0);
+    vmm_destroy(vm);
+}
+
+/* A line is short and printable, wherever it goes. Its text is the guest's own: 256 zero bytes and
+ * more. */
+static void t_trace_line(void)
+{
+    unsigned us = 0;
+    struct vmm_io io = {-1, -1, -1, trace_slow, &us};
+    struct vmm *vm = vt_boot(&io);
+    IS(run_traced(vm, "call", "8 8388608 4194304"), VMM_EXITED, 0, "");
+    CHECK_INT(lines_traced, 1);
+    CHECK_INT(traced_len, 4096);
+    for (size_t i = 0; i < 4096; i++) {
+        CHECK(traced[i] == '?');
+    }
+    vmm_destroy(vm);
+
+    io = (struct vmm_io){.stdin_fd = -1, .stdout_fd = -1, .stderr_fd = vt_memfd("", 0)};
+    vm = vt_boot(&io);
+    IS(run_traced(vm, "call", "8 8388608 4194304"), VMM_EXITED, 0, "");
+    size_t size;
+    const char *text = vt_content(io.stderr_fd, &size);
+    CHECK(size == 4097 && text[0] == '?' && text[4095] == '?' && text[4096] == '\n');
+    vmm_destroy(vm);
+}
+
+static void t_trace_stuck(void)
+{
+    int p[2];
+    CHECK(pipe(p) == 0);
+    const struct vmm_io io = {.stdin_fd = -1, .stdout_fd = -1, .stderr_fd = p[1]};
+    struct vmm *vm = vt_boot(&io);
+    const uint64_t start = vt_now();
+    IS(run_traced(vm, "batch", "8 8388608 1048576 0 1"), VMM_TIMEOUT, 0, "out of time");
+    CHECK(vt_now() - start < SHORT + LATE);
+    vmm_destroy(vm);
+}
+
+/* The deadline is looked at between the calls of one doorbell: not all of them are answered. */
+static void t_between_calls(void)
+{
+    unsigned us = 100000;
+    struct vmm_io io = {-1, -1, -1, trace_slow, &us};
+    struct vmm *vm = vt_boot(&io);
+    IS(run_traced(vm, "batch", "8 8388608 16"), VMM_TIMEOUT, 0, "out of time");
+    CHECK(lines_traced >= 1 && lines_traced < 10);
+    vmm_destroy(vm);
+}
+
+/* What was asked for, and what was given. */
+static void t_sizes(void)
+{
+    static const char source[200000];
+    struct vmm_err err;
+    struct vmm_outcome o;
+    struct vmm_io io = {.stdin_fd = vt_memfd(source, sizeof(source)), .stderr_fd = -1};
+    static const struct {
+        const char *call;
+        const char *ret;
+    } rows[] = {
+        {"7 8388608 4194304", "65536"},       {"7 8388608 100", "100"},
+        {"2 0 8388608 4194304", "65536"},     {"2 190000 8388608 100", "100"},
+        {"2 196608 8388608 4194304", "3496"}, {"2 300000 8388608 100", "0"},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        io.stdout_fd = vt_memfd("", 0);
+        struct vmm *vm = vt_boot(&io);
+        const char *const argv[] = {"call", rows[i].call, NULL};
+        const struct vmm_run run = {
+            .argv = argv, .cwd = "/", .source = source, .source_len = sizeof(source)};
+        OK(vmm_run(vm, &run, &o, &err));
+        IS(o, VMM_EXITED, 0, "");
+        const char *have = vt_content(io.stdout_fd, NULL);
+        if (strcmp(have, rows[i].ret) != 0 && i != 4) {
+            vt_fail(__FILE__, __LINE__, "%s: %s, not %s", rows[i].call, have, rows[i].ret);
+        }
+        CHECK(i != 4 || (atoi(have) > 200000 - 196608 && atoi(have) < 5000)); /* and its header */
+        vmm_destroy(vm);
+    }
+}
+
+/* A guest that reads the host's random numbers without end. */
+static void t_stdin_endless(void)
+{
+    const struct vmm_io io = {
+        .stdin_fd = open("/dev/urandom", O_RDONLY), .stdout_fd = -1, .stderr_fd = -1};
+    stuck(vt_boot(&io), "batch", "7 4194304 8388608 0 1");
+}
+
+static void t_frame_endless(void)
+{
+    stuck(vt_boot(&vt_no_io), "batch", "2 0 8388608 4194304 1");
+}
+
+/* Streams of every kind, all of whose users stand still. A pipe of a write end alone has a reader:
+ * its read end is open. */
+static int stuck_pipe(void)
+{
+    int p[2];
+    CHECK(pipe(p) == 0);
+    return p[1];
+}
+
+static int stuck_fifo(void)
+{
+    char name[64];
+    snprintf(name, sizeof(name), "/tmp/vt-fifo-%d", getpid());
+    CHECK(mkfifo(name, 0600) == 0);
+    int fd = open(name, O_RDWR);
+    CHECK(fd >= 0 && unlink(name) == 0);
+    return fd;
+}
+
+static int stuck_socket(void)
+{
+    int s[2];
+    CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, s) == 0);
+    return s[1];
+}
+
+static int terminal(int *master)
+{
+    struct termios t;
+    int slave;
+    CHECK(openpty(master, &slave, NULL, NULL, NULL) == 0);
+    CHECK(tcgetattr(slave, &t) == 0);
+    cfmakeraw(&t);
+    CHECK(tcsetattr(slave, TCSANOW, &t) == 0);
+    return slave;
+}
+
+static int stuck_tty(void)
+{
+    int master;
+    return terminal(&master);
+}
+
+static int stopped_tty(void)
+{
+    int fd = stuck_tty();
+    CHECK(tcflow(fd, TCOOFF) == 0); /* as Ctrl-S */
+    return fd;
+}
+
+static int (*const stuck_kinds[])(void) = {stuck_pipe, stuck_fifo, stuck_socket, stuck_tty,
+                                           stopped_tty};
+#define STUCK_KINDS (sizeof(stuck_kinds) / sizeof(stuck_kinds[0]))
+
+static void t_output_stuck(void)
+{
+    for (size_t i = 0; i < STUCK_KINDS; i++) {
+        const struct vmm_io io = {.stdin_fd = -1, .stdout_fd = stuck_kinds[i](), .stderr_fd = -1};
+        stuck(vt_boot(&io), "flood", "1000000");
+    }
+}
+
+static bool poll_lies;
+int __real_poll(struct pollfd *fds, nfds_t count, int timeout);
+int __wrap_poll(struct pollfd *fds, nfds_t count, int timeout);
+int __wrap_poll(struct pollfd *fds, nfds_t count, int timeout)
+{
+    if (!poll_lies) {
+        return __real_poll(fds, count, timeout);
+    }
+    fds[0].revents = fds[0].events;
+    return 1;
+}
+
+/* Another process is quicker: poll() says that there is room, or something to read, and then there
+ * is not. */
+static void t_output_raced(void)
+{
+    for (size_t i = 0; i < STUCK_KINDS; i++) {
+        const struct vmm_io io = {.stdin_fd = -1, .stdout_fd = stuck_kinds[i](), .stderr_fd = -1};
+        struct vmm *vm = vt_boot(&io);
+        poll_lies = true;
+        stuck(vm, "flood", "1000000");
+        poll_lies = false;
+    }
+}
+
+static void t_stdin_raced(void)
+{
+    for (size_t i = 0; i < STUCK_KINDS - 1; i++) {
+        int fd = stuck_kinds[i]();
+        if (i == 0) {
+            int p[2];
+            CHECK(pipe(p) == 0);
+            fd = p[0];
+        }
+        const struct vmm_io io = {.stdin_fd = fd, .stdout_fd = -1, .stderr_fd = -1};
+        struct vmm *vm = vt_boot(&io);
+        poll_lies = true;
+        stuck(vm, "cat", "");
+        poll_lies = false;
+    }
+}
+
+struct copier {
+    int fd;
+    size_t size;
+    char *text;
+};
+
+static void *copier_main(void *arg)
+{
+    struct copier *c = arg;
+    while (c->size < LINES * LINE) {
+        ssize_t n = read(c->fd, c->text + c->size, LINES * LINE - c->size);
+        CHECK(n > 0);
+        c->size += (size_t)n;
+        usleep(c->size % 7 == 0 ? 1000 : 0);
+    }
+    return NULL;
+}
+
+static void copy_whole(int from, int to)
+{
+    pthread_t thread;
+    struct copier c = {.fd = from, .text = malloc((size_t)LINES * LINE)};
+    const struct vmm_io io = {.stdin_fd = -1, .stdout_fd = to, .stderr_fd = -1};
+    struct vmm *vm = vt_boot(&io);
+    CHECK(c.text != NULL && pthread_create(&thread, NULL, copier_main, &c) == 0);
+    IS(vt_run(vm, "flood", VT_TEXT(20000)), VMM_EXITED, 0, "");
+    pthread_join(thread, NULL);
+    for (size_t i = 0; i < LINES; i++) {
+        CHECK(memcmp(c.text + i * LINE, c.text, LINE) == 0 && c.text[i * LINE + 63] == '\n');
+    }
+    free(c.text);
+    vmm_destroy(vm);
+}
+
+/* Nothing is lost or written twice by the ways that streams have. */
+static void t_output_whole(void)
+{
+    int s[2], fifo = stuck_fifo(), master;
+    copy_whole(fifo, fifo);
+    CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, s) == 0);
+    copy_whole(s[0], s[1]);
+    int slave = terminal(&master);
+    copy_whole(master, slave);
+}
+
+/* Others see no change of the streams: flags belong to all who have them open. */
+static void t_flags_kept(void)
+{
+    for (size_t i = 0; i < STUCK_KINDS; i++) {
+        int fd = stuck_kinds[i]();
+        const int flags = fcntl(fd, F_GETFL);
+        const struct vmm_io io = {.stdin_fd = -1, .stdout_fd = fd, .stderr_fd = fd};
+        struct vmm *vm = vt_boot(&io);
+        vt_run_for(vm, "flood", "100000", SHORT / 3);
+        CHECK_INT(fcntl(fd, F_GETFL), flags);
+        vmm_destroy(vm);
+    }
+}
+
+/* The process was stopped: its deadline has not moved. */
+static void t_stopped(void)
+{
+    struct vmm *vm = vt_boot(&vt_no_io);
+    pid_t me = getpid();
+    pid_t helper = fork();
+    if (helper == 0) {
+        usleep(100000);
+        kill(me, SIGSTOP);
+        usleep(700000);
+        kill(me, SIGCONT);
+        _exit(0);
+    }
+    const uint64_t start = vt_now();
+    IS(vt_run_for(vm, "wait-forever", "", 900000000), VMM_TIMEOUT, 0, "out of time");
+    const uint64_t took = vt_now() - start;
+    CHECK(took >= 900000000 && took < 1500000000); /* late by what it was stopped: 1600 ms */
+    vmm_destroy(vm);
+}
+
+static unsigned timers_set;
+static unsigned timer_fails; /* the how manyth */
+int __real_timer_settime(timer_t id, int flags, const struct itimerspec *to,
+                         struct itimerspec *was);
+int __wrap_timer_settime(timer_t id, int flags, const struct itimerspec *to,
+                         struct itimerspec *was);
+int __wrap_timer_settime(timer_t id, int flags, const struct itimerspec *to, struct itimerspec *was)
+{
+    if (++timers_set == timer_fails) {
+        errno = EINVAL;
+        return -1;
+    }
+    return __real_timer_settime(id, flags, to, was);
+}
+
+/* Without the timer no deadline holds: a run ends with an error, whenever setting it fails. */
+static void t_timer_fails(void)
+{
+    struct vmm_err err;
+    struct vmm_outcome o;
+    const char *const argv[] = {"wait", "1", NULL};
+    const struct vmm_run run = {.argv = argv, .cwd = "/", .timeout_ns = VT_TIMEOUT};
+    struct vmm *vm = vt_boot(&vt_no_io);
+    timers_set = 0;
+    OK(vmm_run(vm, &run, &o, &err));
+    const unsigned count = timers_set;
+    CHECK(count >= 2);
+    vmm_destroy(vm);
+    for (unsigned i = 1; i <= count; i++) {
+        vm = vt_boot(&vt_no_io);
+        timers_set = 0;
+        timer_fails = i;
+        FAILS(vmm_run(vm, &run, &o, &err), EINVAL, "timer_settime");
+        timer_fails = 0;
+        vmm_destroy(vm);
+    }
+}
+
+/* A file that may not grow: an error with words, and no signal. */
+static void t_file_limit(void)
+{
+    struct vmm_err err;
+    struct vmm_outcome o;
+    const char *const argv[] = {"flood", "10000", NULL};
+    const struct vmm_run run = {.argv = argv, .cwd = "/", .timeout_ns = VT_TIMEOUT};
+    const struct vmm_io io = {.stdin_fd = -1, .stdout_fd = vt_memfd("", 0), .stderr_fd = -1};
+    struct vmm *vm = vt_boot(&io);
+    struct rlimit limit;
+    CHECK(getrlimit(RLIMIT_FSIZE, &limit) == 0);
+    limit.rlim_cur = 100000;
+    CHECK(setrlimit(RLIMIT_FSIZE, &limit) == 0);
+    FAILS(vmm_run(vm, &run, &o, &err), EFBIG, "writing to stdout");
+    CHECK_INT(lseek(io.stdout_fd, 0, SEEK_END), 100000);
+    vmm_destroy(vm);
+}
+
+const struct vt_test vt_bounds_tests[] = {
+    {"bounds-trace-refused", t_trace_refused},
+    {"bounds-trace-line", t_trace_line},
+    {"bounds-trace-stuck", t_trace_stuck},
+    {"bounds-between-calls", t_between_calls},
+    {"bounds-sizes", t_sizes},
+    {"bounds-stdin-endless", t_stdin_endless},
+    {"bounds-frame-endless", t_frame_endless},
+    {"bounds-output-stuck", t_output_stuck},
+    {"bounds-output-raced", t_output_raced},
+    {"bounds-stdin-raced", t_stdin_raced},
+    {"bounds-output-whole", t_output_whole},
+    {"bounds-flags-kept", t_flags_kept},
+    {"bounds-stopped", t_stopped},
+    {"bounds-timer-fails", t_timer_fails},
+    {"bounds-file-limit", t_file_limit},
+    {NULL, NULL},
+};
