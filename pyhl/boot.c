@@ -3,6 +3,7 @@
  * pyhl boot: any program of any image, without a home. With --repeat the VM is snapshot into memory
  * when its kernel is up and restored from there, so that each iteration starts from the same state.
  */
+#include "deadline.h"
 #include "session.h"
 #include "vmm/abi.h"
 
@@ -91,6 +92,10 @@ static int start(const struct vmm_config *config, uint64_t timeout_ns, struct vm
 
     if (vmm_create(config, vm, err) < 0 || vmm_start(*vm, timeout_ns, &outcome, err) < 0)
         return -err->code;
+    if (outcome.kind == VMM_TIMEOUT)
+        return vmm_err_set(err, ETIMEDOUT,
+                           "stopped: --timeout of %g s is over, and the kernel was not up",
+                           (double)timeout_ns / 1e9);
     if (outcome.kind == VMM_OOM)
         return vmm_err_set(err, ENOMEM, "%llu MiB are too little for this image; see --memory",
                            (unsigned long long)(config->memory >> 20));
@@ -127,10 +132,14 @@ static int boot_program(const struct cmd *cmd, const struct boot_options *option
     struct vmm_err err = {0};
     int r, status;
 
-    r = start(&config, options->timeout_ns, &session.vm, &err);
+    r = deadline_begin(options->timeout_ns, &err);
+    if (r == 0)
+        r = start(&config, options->timeout_ns, &session.vm, &err);
     if (r == 0 && options->repeat > 0)
         r = make_rewindable(&session.vm, &snap, options->initrd, &err);
     status = r == 0 ? session_run(&session) : cmd_fail(cmd, &err);
+    if (r == -ETIMEDOUT)
+        status = CMD_TIMEOUT;
     vmm_destroy(session.vm);
     vmm_snapshot_close(snap);
     return status;

@@ -33,8 +33,6 @@ static int read_all(int fd, const char *path, size_t size, size_t max, char **te
     while (buf) {
         ssize_t n = read(fd, buf + *len, size - *len);
 
-        if (n < 0 && errno == EINTR)
-            continue;
         if (n < 0) {
             free(buf);
             return fail(err, path);

@@ -11,7 +11,7 @@
 #include <limits.h>
 
 /* Reads a whole file, pipe or device ("-": standard input), NUL-terminated; free(*text). EISDIR for
- * a directory, EFBIG past max bytes. */
+ * a directory, EFBIG past max bytes, EINTR when a signal was handled while it waited. */
 int file_read(const char *path, size_t max, char **text, size_t *len, struct vmm_err *err);
 
 /* Makes the file, which must not exist, with this text. Not synced. */

@@ -4,6 +4,7 @@
  * any of them runs. Each subcommand has a file of its own name.
  */
 #include "cmd.h"
+#include "message.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -48,19 +49,19 @@ void cmd_help(const struct cmd *cmd)
 
 int cmd_usage(const struct cmd *cmd, const char *fmt, ...)
 {
+    char text[MESSAGE_MAX];
     va_list args;
 
-    fprintf(stderr, "pyhl %s: ", cmd->name);
     va_start(args, fmt);
-    vfprintf(stderr, fmt, args);
+    (void)vsnprintf(text, sizeof(text), fmt, args);
     va_end(args);
-    fputc('\n', stderr);
+    message("pyhl %s: %s\n", cmd->name, text);
     return CMD_USAGE;
 }
 
 int cmd_fail(const struct cmd *cmd, const struct vmm_err *err)
 {
-    fprintf(stderr, "pyhl %s: %s\n", cmd->name, err->msg);
+    message("pyhl %s: %s\n", cmd->name, err->msg);
     return CMD_FAILED;
 }
 
@@ -132,8 +133,7 @@ static int dispatch(int argc, char **argv)
     for (size_t i = 0; i < COMMANDS; i++)
         if (strcmp(argv[1], commands[i]->name) == 0)
             return commands[i]->run(commands[i], argc - 1, argv + 1);
-    fprintf(stderr, "pyhl: unknown command '%s'; a script is run by: pyhl run %s\n", argv[1],
-            argv[1]);
+    message("pyhl: unknown command '%s'; a script is run by: pyhl run %s\n", argv[1], argv[1]);
     return CMD_USAGE;
 }
 
@@ -142,10 +142,12 @@ int main(int argc, char **argv)
     int status;
 
     fill_standard_fds();
+    /* A reader that is gone and a file that may not grow are errors of the write. */
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN);
     status = dispatch(argc, argv);
     if (fflush(stdout) != 0 && errno != EPIPE) {
-        fprintf(stderr, "pyhl: cannot write standard output: %s\n", strerror(errno));
+        message("pyhl: cannot write standard output: %s\n", strerror(errno));
         return status == CMD_OK ? CMD_FAILED : status;
     }
     return status;

@@ -4,8 +4,10 @@
  * from the home's snapshot. The path to the first guest instruction is kept short: pyhl.ini,
  * snapshot, initrd, script.
  */
+#include "deadline.h"
 #include "files.h"
 #include "home.h"
+#include "message.h"
 #include "report.h"
 #include "session.h"
 #include "vmm/abi.h"
@@ -108,13 +110,26 @@ static int choose(const struct cmd *cmd, const struct run_options *options,
     return CMD_OK;
 }
 
-static int read_script(const struct cmd *cmd, struct program *program)
+/* A script may come from a FIFO, a terminal, a socket: its end is waited for as long as an
+ * iteration may take. */
+static int read_script(const struct cmd *cmd, const struct run_options *options,
+                       struct program *program)
 {
     struct vmm_err err = {0};
+    int r;
 
     if (program->source)
         return CMD_OK;
-    if (file_read(program->name, SCRIPT_MAX, &program->text, &program->len, &err) < 0)
+    if (deadline_watch(&err) < 0)
+        return cmd_fail(cmd, &err);
+    r = file_read(program->name, SCRIPT_MAX, &program->text, &program->len, &err);
+    deadline_unwatch();
+    if (r == -EINTR) {
+        message("pyhl %s: stopped: --timeout of %g s is over, and the script %s has not ended\n",
+                cmd->name, (double)options->timeout_ns / 1e9, program->name);
+        return CMD_TIMEOUT;
+    }
+    if (r < 0)
         return cmd_usage(cmd, "cannot read the script %s%s", err.msg,
                          err.code == ENOENT   ? " (a file of this host)"
                          : err.code == EISDIR ? "; name a .py file in it"
@@ -146,7 +161,7 @@ struct process_times {
 
 static void describe_process(const struct process_times *times, uint64_t ended_ns)
 {
-    fprintf(stderr, "pyhl: process: load %.3f ms (CPU), begin %.3f ms, end %.3f ms\n",
+    message("pyhl: process: load %.3f ms (CPU), begin %.3f ms, end %.3f ms\n",
             (double)times->load_ns / 1e6, (double)(times->ready_ns - times->main_ns) / 1e6,
             (double)(report_now() - ended_ns) / 1e6);
 }
@@ -234,6 +249,7 @@ static int run_main(const struct cmd *cmd, int argc, char **argv)
     struct run_options options = {0};
     struct program program = {0};
     struct process_times times = {.main_ns = report_now()};
+    struct vmm_err err = {0};
     struct opt_words words;
     int status;
 
@@ -242,8 +258,10 @@ static int run_main(const struct cmd *cmd, int argc, char **argv)
     if (options.verbose > 1)
         times.load_ns = report_cpu();
     status = choose(cmd, &options, &words, &program);
+    if (status == CMD_OK && deadline_begin(options.timeout_ns, &err) < 0)
+        status = cmd_fail(cmd, &err);
     if (status == CMD_OK)
-        status = read_script(cmd, &program);
+        status = read_script(cmd, &options, &program);
     if (status == CMD_OK)
         status = cmd_close_inherited(cmd);
     if (status == CMD_OK)

@@ -5,6 +5,8 @@
  * set only while a VM runs, so that before it the defaults hold.
  */
 #include "session.h"
+#include "deadline.h"
+#include "message.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -99,17 +101,16 @@ static int conclude(const struct session *session, const struct vmm_outcome *out
         return outcome->status & 0xff;
     case VMM_SIGNALED:
         if (signo != SIGINT && signo != SIGTERM && signo != SIGHUP && signo != SIGPIPE)
-            fprintf(stderr, "pyhl %s: killed by signal %d (%s)%s%s\n", name, signo,
-                    strsignal(signo), outcome->detail[0] ? ": " : "", outcome->detail);
+            message("pyhl %s: killed by signal %d (%s)%s%s\n", name, signo, strsignal(signo),
+                    outcome->detail[0] ? ": " : "", outcome->detail);
         return CMD_SIGNALED + signo;
     case VMM_OOM:
-        fprintf(stderr,
-                "pyhl %s: killed: out of guest memory (%llu MiB); more is given by --memory of "
+        message("pyhl %s: killed: out of guest memory (%llu MiB); more is given by --memory of "
                 "pyhl setup --force, or of pyhl boot\n",
                 name, (unsigned long long)(session->memory >> 20));
         return CMD_SIGNALED + SIGKILL;
     case VMM_TIMEOUT:
-        fprintf(stderr, "pyhl %s: stopped: --timeout of %g s is over\n", name,
+        message("pyhl %s: stopped: --timeout of %g s is over\n", name,
                 (double)session->run.timeout_ns / 1e9);
         return CMD_TIMEOUT;
     case VMM_PIPE_CLOSED:
@@ -117,17 +118,16 @@ static int conclude(const struct session *session, const struct vmm_outcome *out
     case VMM_KILLED:
         return CMD_SIGNALED + atomic_load(&signal_last);
     case VMM_READY:
-        fprintf(stderr, "pyhl %s: the program asked for another run instead of ending this one\n",
-                name);
+        message("pyhl %s: the program asked for another run instead of ending this one\n", name);
         return CMD_FAILED;
     case VMM_PANIC:
-        fprintf(stderr, "pyhl %s: the guest kernel gave up: %s\n", name, outcome->detail);
+        message("pyhl %s: the guest kernel gave up: %s\n", name, outcome->detail);
         return CMD_FAILED;
     case VMM_BROKEN:
-        fprintf(stderr, "pyhl %s: the guest broke down: %s\n", name, outcome->detail);
+        message("pyhl %s: the guest broke down: %s\n", name, outcome->detail);
         return CMD_FAILED;
     }
-    fprintf(stderr, "pyhl %s: unknown end of a run (%d)\n", name, (int)outcome->kind);
+    message("pyhl %s: unknown end of a run (%d)\n", name, (int)outcome->kind);
     return CMD_FAILED;
 }
 
@@ -142,7 +142,7 @@ static void describe_phases(const char *title, const uint64_t *ns, int from, int
                 snprintf(text + used, sizeof(text) - (size_t)used, "%s %s %.3f", used ? "," : "",
                          vmm_phase_name((enum vmm_phase)i), (double)ns[i] / 1e6);
     if (used)
-        fprintf(stderr, "  %s, ms:%s\n", title, text);
+        message("  %s, ms:%s\n", title, text);
 }
 
 /* Behind the last run: between runs it would cost the next one its caches, a tenth of its time. */
@@ -153,8 +153,8 @@ static int describe_footprint(const struct session *session)
 
     if (vmm_footprint(session->vm, &footprint, &err) < 0)
         return cmd_fail(session->cmd, &err);
-    fprintf(stderr, "  footprint, pages: changed %llu, private %llu\n",
-            (ull)footprint.changed_pages, (ull)footprint.private_pages);
+    message("  footprint, pages: changed %llu, private %llu\n", (ull)footprint.changed_pages,
+            (ull)footprint.private_pages);
     return CMD_OK;
 }
 
@@ -162,8 +162,7 @@ static void describe(const struct session *session, uint64_t iteration,
                      const struct vmm_counters *c, int status)
 {
     if (session->verbose)
-        fprintf(stderr,
-                "pyhl: iteration %llu/%llu: restore %.3f ms, run %.3f ms, exits %llu (doorbell "
+        message("pyhl: iteration %llu/%llu: restore %.3f ms, run %.3f ms, exits %llu (doorbell "
                 "%llu, signal %llu, memory %llu, other %llu), upcalls %llu, calls %llu, system "
                 "calls %llu (rewritten %llu, trapped %llu), page faults %llu, pages prefaulted "
                 "%llu, pages rewound %llu, status %d\n",
@@ -176,8 +175,7 @@ static void describe(const struct session *session, uint64_t iteration,
     if (session->verbose > 1) {
         describe_phases(iteration ? "rewind" : "restore", c->phase_ns, 0, VMM_PHASE_HANDOVER);
         describe_phases("run", c->phase_ns, VMM_PHASE_HANDOVER, VMM_PHASES);
-        fprintf(stderr,
-                "  memory, pages: working set %llu, prefaulted %llu, hot set %llu, new in it %llu; "
+        message("  memory, pages: working set %llu, prefaulted %llu, hot set %llu, new in it %llu; "
                 "bytes rewound %llu, pages dropped %llu, shadow resets %llu\n",
                 (ull)c->workset_pages, (ull)c->prefaulted_pages, (ull)c->hot_pages,
                 (ull)c->hot_added, (ull)c->rewound_bytes, (ull)c->dropped_pages,
@@ -196,6 +194,7 @@ int session_run(const struct session *session)
     atomic_store(&signal_vm, session->vm);
     session_catch_signals(on_signal);
     for (uint64_t i = 0; i <= session->repeat && status == CMD_OK; i++) {
+        deadline_renew();
         if (i > 0 && vmm_rewind(session->vm, &err) < 0)
             status = cmd_fail(session->cmd, &err);
         if (status == CMD_OK && i > 0 && input >= 0 && lseek(STDIN_FILENO, input, SEEK_SET) < 0)

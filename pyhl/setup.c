@@ -7,6 +7,7 @@
 #include "setup.h"
 #include "home.h"
 #include "image.h"
+#include "message.h"
 #include "report.h"
 #include "session.h"
 #include "stage.h"
@@ -109,7 +110,7 @@ static int run_steps(struct setup *setup, struct vmm_err *err)
 
 static void waiting(const char *home)
 {
-    fprintf(stderr, "pyhl setup: waiting for another setup beside '%s'\n", home);
+    message("pyhl setup: waiting for another setup beside '%s'\n", home);
 }
 
 static void summarise(const struct setup *setup, const char *dest, uint64_t began)

@@ -61,6 +61,7 @@ for file in "$pyhl" "$kernel" "$mkcpio" "$sites"; do
     fi
 done
 . tests/cli/cases_run.sh
+. tests/cli/cases_deadline.sh
 . tests/cli/cases_home.sh
 . tests/cli/cases_jail.sh
 choose "$(declare -F | sed -n 's/^declare -f case_//p')" "$@"

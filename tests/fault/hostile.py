@@ -227,6 +227,23 @@ def ring_call():
     print("survived")
 
 
+def signal_128():
+    """An end by a signal that there is not, which modulo 256 would be success."""
+    fill_call(head() % 16, 3, 1, 128)
+    set_head(head() + 1)
+    ring()()
+
+
+def trace_unasked():
+    """A line for a trace that nobody asked for."""
+    text = ctypes.create_string_buffer(b"\x1b[31mred")
+    at = head() % 16
+    fill_call(at, 8, ctypes.addressof(text), 8)
+    set_head(head() + 1)
+    ring()()
+    print(struct.unpack("<q", ctypes.string_at(CALLS + at * 64 + 8, 8))[0])
+
+
 def ring_output():
     """The output rings' counters, out of range: more than a ring in them, tail past head."""
     bell = ring()

@@ -49,6 +49,8 @@ kernel_text         139         Segmentation                         -
 low_memory          any         -                                    -
 initrd              139         Segmentation                         -
 doorbell_loop       124         timeout                              -
+signal_128          125         no.signal.has.the.number.128         -
+trace_unasked       0           ^$                                   -1
 ring_garbage        any         -                                    -
 ring_output         any         -                                    -
 spin                124         timeout                              -
