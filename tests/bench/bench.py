@@ -5,6 +5,7 @@
 From the top of the tree, as root (chroot, mounts). Prints Markdown; nothing is asserted.
 """
 import argparse
+import json
 import os
 import shutil
 import subprocess
@@ -14,7 +15,7 @@ import footprint
 import host
 import runs
 from report import Budgets
-from ways import Bench, Rival, Times, column, median
+from ways import Bench, Rival, Times, column, median, output
 
 
 def budgets_of_runs(budgets, bench, results):
@@ -49,6 +50,15 @@ def budgets_of_processes(budgets, bench):
                  cold.least / native.least)
 
 
+def budgets_of_deadlines(budgets, bench):
+    late = json.loads(output("python3", "-B", "tests/deadlines/runs.py", bench.pyhl, bench.home, "--figures",
+                             "--seed", "1", "--at-a-time", "3", "--runs", str(bench.times(200))).stdout)
+    what = f"`--timeout` with readers that stall, share, stop and die: late in {late['runs']} runs"
+    budgets.most(f"{what}, p99", late["p99"] * 1e3, 50, "ms", late["p50"] * 1e3)
+    budgets.most("the same, the latest", late["max"] * 1e3, 2000, "ms")
+    budgets.most("the same, runs that did not end as they should", late["failed"], 0)
+
+
 def measure(bench, rivals, setup_seconds, import_seconds):
     budgets = Budgets()
     results = runs.all_ways(bench, rivals)
@@ -67,6 +77,7 @@ def measure(bench, rivals, setup_seconds, import_seconds):
     budgets.most("snapshot on disk, beyond the CPIO", snapshot, 120, "MiB")
     calls = Times.of(bench.warm("getppid", bench.times(12))[1])
     budgets.most("`getppid` through libc, in the guest", calls.median, 15, "ns", calls.least)
+    budgets_of_deadlines(budgets, bench)
     budgets.most(f"set-up (2 x the imports natively, {import_seconds:.2f} s, and 1 s)", setup_seconds,
                  2 * import_seconds + 1, "s")
     return budgets
