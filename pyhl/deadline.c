@@ -13,12 +13,13 @@
 #include <time.h>
 
 #define NS_PER_S 1000000000ull
-#define GRACE_NS 10000000ull /* the least that is waited */
-#define AGAIN_NS 10000000ull
+#define GRACE_NS 10000000ull /* is waited past the deadline, once */
+#define AGAIN_NS 2000000ull
 
 static struct {
     bool begun;
     timer_t timer;
+    bool late; /* until has been moved for all that comes after the deadline */
     uint64_t timeout_ns, until;
 } deadline;
 
@@ -56,6 +57,7 @@ void deadline_renew(void)
 {
     uint64_t now = report_now();
 
+    deadline.late = false;
     deadline.until =
         deadline.timeout_ns < UINT64_MAX - now ? now + deadline.timeout_ns : UINT64_MAX;
 }
@@ -73,7 +75,11 @@ int deadline_watch(struct vmm_err *err)
 
     if (!deadline.begun)
         return 0;
-    if (timer_set(deadline.until > soon ? deadline.until : soon, AGAIN_NS) < 0)
+    if (deadline.until < soon && !deadline.late) {
+        deadline.late = true;
+        deadline.until = soon;
+    }
+    if (timer_set(deadline.until, AGAIN_NS) < 0)
         return vmm_err_set(err, errno, "timer_settime: %s", strerror(errno));
     return 0;
 }
