@@ -288,12 +288,18 @@ int console_trace(struct vmm *vm, char *line, size_t size)
 
 static ssize_t console_get_nowait(struct vmm *vm, const struct iovec *iov)
 {
-    const int fd = vm->io.stdin_fd;
-    ssize_t n = vm->io_ways[0] == IO_FILE ? readv(fd, iov, 1) : preadv2(fd, iov, 1, -1, RWF_NOWAIT);
-    if (n < 0 && vm->io_ways[0] == IO_NOWAIT && console_is_unfit(errno)) {
+    struct pollfd pfd = {.fd = vm->io.stdin_fd, .events = POLLIN};
+    if (vm->io_ways[0] == IO_FILE) {
+        ssize_t n = readv(pfd.fd, iov, 1);
+        return n < 0 ? -errno : n;
+    }
+    ssize_t n = preadv2(pfd.fd, iov, 1, -1, RWF_NOWAIT);
+    const int code = n < 0 ? errno : 0;
+    /* What poll() calls ready may never be so for RWF_NOWAIT: a guest would wait in vain. */
+    if (console_is_unfit(code) || (code == EAGAIN && poll(&pfd, 1, 0) > 0)) {
         vm->io_ways[0] = IO_CUT;
     }
-    return n < 0 ? -errno : n;
+    return n < 0 ? -code : n;
 }
 
 int console_read(struct vmm *vm, void *buf, size_t size, int64_t *ret)
