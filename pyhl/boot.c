@@ -16,7 +16,7 @@
 
 struct boot_options {
     const char *initrd;
-    uint64_t memory, repeat, timeout_ns;
+    uint64_t memory, repeat, timeout_ns, max_output;
     struct opt_list env;
     bool deterministic, trace;
     unsigned verbose;
@@ -43,6 +43,11 @@ static const struct opt boot_opts[] = {
      .offset = offsetof(struct boot_options, timeout_ns),
      .arg = "SECONDS",
      .help = "end an iteration after so long, with exit status 124"},
+    {.name = "max-output",
+     .kind = OPT_SIZE,
+     .offset = offsetof(struct boot_options, max_output),
+     .arg = "SIZE",
+     .help = "end an iteration that writes more, with exit status 153"},
     {.name = "env",
      .kind = OPT_ENV,
      .offset = offsetof(struct boot_options, env),
@@ -125,6 +130,7 @@ static int boot_program(const struct cmd *cmd, const struct boot_options *option
                 .env = env,
                 .cwd = "/",
                 .timeout_ns = options->timeout_ns,
+                .max_output = options->max_output,
                 .deterministic = options->deterministic,
                 .trace = options->trace},
     };

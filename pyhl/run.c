@@ -22,7 +22,7 @@
 
 struct run_options {
     const char *code, *module, *dest;
-    uint64_t repeat, timeout_ns;
+    uint64_t repeat, timeout_ns, max_output;
     struct opt_list env;
     bool deterministic, trace;
     unsigned verbose;
@@ -51,6 +51,11 @@ static const struct opt run_opts[] = {
      .offset = offsetof(struct run_options, timeout_ns),
      .arg = "SECONDS",
      .help = "end an iteration after so long, with exit status 124"},
+    {.name = "max-output",
+     .kind = OPT_SIZE,
+     .offset = offsetof(struct run_options, max_output),
+     .arg = "SIZE",
+     .help = "end an iteration that writes more, with exit status 153"},
     {.name = "env",
      .kind = OPT_ENV,
      .offset = offsetof(struct run_options, env),
@@ -228,6 +233,7 @@ static int run_program(const struct cmd *cmd, const struct run_options *options,
                 .source = program->source,
                 .source_len = program->len,
                 .timeout_ns = options->timeout_ns,
+                .max_output = options->max_output,
                 .deterministic = options->deterministic,
                 .trace = options->trace,
             },
@@ -287,7 +293,7 @@ const struct cmd cmd_run = {
         "environment.\n"
         "Exit status: the script's; 128+n when signal n ended it (137: out of memory); 124 on "
         "timeout;\n"
-        "2 for a bad command line; 125 when pyhl or the VM failed.",
+        "153 past --max-output; 2 for a bad command line; 125 when pyhl or the VM failed.",
     .opts = run_opts,
     .run = run_main,
 };

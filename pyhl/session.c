@@ -113,6 +113,10 @@ static int conclude(const struct session *session, const struct vmm_outcome *out
         message("pyhl %s: stopped: --timeout of %g s is over\n", name,
                 (double)session->run.timeout_ns / 1e9);
         return CMD_TIMEOUT;
+    case VMM_OUTPUT:
+        message("pyhl %s: stopped: more output than the %llu bytes of --max-output\n", name,
+                (ull)session->run.max_output);
+        return CMD_OUTPUT;
     case VMM_PIPE_CLOSED:
         return CMD_SIGNALED + SIGPIPE;
     case VMM_KILLED:

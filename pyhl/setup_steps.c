@@ -114,6 +114,7 @@ static int describe(const struct setup *setup, const char *what, const struct vm
         return vmm_err_set(err, EIO, "%s asked for another run instead of ending this one", what);
     case VMM_PIPE_CLOSED:
         return vmm_err_set(err, EPIPE, "%s has no reader for its messages", what);
+    case VMM_OUTPUT:
     case VMM_PANIC:
     case VMM_BROKEN:
         break;

@@ -164,21 +164,28 @@ static int console_failed(struct vmm *vm, const struct console_stream *s, int co
                                      : "");
 }
 
+static size_t console_allowed(const struct vmm *vm, size_t n)
+{
+    return n < vm->output_left ? n : (size_t)vm->output_left;
+}
+
 /* Writes the n bytes at p, which takes as long as the readers want unless the run is over before.
  * The number written in *put. */
 static int console_write(struct vmm *vm, const struct console_stream *s, uint8_t *p, size_t n,
                          size_t *put)
 {
+    const size_t most = console_allowed(vm, n);
     unsigned refused = 0;
     int rc = 0;
-    for (*put = 0; rc == 0 && *put < n;) {
+    for (*put = 0; rc == 0 && *put < most;) {
         ssize_t done;
-        rc = console_put(vm, s, p + *put, n - *put, CUT_NS, &done);
+        rc = console_put(vm, s, p + *put, most - *put, CUT_NS, &done);
         if (rc != 0) {
             return rc;
         }
         if (done > 0) {
             *put += (size_t)done;
+            vm->output_left -= (size_t)done;
             refused = 0;
         } else if (done == 0 || done == -EAGAIN) {
             rc = console_room(vm, s, &refused);
@@ -188,7 +195,7 @@ static int console_write(struct vmm *vm, const struct console_stream *s, uint8_t
             rc = console_failed(vm, s, (int)-done);
         }
     }
-    return rc;
+    return rc == 0 && most < n ? run_stop(vm, VMM_OUTPUT, 0, "more output than allowed") : rc;
 }
 
 /* The bytes from tail on that lie in one piece. */
@@ -250,10 +257,12 @@ static void console_drain_last_stream(struct vmm *vm, const struct console_strea
     while (tail != head && os_clock_ns(CLOCK_MONOTONIC) < until) {
         ssize_t put;
         uint8_t *p = vm->ram + s->data + tail % HV_RING_SIZE;
-        if (console_put(vm, s, p, ring_piece(head, tail), LAST_NS, &put) < 0 || put <= 0) {
+        const size_t n = console_allowed(vm, ring_piece(head, tail));
+        if (n == 0 || console_put(vm, s, p, n, LAST_NS, &put) < 0 || put <= 0) {
             break;
         }
         tail += (uint32_t)put;
+        vm->output_left -= (size_t)put;
     }
     ring_tail_set(vm, s->ring, tail);
 }

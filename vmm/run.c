@@ -328,6 +328,7 @@ int vmm_start(struct vmm *vm, uint64_t timeout_ns, struct vmm_outcome *outcome, 
     }
     vm->started_ns = vm->entered_ns = os_clock_ns(CLOCK_MONOTONIC);
     vm->timer.guest = NEVER;
+    vm->output_left = UINT64_MAX;
     int rc = run_begin(vm, timeout_ns, outcome, err);
     return rc < 0 ? rc : run_end(vm, run_loop(vm));
 }
@@ -345,6 +346,7 @@ int vmm_run(struct vmm *vm, const struct vmm_run *run, struct vmm_outcome *outco
     }
     vm->deterministic = run->deterministic;
     vm->trace = run->trace;
+    vm->output_left = run->max_output != 0 ? run->max_output : UINT64_MAX;
     rc = run_begin(vm, run->timeout_ns, outcome, err);
     if (rc < 0) {
         return rc;

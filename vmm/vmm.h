@@ -81,6 +81,9 @@ struct vmm_run {
      * the guest does, whatever the readers, writers and other users of its streams do, and if the
      * process was stopped for a while, vmm_run() returns within some 10 ms of it. */
     uint64_t timeout_ns;
+    /* Bytes, of stdout_fd and stderr_fd together, trace lines among them; 0: no limit. So much is
+     * written; with more to write the run ends as VMM_OUTPUT. */
+    uint64_t max_output;
     bool deterministic; /* fixed entropy; clocks still run */
     bool trace;         /* a line per system call as io.trace says; else the guest's are refused */
 };
@@ -91,6 +94,7 @@ enum vmm_outcome_kind {
     VMM_SIGNALED,    /* status: the signal that killed the program */
     VMM_OOM,         /* guest memory ran out and the program was killed */
     VMM_TIMEOUT,     /* the deadline passed */
+    VMM_OUTPUT,      /* there was more output than max_output */
     VMM_PIPE_CLOSED, /* the reader of stdout or stderr is gone */
     VMM_KILLED,      /* vmm_interrupt(VMM_INTERRUPT_KILL) */
     VMM_PANIC,       /* the guest kernel gave up; detail says why */

@@ -148,6 +148,7 @@ struct vmm {
     size_t frame_room; /* allocated */
     bool deterministic;
     bool trace;
+    uint64_t output_left; /* bytes that may still be written */
     uint64_t generation;
     struct vmm_outcome *outcome; /* of the call going on */
     struct vmm_err *err;

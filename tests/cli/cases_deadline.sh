@@ -30,3 +30,25 @@ case_file_limit() {
     expect_status 3
     [ "$(wc -c <"$scratch/limited")" = 16384 ] || problem "$(wc -c <"$scratch/limited") bytes"
 }
+
+case_max_output() {
+    begin "--max-output: so much is written, and an end with words"
+    taker --max-output 100K -c spam
+    expect_error 153 "more output than the 102400 bytes of --max-output"
+    [ "$(wc -c <"$scratch/out")" = 102400 ] || problem "$(wc -c <"$scratch/out") bytes"
+    cmp -s <(yes 0123456789012345678901234567890123456789012345678901234567890123456789 | head -c 102400) \
+        "$scratch/out" || problem "other bytes"
+    begin "--max-output: what just fits is no error, in each iteration"
+    taker --max-output 2 --repeat 2 -c 'print(1)'
+    expect_status 0
+    expect_out $'1\n1\n1'
+    taker --max-output 1 -c 'print(1)'
+    expect_status 153
+    expect_out 1
+    begin "--max-output: the trace counts"
+    taker --max-output 1 --trace -c loop
+    expect_status 153
+    begin "--max-output: bad values"
+    taker --max-output 0 -c 'print(1)'
+    expect_error 2 "--max-output '0': give a size"
+}

@@ -30,6 +30,7 @@ static void machine_make(struct vmm *vm, struct vmm_outcome *outcome, struct vmm
     vm->io = (struct vmm_io){null_fd, null_fd, null_fd, on_trace, NULL};
     vm->io_ways[0] = vm->io_ways[1] = vm->io_ways[2] = IO_FILE;
     vm->trace = true;
+    vm->output_left = UINT64_MAX;
     vm->vm_fd = vm->vcpu_fd = -1;
     vm->ram_size = ram_size;
     vm->ram = calloc(1, ram_size);

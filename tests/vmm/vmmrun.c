@@ -64,6 +64,7 @@ static int report(const char *step, const struct vmm_outcome *o)
         [VMM_READY] = "ready",       [VMM_EXITED] = "exited",   [VMM_SIGNALED] = "signaled",
         [VMM_OOM] = "out of memory", [VMM_TIMEOUT] = "timeout", [VMM_PIPE_CLOSED] = "pipe closed",
         [VMM_KILLED] = "killed",     [VMM_PANIC] = "panic",     [VMM_BROKEN] = "broken",
+        [VMM_OUTPUT] = "output",
     };
     const struct vmm_counters *c = &o->counters;
     fprintf(stderr,
@@ -86,6 +87,7 @@ static int report(const char *step, const struct vmm_outcome *o)
         return 137;
     case VMM_TIMEOUT:
         return 124;
+    case VMM_OUTPUT:
     case VMM_KILLED:
     case VMM_PANIC:
     case VMM_BROKEN:

@@ -398,6 +398,41 @@ static void t_file_limit(void)
     vmm_destroy(vm);
 }
 
+/* Both outputs count, whichever end of a run they are written at, and no byte more is written. */
+static void t_max_output(void)
+{
+    struct vmm_err err;
+    struct vmm_outcome o;
+    static const struct {
+        const char *name, *arg;
+        uint64_t max;
+        enum vmm_outcome_kind kind;
+        size_t out, err;
+    } rows[] = {
+        {"flood", "10000", 100, VMM_OUTPUT, 100, 0},
+        {"flood", "10000", 300000, VMM_OUTPUT, 300000, 0},
+        {"flood", "100", 6400, VMM_EXITED, 6400, 0},
+        {"flood", "100", 6399, VMM_OUTPUT, 6399, 0},
+        {"both", "", 18, VMM_EXITED, 12, 6},
+        {"both", "", 17, VMM_OUTPUT, 12, 5},
+        {"both", "", 1, VMM_OUTPUT, 1, 0},
+        {"spin", "text", 2, VMM_OUTPUT, 2, 0},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        const struct vmm_io io = {
+            .stdin_fd = -1, .stdout_fd = vt_memfd("", 0), .stderr_fd = vt_memfd("", 0)};
+        struct vmm *vm = vt_boot(&io);
+        const char *const argv[] = {rows[i].name, rows[i].arg, NULL};
+        const struct vmm_run run = {
+            .argv = argv, .cwd = "/", .timeout_ns = VT_TIMEOUT, .max_output = rows[i].max};
+        OK(vmm_run(vm, &run, &o, &err));
+        IS(o, rows[i].kind, 0, rows[i].kind == VMM_OUTPUT ? "more output than" : "");
+        CHECK_INT(lseek(io.stdout_fd, 0, SEEK_END), rows[i].out);
+        CHECK_INT(lseek(io.stderr_fd, 0, SEEK_END), rows[i].err);
+        vmm_destroy(vm);
+    }
+}
+
 const struct vt_test vt_bounds_tests[] = {
     {"bounds-trace-refused", t_trace_refused},
     {"bounds-trace-line", t_trace_line},
@@ -414,5 +449,6 @@ const struct vt_test vt_bounds_tests[] = {
     {"bounds-stopped", t_stopped},
     {"bounds-timer-fails", t_timer_fails},
     {"bounds-file-limit", t_file_limit},
+    {"bounds-max-output", t_max_output},
     {NULL, NULL},
 };
