@@ -23,10 +23,10 @@ char vt_initrd[64];
 struct vmm_io vt_no_io = {.stdin_fd = -1, .stdout_fd = -1, .stderr_fd = -1};
 
 static const struct vt_test *const suites[] = {
-    vt_abi_tests,    vt_outcome_tests,  vt_io_tests,     vt_bounds_tests,   vt_time_tests,
-    vt_kernel_tests, vt_snapshot_tests, vt_rewind_tests, vt_slots_tests,    vt_scale_tests,
-    vt_policy_tests, vt_workset_tests,  vt_fault_tests,  vt_counters_tests, vt_ring0_tests,
-    vt_high_tests,   vt_discard_tests,
+    vt_abi_tests,   vt_outcome_tests, vt_io_tests,       vt_bounds_tests, vt_streams_tests,
+    vt_time_tests,  vt_kernel_tests,  vt_snapshot_tests, vt_rewind_tests, vt_slots_tests,
+    vt_scale_tests, vt_policy_tests,  vt_workset_tests,  vt_fault_tests,  vt_counters_tests,
+    vt_ring0_tests, vt_high_tests,    vt_discard_tests,
 };
 
 void vt_fail(const char *file, int line, const char *fmt, ...)
@@ -99,6 +99,14 @@ struct vmm_outcome vt_run_for(struct vmm *vm, const char *name, const char *arg,
 struct vmm_outcome vt_run(struct vmm *vm, const char *name, const char *arg)
 {
     return vt_run_for(vm, name, arg, VT_TIMEOUT);
+}
+
+void vt_stuck(struct vmm *vm, const char *name, const char *arg)
+{
+    const uint64_t start = vt_now();
+    IS(vt_run_for(vm, name, arg, VT_SHORT), VMM_TIMEOUT, 0, "out of time");
+    CHECK(vt_now() - start < VT_SHORT + VT_LATE);
+    vmm_destroy(vm);
 }
 
 struct vmm_outcome vt_once(const char *name, const char *arg)

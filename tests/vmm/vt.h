@@ -23,6 +23,7 @@ struct vt_test {
 extern const struct vt_test vt_outcome_tests[];
 extern const struct vt_test vt_io_tests[];
 extern const struct vt_test vt_bounds_tests[];
+extern const struct vt_test vt_streams_tests[];
 extern const struct vt_test vt_time_tests[];
 extern const struct vt_test vt_kernel_tests[];
 extern const struct vt_test vt_snapshot_tests[];
@@ -93,6 +94,11 @@ struct vmm *vt_boot(const struct vmm_io *io);
 struct vmm_outcome vt_run(struct vmm *vm, const char *name, const char *arg);
 struct vmm_outcome vt_run_for(struct vmm *vm, const char *name, const char *arg,
                               uint64_t timeout_ns);
+#define VT_SHORT 300000000ull  /* a deadline */
+#define VT_LATE  2000000000ull /* the most that a run may be over it */
+/* Runs a case that does not end by itself, which its deadline must end, and destroys the machine.
+ */
+void vt_stuck(struct vmm *vm, const char *name, const char *arg);
 /* Boots a machine for one run of its own. */
 struct vmm_outcome vt_once(const char *name, const char *arg);
 void vt_is(const char *file, int line, const struct vmm_outcome *o, enum vmm_outcome_kind kind,

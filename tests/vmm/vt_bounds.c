@@ -1,37 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What the host does for a guest is bounded in size and in time, whatever the guest asks for and
- * whatever others do with the streams. That a run ends by its deadline is seen by the clock, with
- * much room; a test that hangs is ended by the program.
+ * What the host does for a guest is bounded in size and in time, whatever the guest asks for
+ * (vt_streams.c: whatever others do with its streams). That a run ends by its deadline is seen by
+ * the clock, with much room; a test that hangs is ended by the program.
  */
 #include "vt.h"
 
 #include <fcntl.h>
-#include <poll.h>
-#include <pthread.h>
-#include <pty.h>
-#include <stdarg.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/syscall.h>
-#include <termios.h>
 #include <time.h>
 #include <unistd.h>
-
-#define SHORT 300000000ull  /* a deadline */
-#define LATE  2000000000ull /* the most that a run may be over it */
-#define LINES 20000u
-#define LINE  64u
-
-/* Runs a case that does not end by itself: its deadline must end it. */
-static void stuck(struct vmm *vm, const char *name, const char *arg)
-{
-    const uint64_t start = vt_now();
-    IS(vt_run_for(vm, name, arg, SHORT), VMM_TIMEOUT, 0, "out of time");
-    CHECK(vt_now() - start < SHORT + LATE);
-    vmm_destroy(vm);
-}
 
 static unsigned lines_traced;
 static size_t traced_len;
@@ -49,7 +27,7 @@ static struct vmm_outcome run_traced(struct vmm *vm, const char *name, const cha
     struct vmm_err err;
     struct vmm_outcome o;
     const char *const argv[] = {name, arg, NULL};
-    const struct vmm_run run = {.argv = argv, .cwd = "/", .timeout_ns = SHORT, .trace = true};
+    const struct vmm_run run = {.argv = argv, .cwd = "/", .timeout_ns = VT_SHORT, .trace = true};
     OK(vmm_run(vm, &run, &o, &err));
     return o;
 }
@@ -99,7 +77,7 @@ static void t_trace_stuck(void)
     struct vmm *vm = vt_boot(&io);
     const uint64_t start = vt_now();
     IS(run_traced(vm, "batch", "8 8388608 1048576 0 1"), VMM_TIMEOUT, 0, "out of time");
-    CHECK(vt_now() - start < SHORT + LATE);
+    CHECK(vt_now() - start < VT_SHORT + VT_LATE);
     vmm_destroy(vm);
 }
 
@@ -151,175 +129,12 @@ static void t_stdin_endless(void)
 {
     const struct vmm_io io = {
         .stdin_fd = open("/dev/urandom", O_RDONLY), .stdout_fd = -1, .stderr_fd = -1};
-    stuck(vt_boot(&io), "batch", "7 4194304 8388608 0 1");
+    vt_stuck(vt_boot(&io), "batch", "7 4194304 8388608 0 1");
 }
 
 static void t_frame_endless(void)
 {
-    stuck(vt_boot(&vt_no_io), "batch", "2 0 8388608 4194304 1");
-}
-
-/* Streams of every kind, all of whose users stand still. A pipe of a write end alone has a reader:
- * its read end is open. */
-static int stuck_pipe(void)
-{
-    int p[2];
-    CHECK(pipe(p) == 0);
-    return p[1];
-}
-
-static int stuck_fifo(void)
-{
-    char name[64];
-    snprintf(name, sizeof(name), "/tmp/vt-fifo-%d", getpid());
-    CHECK(mkfifo(name, 0600) == 0);
-    int fd = open(name, O_RDWR);
-    CHECK(fd >= 0 && unlink(name) == 0);
-    return fd;
-}
-
-static int stuck_socket(void)
-{
-    int s[2];
-    CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, s) == 0);
-    return s[1];
-}
-
-static int terminal(int *master)
-{
-    struct termios t;
-    int slave;
-    CHECK(openpty(master, &slave, NULL, NULL, NULL) == 0);
-    CHECK(tcgetattr(slave, &t) == 0);
-    cfmakeraw(&t);
-    CHECK(tcsetattr(slave, TCSANOW, &t) == 0);
-    return slave;
-}
-
-static int stuck_tty(void)
-{
-    int master;
-    return terminal(&master);
-}
-
-static int stopped_tty(void)
-{
-    int fd = stuck_tty();
-    CHECK(tcflow(fd, TCOOFF) == 0); /* as Ctrl-S */
-    return fd;
-}
-
-static int (*const stuck_kinds[])(void) = {stuck_pipe, stuck_fifo, stuck_socket, stuck_tty,
-                                           stopped_tty};
-#define STUCK_KINDS (sizeof(stuck_kinds) / sizeof(stuck_kinds[0]))
-
-static void t_output_stuck(void)
-{
-    for (size_t i = 0; i < STUCK_KINDS; i++) {
-        const struct vmm_io io = {.stdin_fd = -1, .stdout_fd = stuck_kinds[i](), .stderr_fd = -1};
-        stuck(vt_boot(&io), "flood", "1000000");
-    }
-}
-
-static bool poll_lies;
-int __real_poll(struct pollfd *fds, nfds_t count, int timeout);
-int __wrap_poll(struct pollfd *fds, nfds_t count, int timeout);
-int __wrap_poll(struct pollfd *fds, nfds_t count, int timeout)
-{
-    if (!poll_lies) {
-        return __real_poll(fds, count, timeout);
-    }
-    fds[0].revents = fds[0].events;
-    return 1;
-}
-
-/* Another process is quicker: poll() says that there is room, or something to read, and then there
- * is not. */
-static void t_output_raced(void)
-{
-    for (size_t i = 0; i < STUCK_KINDS; i++) {
-        const struct vmm_io io = {.stdin_fd = -1, .stdout_fd = stuck_kinds[i](), .stderr_fd = -1};
-        struct vmm *vm = vt_boot(&io);
-        poll_lies = true;
-        stuck(vm, "flood", "1000000");
-        poll_lies = false;
-    }
-}
-
-static void t_stdin_raced(void)
-{
-    for (size_t i = 0; i < STUCK_KINDS - 1; i++) {
-        int fd = stuck_kinds[i]();
-        if (i == 0) {
-            int p[2];
-            CHECK(pipe(p) == 0);
-            fd = p[0];
-        }
-        const struct vmm_io io = {.stdin_fd = fd, .stdout_fd = -1, .stderr_fd = -1};
-        struct vmm *vm = vt_boot(&io);
-        poll_lies = true;
-        stuck(vm, "cat", "");
-        poll_lies = false;
-    }
-}
-
-struct copier {
-    int fd;
-    size_t size;
-    char *text;
-};
-
-static void *copier_main(void *arg)
-{
-    struct copier *c = arg;
-    while (c->size < LINES * LINE) {
-        ssize_t n = read(c->fd, c->text + c->size, LINES * LINE - c->size);
-        CHECK(n > 0);
-        c->size += (size_t)n;
-        usleep(c->size % 7 == 0 ? 1000 : 0);
-    }
-    return NULL;
-}
-
-static void copy_whole(int from, int to)
-{
-    pthread_t thread;
-    struct copier c = {.fd = from, .text = malloc((size_t)LINES * LINE)};
-    const struct vmm_io io = {.stdin_fd = -1, .stdout_fd = to, .stderr_fd = -1};
-    struct vmm *vm = vt_boot(&io);
-    CHECK(c.text != NULL && pthread_create(&thread, NULL, copier_main, &c) == 0);
-    IS(vt_run(vm, "flood", VT_TEXT(20000)), VMM_EXITED, 0, "");
-    pthread_join(thread, NULL);
-    for (size_t i = 0; i < LINES; i++) {
-        CHECK(memcmp(c.text + i * LINE, c.text, LINE) == 0 && c.text[i * LINE + 63] == '\n');
-    }
-    free(c.text);
-    vmm_destroy(vm);
-}
-
-/* Nothing is lost or written twice by the ways that streams have. */
-static void t_output_whole(void)
-{
-    int s[2], fifo = stuck_fifo(), master;
-    copy_whole(fifo, fifo);
-    CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, s) == 0);
-    copy_whole(s[0], s[1]);
-    int slave = terminal(&master);
-    copy_whole(master, slave);
-}
-
-/* Others see no change of the streams: flags belong to all who have them open. */
-static void t_flags_kept(void)
-{
-    for (size_t i = 0; i < STUCK_KINDS; i++) {
-        int fd = stuck_kinds[i]();
-        const int flags = fcntl(fd, F_GETFL);
-        const struct vmm_io io = {.stdin_fd = -1, .stdout_fd = fd, .stderr_fd = fd};
-        struct vmm *vm = vt_boot(&io);
-        vt_run_for(vm, "flood", "100000", SHORT / 3);
-        CHECK_INT(fcntl(fd, F_GETFL), flags);
-        vmm_destroy(vm);
-    }
+    vt_stuck(vt_boot(&vt_no_io), "batch", "2 0 8388608 4194304 1");
 }
 
 /* The process was stopped: its deadline has not moved. */
@@ -441,11 +256,6 @@ const struct vt_test vt_bounds_tests[] = {
     {"bounds-sizes", t_sizes},
     {"bounds-stdin-endless", t_stdin_endless},
     {"bounds-frame-endless", t_frame_endless},
-    {"bounds-output-stuck", t_output_stuck},
-    {"bounds-output-raced", t_output_raced},
-    {"bounds-stdin-raced", t_stdin_raced},
-    {"bounds-output-whole", t_output_whole},
-    {"bounds-flags-kept", t_flags_kept},
     {"bounds-stopped", t_stopped},
     {"bounds-timer-fails", t_timer_fails},
     {"bounds-file-limit", t_file_limit},
