@@ -10,7 +10,7 @@
 #define HV_ABI_H
 
 /* These two without a suffix, as the assembler reads them, too. */
-#define HV_ABI_VERSION 5
+#define HV_ABI_VERSION 6
 #define HV_NOTE_ABI    0x48564d31
 
 #ifndef __ASSEMBLER__
