@@ -71,6 +71,11 @@ def measure(bench, rivals, setup_seconds, import_seconds):
     for name, what in runs.TAXED:
         speed, best = speeds[name]
         budgets.least(f"work in the guest, of native speed: {what}", speed, 0.98, "", best)
+    ratios = runs.much_memory(bench)
+    for name, what, limit in runs.MUCH:
+        budgets.most(f"warm, of native time: {what}", ratios[name][0], limit, "", ratios[name][1])
+    remap = Times.of([seconds * 1e3 for seconds in bench.warm("remap", bench.times(12))[1]])
+    budgets.most("100 MB mapped or unmapped again and again", remap.median, 0.2, "ms", remap.least)
     runs.large_among_small(bench)
     private, snapshot = footprint.memory_and_disk(bench)
     budgets.most("private memory of a VM after `print(1)`", private / 1024, 1, "MiB")

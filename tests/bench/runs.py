@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 from report import Table
-from ways import SCRIPTS, Times, column, counts_of, last_number, median
+from ways import SCRIPTS, Times, column, counts_of, last_number, median, output
 
 # Workload, what it is, and how often it runs: whole Python processes, cold pyhl, runs within a process.
 WORKLOADS = [
@@ -23,6 +23,10 @@ WORKLOADS = [
 ROUNDS = 3
 NOT_INLINE = ("modules",)  # its second run in a process has nothing to do
 TAXED = [("nbody", "n-body"), ("parser", "a parser"), ("strings", "string building"), ("linear", "numpy")]
+
+# Workload, what it is, and what it may take of native Python's time.
+MUCH = [("objects", "300 objects of 1 MiB", 1.0), ("freed", "ten arrays of 20 MiB, freed one by one", 1.3),
+        ("deep", "a recursion on a stack of 512 MiB", 1.5), ("threads", "four threads that compute", 1.2)]
 
 
 def spread(runs):
@@ -147,6 +151,28 @@ def work(bench):
         speeds[name] = median(n / g for n, g in zip(native, guest)), min(native) / min(guest)
         table.row(what, median(native), median(guest), *speeds[name], median(exits))
     return speeds
+
+
+def much_memory(bench):
+    """Much memory and deep stacks, natively, cold and warm by turns. Returns (warm, best warm) of native by name."""
+    table = Table("Much memory, and threads", "script", "native, ms", "pyhl, cold", "cold / native", "pyhl, warm",
+                  "warm / native", "best against best", "pages rewound", "pages dropped",
+                  note="The script's own clock; to a warm run the rewind before it is added. Ratios are the median of "
+                  "the turns'.")
+    ratios = {}
+    for name, what, _ in MUCH:
+        bench.check_same(name)
+        native, cold, warm, counts = [], [], [], []
+        for _ in range(bench.times(8)):
+            native.append(last_number(bench.native_output(name)) * 1e3)
+            cold.append(last_number(output(*bench.run, f"{SCRIPTS}/{name}.py").stdout) * 1e3)
+            lines, own = bench.warm(name, 3, "-vv")
+            warm.append(median(line["restore"] + ms * 1e3 for line, ms in zip(lines, own)))
+            counts += lines
+        ratios[name] = median(w / n for n, w in zip(native, warm)), min(warm) / min(native)
+        table.row(what, median(native), median(cold), median(c / n for n, c in zip(native, cold)), median(warm),
+                  *ratios[name], column(counts, "pages rewound"), column(counts, "pages dropped"))
+    return ratios
 
 
 def private_kib(pid):
