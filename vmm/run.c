@@ -95,6 +95,7 @@ static bool run_upcall_allowed(const struct vmm *vm, const struct kvm_regs *regs
            !events.exception.pending && !events.interrupt.injected && !events.nmi.injected;
 }
 
+/* Once it is pushed, the guest takes the events before anything else: no other try is needed. */
 static int run_upcall(struct vmm *vm)
 {
     struct kvm_regs regs;
@@ -119,6 +120,7 @@ static int run_upcall(struct vmm *vm)
         return vmm_err_set(vm->err, errno, "KVM_SET_REGS: %s", strerror(errno));
     }
     vm->counters.upcalls++;
+    vm->timer.retry = NEVER;
     return 0;
 }
 

@@ -81,7 +81,7 @@ static void t_large(void)
         rewound(vm);
         CHECK_INT(vm->counters.dropped_pages, 0);
     }
-    CHECK_INT(vm->counters.shadow_resets, 0);
+    CHECK(vm->policy->nested_paging || vm->counters.shadow_resets == 0);
     vmm_destroy(vm);
 }
 
@@ -150,7 +150,7 @@ static void t_tables(void)
         IS(vt_run(vm, "look", "50"), VMM_EXITED, 0, "");
         rewound(vm);
     }
-    CHECK_INT(vm->counters.shadow_resets, 5);
+    CHECK(vm->policy->nested_paging || vm->counters.shadow_resets == 5);
     vmm_destroy(vm);
 }
 

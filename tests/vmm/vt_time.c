@@ -19,6 +19,18 @@ static void t_upcall(void)
     vmm_destroy(vm);
 }
 
+/* An upcall takes one exit, that of its timer: nothing is tried again once the guest has it. Looks
+ * at the rings are few. */
+static void t_upcall_exits(void)
+{
+    struct vmm *vm = vt_boot(&vt_no_io);
+    struct vmm_outcome o = vt_run(vm, "upcall", "100");
+    IS(o, VMM_EXITED, 0, "");
+    CHECK_INT(o.counters.upcalls, 100);
+    CHECK(o.counters.exits_signal < 160);
+    vmm_destroy(vm);
+}
+
 static void t_timer_flag(void)
 {
     IS(vt_once("timer-flag", ""), VMM_EXITED, 0, "");
@@ -174,6 +186,7 @@ static void t_thread_change(void)
 
 const struct vt_test vt_time_tests[] = {
     {"upcall", t_upcall},
+    {"upcall: an exit each", t_upcall_exits},
     {"timer-flag", t_timer_flag},
     {"timer-lag", t_timer_lag},
     {"wait", t_wait},
