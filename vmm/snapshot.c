@@ -89,6 +89,19 @@ int snap_image_hash(int fd, const uint8_t *image, uint64_t size, uint64_t hash[2
     return 0;
 }
 
+bool snap_image_has_data(int fd, const uint8_t *image, uint64_t at, uint64_t size)
+{
+    uint64_t end;
+    for (; snap_next_data(fd, size, &at, &end); at = end) {
+        for (uint64_t page = at; page < end; page += HV_PAGE_SIZE) {
+            if (!snap_page_is_zero(image + page)) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 /* Marks the pages of RAM that can be other than zero: of a fresh machine, those ever touched; of a
  * restored one also those that are still the file's. */
 static int snap_pages(const struct vmm *vm, uint64_t *bitmap, struct vmm_err *err)

@@ -67,6 +67,8 @@ uint64_t snap_file_size(const struct snap_header *h);
 /* Reads all pages of an image that are not zero: their hash and number. image is SNAP_IMAGE_OFFSET
  * into fd. */
 int snap_image_hash(int fd, const uint8_t *image, uint64_t size, uint64_t hash[2], uint64_t *pages);
+/* Whether one of them lies at or behind the guest address at. */
+bool snap_image_has_data(int fd, const uint8_t *image, uint64_t at, uint64_t size);
 bool snap_page_is_zero(const uint8_t *page);
 
 /* snapshot_open.c */

@@ -271,6 +271,23 @@ static void t_image_flips(void)
     OK(vmm_snapshot_verify(snap, &err));
 }
 
+/* Data is found, too, where the header says that there is none, so that a rewind would lose it. */
+static void t_data_end(void)
+{
+    struct vmm_err err;
+    struct vmm_snapshot *snap;
+    struct snap_header h;
+    int fd = vt_snapshot(&test_key);
+    CHECK(pread(fd, &h, sizeof(h), 0) == (ssize_t)sizeof(h));
+    CHECK(h.data_end > HV_KERNEL_GPA);
+    h.data_end = HV_KERNEL_GPA;
+    h.header_hash = snap_header_hash(&h);
+    CHECK(pwrite(fd, &h, sizeof(h), 0) == (ssize_t)sizeof(h));
+    OK(vmm_snapshot_open_fd(fd, vt_initrd, NULL, &snap, &err));
+    FAILS(vmm_snapshot_verify(snap, &err), EBADMSG, "data behind 0x40000");
+    vmm_snapshot_close(snap);
+}
+
 /* A file cut short after it was opened: refused, not a SIGBUS. */
 static void t_cut_later(void)
 {
@@ -443,6 +460,7 @@ const struct vt_test vt_snapshot_tests[] = {
     {"snapshot-other-host", t_other_host},
     {"snapshot-a-day-old", t_old},
     {"snapshot-image-flips", t_image_flips},
+    {"snapshot-data-end", t_data_end},
     {"snapshot-cut-later", t_cut_later},
     {"snapshot-full-disk", t_full_disk},
     {"snapshot-text", t_text},
