@@ -13,7 +13,7 @@ FUZZ_CFLAGS := -std=c17 -D_GNU_SOURCE $(WARNINGS) -O1 -g -I. -Iimages/kernel -fn
 fuzz-long:
 	@HOURS='$(HOURS)' RUNS='$(RUNS)' FUZZ_CORPUS='$(FUZZ_CORPUS)' tests/fuzz/long.sh $(TARGETS)
 
-FUZZ_TARGETS := sites opts cpio frame kernel_elf config header workset calls slots hot tables snapshot
+FUZZ_TARGETS := sites opts cpio frame kernel_elf config header workset calls slots hot tables snapshot restore console
 FUZZ_VMM := $(FUZZ_DIR)/libvmm.a
 # What each target is linked with.
 FUZZ_kernel_elf := $(FUZZ_VMM)
@@ -26,6 +26,10 @@ FUZZ_frame := $(FUZZ_DIR)/python-agent-driver/frame.o
 FUZZ_config := $(patsubst %,$(FUZZ_DIR)/pyhl/%.o,config files opts value) $(FUZZ_VMM)
 # KVM as fake_kvm.h has it.
 FUZZ_FAKE_KVM := $(FUZZ_DIR)/tests/fuzz/fake_kvm.o $(FUZZ_VMM)
+# The kernel whose snapshot it mutates.
+FUZZ_KERNEL := $(BUILD)/tests/vmm/kernel-HV_ABI_VERSION
+$(FUZZ_DIR)/restore: | $(FUZZ_KERNEL)
+$(FUZZ_DIR)/tests/fuzz/restore_fuzz.o: FUZZ_CFLAGS += -DFUZZ_KERNEL='"$(FUZZ_KERNEL)"'
 # hot.c with bounds that a set of some pages reaches.
 FUZZ_hot := $(FUZZ_DIR)/small/vmm/hot.o $(FUZZ_FAKE_KVM)
 FUZZ_LINK_hot := -Wl,--wrap=ioctl
@@ -33,6 +37,8 @@ FUZZ_tables := $(FUZZ_FAKE_KVM)
 FUZZ_LINK_tables := -Wl,--wrap=ioctl
 FUZZ_workset := $(FUZZ_VMM)
 FUZZ_LINK_workset := -Wl,--wrap=madvise,--wrap=syscall
+FUZZ_restore := $(FUZZ_VMM)
+FUZZ_console := $(FUZZ_VMM)
 FUZZ_slots := $(FUZZ_FAKE_KVM)
 FUZZ_LINK_slots := -Wl,--wrap=ioctl
 FUZZ_opts := $(patsubst %,$(FUZZ_DIR)/pyhl/%.o,opts value) $(FUZZ_VMM)

@@ -20,7 +20,8 @@ runs_of() {
     opts | config | workset) echo 30000 ;;
     snapshot) echo 5000 ;;
     hot) echo 3000 ;;
-    tables) echo 1500 ;;
+    restore) echo 500 ;;
+    tables | console) echo 1500 ;;
     *) echo 20000 ;;
     esac
 }

@@ -2,14 +2,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """seeds.py DIRECTORY: writes seed inputs for every fuzz target, DIRECTORY/TARGET/NAME. The same bytes every time."""
 import os
+import re
 import struct
 import sys
 
+with open(os.path.join(os.path.dirname(__file__), "../../vmm/abi.h"), encoding="ascii") as header:
+    ABI = int(re.search(r"define HV_ABI_VERSION (\d+)", header.read()).group(1))
 PAGE = 4096
 VECTORS, KERNEL = 0x3000, 0x40000
 
 
-def elf(abi=1, kind=2, machine=62, kernel=KERNEL, note_name=b"pyhl\0\0\0\0", segments=None):
+def elf(abi=ABI, kind=2, machine=62, kernel=KERNEL, note_name=b"pyhl\0\0\0\0", segments=None):
     """A kernel as small as one can be: vector page, text, note."""
     note = struct.pack("<III", 5, 4, 0x48564D31) + note_name + struct.pack("<I", abi)
     segments = segments or [(1, 7, 0x200, VECTORS, 16, 16), (1, 5, 0x200, kernel, 64, 64),
@@ -28,7 +31,7 @@ def kernel_elf():
     return {
         "good": whole,
         "cut": whole[:0x230],
-        "other-abi": elf(abi=2),
+        "other-abi": elf(abi=ABI + 1),
         "other-machine": elf(machine=40),
         "shared": elf(kind=3),
         "below": elf(segments=[(1, 7, 0x200, 0x1000, 16, 16)]),
@@ -293,9 +296,89 @@ def workset():
     }
 
 
+def restore():
+    """Patches in the header by the layout of struct snap_header and of KVM's own structures."""
+    state = 224 + 8 + 128 * 40
+    sregs, debugregs, events = state + 144, state + 848, state + 976
+    msrs = events + 64
+    status, flood, upcall, ring0 = 0, 3, 5, 13
+
+    def case(number, *patches, rewindable=1):
+        return bytes([rewindable, number]) + b"".join(struct.pack("<I", at)[:3] + bytes([len(b)]) + b for at, b in patches)
+
+    def header(at, value, size=8):
+        return at | 0x800000, value.to_bytes(size, "little")
+
+    return {
+        **{f"case{n}": case(n) for n in range(24)},
+        **{f"cold{n}": case(n, rewindable=0) for n in (status, flood, upcall, ring0)},
+        "rip": case(status, header(state + 128, 0)),
+        "rip-high": case(status, header(state + 128, 0xFFFFFFFF80000000)),
+        "rflags": case(status, header(state + 136, 0x10302)),
+        "cs": case(status, header(sregs + 12, 0x10, 2)),
+        "cr0": case(status, header(sregs + 224, 0x11)),
+        "cr3": case(status, header(sregs + 240, 0x7FFFF000)),
+        "cr4": case(status, header(sregs + 248, 0xFFFFFFFF)),
+        "efer": case(status, header(sregs + 264, 0)),
+        "apic": case(status, header(sregs + 272, 0xFEE00900)),
+        "dr7": case(status, header(debugregs + 40, 0xFFFF07FF)),
+        "event": case(status, header(events, 0x010E0101, 4)),
+        "msr-steal": case(status, header(msrs + 8, 0x4B564D03, 4), header(msrs + 16, 0x400001)),
+        "msr-none": case(status, header(msrs + 8, 0xDEAD, 4)),
+        "msr-star": case(upcall, header(msrs + 16, (1 << 64) - 1)),
+        "run-call": case(status, header(168, 0x1000000 - 8), header(176, 8)),
+        "run-call-tables": case(status, header(168 + 8, 0x2000)),
+        "kernel": case(upcall, header(144, 0), header(152, 0)),
+        "timer": case(upcall, header(128, 1)),
+        "clocks": case(8, header(112, (1 << 64) - 1), header(120, (1 << 64) - 1)),
+        "data-end": case(1, header(56, 0)),
+        "text": case(1, header(64, 0), header(72, 0x200000), header(56, 0x400000)),
+        "workset": case(1, header(96, 0)),
+        "xsave": case(status, header(msrs + 8 + 144 + 512, (1 << 64) - 1)),
+        "cpuid": case(status, header(224, 0, 4)),
+        "gdt": case(status, (0x2000, b"\xff" * 128)),
+        "vectors": case(ring0, (0x3000, b"\x0f\x0b" * 60)),
+        "shared": case(status, (0x1000, bytes(255))),
+        "rings": case(flood, (0x1000 + 1264, b"\xff" * 16)),
+        "calls": case(status, (0x1000 + 232, b"\x20\0\0\0\0\0\0\0")),
+        "kernel-text": case(status, (0x40000, b"\xf4" * 255)),
+    }
+
+
+def console():
+    small, reads_on, second = 8, 16, 32
+    out, more, err, drain, drain_too, wait, wait_input, read, timer, interrupt = range(10)
+    take, take_too, take_err, send, sleep, sleep_too, close, close_input = range(8)
+
+    def scene(flags, other, *guest, bound=0):
+        def pack(steps):
+            return b"".join(struct.pack("<BH", *step) for step in steps)
+        return bytes([flags, bound, len(other) * 3]) + pack(other) + pack(guest)
+
+    big = (out, 60000)
+    return {
+        "plain": scene(reads_on | second, [], (out, 100), (err, 50), (drain, 0), big, big, (err, 9000)),
+        "sockets": scene(reads_on | second | 7, [(send, 500), (close_input, 0)], big, (drain, 0), (read, 400), (read, 400), (read, 1)),
+        "small": scene(reads_on | second | small, [(take, 100), (sleep, 500), (take, 5000)], big, (drain, 0), big, (err, 60000)),
+        "stalls": scene(small, [(take, 4096), (sleep, 1500), (take, 10)], big, (drain, 0), big),
+        "stalls-socket": scene(3, [], *[big, (drain, 0)] * 8),
+        "stderr-stalls": scene(small, [(take, 60000)], (err, 9000), (drain, 0), (out, 5)),
+        "gone": scene(0, [(take, 50), (close, 1)], big, (drain, 0), (wait, 10000), (out, 9), (drain, 0)),
+        "gone-socket": scene(3, [(close, 0)], (wait, 10000), (err, 5000), (drain, 0)),
+        "input": scene(reads_on | second, [(sleep, 300), (send, 3000), (sleep, 300), (close_input, 0)],
+                       (read, 10), (wait_input, 60000), (read, 1000), (wait_input, 60000), (read, 60000), (wait_input, 60000), (read, 9)),
+        "input-late": scene(0, [(sleep, 1999), (sleep, 1999), (send, 1)], (wait_input, 65535), (read, 5)),
+        "timer": scene(64, [], (timer, 1000), (wait, 65535), (timer, 65535), (wait, 65535)),
+        "interrupts": scene(small, [], (interrupt, 1), (wait, 65535), big, (drain, 0), (interrupt, 0)),
+        "bound": scene(reads_on | second, [], (out, 100), (drain, 0), (err, 60000), (drain, 0), bound=9),
+        "bound-stalls": scene(small, [], big, (drain, 0), bound=20),
+        "kill": scene(reads_on, [], big, (interrupt, 0)),
+    }
+
+
 TARGETS = {"kernel_elf": kernel_elf, "cpio": cpio, "sites": sites, "snapshot": snapshot, "header": snapshot, "calls": calls, "frame": frames, "config": ini,
            "opts": opts, "slots": slots, "hot": hot,
-           "tables": tables, "workset": workset}
+           "tables": tables, "workset": workset, "console": console, "restore": restore}
 
 
 def main(directory):
