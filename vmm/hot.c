@@ -13,7 +13,7 @@
  * of a fault, and then stay HOT_PATIENCE_BACK looks: about as long as copying them costs what the
  * fault did. So that not one run pays for a thousand of them, few leave first, as a trial: when
  * most of those have come back by the next look, the others are taken to be of their kind and stay
- * as well.
+ * as well. With nested paging tables never leave: the CPU's walks would bring them back at once.
  */
 #include "snapshot_int.h"
 
@@ -135,7 +135,7 @@ static void hot_list_fill(struct vmm *vm, struct hot_page *list)
                 list[n++] = hot->list[old++];
             } else {
                 list[n++] = (struct hot_page){.number = page};
-                hot->stale = hot->stale || hot_bit(vm->watch, page);
+                hot->stale = hot->stale || (!vm->policy->nested_paging && hot_bit(vm->watch, page));
             }
         }
     }
@@ -261,7 +261,7 @@ static size_t hot_copy_looking(struct vmm *vm)
             hot_copy_page(vm, at);
             vm->counters.rewound_pages++;
             page->quiet = 0;
-        } else {
+        } else if (!vm->policy->nested_paging || !hot_bit(vm->watch, page->number)) {
             page->quiet++;
             candidates += hot_is_due(hot, page, 1);
         }

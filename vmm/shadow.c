@@ -57,9 +57,6 @@ int shadow_watch(struct vmm *vm, struct vmm_err *err)
     if (vm->watch == NULL) {
         return vmm_err_set(err, ENOMEM, "out of memory%s", os_limit(ENOMEM));
     }
-    if (vm->policy->nested_paging) {
-        return 0;
-    }
     shadow_mark(vm, HV_TABLES_GPA);
     shadow_mark(vm, HV_VECTORS_GPA);
     shadow_mark_tables(vm, shadow_root(vm), 4);

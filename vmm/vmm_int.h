@@ -171,7 +171,7 @@ struct vmm {
     bool ring0_seen;   /* a run since the last full x86_state_set() may have gained ring 0 */
     struct hot_set hot;
     struct workset_notes notes;
-    uint64_t *watch; /* shadow.c: pages whose contents KVM keeps a picture of; a bit a page */
+    uint64_t *watch; /* shadow.c: page tables, and what ring 0 runs on; a bit a page */
 };
 
 /* vmm.c */

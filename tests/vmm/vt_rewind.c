@@ -127,6 +127,12 @@ static long anonymous_kb(void)
     return kb;
 }
 
+/* The same number of pages, but for tables. */
+static bool nearly(uint64_t a, uint64_t b)
+{
+    return (a > b ? a - b : b - a) <= vt_walked_tables();
+}
+
 /* One larger run: its pages and their memory go after a while, though their number is moderate. */
 static void t_hot_fades(void)
 {
@@ -142,18 +148,17 @@ static void t_hot_fades(void)
     CHECK(c.hot_added >= 890 && c.hot_pages >= 900 && c.rewound_pages >= 900);
     CHECK(anonymous_kb() > kb + 1500); /* in large pages of the host, one of which was there */
     int runs = 0;
-    for (; c.hot_pages > small.hot_pages; runs++) {
+    for (; c.hot_pages > small.hot_pages + vt_walked_tables(); runs++) {
         CHECK(runs < 45);
         c = dirtied(vm, "10");
     }
     CHECK(runs > 5);
     CHECK(anonymous_kb() < kb + 200);
     c = dirtied(vm, "10");
-    CHECK_INT(c.rewound_pages, small.rewound_pages);
+    CHECK(nearly(c.rewound_pages, small.rewound_pages));
     CHECK(c.hot_added <= vt_walked_tables());
     c = dirtied(vm, "900");
-    CHECK(c.hot_pages <= small.hot_pages);
-    CHECK(c.hot_pages + vt_walked_tables() >= small.hot_pages);
+    CHECK(nearly(c.hot_pages, small.hot_pages));
     c = dirtied(vm, "900");
     CHECK(c.hot_added >= 890 && c.rewound_pages >= 900);
     vmm_destroy(vm);
@@ -180,7 +185,9 @@ static void t_hot_returns(void)
             OK(i % 50 == 0 ? vmm_check(vm, &err) : 0);
         }
         CHECK(o.counters.hot_pages >= 300 && o.counters.hot_pages < 330);
-        CHECK(image ? added > 330 && added < 370 : added >= 600 && added < 660);
+        if (image ? added <= 330 || added >= 370 : added < 600 || added >= 660) {
+            vt_fail(__FILE__, __LINE__, "%llu pages joined", (unsigned long long)added);
+        }
         vmm_destroy(vm);
     }
 }
