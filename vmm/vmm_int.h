@@ -113,8 +113,8 @@ struct hot_set {
 struct vmm {
     const struct policy *policy;
     enum vmm_state state;
-    struct vmm_io io;
     enum io_way io_ways[3]; /* of stdin, stdout, stderr */
+    struct vmm_io io;
 
     /* KVM (kvm.c). */
     int vm_fd;

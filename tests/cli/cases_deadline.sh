@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154 # sourced by run.sh, which sets what is used here
 # Cases of run.sh: what holds the command itself up, before and after runs, and files that may not grow.
 # tests/deadlines has the runs.
 
