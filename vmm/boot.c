@@ -162,6 +162,17 @@ static int boot_machine(struct vmm *vm, const char *kernel_path, struct vmm_err 
     return rc < 0 ? rc : x86_vcpu_init(vm, &state, err);
 }
 
+static int boot_initrd(struct vmm *vm, const char *path, struct vmm_err *err)
+{
+    int fd = infile_open(path, err);
+    if (fd < 0) {
+        return fd;
+    }
+    int rc = mem_initrd_map(&vm->initrd, fd, path, err);
+    os_close(fd);
+    return rc;
+}
+
 int vmm_create(const struct vmm_config *config, struct vmm **out, struct vmm_err *err)
 {
     *out = NULL;
@@ -184,7 +195,7 @@ int vmm_create(const struct vmm_config *config, struct vmm **out, struct vmm_err
         rc = mem_ram_map(vm, (config->memory + PAGE_2M - 1) & ~(PAGE_2M - 1), err);
     }
     if (rc == 0) {
-        rc = mem_initrd_map(&vm->initrd, config->initrd_path, err);
+        rc = boot_initrd(vm, config->initrd_path, err);
     }
     if (rc == 0) {
         rc = boot_machine(vm, config->kernel_path, err);

@@ -6,7 +6,6 @@
  */
 #include "vmm_int.h"
 
-#include <fcntl.h>
 #include <gelf.h>
 #include <libelf.h>
 #include <string.h>
@@ -189,6 +188,7 @@ static int kernel_segments_load(const struct kernel_file *f, size_t phdrs, uint8
     return 0;
 }
 
+/* Loads it only into memory that there is. */
 static int kernel_load_file(const struct kernel_file *f, uint8_t *ram, struct kernel_image *image)
 {
     GElf_Ehdr eh = {0};
@@ -200,27 +200,39 @@ static int kernel_load_file(const struct kernel_file *f, uint8_t *ram, struct ke
     if (rc == 0) {
         rc = kernel_segments_check(f, phdrs, eh.e_entry, image);
     }
-    return rc == 0 ? kernel_segments_load(f, phdrs, ram) : rc;
+    return rc == 0 && ram != NULL ? kernel_segments_load(f, phdrs, ram) : rc;
 }
 
-int kernel_load(const char *path, uint8_t *ram, struct kernel_image *image, struct vmm_err *err)
+static int kernel_open(const char *path, const char *name, uint8_t *ram, struct kernel_image *image,
+                       struct vmm_err *err)
 {
-    struct kernel_file f = {.path = path, .err = err};
+    struct kernel_file f = {.path = name, .err = err};
     if (elf_version(EV_CURRENT) == EV_NONE) {
         return vmm_err_set(err, ENOTSUP, "libelf: %s", elf_errmsg(-1));
     }
-    f.fd = open(path, O_RDONLY | O_CLOEXEC);
+    f.fd = infile_open(path, err);
     if (f.fd < 0) {
-        return vmm_err_set(err, errno, "%s: %s", path, strerror(errno));
+        return f.fd;
     }
     int rc;
     f.elf = elf_begin(f.fd, ELF_C_READ, NULL);
     if (f.elf == NULL || elf_rawfile(f.elf, &f.size) == NULL) {
-        rc = vmm_err_set(err, ENOEXEC, "%s: not an ELF file", path);
+        rc = vmm_err_set(err, ENOEXEC, "%s: not an ELF file", name);
     } else {
         rc = kernel_load_file(&f, ram, image);
     }
     (void)elf_end(f.elf);
     os_close(f.fd);
     return rc;
+}
+
+int kernel_load(const char *path, uint8_t *ram, struct kernel_image *image, struct vmm_err *err)
+{
+    return kernel_open(path, path, ram, image, err);
+}
+
+int vmm_kernel_check(const char *path, const char *name, struct vmm_err *err)
+{
+    struct kernel_image image;
+    return kernel_open(path, name, NULL, &image, err);
 }

@@ -5,7 +5,6 @@
  */
 #include "vmm_int.h"
 
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -41,9 +40,9 @@ static int key_read(int fd, XXH3_state_t *xxh)
 
 static int key_file(const char *path, uint64_t hash[2], struct vmm_err *err)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int fd = infile_open(path, err);
     if (fd < 0) {
-        return vmm_err_set(err, errno, "%s: %s", path, strerror(errno));
+        return fd;
     }
     XXH3_state_t *xxh = XXH3_createState();
     int rc = xxh != NULL ? 0 : -ENOMEM;

@@ -6,7 +6,6 @@
  */
 #include "vmm_int.h"
 
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -99,46 +98,31 @@ int mem_ram_map_file(struct vmm *vm, uint64_t size, int fd, uint64_t offset, uin
 }
 
 /* Maps zero pages over the padded size, then the file over its part. */
-static int mem_initrd_map_fd(struct mem_initrd *initrd, int fd, const char *path,
-                             struct vmm_err *err)
+int mem_initrd_map(struct mem_initrd *initrd, int fd, const char *name, struct vmm_err *err)
 {
     struct stat st;
     if (fstat(fd, &st) < 0) {
-        return vmm_err_set(err, errno, "%s: %s", path, strerror(errno));
+        return vmm_err_set(err, errno, "%s: %s", name, strerror(errno));
     }
     if (!S_ISREG(st.st_mode) || st.st_size == 0) {
-        return vmm_err_set(err, EINVAL, "%s: %s", path,
+        return vmm_err_set(err, EINVAL, "%s: %s", name,
                            S_ISREG(st.st_mode) ? "the file is empty" : "not a regular file");
     }
     initrd->size = (uint64_t)st.st_size;
     const uint64_t padded = (initrd->size + PAGE_2M - 1) & ~(PAGE_2M - 1);
     if (padded > VMM_MEMORY_MAX) {
-        return vmm_err_set(err, EFBIG, "%s: larger than 64 GiB", path);
+        return vmm_err_set(err, EFBIG, "%s: larger than 64 GiB", name);
     }
     void *map = mmap(NULL, padded, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (map == MAP_FAILED) {
-        return vmm_err_set(err, errno, "%s: cannot map it: %s", path, strerror(errno));
+        return vmm_err_set(err, errno, "%s: cannot map it: %s", name, strerror(errno));
     }
     initrd->map = map;
     initrd->map_size = padded;
     if (mmap(map, initrd->size, PROT_READ, MAP_SHARED | MAP_FIXED, fd, 0) == MAP_FAILED) {
-        return vmm_err_set(err, errno, "%s: cannot map it: %s", path, strerror(errno));
+        return vmm_err_set(err, errno, "%s: cannot map it: %s", name, strerror(errno));
     }
     return 0;
-}
-
-int mem_initrd_map(struct mem_initrd *initrd, const char *path, struct vmm_err *err)
-{
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) {
-        return vmm_err_set(err, errno, "%s: %s", path, strerror(errno));
-    }
-    int rc = mem_initrd_map_fd(initrd, fd, path, err);
-    os_close(fd);
-    if (rc < 0) {
-        mem_initrd_unmap(initrd);
-    }
-    return rc;
 }
 
 void mem_initrd_unmap(struct mem_initrd *initrd)

@@ -144,9 +144,8 @@ int vmm_snapshot_set_workset(struct vmm *vm, int fd, struct vmm_err *err)
     } else {
         *h = vm->snap->header;
         rc = record_write(fd, h, entries, record_list(vm, entries));
-        if (rc < 0) {
-            (void)vmm_err_set(err, -rc, "writing the working set: %s", strerror(-rc));
-        }
+        rc = rc < 0 ? vmm_err_set(err, -rc, "writing the working set: %s", strerror(-rc))
+                    : infile_mark(vm->snap->fd, "the snapshot", &vm->snap->mark, err);
     }
     free(entries);
     free(h);

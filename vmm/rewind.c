@@ -105,7 +105,7 @@ int vmm_restore(struct vmm_snapshot *snap, const struct vmm_io *io, bool rewinda
     *out = NULL;
     const uint64_t start = os_clock_ns(CLOCK_MONOTONIC);
     struct vmm *vm = NULL;
-    int rc = snap_still_whole(snap, err);
+    int rc = snap_unchanged(snap, err);
     if (rc < 0) {
         return rc;
     }
@@ -160,7 +160,7 @@ int rewind_written(struct vmm *vm, struct vmm_err *err)
 static int rewind_memory(struct vmm *vm, uint64_t *at, struct vmm_err *err)
 {
     struct vmm_counters *c = &vm->counters;
-    int rc = snap_still_whole(vm->snap, err);
+    int rc = snap_unchanged(vm->snap, err);
     if (rc == 0) {
         rc = hot_collect(vm, err);
     }

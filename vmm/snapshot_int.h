@@ -57,6 +57,9 @@ struct vmm_snapshot {
     uint32_t *workset;       /* ascending page numbers with SNAP_PAGE_* */
     uint64_t workset_longer; /* entries with SNAP_PAGE_LONGER */
     struct mem_initrd initrd;
+    int initrd_fd;
+    struct infile_mark mark; /* of both files, when they were opened */
+    struct infile_mark initrd_mark;
     atomic_int pagemap;     /* pagemap_open(), for all machines of a process; -1 */
     atomic_int pagemap_pid; /* of that process */
 };
@@ -72,7 +75,9 @@ bool snap_image_has_data(int fd, const uint8_t *image, uint64_t at, uint64_t siz
 bool snap_page_is_zero(const uint8_t *page);
 
 /* snapshot_open.c */
-int snap_still_whole(const struct vmm_snapshot *snap, struct vmm_err *err);
+/* EBADMSG when the snapshot or the initrd was written to since it was opened: a file that shrank
+ * under its mapping kills with SIGBUS, and what else is in it is not what was checked. */
+int snap_unchanged(const struct vmm_snapshot *snap, struct vmm_err *err);
 
 /* rewind.c */
 int rewind_written(struct vmm *vm, struct vmm_err *err); /* into vm->hot.map, for callers */

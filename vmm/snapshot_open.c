@@ -15,19 +15,6 @@
 
 typedef unsigned long long ull;
 
-static int snap_size(int fd, uint64_t *size, struct vmm_err *err)
-{
-    struct stat st;
-    if (fstat(fd, &st) < 0) {
-        return vmm_err_set(err, errno, "the snapshot: %s", strerror(errno));
-    }
-    if (!S_ISREG(st.st_mode)) {
-        return vmm_err_set(err, EBADMSG, "the snapshot is not a regular file");
-    }
-    *size = (uint64_t)st.st_size;
-    return 0;
-}
-
 static int snap_header_read(int fd, struct snap_header *h, uint64_t size, struct vmm_err *err)
 {
     if (size < sizeof(*h)) {
@@ -130,16 +117,16 @@ static int snap_workset_read(struct vmm_snapshot *snap, struct vmm_err *err)
     return 0;
 }
 
-static int snap_map(struct vmm_snapshot *snap, const char *initrd_path, struct vmm_err *err)
+static int snap_map(struct vmm_snapshot *snap, const char *initrd_name, struct vmm_err *err)
 {
     const struct snap_header *h = &snap->header;
-    int rc = mem_initrd_map(&snap->initrd, initrd_path, err);
+    int rc = mem_initrd_map(&snap->initrd, snap->initrd_fd, initrd_name, err);
     if (rc < 0) {
         return rc;
     }
     if (snap->initrd.size != h->initrd_size) {
         return vmm_err_set(err, EBADMSG, "%s has %llu bytes, the snapshot was made with %llu",
-                           initrd_path, (ull)snap->initrd.size, (ull)h->initrd_size);
+                           initrd_name, (ull)snap->initrd.size, (ull)h->initrd_size);
     }
     void *map = mmap(NULL, h->memory, PROT_READ, MAP_SHARED, snap->fd, SNAP_IMAGE_OFFSET);
     if (map == MAP_FAILED) {
@@ -149,16 +136,19 @@ static int snap_map(struct vmm_snapshot *snap, const char *initrd_path, struct v
     return 0;
 }
 
-static int snap_open(struct vmm_snapshot *snap, const char *initrd_path, const struct vmm_key *key,
+/* The marks come first: what is read later is what they are of, or they tell. */
+static int snap_open(struct vmm_snapshot *snap, const char *initrd_name, const struct vmm_key *key,
                      struct vmm_err *err)
 {
-    uint64_t size = 0;
-    int rc = snap_size(snap->fd, &size, err);
+    int rc = infile_mark(snap->fd, "the snapshot", &snap->mark, err);
     if (rc == 0) {
-        rc = snap_header_read(snap->fd, &snap->header, size, err);
+        rc = infile_mark(snap->initrd_fd, initrd_name, &snap->initrd_mark, err);
     }
     if (rc == 0) {
-        rc = snap_header_check(&snap->header, size, err);
+        rc = snap_header_read(snap->fd, &snap->header, snap->mark.size, err);
+    }
+    if (rc == 0) {
+        rc = snap_header_check(&snap->header, snap->mark.size, err);
     }
     if (rc == 0) {
         snap->policy = policy_host();
@@ -170,22 +160,24 @@ static int snap_open(struct vmm_snapshot *snap, const char *initrd_path, const s
     if (rc == 0) {
         rc = snap_workset_read(snap, err);
     }
-    return rc == 0 ? snap_map(snap, initrd_path, err) : rc;
+    return rc == 0 ? snap_map(snap, initrd_name, err) : rc;
 }
 
-int vmm_snapshot_open_fd(int fd, const char *initrd_path, const struct vmm_key *key,
-                         struct vmm_snapshot **out, struct vmm_err *err)
+/* Takes both descriptors. */
+static int snap_take(int fd, int initrd_fd, const char *initrd_name, const struct vmm_key *key,
+                     struct vmm_snapshot **out, struct vmm_err *err)
 {
-    *out = NULL;
     uint64_t at = os_clock_ns(CLOCK_MONOTONIC);
     struct vmm_snapshot *snap = calloc(1, sizeof(*snap));
     if (snap == NULL) {
+        os_close(fd);
+        os_close(initrd_fd);
         return vmm_err_set(err, ENOMEM, "out of memory");
     }
     atomic_init(&snap->pagemap, -1);
-    snap->fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-    int rc = snap->fd < 0 ? vmm_err_set(err, errno, "the snapshot: %s", strerror(errno))
-                          : snap_open(snap, initrd_path, key, err);
+    snap->fd = fd;
+    snap->initrd_fd = initrd_fd;
+    int rc = snap_open(snap, initrd_name, key, err);
     if (rc < 0) {
         vmm_snapshot_close(snap);
         return rc;
@@ -195,16 +187,79 @@ int vmm_snapshot_open_fd(int fd, const char *initrd_path, const struct vmm_key *
     return 0;
 }
 
+/* A descriptor of one's own of a file that the caller has opened. */
+static int snap_dup(int fd, const char *name, struct vmm_err *err)
+{
+    struct stat st;
+    if (fstat(fd, &st) < 0) {
+        return vmm_err_set(err, errno, "%s: %s", name, strerror(errno));
+    }
+    if (!S_ISREG(st.st_mode)) {
+        return vmm_err_set(err, EBADMSG, "%s is not a regular file", name);
+    }
+    int own = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+    return own < 0 ? vmm_err_set(err, errno, "%s: %s%s", name, strerror(errno), os_limit(errno))
+                   : own;
+}
+
+/* A file that only this user and root can change. */
+static int snap_open_trusted(const char *path, struct vmm_err *err)
+{
+    int fd = infile_open(path, err);
+    int rc = fd < 0 ? fd : vmm_file_trusted(fd, path, err);
+    if (rc < 0) {
+        os_close(fd);
+        return rc;
+    }
+    return fd;
+}
+
+int vmm_snapshot_open_fds(int fd, int initrd_fd, const struct vmm_key *key,
+                          struct vmm_snapshot **out, struct vmm_err *err)
+{
+    *out = NULL;
+    int own = snap_dup(fd, "the snapshot", err);
+    if (own < 0) {
+        return own;
+    }
+    int own_initrd = snap_dup(initrd_fd, "the initrd", err);
+    if (own_initrd < 0) {
+        os_close(own);
+        return own_initrd;
+    }
+    return snap_take(own, own_initrd, "the initrd", key, out, err);
+}
+
+int vmm_snapshot_open_fd(int fd, const char *initrd_path, const struct vmm_key *key,
+                         struct vmm_snapshot **out, struct vmm_err *err)
+{
+    *out = NULL;
+    int own = snap_dup(fd, "the snapshot", err);
+    if (own < 0) {
+        return own;
+    }
+    int initrd_fd = snap_open_trusted(initrd_path, err);
+    if (initrd_fd < 0) {
+        os_close(own);
+        return initrd_fd;
+    }
+    return snap_take(own, initrd_fd, initrd_path, key, out, err);
+}
+
 int vmm_snapshot_open(const char *path, const char *initrd_path, const struct vmm_key *key,
                       struct vmm_snapshot **out, struct vmm_err *err)
 {
     *out = NULL;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int fd = snap_open_trusted(path, err);
     if (fd < 0) {
-        return vmm_err_set(err, errno, "%s: %s", path, strerror(errno));
+        return fd;
     }
-    int rc = vmm_snapshot_open_fd(fd, initrd_path, key, out, err);
-    os_close(fd);
+    int initrd_fd = snap_open_trusted(initrd_path, err);
+    if (initrd_fd < 0) {
+        os_close(fd);
+        return vmm_err_context(err, "%s", path);
+    }
+    int rc = snap_take(fd, initrd_fd, initrd_path, key, out, err);
     return rc < 0 ? vmm_err_context(err, "%s", path) : 0;
 }
 
@@ -215,6 +270,7 @@ void vmm_snapshot_close(struct vmm_snapshot *snap)
     }
     os_unmap(snap->pristine, snap->header.memory);
     mem_initrd_unmap(&snap->initrd);
+    os_close(snap->initrd_fd);
     os_close(snap->fd);
     os_close(atomic_load(&snap->pagemap));
     free(snap->workset);
@@ -242,20 +298,10 @@ void vmm_snapshot_info(const struct vmm_snapshot *snap, struct vmm_snapshot_info
     }
 }
 
-/* A file that shrank under a mapping kills with SIGBUS on the next access: better to refuse. Asked
- * at every rewind, so by what is the cheapest way to learn a size; nobody uses the offset. */
-int snap_still_whole(const struct vmm_snapshot *snap, struct vmm_err *err)
+int snap_unchanged(const struct vmm_snapshot *snap, struct vmm_err *err)
 {
-    const off_t size = lseek(snap->fd, 0, SEEK_END);
-    const off_t wanted = (off_t)(SNAP_IMAGE_OFFSET + snap->header.memory);
-    if (size < 0) {
-        return vmm_err_set(err, errno, "the snapshot: %s", strerror(errno));
-    }
-    if (size < wanted) {
-        return vmm_err_set(err, EBADMSG, "the snapshot was truncated to %lld bytes, wanted %lld",
-                           (long long)size, (long long)wanted);
-    }
-    return 0;
+    int rc = infile_unchanged(snap->fd, "the snapshot", &snap->mark, err);
+    return rc < 0 ? rc : infile_unchanged(snap->initrd_fd, "the initrd", &snap->initrd_mark, err);
 }
 
 /* What lies between the header and the image is not used, and zero. */
@@ -283,7 +329,7 @@ static int snap_verify_gap(const struct vmm_snapshot *snap, struct vmm_err *err)
 int vmm_snapshot_verify(const struct vmm_snapshot *snap, struct vmm_err *err)
 {
     const struct snap_header *h = &snap->header;
-    int rc = snap_still_whole(snap, err);
+    int rc = snap_unchanged(snap, err);
     if (rc == 0) {
         rc = snap_verify_gap(snap, err);
     }

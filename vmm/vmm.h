@@ -197,6 +197,10 @@ struct vmm_host {
 };
 int vmm_host_probe(struct vmm_host *host, struct vmm_err *err);
 
+/* Whether a file is a kernel that vmm_create() would load: ENOEXEC when not. name is what messages
+ * call it. */
+int vmm_kernel_check(const char *path, const char *name, struct vmm_err *err);
+
 /* A fresh machine, kernel loaded. Errors: as vmm_host_probe(); EINVAL for a bad configuration,
  * ENOEXEC for a kernel that is no ELF for x86-64, truncated, or of another ABI version (both
  * versions named), E2BIG for one that leaves no room for its page tables, and what opening the
@@ -256,15 +260,28 @@ struct vmm_snapshot_info {
  * is then garbage. */
 int vmm_snapshot_write(struct vmm *vm, int fd, const struct vmm_key *key, struct vmm_err *err);
 
+/* Whether only this process's (effective) user and root can change what fd is open on, a file or a
+ * directory: 0, or EPERM when it belongs to somebody else or its mode lets others write. The mode
+ * has the bits of POSIX access control lists in it. What has no name (a memfd) is its holders'
+ * alone. name is for the message. Directories above it are not looked at. */
+int vmm_file_trusted(int fd, const char *name, struct vmm_err *err);
+
 /* Checks header (magic, version, header checksum, sizes against the file's, ABI) and, when key is
  * not NULL, the key; maps the memory image. Every refusal names the found and the wanted value.
  * EKEYREJECTED for another key, ENOTSUP for CPU features this host lacks (named), EBADMSG for
- * damage, EPROTO for another version. The path's file must stay as it is; the initrd is opened too
- * and must have the recorded size. */
+ * damage, EPROTO for another version. The initrd is opened too and must have the recorded size.
+ *
+ * Both files are mapped, not copied, so whoever can write them can change machines that run: what
+ * is opened by its path is refused (EPERM) unless vmm_file_trusted(). Files that the caller has
+ * opened are the caller's to judge; they are not closed. A file that is written to while in use is
+ * found, by its size and its time of change, at the next vmm_restore() or vmm_rewind() (EBADMSG),
+ * which is meant for accidents: run the machine no further. */
 int vmm_snapshot_open(const char *path, const char *initrd_path, const struct vmm_key *key,
                       struct vmm_snapshot **out, struct vmm_err *err);
 int vmm_snapshot_open_fd(int fd, const char *initrd_path, const struct vmm_key *key,
                          struct vmm_snapshot **out, struct vmm_err *err);
+int vmm_snapshot_open_fds(int fd, int initrd_fd, const struct vmm_key *key,
+                          struct vmm_snapshot **out, struct vmm_err *err);
 void vmm_snapshot_info(const struct vmm_snapshot *snap, struct vmm_snapshot_info *info);
 
 /* Full check of the memory image against the recorded checksum. EBADMSG with both values. */

@@ -180,6 +180,19 @@ int vmm_alloc(struct vmm **out, const struct policy *policy, const struct vmm_io
 void vmm_kick_install(void);          /* the handler of VMM_SIGNAL, once */
 void vmm_kick_target(struct vmm *vm); /* what VMM_SIGNAL stops on this thread; NULL: nothing */
 
+/* infile.c */
+/* Opens a file to read it, or returns -errno: EINVAL for what is not a regular file. */
+int infile_open(const char *path, struct vmm_err *err);
+/* What tells that a file is not what it was: any write or truncation changes it, a new name does
+ * not. */
+struct infile_mark {
+    uint64_t size;
+    struct timespec changed;
+};
+int infile_mark(int fd, const char *name, struct infile_mark *mark, struct vmm_err *err);
+/* EBADMSG when the file is not as marked. */
+int infile_unchanged(int fd, const char *name, const struct infile_mark *mark, struct vmm_err *err);
+
 /* os.c */
 uint64_t os_clock_ns(clockid_t id);
 uint64_t os_thread_faults(void);  /* page faults of this thread, ever, with those for a vCPU */
@@ -266,7 +279,8 @@ int mem_ram_map(struct vmm *vm, uint64_t size, struct vmm_err *err);
 /* The same, with a private mapping of the file in the first low bytes. */
 int mem_ram_map_file(struct vmm *vm, uint64_t size, int fd, uint64_t offset, uint64_t low,
                      struct vmm_err *err);
-int mem_initrd_map(struct mem_initrd *initrd, const char *path, struct vmm_err *err);
+/* name is for messages. Unmap it after an error, too. */
+int mem_initrd_map(struct mem_initrd *initrd, int fd, const char *name, struct vmm_err *err);
 void mem_initrd_unmap(struct mem_initrd *initrd);
 /* KVM keeps 10 bytes for each page of a slot where it shadows page tables, so a restored machine
  * begins without the one for what a run rarely touches: RAM from ram_low on. In a rewindable

@@ -52,7 +52,7 @@ static void t_not_elf(void)
 {
     struct vmm_err err;
     FAILS(try_kernel("/nowhere/kernel", &err), ENOENT, "/nowhere/kernel");
-    FAILS(try_kernel("/", &err), ENOEXEC, "not an ELF");
+    FAILS(try_kernel("/", &err), EINVAL, "not a regular file");
     FAILS(try_bytes("", 0, &err), ENOEXEC, "not an ELF");
     FAILS(try_bytes("#!/bin/sh\nexit 0\n", 17, &err), ENOEXEC, "not an ELF");
     FAILS(try_kernel("/proc/self/exe", &err), ENOEXEC, "ELF type 3, wanted 2");
