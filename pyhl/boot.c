@@ -8,6 +8,7 @@
 #include "vmm/abi.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -75,18 +76,25 @@ static int make_rewindable(struct vmm **vm, struct vmm_snapshot **snap, const ch
     struct vmm_key key = {0}; /* belongs to nothing: it never leaves this process */
     struct vmm_io io = session_io();
     int fd = memfd_create("pyhl-boot", MFD_CLOEXEC);
+    int initrd_fd = open(initrd, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
     int r;
 
     if (fd < 0)
-        return vmm_err_set(err, errno, "memfd_create: %s", strerror(errno));
-    r = vmm_snapshot_write(*vm, fd, &key, err);
+        r = vmm_err_set(err, errno, "memfd_create: %s", strerror(errno));
+    else if (initrd_fd < 0)
+        r = vmm_err_set(err, errno, "%s: %s", initrd, strerror(errno));
+    else
+        r = vmm_snapshot_write(*vm, fd, &key, err);
     vmm_destroy(*vm);
     *vm = NULL;
     if (r == 0)
-        r = vmm_snapshot_open_fd(fd, initrd, NULL, snap, err);
+        r = vmm_snapshot_open_fds(fd, initrd_fd, NULL, snap, err);
     if (r == 0)
         r = vmm_restore(*snap, &io, true, vm, err);
-    close(fd);
+    if (initrd_fd >= 0)
+        close(initrd_fd);
+    if (fd >= 0)
+        close(fd);
     return r;
 }
 

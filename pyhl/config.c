@@ -5,7 +5,6 @@
  * skipped there.
  */
 #include "config.h"
-#include "files.h"
 #include "opts.h"
 
 #include <errno.h>
@@ -13,8 +12,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define CONFIG_MAX (1u << 20)
 
 enum field_kind { FIELD_TEXT, FIELD_PATH, FIELD_SIZE, FIELD_COUNT, FIELD_KEY };
 
@@ -46,6 +43,9 @@ static const struct field home_fields[] = {
     {.key = "kernel_size", TEXT(struct home_config, FIELD_COUNT, kernel_size)},
     {.key = "initrd_size", TEXT(struct home_config, FIELD_COUNT, initrd_size)},
     {.key = "snapshot_size", TEXT(struct home_config, FIELD_COUNT, snapshot_size)},
+    {.key = "snapshot_inode",
+     TEXT(struct home_config, FIELD_COUNT, snapshot_inode),
+     .optional = true},
     {0},
 };
 
@@ -194,8 +194,8 @@ int config_parse_image(const char *text, const char *path, struct image_config *
     return parse_ini(text, path, &parse, err);
 }
 
-int config_read_home(const char *path, bool packages, struct home_config *config,
-                     struct vmm_err *err)
+int config_parse_home(const char *text, const char *path, bool packages, struct home_config *config,
+                      struct vmm_err *err)
 {
     struct parse parse = {
         .section = "pyhl",
@@ -203,39 +203,34 @@ int config_read_home(const char *path, bool packages, struct home_config *config
         .config = config,
         .packages = packages ? &config->packages : NULL,
     };
-    size_t len;
-    char *text;
     int r;
 
     *config = (struct home_config){0};
-    if (file_read(path, CONFIG_MAX, &text, &len, err) < 0)
-        return -err->code;
     r = parse_ini(text, path, &parse, err);
     if (r == 0 && parse.format != CONFIG_FORMAT)
         r = vmm_err_set(err, EPROTO, "%s: no format %u", path, CONFIG_FORMAT);
-    free(text);
     return r;
 }
 
-int config_write_home(const char *path, const struct home_config *config, struct vmm_err *err)
+int config_format_home(const struct home_config *config, char **text, size_t *len,
+                       struct vmm_err *err)
 {
-    char key[33], *text;
-    int len, r;
+    typedef unsigned long long ull;
+    char key[33];
+    int n;
 
     vmm_key_text(&config->key, key);
-    len =
-        asprintf(&text,
+    n = asprintf(text,
                  "; Made by pyhl setup. The key names what kernel, image and host the snapshot "
                  "belongs to.\n"
                  "[pyhl]\nformat = %u\nversion = %s\nimage = %s\nmemory = %llu\nkey = %s\n"
-                 "kernel_size = %llu\ninitrd_size = %llu\nsnapshot_size = %llu\n\n[packages]\n%s",
-                 CONFIG_FORMAT, config->version, config->image, (unsigned long long)config->memory,
-                 key, (unsigned long long)config->kernel_size,
-                 (unsigned long long)config->initrd_size, (unsigned long long)config->snapshot_size,
-                 config->packages.text ? config->packages.text : "");
-    if (len < 0)
-        return vmm_err_set(err, ENOMEM, "%s: out of memory", path);
-    r = file_write(path, text, (size_t)len, err);
-    free(text);
-    return r;
+                 "kernel_size = %llu\ninitrd_size = %llu\nsnapshot_size = %llu\n"
+                 "snapshot_inode = %llu\n\n[packages]\n%s",
+                 CONFIG_FORMAT, config->version, config->image, (ull)config->memory, key,
+                 (ull)config->kernel_size, (ull)config->initrd_size, (ull)config->snapshot_size,
+                 (ull)config->snapshot_inode, config->packages.text ? config->packages.text : "");
+    if (n < 0)
+        return vmm_err_set(err, ENOMEM, "out of memory");
+    *len = (size_t)n;
+    return 0;
 }

@@ -7,7 +7,7 @@
  * (sizes), rehearsal (path in the guest of a script that does what longer scripts do); [packages]
  * NAME = VERSION ...
  * pyhl.ini: [pyhl] format, version, image, memory, key, kernel_size, initrd_size, snapshot_size;
- * [packages] as in the image
+ * optional: snapshot_inode; [packages] as in the image
  *
  * Both are read strictly where it matters: a value that is missing or wrong is an error naming file
  * and key. Unknown keys and sections are ignored, so that newer images work.
@@ -18,6 +18,7 @@
 #include "vmm/vmm.h"
 
 #define CONFIG_FORMAT 1u
+#define CONFIG_MAX    (1u << 20) /* bytes of either file */
 
 /* "NAME = VERSION" lines, in the file's order. */
 struct packages {
@@ -41,6 +42,7 @@ struct home_config {
     uint64_t memory;
     struct vmm_key key;
     uint64_t kernel_size, initrd_size, snapshot_size; /* bytes */
+    uint64_t snapshot_inode; /* its number where setup made it; 0: not stated */
     struct packages packages;
 };
 
@@ -48,9 +50,12 @@ struct home_config {
 int config_parse_image(const char *text, const char *path, struct image_config *config,
                        struct vmm_err *err);
 
-/* EPROTO for another format. Packages are only gathered when asked for. */
-int config_read_home(const char *path, bool packages, struct home_config *config,
-                     struct vmm_err *err);
-int config_write_home(const char *path, const struct home_config *config, struct vmm_err *err);
+/* The same of pyhl.ini; EPROTO for another format. Packages are only gathered when asked for. */
+int config_parse_home(const char *text, const char *path, bool packages, struct home_config *config,
+                      struct vmm_err *err);
+
+/* The text of a pyhl.ini; free(*text). */
+int config_format_home(const struct home_config *config, char **text, size_t *len,
+                       struct vmm_err *err);
 
 #endif

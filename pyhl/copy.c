@@ -6,32 +6,40 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 static void *copy_main(void *arg)
 {
     struct copy *copy = arg;
 
-    copy->result = file_copy(copy->from, copy->to, &copy->error);
+    copy->result = file_copy(copy->from, copy->to, copy->name, &copy->error);
     if (copy->result == 0)
-        copy->result = file_sync(copy->to, &copy->error);
+        copy->result = file_sync(copy->to, copy->name, &copy->error);
     return NULL;
 }
 
-int copy_begin(struct copy *copy, const char *from, const char *to, struct vmm_err *err)
+int copy_begin(struct copy *copy, int from, const char *name, int to, struct vmm_err *err)
 {
     sigset_t all, before;
     int r;
 
-    snprintf(copy->from, sizeof(copy->from), "%s", from);
-    snprintf(copy->to, sizeof(copy->to), "%s", to);
-    if (stat(from, &copy->original) < 0)
-        return vmm_err_set(err, errno, "%s: %s", from, strerror(errno));
+    snprintf(copy->name, sizeof(copy->name), "%s", name);
+    copy->from = from;
+    copy->to = to;
+    if (fstat(from, &copy->original) < 0) {
+        r = vmm_err_set(err, errno, "%s: %s", name, strerror(errno));
+        close(to);
+        return r;
+    }
     sigfillset(&all); /* signals are for the thread that began it */
     pthread_sigmask(SIG_SETMASK, &all, &before);
     r = pthread_create(&copy->thread, NULL, copy_main, copy);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     copy->running = r == 0;
-    return r == 0 ? 0 : vmm_err_set(err, r, "a thread to copy %s: %s", from, strerror(r));
+    if (copy->running)
+        return 0;
+    close(to);
+    return vmm_err_set(err, r, "a thread to copy %s: %s", name, strerror(r));
 }
 
 static bool same_time(struct timespec a, struct timespec b)
@@ -48,13 +56,15 @@ int copy_end(struct copy *copy, struct vmm_err *err)
         return 0;
     pthread_join(copy->thread, NULL);
     copy->running = false;
+    if (close(copy->to) < 0 && copy->result == 0)
+        copy->result = vmm_err_set(&copy->error, errno, "%s: %s", copy->name, strerror(errno));
     if (copy->result < 0)
         return vmm_err_set(err, -copy->result, "%s", copy->error.msg);
-    if (stat(copy->from, &is) < 0)
-        return vmm_err_set(err, errno, "%s: %s", copy->from, strerror(errno));
+    if (fstat(copy->from, &is) < 0)
+        return vmm_err_set(err, errno, "%s: %s", copy->name, strerror(errno));
     if (is.st_dev != was->st_dev || is.st_ino != was->st_ino || is.st_size != was->st_size ||
         !same_time(is.st_mtim, was->st_mtim) || !same_time(is.st_ctim, was->st_ctim))
         return vmm_err_set(err, EAGAIN, "%s changed while it was installed: run setup again",
-                           copy->from);
+                           copy->name);
     return 0;
 }

@@ -13,7 +13,8 @@
 #include <sys/stat.h>
 
 struct copy {
-    char from[PATH_MAX], to[PATH_MAX];
+    char name[PATH_MAX]; /* of the original, for messages */
+    int from, to;
     struct stat original; /* before the first byte was read */
     pthread_t thread;
     bool running;
@@ -21,9 +22,10 @@ struct copy {
     struct vmm_err error;
 };
 
-/* Begins to copy the regular file `from` to the new file `to`, and to sync it. *copy must stay
- * where it is until copy_end(). */
-int copy_begin(struct copy *copy, const char *from, const char *to, struct vmm_err *err);
+/* Begins to copy the regular file `from`, whose name is for messages, to the empty file `to`, and
+ * to sync it. *copy must stay where it is and `from` open until copy_end(), which closes `to`; so
+ * does a failure here. */
+int copy_begin(struct copy *copy, int from, const char *name, int to, struct vmm_err *err);
 
 /* Waits for the copy. EAGAIN when the original has changed since copy_begin(). Does nothing when no
  * copy was begun, or it has ended. */

@@ -6,7 +6,6 @@
 #include "files.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/fs.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -58,29 +57,19 @@ static int read_all(int fd, const char *path, size_t size, size_t max, char **te
     return vmm_err_set(err, ENOMEM, "%s: out of memory", path);
 }
 
-int file_read(const char *path, size_t max, char **text, size_t *len, struct vmm_err *err)
+int file_read(int fd, const char *name, size_t max, char **text, size_t *len, struct vmm_err *err)
 {
-    bool is_stdin = strcmp(path, "-") == 0;
-    int fd = is_stdin ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
     size_t guess = READ_FIRST;
     struct stat st;
-    int r;
 
-    if (fd < 0)
-        return fail(err, path);
     if (fstat(fd, &st) < 0)
-        r = fail(err, path);
-    else if (S_ISDIR(st.st_mode))
-        r = vmm_err_set(err, EISDIR, "%s: %s", path, strerror(EISDIR));
-    else {
-        /* One byte more than a regular file has: its end is seen without growing the buffer. */
-        if (S_ISREG(st.st_mode) && (uint64_t)st.st_size <= max)
-            guess = (size_t)st.st_size + 1;
-        r = read_all(fd, path, guess, max, text, len, err);
-    }
-    if (!is_stdin)
-        close(fd);
-    return r;
+        return fail(err, name);
+    if (S_ISDIR(st.st_mode))
+        return vmm_err_set(err, EISDIR, "%s: %s", name, strerror(EISDIR));
+    /* One byte more than a regular file has: its end is seen without growing the buffer. */
+    if (S_ISREG(st.st_mode) && (uint64_t)st.st_size <= max)
+        guess = (size_t)st.st_size + 1;
+    return read_all(fd, name, guess, max, text, len, err);
 }
 
 int file_pwrite(int fd, const void *data, size_t len, off_t offset)
@@ -101,30 +90,15 @@ int file_pwrite(int fd, const void *data, size_t len, off_t offset)
     return 0;
 }
 
-int file_write(const char *path, const char *text, size_t len, struct vmm_err *err)
-{
-    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
-    int r;
-
-    if (fd < 0)
-        return fail(err, path);
-    r = file_pwrite(fd, text, len, 0);
-    if (r < 0)
-        r = vmm_err_set(err, -r, "%s: %s", path, strerror(-r));
-    if (close(fd) < 0 && r == 0)
-        r = fail(err, path);
-    return r;
-}
-
 /* Copies in the kernel; -EOPNOTSUPP when this pair of files needs read and write. */
 static int copy_in_kernel(int in, int out)
 {
-    off_t done = 0;
+    off_t from = 0, to = 0, done = 0;
 
     if (ioctl(out, FICLONE, in) == 0)
         return 0;
     for (;;) {
-        ssize_t n = copy_file_range(in, NULL, out, NULL, SSIZE_MAX & ~0xfff, 0);
+        ssize_t n = copy_file_range(in, &from, out, &to, SSIZE_MAX & ~0xfff, 0);
 
         if (n == 0)
             return 0;
@@ -151,56 +125,26 @@ static int copy_by_hand(int in, int out)
     return r;
 }
 
-int file_copy(const char *from, const char *to, struct vmm_err *err)
+int file_copy(int in, int out, const char *to, struct vmm_err *err)
 {
-    int in = open(from, O_RDONLY | O_CLOEXEC);
-    struct stat st;
-    int out, r;
+    int r = copy_in_kernel(in, out);
 
-    if (in < 0)
-        return fail(err, from);
-    if (fstat(in, &st) < 0 || !S_ISREG(st.st_mode)) {
-        r = vmm_err_set(err, EINVAL, "%s: not a regular file", from);
-        goto close_in;
-    }
-    out = open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
-    if (out < 0) {
-        r = fail(err, to);
-        goto close_in;
-    }
-    r = copy_in_kernel(in, out);
     if (r == -EOPNOTSUPP)
         r = copy_by_hand(in, out);
-    if (close(out) < 0 && r == 0)
-        r = -errno;
-    if (r < 0)
-        r = vmm_err_set(err, -r, "%s: %s", to, strerror(-r));
-close_in:
-    close(in);
-    return r;
+    return r < 0 ? vmm_err_set(err, -r, "%s: %s", to, strerror(-r)) : 0;
 }
 
-int file_sync(const char *path, struct vmm_err *err)
+int file_sync(int fd, const char *name, struct vmm_err *err)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    int r = 0;
-
-    if (fd < 0)
-        return fail(err, path);
-    if (fsync(fd) < 0)
-        r = fail(err, path);
-    close(fd);
-    return r;
+    return fsync(fd) < 0 ? fail(err, name) : 0;
 }
 
-int file_size(const char *path, uint64_t *size, uint64_t *disk, struct vmm_err *err)
+int file_size(int fd, const char *name, uint64_t *size, uint64_t *disk, struct vmm_err *err)
 {
     struct stat st;
 
-    if (stat(path, &st) < 0)
-        return fail(err, path);
-    if (!S_ISREG(st.st_mode))
-        return vmm_err_set(err, EINVAL, "%s: not a regular file", path);
+    if (fstat(fd, &st) < 0)
+        return fail(err, name);
     if (size)
         *size = (uint64_t)st.st_size;
     if (disk)
@@ -208,9 +152,17 @@ int file_size(const char *path, uint64_t *size, uint64_t *disk, struct vmm_err *
     return 0;
 }
 
-int file_path(char buf[PATH_MAX], const char *dir, const char *name, struct vmm_err *err)
+int file_inode(int fd, const char *name, uint64_t *inode, struct vmm_err *err)
 {
-    if (snprintf(buf, PATH_MAX, "%s/%s", dir, name) >= PATH_MAX)
-        return vmm_err_set(err, ENAMETOOLONG, "%s: path too long", dir);
+    struct stat st;
+
+    if (fstat(fd, &st) < 0)
+        return fail(err, name);
+    *inode = (uint64_t)st.st_ino;
     return 0;
+}
+
+void file_fd_path(int fd, char path[FILE_FD_PATH])
+{
+    snprintf(path, FILE_FD_PATH, "/proc/self/fd/%d", fd);
 }

@@ -1,18 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Finding and opening a home. On the path of every run: it opens pyhl.ini, then the library opens
- * snapshot and initrd, and nothing else is looked at.
+ * Finding and opening a home. On the path of every run: it opens the directory, pyhl.ini, snapshot
+ * and initrd, looks at the owner and mode of each, and at nothing else. What is looked at is what
+ * was opened, whatever happens to names meanwhile.
  */
 #include "home.h"
 #include "files.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
-const char *const home_files[4] = {HOME_INI, HOME_SNAPSHOT, HOME_KERNEL, HOME_INITRD};
+const char *const home_files[HOME_FILES] = {HOME_INI, HOME_SNAPSHOT, HOME_KERNEL, HOME_INITRD};
 
 /* An environment variable that is set and not empty. */
 static const char *env(const char *name)
@@ -39,24 +42,63 @@ static bool user_home(char buf[PATH_MAX])
     return home && snprintf(buf, PATH_MAX, "%s/.local/share/pyhl", home) < PATH_MAX;
 }
 
-int home_file_path(const struct home *home, const char *name, char buf[PATH_MAX],
-                   struct vmm_err *err)
+static int read_ini(struct home *home, bool packages, struct vmm_err *err)
 {
-    return file_path(buf, home->dir, name, err);
+    char path[PATH_MAX + sizeof("/" HOME_INI)], *text;
+    int fd = home_file(home, HOME_INI, err), r;
+    size_t len;
+
+    if (fd < 0)
+        return fd;
+    snprintf(path, sizeof(path), "%s/%s", home->dir.path, HOME_INI);
+    r = file_read(fd, path, CONFIG_MAX, &text, &len, err);
+    close(fd);
+    if (r < 0)
+        return r;
+    r = config_parse_home(text, path, packages, &home->config, err);
+    free(text);
+    return r;
 }
 
 int home_open_at(const char *dir, bool packages, struct home *home, struct vmm_err *err)
 {
-    char ini[PATH_MAX];
-
-    if (strlen(dir) >= PATH_MAX)
-        return vmm_err_set(err, ENAMETOOLONG, "%s: path too long", dir);
-    strcpy(home->dir, dir);
-    if (file_path(ini, dir, HOME_INI, err) < 0 ||
-        file_path(home->initrd, dir, HOME_INITRD, err) < 0 ||
-        file_path(home->snapshot, dir, HOME_SNAPSHOT, err) < 0)
+    *home = (struct home){.dir = FOLDER_NONE};
+    if (folder_open(&home->dir, dir, err) < 0 || vmm_file_trusted(home->dir.fd, dir, err) < 0)
         return -err->code;
-    return config_read_home(ini, packages, &home->config, err);
+    return read_ini(home, packages, err);
+}
+
+void home_close(struct home *home)
+{
+    folder_close(&home->dir);
+    free(home->config.packages.text);
+    home->config.packages = (struct packages){0};
+}
+
+int home_file(const struct home *home, const char *name, struct vmm_err *err)
+{
+    int fd = folder_read(&home->dir, name, FOLDER_NO_LINK, err);
+    int r = fd < 0 ? fd : vmm_file_trusted(fd, name, err);
+
+    if (fd >= 0 && r < 0) {
+        close(fd);
+        return vmm_err_context(err, "%s", home->dir.path);
+    }
+    return r < 0 ? r : fd;
+}
+
+/* What is not trusted, then what to do about it. */
+static int advise(int r, struct vmm_err *err)
+{
+    char why[sizeof(err->msg)];
+
+    if (r != -EPERM)
+        return r;
+    snprintf(why, sizeof(why), "%s", err->msg);
+    return vmm_err_set(err, EPERM,
+                       "%.380s; use a home of your own (--dest), or make one: pyhl setup --from "
+                       "IMAGE",
+                       why);
 }
 
 /* A place that the user named: a message of its own when it is not a home. */
@@ -69,7 +111,31 @@ static int open_named(const char *dir, const char *named_by, bool packages, stru
         return vmm_err_set(err, ENOENT,
                            "no home in '%s' (%s); make one with: pyhl setup --from IMAGE --dest %s",
                            dir, named_by, dir);
-    return r;
+    return advise(r, err);
+}
+
+/* Nobody can know the inode number that a file will have where it is unpacked. */
+static int check_made_here(const struct home *home, struct vmm_err *err)
+{
+    struct stat st;
+
+    if (fstatat(home->dir.fd, HOME_SNAPSHOT, &st, AT_SYMLINK_NOFOLLOW) < 0)
+        return vmm_err_set(err, EBADMSG, "%s/" HOME_SNAPSHOT ": %s", home->dir.path,
+                           strerror(errno));
+    if (home->config.snapshot_inode == st.st_ino)
+        return 0;
+    return vmm_err_set(err, EPERM,
+                       "./%s was not made here by pyhl setup, but copied or unpacked: it is not "
+                       "trusted unless you name it (--dest %s); or make one: pyhl setup --force "
+                       "--from IMAGE",
+                       home->dir.path, home->dir.path);
+}
+
+static int open_local(bool packages, struct home *home, struct vmm_err *err)
+{
+    int r = home_open_at(HOME_LOCAL, packages, home, err);
+
+    return r == 0 ? check_made_here(home, err) : advise(r, err);
 }
 
 int home_open(const char *dest, bool packages, struct home *home, struct vmm_err *err)
@@ -81,22 +147,42 @@ int home_open(const char *dest, bool packages, struct home *home, struct vmm_err
         return open_named(dest, "--dest", packages, home, err);
     if (env("PYHL_HOME"))
         return open_named(env("PYHL_HOME"), "$PYHL_HOME", packages, home, err);
-    r = home_open_at(HOME_LOCAL, packages, home, err);
+    r = open_local(packages, home, err);
     if (r != -ENOENT)
         return r;
+    home_close(home);
     if (!user_home(user))
         strcpy(user, "~/.local/share/pyhl");
     else if ((r = home_open_at(user, packages, home, err)) != -ENOENT)
-        return r;
+        return advise(r, err);
     return vmm_err_set(err, ENOENT,
                        "no home found: searched --dest (not given), $PYHL_HOME (not set), "
                        "./" HOME_LOCAL ", %s; make one with: pyhl setup --from IMAGE",
                        user);
 }
 
+static int open_files(const struct home *home, struct vmm_snapshot **snap, struct vmm_err *err)
+{
+    int fd = home_file(home, HOME_SNAPSHOT, err), initrd_fd = -1, r = fd;
+
+    *snap = NULL;
+    if (r >= 0)
+        r = initrd_fd = home_file(home, HOME_INITRD, err);
+    if (r >= 0) {
+        r = vmm_snapshot_open_fds(fd, initrd_fd, &home->config.key, snap, err);
+        if (r < 0)
+            vmm_err_context(err, "%s", home->dir.path);
+    }
+    if (initrd_fd >= 0)
+        close(initrd_fd);
+    if (fd >= 0)
+        close(fd);
+    return r;
+}
+
 int home_snapshot(const struct home *home, struct vmm_snapshot **snap, struct vmm_err *err)
 {
-    int r = vmm_snapshot_open(home->snapshot, home->initrd, &home->config.key, snap, err);
+    int r = open_files(home, snap, err);
 
     if (r < 0 && r != -EMFILE && r != -ENOMEM) {
         /* What is wrong, then what to do about it. */

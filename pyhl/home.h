@@ -2,13 +2,17 @@
 /*
  * A home: the directory that pyhl setup makes and pyhl run restores from. It holds HOME_FILES and
  * nothing else; pyhl.ini is what makes it one.
+ *
+ * A home decides what every script's Python is, so it is used only when its directory and its files
+ * belong to the user or root and nobody else can write them. One that was found in the working
+ * directory, without anybody having named it, must also have been made there by setup: an unpacked
+ * archive or a checkout may bring a .pyhl of its own.
  */
 #ifndef PYHL_HOME_H
 #define PYHL_HOME_H
 
 #include "config.h"
-
-#include <limits.h>
+#include "folder.h"
 
 #define HOME_LOCAL ".pyhl" /* in the working directory */
 
@@ -18,12 +22,11 @@
 #define HOME_SNAPSHOT "snapshot"
 
 /* All of them, in the order of removal: without its pyhl.ini a directory is no home any more. */
-extern const char *const home_files[4];
+#define HOME_FILES 4
+extern const char *const home_files[HOME_FILES];
 
 struct home {
-    char dir[PATH_MAX];
-    char initrd[PATH_MAX];
-    char snapshot[PATH_MAX];
+    struct folder dir;
     struct home_config config;
 };
 
@@ -31,17 +34,20 @@ struct home {
 const char *home_default(const char *dest);
 
 /* Finds and opens one: dest, else $PYHL_HOME, else the first of ./.pyhl, $XDG_DATA_HOME/pyhl (or
- * ~/.local/share/pyhl). ENOENT with a message that names all places searched. */
+ * ~/.local/share/pyhl). ENOENT with a message that names all places searched, EPERM for one that is
+ * not trusted. Close it after an error, too. */
 int home_open(const char *dest, bool packages, struct home *home, struct vmm_err *err);
 
 /* The directory itself, no search. ENOENT without a pyhl.ini. */
 int home_open_at(const char *dir, bool packages, struct home *home, struct vmm_err *err);
 
+/* Opens one of its files to read it. EPERM when others can change it. */
+int home_file(const struct home *home, const char *name, struct vmm_err *err);
+
 /* Opens its snapshot and checks that it belongs to this home. */
 int home_snapshot(const struct home *home, struct vmm_snapshot **snap, struct vmm_err *err);
 
-/* One of its files. */
-int home_file_path(const struct home *home, const char *name, char buf[PATH_MAX],
-                   struct vmm_err *err);
+/* The directory and config.packages; not the snapshot. Does nothing the second time. */
+void home_close(struct home *home);
 
 #endif

@@ -18,9 +18,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define IMAGE_INI  "image.ini"
-#define INI_MAX    (1u << 20)
-#define READ_BLOCK (1u << 20)
+#define IMAGE_INI    "image.ini"
+#define READ_BLOCK   (1u << 20)
+#define ENTRY_HEADER 512u
 #define NOT_AN_IMAGE                                                                               \
     "an image is a directory, or a tar archive of one, with " HOME_KERNEL ", " HOME_INITRD         \
     " and " IMAGE_INI
@@ -28,44 +28,140 @@
 enum member { MEMBER_KERNEL, MEMBER_INITRD, MEMBER_INI, MEMBERS };
 static const char *const member_names[MEMBERS] = {HOME_KERNEL, HOME_INITRD, IMAGE_INI};
 
-static int read_ini(const char *path, struct image_config *config, struct vmm_err *err)
-{
-    struct vmm_err why = {0};
-    char *text = NULL;
-    size_t len;
-    int r = file_read(path, INI_MAX, &text, &len, &why);
+/* Bytes of each member. */
+struct limits {
+    uint64_t max[MEMBERS];
+};
 
+static struct limits make_limits(uint64_t initrd_max)
+{
+    return (struct limits){{
+        [MEMBER_KERNEL] = IMAGE_KERNEL_MAX,
+        [MEMBER_INITRD] = initrd_max,
+        [MEMBER_INI] = CONFIG_MAX,
+    }};
+}
+
+/* Sizes as they were given, since a rounded one may look the same on both sides. */
+static int too_large(enum member member, uint64_t size, uint64_t max, struct vmm_err *err)
+{
+    return vmm_err_set(err, E2BIG, "'%s' has %llu bytes, at most %llu are taken%s",
+                       member_names[member], (unsigned long long)size, (unsigned long long)max,
+                       member == MEMBER_INITRD ? " (--max-initrd)" : "");
+}
+
+static int read_ini(const struct folder *folder, struct image_config *config, struct vmm_err *err)
+{
+    char path[PATH_MAX + sizeof("/" IMAGE_INI)], *text = NULL;
+    struct vmm_err why = {0};
+    int fd = folder_read(folder, IMAGE_INI, FOLDER_NO_LINK, &why), r = fd;
+    size_t len;
+
+    snprintf(path, sizeof(path), "%s/%s", folder->path, IMAGE_INI);
+    if (fd >= 0) {
+        r = file_read(fd, path, CONFIG_MAX, &text, &len, &why);
+        close(fd);
+    }
     if (r == 0)
         r = config_parse_image(text, path, config, &why);
     free(text);
     return r < 0 ? vmm_err_set(err, EINVAL, "%s", why.msg) : 0;
 }
 
-/* Everything is looked at before the first byte is copied. */
-static int fetch_directory(const char *from, const char *dir, struct image_config *config,
-                           char initrd[PATH_MAX], struct vmm_err *err)
+/* All that the library wants of a kernel, before anything is done with the rest. */
+static int check_kernel(const struct folder *into, struct vmm_err *err)
 {
-    char source[MEMBERS][PATH_MAX], target[PATH_MAX];
+    char path[FILE_FD_PATH];
+    int fd = folder_read(into, HOME_KERNEL, FOLDER_NO_LINK, err), r;
 
-    for (int i = 0; i < MEMBERS; i++) {
-        uint64_t size;
+    if (fd < 0)
+        return fd;
+    file_fd_path(fd, path);
+    r = vmm_kernel_check(path, HOME_KERNEL, err);
+    close(fd);
+    return r;
+}
 
-        if (file_path(source[i], from, member_names[i], err) < 0)
-            return -err->code;
-        if (file_size(source[i], &size, NULL, err) < 0)
-            return vmm_err_set(err, EINVAL, "--from '%s' has no file '%s': " NOT_AN_IMAGE, from,
-                               member_names[i]);
-        if (size == 0)
-            return vmm_err_set(err, EINVAL, "--from '%s': '%s' is empty: " NOT_AN_IMAGE, from,
-                               member_names[i]);
+/* What there is at `from` and how long it is. A link to a kernel or an initrd is followed; one to
+ * image.ini is not, since messages show what is in it. */
+static int open_member(const struct folder *source, enum member member, const struct limits *limits,
+                       struct vmm_err *err)
+{
+    const char *name = member_names[member];
+    enum folder_links links = member == MEMBER_INI ? FOLDER_NO_LINK : FOLDER_LINK;
+    struct vmm_err why = {0};
+    int fd = folder_read(source, name, links, &why);
+    uint64_t size;
+    int r;
+
+    if (fd == -ENOENT)
+        return vmm_err_set(err, EINVAL, "--from '%s' has no file '%s': " NOT_AN_IMAGE, source->path,
+                           name);
+    if (fd < 0)
+        return vmm_err_set(err, EINVAL, "--from '%s': %s", source->path, why.msg);
+    r = file_size(fd, name, &size, NULL, err);
+    if (r == 0 && size == 0)
+        r = vmm_err_set(err, EINVAL, "--from '%s': '%s' is empty: " NOT_AN_IMAGE, source->path,
+                        name);
+    if (r == 0 && size > limits->max[member]) {
+        too_large(member, size, limits->max[member], err);
+        r = vmm_err_context(err, "--from '%s'", source->path);
     }
-    if (read_ini(source[MEMBER_INI], config, err) < 0)
-        return vmm_err_context(err, "--from '%s'", from);
-    memcpy(initrd, source[MEMBER_INITRD], PATH_MAX);
-    if (file_path(target, dir, HOME_KERNEL, err) < 0 ||
-        file_copy(source[MEMBER_KERNEL], target, err) < 0)
-        return -err->code;
-    return 0;
+    if (r == 0)
+        return fd;
+    close(fd);
+    return r;
+}
+
+static int copy_kernel(int from, const struct folder *into, struct vmm_err *err)
+{
+    int fd = folder_make(into, HOME_KERNEL, err), r;
+
+    if (fd < 0)
+        return fd;
+    r = file_copy(from, fd, HOME_KERNEL, err);
+    if (close(fd) < 0 && r == 0)
+        r = folder_fail(into, HOME_KERNEL, err);
+    return r == 0 ? check_kernel(into, err) : r;
+}
+
+static int fetch_members(const struct folder *source, const struct limits *limits,
+                         const struct folder *into, struct image *image, struct vmm_err *err)
+{
+    int fds[MEMBERS] = {-1, -1, -1}, r = 0;
+
+    /* Everything is looked at before the first byte is copied. */
+    for (int i = 0; i < MEMBERS && r == 0; i++) {
+        fds[i] = open_member(source, (enum member)i, limits, err);
+        r = fds[i] < 0 ? fds[i] : 0;
+    }
+    if (r == 0 && read_ini(source, &image->config, err) < 0)
+        r = vmm_err_context(err, "--from '%s'", source->path);
+    if (r == 0)
+        r = copy_kernel(fds[MEMBER_KERNEL], into, err);
+    if (r == 0) {
+        snprintf(image->initrd, PATH_MAX, "%.*s/%s", PATH_MAX - 16, source->path, HOME_INITRD);
+        image->initrd_fd = fds[MEMBER_INITRD];
+        fds[MEMBER_INITRD] = -1;
+    }
+    for (int i = 0; i < MEMBERS; i++)
+        if (fds[i] >= 0)
+            close(fds[i]);
+    return r;
+}
+
+static int fetch_directory(const char *from, const struct limits *limits, const struct folder *into,
+                           struct image *image, struct vmm_err *err)
+{
+    struct vmm_err why = {0};
+    struct folder source;
+    int r = folder_open(&source, from, &why);
+
+    if (r < 0)
+        return vmm_err_set(err, EINVAL, "--from: %s", why.msg);
+    r = fetch_members(&source, limits, into, image, err);
+    folder_close(&source);
+    return r;
 }
 
 /* Which member an archive's name is, or MEMBERS. */
@@ -92,53 +188,83 @@ static int archive_fail(struct archive *archive, struct vmm_err *err)
                        why ? why : "blocks out of order");
 }
 
-/* Writes the entry's data to a new file; holes of a sparse entry stay holes. */
-static int unpack_entry(struct archive *archive, const char *path, struct vmm_err *err)
+/* Writes an entry's data; holes of a sparse entry stay holes. */
+static int unpack_data(struct archive *archive, enum member member, uint64_t max, int fd,
+                       struct vmm_err *err)
 {
-    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
-    const void *data;
     la_int64_t offset, end = 0;
+    const void *data;
     size_t len;
-    int got, r = 0;
+    int got, r;
 
-    if (fd < 0 && errno == EEXIST)
-        return vmm_err_set(err, EINVAL, "'%s' is twice in the archive", strrchr(path, '/') + 1);
-    if (fd < 0)
-        return vmm_err_set(err, errno, "%s: %s", path, strerror(errno));
     while ((got = archive_read_data_block(archive, &data, &len, &offset)) == ARCHIVE_OK) {
-        if (offset < end) {
-            got = ARCHIVE_FATAL;
-            break;
-        }
+        if (offset < end)
+            return archive_fail(archive, err);
         end = offset + (la_int64_t)len;
+        if ((uint64_t)end > max)
+            return too_large(member, (uint64_t)end, max, err);
         r = file_pwrite(fd, data, len, offset);
         if (r < 0)
-            break;
+            return vmm_err_set(err, -r, "'%s': %s", member_names[member], strerror(-r));
     }
-    if (r < 0)
-        r = vmm_err_set(err, -r, "%s: %s", path, strerror(-r));
-    else if (got != ARCHIVE_EOF)
-        r = archive_fail(archive, err);
-    if (close(fd) < 0 && r == 0)
-        r = vmm_err_set(err, errno, "%s: %s", path, strerror(errno));
-    return r;
+    return got == ARCHIVE_EOF ? 0 : archive_fail(archive, err);
 }
 
-static int unpack_members(struct archive *archive, const char *dir, unsigned *found,
-                          struct vmm_err *err)
+static int unpack_entry(struct archive *archive, enum member member, uint64_t max,
+                        const struct folder *into, struct vmm_err *err)
+{
+    const char *name = member_names[member];
+    int fd = folder_make(into, name, err), r;
+
+    if (fd == -EEXIST)
+        return vmm_err_set(err, EINVAL, "'%s' is twice in the archive", name);
+    if (fd < 0)
+        return fd;
+    r = unpack_data(archive, member, max, fd, err);
+    if (close(fd) < 0 && r == 0)
+        r = folder_fail(into, name, err);
+    return r == 0 && member == MEMBER_KERNEL ? check_kernel(into, err) : r;
+}
+
+/* An entry before any byte of it is unpacked: its own size, and what the archive has come to. What
+ * is no member is skipped, but unpacked for that, so it counts. */
+static int check_entry(struct archive_entry *entry, enum member member, const struct limits *limits,
+                       uint64_t *total, struct vmm_err *err)
+{
+    const uint64_t most =
+        limits->max[MEMBER_KERNEL] + limits->max[MEMBER_INITRD] + limits->max[MEMBER_INI];
+    const la_int64_t size = archive_entry_size(entry);
+
+    if (size < 0)
+        return vmm_err_set(err, EINVAL, "not a tar archive, or damaged (a size below 0)");
+    if (member != MEMBERS && (uint64_t)size > limits->max[member])
+        return too_large(member, (uint64_t)size, limits->max[member], err);
+    if (__builtin_add_overflow(*total, (uint64_t)size + ENTRY_HEADER, total) || *total > most)
+        return vmm_err_set(err, E2BIG,
+                           "it unpacks to more than %llu bytes, which is what an image may have "
+                           "(--max-initrd)",
+                           (unsigned long long)most);
+    return 0;
+}
+
+static int unpack_members(struct archive *archive, const struct limits *limits,
+                          const struct folder *into, unsigned *found, struct vmm_err *err)
 {
     struct archive_entry *entry;
-    char path[PATH_MAX];
+    uint64_t total = 0;
     int got;
 
     while ((got = archive_read_next_header(archive, &entry)) == ARCHIVE_OK) {
         const char *name = archive_entry_pathname(entry);
         enum member member = name ? which_member(name) : MEMBERS;
 
-        if (member == MEMBERS || archive_entry_filetype(entry) != AE_IFREG)
+        if (archive_entry_filetype(entry) != AE_IFREG)
+            member = MEMBERS;
+        if (check_entry(entry, member, limits, &total, err) < 0)
+            return -err->code;
+        if (member == MEMBERS)
             continue;
-        if (file_path(path, dir, member_names[member], err) < 0 ||
-            unpack_entry(archive, path, err) < 0)
+        if (unpack_entry(archive, member, limits->max[member], into, err) < 0)
             return -err->code;
         *found |= 1u << member;
     }
@@ -147,11 +273,10 @@ static int unpack_members(struct archive *archive, const char *dir, unsigned *fo
     return 0;
 }
 
-static int fetch_archive(const char *from, const char *dir, struct image_config *config,
-                         char initrd[PATH_MAX], struct vmm_err *err)
+static int unpack_archive(int fd, const struct limits *limits, const struct folder *into,
+                          struct vmm_err *err)
 {
     struct archive *archive = archive_read_new();
-    char ini[PATH_MAX];
     unsigned found = 0;
     int r;
 
@@ -162,37 +287,53 @@ static int fetch_archive(const char *from, const char *dir, struct image_config 
     archive_read_support_filter_xz(archive);
     archive_read_support_filter_zstd(archive);
     archive_read_support_format_tar(archive);
-    if (archive_read_open_filename(archive, from, READ_BLOCK) != ARCHIVE_OK)
+    if (archive_read_open_fd(archive, fd, READ_BLOCK) != ARCHIVE_OK)
         r = archive_fail(archive, err);
     else
-        r = unpack_members(archive, dir, &found, err);
+        r = unpack_members(archive, limits, into, &found, err);
+    archive_read_free(archive);
     for (int i = 0; i < MEMBERS && r == 0; i++)
         if (!(found & 1u << i))
             r = vmm_err_set(err, EINVAL, "no file '%s' in it: " NOT_AN_IMAGE, member_names[i]);
+    return r;
+}
+
+static int fetch_archive(const char *from, int fd, const struct limits *limits,
+                         const struct folder *into, struct image *image, struct vmm_err *err)
+{
+    int r = unpack_archive(fd, limits, into, err);
+
     if (r == 0)
-        r = file_path(initrd, dir, HOME_INITRD, err);
+        r = read_ini(into, &image->config, err);
     if (r == 0)
-        r = file_path(ini, dir, IMAGE_INI, err);
-    if (r == 0)
-        r = read_ini(ini, config, err);
-    if (r == 0 && unlink(ini) < 0)
-        r = vmm_err_set(err, errno, "%s: %s", ini, strerror(errno));
-    archive_read_free(archive);
+        r = folder_remove(into, IMAGE_INI, err);
+    if (r == 0) {
+        snprintf(image->initrd, PATH_MAX, "%.*s/%s", PATH_MAX - 16, into->path, HOME_INITRD);
+        image->unpacked = true;
+        r = image->initrd_fd = folder_read(into, HOME_INITRD, FOLDER_NO_LINK, err);
+    }
     return r < 0 ? vmm_err_context(err, "--from '%s'", from) : 0;
 }
 
-int image_fetch(const char *from, const char *dir, struct image_config *config,
-                char initrd[PATH_MAX], struct vmm_err *err)
+int image_fetch(const char *from, uint64_t initrd_max, const struct folder *into,
+                struct image *image, struct vmm_err *err)
 {
+    const struct limits limits = make_limits(initrd_max);
+    int fd = open(from, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC), r;
     struct stat st;
 
-    if (stat(from, &st) < 0)
-        return vmm_err_set(err, EINVAL, "--from '%s': %s", from, strerror(errno));
-    if (S_ISDIR(st.st_mode))
-        return fetch_directory(from, dir, config, initrd, err);
-    if (!S_ISREG(st.st_mode))
-        return vmm_err_set(err, EINVAL, "--from '%s' is neither: " NOT_AN_IMAGE, from);
-    if (st.st_size == 0)
-        return vmm_err_set(err, EINVAL, "--from '%s' is an empty file: " NOT_AN_IMAGE, from);
-    return fetch_archive(from, dir, config, initrd, err);
+    *image = (struct image){.initrd_fd = -1};
+    if (fd < 0 || fstat(fd, &st) < 0)
+        r = vmm_err_set(err, EINVAL, "--from '%s': %s", from, strerror(errno));
+    else if (S_ISDIR(st.st_mode))
+        r = fetch_directory(from, &limits, into, image, err);
+    else if (!S_ISREG(st.st_mode))
+        r = vmm_err_set(err, EINVAL, "--from '%s' is neither: " NOT_AN_IMAGE, from);
+    else if (st.st_size == 0)
+        r = vmm_err_set(err, EINVAL, "--from '%s' is an empty file: " NOT_AN_IMAGE, from);
+    else
+        r = fetch_archive(from, fd, &limits, into, image, err);
+    if (fd >= 0)
+        close(fd);
+    return r;
 }

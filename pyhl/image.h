@@ -3,19 +3,31 @@
  * An image as `--from` names it: a directory with kernel, initrd.cpio and image.ini, or a tar
  * archive (plain, gz, bz2, xz, zstd) of one. Names inside an archive are only compared, never used
  * as paths.
+ *
+ * An image may be anybody's: each of its files has a limit, an archive as a whole has one, and the
+ * kernel is looked at as soon as it is there.
  */
 #ifndef PYHL_IMAGE_H
 #define PYHL_IMAGE_H
 
 #include "config.h"
+#include "folder.h"
 
-#include <limits.h>
+#define IMAGE_KERNEL_MAX (16ull << 20)
+#define IMAGE_INITRD_MAX (4ull << 30) /* unless setup is told otherwise */
 
-/* Copies the kernel into dir (existing, without it) and reads image.ini. An archive's initrd is
- * unpacked into dir; a directory's, which is large, is left where it is. Either is then at
- * `initrd`. EINVAL when `from` is not an image: missing, empty, damaged; any other error is of this
- * host. free(config->packages.text). */
-int image_fetch(const char *from, const char *dir, struct image_config *config,
-                char initrd[PATH_MAX], struct vmm_err *err);
+struct image {
+    struct image_config config; /* free(config.packages.text) */
+    int initrd_fd;              /* -1: not open; its owner closes it */
+    char initrd[PATH_MAX];      /* its name, for messages */
+    bool unpacked;              /* the initrd is in `into` already */
+};
+
+/* Copies the kernel into a folder (without one) and reads image.ini. An archive's initrd is
+ * unpacked there, too; a directory's, which is large, is left where it is. EINVAL when `from` is
+ * not an image: missing, empty, damaged; E2BIG past a limit, ENOEXEC for a kernel that is none; any
+ * other error is of this host. */
+int image_fetch(const char *from, uint64_t initrd_max, const struct folder *into,
+                struct image *image, struct vmm_err *err);
 
 #endif

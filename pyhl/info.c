@@ -4,13 +4,11 @@
  * its place, and makes the exit status 125.
  */
 #include "cmd.h"
-#include "files.h"
 #include "home.h"
 #include "report.h"
 #include "vmm/abi.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <time.h>
 
 struct info_options {
@@ -30,9 +28,8 @@ static void print_file(const struct home *home, const char *name)
 {
     struct vmm_err err = {0};
     uint64_t size, disk;
-    char path[PATH_MAX];
 
-    if (home_file_path(home, name, path, &err) < 0 || file_size(path, &size, &disk, &err) < 0)
+    if (folder_size(&home->dir, name, &size, &disk, &err) < 0)
         printf("  %-14s cannot be used: %s\n", name, err.msg);
     else
         printf("  %-14s %s, %s on disk\n", name, report_size(size).s, report_size(disk).s);
@@ -66,10 +63,11 @@ static bool print_home(const char *dest)
 
     if (home_open(dest, true, &home, &err) < 0) {
         printf("home: %s\n", err.msg);
+        home_close(&home);
         return false;
     }
     vmm_key_text(&home.config.key, key);
-    printf("home: %s\n", home.dir);
+    printf("home: %s\n", home.dir.path);
     printf("  %-14s %s\n  %-14s %s\n", "image", home.config.image, "made by pyhl",
            home.config.version);
     printf("  %-14s %s\n  %-14s %s\n", "guest memory", report_size(home.config.memory).s, "key",
@@ -91,7 +89,7 @@ static bool print_home(const char *dest)
             putchar(*p);
         putchar('\n');
     }
-    free(home.config.packages.text);
+    home_close(&home);
     return good;
 }
 

@@ -13,6 +13,7 @@
 #include "vmm/abi.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -115,6 +116,19 @@ static int choose(const struct cmd *cmd, const struct run_options *options,
     return CMD_OK;
 }
 
+static int read_file(struct program *program, struct vmm_err *err)
+{
+    bool is_stdin = program->mode == HV_RUN_STDIN;
+    int fd = is_stdin ? STDIN_FILENO : open(program->name, O_RDONLY | O_CLOEXEC), r;
+
+    if (fd < 0)
+        return vmm_err_set(err, errno, "%s: %s", program->name, strerror(errno));
+    r = file_read(fd, program->name, SCRIPT_MAX, &program->text, &program->len, err);
+    if (!is_stdin)
+        close(fd);
+    return r;
+}
+
 /* A script may come from a FIFO, a terminal, a socket: its end is waited for as long as an
  * iteration may take. */
 static int read_script(const struct cmd *cmd, const struct run_options *options,
@@ -127,7 +141,7 @@ static int read_script(const struct cmd *cmd, const struct run_options *options,
         return CMD_OK;
     if (deadline_watch(&err) < 0)
         return cmd_fail(cmd, &err);
-    r = file_read(program->name, SCRIPT_MAX, &program->text, &program->len, &err);
+    r = read_file(program, &err);
     deadline_unwatch();
     if (r == -EINTR) {
         message("pyhl %s: stopped: --timeout of %g s is over, and the script %s has not ended\n",
@@ -143,18 +157,20 @@ static int read_script(const struct cmd *cmd, const struct run_options *options,
     return CMD_OK;
 }
 
-/* A second look, since setup --force may have replaced the home between the opening of two of its
- * files. */
+/* A second look, since setup --force may have replaced the home, and removed the old one's files,
+ * between the opening of two of them. */
 static int open_home(const char *dest, struct home *home, struct vmm_snapshot **snap,
                      struct vmm_err *err)
 {
-    int r = home_open(dest, false, home, err);
+    int r = -1;
 
-    if (r == 0 && home_snapshot(home, snap, err) == 0)
-        return 0;
-    if (r < 0 || home_open(dest, false, home, err) < 0 || home_snapshot(home, snap, err) < 0)
-        return -err->code;
-    return 0;
+    for (int look = 0; look < 2 && r < 0; look++) {
+        r = home_open(dest, false, home, err);
+        if (r == 0)
+            r = home_snapshot(home, snap, err);
+        home_close(home);
+    }
+    return r;
 }
 
 /* Of the whole process, for -vv. */
@@ -253,7 +269,7 @@ static int run_program(const struct cmd *cmd, const struct run_options *options,
 static int run_main(const struct cmd *cmd, int argc, char **argv)
 {
     struct run_options options = {0};
-    struct program program = {0};
+    struct program program = {.name = ""};
     struct process_times times = {.main_ns = report_now()};
     struct vmm_err err = {0};
     struct opt_words words;

@@ -22,7 +22,7 @@
 
 struct setup_options {
     const char *from, *dest;
-    uint64_t memory;
+    uint64_t memory, max_initrd;
     bool force;
 };
 
@@ -42,6 +42,11 @@ static const struct opt setup_opts[] = {
      .offset = offsetof(struct setup_options, memory),
      .arg = "SIZE",
      .help = "guest memory (else the image's, 1G)"},
+    {.name = "max-initrd",
+     .kind = OPT_SIZE,
+     .offset = offsetof(struct setup_options, max_initrd),
+     .arg = "SIZE",
+     .help = "the largest initrd to take (4G)"},
     {.name = "force",
      .kind = OPT_FLAG,
      .offset = offsetof(struct setup_options, force),
@@ -110,7 +115,7 @@ static int run_steps(struct setup *setup, struct vmm_err *err)
 
 static void waiting(const char *home)
 {
-    message("pyhl setup: waiting for another setup beside '%s'\n", home);
+    message("pyhl setup: waiting for another setup of '%s'\n", home);
 }
 
 static void summarise(const struct setup *setup, const char *dest, uint64_t began)
@@ -136,15 +141,17 @@ static bool is_installed(const struct setup *setup, const struct setup_options *
     struct home home;
 
     if (home_open_at(setup->stage.home, true, &home, err) < 0 ||
-        home_snapshot(&home, &snap, err) < 0)
+        home_snapshot(&home, &snap, err) < 0) {
+        home_close(&home);
         return false;
+    }
     vmm_snapshot_close(snap);
     printf("already installed: %s in %s, guest memory %s, %zu packages, made by pyhl %s\n",
            home.config.image, setup->stage.home, report_size(home.config.memory).s,
            home.config.packages.count, home.config.version);
     if (options->memory && options->memory != home.config.memory)
         printf("--memory is not applied to it; to make it again: add --force\n");
-    free(home.config.packages.text);
+    home_close(&home);
     return true;
 }
 
@@ -198,8 +205,8 @@ static int install(const struct cmd *cmd, struct setup *setup, const struct setu
 
 static int setup_main(const struct cmd *cmd, int argc, char **argv)
 {
-    struct setup_options options = {0};
-    struct setup setup = {.stage = {.lock_fd = -1}};
+    struct setup_options options = {.max_initrd = IMAGE_INITRD_MAX};
+    struct setup setup = {.stage = STAGE_NONE, .image = {.initrd_fd = -1}};
     int status;
 
     if (!cmd_parse_options(cmd, argc, argv, &options, "the image is given with --from", &status))
@@ -211,6 +218,7 @@ static int setup_main(const struct cmd *cmd, int argc, char **argv)
         return cmd_usage(cmd, "--memory %s: give %llu MiB to %llu GiB",
                          report_size(options.memory).s, VMM_MEMORY_MIN >> 20, VMM_MEMORY_MAX >> 30);
     setup.from = options.from;
+    setup.initrd_max = options.max_initrd;
     setup.memory = options.memory;
     session_catch_signals(on_signal);
     status = install(cmd, &setup, &options);
@@ -222,7 +230,7 @@ static int setup_main(const struct cmd *cmd, int argc, char **argv)
 const struct cmd cmd_setup = {
     .name = "setup",
     .summary = "Installs an image and makes the snapshot that scripts run from",
-    .synopsis = "setup --from DIR [--dest DIR] [--force] [--memory SIZE]",
+    .synopsis = "setup --from DIR [--dest DIR] [--force] [--memory SIZE] [--max-initrd SIZE]",
     .notes =
         "A second setup says what is there and changes nothing, unless --force is given. A setup "
         "that fails\nor is killed leaves the old home, or none.",

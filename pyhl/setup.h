@@ -6,18 +6,18 @@
 #ifndef PYHL_SETUP_H
 #define PYHL_SETUP_H
 
-#include "config.h"
 #include "copy.h"
+#include "image.h"
 #include "stage.h"
 
 struct setup {
     const char *from;
-    uint64_t memory; /* asked for; 0: the image's */
+    uint64_t initrd_max; /* bytes */
+    uint64_t memory;     /* asked for; 0: the image's */
     struct stage stage;
-    struct image_config image;
+    struct image image; /* its initrd boots, wherever it is */
     struct home_config config;
-    char initrd[PATH_MAX]; /* what boots: the image's own, or where it was unpacked */
-    struct copy copy;      /* of it to the stage, while it boots */
+    struct copy copy; /* of the initrd to the stage, while it boots */
     struct vmm *vm;
     uint64_t snapshot_disk; /* bytes */
     bool bad_usage;         /* the failure is that of --from or --memory */
@@ -35,7 +35,7 @@ int setup_check(struct setup *setup, struct vmm_err *err);
 int setup_first_run(struct setup *setup, struct vmm_err *err);
 int setup_install(struct setup *setup, struct vmm_err *err);
 
-/* The VM and the copy, if any is left, and memory; not the stage. */
+/* The VM and the copy, if any is left, files and memory; not the stage. */
 void setup_free(struct setup *setup);
 
 /* A signal that ends setup ends this VM; NULL: none runs. */

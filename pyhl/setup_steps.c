@@ -30,54 +30,81 @@
 static const char try_code[] = "print(1)";
 static const char try_output[] = "1\n";
 
-static int staged(const struct setup *setup, const char *name, char path[PATH_MAX],
-                  struct vmm_err *err)
+/* Opens one of the files made so far to read it. */
+static int staged(const struct setup *setup, const char *name, struct vmm_err *err)
 {
-    return file_path(path, setup->stage.dir, name, err);
+    return folder_read(&setup->stage.dir, name, FOLDER_NO_LINK, err);
+}
+
+static int begin_copy(struct setup *setup, struct vmm_err *err)
+{
+    int to = folder_make(&setup->stage.dir, HOME_INITRD, err);
+
+    return to < 0 ? to
+                  : copy_begin(&setup->copy, setup->image.initrd_fd, setup->image.initrd, to, err);
 }
 
 int setup_fetch(struct setup *setup, struct vmm_err *err)
 {
     struct home_config *config = &setup->config;
-    char kernel[PATH_MAX], initrd[PATH_MAX];
-    int r = image_fetch(setup->from, setup->stage.dir, &setup->image, setup->initrd, err);
+    struct image *image = &setup->image;
+    int r = image_fetch(setup->from, setup->initrd_max, &setup->stage.dir, image, err);
 
     if (r < 0) {
-        setup->bad_usage = r == -EINVAL;
+        setup->bad_usage = r == -EINVAL || r == -E2BIG;
         return r;
     }
-    if (staged(setup, HOME_KERNEL, kernel, err) < 0 ||
-        staged(setup, HOME_INITRD, initrd, err) < 0 ||
-        file_size(kernel, &config->kernel_size, NULL, err) < 0 ||
-        file_size(setup->initrd, &config->initrd_size, NULL, err) < 0)
-        return -err->code;
-    if (strcmp(setup->initrd, initrd) != 0 &&
-        copy_begin(&setup->copy, setup->initrd, initrd, err) < 0)
+    if (folder_size(&setup->stage.dir, HOME_KERNEL, &config->kernel_size, NULL, err) < 0 ||
+        file_size(image->initrd_fd, image->initrd, &config->initrd_size, NULL, err) < 0 ||
+        (!image->unpacked && begin_copy(setup, err) < 0))
         return -err->code;
     snprintf(setup->note, sizeof(setup->note), "%s",
              report_size(config->kernel_size + config->initrd_size).s);
     return 0;
 }
 
+/* What boots, for the library: names of open files, so that it is the same at every step. */
+struct boot_files {
+    int kernel_fd; /* close it */
+    char kernel[FILE_FD_PATH], initrd[FILE_FD_PATH];
+};
+
+static int open_boot_files(const struct setup *setup, struct boot_files *files, struct vmm_err *err)
+{
+    files->kernel_fd = staged(setup, HOME_KERNEL, err);
+    if (files->kernel_fd < 0)
+        return files->kernel_fd;
+    file_fd_path(files->kernel_fd, files->kernel);
+    file_fd_path(setup->image.initrd_fd, files->initrd);
+    return 0;
+}
+
 int setup_identify(struct setup *setup, struct vmm_err *err)
 {
     struct home_config *config = &setup->config;
-    char kernel[PATH_MAX], key[33];
+    const struct image_config *image = &setup->image.config;
+    struct boot_files files;
+    char key[33];
+    int r;
 
     snprintf(config->version, sizeof(config->version), "%s", PYHL_VERSION);
-    snprintf(config->image, sizeof(config->image), "%s", setup->image.name);
-    config->packages = setup->image.packages;
-    config->memory = setup->memory         ? setup->memory
-                     : setup->image.memory ? setup->image.memory
-                                           : VMM_MEMORY_DEFAULT;
-    if (config->memory < setup->image.memory_min) {
+    snprintf(config->image, sizeof(config->image), "%s", image->name);
+    config->packages = image->packages;
+    config->memory = setup->memory   ? setup->memory
+                     : image->memory ? image->memory
+                                     : VMM_MEMORY_DEFAULT;
+    if (config->memory < image->memory_min) {
         setup->bad_usage = true;
         return vmm_err_set(err, EINVAL, "--memory %s: the image needs %s at least",
-                           report_size(config->memory).s, report_size(setup->image.memory_min).s);
+                           report_size(config->memory).s, report_size(image->memory_min).s);
     }
-    if (staged(setup, HOME_KERNEL, kernel, err) < 0 ||
-        vmm_key_compute(kernel, setup->initrd, config->memory, &config->key, err) < 0)
-        return -err->code;
+    r = open_boot_files(setup, &files, err);
+    if (r < 0)
+        return r;
+    r = vmm_key_compute(files.kernel, files.initrd, config->memory, &config->key, err);
+    close(files.kernel_fd);
+    if (r < 0)
+        return r;
     vmm_key_text(&config->key, key);
     snprintf(setup->note, sizeof(setup->note), "key %.12s...", key);
     return 0;
@@ -134,10 +161,10 @@ static struct vmm_io loud_io(void)
 
 int setup_boot(struct setup *setup, struct vmm_err *err)
 {
-    char kernel[PATH_MAX];
+    struct boot_files files;
     struct vmm_config config = {
-        .kernel_path = kernel,
-        .initrd_path = setup->initrd,
+        .kernel_path = files.kernel,
+        .initrd_path = files.initrd,
         .memory = setup->config.memory,
         .trace = true, /* what the kernel has to say about the image's index of sites */
         .io = loud_io(),
@@ -145,8 +172,13 @@ int setup_boot(struct setup *setup, struct vmm_err *err)
     struct vmm_outcome outcome;
     int r;
 
-    if (staged(setup, HOME_KERNEL, kernel, err) < 0 || vmm_create(&config, &setup->vm, err) < 0)
-        return -err->code;
+    r = open_boot_files(setup, &files, err);
+    if (r < 0)
+        return r;
+    r = vmm_create(&config, &setup->vm, err);
+    close(files.kernel_fd);
+    if (r < 0)
+        return r;
     setup_watch(setup->vm);
     r = vmm_start(setup->vm, BOOT_TIMEOUT, &outcome, err);
     setup_watch(NULL);
@@ -157,7 +189,7 @@ int setup_boot(struct setup *setup, struct vmm_err *err)
 
 int setup_preload(struct setup *setup, struct vmm_err *err)
 {
-    const char *const argv[] = {setup->image.init, NULL};
+    const char *const argv[] = {setup->image.config.init, NULL};
     const char **env = session_env(&(struct opt_list){0});
     struct vmm_run run = {
         .mode = HV_RUN_EXEC,
@@ -176,30 +208,28 @@ int setup_preload(struct setup *setup, struct vmm_err *err)
     setup_watch(NULL);
     free(env);
     if (r == 0 && outcome.kind != VMM_READY)
-        r = describe(setup, setup->image.init, &outcome, err);
+        r = describe(setup, setup->image.config.init, &outcome, err);
     if (r == 0)
-        snprintf(setup->note, sizeof(setup->note), "%zu packages", setup->image.packages.count);
+        snprintf(setup->note, sizeof(setup->note), "%zu packages",
+                 setup->image.config.packages.count);
     return r;
 }
 
 int setup_snapshot(struct setup *setup, struct vmm_err *err)
 {
-    char path[PATH_MAX];
-    int fd, r;
+    const struct folder *dir = &setup->stage.dir;
+    int fd = folder_make(dir, HOME_SNAPSHOT, err), r;
 
-    if (staged(setup, HOME_SNAPSHOT, path, err) < 0)
-        return -err->code;
-    fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
     if (fd < 0)
-        return vmm_err_set(err, errno, "%s: %s", path, strerror(errno));
+        return fd;
     r = vmm_snapshot_write(setup->vm, fd, &setup->config.key, err);
     if (r < 0)
-        vmm_err_context(err, "%s", path);
+        vmm_err_context(err, "%s/%s", dir->path, HOME_SNAPSHOT);
     close(fd);
     vmm_destroy(setup->vm);
     setup->vm = NULL;
     if (r == 0)
-        r = file_size(path, NULL, &setup->snapshot_disk, err);
+        r = folder_size(dir, HOME_SNAPSHOT, NULL, &setup->snapshot_disk, err);
     if (r == 0)
         snprintf(setup->note, sizeof(setup->note), "%s", report_size(setup->snapshot_disk).s);
     return r;
@@ -212,11 +242,17 @@ int setup_copied(struct setup *setup, struct vmm_err *err)
 
 static int open_snapshot(const struct setup *setup, struct vmm_snapshot **snap, struct vmm_err *err)
 {
-    char path[PATH_MAX], initrd[PATH_MAX];
+    int fd = staged(setup, HOME_SNAPSHOT, err), initrd_fd = -1, r = fd;
 
-    if (staged(setup, HOME_SNAPSHOT, path, err) < 0 || staged(setup, HOME_INITRD, initrd, err) < 0)
-        return -err->code;
-    return vmm_snapshot_open(path, initrd, &setup->config.key, snap, err);
+    if (r >= 0)
+        r = initrd_fd = staged(setup, HOME_INITRD, err);
+    if (r >= 0)
+        r = vmm_snapshot_open_fds(fd, initrd_fd, &setup->config.key, snap, err);
+    if (initrd_fd >= 0)
+        close(initrd_fd);
+    if (fd >= 0)
+        close(fd);
+    return r;
 }
 
 static int check_output(int fd, struct vmm_err *err)
@@ -280,8 +316,8 @@ static int try_run(struct setup *setup, enum hv_run_mode mode, struct vmm_outcom
 /* The image's own script; its output is not for anybody. */
 static int rehearse(struct setup *setup, struct vmm_err *err)
 {
-    const char *path = setup->image.rehearsal;
-    char code[sizeof(setup->image.rehearsal) + 64];
+    const char *path = setup->image.config.rehearsal;
+    char code[sizeof(setup->image.config.rehearsal) + 64];
     struct vmm_outcome outcome;
     int fd, r;
 
@@ -325,7 +361,7 @@ static int record_runs(struct setup *setup, struct vmm_err *err)
         r = try_run(setup, HV_RUN_FILE, &outcome, err);
     if (r == 0)
         r = vmm_workset_small(setup->vm, err);
-    if (r < 0 || setup->image.rehearsal[0] == 0)
+    if (r < 0 || setup->image.config.rehearsal[0] == 0)
         return r;
     r = vmm_rewind(setup->vm, err);
     return r == 0 ? rehearse(setup, err) : r;
@@ -334,19 +370,15 @@ static int record_runs(struct setup *setup, struct vmm_err *err)
 int setup_workset(struct setup *setup, struct vmm_err *err)
 {
     struct vmm_snapshot *snap = NULL;
-    char path[PATH_MAX];
     int fd = -1, r;
 
-    r = staged(setup, HOME_SNAPSHOT, path, err);
-    if (r == 0)
-        r = restore(setup, &snap, true, err);
+    r = restore(setup, &snap, true, err);
     if (r == 0)
         r = record_runs(setup, err);
-    if (r == 0) {
-        fd = open(path, O_RDWR | O_CLOEXEC);
-        r = fd < 0 ? vmm_err_set(err, errno, "%s: %s", path, strerror(errno))
-                   : vmm_snapshot_set_workset(setup->vm, fd, err);
-    }
+    if (r == 0)
+        r = fd = folder_rewrite(&setup->stage.dir, HOME_SNAPSHOT, err);
+    if (r >= 0)
+        r = vmm_snapshot_set_workset(setup->vm, fd, err);
     if (fd >= 0)
         close(fd);
     drop(setup, snap);
@@ -385,15 +417,39 @@ int setup_first_run(struct setup *setup, struct vmm_err *err)
     return r;
 }
 
+static int write_ini(const struct setup *setup, struct vmm_err *err)
+{
+    const struct folder *dir = &setup->stage.dir;
+    char *text;
+    size_t len;
+    int fd, r;
+
+    if (config_format_home(&setup->config, &text, &len, err) < 0)
+        return -err->code;
+    fd = folder_make(dir, HOME_INI, err);
+    r = fd < 0 ? fd : file_pwrite(fd, text, len, 0);
+    if (fd >= 0 && r < 0)
+        vmm_err_set(err, -r, "%s/%s: %s", dir->path, HOME_INI, strerror(-r));
+    if (fd >= 0 && close(fd) < 0 && r == 0)
+        r = folder_fail(dir, HOME_INI, err);
+    free(text);
+    return r;
+}
+
 int setup_install(struct setup *setup, struct vmm_err *err)
 {
-    char path[PATH_MAX];
+    struct home_config *config = &setup->config;
+    int fd = staged(setup, HOME_SNAPSHOT, err), r;
 
-    if (staged(setup, HOME_SNAPSHOT, path, err) < 0 ||
-        file_size(path, &setup->config.snapshot_size, &setup->snapshot_disk, err) < 0 ||
-        staged(setup, HOME_INI, path, err) < 0 || config_write_home(path, &setup->config, err) < 0)
-        return -err->code;
-    return stage_publish(&setup->stage, err);
+    if (fd < 0)
+        return fd;
+    r = file_size(fd, HOME_SNAPSHOT, &config->snapshot_size, &setup->snapshot_disk, err);
+    if (r == 0)
+        r = file_inode(fd, HOME_SNAPSHOT, &config->snapshot_inode, err);
+    close(fd);
+    if (r == 0)
+        r = write_ini(setup, err);
+    return r == 0 ? stage_publish(&setup->stage, err) : r;
 }
 
 void setup_free(struct setup *setup)
@@ -403,5 +459,8 @@ void setup_free(struct setup *setup)
     vmm_destroy(setup->vm);
     setup->vm = NULL;
     (void)copy_end(&setup->copy, &ignored);
-    free(setup->image.packages.text);
+    if (setup->image.initrd_fd >= 0)
+        close(setup->image.initrd_fd);
+    setup->image.initrd_fd = -1;
+    free(setup->image.config.packages.text);
 }

@@ -18,6 +18,9 @@
 
 #define IMAGE_INI "image.ini" /* in a staging directory while an archive is unpacked */
 
+#define TMP_SUFFIX  ".tmp"
+#define LOCK_SUFFIX ".lock"
+
 static int fail(struct vmm_err *err, const char *path)
 {
     return vmm_err_set(err, errno, "%s: %s", path, strerror(errno));
@@ -25,21 +28,26 @@ static int fail(struct vmm_err *err, const char *path)
 
 static bool is_ours(const char *name)
 {
-    for (size_t i = 0; i < sizeof(home_files) / sizeof(home_files[0]); i++)
+    for (size_t i = 0; i < HOME_FILES; i++)
         if (strcmp(name, home_files[i]) == 0)
             return true;
     return strcmp(name, IMAGE_INI) == 0;
 }
 
 /* Counts the entries of a directory that pyhl may have made, and those that it has not. */
-static int survey(const char *dir, size_t *ours, size_t *others, struct vmm_err *err)
+static int survey(const struct folder *dir, size_t *ours, size_t *others, struct vmm_err *err)
 {
-    DIR *stream = opendir(dir);
+    int fd = openat(dir->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *stream = fd < 0 ? NULL : fdopendir(fd);
     struct dirent *entry;
 
     *ours = *others = 0;
-    if (!stream)
-        return fail(err, dir);
+    if (!stream) {
+        fail(err, dir->path);
+        if (fd >= 0)
+            close(fd);
+        return -err->code;
+    }
     while ((entry = readdir(stream))) {
         if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
             continue;
@@ -49,28 +57,49 @@ static int survey(const char *dir, size_t *ours, size_t *others, struct vmm_err 
     return 0;
 }
 
-/* Removes pyhl's files from a directory and, if asked, the directory. pyhl.ini goes first. */
-static int clear(const char *dir, bool remove_dir, struct vmm_err *err)
+/* Removes pyhl's files from a directory. pyhl.ini goes first. */
+static int clear(const struct folder *dir, struct vmm_err *err)
 {
-    char path[PATH_MAX];
-
-    for (size_t i = 0; i <= sizeof(home_files) / sizeof(home_files[0]); i++) {
-        bool last = i == sizeof(home_files) / sizeof(home_files[0]);
-
-        if (file_path(path, dir, last ? IMAGE_INI : home_files[i], err) < 0)
+    for (size_t i = 0; i < HOME_FILES; i++)
+        if (folder_remove(dir, home_files[i], err) < 0)
             return -err->code;
-        if (unlink(path) < 0 && errno != ENOENT)
-            return fail(err, path);
-    }
-    if (remove_dir && rmdir(dir) < 0)
-        return fail(err, dir);
+    return folder_remove(dir, IMAGE_INI, err);
+}
+
+/* What setup clears or replaces must be its user's own, root's included. */
+static int check_owner(const struct folder *dir, struct vmm_err *err)
+{
+    struct stat st;
+
+    if (fstat(dir->fd, &st) < 0)
+        return fail(err, dir->path);
+    if (st.st_uid != geteuid())
+        return vmm_err_set(err, EPERM,
+                           "'%s' belongs to user %u, not to you (user %u); it is left alone, "
+                           "choose another --dest",
+                           dir->path, (unsigned)st.st_uid, (unsigned)geteuid());
     return 0;
 }
 
-/* Splits the home's path into its parent and makes the names beside it. */
+/* Whether the name in the parent is still that of the open file. */
+static bool is_still(const struct stage *stage, const char *name, int fd)
+{
+    struct stat is, was;
+
+    return fstatat(stage->parent.fd, name, &is, AT_SYMLINK_NOFOLLOW) == 0 && fstat(fd, &was) == 0 &&
+           is.st_dev == was.st_dev && is.st_ino == was.st_ino;
+}
+
+static void tmp_name(const struct stage *stage, char name[PATH_MAX])
+{
+    snprintf(name, PATH_MAX, "%.*s" TMP_SUFFIX, PATH_MAX - 8, stage->name);
+}
+
+/* Splits the home's path into its parent and its name, and opens the parent. */
 static int set_paths(struct stage *stage, const char *home, struct vmm_err *err)
 {
     size_t len = strlen(home);
+    char parent[PATH_MAX];
     const char *slash;
 
     while (len > 1 && home[len - 1] == '/')
@@ -80,51 +109,96 @@ static int set_paths(struct stage *stage, const char *home, struct vmm_err *err)
     memcpy(stage->home, home, len);
     stage->home[len] = 0;
     slash = strrchr(stage->home, '/');
-    if (strcmp(slash ? slash + 1 : stage->home, "..") == 0 ||
-        strcmp(slash ? slash + 1 : stage->home, ".") == 0 || strcmp(stage->home, "/") == 0)
+    stage->name = slash ? slash + 1 : stage->home;
+    if (strcmp(stage->name, "..") == 0 || strcmp(stage->name, ".") == 0 ||
+        strcmp(stage->home, "/") == 0)
         return vmm_err_set(err, EINVAL, "'%s' cannot be the name of a home: give a new directory",
                            home);
-    snprintf(stage->parent, PATH_MAX, "%.*s", slash ? (int)(slash - stage->home + 1) : 2,
+    snprintf(parent, PATH_MAX, "%.*s", slash ? (int)(slash - stage->home + 1) : 2,
              slash ? stage->home : "./");
-    snprintf(stage->dir, PATH_MAX, "%.*s.tmp", PATH_MAX - 5, stage->home);
+    if (folder_open(&stage->parent, parent, err) < 0)
+        return vmm_err_set(err, err->code, "%s: %s; the directory that is to hold '%s' must exist",
+                           parent, strerror(err->code), stage->home);
     return 0;
+}
+
+/* Opens the lock file. Nobody else can: a lock on what others can open is theirs to hold. */
+static int open_lock(struct stage *stage, struct vmm_err *err)
+{
+    struct stat st;
+    int fd = openat(stage->parent.fd, stage->lock,
+                    O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
+
+    if (fd < 0)
+        return folder_fail(&stage->parent, stage->lock, err);
+    if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_uid == geteuid() &&
+        (st.st_mode & 077) == 0)
+        return fd;
+    close(fd);
+    return vmm_err_set(err, EPERM,
+                       "%s%s is in the way: it is not a lock file of yours that only you can "
+                       "open; remove it",
+                       stage->parent.path, stage->lock);
+}
+
+static int take_lock(struct stage *stage, int fd, void (*waiting)(const char *home), bool *waited,
+                     struct vmm_err *err)
+{
+    int r = flock(fd, LOCK_EX | LOCK_NB);
+
+    if (r < 0 && errno == EWOULDBLOCK) {
+        if (!*waited)
+            waiting(stage->home);
+        *waited = true;
+        r = flock(fd, LOCK_EX);
+    }
+    if (r == 0)
+        return 0;
+    if (errno == EINTR)
+        return vmm_err_set(err, EINTR, "interrupted while waiting for another setup");
+    return vmm_err_set(err, errno, "%s%s: cannot lock: %s", stage->parent.path, stage->lock,
+                       strerror(errno));
 }
 
 int stage_lock(struct stage *stage, const char *home, void (*waiting)(const char *home),
                struct vmm_err *err)
 {
-    *stage = (struct stage){.lock_fd = -1};
+    bool waited = false;
+
+    *stage = STAGE_NONE;
     if (set_paths(stage, home, err) < 0)
         return -err->code;
-    stage->lock_fd = open(stage->parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (stage->lock_fd < 0)
-        return vmm_err_set(err, errno, "%s: %s; the directory that is to hold '%s' must exist",
-                           stage->parent, strerror(errno), stage->home);
-    if (flock(stage->lock_fd, LOCK_EX | LOCK_NB) == 0)
-        return 0;
-    if (errno == EWOULDBLOCK) {
-        waiting(stage->home);
-        if (flock(stage->lock_fd, LOCK_EX) == 0)
+    snprintf(stage->lock, PATH_MAX, "%.*s" LOCK_SUFFIX, PATH_MAX - 8, stage->name);
+    for (;;) {
+        int fd = open_lock(stage, err), r;
+
+        if (fd < 0)
+            return fd;
+        r = take_lock(stage, fd, waiting, &waited, err);
+        if (r == 0 && is_still(stage, stage->lock, fd)) {
+            stage->lock_fd = fd;
             return 0;
+        }
+        close(fd); /* its last holder has removed it, and somebody may have made another one */
+        if (r < 0)
+            return r;
     }
-    if (errno == EINTR)
-        return vmm_err_set(err, EINTR, "interrupted while waiting for another setup");
-    return vmm_err_set(err, errno, "%s: cannot lock: %s", stage->parent, strerror(errno));
 }
 
-int stage_look(const struct stage *stage, enum stage_place *place, struct vmm_err *err)
+int stage_look(struct stage *stage, enum stage_place *place, struct vmm_err *err)
 {
+    struct vmm_err why = {0};
     size_t ours, others;
-    struct stat st;
 
     *place = STAGE_FREE;
-    if (lstat(stage->home, &st) < 0)
-        return errno == ENOENT ? 0 : fail(err, stage->home);
-    if (!S_ISDIR(st.st_mode)) {
+    if (folder_open_in(&stage->old, &stage->parent, stage->name, stage->home, &why) < 0) {
+        if (why.code == ENOENT)
+            return 0;
         *place = STAGE_FOREIGN;
-        return 0;
+        return why.code == ENOTDIR || why.code == ELOOP ? 0
+                                                        : vmm_err_set(err, why.code, "%s", why.msg);
     }
-    if (survey(stage->home, &ours, &others, err) < 0)
+    if (check_owner(&stage->old, err) < 0 || survey(&stage->old, &ours, &others, err) < 0)
         return -err->code;
     if (others > 0)
         *place = STAGE_FOREIGN;
@@ -133,71 +207,124 @@ int stage_look(const struct stage *stage, enum stage_place *place, struct vmm_er
     return 0;
 }
 
+/* Empties the staging directory that a killed setup left. */
+static int clear_left(struct stage *stage, struct vmm_err *err)
+{
+    size_t ours, others;
+
+    if (survey(&stage->dir, &ours, &others, err) < 0)
+        return -err->code;
+    if (others > 0)
+        return vmm_err_set(err, EEXIST, "%s is in the way: it holds files that are not pyhl's",
+                           stage->dir.path);
+    return clear(&stage->dir, err);
+}
+
 int stage_begin(struct stage *stage, struct vmm_err *err)
 {
-    if (mkdir(stage->dir, 0755) < 0) {
-        size_t ours, others;
+    char name[PATH_MAX], path[PATH_MAX];
+    bool left;
 
-        if (errno != EEXIST)
-            return fail(err, stage->dir);
-        if (survey(stage->dir, &ours, &others, err) < 0)
-            return -err->code;
-        if (others > 0)
-            return vmm_err_set(err, EEXIST, "%s is in the way: it holds files that are not pyhl's",
-                               stage->dir);
-        if (clear(stage->dir, false, err) < 0)
-            return -err->code;
+    tmp_name(stage, name);
+    snprintf(path, PATH_MAX, "%.*s" TMP_SUFFIX, PATH_MAX - 8, stage->home);
+    left = mkdirat(stage->parent.fd, name, 0755) < 0;
+    if (left && errno != EEXIST)
+        return fail(err, path);
+    if (folder_open_in(&stage->dir, &stage->parent, name, path, err) < 0) {
+        if (err->code == ENOTDIR || err->code == ELOOP)
+            return vmm_err_set(err, EEXIST, "%s is in the way: it is no directory", path);
+        return -err->code;
     }
-    stage->made = true;
+    if (check_owner(&stage->dir, err) < 0 || (left && clear_left(stage, err) < 0)) {
+        folder_close(&stage->dir); /* not ours to remove */
+        return -err->code;
+    }
     return 0;
 }
 
-static int sync_staged(const struct stage *stage, struct vmm_err *err)
+/* Read-only, against its owner's slips: a snapshot must not change while VMs run from it. */
+static int finish_file(const struct stage *stage, const char *name, struct vmm_err *err)
 {
-    char path[PATH_MAX];
+    int fd = folder_read(&stage->dir, name, FOLDER_NO_LINK, err);
+    struct stat st;
+    int r = 0;
 
-    for (size_t i = 0; i < sizeof(home_files) / sizeof(home_files[0]); i++)
-        if (file_path(path, stage->dir, home_files[i], err) < 0 || file_sync(path, err) < 0)
+    if (fd < 0)
+        return fd;
+    if (fstat(fd, &st) < 0 || fchmod(fd, st.st_mode & 0444) < 0 || fsync(fd) < 0)
+        r = folder_fail(&stage->dir, name, err);
+    close(fd);
+    return r;
+}
+
+static int finish_files(const struct stage *stage, struct vmm_err *err)
+{
+    for (size_t i = 0; i < HOME_FILES; i++)
+        if (finish_file(stage, home_files[i], err) < 0)
             return -err->code;
-    return file_sync(stage->dir, err);
+    return file_sync(stage->dir.fd, stage->dir.path, err);
+}
+
+/* Of a directory that is empty by now, whatever else it may be. */
+static bool remove_dir(const struct stage *stage, const char *name)
+{
+    return unlinkat(stage->parent.fd, name, AT_REMOVEDIR) == 0;
+}
+
+/* Moves the staging directory to where a home is. */
+static int replace(struct stage *stage, const char *name, struct vmm_err *err)
+{
+    struct vmm_err ignored = {0};
+    int parent = stage->parent.fd;
+
+    if (renameat2(parent, name, parent, stage->name, RENAME_EXCHANGE) == 0) {
+        /* The removal of the old home may fail, the install has not. */
+        if (clear(&stage->old, &ignored) == 0)
+            remove_dir(stage, name);
+        return 0;
+    }
+    /* A file system without exchange: a moment with no home, never with half of one. */
+    if (clear(&stage->old, err) < 0)
+        return -err->code;
+    return renameat(parent, name, parent, stage->name) < 0 ? fail(err, stage->home) : 0;
 }
 
 int stage_publish(struct stage *stage, struct vmm_err *err)
 {
-    struct vmm_err ignored = {0};
+    char name[PATH_MAX];
+    int r = 0;
 
-    if (sync_staged(stage, err) < 0)
+    tmp_name(stage, name);
+    if (finish_files(stage, err) < 0)
         return -err->code;
-    if (rename(stage->dir, stage->home) == 0) { /* nothing there, or an empty directory */
-        stage->made = false;
-        return file_sync(stage->parent, err);
+    if (!is_still(stage, name, stage->dir.fd))
+        return vmm_err_set(err, EAGAIN, "%s was moved away while it was filled", stage->dir.path);
+    if (renameat(stage->parent.fd, name, stage->parent.fd, stage->name) < 0) {
+        if ((errno != ENOTEMPTY && errno != EEXIST) || stage->old.fd < 0)
+            return fail(err, stage->home);
+        r = replace(stage, name, err);
     }
-    if (errno != ENOTEMPTY && errno != EEXIST)
-        return fail(err, stage->home);
-    if (renameat2(AT_FDCWD, stage->dir, AT_FDCWD, stage->home, RENAME_EXCHANGE) == 0) {
-        /* The staging directory now holds the old home; its removal may fail, the install has not.
-         */
-        if (file_sync(stage->parent, err) < 0)
-            return -err->code;
-        stage->made = clear(stage->dir, true, &ignored) < 0;
-        return 0;
-    }
-    /* A file system without exchange: a moment with no home, never with half of one. */
-    if (clear(stage->home, false, err) < 0)
-        return -err->code;
-    if (rename(stage->dir, stage->home) < 0)
-        return fail(err, stage->home);
-    stage->made = false;
-    return file_sync(stage->parent, err);
+    if (r < 0)
+        return r;
+    folder_close(&stage->dir);
+    return file_sync(stage->parent.fd, stage->parent.path, err);
 }
 
 void stage_end(struct stage *stage)
 {
     struct vmm_err ignored = {0};
+    char name[PATH_MAX];
 
-    if (stage->made && clear(stage->dir, true, &ignored) == 0)
-        stage->made = false;
-    if (stage->lock_fd >= 0)
+    if (stage->dir.fd >= 0 && clear(&stage->dir, &ignored) == 0) {
+        tmp_name(stage, name);
+        remove_dir(stage, name);
+    }
+    if (stage->lock_fd >= 0) {
+        unlinkat(stage->parent.fd, stage->lock, 0);
         close(stage->lock_fd);
-    stage->lock_fd = -1;
+    }
+    folder_close(&stage->dir);
+    folder_close(&stage->old);
+    folder_close(&stage->parent);
+    *stage = STAGE_NONE;
 }

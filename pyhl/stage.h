@@ -1,24 +1,29 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Installing a home all or nothing. Everything is made in a staging directory beside it, HOME.tmp,
- * under a lock on the directory that holds both; publishing syncs it and moves it into place with
- * one rename. A process killed at any moment leaves the old home or none, and perhaps a staging
- * directory that the next setup removes.
+ * under a lock on the file HOME.lock; publishing syncs it and moves it into place with one rename.
+ * A process killed at any moment leaves the old home or none, and perhaps a staging directory and a
+ * lock file that the next setup uses and removes.
+ *
+ * The parent directory is opened once, and all names are looked up in it: no link is followed, and
+ * only directories of the user's own are ever replaced or cleared, whoever else may write there.
  */
 #ifndef PYHL_STAGE_H
 #define PYHL_STAGE_H
 
-#include "vmm/vmm.h"
-
-#include <limits.h>
+#include "folder.h"
 
 struct stage {
-    char home[PATH_MAX];   /* where it will be */
-    char dir[PATH_MAX];    /* the staging directory */
-    char parent[PATH_MAX]; /* of both */
-    int lock_fd;           /* the parent, locked; -1: not */
-    bool made;             /* dir exists and is ours */
+    char home[PATH_MAX];  /* where it will be, for messages */
+    const char *name;     /* the last part of it */
+    struct folder parent; /* of the home */
+    struct folder old;    /* what is at the home's place, if there is a directory */
+    struct folder dir;    /* the staging directory, once it is made */
+    char lock[PATH_MAX];  /* its name */
+    int lock_fd;          /* -1: not locked */
 };
+#define STAGE_NONE                                                                                 \
+    ((struct stage){.parent = FOLDER_NONE, .old = FOLDER_NONE, .dir = FOLDER_NONE, .lock_fd = -1})
 
 enum stage_place {
     STAGE_FREE,    /* nothing there, or an empty directory */
@@ -26,18 +31,19 @@ enum stage_place {
     STAGE_FOREIGN, /* something that pyhl did not make */
 };
 
-/* Waits for the lock; calls waiting() first, once, when another setup holds it. */
+/* Waits for the lock; calls waiting() first, once, when another setup holds it. Only the user and
+ * root can hold it. */
 int stage_lock(struct stage *stage, const char *home, void (*waiting)(const char *home),
                struct vmm_err *err);
 
-/* What is at the home's place. */
-int stage_look(const struct stage *stage, enum stage_place *place, struct vmm_err *err);
+/* What is at the home's place. EPERM for another user's directory. */
+int stage_look(struct stage *stage, enum stage_place *place, struct vmm_err *err);
 
 /* Makes an empty staging directory, after removing one that a killed setup left. */
 int stage_begin(struct stage *stage, struct vmm_err *err);
 
-/* Syncs every file and moves the staging directory into place, over an older home if there is one.
- */
+/* Makes its files read-only, syncs them and moves the staging directory into place, over an older
+ * home if there is one. */
 int stage_publish(struct stage *stage, struct vmm_err *err);
 
 /* Removes what is staged, if anything, and unlocks. */

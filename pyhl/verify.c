@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 struct verify_options {
     const char *dest;
@@ -29,13 +30,12 @@ static const struct opt verify_opts[] = {
 static int check_size(const struct home *home, const char *name, uint64_t wanted,
                       struct vmm_err *err)
 {
-    char path[PATH_MAX];
     uint64_t size;
 
-    if (home_file_path(home, name, path, err) < 0 || file_size(path, &size, NULL, err) < 0)
+    if (folder_size(&home->dir, name, &size, NULL, err) < 0)
         return -err->code;
     if (size != wanted)
-        return vmm_err_set(err, EBADMSG, "%s has %llu bytes, %s says %llu", path,
+        return vmm_err_set(err, EBADMSG, "%s/%s has %llu bytes, %s says %llu", home->dir.path, name,
                            (unsigned long long)size, HOME_INI, (unsigned long long)wanted);
     return 0;
 }
@@ -49,13 +49,31 @@ static int check_sizes(const struct home *home, struct vmm_err *err)
     return 0;
 }
 
+static int compute_key(const struct home *home, struct vmm_key *key, struct vmm_err *err)
+{
+    char kernel_path[FILE_FD_PATH], initrd_path[FILE_FD_PATH];
+    int kernel = home_file(home, HOME_KERNEL, err), initrd = -1, r = kernel;
+
+    if (r >= 0)
+        r = initrd = home_file(home, HOME_INITRD, err);
+    if (r >= 0) {
+        file_fd_path(kernel, kernel_path);
+        file_fd_path(initrd, initrd_path);
+        r = vmm_key_compute(kernel_path, initrd_path, home->config.memory, key, err);
+    }
+    if (initrd >= 0)
+        close(initrd);
+    if (kernel >= 0)
+        close(kernel);
+    return r;
+}
+
 static int check_key(const struct home *home, struct vmm_err *err)
 {
-    char kernel[PATH_MAX], found[33], wanted[33];
+    char found[33], wanted[33];
     struct vmm_key key;
 
-    if (home_file_path(home, HOME_KERNEL, kernel, err) < 0 ||
-        vmm_key_compute(kernel, home->initrd, home->config.memory, &key, err) < 0)
+    if (compute_key(home, &key, err) < 0)
         return -err->code;
     if (memcmp(&key, &home->config.key, sizeof(key)) == 0)
         return 0;
@@ -89,6 +107,22 @@ static const struct {
     {"snapshot", check_snapshot},
 };
 
+static int run_checks(const struct cmd *cmd, const struct home *home)
+{
+    struct vmm_err err = {0};
+    int status = CMD_OK;
+
+    for (size_t i = 0; i < sizeof(checks) / sizeof(checks[0]); i++) {
+        uint64_t began = report_now();
+
+        if (checks[i].check(home, &err) < 0)
+            status = cmd_fail(cmd, &err);
+        else
+            report_end(checks[i].name, "good", report_now() - began);
+    }
+    return status;
+}
+
 static int verify_main(const struct cmd *cmd, int argc, char **argv)
 {
     struct verify_options options = {0};
@@ -99,16 +133,10 @@ static int verify_main(const struct cmd *cmd, int argc, char **argv)
     if (!cmd_parse_options(cmd, argc, argv, &options, "the home is given with --dest", &status))
         return status;
     if (home_open(options.dest, false, &home, &err) < 0)
-        return cmd_fail(cmd, &err);
-    status = CMD_OK;
-    for (size_t i = 0; i < sizeof(checks) / sizeof(checks[0]); i++) {
-        uint64_t began = report_now();
-
-        if (checks[i].check(&home, &err) < 0)
-            status = cmd_fail(cmd, &err);
-        else
-            report_end(checks[i].name, "good", report_now() - began);
-    }
+        status = cmd_fail(cmd, &err);
+    else
+        status = run_checks(cmd, &home);
+    home_close(&home);
     return status;
 }
 

@@ -20,7 +20,7 @@ case_help() {
     while read -r option; do
         grep -q -- "Fl Fl ${option#--}" pyhl/pyhl.1 || problem "$option is not in pyhl.1"
     done < <(for command in setup run boot info verify; do "$pyhl" $command --help; done |
-        sed -n 's/^  \(--[a-z]*\).*/\1/p' | sort -u)
+        sed -n 's/^  \(--[a-z-]*\).*/\1/p' | sort -u)
     begin "no command, unknown command"
     run "$pyhl"
     expect_status 2

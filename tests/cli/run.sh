@@ -30,6 +30,7 @@ make_image() {
 copy_home() {
     rm -rf "$1"
     cp -r --reflink=auto "$home" "$1"
+    chmod -R u+w "$1"
 }
 
 taker() {
@@ -60,6 +61,7 @@ for file in "$pyhl" "$kernel" "$mkcpio" "$sites"; do
         exit 2
     fi
 done
+. tests/cli/cases_trust.sh
 . tests/cli/cases_run.sh
 . tests/cli/cases_deadline.sh
 . tests/cli/cases_home.sh

@@ -43,13 +43,13 @@ static void check_image(const char *text)
 /* What was read must be read again the same after it was written. */
 static void check_again(const struct home_config *config)
 {
-    char path[64];
     struct home_config again;
     struct vmm_err err;
-    (void)snprintf(path, sizeof(path), "/tmp/pyhl-fuzz-%d.ini", (int)getpid());
-    MUST(config_write_home(path, config, &err) == 0);
-    MUST(config_read_home(path, true, &again, &err) == 0);
-    (void)unlink(path);
+    char *text;
+    size_t len;
+    MUST(config_format_home(config, &text, &len, &err) == 0 && strlen(text) == len);
+    MUST(config_parse_home(text, "pyhl.ini", true, &again, &err) == 0);
+    free(text);
     MUST(strcmp(again.version, config->version) == 0 && strcmp(again.image, config->image) == 0);
     MUST(again.memory == config->memory && again.snapshot_size == config->snapshot_size);
     MUST(memcmp(&again.key, &config->key, sizeof(again.key)) == 0);
@@ -57,14 +57,11 @@ static void check_again(const struct home_config *config)
     free(again.packages.text);
 }
 
-static void check_home(const uint8_t *data, size_t size)
+static void check_home(const char *text)
 {
     struct home_config config;
     struct vmm_err err = {0};
-    char path[64];
-    int fd = fuzz_file(data, size);
-    fuzz_path(fd, path);
-    int rc = config_read_home(path, true, &config, &err);
+    int rc = config_parse_home(text, "pyhl.ini", true, &config, &err);
     if (rc == 0) {
         check_word(config.version, sizeof(config.version));
         check_word(config.image, sizeof(config.image));
@@ -74,7 +71,6 @@ static void check_home(const uint8_t *data, size_t size)
     }
     check_packages(&config.packages);
     free(config.packages.text);
-    (void)close(fd);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -86,7 +82,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     text[size] = '\0';
     check_image(text);
-    check_home(data, size);
+    check_home(text);
     free(text);
     return 0;
 }
