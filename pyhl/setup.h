@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * The steps of setup and what they hand on. setup.c orders them and talks to the user;
- * setup_steps.c does them.
+ * setup_guest.c has those that run guest code, setup_steps.c the others.
  */
 #ifndef PYHL_SETUP_H
 #define PYHL_SETUP_H
 
 #include "copy.h"
+#include "files.h"
 #include "image.h"
 #include "stage.h"
 
@@ -24,16 +25,32 @@ struct setup {
     char note[64];          /* what the step just made, for its line */
 };
 
+/* setup_steps.c */
 int setup_fetch(struct setup *setup, struct vmm_err *err);
 int setup_identify(struct setup *setup, struct vmm_err *err);
+int setup_copied(struct setup *setup, struct vmm_err *err);
+int setup_check(struct setup *setup, struct vmm_err *err);
+int setup_install(struct setup *setup, struct vmm_err *err);
+
+/* setup_guest.c */
 int setup_boot(struct setup *setup, struct vmm_err *err);
 int setup_preload(struct setup *setup, struct vmm_err *err);
 int setup_snapshot(struct setup *setup, struct vmm_err *err);
-int setup_copied(struct setup *setup, struct vmm_err *err);
 int setup_workset(struct setup *setup, struct vmm_err *err);
-int setup_check(struct setup *setup, struct vmm_err *err);
 int setup_first_run(struct setup *setup, struct vmm_err *err);
-int setup_install(struct setup *setup, struct vmm_err *err);
+
+/* What both need. Opens one of the files made so far to read it. */
+int setup_staged(const struct setup *setup, const char *name, struct vmm_err *err);
+
+/* What boots, for the library: names of open files, so that it is the same at every step. */
+struct boot_files {
+    int kernel_fd; /* close it */
+    char kernel[FILE_FD_PATH], initrd[FILE_FD_PATH];
+};
+int setup_boot_files(const struct setup *setup, struct boot_files *files, struct vmm_err *err);
+
+/* Opens the snapshot made so far. */
+int setup_open_snapshot(const struct setup *setup, struct vmm_snapshot **snap, struct vmm_err *err);
 
 /* The VM and the copy, if any is left, files and memory; not the stage. */
 void setup_free(struct setup *setup);
