@@ -70,6 +70,9 @@ int infile_mark(int fd, const char *name, struct infile_mark *mark, struct vmm_e
 {
     struct stat st;
     int rc = infile_stat(fd, name, &st, err);
+    if (rc == 0 && !S_ISREG(st.st_mode)) {
+        rc = vmm_err_set(err, EBADMSG, "%s is not a regular file", name);
+    }
     if (rc == 0) {
         *mark = (struct infile_mark){.size = (uint64_t)st.st_size, .changed = st.st_mtim};
     }

@@ -190,13 +190,6 @@ static int snap_take(int fd, int initrd_fd, const char *initrd_name, const struc
 /* A descriptor of one's own of a file that the caller has opened. */
 static int snap_dup(int fd, const char *name, struct vmm_err *err)
 {
-    struct stat st;
-    if (fstat(fd, &st) < 0) {
-        return vmm_err_set(err, errno, "%s: %s", name, strerror(errno));
-    }
-    if (!S_ISREG(st.st_mode)) {
-        return vmm_err_set(err, EBADMSG, "%s is not a regular file", name);
-    }
     int own = fcntl(fd, F_DUPFD_CLOEXEC, 0);
     return own < 0 ? vmm_err_set(err, errno, "%s: %s%s", name, strerror(errno), os_limit(errno))
                    : own;

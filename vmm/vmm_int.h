@@ -189,6 +189,7 @@ struct infile_mark {
     uint64_t size;
     struct timespec changed;
 };
+/* EBADMSG for what is not a regular file. */
 int infile_mark(int fd, const char *name, struct infile_mark *mark, struct vmm_err *err);
 /* EBADMSG when the file is not as marked. */
 int infile_unchanged(int fd, const char *name, const struct infile_mark *mark, struct vmm_err *err);

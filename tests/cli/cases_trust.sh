@@ -82,6 +82,27 @@ case_home_of_others() {
     done
 }
 
+case_home_of_root() {
+    # shellcheck disable=SC2016 # expanded by the inner shell
+    local as_nobody='mount -t tmpfs none /dev && mknod -m 666 /dev/null c 1 3 && mknod -m 666 /dev/kvm c 10 232 || exit 99
+        exec setpriv --reuid 65534 --regid 65534 --clear-groups "$@"'
+    need_mounts "users other than root" || return
+    begin "another user runs from root's home, and from his own"
+    cp "$pyhl" "$scratch/pyhl"
+    chmod 755 "$scratch" "$scratch/pyhl"
+    copy_home "$scratch/nobodys"
+    run "${namespace[@]}" "$as_nobody" namespace "$scratch/pyhl" run --dest "$home" -c 'print(1)'
+    expect_status 0
+    expect_out 1
+    chown -R "$other_user" "$scratch/nobodys"
+    run "${namespace[@]}" "$as_nobody" namespace "$scratch/pyhl" run --dest "$scratch/nobodys" -c 'print(1)'
+    expect_status 0
+    expect_out 1
+    chown 1 "$scratch/nobodys/snapshot"
+    run "${namespace[@]}" "$as_nobody" namespace "$scratch/pyhl" run --dest "$scratch/nobodys" -c 'print(1)'
+    expect_error 125 'snapshot belongs to user 1, who is neither you .user 65534. nor root'
+}
+
 case_home_not_made_here() {
     local at=$scratch/checkout
     begin "a ./.pyhl that came with the directory is not used unless it is named"
