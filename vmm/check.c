@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * The debug check: is a machine what its snapshot says, byte for byte? Guest pages that the kernel
- * still maps from the file are the image; all others, in memory or swapped out, are compared.
+ * still maps from the file are the image; all others, in memory or swapped out, are compared. The
+ * vCPU is compared with what the snapshot's file says of it, and in check_vcpu.c with all that KVM
+ * knows.
  */
 #include "snapshot_int.h"
 
@@ -95,5 +97,6 @@ int vmm_check(struct vmm *vm, struct vmm_err *err)
         return vmm_err_set(err, EINVAL, "only a machine just restored or rewound can be checked");
     }
     int rc = check_memory(vm, err);
-    return rc < 0 ? rc : check_state(vm, err);
+    rc = rc == 0 ? check_state(vm, err) : rc;
+    return rc == 0 ? check_vcpu(vm, err) : rc;
 }

@@ -10,6 +10,8 @@
 
 #include "vmm_int.h"
 
+#include <pthread.h>
+
 #define SNAP_MAGIC        "pyhlsnap"
 #define SNAP_VERSION      5u
 #define SNAP_IMAGE_OFFSET 0x200000u
@@ -62,6 +64,10 @@ struct vmm_snapshot {
     struct infile_mark initrd_mark;
     atomic_int pagemap;     /* pagemap_open(), for all machines of a process; -1 */
     atomic_int pagemap_pid; /* of that process */
+    /* What the vCPU of a machine has that has not run, as check_vcpu.c reads it: of one for a
+     * single run, of a rewindable one. NULL before the first check. */
+    pthread_mutex_t fresh_lock;
+    struct check_vcpu *fresh[2];
 };
 
 /* snapshot.c */
@@ -81,6 +87,10 @@ int snap_unchanged(const struct vmm_snapshot *snap, struct vmm_err *err);
 
 /* rewind.c */
 int rewind_written(struct vmm *vm, struct vmm_err *err); /* into vm->hot.map, for callers */
+
+/* check_vcpu.c */
+int check_vcpu(struct vmm *vm, struct vmm_err *err); /* EUCLEAN: not as in a fresh machine */
+void check_free(struct vmm_snapshot *snap);
 
 /* workset.c */
 void workset_prefault(struct vmm *vm);

@@ -175,6 +175,7 @@ static int snap_take(int fd, int initrd_fd, const char *initrd_name, const struc
         return vmm_err_set(err, ENOMEM, "out of memory");
     }
     atomic_init(&snap->pagemap, -1);
+    pthread_mutex_init(&snap->fresh_lock, NULL);
     snap->fd = fd;
     snap->initrd_fd = initrd_fd;
     int rc = snap_open(snap, initrd_name, key, err);
@@ -267,6 +268,8 @@ void vmm_snapshot_close(struct vmm_snapshot *snap)
     os_close(snap->fd);
     os_close(atomic_load(&snap->pagemap));
     free(snap->workset);
+    check_free(snap);
+    pthread_mutex_destroy(&snap->fresh_lock);
     free(snap);
 }
 

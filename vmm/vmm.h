@@ -310,8 +310,10 @@ int vmm_restore(struct vmm_snapshot *snap, const struct vmm_io *io, bool rewinda
 int vmm_rewind(struct vmm *vm, struct vmm_err *err);
 
 /* Debug check, right after vmm_restore() or vmm_rewind(): compares all guest memory, registers and
- * vector state (where that is not the guest's to load: HV_RUN_VECTORS) with the snapshot. EUCLEAN
- * naming the first difference. */
+ * vector state (where that is not the guest's to load: HV_RUN_VECTORS) with the snapshot, and all
+ * of the vCPU that KVM tells, every MSR among it but the time stamp counter, with a machine that
+ * has not run. The first check of a snapshot makes that one, and so needs what vmm_restore() does.
+ * EUCLEAN naming the first difference. */
 int vmm_check(struct vmm *vm, struct vmm_err *err);
 
 /* The hot set: guest pages written since the restore or rewind, and those of earlier runs that stay
