@@ -9,9 +9,10 @@
 #ifndef HV_ABI_H
 #define HV_ABI_H
 
-/* These two without a suffix, as the assembler reads them, too. */
-#define HV_ABI_VERSION 6
+/* These without a suffix, as the assembler reads them, too. */
+#define HV_ABI_VERSION 7
 #define HV_NOTE_ABI    0x48564d31
+#define HV_DEBUG_MARK  0x2ff8 /* in the page of HV_TABLES_GPA */
 
 #ifndef __ASSEMBLER__
 #include <stddef.h>
@@ -61,6 +62,7 @@ typedef uint64_t hv_gpa_t;
 #define HV_KERNEL_GPA   0x40000u
 #define HV_KERNEL_LIMIT 0x200000u
 #define HV_INITRD_GPA   0x4000000000ull
+_Static_assert((HV_DEBUG_MARK & ~(HV_PAGE_SIZE - 1)) == HV_TABLES_GPA, "a watched page");
 
 /* Segment selectors: Linux's, because kvm-pvm runs CPL 3 on the host's own descriptors. The ring-0
  * pair is used only for the instructions of the vector page. */
@@ -75,7 +77,10 @@ typedef uint64_t hv_gpa_t;
  * RSP0 = HV_TRAP_TOP; MSR_LSTAR is HV_VECTORS_GPA + HV_SYSCALL_OFFSET, FMASK clears TF, DF, IF, AC,
  * NT. On hardware KVM LSTAR runs in ring 0, on kvm-pvm in CPL 3: its code must be right in both.
  * The exception stubs must leave ring 0 through a frame in read-only memory: a rewind on kvm-pvm
- * takes a guest that has changed no page table, descriptor or vector for one without ring 0.
+ * takes a guest that has changed no page table, descriptor or vector for one without ring 0. For
+ * the same reason the stub of #DB first writes a byte, any value, at HV_DEBUG_MARK. That exception
+ * is the one way in which code at CPL 3 changes a register that belongs to ring 0 (DR6), and that
+ * the page was written stays known, whatever the guest does later.
  *
  * An upcall is an exception made by the VMM: between two guest instructions at CPL 3 outside
  * [kernel_start, kernel_text_end) and outside the vector page it writes a struct hv_trap with

@@ -30,6 +30,7 @@ static const struct {
     {KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2, KVM_DIRTY_LOG_MANUAL_PROTECT_ENABLE, "dirty-log-protect"},
     {KVM_CAP_X86_MSR_FILTER, 0, "msr-filter"},
     {KVM_CAP_ENFORCE_PV_FEATURE_CPUID, 0, "pv-enforce-cpuid"},
+    {KVM_CAP_X86_TRIPLE_FAULT_EVENT, 0, "triple-fault-event"},
 };
 #define KVM_NEEDED (sizeof(kvm_needed) / sizeof(kvm_needed[0]))
 
@@ -151,6 +152,17 @@ static int kvm_msrs_deny(struct vmm *vm, struct vmm_err *err)
     return 0;
 }
 
+/* A triple fault may be due when a signal ends KVM_RUN. With this it is one of the events that are
+ * read and set with the rest of the state; without, it would end the run after a rewind. */
+static int kvm_triple_fault_show(struct vmm *vm, struct vmm_err *err)
+{
+    struct kvm_enable_cap cap = {.cap = KVM_CAP_X86_TRIPLE_FAULT_EVENT, .args = {1}};
+    if (ioctl(vm->vm_fd, KVM_ENABLE_CAP, &cap) < 0) {
+        return vmm_err_set(err, errno, "KVM_ENABLE_CAP triple fault event: %s", strerror(errno));
+    }
+    return 0;
+}
+
 /* KVM's own interfaces to a guest, hypercalls among them, work only where CPUID offers them: ours
  * offers none. */
 static int kvm_pv_deny(struct vmm *vm, struct vmm_err *err)
@@ -222,6 +234,9 @@ int kvm_vm_create(struct vmm *vm, bool apic, struct vmm_err *err)
     int rc = kvm_vm_create_on(vm, kvm_fd, err);
     if (rc == 0) {
         rc = kvm_msrs_deny(vm, err);
+    }
+    if (rc == 0) {
+        rc = kvm_triple_fault_show(vm, err);
     }
     if (rc == 0 && apic) {
         rc = kvm_apic_add(vm, err);

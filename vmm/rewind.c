@@ -210,8 +210,9 @@ static int rewind_settle(struct vmm *vm, struct vmm_err *err)
 }
 
 /* On kvm-pvm an ioctl on a vCPU costs 7 us, and its LSTAR runs at CPL 3: there a guest that has not
- * touched a watched page (shadow.c) has run no code of its own in ring 0. On hardware KVM all is
- * set.
+ * touched a watched page (shadow.c) has run no code of its own in ring 0, nor has it had a debug
+ * exception (HV_DEBUG_MARK), but for one that was under way when a signal ended the run. On
+ * hardware KVM all is set.
  *
  * Vector state is left as it is where the guest has said, before the snapshot, that it loads it
  * itself (HV_RUN_VECTORS). A run cannot take that back: the code that does it, what it loads, the
@@ -219,7 +220,7 @@ static int rewind_settle(struct vmm *vm, struct vmm_err *err)
  * the guest is not interrupted on the way, because no upcall is pushed onto kernel text. */
 static int rewind_state(struct vmm *vm, struct vmm_err *err)
 {
-    const bool ring0 = vm->ring0_seen || vm->policy->ring0_always;
+    const bool ring0 = vm->ring0_seen || !vm->at_doorbell || vm->policy->ring0_always;
     vm->vectors_left = !ring0 && (vm->snap->header.run_call.arg[2] & HV_RUN_VECTORS) != 0;
     int rc = x86_state_set(vm, &vm->snap->header.state, !vm->vectors_left, ring0, err);
     if (rc == 0) {

@@ -120,7 +120,7 @@ void x86_state_boot(struct x86_state *state, const struct policy *policy, hv_gpa
 enum x86_part_kind {
     PART_SYNCED, /* also travels in struct kvm_run (KVM_CAP_SYNC_REGS), which saves an ioctl */
     PART_USER,   /* any code can change it: vector state */
-    PART_RING0,  /* only code in ring 0 can change it */
+    PART_RING0,  /* only code in ring 0 can change it, and a debug exception (DR6) */
 };
 
 /* In the order in which they have to be set: what KVM checks against must be there first. */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The golden layout of version 6 of abi.h. A change here is a change of the ABI: HV_ABI_VERSION
+ * The golden layout of version 7 of abi.h. A change here is a change of the ABI: HV_ABI_VERSION
  * must be another, and this file follows it.
  */
 #include "unit.h"
@@ -10,7 +10,7 @@
 
 static void version(void)
 {
-    CHECK(HV_ABI_VERSION == 6);
+    CHECK(HV_ABI_VERSION == 7);
     CHECK(HV_NOTE_ABI == 0x48564d31);
     CHECK(HV_SHARED_MAGIC == 0x6c687970);
 }
@@ -24,7 +24,7 @@ static void map(void)
     CHECK(HV_INITRD_GPA == 0x4000000000);
     CHECK(HV_VECTOR_STRIDE == 32 && HV_SYSCALL_OFFSET == 0x600 && HV_VECTOR_UPCALL == 256);
     CHECK(HV_SEL_USER_CS == 0x33 && HV_SEL_USER_SS == 0x2b && HV_SEL_TSS == 0x40);
-    CHECK(HV_PORT_DOORBELL == 0xe0);
+    CHECK(HV_PORT_DOORBELL == 0xe0 && HV_DEBUG_MARK == 0x2ff8);
 }
 
 static void calls(void)

@@ -69,7 +69,7 @@ static const struct {
 
 static void t_layout(void)
 {
-    CHECK_INT(HV_ABI_VERSION, 6);
+    CHECK_INT(HV_ABI_VERSION, 7);
     CHECK_INT(sizeof(struct hv_shared), 1344);
     CHECK_INT(sizeof(struct hv_run), 64);
     for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
@@ -105,6 +105,7 @@ static void t_numbers(void)
         {HV_RUN_MODULE, 3},         {HV_RUN_STDIN, 4},
         {HV_CALL_SLOTS, 16},        {HV_CALL_BYTES, 65536},
         {HV_TRACE_MAX, 4096},       {HV_SIGNAL_MAX, 64},
+        {HV_DEBUG_MARK, 0x2ff8},
     };
     for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
         if (numbers[i].have != numbers[i].want) {

@@ -244,6 +244,7 @@ static void t_capabilities(void)
         {KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2, "KVM lacks: dirty-log-protect"},
         {KVM_CAP_X86_MSR_FILTER, "KVM lacks: msr-filter"},
         {KVM_CAP_ENFORCE_PV_FEATURE_CPUID, "KVM lacks: pv-enforce-cpuid"},
+        {KVM_CAP_X86_TRIPLE_FAULT_EVENT, "KVM lacks: triple-fault-event"},
     };
     struct vmm_err err;
     struct vmm_host host;

@@ -7,6 +7,8 @@
  * no sysret, no int3, no swapgs. On kvm-pvm LSTAR is entered at CPL 3 instead,
  * so the system call stub must be right in both rings.
  */
+#include "../../../vmm/abi.h"
+
 #define USER_CS  0x33
 #define USER_SS  0x2b
 #define TRAP_TOP 0x5000
@@ -25,7 +27,11 @@ vectors:
     .endm
 
     VECTOR 0, 0
-    VECTOR 1, 0
+    .org vectors + 1 * 32
+    movb $1, HV_DEBUG_MARK
+    pushq $0
+    pushq $1
+    jmp reflect
     VECTOR 2, 0
     VECTOR 3, 0
     VECTOR 4, 0

@@ -62,6 +62,9 @@ syscall_entry:
 
     .macro stub number, has_error
     .balign 32
+    .if \number == 1
+    movb $1, HV_DEBUG_MARK
+    .endif
     .if \has_error == 0
     pushq $0
     .endif
