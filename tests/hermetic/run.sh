@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # Hermetic, proven: many hundreds of runs in which each looks for what any earlier one left and then leaves all it can
-# (harness.py and its traces), fresh time and entropy at every restore (fresh.py), and the same a level lower, with
-# every byte of the guest compared after each rewind (rewind_test.c).
+# (harness.py and its traces), fresh time and entropy at every restore (fresh.py), runs that take ring 0 (ring0.py), and
+# the same a level lower, with every byte of the guest compared after each rewind (rewind_test.c).
 #
 # usage: tests/hermetic/run.sh [PART...]      --list prints their names
 set -u
@@ -188,6 +188,28 @@ part_text() {
         grep -c '[02468ace]00000$')" = 1 ] || problem "constants end at no 2 MiB: $(grep 'libc\.so' "$scratch/out")"
 }
 
+# ring0 CASE REPEAT: runs of tests/hermetic/ring0.py. All end well.
+ring0() {
+    python3 $here/ring0.py code >"$scratch/code"
+    run "$pyhl" run --dest "$home" --repeat "$2" $here/ring0.py "$1" <"$scratch/code"
+    expect_status 0
+    [ "$(wc -l <"$scratch/out")" = $(($2 + 1)) ] || problem "$(wc -l <"$scratch/out") lines: $(tail -c 300 "$scratch/out")"
+    [ -s "$scratch/err" ] && problem "stderr: $(sort -u "$scratch/err" | head -c 400)"
+}
+
+part_ring0() {
+    begin "ring 0: what KVM would write for a run is not in the next"
+    ring0 steal 3
+    [ "$(sort -u "$scratch/out" | wc -l)" = 1 ] || problem "$(sort -u "$scratch/out" | cut -c1-300)"
+    grep -q 'priority 0$' "$scratch/out" || problem "$(head -n 1 "$scratch/out")"
+    begin "ring 0: a run that breaks KVM's emulation ends alone"
+    ring0 kill 2
+    begin "a run that steps leaves nothing in the debug status"
+    ring0 step 3
+    [ "$(sort "$scratch/out" | uniq -c | tr -s ' ')" = $' 2 dr6 ffff0ff0\n 2 stepped' ] ||
+        problem "$(cat "$scratch/out")"
+}
+
 part_rewind() {
     local line
     if ! make -s build/tests/rewind_test >"$scratch/out" 2>&1; then
@@ -213,7 +235,7 @@ part_rewind() {
     [ -s "$scratch/rewind" ] || problem "it said nothing"
 }
 
-choose "sight round traces cold tree fresh counts memory large promise text rewind" "$@"
+choose "sight round traces cold tree fresh counts memory large promise text ring0 rewind" "$@"
 tests/home.sh "$home" || exit 2
 cat $here/{harness,traces_interpreter,traces_system,traces_memory,traces_packages}.py >"$script"
 printf 'first\nsecond\nthird\n%.0s' {1..2000} >"$scratch/stdin"
