@@ -25,7 +25,7 @@ struct run_options {
     const char *code, *module, *dest;
     uint64_t repeat, timeout_ns, max_output;
     struct opt_list env;
-    bool deterministic, trace;
+    bool renew, deterministic, trace;
     unsigned verbose;
 };
 
@@ -47,6 +47,10 @@ static const struct opt run_opts[] = {
      .offset = offsetof(struct run_options, repeat),
      .arg = "N",
      .help = "N more iterations, each from the pristine VM; the first that fails ends it"},
+    {.name = "renew",
+     .kind = OPT_FLAG,
+     .offset = offsetof(struct run_options, renew),
+     .help = "map the memory of each iteration again: no timing tells of earlier ones; slower"},
     {.name = "timeout",
      .kind = OPT_SECONDS,
      .offset = offsetof(struct run_options, timeout_ns),
@@ -239,6 +243,7 @@ static int run_program(const struct cmd *cmd, const struct run_options *options,
     struct session session = {
         .cmd = cmd,
         .repeat = options->repeat,
+        .renew = options->renew,
         .verbose = options->verbose,
         .run =
             {

@@ -199,7 +199,7 @@ int session_run(const struct session *session)
     session_catch_signals(on_signal);
     for (uint64_t i = 0; i <= session->repeat && status == CMD_OK; i++) {
         deadline_renew();
-        if (i > 0 && vmm_rewind(session->vm, &err) < 0)
+        if (i > 0 && (session->renew ? vmm_renew : vmm_rewind)(session->vm, &err) < 0)
             status = cmd_fail(session->cmd, &err);
         if (status == CMD_OK && i > 0 && input >= 0 && lseek(STDIN_FILENO, input, SEEK_SET) < 0)
             input = -1;

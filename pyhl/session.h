@@ -13,6 +13,7 @@ struct session {
     struct vmm *vm; /* at VMM_READY or restored; rewindable when repeat > 0 */
     struct vmm_run run;
     uint64_t repeat;  /* additional iterations */
+    bool renew;       /* their memory is made anew */
     uint64_t memory;  /* guest RAM, for messages */
     unsigned verbose; /* 1: a line per iteration; 2: more, of phases and memory */
 };

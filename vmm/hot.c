@@ -64,6 +64,17 @@ void hot_destroy(struct vmm *vm)
     vm->hot = (struct hot_set){0};
 }
 
+void hot_forget(struct vmm *vm)
+{
+    struct hot_set *hot = &vm->hot;
+    memset(hot->map, 0, HOT_MAPS * hot_words(vm) * sizeof(uint64_t));
+    hot->on_trial = 0;
+    hot->count = 0;
+    hot->copied = 0;
+    hot->grown = false;
+    hot->stale = false;
+}
+
 void hot_mark(struct vmm *vm, uint64_t first, uint64_t last)
 {
     struct hot_set *hot = &vm->hot;

@@ -97,6 +97,23 @@ int mem_ram_map_file(struct vmm *vm, uint64_t size, int fd, uint64_t offset, uin
                           : mem_map_failed(size, err);
 }
 
+/* Mapping over it takes more away than MADV_DONTNEED would: the host's page tables, too. */
+int mem_ram_renew(struct vmm *vm, int fd, uint64_t offset, struct vmm_err *err)
+{
+    const uint64_t low = vm->ram_image;
+    const uint64_t high = vm->ram_size - low;
+    const int flags = MAP_PRIVATE | MAP_NORESERVE | MAP_FIXED;
+    if (mmap(vm->ram, low, PROT_READ | PROT_WRITE, flags, fd, (off_t)offset) == MAP_FAILED ||
+        (high > 0 && mmap(vm->ram + low, high, PROT_READ | PROT_WRITE, flags | MAP_ANONYMOUS, -1,
+                          0) == MAP_FAILED)) {
+        return mem_map_failed(vm->ram_size, err);
+    }
+    if (high > 0) {
+        (void)madvise(vm->ram + low, high, MADV_HUGEPAGE); /* only a hint */
+    }
+    return 0;
+}
+
 /* Maps zero pages over the padded size, then the file over its part. */
 int mem_initrd_map(struct mem_initrd *initrd, int fd, const char *name, struct vmm_err *err)
 {

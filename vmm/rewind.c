@@ -18,6 +18,18 @@
 #define RESTORE_LOW        (64ull << 20)
 #define RESTORE_LOW_LOGGED (4ull << 20)
 
+/* To read text that is not in memory in large pages, and now, before the readahead of its
+ * neighbours reads it in small ones. */
+static void restore_hints(struct vmm *vm)
+{
+    const struct snap_header *h = &vm->snap->header;
+    if (vm->policy->large_text && h->text_end > h->text_start) {
+        uint8_t *const text = vm->ram + h->text_start;
+        (void)madvise(text, h->text_end - h->text_start, MADV_HUGEPAGE);
+        (void)madvise(text, h->text_end - h->text_start, MADV_POPULATE_READ);
+    }
+}
+
 /* The image as far as it has data; what is free behind that is memory of its own, in large pages: a
  * first write there is one fault for 2 MiB, in a hole of the file one for 4 KiB. */
 static int restore_map(struct vmm *vm, bool rewindable, struct vmm_err *err)
@@ -29,13 +41,7 @@ static int restore_map(struct vmm *vm, bool rewindable, struct vmm_err *err)
     if (rc < 0) {
         return rc;
     }
-    if (vm->policy->large_text && h->text_end > h->text_start) {
-        /* Hints: to read text that is not in memory in large pages, and now, before the readahead
-         * of its neighbours reads it in small ones. */
-        uint8_t *const text = vm->ram + h->text_start;
-        (void)madvise(text, h->text_end - h->text_start, MADV_HUGEPAGE);
-        (void)madvise(text, h->text_end - h->text_start, MADV_POPULATE_READ);
-    }
+    restore_hints(vm);
     vm->ram_image = size;
     size += rewindable ? RESTORE_LOW_LOGGED : RESTORE_LOW;
     vm->ram_low = size < h->memory ? size : h->memory;
@@ -229,7 +235,40 @@ static int rewind_state(struct vmm *vm, struct vmm_err *err)
     return rc;
 }
 
-int vmm_rewind(struct vmm *vm, struct vmm_err *err)
+/* What memory has to do with the runs before goes: the pages that they wrote or read, in the host's
+ * page tables and in KVM's, the slots that they needed, the hot set. */
+static int renew_memory(struct vmm *vm, uint64_t *at, struct vmm_err *err)
+{
+    uint64_t *phase_ns = vm->counters.phase_ns;
+    struct mem_initrd initrd = {0};
+    int rc = snap_unchanged(vm->snap, err);
+    rc = rc == 0 ? mem_initrd_map(&initrd, vm->snap->initrd_fd, "the initrd", err) : rc;
+    if (rc < 0) {
+        mem_initrd_unmap(&initrd);
+        return rc;
+    }
+    hot_forget(vm);
+    rc = mem_slots_drop(vm, err);
+    if (vm->initrd.map != vm->snap->initrd.map) {
+        mem_initrd_unmap(&vm->initrd);
+    }
+    vm->initrd = initrd;
+    rc = rc == 0 ? mem_ram_renew(vm, vm->snap->fd, SNAP_IMAGE_OFFSET, err) : rc;
+    if (rc < 0) {
+        return rc;
+    }
+    restore_hints(vm);
+    phase_ns[VMM_PHASE_MAP] = os_lap_ns(at);
+    workset_prefault(vm);
+    phase_ns[VMM_PHASE_PREFAULT] = os_lap_ns(at);
+    rc = mem_slots_set_lazy(vm, err);
+    phase_ns[VMM_PHASE_SLOTS] = os_lap_ns(at);
+    vm->counters.hot_pages = vm->counters.dirty_pages = 0;
+    vm->ring0_seen = true; /* all state is set */
+    return rc;
+}
+
+static int rewind_machine(struct vmm *vm, bool renew, struct vmm_err *err)
 {
     const uint64_t start = os_clock_ns(CLOCK_MONOTONIC);
     if (!vm->rewindable) {
@@ -241,7 +280,7 @@ int vmm_rewind(struct vmm *vm, struct vmm_err *err)
     int rc = rewind_settle(vm, err);
     vm->counters.phase_ns[VMM_PHASE_SETTLE] = os_lap_ns(&at);
     if (rc == 0) {
-        rc = rewind_memory(vm, &at, err);
+        rc = renew ? renew_memory(vm, &at, err) : rewind_memory(vm, &at, err);
     }
     if (rc == 0) {
         rc = rewind_state(vm, err);
@@ -254,4 +293,17 @@ int vmm_rewind(struct vmm *vm, struct vmm_err *err)
     vm->counters.phase_ns[VMM_PHASE_STATE] = os_lap_ns(&at);
     vm->counters.restore_ns = at - start;
     return 0;
+}
+
+int vmm_rewind(struct vmm *vm, struct vmm_err *err)
+{
+    return rewind_machine(vm, false, err);
+}
+
+int vmm_renew(struct vmm *vm, struct vmm_err *err)
+{
+    if (vm->notes.watch >= 0 || vm->notes.written != NULL) {
+        return vmm_err_set(err, EINVAL, "the machine records a working set: rewind it");
+    }
+    return rewind_machine(vm, true, err);
 }

@@ -69,13 +69,29 @@ int mem_slots_set_lazy(struct vmm *vm, struct vmm_err *err)
     if (!vm->policy->lazy_slots || vm->ram_low == vm->ram_size) {
         return mem_slots_set(vm, err);
     }
-    if (ioctl(vm->vm_fd, KVM_ENABLE_CAP, &cap) < 0) {
+    if (!vm->slots_lazy && ioctl(vm->vm_fd, KVM_ENABLE_CAP, &cap) < 0) {
         return errno == EINVAL ? mem_slots_set(vm, err)
                                : vmm_err_set(err, errno, "KVM_ENABLE_CAP emulation failure: %s",
                                              strerror(errno));
     }
+    vm->slots_lazy = true;
     int rc = slot_add(vm, MEM_SLOT_LOW, err);
     return rc == 0 ? slot_add(vm, MEM_SLOT_INITRD, err) : rc;
+}
+
+int mem_slots_drop(struct vmm *vm, struct vmm_err *err)
+{
+    int rc = 0;
+    for (enum mem_slot slot = 0; rc == 0 && slot < MEM_SLOTS; slot++) {
+        if (vm->slots & 1u << slot) {
+            const struct slot_range r = slot_range(vm, slot);
+            rc = kvm_slot_set(vm, slot, 0, r.gpa, r.hva, 0, err);
+            vm->slots &= ~(1u << slot);
+        }
+    }
+    vm->slot_added = false;
+    vm->high_used = false;
+    return rc;
 }
 
 int mem_slots_renew(struct vmm *vm, struct vmm_err *err)

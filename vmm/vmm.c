@@ -4,7 +4,7 @@
  * threads, the end. Holds the library's one signal handler: it stops the VM that runs on its
  * thread, if there is one.
  */
-#include "vmm_int.h"
+#include "snapshot_int.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -101,7 +101,7 @@ void vmm_destroy(struct vmm *vm)
     }
     kvm_vm_destroy(vm);
     os_unmap(vm->ram, vm->ram_size);
-    if (vm->snap == NULL) {
+    if (vm->snap == NULL || vm->initrd.map != vm->snap->initrd.map) {
         mem_initrd_unmap(&vm->initrd); /* else the snapshot's */
     }
     hot_destroy(vm);

@@ -112,7 +112,7 @@ enum vmm_phase {
     VMM_PHASE_PREFAULT, /* the working set fetched */
     VMM_PHASE_SLOTS,    /* memory slots */
     VMM_PHASE_CPUID,
-    /* vmm_rewind() */
+    /* vmm_rewind(); vmm_renew() has of both */
     VMM_PHASE_SETTLE, /* the vCPU brought to rest */
     VMM_PHASE_LOG,    /* the dirty log read */
     VMM_PHASE_COPY,   /* pages copied back */
@@ -150,8 +150,8 @@ struct vmm_counters {
     uint64_t run_ns; /* from call to return; the sum of its phases */
     /* The restore or rewind before it. */
     uint64_t restore_ns;
-    uint64_t prefaulted_pages; /* made private copies by vmm_restore(), and later in a run that was
-                                  no small one; 0 after a rewind */
+    uint64_t prefaulted_pages; /* made private copies by vmm_restore() or vmm_renew(), and later in
+                                  a run that was no small one; 0 after a rewind */
     uint64_t rewound_pages;    /* copied back; 0 after a cold restore */
     uint64_t rewound_bytes;    /* copied back */
     uint64_t dropped_pages;    /* of memory far behind the snapshot's data, given back to the host;
@@ -309,11 +309,19 @@ int vmm_restore(struct vmm_snapshot *snap, const struct vmm_io *io, bool rewinda
  * to run. */
 int vmm_rewind(struct vmm *vm, struct vmm_err *err);
 
-/* Debug check, right after vmm_restore() or vmm_rewind(): compares all guest memory, registers and
- * vector state (where that is not the guest's to load: HV_RUN_VECTORS) with the snapshot, and all
- * of the vCPU that KVM tells, every MSR among it but the time stamp counter, with a machine that
- * has not run. The first check of a snapshot makes that one, and so needs what vmm_restore() does.
- * EUCLEAN naming the first difference. */
+/* As vmm_rewind(), for runs of different owners in one VM: memory is mapped again, in the host and
+ * in KVM. After vmm_rewind() a first touch is faster where an earlier run has been, so that a run
+ * can learn which pages those were, by timing. After this all pages are in the state of a fresh
+ * restore. It costs the next run the faults of a cold one. What stays shared: the page cache behind
+ * snapshot and initrd, with every VM of the host, and the CPU's caches and predictors. EINVAL also
+ * for a VM that records a working set. */
+int vmm_renew(struct vmm *vm, struct vmm_err *err);
+
+/* Debug check, right after vmm_restore(), vmm_rewind() or vmm_renew(): compares all guest memory,
+ * registers and vector state (where that is not the guest's to load: HV_RUN_VECTORS) with the
+ * snapshot, and all of the vCPU that KVM tells, every MSR among it but the time stamp counter, with
+ * a machine that has not run. The first check of a snapshot makes that one, and so needs what
+ * vmm_restore() does. EUCLEAN naming the first difference. */
 int vmm_check(struct vmm *vm, struct vmm_err *err);
 
 /* The hot set: guest pages written since the restore or rewind, and those of earlier runs that stay

@@ -133,6 +133,7 @@ struct vmm {
     uint64_t ram_low;         /* the part that has a slot from the start */
     bool high_used;           /* RAM from ram_low on has been touched, ever (high.c) */
     unsigned slots;           /* bits 1 << enum mem_slot: those that KVM has */
+    bool slots_lazy;          /* KVM was told to exit where it misses one */
     bool slot_added;          /* since KVM last failed to emulate an instruction */
     struct hv_shared *shared; /* inside ram */
     struct mem_initrd initrd;
@@ -280,6 +281,8 @@ int mem_ram_map(struct vmm *vm, uint64_t size, struct vmm_err *err);
 /* The same, with a private mapping of the file in the first low bytes. */
 int mem_ram_map_file(struct vmm *vm, uint64_t size, int fd, uint64_t offset, uint64_t low,
                      struct vmm_err *err);
+/* That mapping of a restored machine again, at its address, with nothing in memory. */
+int mem_ram_renew(struct vmm *vm, int fd, uint64_t offset, struct vmm_err *err);
 /* name is for messages. Unmap it after an error, too. */
 int mem_initrd_map(struct mem_initrd *initrd, int fd, const char *name, struct vmm_err *err);
 void mem_initrd_unmap(struct mem_initrd *initrd);
@@ -290,6 +293,7 @@ enum mem_slot { MEM_SLOT_LOW, MEM_SLOT_INITRD, MEM_SLOT_HIGH, MEM_SLOTS };
 int mem_slots_set(struct vmm *vm, struct vmm_err *err);      /* all */
 int mem_slots_set_lazy(struct vmm *vm, struct vmm_err *err); /* all only if KVM cannot do without */
 int mem_slots_renew(struct vmm *vm, struct vmm_err *err); /* makes KVM forget, with the dirty log */
+int mem_slots_drop(struct vmm *vm, struct vmm_err *err);  /* all, as before they were first set */
 /* The exit says that KVM could not do an access. If that is because of a missing slot, sets it,
  * does the access if KVM will not try again, and returns 1; else 0. */
 int mem_slots_fault(struct vmm *vm, struct vmm_err *err);
@@ -328,6 +332,7 @@ int hot_list(struct vmm *vm, struct vmm_err *err); /* map into list */
 size_t hot_copy(struct vmm *vm); /* makes all of list as in the image; how many shall leave */
 int hot_cool(struct vmm *vm, struct vmm_err *err); /* those that shall leave, right after */
 int hot_shadow_reset(struct vmm *vm, struct vmm_err *err);
+void hot_forget(struct vmm *vm); /* the pages are gone: as after hot_create() */
 
 /* high.c. For rewindable machines; see there. */
 void high_prepare(struct vmm *vm);

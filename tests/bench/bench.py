@@ -65,6 +65,7 @@ def measure(bench, rivals, setup_seconds, import_seconds):
     runs.warm_counts(results)
     runs.cold_counts(bench)
     runs.phases(bench, results)
+    runs.renewed(bench)
     budgets_of_runs(budgets, bench, results)
     budgets_of_processes(budgets, bench)
     speeds = runs.work(bench)

@@ -175,6 +175,16 @@ def much_memory(bench):
     return ratios
 
 
+def renewed(bench):
+    """What it costs that a run cannot tell by timing which pages the one before has touched."""
+    table = Table("Warm runs with their memory renewed (`--renew`)", "script", "rewound, ms", "renewed, ms",
+                  "of it the renewal, ms", "pages prefaulted", "renewed / rewound")
+    for name, what in (("print", "`print(1)`"), ("text", "json, re, hashlib"), ("frame", "DataFrame")):
+        rewound, lines = (bench.warm(name, bench.times(30), "-v", *more)[0] for more in ((), ("--renew",)))
+        whole = [median(line["restore"] + line["run"] for line in of) for of in (rewound, lines)]
+        table.row(what, *whole, column(lines, "restore"), column(lines, "pages prefaulted"), whole[1] / whole[0])
+
+
 def private_kib(pid):
     with open(f"/proc/{pid}/smaps_rollup") as file:
         return int(re.search(r"Private_Dirty:\s+(\d+)", file.read()).group(1))

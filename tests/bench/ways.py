@@ -116,9 +116,9 @@ class Bench:
         if said[0] != said[1]:
             sys.exit(f"{name}.py prints something else in the guest: {said[0]} natively, {said[1]}")
 
-    def warm(self, name, count, flag="-v"):
+    def warm(self, name, count, flag="-v", *more):
         """Steady state: the figures of `count` iterations after the first three, and what they measured."""
-        done = output(*self.run, flag, "--repeat", str(count + 2), f"{SCRIPTS}/{name}.py")
+        done = output(*self.run, flag, *more, "--repeat", str(count + 2), f"{SCRIPTS}/{name}.py")
         lines, printed = counts_of(done.stderr), done.stdout.splitlines()
         size = len(printed) // len(lines)
         own = [last_number(printed[n * size + size - 1]) if size else None for n in range(len(lines))]

@@ -222,6 +222,16 @@ case_counts() {
     exactly 0 'pages rewound' 1
     [ "$(figure 'pages rewound')" -gt 0 ] || problem "nothing was rewound"
     [ "$(figure 'pages prefaulted' 1)" -gt 0 ] || problem "nothing was prefaulted"
+    begin "-v: --renew has each iteration begin as the first did"
+    taker -v --repeat 3 --renew -c 'print(1)'
+    expect_out $'1\n1\n1\n1'
+    [ "$(figure 'pages prefaulted' 1,4 | uniq -c | tr -s ' ')" = " 4 $(figure 'pages prefaulted' 1)" ] ||
+        problem "pages prefaulted: $(figure 'pages prefaulted' 1,4 | tr '\n' ' ')"
+    [ "$(figure 'pages rewound' 1,4 | tr -d '\n')" = 0000 ] || problem "pages were rewound"
+    exactly 1 doorbell
+    exactly 0 other
+    begin "-v: the same system calls, cold and warm"
+    taker -v --repeat 5 -c 'print(1)'
     base=$(figure rewritten)
     [ "$(figure rewritten 1)" = "$base" ] || problem "system calls of the cold run: $(figure rewritten 1), not $base"
     begin "-v: system calls by path, of each iteration"

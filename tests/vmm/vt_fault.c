@@ -125,6 +125,16 @@ static int rewind_case(struct vmm *vm, struct vmm_err *err)
     return rc < 0 ? rc : vmm_check(vm, err);
 }
 
+static int renew_case(struct vmm *vm, struct vmm_err *err)
+{
+    struct vmm_err again;
+    int rc = vmm_renew(vm, err);
+    if (rc < 0) {
+        CHECK_INT(run_case(vm, "look", VMM_EXITED, &again), -EINVAL);
+    }
+    return rc;
+}
+
 static int life_of_second(int fd, struct vmm_err *err)
 {
     struct vmm *vm = NULL;
@@ -144,6 +154,9 @@ static int life_of_second(int fd, struct vmm_err *err)
     }
     if (rc == 0) {
         rc = run_case(vm, "look", VMM_EXITED, err);
+    }
+    if (rc == 0) {
+        rc = renew_case(vm, err);
     }
     vmm_destroy(vm);
     vmm_snapshot_close(snap);
