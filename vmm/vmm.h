@@ -115,7 +115,7 @@ enum vmm_phase {
     /* vmm_rewind(); vmm_renew() has of both */
     VMM_PHASE_SETTLE, /* the vCPU brought to rest */
     VMM_PHASE_LOG,    /* the dirty log read */
-    VMM_PHASE_COPY,   /* pages copied back */
+    VMM_PHASE_COPY,   /* pages copied back, or dropped */
     VMM_PHASE_COOL,   /* pages taken out of the hot set */
     VMM_PHASE_SHADOW, /* a shadow reset */
     /* both */

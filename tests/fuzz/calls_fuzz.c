@@ -32,12 +32,14 @@ static void machine_make(struct vmm *vm, struct vmm_outcome *outcome, struct vmm
     vm->trace = true;
     vm->output_left = UINT64_MAX;
     vm->vm_fd = vm->vcpu_fd = -1;
-    vm->ram_size = ram_size;
-    vm->ram = calloc(1, ram_size);
-    vm->shared = (struct hv_shared *)(void *)(vm->ram + HV_SHARED_GPA);
+    vm->ram_size = vm->ram_low = ram_size;
+    vm->ram_image = 0x20000; /* in the middle of it: a discard clears below and gives back above */
+    vm->ram = aligned_alloc(HV_PAGE_SIZE, ram_size);
     vm->hot.map = calloc(ram_size / HV_PAGE_SIZE / 64 + 1, sizeof(uint64_t));
     vm->frame = calloc(1, FRAME_SIZE);
     MUST(vm->ram != NULL && vm->hot.map != NULL && vm->frame != NULL);
+    memset(vm->ram, 0, ram_size);
+    vm->shared = (struct hv_shared *)(void *)(vm->ram + HV_SHARED_GPA);
     vm->frame_size = vm->frame_room = FRAME_SIZE;
     vm->tsc_khz = 1;
     vm->deterministic = true;

@@ -148,6 +148,9 @@ def calls():
         "ring-full": b"\0\5" + struct.pack("<IIII", 65537, 0, 0, 1),
         "stdin": b"\0\0" + call(7, 0x10000, 0x10000) + b"\0" + call(7, 0, end),
         "trace": b"\0\0" + call(8, 0x10000, 80) + b"\0" + call(8, 0x2F000, 0x2000),
+        "discard": b"\0\0" + call(9, 0x10000, 0x20000) + b"\0" + call(9, 0x1000, 0x1000),
+        "discard-odd": b"\0\0" + call(9, 0x10001, 0x1000),
+        "discard-outside": b"\0\0" + call(9, 0x2F000, end - 0xFFF),
         "unknown": b"\0\0" + call(0) + b"\0" + call(0xFFFFFFFF),
         "many": b"\0" + (b"\1" + call(6)) * 17 + b"\4" + struct.pack("<IIII", 0, 0, 40, 3),
     }
