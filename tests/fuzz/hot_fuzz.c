@@ -45,6 +45,7 @@ struct model {
     uint32_t members;
     uint64_t copied;
     uint64_t work;
+    bool nested; /* paging: tables never leave, and are no reason to forget translations */
     bool looked; /* the last rewind did */
     bool trials; /* there may have been one */
 };
@@ -117,11 +118,10 @@ static void machine_make(struct vmm *vm, enum policy_kind kind)
     MUST(hot_create(vm, &err) == 0 && shadow_watch(vm, &err) == 0);
     MUST(mem_slots_set_lazy(vm, &err) == 0);
     memset(&model, 0, sizeof(model));
-    if (!vm->policy->nested_paging) {
-        model.watched[HV_TABLES_GPA / HV_PAGE_SIZE] = true;
-        model.watched[HV_VECTORS_GPA / HV_PAGE_SIZE] = true;
-    }
-    for (unsigned i = 0; i < 4 && !vm->policy->nested_paging; i++) {
+    model.nested = vm->policy->nested_paging;
+    model.watched[HV_TABLES_GPA / HV_PAGE_SIZE] = true;
+    model.watched[HV_VECTORS_GPA / HV_PAGE_SIZE] = true;
+    for (unsigned i = 0; i < 4; i++) {
         model.watched[ROOT / HV_PAGE_SIZE + i] = true;
     }
 }
@@ -197,7 +197,7 @@ static bool model_join(void)
             model.member[page] = true;
             model.members++;
             model.quiet[page] = 0;
-            stale = stale || model.watched[page];
+            stale = stale || (model.watched[page] && !model.nested);
         }
         model.pending[page] = false;
     }
@@ -223,7 +223,8 @@ static void model_look(const struct vmm *vm)
             continue;
         }
         model.same[page] = !differs(vm, page);
-        model.quiet[page] = model.same[page] ? model.quiet[page] + 1 : 0;
+        const bool stays = model.nested && model.watched[page];
+        model.quiet[page] = model.same[page] && !stays ? model.quiet[page] + 1 : 0;
         candidates += model.quiet[page] > 0 && model.quiet[page] + 1 >= model_patience(page);
         if (model.quiet[page] >= model_patience(page)) {
             model.quiet[page] = UINT32_MAX;
