@@ -10,48 +10,12 @@
  * byte, see step_play()), and its bytes. KVM is fake_kvm.h's, and hot.c is compiled with small
  * bounds (rules.mk).
  */
-#include "fake_kvm.h"
-#include "fuzz.h"
-#include "vmm/snapshot_int.h"
+#include "hot_model.h"
 
-#define MEMORY    VMM_MEMORY_MIN
-#define PAGES     ((uint32_t)(MEMORY / HV_PAGE_SIZE))
-#define DATA_END  ((1ull << 20) + 5 * HV_PAGE_SIZE) /* of the image; not at its mapping's end */
-#define IMAGE     (2ull << 20)
-#define LOW       (4ull << 20)
-#define LOW_PAGES ((uint32_t)(LOW / HV_PAGE_SIZE))
 #define ROOT      0x80000ull /* four page tables */
 #define STEPS_MAX 200u
 #define WORK_MAX  2500u /* members over all rewinds: what an input may cost */
 
-/* hot.c's promise in numbers; the first two are made small where it is compiled for this. */
-#define LOOK_AFTER     HOT_LOOK_PAGES /* pages copied */
-#define LARGE          HOT_MAX        /* pages of a set that is looked at every time */
-#define PATIENCE       2u
-#define PATIENCE_AGAIN 64u
-#define TRIAL          32u
-
-struct model {
-    bool
-        pending[PAGES]; /* the host has written it, or the log was read: joins at the next rewind */
-    bool member[PAGES];
-    bool left[PAGES];    /* has been a member before */
-    bool watched[PAGES]; /* holds tables, descriptors or vectors */
-    bool same[PAGES];    /* as in the image at the last look */
-    bool touched[PAGES]; /* written since the start of this input */
-    unsigned quiet[PAGES];
-    uint32_t list[PAGES]; /* those touched */
-    uint32_t count;
-    uint32_t members;
-    uint64_t copied;
-    uint64_t work;
-    bool nested; /* paging: tables never leave, and are no reason to forget translations */
-    bool looked; /* the last rewind did */
-    bool trials; /* there may have been one */
-};
-
-static struct model model;
-static struct vmm_snapshot *snap;
 static struct kvm_run run;
 
 static void entry_put(uint8_t *image, uint64_t table, unsigned i, uint64_t value)
@@ -133,20 +97,6 @@ static void machine_free(struct vmm *vm)
     os_unmap(vm->ram, MEMORY);
 }
 
-static void touch(uint32_t page)
-{
-    if (!model.touched[page]) {
-        model.touched[page] = true;
-        model.list[model.count++] = page;
-    }
-}
-
-static bool differs(const struct vmm *vm, uint32_t page)
-{
-    const uint64_t at = (uint64_t)page * HV_PAGE_SIZE;
-    return model.touched[page] && memcmp(vm->ram + at, snap->pristine + at, HV_PAGE_SIZE) != 0;
-}
-
 /* A guest's write. Without a slot it comes to the host as one to a device. */
 static void guest_write(struct vmm *vm, uint32_t page, uint16_t offset, uint8_t byte)
 {
@@ -175,91 +125,6 @@ static void host_write(struct vmm *vm, uint32_t page, uint16_t offset, uint8_t b
     for (uint64_t at = gpa; at < gpa + n; at++) {
         model.pending[at / HV_PAGE_SIZE] = at < LOW;
         touch((uint32_t)(at / HV_PAGE_SIZE));
-    }
-}
-
-/* What is in KVM's log is read. */
-static void model_collect(void)
-{
-    for (uint32_t i = 0; i < model.count; i++) {
-        const uint32_t page = model.list[i];
-        model.pending[page] = model.pending[page] || fake_is_dirty((uint64_t)page * HV_PAGE_SIZE);
-    }
-}
-
-/* Who joins; whether a watched page is among them. */
-static bool model_join(void)
-{
-    bool stale = false;
-    for (uint32_t i = 0; i < model.count; i++) {
-        const uint32_t page = model.list[i];
-        if (model.pending[page] && !model.member[page]) {
-            model.member[page] = true;
-            model.members++;
-            model.quiet[page] = 0;
-            stale = stale || (model.watched[page] && !model.nested);
-        }
-        model.pending[page] = false;
-    }
-    return stale;
-}
-
-static unsigned model_patience(uint32_t page)
-{
-    if (model.members > LARGE) {
-        return 1;
-    }
-    return model.left[page] ? PATIENCE_AGAIN : PATIENCE;
-}
-
-/* Who leaves at a look, by what memory is before the copy. */
-static void model_look(const struct vmm *vm)
-{
-    uint32_t leaving = 0;
-    uint32_t candidates = 0;
-    for (uint32_t i = 0; i < model.count; i++) {
-        const uint32_t page = model.list[i];
-        if (!model.member[page]) {
-            continue;
-        }
-        model.same[page] = !differs(vm, page);
-        const bool stays = model.nested && model.watched[page];
-        model.quiet[page] = model.same[page] && !stays ? model.quiet[page] + 1 : 0;
-        candidates += model.quiet[page] > 0 && model.quiet[page] + 1 >= model_patience(page);
-        if (model.quiet[page] >= model_patience(page)) {
-            model.quiet[page] = UINT32_MAX;
-            leaving++;
-        }
-    }
-    model.trials = model.trials || (candidates > TRIAL && model.members <= LARGE);
-    for (uint32_t i = 0; leaving > 0 && i < model.count; i++) {
-        const uint32_t page = model.list[i];
-        if (model.member[page] && model.quiet[page] == UINT32_MAX) {
-            model.member[page] = false;
-            model.left[page] = model.left[page] || model.members <= LARGE;
-        }
-    }
-    model.members -= leaving;
-    model.copied = 0;
-    model.looked = true;
-}
-
-static void model_drop_watched(void)
-{
-    for (uint32_t i = 0; i < model.count; i++) {
-        const uint32_t page = model.list[i];
-        if (model.member[page] && model.watched[page]) {
-            model.member[page] = false;
-            model.members--;
-        }
-    }
-}
-
-static void check_invariant(const struct vmm *vm)
-{
-    for (uint32_t i = 0; i < model.count; i++) {
-        const uint32_t page = model.list[i];
-        MUST(!differs(vm, page) || model.member[page] || model.pending[page] || page >= LOW_PAGES);
     }
 }
 

@@ -4,7 +4,7 @@
 
 readonly out=build/tests/fuzz
 # In the order of their speed.
-readonly targets=(sites opts cpio frame kernel_elf config header workset calls slots hot tables snapshot restore console)
+readonly targets=(sites opts cpio frame kernel_elf config header workset calls slots hot tables snapshot restore console archive)
 
 # fuzz_build TARGET...: also the seeds. Shows what make said when that fails.
 fuzz_build() {

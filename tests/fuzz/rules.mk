@@ -13,7 +13,7 @@ FUZZ_CFLAGS := -std=c17 -D_GNU_SOURCE $(WARNINGS) -O1 -g -I. -Iimages/kernel -fn
 fuzz-long:
 	@HOURS='$(HOURS)' RUNS='$(RUNS)' FUZZ_CORPUS='$(FUZZ_CORPUS)' tests/fuzz/long.sh $(TARGETS)
 
-FUZZ_TARGETS := sites opts cpio frame kernel_elf config header workset calls slots hot tables snapshot restore console
+FUZZ_TARGETS := sites opts cpio frame kernel_elf config header workset calls slots hot tables snapshot restore console archive
 FUZZ_VMM := $(FUZZ_DIR)/libvmm.a
 # What each target is linked with.
 FUZZ_kernel_elf := $(FUZZ_VMM)
@@ -39,6 +39,8 @@ FUZZ_workset := $(FUZZ_VMM)
 FUZZ_LINK_workset := -Wl,--wrap=madvise,--wrap=syscall
 FUZZ_restore := $(FUZZ_VMM)
 FUZZ_console := $(FUZZ_VMM)
+FUZZ_archive := $(patsubst %,$(FUZZ_DIR)/pyhl/%.o,image folder config files opts value) $(FUZZ_VMM)
+FUZZ_LINK_archive := -larchive
 FUZZ_slots := $(FUZZ_FAKE_KVM)
 FUZZ_LINK_slots := -Wl,--wrap=ioctl
 FUZZ_opts := $(patsubst %,$(FUZZ_DIR)/pyhl/%.o,opts value) $(FUZZ_VMM)

@@ -18,7 +18,7 @@ runs_of() {
     case $1 in
     cpio | frame | sites) echo 100000 ;;
     opts | config | workset) echo 30000 ;;
-    snapshot) echo 5000 ;;
+    snapshot | archive) echo 5000 ;;
     hot) echo 3000 ;;
     restore) echo 500 ;;
     tables | console) echo 1500 ;;

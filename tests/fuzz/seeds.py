@@ -1,10 +1,15 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """seeds.py DIRECTORY: writes seed inputs for every fuzz target, DIRECTORY/TARGET/NAME. The same bytes every time."""
+import bz2
+import gzip
+import io
+import lzma
 import os
 import re
 import struct
 import sys
+import tarfile
 
 with open(os.path.join(os.path.dirname(__file__), "../../vmm/abi.h"), encoding="ascii") as header:
     ABI = int(re.search(r"define HV_ABI_VERSION (\d+)", header.read()).group(1))
@@ -379,9 +384,56 @@ def console():
     }
 
 
+def archive():
+    good = elf()
+    ini = b"[image]\nname = python\ninit = /init\n"
+
+    def tar(members, kind=tarfile.USTAR_FORMAT, headers=None):
+        out = io.BytesIO()
+        with tarfile.open(fileobj=out, mode="w", format=kind, pax_headers=headers) as file:
+            for name, data in members:
+                info = tarfile.TarInfo(name)
+                info.size = len(data)
+                file.addfile(info, io.BytesIO(data))
+        return out.getvalue().rstrip(b"\0") + bytes(1024)
+
+    def packed(filter_, *entries):
+        return bytes([8 | filter_]) + b"".join(bytes(e) for e in entries)
+
+    kernel, initrd, ini_name = 0, 1, 2
+    whole = [("kernel", good), ("initrd.cpio", b"070701"), ("image.ini", ini)]
+    plain = tar(whole)
+    sparse = bytearray(tar(whole))
+    sparse[156] = ord("S")  # the type: an old GNU sparse file, its map behind the header's own fields
+    sparse[386:386 + 24] = b"00000000000\0" b"00000000020\0"
+    sparse[483:483 + 12] = b"00000000100\0"
+    complete = ((kernel, 0, 0), (initrd, 0, 0), (ini_name, 0, 0))
+    return {
+        **{f"packed{n}": packed(n, *complete) for n in range(5)},
+        "packed-apart": packed(0, (3, 0, 0), (4, 0, 9), (5, 0, 0), (11, 0, 3)),
+        "packed-deep": packed(0, (6, 0, 0), *complete),
+        "packed-missing": packed(0, (kernel, 0, 0), (ini_name, 0, 0), (9, 0, 0)),
+        "packed-twice": packed(1, (kernel, 0, 0), *complete),
+        "packed-types": packed(0, (kernel, 5, 0), (initrd, 4, 0), *complete),
+        "packed-bad": packed(0, (kernel, 0, 1), (initrd, 0, 0), (ini_name, 0, 0)),
+        "plain": b"\x10" + plain,
+        "gz": b"\0" + gzip.compress(plain, mtime=0),
+        "bz2": b"\0" + bz2.compress(plain),
+        "xz": b"\0" + lzma.compress(plain),
+        "zstd": b"\x14" + plain,
+        "bomb": b"\0" + gzip.compress(tar([whole[0], ("initrd.cpio", bytes(1 << 21)), whole[2]]), mtime=0),
+        "gnu": b"\x10" + tar([("./" + "d" * 120 + "/kernel", good), *whole], tarfile.GNU_FORMAT),
+        "pax": b"\x10" + tar(whole, tarfile.PAX_FORMAT, {"path": "other", "size": "9"}),
+        "sparse": b"\x10" + bytes(sparse),
+        "size": b"\x10" + plain[:124] + b"\x80" + bytes(10) + b"\x7f" + plain[136:],
+        "cut": b"\x10" + plain[:700],
+        "empty": b"\0",
+    }
+
+
 TARGETS = {"kernel_elf": kernel_elf, "cpio": cpio, "sites": sites, "snapshot": snapshot, "header": snapshot, "calls": calls, "frame": frames, "config": ini,
            "opts": opts, "slots": slots, "hot": hot,
-           "tables": tables, "workset": workset, "console": console, "restore": restore}
+           "tables": tables, "workset": workset, "archive": archive, "console": console, "restore": restore}
 
 
 def main(directory):

@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * What a rewind does to the hot set, as plain sets: pages of a machine whose snapshot is snap. See
+ * the head of vmm/hot.c, of which this is the promise in other words.
+ */
+#ifndef HOT_MODEL_H
+#define HOT_MODEL_H
+
+#include "fake_kvm.h"
+#include "fuzz.h"
+#include "vmm/snapshot_int.h"
+
+#define MEMORY    VMM_MEMORY_MIN
+#define PAGES     ((uint32_t)(MEMORY / HV_PAGE_SIZE))
+#define DATA_END  ((1ull << 20) + 5 * HV_PAGE_SIZE) /* of the image; not at its mapping's end */
+#define IMAGE     (2ull << 20)
+#define LOW       (4ull << 20)
+#define LOW_PAGES ((uint32_t)(LOW / HV_PAGE_SIZE))
+
+/* hot.c's promise in numbers; the first two are made small where it is compiled for this. */
+#define LOOK_AFTER     HOT_LOOK_PAGES /* pages copied */
+#define LARGE          HOT_MAX        /* pages of a set that is looked at every time */
+#define PATIENCE       2u
+#define PATIENCE_AGAIN 64u
+#define TRIAL          32u
+
+struct model {
+    bool pending[PAGES]; /* written by the host, or read from the log: joins at the next rewind */
+    bool member[PAGES];
+    bool left[PAGES];    /* has been a member before */
+    bool watched[PAGES]; /* holds tables, descriptors or vectors */
+    bool same[PAGES];    /* as in the image at the last look */
+    bool touched[PAGES]; /* written since the start of this input */
+    unsigned quiet[PAGES];
+    uint32_t list[PAGES]; /* those touched */
+    uint32_t count;
+    uint32_t members;
+    uint64_t copied;
+    uint64_t work;
+    bool nested; /* paging: tables never leave, and are no reason to forget translations */
+    bool looked; /* the last rewind did */
+    bool trials; /* there may have been one */
+};
+
+static struct model model;
+static struct vmm_snapshot *snap;
+
+static inline void touch(uint32_t page)
+{
+    if (!model.touched[page]) {
+        model.touched[page] = true;
+        model.list[model.count++] = page;
+    }
+}
+
+static inline bool differs(const struct vmm *vm, uint32_t page)
+{
+    const uint64_t at = (uint64_t)page * HV_PAGE_SIZE;
+    return model.touched[page] && memcmp(vm->ram + at, snap->pristine + at, HV_PAGE_SIZE) != 0;
+}
+
+/* What is in KVM's log is read. */
+static inline void model_collect(void)
+{
+    for (uint32_t i = 0; i < model.count; i++) {
+        const uint32_t page = model.list[i];
+        model.pending[page] = model.pending[page] || fake_is_dirty((uint64_t)page * HV_PAGE_SIZE);
+    }
+}
+
+/* Who joins; whether a watched page is among them. */
+static inline bool model_join(void)
+{
+    bool stale = false;
+    for (uint32_t i = 0; i < model.count; i++) {
+        const uint32_t page = model.list[i];
+        if (model.pending[page] && !model.member[page]) {
+            model.member[page] = true;
+            model.members++;
+            model.quiet[page] = 0;
+            stale = stale || (model.watched[page] && !model.nested);
+        }
+        model.pending[page] = false;
+    }
+    return stale;
+}
+
+static inline unsigned model_patience(uint32_t page)
+{
+    if (model.members > LARGE) {
+        return 1;
+    }
+    return model.left[page] ? PATIENCE_AGAIN : PATIENCE;
+}
+
+/* Who leaves at a look, by what memory is before the copy. */
+static inline void model_look(const struct vmm *vm)
+{
+    uint32_t leaving = 0;
+    uint32_t candidates = 0;
+    for (uint32_t i = 0; i < model.count; i++) {
+        const uint32_t page = model.list[i];
+        if (!model.member[page]) {
+            continue;
+        }
+        model.same[page] = !differs(vm, page);
+        const bool stays = model.nested && model.watched[page];
+        model.quiet[page] = model.same[page] && !stays ? model.quiet[page] + 1 : 0;
+        candidates += model.quiet[page] > 0 && model.quiet[page] + 1 >= model_patience(page);
+        if (model.quiet[page] >= model_patience(page)) {
+            model.quiet[page] = UINT32_MAX;
+            leaving++;
+        }
+    }
+    model.trials = model.trials || (candidates > TRIAL && model.members <= LARGE);
+    for (uint32_t i = 0; leaving > 0 && i < model.count; i++) {
+        const uint32_t page = model.list[i];
+        if (model.member[page] && model.quiet[page] == UINT32_MAX) {
+            model.member[page] = false;
+            model.left[page] = model.left[page] || model.members <= LARGE;
+        }
+    }
+    model.members -= leaving;
+    model.copied = 0;
+    model.looked = true;
+}
+
+static inline void model_drop_watched(void)
+{
+    for (uint32_t i = 0; i < model.count; i++) {
+        const uint32_t page = model.list[i];
+        if (model.member[page] && model.watched[page]) {
+            model.member[page] = false;
+            model.members--;
+        }
+    }
+}
+
+static inline void check_invariant(const struct vmm *vm)
+{
+    for (uint32_t i = 0; i < model.count; i++) {
+        const uint32_t page = model.list[i];
+        MUST(!differs(vm, page) || model.member[page] || model.pending[page] || page >= LOW_PAGES);
+    }
+}
+
+#endif
