@@ -76,7 +76,7 @@ static struct vmm_snapshot *roomy(void)
 }
 
 static const char *const before[][2] = {
-    {"dirty", "1"},       {"dirty", "9000"},        {"rewrite", "300"},    {"read", "8388608"},
+    {"dirty", "1"},       {"dirty", "3000"},        {"rewrite", "300"},    {"read", "8388608"},
     {"read", "33554432"}, {"read", "274877906944"}, {"write", "50331648"}, {"map", "8388608"},
     {"unmap", "8388608"}, {"ring0", "all"},         {"triple", ""},        {"step", ""},
     {"garbage", "3"},     {"status", "0"},
@@ -164,7 +164,7 @@ static void t_equal(void)
     struct vmm_snapshot *snap = roomy();
     OK(vmm_restore(snap, &vt_no_io, true, &vm[0], &err));
     OK(vmm_restore(snap, &vt_no_io, true, &vm[1], &err));
-    for (size_t i = 0; i < 4 * sizeof(before) / sizeof(before[0]); i++) {
+    for (size_t i = 0; i < 2 * sizeof(before) / sizeof(before[0]); i++) {
         const char *const *c = before[i % (sizeof(before) / sizeof(before[0]))];
         struct vmm *one = vm[i / 3 % 2];
         (void)vt_run(one, c[0], c[1]);

@@ -385,8 +385,8 @@ static void t_check_msrs(void)
                 printf("  MSR 0x%x was changed, and the check is content\n", msrs.index[i]);
                 missed++;
             }
+            vm = msr_restored(vm, msrs.index[i], msrs.value[i]);
         }
-        vm = msr_restored(vm, msrs.index[i], msrs.value[i]);
     }
     CHECK(changed > 20);
     CHECK_INT(missed, 0);
