@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * pyhl boot: any program of any image, without a home. With --repeat the VM is snapshot into memory
- * when its kernel is up and restored from there, so that each iteration starts from the same state.
+ * pyhl boot: any program of any image, without a home. With --repeat a VM is snapshot into memory
+ * when its kernel is up, and restored from there, so that each iteration starts from the same
+ * state.
  */
+#include "child.h"
 #include "deadline.h"
 #include "session.h"
 #include "vmm/abi.h"
@@ -69,41 +71,13 @@ static const struct opt boot_opts[] = {
     OPT_END,
 };
 
-/* Replaces the booted VM by one restored from a snapshot of it. */
-static int make_rewindable(struct vmm **vm, struct vmm_snapshot **snap, const char *initrd,
-                           struct vmm_err *err)
-{
-    struct vmm_key key = {0}; /* belongs to nothing: it never leaves this process */
-    struct vmm_io io = session_io();
-    int fd = memfd_create("pyhl-boot", MFD_CLOEXEC);
-    int initrd_fd = open(initrd, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-    int r;
-
-    if (fd < 0)
-        r = vmm_err_set(err, errno, "memfd_create: %s", strerror(errno));
-    else if (initrd_fd < 0)
-        r = vmm_err_set(err, errno, "%s: %s", initrd, strerror(errno));
-    else
-        r = vmm_snapshot_write(*vm, fd, &key, err);
-    vmm_destroy(*vm);
-    *vm = NULL;
-    if (r == 0)
-        r = vmm_snapshot_open_fds(fd, initrd_fd, NULL, snap, err);
-    if (r == 0)
-        r = vmm_restore(*snap, &io, true, vm, err);
-    if (initrd_fd >= 0)
-        close(initrd_fd);
-    if (fd >= 0)
-        close(fd);
-    return r;
-}
-
-static int start(const struct vmm_config *config, uint64_t timeout_ns, struct vmm **vm,
+/* Guest code runs here for the first time: in jail. */
+static int start(struct vmm *vm, const struct vmm_config *config, uint64_t timeout_ns,
                  struct vmm_err *err)
 {
     struct vmm_outcome outcome;
 
-    if (vmm_create(config, vm, err) < 0 || vmm_start(*vm, timeout_ns, &outcome, err) < 0)
+    if (vmm_start(vm, timeout_ns, &outcome, err) < 0)
         return -err->code;
     if (outcome.kind == VMM_TIMEOUT)
         return vmm_err_set(err, ETIMEDOUT,
@@ -116,6 +90,81 @@ static int start(const struct vmm_config *config, uint64_t timeout_ns, struct vm
         return vmm_err_set(err, EIO, "the kernel did not start: %s",
                            outcome.detail[0] ? outcome.detail : "it ended without a message");
     return 0;
+}
+
+/* What a child needs to leave a snapshot of the booted VM. */
+struct boot_job {
+    const struct vmm_config *config;
+    uint64_t timeout_ns;
+    int fd;
+};
+
+static void boot_in_child(void *arg, int report)
+{
+    const struct boot_job *job = arg;
+    const struct vmm_key key = {0}; /* belongs to nothing: it never leaves this process */
+    struct vmm *vm = NULL;
+    struct vmm_err err;
+    int r = vmm_create(job->config, &vm, &err);
+
+    if (r == 0)
+        r = child_jail(vm, report, STDOUT_FILENO, job->fd, &err);
+    if (r == 0)
+        r = start(vm, job->config, job->timeout_ns, &err);
+    if (r == 0)
+        r = vmm_snapshot_write(vm, job->fd, &key, &err);
+    child_tell(report, r, &err, NULL);
+    vmm_destroy(vm);
+}
+
+/* For --repeat: a VM restored from a snapshot of the booted one, which another process made, since
+ * in jail no second VM can be had. */
+static int restore_booted(const struct vmm_config *config, uint64_t timeout_ns, struct vmm **vm,
+                          struct vmm_snapshot **snap, struct vmm_err *err)
+{
+    struct boot_job job = {config, timeout_ns, memfd_create("pyhl-boot", MFD_CLOEXEC)};
+    int initrd_fd = open(config->initrd_path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    struct child child = {0};
+    int r;
+
+    if (job.fd < 0)
+        r = vmm_err_set(err, errno, "memfd_create: %s", strerror(errno));
+    else if (initrd_fd < 0)
+        r = vmm_err_set(err, errno, "%s: %s", config->initrd_path, strerror(errno));
+    else
+        r = child_start(&child, boot_in_child, &job, err);
+    if (r == 0)
+        r = child_step(&child, NULL, err);
+    child_end(&child);
+    if (r == 0)
+        r = vmm_snapshot_open_fds(job.fd, initrd_fd, NULL, snap, err);
+    if (r == 0)
+        r = vmm_restore(*snap, &config->io, true, vm, err);
+    if (initrd_fd >= 0)
+        close(initrd_fd);
+    if (job.fd >= 0)
+        close(job.fd);
+    return r;
+}
+
+static int boot_session(struct session *session, const struct vmm_config *config,
+                        struct vmm_snapshot **snap)
+{
+    const uint64_t timeout_ns = session->run.timeout_ns;
+    struct vmm_err err = {0};
+    int r = deadline_begin(timeout_ns, &err);
+
+    if (r == 0)
+        r = session->repeat > 0 ? restore_booted(config, timeout_ns, &session->vm, snap, &err)
+                                : vmm_create(config, &session->vm, &err);
+    if (r == 0 && session_begin(session) != CMD_OK)
+        return CMD_FAILED;
+    if (r == 0 && session->repeat == 0)
+        r = start(session->vm, config, timeout_ns, &err);
+    if (r == 0)
+        return session_run(session);
+    (void)cmd_fail(session->cmd, &err);
+    return r == -ETIMEDOUT ? CMD_TIMEOUT : CMD_FAILED;
 }
 
 static int boot_program(const struct cmd *cmd, const struct boot_options *options,
@@ -143,17 +192,8 @@ static int boot_program(const struct cmd *cmd, const struct boot_options *option
                 .trace = options->trace},
     };
     struct vmm_snapshot *snap = NULL;
-    struct vmm_err err = {0};
-    int r, status;
+    int status = boot_session(&session, &config, &snap);
 
-    r = deadline_begin(options->timeout_ns, &err);
-    if (r == 0)
-        r = start(&config, options->timeout_ns, &session.vm, &err);
-    if (r == 0 && options->repeat > 0)
-        r = make_rewindable(&session.vm, &snap, options->initrd, &err);
-    status = r == 0 ? session_run(&session) : cmd_fail(cmd, &err);
-    if (r == -ETIMEDOUT)
-        status = CMD_TIMEOUT;
     vmm_destroy(session.vm);
     vmm_snapshot_close(snap);
     return status;

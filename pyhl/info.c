@@ -106,11 +106,18 @@ static bool print_host(void)
            host.emulated ? ", emulated by QEMU (slow)" : "");
     printf("  %-14s %s\n  %-14s %d\n  %-14s %.3f GHz\n  %-14s %s\n", "CPU", host.cpu, "KVM API",
            host.kvm_api, "TSC", (double)host.tsc_khz / 1e6, "capabilities", host.capabilities);
+    if (host.filters && host.landlock)
+        printf("  %-14s listed system calls, no capabilities, no files (Landlock %d)\n", "jail",
+               host.landlock);
+    else
+        printf("  %-14s %s\n", "jail",
+               host.filters ? "listed system calls, no capabilities; this kernel has no Landlock"
+                            : "cannot be had: this kernel or container has no seccomp filters");
     printf("chosen for this host:\n");
     for (size_t i = 0; i < VMM_CHOICES; i++)
         printf("  %-14s %s: %s\n", host.choices[i].what, host.choices[i].choice,
                host.choices[i].why);
-    return true;
+    return host.filters;
 }
 
 static int info_main(const struct cmd *cmd, int argc, char **argv)

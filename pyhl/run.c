@@ -211,6 +211,8 @@ static int run_restored(const struct session *session, const char *dest,
     if (vmm_restore(snap, &io, session->repeat > 0, &ready.vm, &err) < 0)
         status = cmd_fail(session->cmd, &err);
     else
+        status = session_begin(&ready);
+    if (status == CMD_OK)
         status = session_run(&ready);
     ended_ns = report_now();
     vmm_destroy(ready.vm);

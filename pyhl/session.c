@@ -2,8 +2,9 @@
 /*
  * The loop of iterations. Signals reach the VM through vmm_interrupt(), which is async-signal-safe:
  * the first SIGINT is the script's, the second ends the VM; SIGTERM and SIGHUP alike. Handlers are
- * set only while a VM runs, so that before it the defaults hold.
+ * set once there is a VM, so that before it the defaults hold.
  */
+#include "report.h"
 #include "session.h"
 #include "deadline.h"
 #include "message.h"
@@ -19,8 +20,9 @@
 typedef unsigned long long ull;
 
 /* Of the process, since a signal handler has no argument: the VM that signals go to, and those that
- * came. */
+ * came. Before the first run they end the process: in jail their default cannot be set any more. */
 static struct vmm *_Atomic signal_vm;
+static atomic_bool signals_end;
 static atomic_int signals_seen;
 static atomic_int signal_last;
 
@@ -30,6 +32,8 @@ static void on_signal(int signo)
     struct vmm *vm = atomic_load(&signal_vm);
     enum vmm_interrupt what = signo == SIGINT ? VMM_INTERRUPT_INT : VMM_INTERRUPT_TERM;
 
+    if (atomic_load(&signals_end))
+        _exit(CMD_SIGNALED + signo);
     atomic_store(&signal_last, signo);
     if (atomic_fetch_add(&signals_seen, 1) > 0)
         what = VMM_INTERRUPT_KILL;
@@ -187,6 +191,32 @@ static void describe(const struct session *session, uint64_t iteration,
     }
 }
 
+int session_begin(const struct session *session)
+{
+    const int outputs[] = {STDOUT_FILENO, STDERR_FILENO};
+    const unsigned extras =
+        (session->verbose > 1 ? VMM_JAIL_INSPECT : 0u) | (session->renew ? VMM_JAIL_RENEW : 0u);
+    const struct vmm_jail jail = {
+        .extras = extras,
+        .input_fd = STDIN_FILENO,
+        .output_fds = outputs,
+        .output_count = sizeof(outputs) / sizeof(outputs[0]),
+        .vm = extras ? session->vm : NULL,
+        .snapshot_fd = -1,
+    };
+    uint64_t began;
+    struct vmm_err err;
+
+    atomic_store(&signals_end, true);
+    session_catch_signals(on_signal);
+    began = report_now();
+    if (vmm_jail(&jail, &err) < 0)
+        return cmd_fail(session->cmd, &err);
+    if (session->verbose > 1)
+        fprintf(stderr, "pyhl: jail %.3f ms\n", (double)(report_now() - began) / 1e6);
+    return CMD_OK;
+}
+
 int session_run(const struct session *session)
 {
     /* A regular file on stdin is read by every iteration from where the first began. */
@@ -196,7 +226,7 @@ int session_run(const struct session *session)
     int status = CMD_OK;
 
     atomic_store(&signal_vm, session->vm);
-    session_catch_signals(on_signal);
+    atomic_store(&signals_end, false);
     for (uint64_t i = 0; i <= session->repeat && status == CMD_OK; i++) {
         deadline_renew();
         if (i > 0 && (session->renew ? vmm_renew : vmm_rewind)(session->vm, &err) < 0)

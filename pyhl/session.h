@@ -18,7 +18,12 @@ struct session {
     unsigned verbose; /* 1: a line per iteration; 2: more, of phases and memory */
 };
 
-/* The first iteration that fails ends it. Returns the exit status of the process. */
+/* Signals, then the jail: from here on nothing can be opened. Before any guest code runs. CMD_OK
+ * or, with a message, CMD_FAILED. */
+int session_begin(const struct session *session);
+
+/* After session_begin(). The first iteration that fails ends it. Returns the exit status of the
+ * process. */
 int session_run(const struct session *session);
 
 /* Standard input, output and error, trace lines to standard error. */

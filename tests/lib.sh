@@ -105,6 +105,13 @@ expect_error() {
         problem "not one line on stderr: $(head -c 600 "$scratch/err")"
 }
 
+# expect_jail COMMAND...: see tests/jailed.sh.
+expect_jail() {
+    local said
+    begin "the process with the VM is in jail: ${*:2:1}"
+    said=$(tests/jailed.sh "$@") || problem "$said"
+}
+
 summary() {
     finish
     echo "$passed passed, $failed failed, $skipped skipped"

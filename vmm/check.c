@@ -32,7 +32,7 @@ static int check_memory(const struct vmm *vm, struct vmm_err *err)
     if (private == NULL) {
         return vmm_err_set(err, ENOMEM, "out of memory");
     }
-    int rc = pagemap_private(vm->ram, pages, private, err);
+    int rc = pagemap_private(vm, vm->ram, pages, private, err);
     for (uint64_t page = 0; rc == 0 && page < pages; page++) {
         if (private[page / 64] >> page % 64 & 1) {
             rc = check_page(vm, page * HV_PAGE_SIZE, err);

@@ -25,7 +25,7 @@ int vmm_footprint(struct vmm *vm, struct vmm_footprint *footprint, struct vmm_er
     if (private == NULL) {
         return vmm_err_set(err, ENOMEM, "out of memory");
     }
-    int rc = pagemap_private(vm->ram, pages, private, err);
+    int rc = pagemap_private(vm, vm->ram, pages, private, err);
     for (uint64_t w = 0; rc == 0 && w < pages / 64; w++) {
         for (uint64_t bits = private[w]; bits != 0; bits &= bits - 1) {
             const uint64_t gpa = (w * 64 + (uint64_t)__builtin_ctzll(bits)) * HV_PAGE_SIZE;

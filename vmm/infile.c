@@ -13,7 +13,8 @@
 
 static int infile_stat(int fd, const char *name, struct stat *st, struct vmm_err *err)
 {
-    return fstat(fd, st) < 0 ? vmm_err_set(err, errno, "%s: %s", name, strerror(errno)) : 0;
+    int rc = os_fstat(fd, st);
+    return rc < 0 ? vmm_err_set(err, -rc, "%s: %s", name, strerror(-rc)) : 0;
 }
 
 static int infile_regular(int fd, const char *name, struct vmm_err *err)

@@ -122,6 +122,8 @@ int vmm_host_probe(struct vmm_host *host, struct vmm_err *err)
     host->kvm_api = KVM_API_VERSION;
     host->kvm_pvm = x86_is_pvm();
     host->emulated = policy_host_kind() == POLICY_EMULATED;
+    host->filters = jail_has_filters();
+    host->landlock = jail_landlock_version();
     policy_choices(policy_host_kind(), host->choices);
     x86_cpu_name(host->cpu, sizeof(host->cpu));
     (void)kvm_names(fd, true, host->capabilities, sizeof(host->capabilities));

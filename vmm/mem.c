@@ -44,6 +44,15 @@ static void mem_ram_set(struct vmm *vm, uint8_t *ram, uint64_t size)
     vm->shared = (struct hv_shared *)(void *)(vm->ram + HV_SHARED_GPA);
 }
 
+/* What a guest holds is not for a core file of the process. */
+static int mem_ram_hide(struct vmm *vm, struct vmm_err *err)
+{
+    if (madvise(vm->ram, vm->ram_size, MADV_DONTDUMP) < 0) {
+        return vmm_err_set(err, errno, "guest memory: MADV_DONTDUMP: %s", strerror(errno));
+    }
+    return 0;
+}
+
 /* Aligned as the guest's addresses are, so that 2 MiB of RAM can be one page of the host: where a
  * first touch costs an exit (kvm-pvm), that is one for 512. */
 int mem_ram_map(struct vmm *vm, uint64_t size, struct vmm_err *err)
@@ -54,7 +63,7 @@ int mem_ram_map(struct vmm *vm, uint64_t size, struct vmm_err *err)
     }
     mem_ram_set(vm, ram, size);
     (void)madvise(vm->ram, size, MADV_HUGEPAGE); /* only a hint */
-    return 0;
+    return mem_ram_hide(vm, err);
 }
 
 static int mem_ram_map_over(struct vmm *vm, uint64_t size, int fd, uint64_t offset, uint64_t low,
@@ -65,7 +74,7 @@ static int mem_ram_map_over(struct vmm *vm, uint64_t size, int fd, uint64_t offs
                         MAP_PRIVATE | MAP_NORESERVE | MAP_FIXED, fd, (off_t)offset) == MAP_FAILED) {
         rc = mem_map_failed(low, err);
     }
-    return rc;
+    return rc == 0 ? mem_ram_hide(vm, err) : rc;
 }
 
 /* The place below what was mapped last is nearly always free. */
@@ -84,7 +93,7 @@ int mem_ram_map_file(struct vmm *vm, uint64_t size, int fd, uint64_t offset, uin
                         MAP_PRIVATE | MAP_NORESERVE | MAP_FIXED_NOREPLACE, fd, (off_t)offset);
     if (ram == high - low) {
         mem_ram_set(vm, ram, size);
-        return 0;
+        return mem_ram_hide(vm, err);
     }
     const int code =
         ram == MAP_FAILED ? errno : EEXIST; /* a kernel before 4.17 knows no such flag */
@@ -111,15 +120,16 @@ int mem_ram_renew(struct vmm *vm, int fd, uint64_t offset, struct vmm_err *err)
     if (high > 0) {
         (void)madvise(vm->ram + low, high, MADV_HUGEPAGE); /* only a hint */
     }
-    return 0;
+    return mem_ram_hide(vm, err);
 }
 
 /* Maps zero pages over the padded size, then the file over its part. */
 int mem_initrd_map(struct mem_initrd *initrd, int fd, const char *name, struct vmm_err *err)
 {
     struct stat st;
-    if (fstat(fd, &st) < 0) {
-        return vmm_err_set(err, errno, "%s: %s", name, strerror(errno));
+    int rc = os_fstat(fd, &st);
+    if (rc < 0) {
+        return vmm_err_set(err, -rc, "%s: %s", name, strerror(-rc));
     }
     if (!S_ISREG(st.st_mode) || st.st_size == 0) {
         return vmm_err_set(err, EINVAL, "%s: %s", name,

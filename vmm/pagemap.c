@@ -80,26 +80,44 @@ int pagemap_open(void)
     return fd < 0 ? -errno : fd;
 }
 
-static int pagemap_find(const void *start, uint64_t pages, bool (*wanted)(uint64_t entry),
-                        uint64_t *bitmap, struct vmm_err *err)
+static int pagemap_failed(int code, struct vmm_err *err)
 {
-    int fd = pagemap_open();
-    if (fd < 0) {
-        return vmm_err_set(err, -fd, "/proc/self/pagemap: %s", strerror(-fd));
+    return vmm_err_set(err, code, "/proc/self/pagemap: %s", strerror(code));
+}
+
+int pagemap_keep(struct vmm *vm, struct vmm_err *err)
+{
+    if (vm->pagemap_fd < 0) {
+        vm->pagemap_fd = pagemap_open();
     }
-    int rc = pagemap_read(fd, (uint64_t)(uintptr_t)start / HV_PAGE_SIZE, pages, wanted, bitmap);
-    os_close(fd);
-    return rc < 0 ? vmm_err_set(err, -rc, "/proc/self/pagemap: %s", strerror(-rc)) : 0;
+    return vm->pagemap_fd < 0 ? pagemap_failed(-vm->pagemap_fd, err) : 0;
 }
 
-int pagemap_private(const void *start, uint64_t pages, uint64_t *bitmap, struct vmm_err *err)
+static int pagemap_find(const struct vmm *vm, const void *start, uint64_t pages,
+                        bool (*wanted)(uint64_t entry), uint64_t *bitmap, struct vmm_err *err)
 {
-    return pagemap_find(start, pages, pagemap_is_private, bitmap, err);
+    const uint64_t first = (uint64_t)(uintptr_t)start / HV_PAGE_SIZE;
+    int fd = vm->pagemap_fd >= 0 ? vm->pagemap_fd : pagemap_open();
+    if (fd < 0) {
+        return pagemap_failed(-fd, err);
+    }
+    int rc = pagemap_read(fd, first, pages, wanted, bitmap);
+    if (fd != vm->pagemap_fd) {
+        os_close(fd);
+    }
+    return rc < 0 ? pagemap_failed(-rc, err) : 0;
 }
 
-int pagemap_present(const void *start, uint64_t pages, uint64_t *bitmap, struct vmm_err *err)
+int pagemap_private(const struct vmm *vm, const void *start, uint64_t pages, uint64_t *bitmap,
+                    struct vmm_err *err)
 {
-    return pagemap_find(start, pages, pagemap_is_present, bitmap, err);
+    return pagemap_find(vm, start, pages, pagemap_is_private, bitmap, err);
+}
+
+int pagemap_present(const struct vmm *vm, const void *start, uint64_t pages, uint64_t *bitmap,
+                    struct vmm_err *err)
+{
+    return pagemap_find(vm, start, pages, pagemap_is_present, bitmap, err);
 }
 
 int pagemap_scan(int fd, const void *start, uint64_t pages, uint64_t *first, uint64_t *end,

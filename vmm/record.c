@@ -71,7 +71,7 @@ int vmm_workset_small(struct vmm *vm, struct vmm_err *err)
     }
     memcpy(notes->written, vm->hot.map, vm->ram_low / HV_PAGE_SIZE / 8);
     if (notes->watch >= 0) {
-        rc = pagemap_present(vm->ram, vm->ram_image / HV_PAGE_SIZE, notes->touched, err);
+        rc = pagemap_present(vm, vm->ram, vm->ram_image / HV_PAGE_SIZE, notes->touched, err);
         os_close(notes->watch);
         notes->watch = -1;
     }

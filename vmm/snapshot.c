@@ -109,7 +109,7 @@ static int snap_pages(const struct vmm *vm, uint64_t *bitmap, struct vmm_err *er
     const uint64_t pages = vm->ram_size / HV_PAGE_SIZE;
     int rc = 0;
     if (vm->snap == NULL) {
-        rc = pagemap_private(vm->ram, pages, bitmap, err);
+        rc = pagemap_private(vm, vm->ram, pages, bitmap, err);
     } else {
         memset(bitmap, 0xff, pages / 8);
     }

@@ -67,7 +67,7 @@ void vmm_interrupt(struct vmm *vm, enum vmm_interrupt what)
 static enum io_way io_way(int fd)
 {
     struct stat st;
-    const bool known = fd >= 0 && fstat(fd, &st) == 0;
+    const bool known = fd >= 0 && os_fstat(fd, &st) == 0;
     return known && (S_ISREG(st.st_mode) || S_ISBLK(st.st_mode)) ? IO_FILE : IO_NOWAIT;
 }
 
@@ -87,7 +87,7 @@ int vmm_alloc(struct vmm **out, const struct policy *policy, const struct vmm_io
         return vmm_err_set(err, ENOMEM, "out of memory");
     }
     vm->policy = policy;
-    vm->vm_fd = vm->vcpu_fd = vm->notes.watch = -1;
+    vm->vm_fd = vm->vcpu_fd = vm->notes.watch = vm->pagemap_fd = -1;
     vmm_io_set(vm, io);
     vmm_kick_install();
     *out = vm;
@@ -107,6 +107,7 @@ void vmm_destroy(struct vmm *vm)
     hot_destroy(vm);
     workset_notes_free(vm);
     os_unmap(vm->watch, vm->ram_size / HV_PAGE_SIZE / 8);
+    os_close(vm->pagemap_fd);
     free(vm->frame);
     free(vm);
 }

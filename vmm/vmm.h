@@ -193,6 +193,8 @@ struct vmm_host {
     char cpu[64];
     uint64_t tsc_khz;
     char capabilities[256]; /* those used, space-separated */
+    bool filters;           /* system calls can be filtered: vmm_jail() works */
+    int landlock;           /* version of Landlock, 0: none */
     struct vmm_choice choices[VMM_CHOICES];
 };
 int vmm_host_probe(struct vmm_host *host, struct vmm_err *err);
@@ -339,5 +341,49 @@ struct vmm_footprint {
 int vmm_footprint(struct vmm *vm, struct vmm_footprint *footprint, struct vmm_err *err);
 
 void vmm_snapshot_close(struct vmm_snapshot *snap);
+
+/*
+ * The jail: what the holder of a VM gives up, for good, before guest code runs. Should a guest get
+ * out of its VM by a fault in KVM or in this library, it finds no privilege to gain
+ * (no_new_privs), no capability, no file (Landlock, where the kernel has it) and of the system
+ * calls only those that running needs, with the arguments that it needs: jail_table.c has a line
+ * for each. Any other ends the process at once, by SIGSYS.
+ *
+ * In jail existing VMs run, are rewound, interrupted and destroyed; malloc() works, and so do
+ * stdio's streams that write to the given descriptors and were used before. Nothing can be opened,
+ * so no VM can be made or restored there.
+ *
+ * The process: all its threads get the list of system calls; the rest is of the calling thread,
+ * which should be the only one. Other processes of the same user can neither trace it nor look
+ * into it, and it leaves no core file. The thread: other threads go on as before, and may do for it
+ * what it cannot. It may end, but start none.
+ *
+ * Whether in jail or not, no core file of a process contains guest memory.
+ */
+enum vmm_jail_extra {
+    /* vmm_footprint() of one VM, and vmm_check(), which must have been called before, too: the
+     * first one makes a VM to compare with */
+    VMM_JAIL_INSPECT = 1,
+    /* vmm_snapshot_write(), of a fresh machine with VMM_JAIL_INSPECT; vmm_workset_small() with it,
+     * vmm_snapshot_set_workset() */
+    VMM_JAIL_SNAPSHOT = 2,
+    VMM_JAIL_RENEW = 4, /* vmm_renew() of one VM */
+};
+#define VMM_JAIL_OUTPUTS 4
+
+struct vmm_jail {
+    bool thread;     /* the calling thread alone */
+    unsigned extras; /* of enum vmm_jail_extra */
+    int input_fd;    /* what may be read from; -1: nothing */
+    const int *output_fds;
+    size_t output_count;
+    struct vmm *vm;  /* of VMM_JAIL_INSPECT and VMM_JAIL_RENEW; else NULL */
+    int snapshot_fd; /* of VMM_JAIL_SNAPSHOT; else -1 */
+};
+
+/* Once a thread. EALREADY in jail; EINVAL for what does not go together; EBUSY when another thread
+ * has a filter of its own; ENOSYS or EINVAL where the kernel has no filters. After an error part of
+ * it may hold: the thread should end. */
+int vmm_jail(const struct vmm_jail *jail, struct vmm_err *err);
 
 #endif

@@ -132,9 +132,9 @@ struct vmm {
     uint64_t ram_image;       /* the part of it, from address 0, that maps the snapshot's file */
     uint64_t ram_low;         /* the part that has a slot from the start */
     bool high_used;           /* RAM from ram_low on has been touched, ever (high.c) */
-    unsigned slots;           /* bits 1 << enum mem_slot: those that KVM has */
     bool slots_lazy;          /* KVM was told to exit where it misses one */
     bool slot_added;          /* since KVM last failed to emulate an instruction */
+    unsigned slots;           /* bits 1 << enum mem_slot: those that KVM has */
     struct hv_shared *shared; /* inside ram */
     struct mem_initrd initrd;
 
@@ -164,6 +164,7 @@ struct vmm {
     atomic_int kicked;     /* set by the signal handler */
     atomic_int interrupts; /* bits 1 << enum vmm_interrupt */
     atomic_int running;    /* thread inside vmm_run(), 0 when none */
+    int pagemap_fd;        /* pagemap.c: where the process cannot open it any more; else -1 */
 
     /* Where it came from (snapshot.c, rewind.c); NULL for a fresh machine. */
     struct vmm_snapshot *snap;
@@ -202,6 +203,8 @@ uint64_t os_lap_ns(uint64_t *at); /* monotonic time since *at, which moves to no
 struct timespec os_timespec(uint64_t ns);
 int os_pread_full(int fd, void *buf, size_t size, uint64_t offset); /* -ENODATA at end of file */
 int os_pwrite_full(int fd, const void *buf, size_t size, uint64_t offset);
+struct stat;
+int os_fstat(int fd, struct stat *st);
 int os_random(void *buf, size_t size);
 void *os_zeroes(size_t size); /* pages that take no memory before they are written, or NULL */
 void os_unmap(void *addr, size_t size);
@@ -311,14 +314,21 @@ struct hv_shared *mem_shared_write(struct vmm *vm);
 
 /* pagemap.c */
 /* Sets the bits of the pages that are private copies, or mapped at all, and clears the others;
- * bitmap has a bit a page. */
-int pagemap_private(const void *start, uint64_t pages, uint64_t *bitmap, struct vmm_err *err);
-int pagemap_present(const void *start, uint64_t pages, uint64_t *bitmap, struct vmm_err *err);
+ * bitmap has a bit a page. vm: whose page map is kept, if one is. */
+int pagemap_private(const struct vmm *vm, const void *start, uint64_t pages, uint64_t *bitmap,
+                    struct vmm_err *err);
+int pagemap_present(const struct vmm *vm, const void *start, uint64_t pages, uint64_t *bitmap,
+                    struct vmm_err *err);
+int pagemap_keep(struct vmm *vm, struct vmm_err *err); /* opens what they need, for later */
 int pagemap_open(void); /* for pagemap_scan(), in the process that maps the pages; or -errno */
 /* How many pages are mapped or swapped out; they lie in [*first, *end), page numbers from start.
  * ENOTTY before Linux 6.7. */
 int pagemap_scan(int fd, const void *start, uint64_t pages, uint64_t *first, uint64_t *end,
                  uint64_t *count);
+
+/* jail.c */
+int jail_landlock_version(void); /* 0: not in this kernel */
+bool jail_has_filters(void);
 
 /* hot.c. For rewindable machines; see there. */
 int hot_create(struct vmm *vm, struct vmm_err *err);

@@ -65,6 +65,26 @@ case_descriptors() {
     done
 }
 
+case_jail() {
+    expect_jail "$pyhl" run --dest "$home" -c sleep
+    expect_jail "$pyhl" run --dest "$home" --repeat 1 -c sleep
+    expect_jail "$pyhl" run --renew --repeat 100000 --dest "$home" -c 'print(1)'
+    expect_jail "$pyhl" run -vv --dest "$home" -c sleep
+    expect_jail "$pyhl" boot "$kernel" --initrd "$scratch/waiter.cpio" --memory 32M -- /bin/waiter
+    expect_jail "$pyhl" boot --repeat 1 "$kernel" --initrd "$scratch/waiter.cpio" --memory 32M -- /bin/waiter
+    begin "the look at a jail sees one that is open"
+    tests/jailed.sh "$pyhl" run --dest "$home" -c 'print(1)' >"$scratch/out" && problem "a process that has ended"
+    tests/jailed.sh sleep 1 >"$scratch/out" && problem "a process without a VM"
+    begin "info tells of the jail"
+    run "$pyhl" info --dest "$home"
+    expect_status 0
+    grep -q '^  jail  *listed system calls, no capabilities' "$scratch/out" || problem "it does not"
+    begin "nobody but root looks into the process"
+    started "$pyhl" run --dest "$home" -c interrupt
+    [ "$(stat -c %u /proc/$child/environ)" = 0 ] || problem "its files are not those of root"
+    ended
+}
+
 # A program for `pyhl boot` that says that it is there, and waits.
 make_waiter() {
     mkdir -p "$scratch/waiter/bin"

@@ -145,6 +145,7 @@ print(h.hexdigest(), " -")' | cmp -s - "$scratch/sum" || problem "other bytes: $
 choose "$(awk '{ print $1 }' <<<"$table") calls streams" "$@"
 tests/home.sh "$home" || exit 2
 cat tests/fault/machine.py tests/fault/hostile.py >"$scratch/hostile.py"
+expect_jail "$pyhl" run --dest "$home" "$scratch/hostile.py" -- sleep
 run_table
 is_chosen calls && run_calls
 is_chosen streams && run_streams

@@ -249,6 +249,8 @@ if [ $native_only -eq 0 ]; then
     # Copies, so that a build that happens meanwhile changes nothing.
     cp "$pyhl" "$out/pyhl" && cp "$kernel" "$out/kernel.elf" && make_initrd || exit 2
 fi
+[ $native_only -eq 1 ] || report "the process with the VM is in jail" \
+    "$(tests/jailed.sh "$out/pyhl" boot "$out/kernel.elf" --initrd "$out/initrd.cpio" --repeat 100000 -- /bin/static/args)"
 run_both_kinds
 run_guest_only
 echo "$passed passed, $failed failed, $skipped skipped"

@@ -51,7 +51,7 @@ static uint64_t private_pages(struct subject *s)
     const uint64_t pages = s->vm->ram_size / HV_PAGE_SIZE;
     uint64_t *map = calloc(pages / 64, sizeof(*map));
     uint64_t count = 0;
-    if (map == NULL || pagemap_private(s->vm->ram, pages, map, &err) < 0) {
+    if (map == NULL || pagemap_private(s->vm, s->vm->ram, pages, map, &err) < 0) {
         subject_fail(s, "cannot count its pages");
     }
     for (uint64_t w = 0; map != NULL && w < pages / 64; w++) {

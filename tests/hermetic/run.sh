@@ -247,6 +247,7 @@ choose "sight round traces cold tree fresh counts memory large promise text ring
 tests/home.sh "$home" || exit 2
 cat $here/{harness,traces_interpreter,traces_system,traces_memory,traces_packages}.py >"$script"
 printf 'first\nsecond\nthird\n%.0s' {1..2000} >"$scratch/stdin"
+expect_jail "$pyhl" run --dest "$home" --repeat 100000 -c 'print(1)'
 ! is_chosen rewind || rewind_start
 for part in "${chosen[@]}"; do
     "part_$part"

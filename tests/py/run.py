@@ -232,11 +232,17 @@ def main(root, words):
     names = names or known
     runners = ways(os.path.abspath(root), native)
     passed = failed = skipped = 0
+    if not native:
+        jailed = subprocess.run(["tests/jailed.sh", "build/pyhl", "run", "--dest", HOME, "-c",
+                                 "import time; time.sleep(30)"], stdout=subprocess.PIPE, text=True)
+        failed, passed = jailed.returncode, 1 - jailed.returncode
+        print("FAIL" if failed else "pass", "the process with the VM is in jail", jailed.stdout)
     if whole:
         wrong = check_fresh(runners, 2 if native else 4)
         if wrong:
             print("FAIL fresh", *wrong, sep="\n")
-        failed, passed = (1, 0) if wrong else (0, 1)
+        failed += bool(wrong)
+        passed += not wrong
     for name in names:
         case = Case(name)
         if case.native_only and not native:

@@ -24,7 +24,7 @@ static uint64_t private_pages(const struct vmm *vm, uint64_t at, uint64_t end)
     static uint64_t map[MEMORY / HV_PAGE_SIZE / 64];
     struct vmm_err err;
     uint64_t count = 0;
-    OK(pagemap_private(vm->ram + at, (end - at) / HV_PAGE_SIZE, map, &err));
+    OK(pagemap_private(vm, vm->ram + at, (end - at) / HV_PAGE_SIZE, map, &err));
     for (uint64_t page = 0; page < (end - at) / HV_PAGE_SIZE; page++) {
         count += map[page / 64] >> page % 64 & 1;
     }

@@ -52,8 +52,8 @@ static void mapped_get(const struct vmm *vm, struct mapped *m)
     struct vmm_err err;
     memset(m, 0, sizeof(*m));
     CHECK(vm->ram_size / 4096 / 64 <= sizeof(m->ram) / 8);
-    OK(pagemap_present(vm->ram, vm->ram_size / 4096, m->ram, &err));
-    OK(pagemap_present(vm->initrd.map, vm->initrd.map_size / 4096, m->initrd, &err));
+    OK(pagemap_present(vm, vm->ram, vm->ram_size / 4096, m->ram, &err));
+    OK(pagemap_present(vm, vm->initrd.map, vm->initrd.map_size / 4096, m->initrd, &err));
 }
 
 /* A snapshot of a machine of 64 MiB, most of it behind the image. */

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Fork, one pipe of reports, wait. A report is less than PIPE_BUF, so it comes whole or not at all.
+ */
+#include "child.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* Dies of what its parent catches, and when the parent is gone already. */
+static void be_child(pid_t parent)
+{
+    static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
+    struct sigaction action = {.sa_handler = SIG_DFL}, old;
+
+    for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
+        if (sigaction(signals[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN)
+            sigaction(signals[i], &action, NULL);
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent)
+        _exit(1);
+}
+
+int child_start(struct child *child, void (*work)(void *arg, int report), void *arg,
+                struct vmm_err *err)
+{
+    pid_t parent = getpid();
+    int pipes[2];
+
+    if (pipe2(pipes, O_CLOEXEC) < 0)
+        return vmm_err_set(err, errno, "pipe: %s", strerror(errno));
+    child->pid = fork();
+    if (child->pid == 0) {
+        be_child(parent);
+        close(pipes[0]);
+        work(arg, pipes[1]);
+        _exit(0);
+    }
+    close(pipes[1]);
+    child->report = pipes[0];
+    if (child->pid > 0)
+        return 0;
+    child->pid = 0;
+    close(pipes[0]);
+    return vmm_err_set(err, errno, "fork: %s", strerror(errno));
+}
+
+int child_jail(struct vmm *vm, int report, int output, int snapshot_fd, struct vmm_err *err)
+{
+    const int outputs[] = {STDERR_FILENO, report, output};
+    const struct vmm_jail jail = {
+        .extras = VMM_JAIL_INSPECT | (snapshot_fd >= 0 ? VMM_JAIL_SNAPSHOT : 0),
+        .input_fd = -1,
+        .output_fds = outputs,
+        .output_count = output >= 0 ? 3 : 2,
+        .vm = vm,
+        .snapshot_fd = snapshot_fd,
+    };
+
+    return vmm_jail(&jail, err);
+}
+
+void child_tell(int report, int rc, const struct vmm_err *err, const char *note)
+{
+    struct child_report said = {0};
+
+    if (rc < 0)
+        said.err = *err;
+    if (note)
+        strncpy(said.note, note, sizeof(said.note) - 1);
+    if (write(report, &said, sizeof(said)) != (ssize_t)sizeof(said))
+        _exit(1); /* nobody to tell it to */
+}
+
+static int child_died(struct child *child, struct vmm_err *err)
+{
+    int status;
+
+    while (waitpid(child->pid, &status, 0) < 0)
+        if (errno != EINTR)
+            return vmm_err_set(err, errno, "waitpid: %s", strerror(errno));
+    child->pid = 0;
+    close(child->report);
+    if (WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS)
+        return vmm_err_set(err, EIO,
+                           "the process with the VM was killed for a system call that its jail "
+                           "does not allow");
+    if (WIFSIGNALED(status))
+        return vmm_err_set(err, EIO, "the process with the VM was killed by signal %d (%s)",
+                           WTERMSIG(status), strsignal(WTERMSIG(status)));
+    return vmm_err_set(err, EIO, "the process with the VM ended early, with status %d",
+                       WEXITSTATUS(status));
+}
+
+int child_step(struct child *child, char *note, struct vmm_err *err)
+{
+    struct child_report said;
+    ssize_t n = read(child->report, &said, sizeof(said));
+
+    if (n < 0)
+        return vmm_err_set(err, errno, "waiting for the VM: %s", strerror(errno));
+    if (n != (ssize_t)sizeof(said))
+        return child_died(child, err);
+    said.err.msg[sizeof(said.err.msg) - 1] = 0;
+    said.note[sizeof(said.note) - 1] = 0;
+    if (note)
+        memcpy(note, said.note, sizeof(said.note));
+    if (said.err.code > 0)
+        return vmm_err_set(err, said.err.code, "%s", said.err.msg);
+    return 0;
+}
+
+void child_kill(const struct child *child)
+{
+    if (child->pid > 0)
+        kill(child->pid, SIGKILL);
+}
+
+void child_end(struct child *child)
+{
+    if (child->pid <= 0)
+        return;
+    child_kill(child);
+    while (waitpid(child->pid, NULL, 0) < 0 && errno == EINTR) {
+    }
+    child->pid = 0;
+    close(child->report);
+}
