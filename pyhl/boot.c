@@ -102,13 +102,14 @@ struct boot_job {
 static void boot_in_child(void *arg, int report)
 {
     const struct boot_job *job = arg;
+    const int outputs[] = {STDOUT_FILENO, STDERR_FILENO, report};
     const struct vmm_key key = {0}; /* belongs to nothing: it never leaves this process */
     struct vmm *vm = NULL;
     struct vmm_err err;
     int r = vmm_create(job->config, &vm, &err);
 
     if (r == 0)
-        r = child_jail(vm, report, STDOUT_FILENO, job->fd, &err);
+        r = child_jail(vm, outputs, sizeof(outputs) / sizeof(outputs[0]), job->fd, &err);
     if (r == 0)
         r = start(vm, job->config, job->timeout_ns, &err);
     if (r == 0)
@@ -132,7 +133,7 @@ static int restore_booted(const struct vmm_config *config, uint64_t timeout_ns, 
     else if (initrd_fd < 0)
         r = vmm_err_set(err, errno, "%s: %s", config->initrd_path, strerror(errno));
     else
-        r = child_start(&child, boot_in_child, &job, err);
+        r = child_start(&child, boot_in_child, &job, &job.fd, 1, err);
     if (r == 0)
         r = child_step(&child, NULL, err);
     child_end(&child);
@@ -157,7 +158,7 @@ static int boot_session(struct session *session, const struct vmm_config *config
     if (r == 0)
         r = session->repeat > 0 ? restore_booted(config, timeout_ns, &session->vm, snap, &err)
                                 : vmm_create(config, &session->vm, &err);
-    if (r == 0 && session_begin(session) != CMD_OK)
+    if (r == 0 && session_begin(session, NULL) != CMD_OK)
         return CMD_FAILED;
     if (r == 0 && session->repeat == 0)
         r = start(session->vm, config, timeout_ns, &err);

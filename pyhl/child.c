@@ -25,8 +25,27 @@ static void be_child(pid_t parent)
         _exit(1);
 }
 
+/* All above the standard ones but report and those to keep. */
+static int close_others(int report, const int *keep, size_t keep_count)
+{
+    unsigned from = STDERR_FILENO + 1;
+
+    for (;;) {
+        unsigned next = (unsigned)report >= from ? (unsigned)report : ~0u;
+
+        for (size_t i = 0; i < keep_count; i++)
+            if (keep[i] >= (int)from && (unsigned)keep[i] < next)
+                next = (unsigned)keep[i];
+        if (next > from && close_range(from, next == ~0u ? next : next - 1, 0) < 0)
+            return -1;
+        if (next == ~0u)
+            return 0;
+        from = next + 1;
+    }
+}
+
 int child_start(struct child *child, void (*work)(void *arg, int report), void *arg,
-                struct vmm_err *err)
+                const int *keep, size_t keep_count, struct vmm_err *err)
 {
     pid_t parent = getpid();
     int pipes[2];
@@ -36,7 +55,8 @@ int child_start(struct child *child, void (*work)(void *arg, int report), void *
     child->pid = fork();
     if (child->pid == 0) {
         be_child(parent);
-        close(pipes[0]);
+        if (close_others(pipes[1], keep, keep_count) < 0)
+            _exit(1);
         work(arg, pipes[1]);
         _exit(0);
     }
@@ -49,14 +69,14 @@ int child_start(struct child *child, void (*work)(void *arg, int report), void *
     return vmm_err_set(err, errno, "fork: %s", strerror(errno));
 }
 
-int child_jail(struct vmm *vm, int report, int output, int snapshot_fd, struct vmm_err *err)
+int child_jail(struct vmm *vm, const int *outputs, size_t output_count, int snapshot_fd,
+               struct vmm_err *err)
 {
-    const int outputs[] = {STDERR_FILENO, report, output};
     const struct vmm_jail jail = {
         .extras = VMM_JAIL_INSPECT | (snapshot_fd >= 0 ? VMM_JAIL_SNAPSHOT : 0),
         .input_fd = -1,
         .output_fds = outputs,
-        .output_count = output >= 0 ? 3 : 2,
+        .output_count = output_count,
         .vm = vm,
         .snapshot_fd = snapshot_fd,
     };
@@ -76,15 +96,17 @@ void child_tell(int report, int rc, const struct vmm_err *err, const char *note)
         _exit(1); /* nobody to tell it to */
 }
 
+/* Its number is forgotten first: a signal handler may not kill who has it next. */
 static int child_died(struct child *child, struct vmm_err *err)
 {
+    const pid_t pid = child->pid;
     int status;
 
-    while (waitpid(child->pid, &status, 0) < 0)
-        if (errno != EINTR)
-            return vmm_err_set(err, errno, "waitpid: %s", strerror(errno));
     child->pid = 0;
     close(child->report);
+    while (waitpid(pid, &status, 0) < 0)
+        if (errno != EINTR)
+            return vmm_err_set(err, errno, "waitpid: %s", strerror(errno));
     if (WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS)
         return vmm_err_set(err, EIO,
                            "the process with the VM was killed for a system call that its jail "
@@ -96,6 +118,15 @@ static int child_died(struct child *child, struct vmm_err *err)
                        WEXITSTATUS(status));
 }
 
+/* Text of a process that ran guest code, for a terminal. */
+static void clean(char *text, size_t size)
+{
+    text[size - 1] = 0;
+    for (; *text; text++)
+        if ((unsigned char)*text < ' ' || *text == 0x7f)
+            *text = '?';
+}
+
 int child_step(struct child *child, char *note, struct vmm_err *err)
 {
     struct child_report said;
@@ -105,8 +136,8 @@ int child_step(struct child *child, char *note, struct vmm_err *err)
         return vmm_err_set(err, errno, "waiting for the VM: %s", strerror(errno));
     if (n != (ssize_t)sizeof(said))
         return child_died(child, err);
-    said.err.msg[sizeof(said.err.msg) - 1] = 0;
-    said.note[sizeof(said.note) - 1] = 0;
+    clean(said.err.msg, sizeof(said.err.msg));
+    clean(said.note, sizeof(said.note));
     if (note)
         memcpy(note, said.note, sizeof(said.note));
     if (said.err.code > 0)
@@ -122,11 +153,13 @@ void child_kill(const struct child *child)
 
 void child_end(struct child *child)
 {
-    if (child->pid <= 0)
+    const pid_t pid = child->pid;
+
+    if (pid <= 0)
         return;
     child_kill(child);
-    while (waitpid(child->pid, NULL, 0) < 0 && errno == EINTR) {
-    }
     child->pid = 0;
     close(child->report);
+    while (waitpid(pid, NULL, 0) < 0 && errno == EINTR) {
+    }
 }

@@ -23,14 +23,16 @@ struct child_report {
     char note[64];
 };
 
-/* Starts one that calls work(arg, report) and ends. It dies with this process, and of the signals
- * that this process catches. */
+/* Starts one that calls work(arg, report) and ends. Of descriptors it has the standard ones, report
+ * and those to keep (-1 is none). It dies with this process, and of the signals that this process
+ * catches. */
 int child_start(struct child *child, void (*work)(void *arg, int report), void *arg,
-                struct vmm_err *err);
+                const int *keep, size_t keep_count, struct vmm_err *err);
 
-/* In the child: goes to jail, with this to write to beside the standard streams and `output`, -1:
- * none; vm and snapshot_fd as of vmm_jail(). */
-int child_jail(struct vmm *vm, int report, int output, int snapshot_fd, struct vmm_err *err);
+/* In the child: to jail, with these to write to; vm as of VMM_JAIL_INSPECT; snapshot_fd as of
+ * VMM_JAIL_SNAPSHOT, or -1. */
+int child_jail(struct vmm *vm, const int *outputs, size_t output_count, int snapshot_fd,
+               struct vmm_err *err);
 
 /* In the child: the step is over. */
 void child_tell(int report, int rc, const struct vmm_err *err, const char *note);

@@ -182,13 +182,14 @@ struct process_times {
     uint64_t load_ns;  /* CPU time when run_main() was entered */
     uint64_t main_ns;  /* when that was */
     uint64_t ready_ns; /* when the restore could begin */
+    uint64_t jail_ns;  /* how long the jail took */
 };
 
 static void describe_process(const struct process_times *times, uint64_t ended_ns)
 {
-    message("pyhl: process: load %.3f ms (CPU), begin %.3f ms, end %.3f ms\n",
+    message("pyhl: process: load %.3f ms (CPU), begin %.3f ms, jail %.3f ms, end %.3f ms\n",
             (double)times->load_ns / 1e6, (double)(times->ready_ns - times->main_ns) / 1e6,
-            (double)(report_now() - ended_ns) / 1e6);
+            (double)times->jail_ns / 1e6, (double)(report_now() - ended_ns) / 1e6);
 }
 
 static int run_restored(const struct session *session, const char *dest,
@@ -211,7 +212,7 @@ static int run_restored(const struct session *session, const char *dest,
     if (vmm_restore(snap, &io, session->repeat > 0, &ready.vm, &err) < 0)
         status = cmd_fail(session->cmd, &err);
     else
-        status = session_begin(&ready);
+        status = session_begin(&ready, &times->jail_ns);
     if (status == CMD_OK)
         status = session_run(&ready);
     ended_ns = report_now();

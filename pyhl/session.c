@@ -191,7 +191,7 @@ static void describe(const struct session *session, uint64_t iteration,
     }
 }
 
-int session_begin(const struct session *session)
+int session_begin(const struct session *session, uint64_t *jail_ns)
 {
     const int outputs[] = {STDOUT_FILENO, STDERR_FILENO};
     const unsigned extras =
@@ -212,8 +212,8 @@ int session_begin(const struct session *session)
     began = report_now();
     if (vmm_jail(&jail, &err) < 0)
         return cmd_fail(session->cmd, &err);
-    if (session->verbose > 1)
-        fprintf(stderr, "pyhl: jail %.3f ms\n", (double)(report_now() - began) / 1e6);
+    if (jail_ns)
+        *jail_ns = report_now() - began;
     return CMD_OK;
 }
 

@@ -19,8 +19,8 @@ struct session {
 };
 
 /* Signals, then the jail: from here on nothing can be opened. Before any guest code runs. CMD_OK
- * or, with a message, CMD_FAILED. */
-int session_begin(const struct session *session);
+ * or, with a message, CMD_FAILED. How long the jail took is stored where jail_ns is not NULL. */
+int session_begin(const struct session *session, uint64_t *jail_ns);
 
 /* After session_begin(). The first iteration that fails ends it. Returns the exit status of the
  * process. */

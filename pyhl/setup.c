@@ -71,26 +71,26 @@ static const struct {
 };
 #define STEPS (sizeof(steps) / sizeof(steps[0]))
 
-/* For the signal handler: the machine that boots, and whether to stop. */
-static struct vmm *_Atomic signal_vm;
+/* For the signal handler: the process with the VM, and whether to stop. */
+static const struct child *_Atomic signal_child;
 static atomic_int stop_signal;
 
 static void on_signal(int signo)
 {
     int saved = errno;
-    struct vmm *vm = atomic_load(&signal_vm);
+    const struct child *child = atomic_load(&signal_child);
 
     atomic_store(&stop_signal, signo);
-    if (vm)
-        vmm_interrupt(vm, VMM_INTERRUPT_KILL);
+    if (child)
+        child_kill(child);
     errno = saved;
 }
 
-void setup_watch(struct vmm *vm)
+void setup_watch(const struct child *child)
 {
-    atomic_store(&signal_vm, vm);
-    if (vm && atomic_load(&stop_signal))
-        vmm_interrupt(vm, VMM_INTERRUPT_KILL);
+    atomic_store(&signal_child, child);
+    if (child && atomic_load(&stop_signal))
+        child_kill(child);
 }
 
 static int run_steps(struct setup *setup, struct vmm_err *err)
@@ -206,7 +206,8 @@ static int install(const struct cmd *cmd, struct setup *setup, const struct setu
 static int setup_main(const struct cmd *cmd, int argc, char **argv)
 {
     struct setup_options options = {.max_initrd = IMAGE_INITRD_MAX};
-    struct setup setup = {.stage = STAGE_NONE, .image = {.initrd_fd = -1}};
+    struct setup setup = {
+        .stage = STAGE_NONE, .image = {.initrd_fd = -1}, .file = -1, .output = -1, .nowhere = -1};
     int status;
 
     if (!cmd_parse_options(cmd, argc, argv, &options, "the image is given with --from", &status))

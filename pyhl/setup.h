@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * The steps of setup and what they hand on. setup.c orders them and talks to the user;
- * setup_guest.c has those that run guest code, setup_steps.c the others.
+ * setup_guest.c has those that run guest code, each in a child, setup_steps.c the others.
  */
 #ifndef PYHL_SETUP_H
 #define PYHL_SETUP_H
 
+#include "child.h"
 #include "copy.h"
 #include "files.h"
 #include "image.h"
@@ -18,8 +19,11 @@ struct setup {
     struct stage stage;
     struct image image; /* its initrd boots, wherever it is */
     struct home_config config;
-    struct copy copy; /* of the initrd to the stage, while it boots */
-    struct vmm *vm;
+    struct copy copy;       /* of the initrd to the stage, while it boots */
+    struct child child;     /* with the VM of the step going on */
+    int file;               /* what it writes to, -1: none: the staged snapshot, */
+    int output;             /* what a try prints, */
+    int nowhere;            /* what nobody wants */
     uint64_t snapshot_disk; /* bytes */
     bool bad_usage;         /* the failure is that of --from or --memory */
     char note[64];          /* what the step just made, for its line */
@@ -38,6 +42,7 @@ int setup_preload(struct setup *setup, struct vmm_err *err);
 int setup_snapshot(struct setup *setup, struct vmm_err *err);
 int setup_workset(struct setup *setup, struct vmm_err *err);
 int setup_first_run(struct setup *setup, struct vmm_err *err);
+void setup_guest_end(struct setup *setup); /* the child, if there is one, and its files */
 
 /* What both need. Opens one of the files made so far to read it. */
 int setup_staged(const struct setup *setup, const char *name, struct vmm_err *err);
@@ -52,10 +57,10 @@ int setup_boot_files(const struct setup *setup, struct boot_files *files, struct
 /* Opens the snapshot made so far. */
 int setup_open_snapshot(const struct setup *setup, struct vmm_snapshot **snap, struct vmm_err *err);
 
-/* The VM and the copy, if any is left, files and memory; not the stage. */
+/* The child and the copy, if any is left, files and memory; not the stage. */
 void setup_free(struct setup *setup);
 
-/* A signal that ends setup ends this VM; NULL: none runs. */
-void setup_watch(struct vmm *vm);
+/* A signal that ends setup ends this child; NULL: there is none. */
+void setup_watch(const struct child *child);
 
 #endif

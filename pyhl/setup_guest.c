@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The steps of setup that run guest code. A machine lives across boot, preload and snapshot; the
- * later steps restore one from the snapshot's file as `pyhl run` will.
+ * The steps of setup that run guest code, in three VMs: one boots, preloads and is saved; one,
+ * restored from that, runs what the working set is recorded of; one makes a first run as `pyhl run`
+ * will. Guest code runs in each, so each lives in a jailed child, which can write to files that
+ * were opened before, and say how far it came. What a child made is checked here, in the process
+ * that writes the home.
  */
 #include "files.h"
 #include "home.h"
@@ -76,7 +79,23 @@ static struct vmm_io loud_io(void)
     return io;
 }
 
-int setup_boot(struct setup *setup, struct vmm_err *err)
+/* In the child: what it was made from is open no more, and then to jail. */
+static int enter_jail(const struct setup *setup, struct vmm *vm, int report, struct vmm_err *err)
+{
+    const int all[] = {STDERR_FILENO, report, setup->output, setup->nowhere};
+    int outputs[sizeof(all) / sizeof(all[0])];
+    size_t count = 0;
+
+    for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+        if (all[i] >= 0)
+            outputs[count++] = all[i];
+    close(setup->stage.dir.fd);
+    if (setup->image.initrd_fd >= 0)
+        close(setup->image.initrd_fd);
+    return child_jail(vm, outputs, count, setup->file, err);
+}
+
+static int boot(const struct setup *setup, int report, struct vmm **vm, struct vmm_err *err)
 {
     struct boot_files files;
     struct vmm_config config = {
@@ -87,24 +106,22 @@ int setup_boot(struct setup *setup, struct vmm_err *err)
         .io = loud_io(),
     };
     struct vmm_outcome outcome;
-    int r;
+    int r = setup_boot_files(setup, &files, err);
 
-    r = setup_boot_files(setup, &files, err);
     if (r < 0)
         return r;
-    r = vmm_create(&config, &setup->vm, err);
+    r = vmm_create(&config, vm, err);
     close(files.kernel_fd);
-    if (r < 0)
-        return r;
-    setup_watch(setup->vm);
-    r = vmm_start(setup->vm, BOOT_TIMEOUT, &outcome, err);
-    setup_watch(NULL);
+    if (r == 0)
+        r = enter_jail(setup, *vm, report, err);
+    if (r == 0)
+        r = vmm_start(*vm, BOOT_TIMEOUT, &outcome, err);
     if (r == 0 && outcome.kind != VMM_READY)
         r = describe(setup, "the guest kernel", &outcome, err);
     return r;
 }
 
-int setup_preload(struct setup *setup, struct vmm_err *err)
+static int preload(const struct setup *setup, struct vmm *vm, struct vmm_err *err)
 {
     const char *const argv[] = {setup->image.config.init, NULL};
     const char **env = session_env(&(struct opt_list){0});
@@ -120,53 +137,37 @@ int setup_preload(struct setup *setup, struct vmm_err *err)
 
     if (!env)
         return vmm_err_set(err, ENOMEM, "out of memory");
-    setup_watch(setup->vm);
-    r = vmm_run(setup->vm, &run, &outcome, err);
-    setup_watch(NULL);
+    r = vmm_run(vm, &run, &outcome, err);
     free(env);
     if (r == 0 && outcome.kind != VMM_READY)
         r = describe(setup, setup->image.config.init, &outcome, err);
-    if (r == 0)
-        snprintf(setup->note, sizeof(setup->note), "%zu packages",
-                 setup->image.config.packages.count);
     return r;
 }
 
-int setup_snapshot(struct setup *setup, struct vmm_err *err)
+/* The first child: a step told for each of boot, preload and snapshot. */
+static void make_machine(void *arg, int report)
 {
-    const struct folder *dir = &setup->stage.dir;
-    int fd = folder_make(dir, HOME_SNAPSHOT, err), r;
+    const struct setup *setup = arg;
+    struct vmm *vm = NULL;
+    struct vmm_err err;
+    int r = boot(setup, report, &vm, &err);
 
-    if (fd < 0)
-        return fd;
-    r = vmm_snapshot_write(setup->vm, fd, &setup->config.key, err);
-    if (r < 0)
-        vmm_err_context(err, "%s/%s", dir->path, HOME_SNAPSHOT);
-    close(fd);
-    vmm_destroy(setup->vm);
-    setup->vm = NULL;
-    if (r == 0)
-        r = folder_size(dir, HOME_SNAPSHOT, NULL, &setup->snapshot_disk, err);
-    if (r == 0)
-        snprintf(setup->note, sizeof(setup->note), "%s", report_size(setup->snapshot_disk).s);
-    return r;
+    child_tell(report, r, &err, NULL);
+    if (r == 0) {
+        r = preload(setup, vm, &err);
+        child_tell(report, r, &err, NULL);
+    }
+    if (r == 0) {
+        r = vmm_snapshot_write(vm, setup->file, &setup->config.key, &err);
+        child_tell(report, r, &err, NULL);
+    }
+    vmm_destroy(vm);
 }
 
-static int check_output(int fd, struct vmm_err *err)
-{
-    char got[64] = "";
-    ssize_t n = pread(fd, got, sizeof(got) - 1, 0);
-
-    if (n < 0)
-        return vmm_err_set(err, errno, "cannot read the output of a run: %s", strerror(errno));
-    if (strcmp(got, try_output) != 0)
-        return vmm_err_set(err, EIO, "%s printed '%s' in the VM", try_code, got);
-    return 0;
-}
-
-/* Runs the code in setup->vm, as -c or as a script, to a good end; what names it in messages. */
-static int run_code(struct setup *setup, enum hv_run_mode mode, const char *what, const char *code,
-                    int output, struct vmm_outcome *outcome, struct vmm_err *err)
+/* Runs the code, as -c or as a script, to a good end; what names it in messages. */
+static int run_code(const struct setup *setup, struct vmm *vm, enum hv_run_mode mode,
+                    const char *what, const char *code, int output, struct vmm_outcome *outcome,
+                    struct vmm_err *err)
 {
     const char *const argv[] = {mode == HV_RUN_CODE ? "-c" : "script.py", NULL};
     const char **env = session_env(&(struct opt_list){0});
@@ -186,113 +187,212 @@ static int run_code(struct setup *setup, enum hv_run_mode mode, const char *what
     if (!env)
         return vmm_err_set(err, ENOMEM, "out of memory");
     io.stdout_fd = output;
-    vmm_io_set(setup->vm, &io);
-    setup_watch(setup->vm);
-    r = vmm_run(setup->vm, &run, outcome, err);
-    setup_watch(NULL);
+    vmm_io_set(vm, &io);
+    r = vmm_run(vm, &run, outcome, err);
     free(env);
     if (r == 0 && (outcome->kind != VMM_EXITED || outcome->status != 0))
         r = describe(setup, what, outcome, err);
     return r;
 }
 
-static int try_run(struct setup *setup, enum hv_run_mode mode, struct vmm_outcome *outcome,
-                   struct vmm_err *err)
+static int try_run(const struct setup *setup, struct vmm *vm, enum hv_run_mode mode,
+                   struct vmm_outcome *outcome, struct vmm_err *err)
 {
-    int fd = memfd_create("pyhl-setup", MFD_CLOEXEC), r;
-
-    if (fd < 0)
-        return vmm_err_set(err, errno, "memfd_create: %s", strerror(errno));
-    r = run_code(setup, mode, "a first script", try_code, fd, outcome, err);
-    if (r == 0)
-        r = check_output(fd, err);
-    close(fd);
-    return r < 0 ? -err->code : 0;
+    return run_code(setup, vm, mode, "a first script", try_code, setup->output, outcome, err);
 }
 
 /* The image's own script; its output is not for anybody. */
-static int rehearse(struct setup *setup, struct vmm_err *err)
+static int rehearse(const struct setup *setup, struct vmm *vm, struct vmm_err *err)
 {
     const char *path = setup->image.config.rehearsal;
     char code[sizeof(setup->image.config.rehearsal) + 64];
     struct vmm_outcome outcome;
-    int fd, r;
 
     snprintf(code, sizeof(code), "import runpy; runpy.run_path('%s')", path);
-    fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
-    if (fd < 0)
-        return vmm_err_set(err, errno, "/dev/null: %s", strerror(errno));
-    r = run_code(setup, HV_RUN_CODE, path, code, fd, &outcome, err);
-    close(fd);
-    return r;
+    return run_code(setup, vm, HV_RUN_CODE, path, code, setup->nowhere, &outcome, err);
 }
 
-static void drop(struct setup *setup, struct vmm_snapshot *snap)
-{
-    vmm_destroy(setup->vm);
-    setup->vm = NULL;
-    vmm_snapshot_close(snap);
-}
-
-static int restore(struct setup *setup, struct vmm_snapshot **snap, bool rewindable,
-                   struct vmm_err *err)
+static int restore(const struct setup *setup, bool rewindable, struct vmm_snapshot **snap,
+                   struct vmm **vm, struct vmm_err *err)
 {
     struct vmm_io io = loud_io();
     int r = setup_open_snapshot(setup, snap, err);
 
-    return r == 0 ? vmm_restore(*snap, &io, rewindable, &setup->vm, err) : r;
+    return r == 0 ? vmm_restore(*snap, &io, rewindable, vm, err) : r;
 }
 
 /* What small runs write, in either of the ways that most are started, and then what longer ones
  * do. */
-static int record_runs(struct setup *setup, struct vmm_err *err)
+static int record_runs(const struct setup *setup, struct vmm *vm, struct vmm_err *err)
 {
     struct vmm_outcome outcome;
-    int r;
+    int r = try_run(setup, vm, HV_RUN_CODE, &outcome, err);
 
-    vmm_workset_watch(setup->vm);
-    r = try_run(setup, HV_RUN_CODE, &outcome, err);
     if (r == 0)
-        r = vmm_rewind(setup->vm, err);
+        r = vmm_rewind(vm, err);
     if (r == 0)
-        r = try_run(setup, HV_RUN_FILE, &outcome, err);
+        r = try_run(setup, vm, HV_RUN_FILE, &outcome, err);
     if (r == 0)
-        r = vmm_workset_small(setup->vm, err);
+        r = vmm_workset_small(vm, err);
     if (r < 0 || setup->image.config.rehearsal[0] == 0)
         return r;
-    r = vmm_rewind(setup->vm, err);
-    return r == 0 ? rehearse(setup, err) : r;
+    r = vmm_rewind(vm, err);
+    return r == 0 ? rehearse(setup, vm, err) : r;
+}
+#define RECORD_TRIES 2
+
+static void make_workset(void *arg, int report)
+{
+    const struct setup *setup = arg;
+    struct vmm_snapshot *snap = NULL;
+    struct vmm *vm = NULL;
+    struct vmm_err err;
+    int r = restore(setup, true, &snap, &vm, &err);
+
+    if (r == 0) {
+        vmm_workset_watch(vm);
+        r = enter_jail(setup, vm, report, &err);
+    }
+    if (r == 0)
+        r = record_runs(setup, vm, &err);
+    if (r == 0)
+        r = vmm_snapshot_set_workset(vm, setup->file, &err);
+    child_tell(report, r, &err, NULL);
+    vmm_destroy(vm);
+    vmm_snapshot_close(snap);
+}
+
+static void make_first_run(void *arg, int report)
+{
+    const struct setup *setup = arg;
+    struct vmm_outcome outcome = {.kind = VMM_BROKEN};
+    struct vmm_snapshot *snap = NULL;
+    struct vmm *vm = NULL;
+    char note[64] = "";
+    struct vmm_err err;
+    int r = restore(setup, false, &snap, &vm, &err);
+
+    if (r == 0)
+        r = enter_jail(setup, vm, report, &err);
+    if (r == 0)
+        r = try_run(setup, vm, HV_RUN_CODE, &outcome, &err);
+    if (r == 0)
+        snprintf(note, sizeof(note), "restore %s", report_time(outcome.counters.restore_ns).s);
+    child_tell(report, r, &err, note);
+    vmm_destroy(vm);
+    vmm_snapshot_close(snap);
+}
+
+/* From here on: the process that writes the home. */
+
+static int start(struct setup *setup, void (*work)(void *arg, int report), struct vmm_err *err)
+{
+    const int keep[] = {setup->file, setup->output, setup->nowhere, setup->image.initrd_fd,
+                        setup->stage.dir.fd};
+    int r = child_start(&setup->child, work, setup, keep, sizeof(keep) / sizeof(keep[0]), err);
+
+    if (r == 0)
+        setup_watch(&setup->child);
+    return r;
+}
+
+void setup_guest_end(struct setup *setup)
+{
+    int *const files[] = {&setup->file, &setup->output, &setup->nowhere};
+
+    setup_watch(NULL);
+    child_end(&setup->child);
+    for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+        if (*files[i] >= 0)
+            close(*files[i]);
+        *files[i] = -1;
+    }
+}
+
+/* For what the runs print. */
+static int open_outputs(struct setup *setup, struct vmm_err *err)
+{
+    setup->output = memfd_create("pyhl-setup", MFD_CLOEXEC);
+    if (setup->output < 0)
+        return vmm_err_set(err, errno, "memfd_create: %s", strerror(errno));
+    setup->nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
+    return setup->nowhere < 0 ? vmm_err_set(err, errno, "/dev/null: %s", strerror(errno)) : 0;
+}
+
+/* So many tries have printed what they should. */
+static int check_output(const struct setup *setup, size_t tries, struct vmm_err *err)
+{
+    char got[64] = "", wanted[64] = "";
+    ssize_t n = pread(setup->output, got, sizeof(got) - 1, 0);
+
+    if (n < 0)
+        return vmm_err_set(err, errno, "cannot read the output of a run: %s", strerror(errno));
+    for (size_t i = 0; i < tries; i++)
+        strcat(wanted, try_output);
+    if (strcmp(got, wanted) != 0)
+        return vmm_err_set(err, EIO, "%s printed '%s' in the VM", try_code, got);
+    return 0;
+}
+
+int setup_boot(struct setup *setup, struct vmm_err *err)
+{
+    int r = setup->file = folder_make(&setup->stage.dir, HOME_SNAPSHOT, err);
+
+    if (r >= 0)
+        r = start(setup, make_machine, err);
+    return r == 0 ? child_step(&setup->child, NULL, err) : r;
+}
+
+int setup_preload(struct setup *setup, struct vmm_err *err)
+{
+    int r = child_step(&setup->child, NULL, err);
+
+    if (r == 0)
+        snprintf(setup->note, sizeof(setup->note), "%zu packages",
+                 setup->image.config.packages.count);
+    return r;
+}
+
+int setup_snapshot(struct setup *setup, struct vmm_err *err)
+{
+    const struct folder *dir = &setup->stage.dir;
+    int r = child_step(&setup->child, NULL, err);
+
+    setup_guest_end(setup);
+    if (r < 0)
+        return vmm_err_context(err, "%s/%s", dir->path, HOME_SNAPSHOT);
+    r = folder_size(dir, HOME_SNAPSHOT, NULL, &setup->snapshot_disk, err);
+    if (r == 0)
+        snprintf(setup->note, sizeof(setup->note), "%s", report_size(setup->snapshot_disk).s);
+    return r;
 }
 
 int setup_workset(struct setup *setup, struct vmm_err *err)
 {
-    struct vmm_snapshot *snap = NULL;
-    int fd = -1, r;
+    int r = setup->file = folder_rewrite(&setup->stage.dir, HOME_SNAPSHOT, err);
 
-    r = restore(setup, &snap, true, err);
-    if (r == 0)
-        r = record_runs(setup, err);
-    if (r == 0)
-        r = fd = folder_rewrite(&setup->stage.dir, HOME_SNAPSHOT, err);
     if (r >= 0)
-        r = vmm_snapshot_set_workset(setup->vm, fd, err);
-    if (fd >= 0)
-        close(fd);
-    drop(setup, snap);
+        r = open_outputs(setup, err);
+    if (r == 0)
+        r = start(setup, make_workset, err);
+    if (r == 0)
+        r = child_step(&setup->child, NULL, err);
+    if (r == 0)
+        r = check_output(setup, RECORD_TRIES, err);
+    setup_guest_end(setup);
     return r;
 }
 
 int setup_first_run(struct setup *setup, struct vmm_err *err)
 {
-    struct vmm_snapshot *snap = NULL;
-    struct vmm_outcome outcome = {.kind = VMM_BROKEN};
-    int r = restore(setup, &snap, false, err);
+    int r = open_outputs(setup, err);
 
     if (r == 0)
-        r = try_run(setup, HV_RUN_CODE, &outcome, err);
+        r = start(setup, make_first_run, err);
     if (r == 0)
-        snprintf(setup->note, sizeof(setup->note), "restore %s",
-                 report_time(outcome.counters.restore_ns).s);
-    drop(setup, snap);
+        r = child_step(&setup->child, setup->note, err);
+    if (r == 0)
+        r = check_output(setup, 1, err);
+    setup_guest_end(setup);
     return r;
 }

@@ -167,8 +167,7 @@ void setup_free(struct setup *setup)
 {
     struct vmm_err ignored;
 
-    vmm_destroy(setup->vm);
-    setup->vm = NULL;
+    setup_guest_end(setup);
     (void)copy_end(&setup->copy, &ignored);
     if (setup->image.initrd_fd >= 0)
         close(setup->image.initrd_fd);

@@ -44,6 +44,8 @@ def budgets_of_processes(budgets, bench):
     budgets.most("cold `pyhl run -c 'print(1)'`, whole process", small.median, 6, "ms", small.least)
     budgets.most("the same, of `python3 -c pass`", small.median / nothing.median, 0.5, "", small.least / nothing.least)
     budgets.most("the same, CPU time of both", small.cpu / nothing.cpu, 0.5)
+    jail = [line["jail"] for line in bench.cold_parts("print", 40, "-vv")[1]]
+    budgets.most("jail of a cold process", median(jail), 0.15, "ms", min(jail))
     times = bench.processes(native=bench.native(8, "-c", "import pandas"), cold=bench.cold(40, "-c", "import pandas"))
     cold, native = times["cold"], times["native"]
     budgets.most("cold `pyhl run -c 'import pandas'`, of python3's", cold.median / native.median, 0.05, "",

@@ -114,7 +114,7 @@ def cold_counts(bench):
 
 
 # In order: of the process, of a restore, of a run, and again of the process.
-PHASES = ["load", "begin", "open", "vm", "vcpu", "map", "tracking", "prefault", "slots", "cpuid", "settle", "log",
+PHASES = ["load", "begin", "jail", "open", "vm", "vcpu", "map", "tracking", "prefault", "slots", "cpuid", "settle", "log",
           "copy", "cool", "shadow", "state", "handover", "enter", "guest", "finish", "end"]
 
 
@@ -125,7 +125,7 @@ def phases(bench, results):
             ("cold DataFrame", bench.cold_parts("frame", 8, "-vv")[1]), ("warm DataFrame", results["frame"].details),
             ("warm, 20 modules", results["modules"].details)]
     table = Table("Phases, ms", "phase", *(title for title, _ in runs),
-                  note="Of the process (load, begin; end), the restore (to state) and the run (handover to finish).")
+                  note="Of the process (load, begin, jail; end), the restore (to state) and the run (handover to finish).")
     for phase in PHASES:
         row = [column(lines, phase) for _, lines in runs]
         if any(figure is not None for figure in row):

@@ -73,7 +73,7 @@ case_jail() {
     expect_jail "$pyhl" boot "$kernel" --initrd "$scratch/waiter.cpio" --memory 32M -- /bin/waiter
     expect_jail "$pyhl" boot --repeat 1 "$kernel" --initrd "$scratch/waiter.cpio" --memory 32M -- /bin/waiter
     begin "the look at a jail sees one that is open"
-    tests/jailed.sh "$pyhl" run --dest "$home" -c 'print(1)' >"$scratch/out" && problem "a process that has ended"
+    tests/jailed.sh "$pyhl" --version >"$scratch/out" && problem "a process that has ended"
     tests/jailed.sh sleep 1 >"$scratch/out" && problem "a process without a VM"
     begin "info tells of the jail"
     run "$pyhl" info --dest "$home"
@@ -83,6 +83,68 @@ case_jail() {
     started "$pyhl" run --dest "$home" -c interrupt
     [ "$(stat -c %u /proc/$child/environ)" = 0 ] || problem "its files are not those of root"
     ended
+}
+
+# installing: starts a setup that does not get ready; $child is its process, $inmate the one with the VM.
+installing() {
+    local tries
+    "$pyhl" setup --from "$scratch/stuck" --dest "$scratch/never" </dev/null >"$scratch/out" 2>"$scratch/err" &
+    child=$! inmate=''
+    for tries in {1..500}; do
+        for inmate in $(cat /proc/$child/task/*/children); do
+            grep -q ^ready "$scratch/err" && return
+        done
+        sleep 0.02
+    done
+    problem "no child after $tries tries: $(cat "$scratch/err")"
+}
+
+# What is left of it: a process, or a directory.
+expect_gone() {
+    local tries
+    for tries in {1..100}; do
+        [ -e /proc/"$inmate"/fd/0 ] || break
+        sleep 0.02
+    done
+    [ "$tries" -lt 100 ] || problem "the process with the VM lives on"
+    [ -e "$scratch/never" ] && problem "something was installed"
+}
+
+case_jail_setup() {
+    mkdir -p "$scratch/stuck"
+    cp "$kernel" "$scratch/stuck/kernel"
+    cp "$scratch/waiter.cpio" "$scratch/stuck/initrd.cpio"
+    printf '[image]\nname = stuck\ninit = /bin/waiter\nmemory = 32M\n[packages]\nnone = 1.0\n' \
+        >"$scratch/stuck/image.ini"
+    expect_jail "$pyhl" setup --from "$scratch/stuck" --dest "$scratch/never"
+    begin "setup: who writes the home has no KVM, who has the VM nothing but its file"
+    installing
+    find /proc/$child/fd -lname '*kvm*' | grep -q . && problem "the parent has a VM"
+    find /proc/"$inmate"/fd -lname '*kvm-vcpu*' | grep -q . || problem "the child has none"
+    find /proc/"$inmate"/fd -lname '/*' ! -lname '/dev/null' ! -lname "$scratch/out" ! -lname "$scratch/err" \
+        ! -lname "$scratch/never.tmp/snapshot" ! -lname '/proc/*/pagemap' -printf '%l\n' >"$scratch/open"
+    [ -s "$scratch/open" ] && problem "the child has $(cat "$scratch/open")"
+    begin "setup: a child that breaks out of its jail ends it, in words"
+    kill -SYS "$inmate"
+    wait $child
+    status=$?
+    expect_status 125
+    expect_err 'system call that its jail does not allow'
+    expect_gone
+    [ -e "$scratch/never.tmp" ] && problem "the staging directory is left"
+    begin "setup: SIGTERM ends both"
+    installing
+    kill -TERM $child
+    wait $child
+    status=$?
+    expect_status 143
+    expect_err 'stopped by a signal; nothing was installed'
+    expect_gone
+    begin "setup: the VM does not outlive who started it"
+    installing
+    kill -9 $child
+    wait $child 2>/dev/null
+    expect_gone
 }
 
 # A program for `pyhl boot` that says that it is there, and waits.

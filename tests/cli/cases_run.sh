@@ -207,7 +207,7 @@ case_counts() {
     form+='trapped [0-9]+\), page faults [0-9]+, pages prefaulted [0-9]+, pages rewound [0-9]+, status [0-9]+$'
     memory='^  memory, pages: working set [0-9]+, prefaulted 0, hot set ([0-9]+), new in it \1; '
     memory+='bytes rewound [0-9]+, pages dropped 0, shadow resets 0$'
-    process='^pyhl: process: load [0-9.]+ ms \(CPU\), begin [0-9.]+ ms, end [0-9.]+ ms$'
+    process='^pyhl: process: load [0-9.]+ ms \(CPU\), begin [0-9.]+ ms, jail [0-9.]+ ms, end [0-9.]+ ms$'
     begin "-v: the line's form, and what a warm run costs"
     taker -v --repeat 5 -c 'print(1)'
     [ "$(grep -Ec "$form" "$scratch/err")" = 6 ] || problem "$(cat "$scratch/err")"
