@@ -71,6 +71,7 @@ void hot_forget(struct vmm *vm)
     hot->on_trial = 0;
     hot->count = 0;
     hot->copied = 0;
+    hot->much = false;
     hot->grown = false;
     hot->stale = false;
 }
@@ -285,11 +286,35 @@ static size_t hot_copy_looking(struct vmm *vm)
     return hot_leave(hot, hot->on_trial > 0 && hot_trial_end(vm));
 }
 
-size_t hot_copy(struct vmm *vm)
+/* The same after a run that took little, when the one before took much: what that one used of the
+ * memory behind the image's data leaves at once, as the memory above does (high.c). */
+static size_t hot_copy_after_much(struct vmm *vm)
 {
     struct hot_set *hot = &vm->hot;
     size_t leaving = 0;
-    if (hot->copied >= HOT_LOOK_PAGES || hot->count > HOT_MAX) {
+    for (size_t i = 0; i < hot->count; i++) {
+        struct hot_page *page = &hot->list[i];
+        const uint64_t at = (uint64_t)page->number * HV_PAGE_SIZE;
+        if (at >= vm->ram_image && !hot_page_changed(vm, at)) {
+            page->quiet = HOT_LEAVES;
+            leaving++;
+        } else {
+            hot_copy_page(vm, at);
+            vm->counters.rewound_pages++;
+        }
+    }
+    hot->copied += hot->count - leaving;
+    return leaving;
+}
+
+size_t hot_copy(struct vmm *vm)
+{
+    struct hot_set *hot = &vm->hot;
+    const bool much = vm->counters.dropped_pages > 0;
+    size_t leaving = 0;
+    if (hot->much && !much) {
+        leaving = hot_copy_after_much(vm);
+    } else if (hot->copied >= HOT_LOOK_PAGES || hot->count > HOT_MAX) {
         leaving = hot_copy_looking(vm);
     } else {
         for (size_t i = 0; i < hot->count; i++) {
@@ -298,6 +323,7 @@ size_t hot_copy(struct vmm *vm)
         hot->copied += hot->count;
         vm->counters.rewound_pages = hot->count;
     }
+    hot->much = much;
     vm->counters.rewound_bytes = vm->counters.rewound_pages * HV_PAGE_SIZE;
     return leaving;
 }

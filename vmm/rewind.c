@@ -183,15 +183,12 @@ static int rewind_memory(struct vmm *vm, uint64_t *at, struct vmm_err *err)
         rc = shadow_flush(vm, vm->hot.log, err);
         c->phase_ns[VMM_PHASE_SHADOW] = os_lap_ns(at);
     }
+    rc = rc < 0 ? rc : high_drop(vm, err);
     if (rc < 0) {
         return rc;
     }
     const bool leave = hot_copy(vm) > 0;
-    rc = high_drop(vm, err);
     c->phase_ns[VMM_PHASE_COPY] = os_lap_ns(at);
-    if (rc < 0) {
-        return rc;
-    }
     if (leave) {
         rc = hot_cool(vm, err);
         c->phase_ns[VMM_PHASE_COOL] = os_lap_ns(at);

@@ -106,6 +106,7 @@ struct hot_set {
     struct hot_page *list; /* the set as of the last rewind, ascending */
     size_t count;          /* of list */
     uint64_t copied;       /* pages, since quiet ones were looked for */
+    bool much;             /* the last run used memory that was dropped (high.c) */
     bool grown;            /* map has more than list */
     bool stale;            /* a watched page (shadow.c) is or was in it */
 };
@@ -339,7 +340,8 @@ int hot_zero(struct vmm *vm, uint64_t first, uint64_t end,
              struct vmm_err *err);                 /* the written pages of these */
 size_t hot_count(const struct vmm *vm);            /* of map */
 int hot_list(struct vmm *vm, struct vmm_err *err); /* map into list */
-size_t hot_copy(struct vmm *vm); /* makes all of list as in the image; how many shall leave */
+/* After high_drop(): makes all of list as in the image; how many shall leave. */
+size_t hot_copy(struct vmm *vm);
 int hot_cool(struct vmm *vm, struct vmm_err *err); /* those that shall leave, right after */
 int hot_shadow_reset(struct vmm *vm, struct vmm_err *err);
 void hot_forget(struct vmm *vm); /* the pages are gone: as after hot_create() */
