@@ -280,6 +280,7 @@ static int run_begin(struct vmm *vm, uint64_t timeout_ns, struct vmm_outcome *ou
     if (rc < 0) {
         return rc;
     }
+    x86_thread_clean();
     atomic_store(&vm->kicked, 0);
     vmm_kick_target(vm);
     /* Only now: a signal dropped before has an armed instant that is not after this one. */

@@ -271,6 +271,7 @@ int x86_state_get(struct vmm *vm, struct x86_state *state, struct vmm_err *err);
  * ring0: also what only code in ring 0 can change. */
 int x86_state_set(struct vmm *vm, const struct x86_state *state, bool vectors, bool ring0,
                   struct vmm_err *err);
+void x86_thread_clean(void); /* of what an earlier guest has left in this thread; before a run */
 
 /* x86_tables.c: the GDT, IDT, TSS of HV_TABLES_GPA */
 #define TABLES_GDT_LIMIT 0x7fu

@@ -5,6 +5,7 @@
  */
 #include "vmm_int.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -215,4 +216,40 @@ int x86_vcpu_init(struct vmm *vm, const struct x86_state *state, struct vmm_err 
     rc = rc == 0 ? x86_msrs_set(vm, &state->msrs, err) : rc;
     vm->counters.phase_ns[VMM_PHASE_STATE] = os_lap_ns(&at);
     return rc;
+}
+
+/* A null selector clears the base as well, with which the thread finds its own data: nothing may
+ * interrupt that. Only where guests have set it natively does one come here, so FSGSBASE is there.
+ */
+static void x86_thread_clean_fs(void)
+{
+    sigset_t all;
+    sigset_t before;
+    uint64_t base;
+    sigfillset(&all);
+    (void)pthread_sigmask(SIG_BLOCK, &all, &before);
+    __asm__ volatile("rdfsbase %0\n mov %1, %%fs\n wrfsbase %0" : "=&r"(base) : "r"(0) : "memory");
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+}
+
+/* On kvm-pvm code at CPL 3 runs on the CPU's own segment registers, and nobody puts back the
+ * selectors of the data segments: what a guest loads there stays with the thread, for whatever runs
+ * on it next. */
+void x86_thread_clean(void)
+{
+    uint16_t ds;
+    uint16_t es;
+    uint16_t fs;
+    uint16_t gs;
+    __asm__ volatile("mov %%ds, %0\n mov %%es, %1" : "=r"(ds), "=r"(es));
+    __asm__ volatile("mov %%fs, %0\n mov %%gs, %1" : "=r"(fs), "=r"(gs));
+    if ((ds | es) != 0) {
+        __asm__ volatile("mov %0, %%ds\n mov %0, %%es" : : "r"(0) : "memory");
+    }
+    if (gs != 0) {
+        __asm__ volatile("mov %0, %%gs" : : "r"(0) : "memory");
+    }
+    if (fs != 0) {
+        x86_thread_clean_fs();
+    }
 }

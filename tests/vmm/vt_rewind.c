@@ -265,6 +265,18 @@ static void t_ring0(void)
     }
 }
 
+/* On kvm-pvm DS, ES, FS and GS are the thread's that runs the guest, and stay in it. */
+static void t_selectors(void)
+{
+    struct vmm *vm = restored();
+    struct vmm *other = restored();
+    const struct vmm_outcome first = vt_run(vm, "selectors", "");
+    CHECK(first.kind == VMM_EXITED);
+    rewound(vm);
+    IS(vt_run(vm, "selectors", ""), VMM_EXITED, first.status, "");
+    IS(vt_run(other, "selectors", ""), VMM_EXITED, first.status, "");
+}
+
 struct resume {
     unsigned long long generation;
     unsigned long long wall;
@@ -390,6 +402,7 @@ const struct vt_test vt_rewind_tests[] = {
     {"rewind-dirty-pages", t_dirty_pages},
     {"rewind-page-tables", t_page_tables},
     {"rewind-ring0", t_ring0},
+    {"rewind-selectors", t_selectors},
     {"rewind-fresh-time", t_fresh},
     {"rewind-timer", t_timer},
     {"rewind-clones", t_clones},

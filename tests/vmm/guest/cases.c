@@ -266,6 +266,19 @@ static void do_discard_only(const char *arg)
     (void)call(HV_CALL_DISCARD, at + 4096, text_number(arg + 1) * 4096, 0, 0);
 }
 
+/* Tells DS, ES, FS and GS, and leaves others. */
+static void do_selectors(const char *arg)
+{
+    (void)arg;
+    uint16_t now[4];
+    __asm__ volatile("mov %%ds, %0\n mov %%es, %1" : "=r"(now[0]), "=r"(now[1]));
+    __asm__ volatile("mov %%fs, %0\n mov %%gs, %1" : "=r"(now[2]), "=r"(now[3]));
+    __asm__ volatile("mov %0, %%ds\n mov %0, %%es\n mov %0, %%fs\n mov %0, %%gs"
+                     :
+                     : "r"(HV_SEL_USER_CS));
+    quit(HV_EXIT_STATUS, now[0] | now[1] | now[2] | now[3], "");
+}
+
 static void do_syscall(const char *arg)
 {
     (void)arg;
@@ -352,6 +365,7 @@ static const struct guest_case guest_cases[] = {
     {"look", do_look},
     {"discard", do_discard},
     {"discard-only", do_discard_only},
+    {"selectors", do_selectors},
     {"syscall", do_syscall},
     {"initrd", do_initrd},
     {"count", do_count},
