@@ -8,6 +8,7 @@
 # make test-hardware  the tests on hardware KVM, which QEMU emulates (tests/hardware/README.md)
 # make fuzz-long  fuzz for HOURS=N or to RUNS=N executions a target, with what earlier calls found (tests/fuzz/long.sh)
 # make bench      the figures of the README, measured here (BENCH=quick: fewer repetitions)
+# make chaos      SEEDS=10000: hostile runs from so many seeds (200 are in make test), FIRST=N: from that one on
 # make lint       formatter, static analysers and repository checks
 # make format     rewrite the C sources in the house format
 # make install    DESTDIR and PREFIX as usual; make uninstall removes what it installed
@@ -41,7 +42,7 @@ HOST_CFLAGS := -std=c17 -D_GNU_SOURCE $(WARNINGS) -fno-strict-aliasing $(SAME_PA
 HARDENED := -fPIE -fstack-protector-strong -fstack-clash-protection \
     $(if $(filter -O1 -O2 -O3 -Os -Og,$(CFLAGS)),-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3)
 
-.PHONY: all image home demo test bench lint format clean distclean install uninstall prereqs
+.PHONY: all image home demo test chaos bench lint format clean distclean install uninstall prereqs
 all:
 image: all
 
@@ -89,6 +90,10 @@ test:
 	$(call whole_setup,build test)
 	-@$(SUBMAKE) .pyhl/pyhl.ini
 	@tests/run-all.sh
+
+SEEDS ?= 10000
+chaos: image .pyhl/pyhl.ini
+	@CHAOS_SEEDS=$(SEEDS) $(if $(FIRST),CHAOS_FIRST=$(FIRST)) tests/chaos/run.sh bare python
 
 home: .pyhl/pyhl.ini
 

@@ -8,6 +8,7 @@
 static uint8_t run_buffer[0x10000] __attribute__((aligned(16)));
 volatile uint64_t sink;
 volatile uint64_t upcalls_seen;
+void (*volatile guest_trap_hook)(const struct hv_trap *trap);
 
 /* Compilers make calls of these out of loops, even here. */
 void *memset(void *to, int value, size_t n);
@@ -126,6 +127,9 @@ uint64_t mono(void)
 
 void guest_trap(const struct hv_trap *trap)
 {
+    if (guest_trap_hook != 0) {
+        guest_trap_hook(trap);
+    }
     char text[] = "trap 00 error 0000";
     text[5] = (char)('0' + trap->vector / 10);
     text[6] = (char)('0' + trap->vector % 10);

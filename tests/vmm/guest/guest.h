@@ -26,6 +26,8 @@ extern volatile uint64_t upcalls_seen;
 /* guest.c */
 void guest_main(void);
 void guest_trap(const struct hv_trap *trap);
+/* When set, sees each trap before it ends the run, and need not return. */
+extern void (*volatile guest_trap_hook)(const struct hv_trap *trap);
 extern volatile uint64_t sink; /* for values that nobody needs */
 size_t text_len(const char *s);
 int text_same(const char *a, const char *b);
