@@ -9,7 +9,8 @@ $(HARDWARE_OUT)/initramfs: $(addprefix tests/hardware/,initramfs.sh init modules
 
 .PHONY: hardware test-hardware test-hardware-full
 # Everything that runs in it, ready made: in the machine, which is slow, nothing has to be built.
-hardware: all image $(HARDWARE_OUT)/initramfs $(BUILD)/tests/vmm_test $(BUILD)/tests/rewind_test
+hardware: all image $(HARDWARE_OUT)/initramfs $(BUILD)/tests/vmm_test $(BUILD)/tests/rewind_test \
+    $(BUILD)/tests/chaos/chaos
 
 test-hardware: hardware
 	@tests/hardware/run.sh quick
