@@ -275,7 +275,7 @@ static const struct check_vcpu *check_fresh(struct vmm *vm, struct vmm_err *err)
 
 int check_vcpu(struct vmm *vm, struct vmm_err *err)
 {
-    struct vmm_err local;
+    struct vmm_err local = {0};
     err = err != NULL ? err : &local;
     const struct check_vcpu *fresh = check_fresh(vm, err);
     if (fresh == NULL) {
