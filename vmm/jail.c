@@ -135,7 +135,7 @@ static int jail_check(const struct vmm_jail *jail, struct vmm_err *err)
     if (((jail->extras & JAIL_EXTRAS_OF_VM) != 0) != (jail->vm != NULL)) {
         return vmm_err_set(err, EINVAL, "jail: a VM and an extra that is for one go together");
     }
-    if ((jail->extras & VMM_JAIL_RENEW) != 0 && jail->vm->snap == NULL) {
+    if ((jail->extras & VMM_JAIL_RENEW) != 0 && jail->vm != NULL && jail->vm->snap == NULL) {
         return vmm_err_set(err, EINVAL, "jail: only a restored VM can be renewed");
     }
     return 0;

@@ -361,8 +361,8 @@ void vmm_snapshot_close(struct vmm_snapshot *snap);
  * Whether in jail or not, no core file of a process contains guest memory.
  */
 enum vmm_jail_extra {
-    /* vmm_footprint() of one VM, and vmm_check(), which must have been called before, too: the
-     * first one makes a VM to compare with */
+    /* vmm_footprint() and vmm_dirty_pages() of one VM, and vmm_check(), which must have been called
+     * before, too: the first one makes a VM to compare with */
     VMM_JAIL_INSPECT = 1,
     /* vmm_snapshot_write(), of a fresh machine with VMM_JAIL_INSPECT; vmm_workset_small() with it,
      * vmm_snapshot_set_workset() */
