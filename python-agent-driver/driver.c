@@ -53,6 +53,7 @@ int driver_main(int argc, char **argv)
     /* One CPU: an arena for each thread would only cost address space and page-table writes. */
     mallopt(M_ARENA_MAX, 1);
     start_python(argc > 2 ? argv[2] : DRV_PRELOAD);
+    overtime_watch();
     struct drv_frame *frame = frame_read(argc > 1 ? argv[1] : HV_RUN_DEVICE);
     /* Everything from here on happens anew in every run. */
     run_prepare(frame);

@@ -2,10 +2,11 @@
 /*
  * What the driver's files share. The order of a run is in driver.c; frame.c takes the run off the
  * device, start.c brings the interpreter to the snapshot point, run.c turns a frame into the state
- * that `python3` would have before its first line, pyenv.c honours PYTHON* variables, reseed.c
- * makes random sources differ between restores, final.c ends the interpreter as python3 visibly
- * does. Nothing here returns an error: what cannot be done ends the process with DRV_FAILED and a
- * message.
+ * that `python3` would have before its first line, pyenv.c honours PYTHON* variables, stdio.c makes
+ * the standard streams where they are no pipes, overtime.c writes what is buffered when a run's
+ * time is over, reseed.c makes random sources differ between restores, final.c ends the interpreter
+ * as python3 visibly does. Nothing here returns an error: what cannot be done ends the process with
+ * DRV_FAILED and a message.
  */
 #ifndef DRIVER_H
 #define DRIVER_H
@@ -56,6 +57,16 @@ void run_prepare(const struct drv_frame *frame);
 
 /* pyenv.c */
 void pyenv_apply(const struct drv_frame *frame);
+
+/* stdio.c: what python3 would have made of descriptors 0 to 2. */
+struct drv_stdio {
+    bool unbuffered;
+    const char *encoding; /* "ENCODING:ERRORS" of PYTHONIOENCODING, or NULL */
+};
+void stdio_apply(const struct drv_stdio *how);
+
+/* overtime.c: before the snapshot. */
+void overtime_watch(void);
 
 /* reseed.c: find random state and unseed what can be, before the snapshot; seed the rest in each
  * run. */

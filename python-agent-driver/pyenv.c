@@ -12,12 +12,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What several variables together decide: sys.flags is made anew, the standard streams too. */
+/* What several variables together decide: sys.flags and the standard streams are made again. */
 struct pyenv {
     PyConfig *config;
     bool flags_changed;
-    bool unbuffered;
-    const char *io_encoding;
+    struct drv_stdio stdio;
 };
 
 static void must(PyObject *result, const char *what)
@@ -99,12 +98,12 @@ static void set_unbuffered(struct pyenv *env, const char *value)
 {
     (void)value;
     env->config->buffered_stdio = 0;
-    env->unbuffered = true;
+    env->stdio.unbuffered = true;
 }
 
 static void set_io_encoding(struct pyenv *env, const char *value)
 {
-    env->io_encoding = value;
+    env->stdio.encoding = value;
 }
 
 static void set_faulthandler(struct pyenv *env, const char *value)
@@ -228,94 +227,6 @@ static void update_flags(struct pyenv *env)
     }
 }
 
-/* The codec's own name, as CPython shows it: "latin-1" becomes "iso8859-1". */
-static PyObject *codec_name(const char *text, size_t len)
-{
-    PyObject *encoding = PyUnicode_DecodeFSDefaultAndSize(text, (Py_ssize_t)len);
-    PyObject *codecs = import("codecs");
-    PyObject *codec =
-        encoding == NULL ? NULL : PyObject_CallMethod(codecs, "lookup", "O", encoding);
-    PyObject *name = codec == NULL ? NULL : PyObject_GetAttrString(codec, "name");
-    if (name == NULL) {
-        PyErr_Print();
-        drv_fail("PYTHONIOENCODING names no encoding");
-    }
-    Py_DECREF(codec);
-    Py_DECREF(codecs);
-    Py_DECREF(encoding);
-    return name;
-}
-
-/* What stands before and after the colon of "encoding:errors"; stderr takes the encoding alone. */
-static PyObject *stream_encoding(const struct pyenv *env)
-{
-    size_t len = env->io_encoding == NULL ? 0 : strcspn(env->io_encoding, ":");
-    return len == 0 ? codec_name("utf-8", 5) : codec_name(env->io_encoding, len);
-}
-
-static const char *stream_errors(const struct pyenv *env, int fd)
-{
-    const char *colon = env->io_encoding == NULL ? NULL : strchr(env->io_encoding, ':');
-    if (fd == 2) {
-        return "backslashreplace";
-    }
-    return colon == NULL || colon[1] == 0 ? "strict" : colon + 1;
-}
-
-/* As create_stdio of CPython makes them. */
-static PyObject *new_stream(const struct pyenv *env, int fd)
-{
-    static const char *const names[] = {"<stdin>", "<stdout>", "<stderr>"};
-    bool bare = env->unbuffered && fd != 0;
-    PyObject *io = import("io");
-    PyObject *encoding = stream_encoding(env);
-    PyObject *buffer = PyObject_CallMethod(io, "open", "isiOOOi", fd, fd == 0 ? "rb" : "wb",
-                                           bare ? 0 : -1, Py_None, Py_None, Py_None, 0);
-    PyObject *raw = NULL;
-    if (buffer != NULL) {
-        raw = bare ? Py_NewRef(buffer) : PyObject_GetAttrString(buffer, "raw");
-    }
-    PyObject *name = PyUnicode_FromString(names[fd]);
-    PyObject *mode = PyUnicode_FromString(fd == 0 ? "r" : "w");
-    PyObject *text = NULL;
-    if (raw != NULL && name != NULL && PyObject_SetAttrString(raw, "name", name) == 0) {
-        text = PyObject_CallMethod(io, "TextIOWrapper", "OOssOO", buffer, encoding,
-                                   stream_errors(env, fd), fd == 0 ? NULL : "\n",
-                                   fd == 2 && !env->unbuffered ? Py_True : Py_False,
-                                   env->unbuffered ? Py_True : Py_False);
-    }
-    if (text == NULL || mode == NULL || PyObject_SetAttrString(text, "mode", mode) < 0) {
-        PyErr_Print();
-        drv_fail("cannot make %s anew", names[fd]);
-    }
-    /* As old as the interpreter: not what the run made. */
-    PyObject_GC_UnTrack(text);
-    PyObject_GC_UnTrack(buffer);
-    PyObject_GC_UnTrack(raw);
-    Py_DECREF(mode);
-    Py_DECREF(name);
-    Py_DECREF(raw);
-    Py_DECREF(buffer);
-    Py_DECREF(encoding);
-    Py_DECREF(io);
-    return text;
-}
-
-static void renew_streams(const struct pyenv *env)
-{
-    static const char *const names[][2] = {
-        {"stdin", "__stdin__"}, {"stdout", "__stdout__"}, {"stderr", "__stderr__"}};
-    for (int fd = 0; fd < 3; fd++) {
-        PyObject *stream = new_stream(env, fd);
-        if (PySys_SetObject(names[fd][0], stream) < 0 ||
-            PySys_SetObject(names[fd][1], stream) < 0) {
-            PyErr_Print();
-            drv_fail("cannot set sys.%s", names[fd][0]);
-        }
-        Py_DECREF(stream);
-    }
-}
-
 static void apply_variable(struct pyenv *env, const char *text)
 {
     for (size_t i = 0; i < sizeof(variables) / sizeof(variables[0]); i++) {
@@ -339,7 +250,5 @@ void pyenv_apply(const struct drv_frame *frame)
     if (env.flags_changed) {
         update_flags(&env);
     }
-    if (env.unbuffered || env.io_encoding != NULL) {
-        renew_streams(&env);
-    }
+    stdio_apply(&env.stdio);
 }

@@ -10,7 +10,7 @@
 #define HV_ABI_H
 
 /* These without a suffix, as the assembler reads them, too. */
-#define HV_ABI_VERSION 7
+#define HV_ABI_VERSION 8
 #define HV_NOTE_ABI    0x48564d31
 #define HV_DEBUG_MARK  0x2ff8 /* in the page of HV_TABLES_GPA */
 
@@ -131,7 +131,8 @@ enum hv_call_nr {
     HV_CALL_DRAIN = 6,
     /* Read the host's stdin without blocking: arg0 buffer, arg1 size. Returns bytes, of
      * HV_CALL_BYTES at most, 0 at end of file, -EAGAIN (-11) when none is ready, or another
-     * -errno. */
+     * -errno. arg2: the offset to read from when it is an HV_STREAM_FILE; else not looked at.
+     * With a size of 0 the host's descriptor is moved there, and nothing is read. */
     HV_CALL_STDIN = 7,
     /* One line for the trace: arg0 text, arg1 length, no newline. What is beyond HV_TRACE_MAX is
      * left out, and what is not printable ASCII becomes '?'. Returns 0, or -EPERM (-1) and shows
@@ -141,6 +142,23 @@ enum hv_call_nr {
     /* arg0 address, arg1 size, both of whole pages of RAM: they read as zeroes from now on, and
      * take no memory of the host where that is possible. Returns 0. */
     HV_CALL_DISCARD = 9,
+    /* A stream that is an HV_STREAM_TERMINAL: arg0 its number (0 to 2), arg1 enum hv_terminal_op.
+     * Returns -ENOTTY (-25) for another stream, or what the operation says. */
+    HV_CALL_TERMINAL = 10,
+};
+
+/* The most that a guest can change of a terminal of the host, which puts back what it found when
+ * the run ends. Everything else about it (keys, signals, speeds) stays as it is. */
+#define HV_TERMINAL_ECHO      1u
+#define HV_TERMINAL_CANONICAL 2u
+
+enum hv_terminal_op {
+    /* Returns HV_TERMINAL_* | rows << 16 | columns << 32, of which rows and columns may be 0. */
+    HV_TERMINAL_GET = 0,
+    /* arg2 HV_TERMINAL_*; arg3 1: input that was not read is dropped. Returns 0 or -errno. */
+    HV_TERMINAL_SET = 1,
+    /* Drops input that was not read. Returns 0 or -errno. */
+    HV_TERMINAL_FLUSH = 2,
 };
 
 /* A guest says what a call has to do, and the host's time is to be bounded: this is the most that
@@ -197,10 +215,35 @@ _Static_assert(sizeof(struct hv_resume) == 96, "ABI");
 #define HV_RESUME_DETERMINISTIC 1u /* entropy is a fixed seed; reseed nothing from time */
 #define HV_RESUME_TRACE         2u /* HV_CALL_TRACE a line per system call */
 
+/* What a stream of the host is, as far as a program can tell. */
+enum hv_stream {
+    HV_STREAM_PIPE = 0,     /* bytes, one after the other */
+    HV_STREAM_TERMINAL = 1, /* HV_CALL_TERMINAL works */
+    HV_STREAM_FILE = 2,     /* stdin only: can be read from any offset */
+    HV_STREAM_CLOSED = 3,   /* the program has no such descriptor */
+};
+
+/* Written by the host whenever HV_CALL_RUN returns. */
+struct hv_streams {
+    uint8_t kind[3]; /* enum hv_stream of stdin, stdout, stderr */
+    /* 1: stderr goes where stdout goes. The guest writes both to stdout's ring, so that their order
+     * is kept. */
+    uint8_t joined;
+    uint8_t reserved[4];
+    uint64_t stdin_offset; /* of an HV_STREAM_FILE: where reading goes on, bytes */
+    uint64_t stdin_size;   /* and how large it was then */
+};
+_Static_assert(sizeof(struct hv_streams) == 24, "ABI");
+
 /* Bits of hv_shared.events. */
 #define HV_EVENT_TIMER 1u /* the deadline of HV_CALL_TIMER has passed */
 #define HV_EVENT_INT   2u /* the user asked to interrupt: SIGINT */
 #define HV_EVENT_TERM  4u /* SIGTERM */
+#define HV_EVENT_END   8u /* the run's time is over: HV_END_SIGNAL; it goes on for a moment */
+
+/* The signal by which a program learns that its time is over: Linux's SIGRTMAX. What it then does
+ * has a bound (vmm_run.grace_ns), and the run ends as VMM_TIMEOUT however it ends. */
+#define HV_END_SIGNAL 64
 
 /* Written by the guest alone, since its boot, for people: the host takes differences, believes none
  * of it and decides nothing by it. It lies in the page that every run writes anyway. */
@@ -230,7 +273,8 @@ struct hv_shared {
     uint64_t initrd_size;  /* bytes */
     uint64_t upcall_entry; /* written by the guest before its first HV_CALL_RUN */
     uint64_t boot_flags;   /* HV_RESUME_TRACE: trace from the start */
-    uint64_t reserved[5];
+    struct hv_streams streams;
+    uint64_t reserved[2];
     struct hv_resume resume;
     /* Host to guest, set by atomic OR, taken by atomic exchange with 0. */
     uint32_t events;

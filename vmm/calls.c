@@ -8,6 +8,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 typedef int call_fn(struct vmm *vm, const struct hv_call *call, int64_t *ret);
 
@@ -126,6 +127,11 @@ static int call_stdin(struct vmm *vm, const struct hv_call *call, int64_t *ret)
         return call_bad_range(vm, "stdin", call->arg[0], call->arg[1]);
     }
     const uint64_t n = call_least(call->arg[1], HV_CALL_BYTES);
+    if (vm->streams.kind[0] == HV_STREAM_FILE &&
+        lseek(vm->io.stdin_fd, (off_t)call->arg[2], SEEK_SET) < 0) {
+        *ret = -errno;
+        return 0;
+    }
     return console_read(vm, mem_write_ptr(vm, call->arg[0], n), n, ret);
 }
 
@@ -157,10 +163,18 @@ static int call_discard(struct vmm *vm, const struct hv_call *call, int64_t *ret
     return mem_discard(vm, call->arg[0], call->arg[1], vm->err);
 }
 
+static int call_terminal(struct vmm *vm, const struct hv_call *call, int64_t *ret)
+{
+    *ret = terminal_call(vm, call->arg[0], call->arg[1], call->arg[2], call->arg[3] != 0);
+    return 0;
+}
+
 static call_fn *const call_table[] = {
-    [HV_CALL_RUN] = call_run,     [HV_CALL_FRAME] = call_frame, [HV_CALL_EXIT] = call_exit,
-    [HV_CALL_WAIT] = call_wait,   [HV_CALL_TIMER] = call_timer, [HV_CALL_DRAIN] = call_drain,
-    [HV_CALL_STDIN] = call_stdin, [HV_CALL_TRACE] = call_trace, [HV_CALL_DISCARD] = call_discard,
+    [HV_CALL_RUN] = call_run,         [HV_CALL_FRAME] = call_frame,
+    [HV_CALL_EXIT] = call_exit,       [HV_CALL_WAIT] = call_wait,
+    [HV_CALL_TIMER] = call_timer,     [HV_CALL_DRAIN] = call_drain,
+    [HV_CALL_STDIN] = call_stdin,     [HV_CALL_TRACE] = call_trace,
+    [HV_CALL_DISCARD] = call_discard, [HV_CALL_TERMINAL] = call_terminal,
 };
 
 static int call_dispatch(struct vmm *vm, const struct hv_call *call, int64_t *ret)
@@ -218,6 +232,7 @@ int calls_answer_run(struct vmm *vm)
     memcpy(to, vm->frame, n);
     struct hv_shared *s = mem_shared_write(vm);
     vm->generation++;
+    terminal_describe(vm, &s->streams);
     int rc = clock_resume(vm, &s->resume, vm->err);
     if (rc < 0) {
         return rc;

@@ -66,7 +66,12 @@ int run_due(struct vmm *vm, uint64_t now)
         run_event(vm, HV_EVENT_TERM, now);
     }
     if (now >= vm->timer.deadline) {
-        return run_stop_at(vm, VMM_TIMEOUT, "out of time");
+        if (vm->ending || vm->grace_ns == 0) {
+            return run_stop_at(vm, VMM_TIMEOUT, "out of time");
+        }
+        vm->ending = true;
+        vm->timer.deadline = now + vm->grace_ns;
+        run_event(vm, HV_EVENT_END, now);
     }
     if (now >= vm->timer.guest) {
         vm->timer.guest = NEVER;
@@ -306,11 +311,24 @@ static int run_begin(struct vmm *vm, uint64_t timeout_ns, struct vmm_outcome *ou
     return rc;
 }
 
+/* A program that used its grace has ended by itself, but because its time was over. */
+static void run_ended_late(struct vmm_outcome *o)
+{
+    if (o->kind == VMM_EXITED || o->kind == VMM_SIGNALED || o->kind == VMM_OOM) {
+        o->kind = VMM_TIMEOUT;
+        o->status = 0;
+    }
+}
+
 static int run_end(struct vmm *vm, int rc)
 {
+    if (rc == RUN_STOP && vm->ending) {
+        run_ended_late(vm->outcome);
+    }
     if (rc == RUN_STOP && vm->outcome->kind != VMM_READY) {
         console_drain_last(vm);
     }
+    terminal_restore(vm);
     run_leave(vm);
     counters_end_run(vm);
     vm->outcome->counters = vm->counters;
@@ -350,6 +368,8 @@ int vmm_run(struct vmm *vm, const struct vmm_run *run, struct vmm_outcome *outco
     vm->deterministic = run->deterministic;
     vm->trace = run->trace;
     vm->output_left = run->max_output != 0 ? run->max_output : UINT64_MAX;
+    vm->grace_ns = run->grace_ns;
+    vm->ending = false;
     rc = run_begin(vm, run->timeout_ns, outcome, err);
     if (rc < 0) {
         return rc;

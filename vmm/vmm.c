@@ -77,6 +77,7 @@ void vmm_io_set(struct vmm *vm, const struct vmm_io *io)
     vm->io_ways[0] = io_way(io->stdin_fd);
     vm->io_ways[1] = io_way(io->stdout_fd);
     vm->io_ways[2] = io_way(io->stderr_fd);
+    terminal_streams(io, &vm->streams);
 }
 
 int vmm_alloc(struct vmm **out, const struct policy *policy, const struct vmm_io *io,

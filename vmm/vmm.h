@@ -42,9 +42,15 @@ int vmm_err_context(struct vmm_err *err, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 
 /* Where output goes and input comes from. A file descriptor of -1: output is dropped, input is at
- * its end. The VM never closes them, nor changes what others see of them, such as O_NONBLOCK. When
- * a write fails with EPIPE the run ends as VMM_PIPE_CLOSED; any other error ends it as a host
+ * its end; of VMM_FD_CLOSED: the program finds it closed. What a descriptor is when it is given
+ * here is what the program sees: a terminal (isatty(3); of its modes a program can change echo and
+ * canonical input, which are put back when the run ends), for stdin a regular file (it can be
+ * sought, and reading moves the descriptor's offset), else a pipe. When stdout and stderr are one
+ * place (one pipe or terminal, one open file), what is written to them arrives there in the order
+ * of writing. The VM never closes them, nor changes what others see of them, such as O_NONBLOCK.
+ * When a write fails with EPIPE the run ends as VMM_PIPE_CLOSED; any other error ends it as a host
  * error, EFBIG among them. No SIGPIPE or SIGXFSZ is raised. */
+#define VMM_FD_CLOSED (-2)
 struct vmm_io {
     int stdin_fd;
     int stdout_fd;
@@ -84,6 +90,9 @@ struct vmm_run {
     /* Bytes, of stdout_fd and stderr_fd together, trace lines among them; 0: no limit. So much is
      * written; with more to write the run ends as VMM_OUTPUT. */
     uint64_t max_output;
+    /* So much longer: the program gets HV_END_SIGNAL (abi.h) when its time is over, and may write
+     * what it has buffered. The run ends as VMM_TIMEOUT, when the program ends or the grace. */
+    uint64_t grace_ns;
     bool deterministic; /* fixed entropy; clocks still run */
     bool trace;         /* a line per system call as io.trace says; else the guest's are refused */
 };

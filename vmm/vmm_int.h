@@ -14,6 +14,7 @@
 #include <linux/kvm.h>
 #include <stdatomic.h>
 #include <sys/types.h>
+#include <termios.h>
 #include <time.h>
 
 #define PAGE_2M       0x200000ull
@@ -52,6 +53,15 @@ enum io_way {
     IO_FILE,   /* it never waits for another process */
     IO_NOWAIT, /* RWF_NOWAIT */
     IO_CUT,    /* that is not for it (FIFOs, terminals): by the timer, and poll() first */
+};
+
+/* Terminals whose modes a run has changed, with what they were before, in the order of changing. */
+struct terminal_saved {
+    unsigned count;
+    struct terminal_modes {
+        int fd;
+        struct termios modes;
+    } of[3];
 };
 
 /* A file mapped read-only into its own memory slot, padded with zero pages to 2 MiB. */
@@ -114,7 +124,9 @@ struct hot_set {
 struct vmm {
     const struct policy *policy;
     enum vmm_state state;
-    enum io_way io_ways[3]; /* of stdin, stdout, stderr */
+    enum io_way io_ways[3];    /* of stdin, stdout, stderr */
+    struct hv_streams streams; /* what they are, but for where in a file stdin stands */
+    struct terminal_saved terminals;
     struct vmm_io io;
 
     /* KVM (kvm.c). */
@@ -151,6 +163,8 @@ struct vmm {
     bool deterministic;
     bool trace;
     uint64_t output_left; /* bytes that may still be written */
+    uint64_t grace_ns;    /* of the run going on */
+    bool ending;          /* its time is over, and the guest was told */
     uint64_t generation;
     struct vmm_outcome *outcome; /* of the call going on */
     struct vmm_err *err;
@@ -423,6 +437,12 @@ int console_read(struct vmm *vm, void *buf, size_t size,
 int console_trace(struct vmm *vm, char *line, size_t size);
 int console_wait(struct vmm *vm, uint64_t until,
                  bool want_stdin); /* or an interrupt, or a signal */
+
+/* terminal.c */
+void terminal_streams(const struct vmm_io *io, struct hv_streams *streams);
+void terminal_describe(const struct vmm *vm, struct hv_streams *streams); /* as they are now */
+int64_t terminal_call(struct vmm *vm, uint64_t stream, uint64_t op, uint64_t modes, bool drop);
+void terminal_restore(struct vmm *vm);
 
 /* frame.c */
 int frame_build(struct vmm *vm, const struct vmm_run *run, struct vmm_err *err);

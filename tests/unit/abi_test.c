@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The golden layout of version 7 of abi.h. A change here is a change of the ABI: HV_ABI_VERSION
+ * The golden layout of version 8 of abi.h. A change here is a change of the ABI: HV_ABI_VERSION
  * must be another, and this file follows it.
  */
 #include "unit.h"
@@ -10,7 +10,7 @@
 
 static void version(void)
 {
-    CHECK(HV_ABI_VERSION == 7);
+    CHECK(HV_ABI_VERSION == 8);
     CHECK(HV_NOTE_ABI == 0x48564d31);
     CHECK(HV_SHARED_MAGIC == 0x6c687970);
 }
@@ -54,6 +54,11 @@ static void shared_page(void)
     AT(hv_shared, initrd_size, 64);
     AT(hv_shared, upcall_entry, 72);
     AT(hv_shared, boot_flags, 80);
+    AT(hv_shared, streams, 88);
+    AT(hv_streams, kind, 0);
+    AT(hv_streams, joined, 3);
+    AT(hv_streams, stdin_offset, 8);
+    AT(hv_streams, stdin_size, 16);
     AT(hv_shared, resume, 128);
     AT(hv_shared, events, 224);
     AT(hv_shared, call_head, 232);

@@ -42,6 +42,11 @@ static const struct {
     FIELD(struct hv_shared, initrd_size, 64, 8),
     FIELD(struct hv_shared, upcall_entry, 72, 8),
     FIELD(struct hv_shared, boot_flags, 80, 8),
+    FIELD(struct hv_shared, streams, 88, 24),
+    FIELD(struct hv_streams, kind, 0, 3),
+    FIELD(struct hv_streams, joined, 3, 1),
+    FIELD(struct hv_streams, stdin_offset, 8, 8),
+    FIELD(struct hv_streams, stdin_size, 16, 8),
     FIELD(struct hv_shared, resume, 128, 96),
     FIELD(struct hv_shared, events, 224, 4),
     FIELD(struct hv_shared, call_head, 232, 4),
@@ -69,7 +74,7 @@ static const struct {
 
 static void t_layout(void)
 {
-    CHECK_INT(HV_ABI_VERSION, 7);
+    CHECK_INT(HV_ABI_VERSION, 8);
     CHECK_INT(sizeof(struct hv_shared), 1344);
     CHECK_INT(sizeof(struct hv_run), 64);
     for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
@@ -97,6 +102,7 @@ static void t_numbers(void)
         {HV_CALL_EXIT, 3},          {HV_CALL_WAIT, 4},
         {HV_CALL_TIMER, 5},         {HV_CALL_DRAIN, 6},
         {HV_CALL_STDIN, 7},         {HV_CALL_TRACE, 8},
+        {HV_CALL_DISCARD, 9},       {HV_CALL_TERMINAL, 10},
         {HV_EXIT_STATUS, 0},        {HV_EXIT_SIGNAL, 1},
         {HV_EXIT_OOM, 2},           {HV_EXIT_PANIC, 3},
         {HV_EVENT_TIMER, 1},        {HV_EVENT_INT, 2},

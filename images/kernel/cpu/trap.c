@@ -151,6 +151,8 @@ void events_handle(void)
         signal_send(cur_proc(), NULL, SIGINT, SI_KERNEL, 0);
     if (events & HV_EVENT_TERM)
         signal_send(cur_proc(), NULL, SIGTERM, SI_KERNEL, 0);
+    if (events & HV_EVENT_END)
+        signal_send(cur_proc(), NULL, HV_END_SIGNAL, SI_KERNEL, 0);
 }
 
 void user_return_work(struct trapframe *tf)

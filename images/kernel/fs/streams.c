@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The host's streams: descriptors 0, 1 and 2 of the program. They look like
- * pipes. Input comes from the host a buffer at a time; only poll() and
- * FIONREAD, which must know without consuming, leave bytes in the peek buffer.
+ * The host's streams: descriptors 0, 1 and 2 of the program. Each run says what
+ * they are (struct hv_streams): they look like pipes, or like a terminal
+ * (terminal.c); stdin may be a file, and a closed one is closed here, too. Input
+ * comes from the host a buffer at a time; only poll() and FIONREAD, which must
+ * know without consuming, leave bytes in the peek buffer.
  */
 #include "fs/vfs.h"
 
@@ -15,6 +17,7 @@ static struct waitq stdin_q;
 static u8 *peek_buf;
 static u32 peek_off, peek_len;
 static bool peek_eof;
+static struct file *stream_files[3]; /* while the first program has not closed them */
 
 void console_stdin_poll(void)
 {
@@ -27,6 +30,11 @@ void console_stdin_poll(void)
 static s64 host_read(void *buf, size_t n)
 {
     return hv_call(HV_CALL_STDIN, (u64)buf, n, 0, 0);
+}
+
+void console_stdin_drop(void)
+{
+    peek_len = 0;
 }
 
 /* Does a read return at once? */
@@ -120,10 +128,13 @@ static u32 stdin_poll(struct file *f, struct poll_table *pt)
     return 0;
 }
 
-static long stdin_ioctl(struct file *f, u32 cmd, vaddr_t arg)
+static long stream_ioctl(struct file *f, u32 cmd, vaddr_t arg)
 {
-    (void)f;
-    if (cmd != FIONREAD)
+    u32 fd = f->inode->u.id.a;
+
+    if (hv_shared()->streams.kind[fd] == HV_STREAM_TERMINAL && (cmd != FIONREAD || fd != 0))
+        return terminal_ioctl(fd, cmd, arg);
+    if (cmd != FIONREAD || fd != 0)
         return -ENOTTY;
     stdin_ready();
     return copy_to_user(arg, &peek_len, sizeof(peek_len));
@@ -156,10 +167,64 @@ static u32 out_poll(struct file *f, struct poll_table *pt)
     return POLLOUT | POLLWRNORM;
 }
 
+/* The host's descriptor is to stand where this file does: other programs have it, too. */
+static void stdin_file_place(const struct file *f)
+{
+    u8 nothing;
+
+    hv_call(HV_CALL_STDIN, (u64)&nothing, 0, f->pos, 0);
+}
+
+/* stdin that is a file of the host: nothing to wait for, and no more of it than was there. */
+static ssize_t stdin_file_read(struct file *f, vaddr_t buf, size_t n, u64 *pos)
+{
+    size_t size = MIN(n, BOUNCE);
+    void *bounce = n ? kmalloc(size) : NULL;
+    s64 got;
+
+    if (!bounce)
+        return n ? -ENOMEM : 0;
+    got = hv_call(HV_CALL_STDIN, (u64)bounce, size, *pos, 0);
+    if (got > 0 && copy_to_user(buf, bounce, (size_t)got) < 0)
+        got = -EFAULT;
+    kfree(bounce);
+    if (got > 0)
+        *pos += (u64)got;
+    if (pos != &f->pos) /* pread() */
+        stdin_file_place(f);
+    return got;
+}
+
+static s64 stdin_file_lseek(struct file *f, s64 off, int whence)
+{
+    u64 before = f->pos;
+    s64 r = file_seek(f, off, whence, f->inode->size);
+
+    if (f->pos != before)
+        stdin_file_place(f);
+    return r;
+}
+
+static long stdin_file_ioctl(struct file *f, u32 cmd, vaddr_t arg)
+{
+    int left = (int)(f->inode->size - MIN(f->inode->size, f->pos));
+
+    return cmd == FIONREAD ? copy_to_user(arg, &left, sizeof(left)) : -ENOTTY;
+}
+
 static const struct file_ops stdin_ops = {
-    .name = "stdin", .read = stdin_read, .poll = stdin_poll, .ioctl = stdin_ioctl, .stream = true};
+    .name = "stdin", .read = stdin_read, .poll = stdin_poll, .ioctl = stream_ioctl, .stream = true};
+static const struct file_ops stdin_file_ops = {
+    .name = "stdin", .read = stdin_file_read, .lseek = stdin_file_lseek, .ioctl = stdin_file_ioctl};
 static const struct file_ops out_ops = {
-    .name = "output", .write = out_write, .poll = out_poll, .stream = true};
+    .name = "output", .write = out_write, .poll = out_poll, .ioctl = stream_ioctl, .stream = true};
+
+static const struct file_ops *stream_ops(u32 fd)
+{
+    if (fd != 0)
+        return &out_ops;
+    return hv_shared()->streams.kind[0] == HV_STREAM_FILE ? &stdin_file_ops : &stdin_ops;
+}
 
 /* Opened again as /dev/stdin or /proc/self/fd/0. */
 static int stream_open(struct inode *i, struct file *f)
@@ -169,7 +234,7 @@ static int stream_open(struct inode *i, struct file *f)
 
     if (reads != (fd == 0))
         return -EACCES;
-    f->ops = fd == 0 ? &stdin_ops : &out_ops;
+    f->ops = stream_ops(fd);
     f->priv = fd == 2 ? i : NULL;
     return 0;
 }
@@ -192,6 +257,48 @@ int console_files(struct file *out[3])
         inode_put(i);
         if (r < 0)
             return r;
+        stream_files[fd] = out[fd];
     }
     return 0;
+}
+
+/* The type stays one of streams: regular files are those with pages of their own. */
+static void become(struct file *f, u32 fd, const struct hv_streams *s)
+{
+    static const u32 modes[] = {
+        [HV_STREAM_PIPE] = S_IFIFO | 0600,
+        [HV_STREAM_TERMINAL] = S_IFCHR | 0620,
+        [HV_STREAM_FILE] = S_IFREG | 0600,
+        [HV_STREAM_CLOSED] = S_IFIFO | 0600,
+    };
+    struct inode *i = f->inode;
+    u32 kind = MIN(s->kind[fd], (u32)HV_STREAM_CLOSED);
+
+    if (i->mode != modes[kind]) { /* else nothing is written: a pipe costs a run no page */
+        i->mode = modes[kind];
+        i->rdev = kind == HV_STREAM_TERMINAL ? RDEV(136, 0) : 0;
+    }
+    if (kind == HV_STREAM_FILE) {
+        i->size = s->stdin_size;
+        f->pos = s->stdin_offset;
+    }
+    if (f->ops != stream_ops(fd))
+        f->ops = stream_ops(fd);
+}
+
+void console_resume(void)
+{
+    const struct hv_streams *s = &hv_shared()->streams;
+
+    for (u32 fd = 0; fd < 3; fd++) {
+        struct file *f = fd_get((int)fd);
+        bool ours = f && f == stream_files[fd];
+
+        if (ours)
+            become(f, fd, s);
+        if (f)
+            file_put(f);
+        if (ours && s->kind[fd] == HV_STREAM_CLOSED)
+            fd_close((int)fd);
+    }
 }

@@ -235,11 +235,14 @@ int fd_close_range(u32 first, u32 last, bool cloexec);
 /* The next used descriptor at or after fd; -1 for none. */
 int fd_next(struct fdtable *t, int fd);
 
-/* devfs.c, streams.c, rundev.c, procfs.c, pipe.c */
+/* devfs.c, streams.c, terminal.c, rundev.c, procfs.c, pipe.c */
 int devfs_init(void);
 extern const struct inode_ops devfs_ops;
 int console_files(struct file *out[3]);
 void console_stdin_poll(void); /* the host may have input: wakes who waits for it */
+void console_stdin_drop(void); /* forgets what was read ahead */
+/* terminal.c: of stream 0, 1 or 2, which is a terminal. */
+long terminal_ioctl(u32 stream, u32 cmd, vaddr_t arg);
 int rundev_open(struct inode *i, struct file *f);
 int procfs_init(void);
 extern const struct inode_ops fifo_inode_ops;

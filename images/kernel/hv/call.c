@@ -55,6 +55,7 @@ u64 hv_next_run(void *buf, size_t size)
     time_resume(r);
     random_resume(r->entropy);
     sched_resume();
+    console_resume();
     trace_enabled = r->flags & HV_RESUME_TRACE;
     return (u64)n;
 }

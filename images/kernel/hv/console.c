@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * stdout and stderr: a byte ring each in shared memory. The host empties them at
- * every exit and on its own clock; only a full ring costs a call.
+ * stdout and stderr: a byte ring each in shared memory, or one for both where
+ * they go to the same place. The host empties them at every exit and on its own
+ * clock; only a full ring costs a call.
  */
 #include "kernel.h"
 
@@ -21,8 +22,9 @@ static u32 ring_put(struct hv_ring *ring, char *data, const char *src, size_t le
 void hv_console_write(int which, const void *buf, size_t len)
 {
     struct hv_shared *s = hv_shared();
-    struct hv_ring *ring = which == 2 ? &s->err : &s->out;
-    char *data = (char *)(u64)(which == 2 ? HV_STDERR_GPA : HV_STDOUT_GPA);
+    bool err = which == 2 && !s->streams.joined;
+    struct hv_ring *ring = err ? &s->err : &s->out;
+    char *data = (char *)(u64)(err ? HV_STDERR_GPA : HV_STDOUT_GPA);
     const char *p = buf;
     while (len) {
         u32 n = ring_put(ring, data, p, len);

@@ -337,7 +337,8 @@ const struct sites_site *sites_of_inode(struct inode *i, unsigned *count);
 int fs_context_create(struct fs_context **out);
 int fs_chdir_create(const char *path);    /* current process: mkdir -p and chdir */
 int fdtable_create(struct fdtable **out); /* with 0, 1, 2 on the host's streams */
-struct file *fd_get(int fd);              /* takes a reference; NULL: EBADF */
+void console_resume(void);   /* fs/streams.c: 0, 1, 2 become what the host's streams are now */
+struct file *fd_get(int fd); /* takes a reference; NULL: EBADF */
 void file_ref(struct file *f);
 void file_put(struct file *f);
 void inode_ref(struct inode *i);

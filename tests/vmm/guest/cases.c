@@ -134,14 +134,16 @@ static void do_cat(const char *arg)
 {
     (void)arg;
     static char buffer[4096];
+    uint64_t at = SHARED->streams.stdin_offset;
     for (;;) {
-        int64_t n = call(HV_CALL_STDIN, (uint64_t)(uintptr_t)buffer, sizeof(buffer), 0, 0);
+        int64_t n = call(HV_CALL_STDIN, (uint64_t)(uintptr_t)buffer, sizeof(buffer), at, 0);
         if (n == -11) {
             (void)call(HV_CALL_WAIT, HV_NO_DEADLINE, HV_WAIT_STDIN, 0, 0);
         } else if (n <= 0) {
             quit(HV_EXIT_STATUS, (uint64_t)-n, "");
         } else {
             put(&SHARED->out, HV_STDOUT_GPA, buffer, (size_t)n);
+            at += (uint64_t)n;
         }
     }
 }

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * A stream of the host that is a terminal, as a program sees it (ioctl_tty(2)):
+ * its size, and of its modes echo and canonical input. Those two are the host's
+ * to read and to set; the others have the values of a fresh Linux terminal, and
+ * what a program sets of them changes nothing.
+ */
+#include "fs/vfs.h"
+
+#include <asm/ioctls.h>
+#include <asm/termbits.h>
+
+struct window_size { /* struct winsize */
+    u16 rows, columns, x_pixels, y_pixels;
+};
+
+/* As Linux's tty_std_termios. */
+static const struct termios fresh = {
+    .c_iflag = ICRNL | IXON | IUTF8,
+    .c_oflag = OPOST | ONLCR,
+    .c_cflag = B38400 | CS8 | CREAD,
+    .c_lflag = ISIG | IEXTEN | ECHOE | ECHOK | ECHOCTL | ECHOKE,
+    .c_cc = {[VINTR] = 3,
+             [VQUIT] = 28,
+             [VERASE] = 127,
+             [VKILL] = 21,
+             [VEOF] = 4,
+             [VMIN] = 1,
+             [VSTART] = 17,
+             [VSTOP] = 19,
+             [VSUSP] = 26,
+             [VREPRINT] = 18,
+             [VDISCARD] = 15,
+             [VWERASE] = 23,
+             [VLNEXT] = 22},
+};
+
+static long get_modes(u32 stream, vaddr_t arg)
+{
+    s64 state = hv_call(HV_CALL_TERMINAL, stream, HV_TERMINAL_GET, 0, 0);
+    struct termios t = fresh;
+
+    if (state < 0)
+        return state;
+    t.c_lflag |=
+        (state & HV_TERMINAL_ECHO ? ECHO : 0) | (state & HV_TERMINAL_CANONICAL ? ICANON : 0);
+    return copy_to_user(arg, &t, sizeof(t));
+}
+
+static long set_modes(u32 stream, vaddr_t arg, bool drop)
+{
+    struct termios t;
+
+    if (copy_from_user(&t, arg, sizeof(t)) < 0)
+        return -EFAULT;
+    if (drop && stream == 0)
+        console_stdin_drop();
+    return hv_call(HV_CALL_TERMINAL, stream, HV_TERMINAL_SET,
+                   (t.c_lflag & ECHO ? HV_TERMINAL_ECHO : 0) |
+                       (t.c_lflag & ICANON ? HV_TERMINAL_CANONICAL : 0),
+                   drop);
+}
+
+static long get_size(u32 stream, vaddr_t arg)
+{
+    s64 state = hv_call(HV_CALL_TERMINAL, stream, HV_TERMINAL_GET, 0, 0);
+    struct window_size w = {.rows = (u16)(state >> 16), .columns = (u16)(state >> 32)};
+
+    return state < 0 ? state : copy_to_user(arg, &w, sizeof(w));
+}
+
+/* Output is with the host as soon as it is written, so there is none to drop. */
+static long flush(u32 stream, vaddr_t queue)
+{
+    if (queue > TCIOFLUSH)
+        return -EINVAL;
+    if (queue == TCOFLUSH)
+        return 0;
+    if (stream == 0)
+        console_stdin_drop();
+    return hv_call(HV_CALL_TERMINAL, stream, HV_TERMINAL_FLUSH, 0, 0);
+}
+
+long terminal_ioctl(u32 stream, u32 cmd, vaddr_t arg)
+{
+    int pid = cur_proc()->pid;
+
+    switch (cmd) {
+    case TCGETS:
+        return get_modes(stream, arg);
+    case TCSETS:
+    case TCSETSW:
+        return set_modes(stream, arg, false);
+    case TCSETSF:
+        return set_modes(stream, arg, true);
+    case TIOCGWINSZ:
+        return get_size(stream, arg);
+    case TCFLSH:
+        return flush(stream, arg);
+    case TCSBRK: /* tcdrain(3), and breaks that no line is there for */
+    case TCSBRKP:
+        return 0;
+    case TIOCGPGRP: /* the one process is in the foreground */
+    case TIOCGSID:
+        return copy_to_user(arg, &pid, sizeof(pid));
+    default:
+        return -EINVAL;
+    }
+}

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * sys.stdin, sys.stdout and sys.stderr. The interpreter made them when its descriptors looked like
+ * pipes. A run whose descriptor is something else (a terminal, a file, nothing), or that asks for
+ * another encoding or buffering, gets the streams that python3 would have made; a run on pipes
+ * keeps those of the snapshot.
+ */
+#include "driver.h"
+#include "pyinternal.h"
+
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static PyObject *import(const char *name)
+{
+    PyObject *module = PyImport_ImportModule(name);
+    if (module == NULL) {
+        PyErr_Print();
+        drv_fail("cannot import %s", name);
+    }
+    return module;
+}
+
+/* The codec's own name, as CPython shows it: "latin-1" becomes "iso8859-1". */
+static PyObject *codec_name(const char *text, size_t len)
+{
+    PyObject *encoding = PyUnicode_DecodeFSDefaultAndSize(text, (Py_ssize_t)len);
+    PyObject *codecs = import("codecs");
+    PyObject *codec =
+        encoding == NULL ? NULL : PyObject_CallMethod(codecs, "lookup", "O", encoding);
+    PyObject *name = codec == NULL ? NULL : PyObject_GetAttrString(codec, "name");
+    if (name == NULL) {
+        PyErr_Print();
+        drv_fail("PYTHONIOENCODING names no encoding");
+    }
+    Py_DECREF(codec);
+    Py_DECREF(codecs);
+    Py_DECREF(encoding);
+    return name;
+}
+
+/* What stands before and after the colon of "encoding:errors"; stderr takes the encoding alone. */
+static PyObject *stream_encoding(const struct drv_stdio *how)
+{
+    size_t len = how->encoding == NULL ? 0 : strcspn(how->encoding, ":");
+    return len == 0 ? codec_name("utf-8", 5) : codec_name(how->encoding, len);
+}
+
+static const char *stream_errors(const struct drv_stdio *how, int fd)
+{
+    const char *colon = how->encoding == NULL ? NULL : strchr(how->encoding, ':');
+    if (fd == 2) {
+        return "backslashreplace";
+    }
+    return colon == NULL || colon[1] == 0 ? "strict" : colon + 1;
+}
+
+/* As create_stdio of CPython makes them. */
+static PyObject *new_stream(const struct drv_stdio *how, int fd)
+{
+    static const char *const names[] = {"<stdin>", "<stdout>", "<stderr>"};
+    bool bare = how->unbuffered && fd != 0;
+    PyObject *io = import("io");
+    PyObject *encoding = stream_encoding(how);
+    PyObject *buffer = PyObject_CallMethod(io, "open", "isiOOOi", fd, fd == 0 ? "rb" : "wb",
+                                           bare ? 0 : -1, Py_None, Py_None, Py_None, 0);
+    PyObject *raw = NULL;
+    if (buffer != NULL) {
+        raw = bare ? Py_NewRef(buffer) : PyObject_GetAttrString(buffer, "raw");
+    }
+    PyObject *name = PyUnicode_FromString(names[fd]);
+    PyObject *mode = PyUnicode_FromString(fd == 0 ? "r" : "w");
+    PyObject *text = NULL;
+    if (raw != NULL && name != NULL && PyObject_SetAttrString(raw, "name", name) == 0) {
+        text = PyObject_CallMethod(io, "TextIOWrapper", "OOssOO", buffer, encoding,
+                                   stream_errors(how, fd), fd == 0 ? NULL : "\n",
+                                   !how->unbuffered && (fd == 2 || isatty(fd)) ? Py_True : Py_False,
+                                   how->unbuffered ? Py_True : Py_False);
+    }
+    if (text == NULL || mode == NULL || PyObject_SetAttrString(text, "mode", mode) < 0) {
+        PyErr_Print();
+        drv_fail("cannot make %s anew", names[fd]);
+    }
+    /* As old as the interpreter: not what the run made. */
+    PyObject_GC_UnTrack(text);
+    PyObject_GC_UnTrack(buffer);
+    PyObject_GC_UnTrack(raw);
+    Py_DECREF(mode);
+    Py_DECREF(name);
+    Py_DECREF(raw);
+    Py_DECREF(buffer);
+    Py_DECREF(encoding);
+    Py_DECREF(io);
+    return text;
+}
+
+static void replace_stream(const struct drv_stdio *how, int fd, bool open)
+{
+    static const char *const names[][2] = {
+        {"stdin", "__stdin__"}, {"stdout", "__stdout__"}, {"stderr", "__stderr__"}};
+    PyObject *stream = open ? new_stream(how, fd) : Py_NewRef(Py_None);
+    if (PySys_SetObject(names[fd][0], stream) < 0 || PySys_SetObject(names[fd][1], stream) < 0) {
+        PyErr_Print();
+        drv_fail("cannot set sys.%s", names[fd][0]);
+    }
+    Py_DECREF(stream);
+}
+
+void stdio_apply(const struct drv_stdio *how)
+{
+    for (int fd = 0; fd < 3; fd++) {
+        struct stat st;
+        bool open = fstat(fd, &st) == 0;
+        if (!open || !S_ISFIFO(st.st_mode) || how->unbuffered || how->encoding != NULL) {
+            replace_stream(how, fd, open);
+        }
+    }
+}
