@@ -52,6 +52,10 @@ int cmd_fail(const struct cmd *cmd, const struct vmm_err *err);
 
 void cmd_help(const struct cmd *cmd);
 
+/* The script died of SIGINT, as python3 does of a KeyboardInterrupt: so will the process, at its
+ * end, because a shell goes on with its loop after a program that only exits with 130. */
+void cmd_interrupted(void);
+
 /* Closes all descriptors but the standard ones: a process that will hold a VM keeps nothing of its
  * parent's. To be called before it opens its own, when no argument can mean one any more, as a
  * script's name /dev/fd/63 does. CMD_OK or, with a message, CMD_FAILED. */

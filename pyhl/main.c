@@ -107,12 +107,20 @@ int cmd_close_inherited(const struct cmd *cmd)
 }
 
 /* A standard descriptor that is closed would be given to the next file opened, and a script's
- * output would end up there: such a place is filled with /dev/null. */
+ * output would end up there. Such a place is filled with one that can be neither read nor written,
+ * by which session_io() knows it. */
 static void fill_standard_fds(void)
 {
     for (int fd = 0; fd <= 2; fd++)
-        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd == 0 ? O_RDONLY : O_WRONLY) < 0)
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_PATH) < 0)
             _exit(CMD_FAILED);
+}
+
+static bool interrupted;
+
+void cmd_interrupted(void)
+{
+    interrupted = true;
 }
 
 static int dispatch(int argc, char **argv)
@@ -149,6 +157,10 @@ int main(int argc, char **argv)
     if (fflush(stdout) != 0 && errno != EPIPE) {
         message("pyhl: cannot write standard output: %s\n", strerror(errno));
         return status == CMD_OK ? CMD_FAILED : status;
+    }
+    if (interrupted) {
+        signal(SIGINT, SIG_DFL);
+        raise(SIGINT); /* blocked by the caller, it does nothing, and the status says the same */
     }
     return status;
 }

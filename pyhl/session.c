@@ -10,12 +10,15 @@
 #include "message.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#define SESSION_TERMINAL_ENV 5
 
 typedef unsigned long long ull;
 
@@ -53,12 +56,20 @@ void session_catch_signals(void (*handler)(int))
             sigaction(signals[i], &action, NULL);
 }
 
+/* What main() put in the place of a closed descriptor stays closed for the script. */
+static int stream(int fd)
+{
+    int flags = fcntl(fd, F_GETFL);
+
+    return flags >= 0 && (flags & O_PATH) ? VMM_FD_CLOSED : fd;
+}
+
 struct vmm_io session_io(void)
 {
     return (struct vmm_io){
-        .stdin_fd = STDIN_FILENO,
-        .stdout_fd = STDOUT_FILENO,
-        .stderr_fd = STDERR_FILENO,
+        .stdin_fd = stream(STDIN_FILENO),
+        .stdout_fd = stream(STDOUT_FILENO),
+        .stderr_fd = stream(STDERR_FILENO),
     };
 }
 
@@ -69,6 +80,29 @@ static bool same_key(const char *a, const char *b)
     return strncmp(a, b, len + 1) == 0;
 }
 
+/* The "NAME=value" of the process's own environment, or NULL. */
+static const char *inherited(const char *name)
+{
+    const char *value = getenv(name);
+
+    return value ? value - strlen(name) - 1 : NULL;
+}
+
+/* What tells a program about the terminal that it writes to. */
+static size_t terminal_env(const char **env)
+{
+    static const char *const names[SESSION_TERMINAL_ENV] = {"TERM", "COLORTERM", "NO_COLOR",
+                                                            "COLUMNS", "LINES"};
+    size_t n = 0;
+
+    if (!isatty(STDIN_FILENO) && !isatty(STDOUT_FILENO) && !isatty(STDERR_FILENO))
+        return 0;
+    for (size_t i = 0; i < SESSION_TERMINAL_ENV; i++)
+        if (inherited(names[i]))
+            env[n++] = inherited(names[i]);
+    return n;
+}
+
 const char **session_env(const struct opt_list *user)
 {
     static const char *const fixed[] = {
@@ -76,13 +110,14 @@ const char **session_env(const struct opt_list *user)
         "HOME=/root",
         "LANG=C.UTF-8",
     };
-    size_t room = sizeof(fixed) / sizeof(fixed[0]) + user->count + 1, n = 0;
+    size_t room = sizeof(fixed) / sizeof(fixed[0]) + SESSION_TERMINAL_ENV + user->count + 1, n = 0;
     const char **env = calloc(room, sizeof(*env));
 
     if (!env)
         return NULL;
     for (size_t i = 0; i < sizeof(fixed) / sizeof(fixed[0]); i++)
         env[n++] = fixed[i];
+    n += terminal_env(env + n);
     for (size_t i = 0; i < user->count; i++) {
         size_t at = 0;
 
@@ -107,6 +142,8 @@ static int conclude(const struct session *session, const struct vmm_outcome *out
         if (signo != SIGINT && signo != SIGTERM && signo != SIGHUP && signo != SIGPIPE)
             message("pyhl %s: killed by signal %d (%s)%s%s\n", name, signo, strsignal(signo),
                     outcome->detail[0] ? ": " : "", outcome->detail);
+        if (signo == SIGINT)
+            cmd_interrupted();
         return CMD_SIGNALED + signo;
     case VMM_OOM:
         message("pyhl %s: killed: out of guest memory (%llu MiB); more is given by --memory of "

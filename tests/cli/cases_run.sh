@@ -280,11 +280,11 @@ case_streams() {
     run "$pyhl" run --dest "$home" - < <(echo cat)
     expect_status 0
     expect_out ''
-    begin "closed standard streams"
+    begin "closed standard streams are closed for the program"
     run bash -c '"$0" run --dest "$1" -c "print(1)" >&-' "$pyhl" "$home"
     expect_status 0
     run bash -c '"$0" run --dest "$1" -c cat <&-' "$pyhl" "$home"
-    expect_status 0
+    expect_status 1
     run bash -c '"$0" run --dest "$1" -c "print(1)" <&- 2>&-' "$pyhl" "$home"
     expect_status 0
     expect_out 1

@@ -1,0 +1,301 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Compare what python3 and pyhl show on a terminal, and on other streams than pipes; called by run.sh.
+
+usage: run.py [CASE...] | --list
+
+A case is a function below, named case_NAME. It returns a list of what is wrong.
+"""
+import fcntl
+import os
+import pty
+import select
+import signal
+import struct
+import subprocess
+import sys
+import tempfile
+import termios
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+HOME = os.path.abspath(os.environ.get("PYHL_HOME", ".pyhl"))
+ROOT = os.path.abspath("build/images/python/root")
+PYHL = [os.path.abspath("build/pyhl"), "run", "--dest", HOME]
+PYTHON = ["python3", os.path.join(HERE, "..", "py", "inroot.py"), ROOT, "/", "python3"]
+ENV = {"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": "/root", "LANG": "C.UTF-8", "TERM": "xterm-256color"}
+ROWS, COLUMNS = 33, 111
+LIMIT = 30  # seconds until a command counts as hanging
+
+
+class Terminal:
+    """A command on a terminal of its own."""
+
+    def __init__(self, command):
+        self.shown = b""
+        self.arrivals = []  # how much had been shown at each read
+        self.pid, self.fd = pty.fork()
+        if self.pid == 0:
+            fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, COLUMNS, 0, 0))
+            os.execve("/usr/bin/env", ["env", *command], ENV)
+        self.end = time.monotonic() + LIMIT
+
+    def read(self, wait=0.05):
+        """False at the end."""
+        if time.monotonic() > self.end:
+            os.kill(self.pid, signal.SIGKILL)
+            self.shown += b"[hung]"
+            return False
+        if select.select([self.fd], [], [], wait)[0]:
+            try:
+                data = os.read(self.fd, 4096)
+            except OSError:
+                return False
+            self.shown += data
+            self.arrivals.append(len(self.shown))
+            return bool(data)
+        return True
+
+    def wait_for(self, text):
+        while text not in self.shown and self.read():
+            pass
+
+    def type(self, text):
+        os.write(self.fd, text)
+
+    def modes(self):
+        flags = termios.tcgetattr(self.fd)[3]
+        return bool(flags & termios.ECHO), bool(flags & termios.ICANON)
+
+    def finish(self):
+        """(what was shown, exit status as of subprocess)"""
+        while self.read():
+            pass
+        status = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+        return self.shown, status
+
+
+def on_terminal(program, code, answers=()):
+    """answers: pairs (text to wait for, bytes to type)."""
+    terminal = Terminal(program + ["-c", code])
+    for text, typed in answers:
+        terminal.wait_for(text)
+        time.sleep(0.1)  # for the program to be reading
+        terminal.type(typed)
+    return terminal.finish()
+
+
+def same(code, answers=(), must=b""):
+    wanted = on_terminal(PYTHON, code, answers)
+    got = on_terminal(PYHL, code, answers)
+    wrong = [] if got == wanted else [f"pyhl showed    {got}", f"python3 showed {wanted}"]
+    if must not in wanted[0]:
+        wrong.append(f"python3 itself did not show {must}: {wanted}")
+    return wrong
+
+
+def piped(program, code, **streams):
+    """Standard output and error together, and the exit status."""
+    done = subprocess.run(["env", *program, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          timeout=LIMIT, env=ENV, **streams)
+    return done.stdout, done.returncode
+
+
+def case_what_they_are():
+    return same("import os, sys, stat\n"
+                "for fd in range(3): print(os.isatty(fd), stat.S_ISCHR(os.fstat(fd).st_mode))\n"
+                "print(sys.stdin.line_buffering, sys.stdout.line_buffering, sys.stderr.line_buffering)\n"
+                "print(os.get_terminal_size(), os.environ['TERM'])\n"
+                "print(sys.stdin.isatty(), sys.stdout.isatty(), os.tcgetpgrp(0) == os.getpgrp())\n", must=b"columns=111")
+
+
+def case_as_it_comes():
+    """Lines show while the script runs: it goes on only when its first line was seen."""
+    code = "print('first')\nprint(repr(input()))\nimport os; os._exit(3)\n"
+    return same(code, [(b"first", b"an answer\n")], must=b"'an answer'")
+
+
+def case_prompt():
+    return same("print(repr(input('name: ')))", [(b"name: ", b"joe\n")], must=b"'joe'")
+
+
+def case_end_of_input():
+    return same("import sys\nprint('go')\nprint(repr(sys.stdin.read()))",
+                [(b"go", b"some text\n"), (b"some text\r\n", b"\x04")], must=b"'some text\\n'")
+
+
+def case_interrupt():
+    """The exit status is that of death by SIGINT, which is what stops a loop of a shell."""
+    return same("print('go')\nimport time\ntime.sleep(20)", [(b"go", b"\x03")], must=b"KeyboardInterrupt")
+
+
+def case_shell_loop():
+    terminal = Terminal(["bash", "-c", 'for i in 1 2 3; do "$@"; done; echo the loop went on', "-", *PYHL, "-c",
+                         "print('go')\nimport time\ntime.sleep(20)"])
+    terminal.wait_for(b"go")
+    terminal.type(b"\x03")
+    shown, _ = terminal.finish()
+    return [f"showed {shown}"] if b"loop went on" in shown or shown.count(b"go") != 1 else []
+
+
+def case_getpass():
+    answers = [(b"secret: ", b"hunter2\n")]
+    code = "import getpass\nprint(len(getpass.getpass('secret: ')))"
+    wrong = same(code, answers, must=b"7")
+    if b"hunter2" in on_terminal(PYHL, code, answers)[0]:
+        wrong.append("the secret was echoed")
+    return wrong
+
+
+def case_modes():
+    return same("import termios, sys\n"
+                "old = termios.tcgetattr(0)\n"
+                "print(bool(old[3] & termios.ECHO), bool(old[3] & termios.ICANON))\n"
+                "new = termios.tcgetattr(0)\n"
+                "new[3] &= ~(termios.ECHO | termios.ICANON)\n"
+                "termios.tcsetattr(0, termios.TCSADRAIN, new)\n"
+                "print('key?')\n"
+                "print(repr(sys.stdin.read(1)))\n"
+                "termios.tcsetattr(0, termios.TCSADRAIN, old)\n", [(b"key?", b"x")], must=b"'x'")
+
+
+def restored(options, ending, answers, wanted):
+    """A script that turns echo off and ends in the given way leaves the terminal as it found it."""
+    code = ("import termios\nnew = termios.tcgetattr(0)\nnew[3] &= ~(termios.ECHO | termios.ICANON)\n"
+            "termios.tcsetattr(0, termios.TCSANOW, new)\nprint('off')\n" + ending)
+    terminal = Terminal(PYHL + options + ["-c", code])
+    before = terminal.modes()
+    terminal.wait_for(b"off")
+    off = terminal.modes()
+    for typed in answers:
+        time.sleep(0.1)
+        terminal.type(typed)
+    _, status = terminal.finish()
+    after = terminal.modes()
+    if (before, off, after, status) != ((True, True), (False, False), (True, True), wanted):
+        return [f"{ending!r}: before {before}, while off {off}, afterwards {after}, status {status}"]
+    return []
+
+
+def case_modes_put_back():
+    wait = "import time\ntime.sleep(20)"
+    return (restored([], "input()", [b"\n"], 0) + restored([], wait, [b"\x03"], -signal.SIGINT) +
+            restored(["--timeout", "1"], wait, [], 124) +
+            restored(["--timeout", "1"], "while True: pass", [], 124) +
+            restored([], "import ctypes\ninput()\nctypes.string_at(0)", [b"\n"], 139))
+
+
+def case_order():
+    """What is written first shows first, where both streams go to one place."""
+    code = ("import os, sys\n"
+            "for i in range(200):\n"
+            "    print('out', i, flush=True)\n"
+            "    print('err', i, file=sys.stderr)\n"
+            "    os.write(1 + i % 2, b'raw %d\\n' % i)\n"
+            "raise SystemExit('last')\n")
+    wrong = same(code, must=b"err 199")
+    wanted = piped(PYTHON, code)
+    got = piped(PYHL, code)
+    if got != wanted or b"err 199" not in wanted[0]:
+        wrong.append(f"on one pipe: pyhl {got}, python3 {wanted}")
+    with tempfile.TemporaryFile() as file:
+        subprocess.run(["env", *PYHL, "-c", code], stdout=file, stderr=file, timeout=LIMIT, env=ENV)
+        file.seek(0)
+        if file.read() != wanted[0]:
+            wrong.append("in one file the order is another")
+    return wrong
+
+
+def case_two_positions():
+    """A file opened twice is two places: nothing of pyhl's makes one of them."""
+    code = "import sys\nprint('12345678', flush=True)\nprint('ab', file=sys.stderr)"
+    found = []
+    for program in PYTHON, PYHL:
+        with tempfile.NamedTemporaryFile() as one, open(one.name, "wb") as two:
+            subprocess.run(["env", *program, "-c", code], stdout=one, stderr=two, timeout=LIMIT, env=ENV)
+            found.append(one.read())
+    return [] if found[0] == found[1] else [f"python3 left {found[0]}, pyhl {found[1]}"]
+
+
+def case_file_on_stdin():
+    code = ("import os, sys, stat\n"
+            "print(stat.S_ISREG(os.fstat(0).st_mode), os.fstat(0).st_size, sys.stdin.seekable(), sys.stdin.isatty())\n"
+            "print(repr(sys.stdin.readline()), sys.stdin.tell(), sys.stdin.seek(0), repr(sys.stdin.read(9)))\n"
+            "print(os.lseek(0, -4, os.SEEK_END), os.pread(0, 5, 1), os.read(0, 99), os.read(0, 99))\n"
+            "print(os.lseek(0, 3, os.SEEK_SET))\n"
+            "sys.stdin.close()\n")
+    wrong, found = [], []
+    for program in PYTHON, PYHL:
+        with tempfile.TemporaryFile() as file:
+            file.write(b"before\nline 1\nline 2\nline 3\n")
+            file.seek(7)
+            shown = piped(program, code, stdin=file)
+            found.append((shown, file.read()))
+    if found[0] != found[1] or b"line 1" not in found[0][0][0]:
+        wrong.append(f"python3 {found[0]}, pyhl {found[1]}")
+    # What is read is read from the descriptor that the shell's next command has, too.
+    found = []
+    for program in PYTHON, PYHL:
+        with tempfile.TemporaryFile() as file:
+            file.write(b"0123456789")
+            file.seek(2)
+            piped(program, "import os; os.read(0, 3)", stdin=file)
+            found.append(file.read())
+    return wrong + ([] if found == [b"56789", b"56789"] else [f"left for the next command: {found}"])
+
+
+def case_closed():
+    code = ("import sys, os\nprint(sys.stdin, sys.stdout, sys.stderr, file=sys.stdout or sys.stderr)\n"
+            "print('nowhere', file=sys.__stderr__)\n"
+            "sys.exit(os.open('/', os.O_RDONLY))\n")
+    wrong = []
+    for closing in "<&-", ">&-", "2>&-", "<&- >&-":
+        found = [subprocess.run(["bash", "-c", f'"$@" {closing}', "-", "env", *program, "-c", code],
+                                capture_output=True, timeout=LIMIT, env=ENV, stdin=subprocess.DEVNULL)
+                 for program in (PYTHON, PYHL)]
+        a, b = [(done.stdout, done.stderr, done.returncode) for done in found]
+        if a != b or b"None" not in a[0] + a[1]:
+            wrong.append(f"{closing}: python3 {a}, pyhl {b}")
+    return wrong
+
+
+def case_time_is_over():
+    """What was printed is written when --timeout ends a run."""
+    wrong = []
+    for what in ("while True: pass", "import time\ntime.sleep(20)", "import threading\nthreading.Event().wait()",
+                 "import threading, time\nthreading.Thread(target=time.sleep, args=(20,)).start()",
+                 "input()", "import subprocess, select\nselect.select([], [], [])",
+                 "import os\nr, w = os.pipe()\nos.read(r, 1)"):
+        read, write = os.pipe()  # a stdin that stays open
+        shown, status = piped(PYHL + ["--timeout", "0.5"], "print('so far')\n" + what, stdin=read)
+        os.close(read)
+        os.close(write)
+        if not shown.startswith(b"so far\npyhl run: stopped: --timeout") or status != 124:
+            wrong.append(f"{what!r}: {shown}, status {status}")
+    # C code that does not come back to Python in time: nothing is written, and the run ends all the same.
+    shown, status = piped(PYHL + ["--timeout", "0.5"], "print('lost')\nsum(range(10 ** 12))")
+    if b"stopped: --timeout" not in shown or status != 124:
+        wrong.append(f"in C: {shown}, status {status}")
+    return wrong
+
+
+def main(words):
+    cases = {name[5:]: value for name, value in globals().items() if name.startswith("case_")}
+    if words == ["--list"]:
+        print(*cases, sep="\n")
+        return 0
+    for word in words:
+        if word not in cases:
+            print(f"run.py: there is no case '{word}'; --list names them all", file=sys.stderr)
+            return 2
+    failed = 0
+    for name in words or cases:
+        wrong = cases[name]()
+        failed += bool(wrong)
+        print(f"{'FAIL' if wrong else 'pass'} {name}", *(f"     {line}" for line in wrong), sep="\n")
+    print(f"{len(words or cases) - failed} passed, {failed} failed, 0 skipped")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
