@@ -69,7 +69,7 @@ static void machine_make(struct vmm *vm, enum policy_kind kind)
     memset(&run, 0, sizeof(run));
     fake_kvm_reset();
     vm->policy = policy_of(kind);
-    vm->vm_fd = vm->vcpu_fd = vm->notes.watch = -1;
+    vm->vm_fd = vm->vcpu_fd = vm->notes.watch = vm->pagemap_fd = -1;
     vm->run = &run;
     vm->snap = snap;
     vm->rewindable = true;
@@ -164,6 +164,14 @@ static void check_rewound(const struct vmm *vm, const bool before[PAGES])
     }
 }
 
+/* Is there memory from ram_low on? */
+static bool high_there(const struct vmm *vm)
+{
+    static unsigned char present[MEMORY / HV_PAGE_SIZE];
+    MUST(mincore(vm->ram + vm->ram_low, MEMORY - vm->ram_low, present) == 0);
+    return memchr(present, 1, (MEMORY - vm->ram_low) / HV_PAGE_SIZE) != NULL;
+}
+
 static void rewind_play(struct vmm *vm)
 {
     struct vmm_err err = {0};
@@ -177,11 +185,15 @@ static void rewind_play(struct vmm *vm)
     static bool before[PAGES];
     memcpy(before, model.member, sizeof(before));
     model.looked = false;
-    if (model.copied >= LOOK_AFTER || model.members > LARGE) {
+    const bool much = high_there(vm);
+    if (model.much && !much) {
+        model_after_much(vm, IMAGE / HV_PAGE_SIZE);
+    } else if (model.copied >= LOOK_AFTER || model.members > LARGE) {
         model_look(vm);
     } else {
         model.copied += model.members;
     }
+    model.much = much;
     if (stale) {
         model_drop_watched();
     }

@@ -39,6 +39,7 @@ struct model {
     uint64_t work;
     bool nested; /* paging: tables never leave, and are no reason to forget translations */
     bool looked; /* the last rewind did */
+    bool much;   /* the last run had memory from ram_low on */
     bool trials; /* there may have been one */
 };
 
@@ -122,6 +123,23 @@ static inline void model_look(const struct vmm *vm)
     }
     model.members -= leaving;
     model.copied = 0;
+    model.looked = true;
+}
+
+/* Who leaves when a run had none of the memory from ram_low on, and the one before had some. */
+static inline void model_after_much(const struct vmm *vm, uint32_t image)
+{
+    const bool few = model.members <= LARGE;
+    for (uint32_t i = 0; i < model.count; i++) {
+        const uint32_t page = model.list[i];
+        model.same[page] = !differs(vm, page);
+        if (model.member[page] && page >= image && model.same[page]) {
+            model.member[page] = false;
+            model.left[page] = model.left[page] || few;
+            model.members--;
+        }
+    }
+    model.copied += model.members;
     model.looked = true;
 }
 
