@@ -13,6 +13,7 @@
 #include <string.h>
 
 #define FAILURES_MAX 5u
+#define FAULTS_MAX   20u /* the same where something is left out: not all show what that is */
 
 static const char usage[] =
     "usage: chaos [OPTION...]\n"
@@ -127,7 +128,7 @@ static void run_seeds(struct subject_kind *kind, const struct options *opt, stru
     struct subject s = {.vm = NULL};
     const uint64_t began = os_clock_ns(CLOCK_MONOTONIC);
     const bool faulty = strcmp(opt->fault, "none") != 0;
-    const unsigned most = faulty ? 1 : FAILURES_MAX;
+    const unsigned most = faulty ? FAULTS_MAX : FAILURES_MAX;
     for (uint64_t i = 0; i < opt->seeds && totals->failures < most; i++) {
         const uint64_t seed = opt->first + i;
         if (s.vm == NULL && subject_open(&s, kind, &why) < 0) {
