@@ -233,8 +233,9 @@ int session_begin(const struct session *session, uint64_t *jail_ns)
     const int outputs[] = {STDOUT_FILENO, STDERR_FILENO};
     const unsigned extras =
         (session->verbose > 1 ? VMM_JAIL_INSPECT : 0u) | (session->renew ? VMM_JAIL_RENEW : 0u);
+    const bool terminal = isatty(STDIN_FILENO) || isatty(STDOUT_FILENO) || isatty(STDERR_FILENO);
     const struct vmm_jail jail = {
-        .extras = extras,
+        .extras = extras | (terminal ? VMM_JAIL_TERMINAL : 0u),
         .input_fd = STDIN_FILENO,
         .output_fds = outputs,
         .output_count = sizeof(outputs) / sizeof(outputs[0]),

@@ -25,7 +25,8 @@ struct jail_landlock {
 #define LANDLOCK_NET          3ull /* bind and connect TCP */
 #define LANDLOCK_SCOPED       3ull /* abstract sockets and signals */
 
-#define JAIL_EXTRAS       ((unsigned)(VMM_JAIL_INSPECT | VMM_JAIL_SNAPSHOT | VMM_JAIL_RENEW))
+#define JAIL_EXTRAS                                                                                \
+    ((unsigned)(VMM_JAIL_INSPECT | VMM_JAIL_SNAPSHOT | VMM_JAIL_RENEW | VMM_JAIL_TERMINAL))
 #define JAIL_EXTRAS_OF_VM ((unsigned)(VMM_JAIL_INSPECT | VMM_JAIL_RENEW))
 
 /* A filter cannot be asked for, since prctl() is not on the list. */

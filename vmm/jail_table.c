@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <linux/futex.h>
 #include <linux/kvm.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -35,6 +36,7 @@
 #define INSPECT  VMM_JAIL_INSPECT
 #define SNAPSHOT VMM_JAIL_SNAPSHOT
 #define RENEW    VMM_JAIL_RENEW
+#define TERMINAL VMM_JAIL_TERMINAL
 #define THREAD   JAIL_THREAD
 
 /* Conditions: argument n is the value; has no bits but these; those aside is the value; is what an
@@ -80,6 +82,15 @@ const struct jail_row jail_rows[] = {
     {SYS_ioctl, INSPECT, {IS(1, KVM_GET_CPUID2)}, "vmm_check()"},
     {SYS_ioctl, INSPECT, {IS(1, KVM_GET_TSC_KHZ)}, "vmm_check()"},
 
+    /* Terminals. */
+    {SYS_ioctl, 0, {IS(1, TCGETS)}, "is a stream a terminal? its modes"},
+    {SYS_ioctl, 0, {IS(1, TIOCGWINSZ)}, "its size"},
+    {SYS_ioctl, 0, {IS(1, TIOCGPGRP)}, "is it ours to put back?"},
+    {SYS_ioctl, TERMINAL, {IS(1, TCSETS)}, "echo and lines, and back"},
+    {SYS_ioctl, TERMINAL, {IS(1, TCFLSH)}, "input that was not read is dropped"},
+
+    {SYS_fcntl, 0, {IS(1, F_GETFL)}, "is a stream open at all?"},
+
     /* The guest's streams and the caller's messages. */
     {SYS_write, 0, {AS(0, JAIL_OUTPUT)}, "output, for a moment; messages"},
     {SYS_writev, 0, {AS(0, JAIL_OUTPUT)}, "output to a file; the C library's last words"},
@@ -105,6 +116,8 @@ const struct jail_row jail_rows[] = {
     {SYS_gettid, 0, {{0}}, "the thread's timer"},
     {SYS_tgkill, 0, {AS(0, JAIL_SELF), AS(2, JAIL_KICK)}, "vmm_interrupt()"},
     {SYS_tgkill, 0, {AS(0, JAIL_SELF), IS(2, SIGABRT)}, "abort()"},
+    {SYS_tgkill, 0, {AS(0, JAIL_SELF), IS(2, SIGINT)}, "death by SIGINT, as the script died"},
+    {SYS_rt_sigaction, 0, {IS(0, SIGINT)}, "the same"},
     {SYS_getrandom, 0, {{0}}, "fresh entropy for each run"},
 
     /* Memory. */

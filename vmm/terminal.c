@@ -25,7 +25,8 @@ static uint8_t stream_kind(int fd, bool is_input)
     if (isatty(fd)) {
         return HV_STREAM_TERMINAL;
     }
-    return is_input && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) ? HV_STREAM_FILE : HV_STREAM_PIPE;
+    return is_input && os_fstat(fd, &st) == 0 && S_ISREG(st.st_mode) ? HV_STREAM_FILE
+                                                                     : HV_STREAM_PIPE;
 }
 
 /* One place, so that what is written to either arrives in the order of writing. A regular file that
@@ -34,8 +35,8 @@ static uint8_t stream_kind(int fd, bool is_input)
 static bool streams_joined(int out, int err)
 {
     struct stat a, b;
-    if (out < 0 || err < 0 || fstat(out, &a) != 0 || fstat(err, &b) != 0 || a.st_dev != b.st_dev ||
-        a.st_ino != b.st_ino) {
+    if (out < 0 || err < 0 || os_fstat(out, &a) != 0 || os_fstat(err, &b) != 0 ||
+        a.st_dev != b.st_dev || a.st_ino != b.st_ino) {
         return false;
     }
     const long pid = getpid();
@@ -59,7 +60,7 @@ void terminal_describe(const struct vmm *vm, struct hv_streams *streams)
         return;
     }
     const off_t at = lseek(vm->io.stdin_fd, 0, SEEK_CUR);
-    if (at < 0 || fstat(vm->io.stdin_fd, &st) < 0) {
+    if (at < 0 || os_fstat(vm->io.stdin_fd, &st) < 0) {
         streams->kind[0] = HV_STREAM_PIPE;
         return;
     }

@@ -376,7 +376,8 @@ enum vmm_jail_extra {
     /* vmm_snapshot_write(), of a fresh machine with VMM_JAIL_INSPECT; vmm_workset_small() with it,
      * vmm_snapshot_set_workset() */
     VMM_JAIL_SNAPSHOT = 2,
-    VMM_JAIL_RENEW = 4, /* vmm_renew() of one VM */
+    VMM_JAIL_RENEW = 4,    /* vmm_renew() of one VM */
+    VMM_JAIL_TERMINAL = 8, /* a guest may set echo and line modes of its terminal */
 };
 #define VMM_JAIL_OUTPUTS 4
 

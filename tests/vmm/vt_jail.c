@@ -58,6 +58,9 @@ static const int allowed[] = {
     SYS_exit,
     SYS_exit_group,
     SYS_getrusage,
+    SYS_rt_sigaction,
+    SYS_fcntl,
+    SYS_rt_sigaction,
     SYS_readv,
     SYS_preadv2,
 };
@@ -156,7 +159,9 @@ static void t_arguments(void)
     static char page[4096];
     const long at = (long)(uintptr_t)page;
     const struct attempt attempts[] = {
-        {SYS_ioctl, {0, 0x5401 /* TCGETS */}},
+        {SYS_ioctl, {0, 0x5402 /* TCSETS */, at}},
+        {SYS_rt_sigaction, {SIGSYS, 0, 0, 8}},
+        {SYS_rt_sigaction, {SIGTERM, 0, 0, 8}},
         {SYS_ioctl, {0, 0x5412 /* TIOCSTI */, at}},
         {SYS_ioctl, {0, 0x541c /* TIOCLINUX */, at}},
         {SYS_ioctl, {9, KVM_CREATE_VM}},
@@ -178,6 +183,8 @@ static void t_arguments(void)
         {SYS_readv, {3, at, 1}},
         {SYS_preadv2, {1, at, 1, -1, -1, RWF_NOWAIT}},
         {SYS_preadv2, {0, at, 1, -1, -1, RWF_HIPRI}},
+        {SYS_fcntl, {0, F_DUPFD, 9}},
+        {SYS_fcntl, {0, F_SETFL, 0}},
         {SYS_getrusage, {0, at}},
         {SYS_ioctl, {3, 0xc018aa3f /* UFFDIO_API */, at}},
         {SYS_timer_create, {CLOCK_REALTIME, 0, at}},
