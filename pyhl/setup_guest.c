@@ -69,14 +69,16 @@ static int describe(const struct setup *setup, const char *what, const struct vm
     return vmm_err_set(err, EIO, "%s failed: %s", what, detail);
 }
 
-/* While it boots and preloads, all that the guest says goes to the user. */
+/* While it boots and preloads, all that the guest says goes to the user. What Python finds at its
+ * start does not depend on where that is. */
 static struct vmm_io loud_io(void)
 {
-    struct vmm_io io = session_io();
-
-    io.stdin_fd = -1;
-    io.stdout_fd = STDERR_FILENO;
-    return io;
+    return (struct vmm_io){
+        .stdin_fd = -1,
+        .stdout_fd = STDERR_FILENO,
+        .stderr_fd = STDERR_FILENO,
+        .plain = true,
+    };
 }
 
 /* In the child: what it was made from is open no more, and then to jail. */

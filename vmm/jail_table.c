@@ -88,6 +88,8 @@ const struct jail_row jail_rows[] = {
     {SYS_ioctl, 0, {IS(1, TIOCGPGRP)}, "is it ours to put back?"},
     {SYS_ioctl, TERMINAL, {IS(1, TCSETS)}, "echo and lines, and back"},
     {SYS_ioctl, TERMINAL, {IS(1, TCFLSH)}, "input that was not read is dropped"},
+    {SYS_getpgrp, TERMINAL, {{0}}, "is it ours to put back?"},
+    {SYS_kcmp, 0, {AS(0, JAIL_SELF), AS(1, JAIL_SELF)}, "are two streams one open file?"},
 
     {SYS_fcntl, 0, {IS(1, F_GETFL)}, "is a stream open at all?"},
 

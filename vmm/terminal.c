@@ -45,6 +45,10 @@ static bool streams_joined(int out, int err)
 
 void terminal_streams(const struct vmm_io *io, struct hv_streams *streams)
 {
+    *streams = (struct hv_streams){0};
+    if (io->plain) {
+        return;
+    }
     *streams = (struct hv_streams){
         .kind = {stream_kind(io->stdin_fd, true), stream_kind(io->stdout_fd, false),
                  stream_kind(io->stderr_fd, false)},

@@ -62,6 +62,9 @@ struct vmm_io {
      * no call may be made with the VM but vmm_interrupt(). */
     void (*trace)(void *arg, const char *line, size_t len);
     void *trace_arg;
+    /* The streams look like pipes to the program, whatever they are: what it does, and a snapshot
+     * of it, does not depend on them. */
+    bool plain;
 };
 
 struct vmm_config {
