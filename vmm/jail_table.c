@@ -86,6 +86,7 @@ const struct jail_row jail_rows[] = {
     {SYS_ioctl, 0, {IS(1, TCGETS)}, "is a stream a terminal? its modes"},
     {SYS_ioctl, 0, {IS(1, TIOCGWINSZ)}, "its size"},
     {SYS_ioctl, 0, {IS(1, TIOCGPGRP)}, "is it ours to put back?"},
+    {SYS_getpgrp, 0, {{0}}, "the same"},
     {SYS_ioctl, TERMINAL, {IS(1, TCSETS)}, "echo and lines, and back"},
     {SYS_ioctl, TERMINAL, {IS(1, TCFLSH)}, "input that was not read is dropped"},
     {SYS_getpgrp, TERMINAL, {{0}}, "is it ours to put back?"},

@@ -59,6 +59,7 @@ static const int allowed[] = {
     SYS_exit_group,
     SYS_getrusage,
     SYS_rt_sigaction,
+    SYS_getpgrp,
     SYS_fcntl,
     SYS_rt_sigaction,
     SYS_readv,
