@@ -120,9 +120,20 @@ clean:
 distclean:
 	rm -rf $(BUILD) .pyhl
 
+# Where the program goes, and what comes with it.
+DOC := $(PREFIX)/share/doc/pyhl
+COMPLETION := $(PREFIX)/share/bash-completion/completions
+LINKED := $(shell sed -nE 's/^\| lib.*\| ([a-z0-9.+-]+)[^|]*\|$$/\1/p' pyhl/LICENSES.md)
+
 install: all
 	install -D -m 755 $(BUILD)/pyhl $(DESTDIR)$(PREFIX)/bin/pyhl
 	install -D -m 644 pyhl/pyhl.1 $(DESTDIR)$(PREFIX)/share/man/man1/pyhl.1
+	install -d $(DESTDIR)$(COMPLETION) $(DESTDIR)$(DOC)/copyright
+	$(BUILD)/pyhl completion bash >$(DESTDIR)$(COMPLETION)/pyhl
+	install -m 644 LICENSE pyhl/LICENSES.md $(DESTDIR)$(DOC)
+	for package in $(LINKED); do [ ! -e /usr/share/doc/$$package/copyright ] || \
+	    install -m 644 /usr/share/doc/$$package/copyright $(DESTDIR)$(DOC)/copyright/$$package; done
 
 uninstall:
-	rm -f $(DESTDIR)$(PREFIX)/bin/pyhl $(DESTDIR)$(PREFIX)/share/man/man1/pyhl.1
+	rm -f $(DESTDIR)$(PREFIX)/bin/pyhl $(DESTDIR)$(PREFIX)/share/man/man1/pyhl.1 $(DESTDIR)$(COMPLETION)/pyhl
+	rm -rf $(DESTDIR)$(DOC)

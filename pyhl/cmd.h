@@ -35,6 +35,8 @@ extern const struct cmd cmd_run;
 extern const struct cmd cmd_boot;
 extern const struct cmd cmd_info;
 extern const struct cmd cmd_verify;
+extern const struct cmd cmd_completion;
+extern const struct cmd *const cmd_table[]; /* all of them, NULL-terminated */
 
 /* Parses a command's arguments into `into` and words. Returns false when the command is over: help
  * was asked for or the arguments are wrong; both have been answered, and *status is the exit

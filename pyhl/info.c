@@ -3,7 +3,7 @@
  * pyhl info: the install and the host, as far as each can be told. What cannot be used is said in
  * its place, and makes the exit status 125.
  */
-#include "cmd.h"
+#include "info.h"
 #include "home.h"
 #include "report.h"
 #include "vmm/abi.h"
@@ -13,6 +13,7 @@
 
 struct info_options {
     const char *dest;
+    bool json;
 };
 
 static const struct opt info_opts[] = {
@@ -21,6 +22,10 @@ static const struct opt info_opts[] = {
      .offset = offsetof(struct info_options, dest),
      .arg = "DIR",
      .help = "the home to look at (else $PYHL_HOME, ./.pyhl, ~/.local/share/pyhl)"},
+    {.name = "json",
+     .kind = OPT_FLAG,
+     .offset = offsetof(struct info_options, json),
+     .help = "one JSON object, for programs"},
     OPT_END,
 };
 
@@ -123,11 +128,16 @@ static bool print_host(void)
 static int info_main(const struct cmd *cmd, int argc, char **argv)
 {
     struct info_options options = {0};
+    struct vmm_err err = {0};
     bool home, host;
     int status;
 
     if (!cmd_parse_options(cmd, argc, argv, &options, "the home is given with --dest", &status))
         return status;
+    if (options.json)
+        return info_json(options.dest, &home, &err) < 0 ? cmd_fail(cmd, &err)
+               : home                                   ? CMD_OK
+                                                        : CMD_FAILED;
     printf("pyhl: %s, ABI %d\n", PYHL_VERSION, HV_ABI_VERSION);
     home = print_home(options.dest);
     host = print_host();
@@ -137,7 +147,7 @@ static int info_main(const struct cmd *cmd, int argc, char **argv)
 const struct cmd cmd_info = {
     .name = "info",
     .summary = "Shows the install and the host",
-    .synopsis = "info [--dest DIR]",
+    .synopsis = "info [--dest DIR] [--json]",
     .notes = "Exit status: 0 when scripts can run here, else 125.",
     .opts = info_opts,
     .run = info_main,

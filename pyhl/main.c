@@ -15,17 +15,16 @@
 #include <string.h>
 #include <unistd.h>
 
-static const struct cmd *const commands[] = {
-    &cmd_setup, &cmd_run, &cmd_boot, &cmd_info, &cmd_verify,
+const struct cmd *const cmd_table[] = {
+    &cmd_setup, &cmd_run, &cmd_boot, &cmd_info, &cmd_verify, &cmd_completion, NULL,
 };
-#define COMMANDS (sizeof(commands) / sizeof(commands[0]))
 
 static void help(FILE *out)
 {
     fprintf(out, "usage: pyhl COMMAND [ARGUMENTS...]\n\n"
                  "Runs Python scripts, each in its own micro-VM restored from a snapshot.\n\n");
-    for (size_t i = 0; i < COMMANDS; i++)
-        fprintf(out, "  %-8s %s\n", commands[i]->name, commands[i]->summary);
+    for (const struct cmd *const *c = cmd_table; *c; c++)
+        fprintf(out, "  %-10s %s\n", (*c)->name, (*c)->summary);
     fprintf(out,
             "\n`pyhl COMMAND --help` explains a command; `pyhl --version` prints the version.\n"
             "First of all: pyhl setup --from IMAGE, then: pyhl run script.py\n");
@@ -138,9 +137,9 @@ static int dispatch(int argc, char **argv)
         help(stdout);
         return CMD_OK;
     }
-    for (size_t i = 0; i < COMMANDS; i++)
-        if (strcmp(argv[1], commands[i]->name) == 0)
-            return commands[i]->run(commands[i], argc - 1, argv + 1);
+    for (const struct cmd *const *c = cmd_table; *c; c++)
+        if (strcmp(argv[1], (*c)->name) == 0)
+            return (*c)->run(*c, argc - 1, argv + 1);
     message("pyhl: unknown command '%s'; a script is run by: pyhl run %s\n", argv[1], argv[1]);
     return CMD_USAGE;
 }

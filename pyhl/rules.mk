@@ -5,7 +5,7 @@
 PYHL_OUT := $(BUILD)/pyhl.d
 PYHL_SRC := $(wildcard pyhl/*.c)
 PYHL_OBJ := $(PYHL_SRC:pyhl/%.c=$(PYHL_OUT)/%.o)
-PYHL_LIBS := -larchive -lelf -linih -lxxhash -lz -lbz2 -llzma -lzstd -lpthread
+PYHL_LIBS := -larchive -lelf -linih -ljansson -lxxhash -lz -lbz2 -llzma -lzstd -lpthread
 
 all: $(BUILD)/pyhl
 

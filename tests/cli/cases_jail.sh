@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# shellcheck shell=bash disable=SC2154 # sourced by run.sh, which sets what is used here
+# shellcheck shell=bash disable=SC2154,SC2034 # sourced by run.sh, which sets what is used here
 # Cases of what a process with a VM is and has: its binary, its descriptors.
 
 # started COMMAND...: starts pyhl with a program that says "ready" and waits for a signal; $child is its process.

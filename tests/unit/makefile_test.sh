@@ -16,7 +16,7 @@ fail() {
 readonly objects='build/vmm/err.o build/kernel/lib/string.c.o'
 for copy in one 'two and more'; do
     mkdir "$scratch/$copy"
-    cp -r --parents Makefile pyhl vmm images python-agent-driver tests "$scratch/$copy" || exit 2
+    cp -r --parents Makefile LICENSE pyhl vmm images python-agent-driver tests "$scratch/$copy" || exit 2
     # shellcheck disable=SC2086 # two words
     make -s -C "$scratch/$copy" $objects || fail "it does not build in '$copy'"
 done
@@ -43,7 +43,7 @@ make -s distclean
 [ ! -e build ] && [ ! -e .pyhl ] || fail "after distclean: $(find build .pyhl)"
 
 # Only what installing itself does: `all` is taken as built.
-mkdir -p build && touch build/pyhl
+mkdir -p build && printf '#!/bin/sh\necho "$@"\n' >build/pyhl && chmod +x build/pyhl
 make -s -o all install DESTDIR="$scratch/root" && [ -n "$(find "$scratch/root" -type f)" ] || fail "install failed"
 make -s uninstall DESTDIR="$scratch/root"
 [ -z "$(find "$scratch/root" -type f)" ] || fail "uninstall left $(find "$scratch/root" -type f)"
