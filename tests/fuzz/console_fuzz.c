@@ -155,8 +155,12 @@ static void on_trace(void *arg, const char *line, size_t len)
 static void machine_make(struct vmm *vm, struct kvm_run *run, struct scene *scene,
                          uint64_t deadline_ns, struct vmm_outcome *outcome, struct vmm_err *err)
 {
-    const struct vmm_io io = {scene->channels[STREAM_IN].guest, scene->channels[STREAM_OUT].guest,
-                              scene->channels[STREAM_ERR].guest, on_trace, NULL};
+    const struct vmm_io io = {scene->channels[STREAM_IN].guest,
+                              scene->channels[STREAM_OUT].guest,
+                              scene->channels[STREAM_ERR].guest,
+                              on_trace,
+                              NULL,
+                              false};
     memset(vm, 0, sizeof(*vm));
     memset(run, 0, sizeof(*run));
     vm->policy = policy_of(POLICY_PVM);
