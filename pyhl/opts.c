@@ -79,8 +79,22 @@ static const char *spelling(const struct opt *opt, char buf[64])
     return buf;
 }
 
-static int unknown_option(const char *text, struct vmm_err *err)
+/* Does the command run a program, whose arguments follow? */
+static bool runs_program(const struct opt *table)
 {
+    for (; table->name || table->letter; table++)
+        if (table->last)
+            return true;
+    return false;
+}
+
+static int unknown_option(const struct opt *table, const char *text, struct vmm_err *err)
+{
+    if (runs_program(table))
+        return vmm_err_set(err, EINVAL,
+                           "unknown option '%s': --help lists the options; those of the script "
+                           "stand after it",
+                           text);
     return vmm_err_set(
         err, EINVAL,
         "unknown option '%s': pyhl's own options may stand anywhere before '--', those "
@@ -139,18 +153,15 @@ static const struct opt *find(const struct opt *table, int code)
     return NULL;
 }
 
-static int take_option(const struct opt *opt, char **argv, void *into,
-                       const struct opt_words *words, struct vmm_err *err)
+static int take_option(const struct opt *table, const struct opt *opt, char **argv, void *into,
+                       struct vmm_err *err)
 {
     char what[64];
 
     if (opt->name && is_abbreviated(opt, argv))
         return unknown_option(
-            optarg && argv[optind - 1] == optarg ? argv[optind - 2] : argv[optind - 1], err);
+            table, optarg && argv[optind - 1] == optarg ? argv[optind - 2] : argv[optind - 1], err);
     spelling(opt, what);
-    if (opt->first && words->count > 0)
-        return vmm_err_set(err, EINVAL, "%s together with a script ('%s'): give one of them", what,
-                           words->items[0]);
     return set_value(opt, what, optarg, into, err);
 }
 
@@ -158,7 +169,9 @@ int opts_parse(const struct opt *table, int argc, char **argv, void *into, struc
                struct vmm_err *err)
 {
     struct getopt_tables tables;
-    int code;
+    const bool program = runs_program(table);
+    bool ended = false;
+    int code = 0;
 
     make_tables(table, &tables);
     *words = (struct opt_words){.items = calloc((size_t)argc + 1, sizeof(*words->items))};
@@ -166,12 +179,13 @@ int opts_parse(const struct opt *table, int argc, char **argv, void *into, struc
         return vmm_err_set(err, ENOMEM, "out of memory");
     optind = 1;
     opterr = 0;
-    while ((code = getopt_long(argc, argv, tables.letters, tables.names, NULL)) != -1) {
+    while (!ended && (code = getopt_long(argc, argv, tables.letters, tables.names, NULL)) != -1) {
         const struct opt *opt = NULL;
         char letter[3] = {'-', (char)optopt, 0};
 
         if (code == 1) {
             words->items[words->count++] = optarg;
+            ended = program;
             continue;
         }
         if (code == 'h' || code == OPTS_HELP)
@@ -179,13 +193,15 @@ int opts_parse(const struct opt *table, int argc, char **argv, void *into, struc
         if (code == '?' && optopt >= OPTS_LONG)
             return vmm_err_set(err, EINVAL, "%s takes no value", argv[optind - 1]);
         if (code == '?')
-            return unknown_option(optopt ? letter : argv[optind - 1], err);
+            return unknown_option(table, optopt ? letter : argv[optind - 1], err);
         if (code == ':')
             return vmm_err_set(err, EINVAL, "%s needs a value", argv[optind - 1]);
         opt = find(table, code);
-        if (take_option(opt, argv, into, words, err) < 0)
+        if (take_option(table, opt, argv, into, err) < 0)
             return -err->code;
+        ended = opt->last;
     }
+    words->marked = code == -1 && optind > 1 && strcmp(argv[optind - 1], "--") == 0;
     for (; optind < argc; optind++)
         words->items[words->count++] = argv[optind];
     return 0;

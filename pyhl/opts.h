@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Command-line options as tables, and the one strict parser for every value that a user types.
- * Options and words mix freely; after `--` all is words. Names are never abbreviated: `--time` is
- * not `--timeout`, since it may be meant for the script. The parser fills a struct of the caller's
- * by offset and never prints.
+ * Options and words mix freely; after `--` all is words. A table with an option that is `last` is
+ * that of a command that runs a program: its options end there, or at the first word. Names are
+ * never abbreviated: a later option may begin with what is an abbreviation today. The parser fills
+ * a struct of the caller's by offset and never prints.
  */
 #ifndef PYHL_OPTS_H
 #define PYHL_OPTS_H
@@ -23,7 +24,7 @@ enum opt_kind {
 struct opt {
     const char *name; /* without dashes; NULL for a letter alone */
     char letter;      /* 0: none */
-    bool first;       /* must not follow a word */
+    bool last;        /* it, or the first word, ends the options: the rest is the program's */
     enum opt_kind kind;
     size_t offset;   /* of its variable in the caller's struct */
     const char *arg; /* what help calls its value */
@@ -45,6 +46,7 @@ struct opt_list {
 struct opt_words {
     const char **items; /* free() it */
     size_t count;
+    bool marked; /* a `--` ended the options */
 };
 
 /* Returns 0, 1 when help was asked for, or -errno with *err. argv[0] is skipped. */

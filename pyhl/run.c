@@ -31,13 +31,13 @@ struct run_options {
 
 static const struct opt run_opts[] = {
     {.letter = 'c',
-     .first = true,
+     .last = true,
      .kind = OPT_TEXT,
      .offset = offsetof(struct run_options, code),
      .arg = "CODE",
      .help = "run this code"},
     {.letter = 'm',
-     .first = true,
+     .last = true,
      .kind = OPT_TEXT,
      .offset = offsetof(struct run_options, module),
      .arg = "MODULE",
@@ -99,8 +99,6 @@ struct program {
 static int choose(const struct cmd *cmd, const struct run_options *options,
                   const struct opt_words *words, struct program *program)
 {
-    if (options->code && options->module)
-        return cmd_usage(cmd, "-c together with -m: give one of them");
     if (options->code) {
         *program = (struct program){.mode = HV_RUN_CODE, .name = "-c", .source = options->code};
     } else if (options->module) {
@@ -223,6 +221,37 @@ static int run_restored(const struct session *session, const char *dest,
     return status;
 }
 
+/* What stands between SCRIPT (CODE, MODULE) and the arguments that are the script's: `--`, and
+ * `--repeat N` after a SCRIPT, which was how it was first published. Where a `--` stood before all
+ * of it, everything is the script's. */
+static int take_after(const struct cmd *cmd, struct opt_words *words, bool is_word,
+                      struct run_options *options)
+{
+    static const char name[] = "--repeat";
+    const char **rest = words->items + is_word, *value = NULL;
+    struct vmm_err err = {0};
+    size_t taken = 0;
+
+    if (words->marked)
+        return CMD_OK;
+    if (is_word && rest[0] && strcmp(rest[0], name) == 0) {
+        if (!rest[1])
+            return cmd_usage(cmd, "%s needs a value", name);
+        value = rest[1];
+        taken = 2;
+    } else if (is_word && rest[0] && strncmp(rest[0], "--repeat=", sizeof(name)) == 0) {
+        value = rest[0] + sizeof(name);
+        taken = 1;
+    }
+    if (value && opts_count(name, value, &options->repeat, &err) < 0)
+        return cmd_usage(cmd, "%s", err.msg);
+    if (rest[taken] && strcmp(rest[taken], "--") == 0)
+        taken++;
+    memmove(rest, rest + taken, (words->count - is_word - taken + 1) * sizeof(*rest));
+    words->count -= taken;
+    return CMD_OK;
+}
+
 /* argv of the guest: its name, then the words that are not the script itself. */
 static const char **guest_argv(const struct program *program, const struct opt_words *words)
 {
@@ -289,6 +318,8 @@ static int run_main(const struct cmd *cmd, int argc, char **argv)
     if (options.verbose > 1)
         times.load_ns = report_cpu();
     status = choose(cmd, &options, &words, &program);
+    if (status == CMD_OK)
+        status = take_after(cmd, &words, !options.code && !options.module, &options);
     if (status == CMD_OK && deadline_begin(options.timeout_ns, &err) < 0)
         status = cmd_fail(cmd, &err);
     if (status == CMD_OK)
@@ -311,9 +342,10 @@ const struct cmd cmd_run = {
                 "run [OPTIONS] -m MODULE [ARGS...]\n"
                 "run [OPTIONS] - [ARGS...]",
     .notes =
-        "Options may stand before or after SCRIPT. The script's own options follow `--`; plain "
-        "words need none:\n"
-        "  pyhl run script.py --repeat 4 -- --size 3 in.csv\n"
+        "What follows SCRIPT, CODE or MODULE is the script's:\n"
+        "  pyhl run --repeat 4 script.py --size 3 in.csv\n"
+        "but for a `--` right after it, which is dropped, and --repeat N right after SCRIPT. With "
+        "`--` before SCRIPT\nall that follows is the script's.\n"
         "The script sees PATH, HOME, LANG and what --env sets, nothing else of this host's "
         "environment.\n"
         "Exit status: the script's; 128+n when signal n ended it (137: out of memory); 124 on "

@@ -19,7 +19,7 @@ show() {
     "$@"
 }
 
-show build/pyhl run tests/demo.py 2024 -v
-show build/pyhl run -c "$code" --repeat 4 -v
+show build/pyhl run tests/demo.py 2024
+show build/pyhl run -v --repeat 4 -c "$code"
 printf '\nThe home: %s on disk beyond the image. Your turn: build/pyhl run script.py\n' \
     "$(du -h .pyhl/snapshot | cut -f1)"

@@ -222,7 +222,7 @@ def large_among_small(bench):
 def per_iteration(bench):
     """Milliseconds an iteration, and those of CPU time, by what a process of 500 takes longer than one of 100."""
     def repeat(n):
-        return bench.cold(12, "-c", "print(1)", "--repeat", str(n))
+        return bench.cold(12, "--repeat", str(n), "-c", "print(1)")
 
     ms = bench.processes(few=repeat(100), many=repeat(500))
     return (ms["many"].median - ms["few"].median) / 400, (ms["many"].cpu - ms["few"].cpu) / 400

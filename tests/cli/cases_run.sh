@@ -28,30 +28,66 @@ case_help() {
     expect_error 2 "unknown command 'script.py'.*pyhl run script.py"
 }
 
+# expect_argv MODE WORD...: what the guest's first run got after argv[0].
+expect_argv() {
+    local mode=$1 got
+    shift
+    expect_status 0
+    got=$(sed -n "/^mode $mode\$/,/^env/p" "$scratch/out" | sed -n 's/^argv //p;/^env/q' | tail -n +2 | paste -sd ' ')
+    [ "$got" = "$*" ] || problem "arguments '$got', expected '$*'"
+}
+
 case_options() {
     echo show >"$scratch/show.py"
-    begin "options before and after the script"
-    taker --repeat 1 "$scratch/show.py" a --env X=1 b
+    begin "what follows the script is the script's"
+    taker --repeat 1 --env X=1 "$scratch/show.py" a -v --timeout 5 --env Y=1 --repeat 3 --help -c x --size=3 -- -5
     expect_status 0
     [ "$(grep -c '^mode 1$' "$scratch/out")" = 2 ] || problem "not run twice"
-    [ "$(grep -c '^env X=1$' "$scratch/out")" = 2 ] || problem "--env behind the script is lost"
-    [ "$(grep '^argv' "$scratch/out" | head -n 3 | tr '\n' ' ')" = \
-        "argv $scratch/show.py argv a argv b " ] || problem "argv: $(grep argv "$scratch/out")"
-    begin "the script's own options follow --"
-    taker "$scratch/show.py" -- --size 3 -- -v
-    expect_status 0
-    [ "$(grep '^argv' "$scratch/out" | tail -n 4 | tr '\n' ' ')" = \
-        "argv --size argv 3 argv -- argv -v " ] || problem "argv: $(grep argv "$scratch/out")"
+    [ "$(grep -c '^env X=1$' "$scratch/out")" = 2 ] || problem "--env is lost"
+    grep -q '^env Y' "$scratch/out" && problem "the script's --env was taken"
+    expect_argv 1 a -v --timeout 5 --env Y=1 --repeat 3 --help -c x --size=3 -- -5
+    taker -c show -v --timeout 5 -m x
+    expect_argv 2 -v --timeout 5 -m x
+    taker -m show --repeat 2 -c x
+    expect_argv 3 --repeat 2 -c x
+    [ "$(grep -c '^mode 3$' "$scratch/out")" = 1 ] || problem "--repeat of a module was taken"
+    run "$pyhl" run --dest "$home" - -v < <(echo show)
+    expect_argv 4 -v
+    begin "-- right after it is dropped, --repeat right after a script is understood"
+    taker "$scratch/show.py" -- --repeat 4 -- -v
+    expect_argv 1 --repeat 4 -- -v
+    taker -c show -- -v
+    expect_argv 2 -v
+    taker "$scratch/show.py" --repeat 2
+    expect_argv 1
+    [ "$(grep -c '^mode 1$' "$scratch/out")" = 3 ] || problem "--repeat 2 is not three runs"
+    taker "$scratch/show.py" --repeat=1 -- --repeat 5 x
+    expect_argv 1 --repeat 5 x
+    [ "$(grep -c '^mode 1$' "$scratch/out")" = 2 ] || problem "--repeat=1 is not two runs"
+    taker "$scratch/show.py" --repeat
+    expect_error 2 "--repeat"
+    taker "$scratch/show.py" --repeat many
+    expect_error 2 "--repeat.*'many'|many"
+    begin "-- before it leaves all to the script"
+    taker --env X=1 -- "$scratch/show.py" --repeat 2 -- -v
+    expect_argv 1 --repeat 2 -- -v
+    [ "$(grep -c '^mode 1$' "$scratch/out")" = 1 ] || problem "--repeat was taken"
+    begin "a script that names pyhl in its first line has options"
+    printf '#!/usr/bin/env -S %s run --dest %s --\nshow\n' "$pyhl" "$home" >"$scratch/named"
+    printf 'show\n' >"$scratch/show.py"
+    chmod +x "$scratch/named"
+    run "$scratch/named" -v --repeat 2
+    expect_status 98 # the guest's word for a text that it does not know, for the first line is in it
+    [ -s "$scratch/err" ] && problem "an option was taken: $(cat "$scratch/err")"
     begin "POSIXLY_CORRECT changes nothing"
-    run env POSIXLY_CORRECT=1 "$pyhl" run --dest "$home" "$scratch/show.py" --env X=1
-    expect_status 0
-    grep -q '^env X=1$' "$scratch/out" || problem "--env behind the script is lost"
+    run env POSIXLY_CORRECT=1 "$pyhl" run --dest "$home" "$scratch/show.py" --repeat 1
+    expect_argv 1
     begin "unknown options are explained"
-    taker "$scratch/show.py" --size 3
-    expect_error 2 "unknown option '--size'.* -- --size"
-    taker "$scratch/show.py" -x
+    taker --size 3 "$scratch/show.py"
+    expect_error 2 "unknown option '--size'.*stand after it"
+    taker -x "$scratch/show.py"
     expect_error 2 "unknown option '-x'"
-    taker "$scratch/show.py" --time 3
+    taker --time 3 "$scratch/show.py"
     expect_error 2 "unknown option '--time'"
     begin "-c, -m and -"
     taker -c show x
@@ -65,7 +101,7 @@ case_options() {
     taker <(echo show)
     expect_status 0
     begin "environment: the fixed set, and --env wins"
-    run env LEAK=1 "$pyhl" run --dest "$home" -c show --env HOME=/x --env A= --env A=b=c
+    run env LEAK=1 "$pyhl" run --dest "$home" --env HOME=/x --env A= --env A=b=c -c show
     [ "$(grep '^env' "$scratch/out" | sort | tr '\n' ' ')" = \
         "env A=b=c env HOME=/x env LANG=C.UTF-8 env PATH=/usr/local/bin:/usr/bin:/bin " ] ||
         problem "$(grep '^env' "$scratch/out")"
@@ -79,17 +115,17 @@ case_bad_options() {
     local value
     begin "bad --repeat"
     for value in -1 x 1x '' 1.5 0x10 ' 1' 99999999999999999999; do
-        taker -c 'print(1)' --repeat "$value"
+        taker --repeat "$value" -c 'print(1)'
         expect_error 2 "--repeat '$value': give a whole number"
     done
     begin "bad --timeout"
     for value in -1 x 1s '' 0 0.0 1. .5 1e3 99999999999999999999 nan; do
-        taker -c 'print(1)' --timeout "$value"
+        taker --timeout "$value" -c 'print(1)'
         expect_error 2 "--timeout '$value': give seconds"
     done
     begin "bad --env"
     for value in A '' =b; do
-        taker -c 'print(1)' --env "$value"
+        taker --env "$value" -c 'print(1)'
         expect_error 2 "--env '$value': give it as KEY=VALUE"
     done
     begin "bad --memory"
@@ -107,7 +143,7 @@ case_bad_options() {
     expect_error 2 "-c needs a value"
     taker script.py --repeat
     expect_error 2 "--repeat needs a value"
-    taker script.py --trace=3
+    taker --trace=3 script.py
     expect_error 2 "--trace=3 takes no value"
     begin "boot: what is missing is named"
     run "$pyhl" boot
@@ -144,11 +180,7 @@ case_scripts() {
     begin "an endless script file is refused"
     taker /dev/zero
     expect_error 2 "/dev/zero: more than 256 MiB"
-    begin "-c together with a script, or with -m"
-    taker script.py -c 'print(1)'
-    expect_error 2 "-c together with a script \('script.py'\)"
-    taker -c 'print(1)' -m x
-    expect_error 2 "-c together with -m"
+    begin "nothing to run"
     taker
     expect_error 2 "nothing to run"
 }
@@ -272,7 +304,7 @@ case_counts() {
 case_streams() {
     begin "stdin reaches the guest; each iteration reads a file from its start"
     printf 'one\ntwo\n' >"$scratch/in"
-    run "$pyhl" run --dest "$home" -c cat --repeat 1 <"$scratch/in"
+    run "$pyhl" run --dest "$home" --repeat 1 -c cat <"$scratch/in"
     expect_out $'one\ntwo\none\ntwo'
     run "$pyhl" run --dest "$home" -c cat < <(sleep 0.2; echo late)
     expect_out late

@@ -59,7 +59,7 @@ stubborn            124         timeout                              -
 '
 
 hostile() {
-    run "$pyhl" run --dest "$home" "$scratch/hostile.py" --timeout 20 "$@"
+    run "$pyhl" run --dest "$home" --timeout 20 "$scratch/hostile.py" "$@"
 }
 
 # `any`: however it ends, pyhl itself must be alive to say so: no signal of its own, a message unless it succeeds.
