@@ -25,6 +25,17 @@ static void thaw(PyObject *op)
     }
 }
 
+void final_adopt(PyObject *op)
+{
+    PyGC_Head *list = &_PyInterpreterState_GET()->gc.permanent_generation.head;
+    PyGC_Head *gc = _Py_AS_GC(op), *next = _PyGCHead_NEXT(list);
+    PyObject_GC_UnTrack(op);
+    _PyGCHead_SET_PREV(gc, list);
+    _PyGCHead_SET_NEXT(gc, next);
+    _PyGCHead_SET_NEXT(list, gc);
+    _PyGCHead_SET_PREV(next, gc);
+}
+
 static void append(PyGC_Head *list, PyGC_Head *gc)
 {
     PyGC_Head *last = _PyGCHead_PREV(list);

@@ -36,4 +36,8 @@ void teardown_run(PyThreadState *tstate);
 /* Destroy every module. The frozen objects up to the given one are the collector's again. */
 void teardown_all(PyThreadState *tstate, PyGC_Head *frozen_last);
 
+/* final.c: a run's object becomes as old as the interpreter, and no other's to look for at the end:
+ * as if gc.freeze() had hidden it before the snapshot. */
+void final_adopt(PyObject *op);
+
 #endif

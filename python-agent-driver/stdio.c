@@ -6,6 +6,7 @@
  * keeps those of the snapshot.
  */
 #include "driver.h"
+#include "final.h"
 #include "pyinternal.h"
 
 #include <string.h>
@@ -82,10 +83,11 @@ static PyObject *new_stream(const struct drv_stdio *how, int fd)
         PyErr_Print();
         drv_fail("cannot make %s anew", names[fd]);
     }
-    /* As old as the interpreter: not what the run made. */
-    PyObject_GC_UnTrack(text);
-    PyObject_GC_UnTrack(buffer);
-    PyObject_GC_UnTrack(raw);
+    final_adopt(text);
+    final_adopt(buffer);
+    if (raw != buffer) {
+        final_adopt(raw);
+    }
     Py_DECREF(mode);
     Py_DECREF(name);
     Py_DECREF(raw);

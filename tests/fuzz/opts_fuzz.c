@@ -21,7 +21,7 @@ struct values {
 #define ROW(kind_, member) .kind = kind_, .offset = offsetof(struct values, member)
 
 static const struct opt table[] = {
-    {.letter = 'c', .first = true, ROW(OPT_TEXT, text), .arg = "CODE", .help = ""},
+    {.letter = 'c', .last = true, ROW(OPT_TEXT, text), .arg = "CODE", .help = ""},
     {.name = "repeat", ROW(OPT_COUNT, count), .arg = "N", .help = ""},
     {.name = "memory", ROW(OPT_SIZE, size), .arg = "SIZE", .help = ""},
     {.name = "timeout", ROW(OPT_SECONDS, seconds), .arg = "S", .help = ""},
