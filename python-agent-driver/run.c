@@ -200,9 +200,21 @@ static void make_directories(const char *path, bool whole)
     }
 }
 
+/* No file can be made there: what is in it is the kernel's. */
+static bool is_kernels(const char *path)
+{
+    return strncmp(path, "/proc/", 6) == 0 || strncmp(path, "/sys/", 5) == 0 ||
+           strncmp(path, "/dev/", 5) == 0;
+}
+
+/* A directory of the host's /proc (a process's, say) has no like in the guest: then it is the root.
+ */
 static void enter_directory(const char *path)
 {
     if (chdir(path) == 0) {
+        return;
+    }
+    if (is_kernels(path) && chdir("/") == 0) {
         return;
     }
     make_directories(path, true);
@@ -225,10 +237,51 @@ static void write_fully(int fd, const char *data, size_t len, const char *path)
     }
 }
 
+/* The number in /dev/fd/N and /proc/self/fd/N; 0 for /dev/stdin; -1 for another name. */
+static int named_descriptor(const char *path)
+{
+    static const char *const directories[] = {"/dev/fd/", "/proc/self/fd/"};
+    if (strcmp(path, "/dev/stdin") == 0) {
+        return 0;
+    }
+    for (size_t i = 0; i < sizeof(directories) / sizeof(directories[0]); i++) {
+        const size_t len = strlen(directories[i]);
+        char *end;
+        if (strncmp(path, directories[i], len) == 0 && path[len] >= '0' && path[len] <= '9') {
+            long fd = strtol(path + len, &end, 10);
+            return *end == 0 && fd < HIGH_FD ? (int)fd : -1;
+        }
+    }
+    return -1;
+}
+
+/* A script that the shell gives as a descriptor: <(...), /dev/stdin. The guest has it there, too,
+ * read to its end, as it is under python3. */
+static void place_descriptor(const struct drv_frame *frame, int as)
+{
+    char path[] = "/tmp/.pyhl-script-XXXXXX";
+    int fd = mkostemp(path, O_CLOEXEC);
+    if (fd < 0) {
+        drv_fail("cannot make %s: %s", path, strerror(errno));
+    }
+    unlink(path);
+    write_fully(fd, frame->source, frame->source_len, path);
+    if (fd != as) {
+        if (dup2(fd, as) < 0) {
+            drv_fail("cannot make descriptor %d: %s", as, strerror(errno));
+        }
+        close(fd);
+    }
+}
+
 /* The script becomes a file of the guest, so that open(__file__), inspect and linecache work. */
 static void place_script(const struct drv_frame *frame)
 {
     const char *path = frame->argv[0];
+    if (named_descriptor(path) >= 0) {
+        place_descriptor(frame, named_descriptor(path));
+        return;
+    }
     int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
     if (fd < 0 && errno == ENOENT) {
         make_directories(path, false);

@@ -259,6 +259,22 @@ def case_closed():
     return wrong
 
 
+def case_script_of_a_descriptor():
+    """<(...), /dev/stdin: what python3 itself shows, the host's, for the chroot has no /proc."""
+    code = "import sys\\nprint(sys.argv, __file__)\\nprint(repr(sys.stdin.read()))\\n"
+    wrong = []
+    for shell in (f"""printf "{code}" | "$@" /dev/stdin a -v""", f"""printf "{code}" | "$@" /proc/self/fd/0""",
+                  f"""echo input | "$@" <(printf "{code}") b""",
+                  """cd /proc/self/fdinfo && "$@" <(echo 'print("here")')""",
+                  """cd /proc/self && "$@" -c 'print("there")'"""):
+        found = [subprocess.run(["bash", "-c", shell, "-", *program], capture_output=True, timeout=LIMIT)
+                 for program in (["python3"], PYHL)]
+        a, b = [(done.stdout, done.stderr, done.returncode) for done in found]
+        if a != b or not a[0]:
+            wrong.append(f"{shell}: python3 {a}, pyhl {b}")
+    return wrong
+
+
 def case_time_is_over():
     """What was printed is written when --timeout ends a run."""
     wrong = []
