@@ -54,6 +54,14 @@ static struct vmm_outcome run_at(struct vmm *vm, const char *name, uint64_t at, 
     return vt_run(vm, name, arg);
 }
 
+/* Before Linux 6.7 nobody can tell how many pages there are to drop. */
+static bool is_counted(const struct vmm *vm)
+{
+    uint64_t first = 0, end = 1, count = 0;
+    return pagemap_scan(atomic_load(&vm->snap->pagemap), vm->ram + vm->ram_low, 1, &first, &end,
+                        &count) == 0;
+}
+
 /* Runs that write 200 MiB, with small ones between them. Of the large ones only what has a log is
  * copied; the small ones drop nothing. */
 static void t_large(void)
@@ -62,13 +70,15 @@ static void t_large(void)
     struct vmm_footprint f;
     struct vmm *vm = high_restored(&vt_no_io);
     const uint64_t logged = (vm->ram_low - VT_FIRST) / HV_PAGE_SIZE;
-    for (int i = 0; i < 9; i++) {
+    /* Under emulation each takes seconds. */
+    const int rounds = vm->policy == policy_of(POLICY_EMULATED) ? 2 : 9;
+    for (int i = 0; i < rounds; i++) {
         IS(vt_run(vm, "dirty", "51200"), VMM_EXITED, 0, "");
         CHECK(high_pages(vm) >= 51200 - logged);
         rewound(vm);
         CHECK(vm->counters.rewound_pages >= logged && vm->counters.rewound_pages < logged + 64);
         CHECK(vm->counters.hot_pages < logged + 64);
-        CHECK(vm->counters.dropped_pages >= 51200 - logged);
+        CHECK(!is_counted(vm) || vm->counters.dropped_pages >= 51200 - logged);
         OK(vmm_footprint(vm, &f, &err));
         CHECK_INT(f.changed_pages, 0);
         CHECK(f.private_pages < logged + 2 * PAGE_2M / HV_PAGE_SIZE);
@@ -106,12 +116,12 @@ static void t_host(void)
     struct vmm_err err;
     struct vmm *vm = high_restored(&vt_no_io);
     memset(mem_write_ptr(vm, vm->ram_low - 8, 16), 0x5a, 16);
-    CHECK_INT(vm->slots & 1 << MEM_SLOT_HIGH, 0);
+    CHECK(!vm->policy->lazy_slots || (vm->slots & 1 << MEM_SLOT_HIGH) == 0);
     IS(vt_run(vm, "look", "1"), VMM_EXITED, 0, "");
     rewound(vm);
     memset(mem_write_ptr(vm, MEMORY - 8, 8), 0x5a, 8);
     OK(vmm_rewind(vm, &err));
-    CHECK(vm->counters.dropped_pages > 0);
+    CHECK(!is_counted(vm) || vm->counters.dropped_pages > 0);
     OK(vmm_check(vm, &err));
     vmm_destroy(vm);
 }
