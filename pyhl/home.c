@@ -60,12 +60,25 @@ static int read_ini(struct home *home, bool packages, struct vmm_err *err)
     return r;
 }
 
+/* What is wrong, then what to do about it. */
+static int damaged(struct vmm_err *err)
+{
+    char why[sizeof(err->msg)];
+
+    snprintf(why, sizeof(why), "%s", err->msg);
+    return vmm_err_set(err, err->code,
+                       "%.380s; install again with: pyhl setup --force --from IMAGE", why);
+}
+
 int home_open_at(const char *dir, bool packages, struct home *home, struct vmm_err *err)
 {
+    int r;
+
     *home = (struct home){.dir = FOLDER_NONE};
     if (folder_open(&home->dir, dir, err) < 0 || vmm_file_trusted(home->dir.fd, dir, err) < 0)
         return -err->code;
-    return read_ini(home, packages, err);
+    r = read_ini(home, packages, err);
+    return r == -EBADMSG || r == -EPROTO ? damaged(err) : r;
 }
 
 void home_close(struct home *home)
@@ -184,13 +197,5 @@ int home_snapshot(const struct home *home, struct vmm_snapshot **snap, struct vm
 {
     int r = open_files(home, snap, err);
 
-    if (r < 0 && r != -EMFILE && r != -ENOMEM) {
-        /* What is wrong, then what to do about it. */
-        char why[sizeof(err->msg)];
-
-        snprintf(why, sizeof(why), "%s", err->msg);
-        return vmm_err_set(err, err->code,
-                           "%.380s; install again with: pyhl setup --force --from IMAGE", why);
-    }
-    return r;
+    return r < 0 && r != -EMFILE && r != -ENOMEM ? damaged(err) : r;
 }

@@ -95,6 +95,19 @@ static void tmp_name(const struct stage *stage, char name[PATH_MAX])
     snprintf(name, PATH_MAX, "%.*s" TMP_SUFFIX, PATH_MAX - 8, stage->name);
 }
 
+/* Makes the directories of a path that ends in a slash, for their user alone. */
+static int make_parents(const char *path, struct vmm_err *err)
+{
+    char part[PATH_MAX];
+
+    for (const char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+        snprintf(part, sizeof(part), "%.*s", (int)(slash - path), path);
+        if (mkdir(part, 0700) < 0 && errno != EEXIST)
+            return vmm_err_set(err, errno, "%s: %s; it is to hold the home", part, strerror(errno));
+    }
+    return 0;
+}
+
 /* Splits the home's path into its parent and its name, and opens the parent. */
 static int set_paths(struct stage *stage, const char *home, struct vmm_err *err)
 {
@@ -116,9 +129,11 @@ static int set_paths(struct stage *stage, const char *home, struct vmm_err *err)
                            home);
     snprintf(parent, PATH_MAX, "%.*s", slash ? (int)(slash - stage->home + 1) : 2,
              slash ? stage->home : "./");
+    if (make_parents(parent, err) < 0)
+        return -err->code;
     if (folder_open(&stage->parent, parent, err) < 0)
-        return vmm_err_set(err, err->code, "%s: %s; the directory that is to hold '%s' must exist",
-                           parent, strerror(err->code), stage->home);
+        return vmm_err_set(err, err->code, "%s: %s; it is to hold '%s'", parent,
+                           strerror(err->code), stage->home);
     return 0;
 }
 

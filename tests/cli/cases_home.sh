@@ -264,8 +264,9 @@ case_setup() {
     echo text >"$scratch/plain"
     run "$pyhl" setup --from "$image" --dest "$scratch/plain" --force
     expect_error 125 "did not make"
-    run "$pyhl" setup --from "$image" --dest "$scratch/no/such/dir"
-    expect_error 125 "must exist"
+    : >"$scratch/file"
+    run "$pyhl" setup --from "$image" --dest "$scratch/file/below/home"
+    expect_error 125 "file.*Not a directory"
     run "$pyhl" setup --from "$image" --dest /
     expect_error 125 "cannot be the name"
     mkdir -p "$scratch/blocked.tmp" && echo precious >"$scratch/blocked.tmp/file"
@@ -420,4 +421,19 @@ case_little_memory() {
     begin "boot with too little memory"
     run "$pyhl" boot "$kernel" --initrd "$image/initrd.cpio" --memory 1M -- /bin/taker
     expect_error 125 'emory'
+}
+
+case_home_parents() {
+    begin "setup makes the directories that are to hold a home, for its user alone"
+    run "$pyhl" setup --from "$image" --dest "$scratch/new/share/pyhl"
+    expect_status 0
+    [ "$(stat -c %a "$scratch/new" "$scratch/new/share" | paste -sd ' ')" = '700 700' ] ||
+        problem "modes: $(stat -c '%a %n' "$scratch/new" "$scratch/new/share")"
+    run "$pyhl" run --dest "$scratch/new/share/pyhl" -c 'print(1)'
+    expect_status 0
+    begin "a damaged pyhl.ini says what to do"
+    chmod u+w "$scratch/new/share/pyhl/pyhl.ini"
+    echo 'garbage' >"$scratch/new/share/pyhl/pyhl.ini"
+    run "$pyhl" run --dest "$scratch/new/share/pyhl" -c 'print(1)'
+    expect_error 125 'pyhl.ini.*line 1.*install again with: pyhl setup --force'
 }
