@@ -19,6 +19,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 struct setup_options {
     const char *from, *dest;
@@ -133,8 +134,31 @@ static void summarise(const struct setup *setup, const char *dest, uint64_t bega
         printf("try: %s run --dest %s -c 'print(1)'\n", program_invocation_name, dest);
 }
 
+/* Whether --from names what the home was made from. An archive is not unpacked for that. */
+static int compare_image(const char *from, const struct home_config *config, struct vmm_err *err)
+{
+    char kernel[PATH_MAX], initrd[PATH_MAX];
+    struct vmm_key key;
+    struct stat st;
+
+    if (stat(from, &st) < 0)
+        return vmm_err_set(err, errno, "--from %s: %s", from, strerror(errno));
+    if (!S_ISDIR(st.st_mode)) {
+        printf("%s is not looked at; to install it in its place: add --force\n", from);
+        return 0;
+    }
+    if (snprintf(kernel, sizeof(kernel), "%s/" HOME_KERNEL, from) >= PATH_MAX ||
+        snprintf(initrd, sizeof(initrd), "%s/" HOME_INITRD, from) >= PATH_MAX)
+        return vmm_err_set(err, ENAMETOOLONG, "--from %s: path too long", from);
+    if (vmm_key_compute(kernel, initrd, config->memory, &key, err) < 0)
+        return vmm_err_context(err, "--from %s", from);
+    if (memcmp(&key, &config->key, sizeof(key)) != 0)
+        printf("it was not made from %s as that is now; to install that: add --force\n", from);
+    return 0;
+}
+
 /* A second setup: says what is there. False when it is no working home. */
-static bool is_installed(const struct setup *setup, const struct setup_options *options,
+static bool is_installed(struct setup *setup, const struct setup_options *options,
                          struct vmm_err *err)
 {
     struct vmm_snapshot *snap = NULL;
@@ -151,6 +175,7 @@ static bool is_installed(const struct setup *setup, const struct setup_options *
            home.config.packages.count, home.config.version);
     if (options->memory && options->memory != home.config.memory)
         printf("--memory is not applied to it; to make it again: add --force\n");
+    setup->bad_usage = compare_image(options->from, &home.config, err) < 0;
     home_close(&home);
     return true;
 }
@@ -171,7 +196,7 @@ static int look(struct setup *setup, const struct setup_options *options, struct
     if (place == STAGE_FREE || options->force)
         return 0;
     if (is_installed(setup, options, &why))
-        return 1;
+        return setup->bad_usage ? vmm_err_set(err, why.code, "%s", why.msg) : 1;
     printf("replacing the home in %s, which cannot be used: %s\n", setup->stage.home, why.msg);
     return 0;
 }

@@ -233,6 +233,15 @@ case_setup() {
     expect_status 0
     grep -q 'already installed' "$scratch/out" || problem "$(cat "$scratch/out")"
     [ "$(stat -c %i "$at/snapshot")" = "$before" ] || problem "a second setup replaced the first"
+    grep -q 'add --force' "$scratch/out" && problem "the same image is another: $(cat "$scratch/out")"
+    begin "setup --from another image, or none, over an install"
+    run "$pyhl" setup --from "$scratch/image2" --dest "$at"
+    expect_status 0
+    grep -q 'not made from .*image2 as that is now.*--force' "$scratch/out" || problem "$(cat "$scratch/out")"
+    run "$pyhl" setup --from "$scratch/none-such" --dest "$at"
+    expect_status 2
+    expect_err "none-such: No such file or directory"
+    [ "$(stat -c %i "$at/snapshot")" = "$before" ] || problem "a second setup replaced the first"
     run "$pyhl" setup --from "$image" --dest "$at" --force --memory 48M
     expect_status 0
     grep -q '^memory = 50331648$' "$at/pyhl.ini" || problem "--memory is not recorded"
