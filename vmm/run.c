@@ -311,10 +311,11 @@ static int run_begin(struct vmm *vm, uint64_t timeout_ns, struct vmm_outcome *ou
     return rc;
 }
 
-/* A program that used its grace has ended by itself, but because its time was over. */
+/* What the guest does in its grace, and be it to break down, is because its time was over. */
 static void run_ended_late(struct vmm_outcome *o)
 {
-    if (o->kind == VMM_EXITED || o->kind == VMM_SIGNALED || o->kind == VMM_OOM) {
+    if (o->kind == VMM_EXITED || o->kind == VMM_SIGNALED || o->kind == VMM_OOM ||
+        o->kind == VMM_PANIC || o->kind == VMM_BROKEN) {
         o->kind = VMM_TIMEOUT;
         o->status = 0;
     }
