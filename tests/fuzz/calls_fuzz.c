@@ -31,7 +31,7 @@ static void machine_make(struct vmm *vm, struct vmm_outcome *outcome, struct vmm
     vm->io_ways[0] = vm->io_ways[1] = vm->io_ways[2] = IO_FILE;
     vm->trace = true;
     vm->output_left = UINT64_MAX;
-    vm->vm_fd = vm->vcpu_fd = -1;
+    vm->vm_fd = vm->vcpu_fd = vm->pagemap_fd = -1;
     vm->ram_size = vm->ram_low = ram_size;
     vm->ram_image = 0x20000; /* in the middle of it: a discard clears below and gives back above */
     vm->ram = aligned_alloc(HV_PAGE_SIZE, ram_size);

@@ -164,7 +164,7 @@ static void machine_make(struct vmm *vm, struct kvm_run *run, struct scene *scen
     memset(vm, 0, sizeof(*vm));
     memset(run, 0, sizeof(*run));
     vm->policy = policy_of(POLICY_PVM);
-    vm->vm_fd = vm->vcpu_fd = -1;
+    vm->vm_fd = vm->vcpu_fd = vm->pagemap_fd = -1;
     vm->run = run;
     vm->ram = calloc(1, RAM);
     MUST(vm->ram != NULL);

@@ -82,7 +82,7 @@ static void machine_make(struct vmm *vm, uint64_t cr3)
     fake_kvm_reset();
     fake_cr3 = cr3;
     vm->policy = policy_of(POLICY_PVM);
-    vm->vm_fd = vm->vcpu_fd = vm->notes.watch = -1;
+    vm->vm_fd = vm->vcpu_fd = vm->notes.watch = vm->pagemap_fd = -1;
     vm->run = &run;
     vm->ram = ram;
     vm->ram_size = vm->ram_low = MEMORY;
