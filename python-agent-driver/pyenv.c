@@ -28,19 +28,9 @@ static void must(PyObject *result, const char *what)
     Py_DECREF(result);
 }
 
-static PyObject *import(const char *name)
-{
-    PyObject *module = PyImport_ImportModule(name);
-    if (module == NULL) {
-        PyErr_Print();
-        drv_fail("cannot import %s", name);
-    }
-    return module;
-}
-
 static void call(const char *module, const char *function, PyObject *argument, const char *what)
 {
-    PyObject *owner = import(module);
+    PyObject *owner = drv_import(module);
     PyObject *name = PyUnicode_FromString(function);
     PyObject *result = NULL;
     if (name != NULL) {
@@ -163,7 +153,7 @@ static void set_path(struct pyenv *env, const char *value)
     (void)env;
     PyObject *path = PySys_GetObject("path");
     PyObject *parts = split_list(value, ':', "PYTHONPATH");
-    PyObject *os_path = import("os.path");
+    PyObject *os_path = drv_import("os.path");
     for (Py_ssize_t i = 0; i < PyList_GET_SIZE(parts); i++) {
         PyObject *entry = PyObject_CallMethod(os_path, "abspath", "O", PyList_GET_ITEM(parts, i));
         int known = entry == NULL || path == NULL ? -1 : PySequence_Contains(path, entry);

@@ -26,4 +26,7 @@
 #error "the driver is written against CPython 3.11's internal interfaces"
 #endif
 
+/* stdio.c: a new reference; without the module the process ends. */
+PyObject *drv_import(const char *name);
+
 #endif

@@ -13,7 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static PyObject *import(const char *name)
+PyObject *drv_import(const char *name)
 {
     PyObject *module = PyImport_ImportModule(name);
     if (module == NULL) {
@@ -27,7 +27,7 @@ static PyObject *import(const char *name)
 static PyObject *codec_name(const char *text, size_t len)
 {
     PyObject *encoding = PyUnicode_DecodeFSDefaultAndSize(text, (Py_ssize_t)len);
-    PyObject *codecs = import("codecs");
+    PyObject *codecs = drv_import("codecs");
     PyObject *codec =
         encoding == NULL ? NULL : PyObject_CallMethod(codecs, "lookup", "O", encoding);
     PyObject *name = codec == NULL ? NULL : PyObject_GetAttrString(codec, "name");
@@ -62,7 +62,7 @@ static PyObject *new_stream(const struct drv_stdio *how, int fd)
 {
     static const char *const names[] = {"<stdin>", "<stdout>", "<stderr>"};
     bool bare = how->unbuffered && fd != 0;
-    PyObject *io = import("io");
+    PyObject *io = drv_import("io");
     PyObject *encoding = stream_encoding(how);
     PyObject *buffer = PyObject_CallMethod(io, "open", "isiOOOi", fd, fd == 0 ? "rb" : "wb",
                                            bare ? 0 : -1, Py_None, Py_None, Py_None, 0);
