@@ -16,7 +16,8 @@ SEEDED = ("random.random", "numpy.random", "uuid4")
 def runs(command, *options):
     """Outputs of one command, and the host's wall clock around it."""
     begun = time.time()
-    done = subprocess.run([*command, *options], stdout=subprocess.PIPE, timeout=200, check=True)
+    *pyhl, script = command
+    done = subprocess.run([*pyhl, *options, script], stdout=subprocess.PIPE, timeout=200, check=True)
     return [json.loads(line) for line in done.stdout.splitlines()], begun, time.time()
 
 
