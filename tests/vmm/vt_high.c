@@ -90,7 +90,9 @@ static void t_large(void)
         CHECK_INT(o.counters.exits, o.counters.exits_doorbell + o.counters.exits_signal);
         rewound(vm);
         CHECK_INT(vm->counters.dropped_pages, 0);
-        CHECK(vm->counters.hot_pages < 64); /* what the large run used of the log has gone, too */
+        /* What the large run used of the log has gone, too; with nested paging it takes more runs.
+         */
+        CHECK(vm->counters.hot_pages < (vm->policy->nested_paging ? logged + 64 : 64));
     }
     CHECK(vm->policy->nested_paging || vm->counters.shadow_resets == 0);
     vmm_destroy(vm);
