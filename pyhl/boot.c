@@ -217,7 +217,7 @@ static int boot_main(const struct cmd *cmd, int argc, char **argv)
     status = cmd_close_inherited(cmd);
     if (status != CMD_OK)
         return status;
-    env = session_env(&options.env);
+    env = session_env(&options.env, false);
     if (!env)
         return cmd_fail(cmd, &(struct vmm_err){.code = ENOMEM, .msg = "out of memory"});
     status = boot_program(cmd, &options, words.items[0], words.items + 1, env);

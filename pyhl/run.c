@@ -270,7 +270,7 @@ static int run_program(const struct cmd *cmd, const struct run_options *options,
                        const struct opt_words *words, const struct program *program,
                        struct process_times *times)
 {
-    const char **argv = guest_argv(program, words), **env = session_env(&options->env);
+    const char **argv = guest_argv(program, words), **env = session_env(&options->env, false);
     char *cwd = getcwd(NULL, 0);
     struct session session = {
         .cmd = cmd,

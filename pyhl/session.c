@@ -88,6 +88,11 @@ static const char *inherited(const char *name)
     return value ? value - strlen(name) - 1 : NULL;
 }
 
+static bool on_terminal(void)
+{
+    return isatty(STDIN_FILENO) || isatty(STDOUT_FILENO) || isatty(STDERR_FILENO);
+}
+
 /* What tells a program about the terminal that it writes to. */
 static size_t terminal_env(const char **env)
 {
@@ -95,15 +100,13 @@ static size_t terminal_env(const char **env)
                                                             "COLUMNS", "LINES"};
     size_t n = 0;
 
-    if (!isatty(STDIN_FILENO) && !isatty(STDOUT_FILENO) && !isatty(STDERR_FILENO))
-        return 0;
     for (size_t i = 0; i < SESSION_TERMINAL_ENV; i++)
         if (inherited(names[i]))
             env[n++] = inherited(names[i]);
     return n;
 }
 
-const char **session_env(const struct opt_list *user)
+const char **session_env(const struct opt_list *user, bool plain)
 {
     static const char *const fixed[] = {
         "PATH=/usr/local/bin:/usr/bin:/bin",
@@ -117,7 +120,8 @@ const char **session_env(const struct opt_list *user)
         return NULL;
     for (size_t i = 0; i < sizeof(fixed) / sizeof(fixed[0]); i++)
         env[n++] = fixed[i];
-    n += terminal_env(env + n);
+    if (!plain && on_terminal())
+        n += terminal_env(env + n);
     for (size_t i = 0; i < user->count; i++) {
         size_t at = 0;
 
@@ -233,9 +237,8 @@ int session_begin(const struct session *session, uint64_t *jail_ns)
     const int outputs[] = {STDOUT_FILENO, STDERR_FILENO};
     const unsigned extras =
         (session->verbose > 1 ? VMM_JAIL_INSPECT : 0u) | (session->renew ? VMM_JAIL_RENEW : 0u);
-    const bool terminal = isatty(STDIN_FILENO) || isatty(STDOUT_FILENO) || isatty(STDERR_FILENO);
     const struct vmm_jail jail = {
-        .extras = extras | (terminal ? VMM_JAIL_TERMINAL : 0u),
+        .extras = extras | (on_terminal() ? VMM_JAIL_TERMINAL : 0u),
         .input_fd = STDIN_FILENO,
         .output_fds = outputs,
         .output_count = sizeof(outputs) / sizeof(outputs[0]),

@@ -33,8 +33,8 @@ struct vmm_io session_io(void);
 #define SESSION_GRACE_NS 30000000u
 
 /* The environment of a run: a fixed small set, on a terminal TERM and what else tells about it,
- * then the user's, which wins. NULL-terminated; NULL without memory. free() it. */
-const char **session_env(const struct opt_list *user);
+ * unless plain, then the user's, which wins. NULL-terminated; NULL without memory. free() it. */
+const char **session_env(const struct opt_list *user, bool plain);
 
 /* Sets the handler for SIGINT, SIGTERM and SIGHUP, except where they are ignored. System calls in
  * progress fail with EINTR. */

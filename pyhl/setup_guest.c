@@ -126,7 +126,7 @@ static int boot(const struct setup *setup, int report, struct vmm **vm, struct v
 static int preload(const struct setup *setup, struct vmm *vm, struct vmm_err *err)
 {
     const char *const argv[] = {setup->image.config.init, NULL};
-    const char **env = session_env(&(struct opt_list){0});
+    const char **env = session_env(&(struct opt_list){0}, true);
     struct vmm_run run = {
         .mode = HV_RUN_EXEC,
         .argv = argv,
@@ -172,7 +172,7 @@ static int run_code(const struct setup *setup, struct vmm *vm, enum hv_run_mode 
                     struct vmm_err *err)
 {
     const char *const argv[] = {mode == HV_RUN_CODE ? "-c" : "script.py", NULL};
-    const char **env = session_env(&(struct opt_list){0});
+    const char **env = session_env(&(struct opt_list){0}, true);
     struct vmm_io io = loud_io();
     struct vmm_run run = {
         .mode = mode,

@@ -446,3 +446,12 @@ case_home_parents() {
     run "$pyhl" run --dest "$scratch/new/share/pyhl" -c 'print(1)'
     expect_error 125 'pyhl.ini.*line 1.*install again with: pyhl setup --force'
 }
+
+case_setup_terminal() {
+    local at=$scratch/from-terminal
+    begin "a snapshot knows nothing of the terminal that setup runs on"
+    run env TERM=marker-of-this-terminal python3 -c 'import os, pty, sys
+sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))' "$pyhl" setup --from "$image" --dest "$at"
+    expect_status 0
+    grep -qa marker-of-this-terminal "$at/snapshot" && problem "its TERM is in the snapshot"
+}
