@@ -170,7 +170,9 @@ struct vmm_snapshot *vt_snapshot_sized(uint64_t memory, hv_gpa_t data)
         .kernel_path = vt_kernel, .initrd_path = vt_initrd, .memory = memory, .io = vt_no_io};
     OK(vmm_create(&config, &vm, &err));
     OK(vmm_start(vm, VT_TIMEOUT, &o, &err));
-    *(uint8_t *)mem_write_ptr(vm, data - 1, 1) = 1;
+    if (data > 0) {
+        *(uint8_t *)mem_write_ptr(vm, data - 1, 1) = 1;
+    }
     int fd = vt_memfd("", 0);
     OK(vmm_snapshot_write(vm, fd, &(struct vmm_key){{0}}, &err));
     vmm_destroy(vm);

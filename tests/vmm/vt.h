@@ -118,7 +118,8 @@ char *vt_content(int fd, size_t *size);
 /* A snapshot, in a memory file, of a machine ready for its first run. */
 int vt_snapshot(const struct vmm_key *key);
 struct vmm_snapshot *vt_snapshot_open(void);
-/* One of so much memory, whose last byte that is not zero is the one below data. */
+/* One of so much memory, whose last byte that is not zero is the one below data; 0: of the kernel.
+ */
 struct vmm_snapshot *vt_snapshot_sized(uint64_t memory, hv_gpa_t data);
 /* What of a policy is no matter of choice becomes this host's. */
 struct policy;

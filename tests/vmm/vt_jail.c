@@ -331,16 +331,7 @@ static struct vmm *roomy(const struct vmm_io *io)
 {
     struct vmm_err err;
     struct vmm *vm;
-    struct vmm_outcome o;
-    struct vmm_snapshot *snap;
-    const struct vmm_config config = {
-        .kernel_path = vt_kernel, .initrd_path = vt_initrd, .memory = 256 << 20, .io = vt_no_io};
-    OK(vmm_create(&config, &vm, &err));
-    OK(vmm_start(vm, VT_TIMEOUT, &o, &err));
-    int fd = vt_memfd("", 0);
-    OK(vmm_snapshot_write(vm, fd, &(struct vmm_key){{0}}, &err));
-    vmm_destroy(vm);
-    OK(vmm_snapshot_open_fd(fd, vt_initrd, NULL, &snap, &err));
+    struct vmm_snapshot *snap = vt_snapshot_sized(256 << 20, 0);
     OK(vmm_restore(snap, io, true, &vm, &err));
     return vm;
 }

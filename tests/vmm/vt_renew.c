@@ -59,20 +59,7 @@ static void mapped_get(const struct vmm *vm, struct mapped *m)
 /* A snapshot of a machine of 64 MiB, most of it behind the image. */
 static struct vmm_snapshot *roomy(void)
 {
-    struct vmm_err err;
-    struct vmm *vm;
-    struct vmm_outcome o;
-    struct vmm_snapshot *snap;
-    const struct vmm_config config = {
-        .kernel_path = vt_kernel, .initrd_path = vt_initrd, .memory = 64 << 20, .io = vt_no_io};
-    OK(vmm_create(&config, &vm, &err));
-    OK(vmm_start(vm, VT_TIMEOUT, &o, &err));
-    int fd = vt_memfd("", 0);
-    OK(vmm_snapshot_write(vm, fd, &(struct vmm_key){{0}}, &err));
-    vmm_destroy(vm);
-    OK(vmm_snapshot_open_fd(fd, vt_initrd, NULL, &snap, &err));
-    close(fd);
-    return snap;
+    return vt_snapshot_sized(64 << 20, 0);
 }
 
 static const char *const before[][2] = {
