@@ -14,8 +14,8 @@ typedef int call_fn(struct vmm *vm, const struct hv_call *call, int64_t *ret);
 
 static int call_bad_range(struct vmm *vm, const char *name, uint64_t gpa, uint64_t size)
 {
-    return run_stop(vm, VMM_BROKEN, 0, "call %s: 0x%llx+0x%llx is not in memory", name,
-                    (unsigned long long)gpa, (unsigned long long)size);
+    return outcome_set(vm, VMM_BROKEN, 0, "call %s: 0x%llx+0x%llx is not in memory", name,
+                       (unsigned long long)gpa, (unsigned long long)size);
 }
 
 /* The open run: the ring stands still at this slot until calls_answer_run(). */
@@ -23,8 +23,8 @@ static int call_run(struct vmm *vm, const struct hv_call *call, int64_t *ret)
 {
     (void)ret;
     if (call->arg[1] < sizeof(struct hv_run)) {
-        return run_stop(vm, VMM_BROKEN, 0, "call run: a buffer of %llu bytes is too small",
-                        (unsigned long long)call->arg[1]);
+        return outcome_set(vm, VMM_BROKEN, 0, "call run: a buffer of %llu bytes is too small",
+                           (unsigned long long)call->arg[1]);
     }
     if (mem_read_ptr(vm, call->arg[0], call->arg[1]) == NULL) {
         return call_bad_range(vm, "run", call->arg[0], call->arg[1]);
@@ -35,7 +35,7 @@ static int call_run(struct vmm *vm, const struct hv_call *call, int64_t *ret)
         return rc;
     }
     vm->run_call = *call;
-    return run_stop(vm, VMM_READY, 0, "%s", "");
+    return outcome_set(vm, VMM_READY, 0, "%s", "");
 }
 
 static uint64_t call_least(uint64_t a, uint64_t b)
@@ -84,12 +84,12 @@ static int call_exit(struct vmm *vm, const struct hv_call *call, int64_t *ret)
         [HV_EXIT_PANIC] = VMM_PANIC,
     };
     if (call->arg[0] >= sizeof(kinds) / sizeof(kinds[0])) {
-        return run_stop(vm, VMM_BROKEN, 0, "call exit: unknown kind %llu",
-                        (unsigned long long)call->arg[0]);
+        return outcome_set(vm, VMM_BROKEN, 0, "call exit: unknown kind %llu",
+                           (unsigned long long)call->arg[0]);
     }
     if (call->arg[0] == HV_EXIT_SIGNAL && (call->arg[1] == 0 || call->arg[1] > HV_SIGNAL_MAX)) {
-        return run_stop(vm, VMM_BROKEN, 0, "call exit: no signal has the number %llu",
-                        (unsigned long long)call->arg[1]);
+        return outcome_set(vm, VMM_BROKEN, 0, "call exit: no signal has the number %llu",
+                           (unsigned long long)call->arg[1]);
     }
     vm->left_ns = os_clock_ns(CLOCK_MONOTONIC);
     int rc = console_drain(vm);
@@ -98,7 +98,7 @@ static int call_exit(struct vmm *vm, const struct hv_call *call, int64_t *ret)
     }
     char text[sizeof(vm->outcome->detail)];
     (void)call_text(vm, call->arg[2], call->arg[3], text, sizeof(text));
-    return run_stop(vm, kinds[call->arg[0]], (int)(call->arg[1] & 0xff), "%s", text);
+    return outcome_set(vm, kinds[call->arg[0]], (int)(call->arg[1] & 0xff), "%s", text);
 }
 
 static int call_wait(struct vmm *vm, const struct hv_call *call, int64_t *ret)
@@ -154,8 +154,8 @@ static int call_discard(struct vmm *vm, const struct hv_call *call, int64_t *ret
     const uint64_t mask = HV_PAGE_SIZE - 1;
     *ret = 0;
     if (((call->arg[0] | call->arg[1]) & mask) != 0) {
-        return run_stop(vm, VMM_BROKEN, 0, "call discard: 0x%llx+0x%llx are no whole pages",
-                        (unsigned long long)call->arg[0], (unsigned long long)call->arg[1]);
+        return outcome_set(vm, VMM_BROKEN, 0, "call discard: 0x%llx+0x%llx are no whole pages",
+                           (unsigned long long)call->arg[0], (unsigned long long)call->arg[1]);
     }
     if (mem_read_ptr(vm, call->arg[0], call->arg[1]) == NULL) {
         return call_bad_range(vm, "discard", call->arg[0], call->arg[1]);
@@ -180,7 +180,7 @@ static call_fn *const call_table[] = {
 static int call_dispatch(struct vmm *vm, const struct hv_call *call, int64_t *ret)
 {
     if (call->nr >= sizeof(call_table) / sizeof(call_table[0]) || call_table[call->nr] == NULL) {
-        return run_stop(vm, VMM_BROKEN, 0, "unknown call %u", call->nr);
+        return outcome_set(vm, VMM_BROKEN, 0, "unknown call %u", call->nr);
     }
     return call_table[call->nr](vm, call, ret);
 }
@@ -199,8 +199,8 @@ int calls_answer(struct vmm *vm)
     const uint32_t head = __atomic_load_n(&s->call_head, __ATOMIC_ACQUIRE);
     uint32_t tail = __atomic_load_n(&s->call_tail, __ATOMIC_RELAXED);
     if (head - tail > HV_CALL_SLOTS) {
-        return run_stop(vm, VMM_BROKEN, 0, "the call ring claims %u calls of %u", head - tail,
-                        HV_CALL_SLOTS);
+        return outcome_set(vm, VMM_BROKEN, 0, "the call ring claims %u calls of %u", head - tail,
+                           HV_CALL_SLOTS);
     }
     for (; tail != head; tail++) {
         struct hv_call call;
@@ -213,7 +213,7 @@ int calls_answer(struct vmm *vm)
         }
         call_answer(vm, tail, ret);
         /* One call takes a bounded time, a ring full of them as often as much. */
-        rc = tail + 1 != head ? run_due(vm, os_clock_ns(CLOCK_MONOTONIC)) : 0;
+        rc = tail + 1 != head ? outcome_due(vm, os_clock_ns(CLOCK_MONOTONIC)) : 0;
         if (rc != 0) {
             return rc;
         }

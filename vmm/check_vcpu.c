@@ -177,7 +177,7 @@ static int check_msrs_get(const struct vmm *vm, struct check_vcpu *out, struct v
 
 static int check_vcpu_get(struct vmm *vm, struct check_vcpu *out, struct vmm_err *err)
 {
-    int rc = run_settle(vm, err);
+    int rc = vcpu_settle(vm, err);
     out->cpuid.nent = CPUID_ENTRIES;
     for (size_t i = 0; rc == 0 && i < CHECK_PARTS; i++) {
         if (check_parts[i].get != 0 &&
@@ -292,10 +292,4 @@ int check_vcpu(struct vmm *vm, struct vmm_err *err)
     rc = rc == 0 ? check_compare(vm, have, fresh, err) : rc;
     free(have);
     return rc;
-}
-
-void check_free(struct vmm_snapshot *snap)
-{
-    free(snap->fresh[0]);
-    free(snap->fresh[1]);
 }

@@ -47,7 +47,7 @@ static int console_poll(struct vmm *vm, struct pollfd *pfd, nfds_t count, uint64
     sigaddset(&set, VMM_SIGNAL);
     (void)pthread_sigmask(SIG_BLOCK, &set, &before);
     const uint64_t now = os_clock_ns(CLOCK_MONOTONIC);
-    int rc = run_due(vm, now);
+    int rc = outcome_due(vm, now);
     const bool event = want_events && __atomic_load_n(&vm->shared->events, __ATOMIC_SEQ_CST) != 0;
     if (rc == 0 && !event && now < until) {
         uint64_t wake = vm->timer.deadline < until ? vm->timer.deadline : until;
@@ -157,7 +157,7 @@ static int console_room(struct vmm *vm, const struct console_stream *s, unsigned
 static int console_failed(struct vmm *vm, const struct console_stream *s, int code)
 {
     if (code == EPIPE) {
-        return run_stop(vm, VMM_PIPE_CLOSED, 0, "the reader of %s is gone", s->name);
+        return outcome_set(vm, VMM_PIPE_CLOSED, 0, "the reader of %s is gone", s->name);
     }
     return vmm_err_set(vm->err, code, "writing to %s: %s%s", s->name, strerror(code),
                        code == EFBIG ? " (RLIMIT_FSIZE, `ulimit -f`, or the file system's limit)"
@@ -190,12 +190,12 @@ static int console_write(struct vmm *vm, const struct console_stream *s, uint8_t
         } else if (done == 0 || done == -EAGAIN) {
             rc = console_room(vm, s, &refused);
         } else if (done == -EINTR) {
-            rc = run_due(vm, os_clock_ns(CLOCK_MONOTONIC));
+            rc = outcome_due(vm, os_clock_ns(CLOCK_MONOTONIC));
         } else {
             rc = console_failed(vm, s, (int)-done);
         }
     }
-    return rc == 0 && most < n ? run_stop(vm, VMM_OUTPUT, 0, "more output than allowed") : rc;
+    return rc == 0 && most < n ? outcome_set(vm, VMM_OUTPUT, 0, "more output than allowed") : rc;
 }
 
 /* The bytes from tail on that lie in one piece. */
@@ -220,8 +220,8 @@ static int console_drain_stream(struct vmm *vm, const struct console_stream *s)
         return 0;
     }
     if (head - tail > HV_RING_SIZE) {
-        return run_stop(vm, VMM_BROKEN, 0, "the %s ring claims %u bytes of %u", s->name,
-                        head - tail, HV_RING_SIZE);
+        return outcome_set(vm, VMM_BROKEN, 0, "the %s ring claims %u bytes of %u", s->name,
+                           head - tail, HV_RING_SIZE);
     }
     int rc = 0;
     while (rc == 0 && tail != head) {

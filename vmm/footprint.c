@@ -12,7 +12,7 @@
 static bool footprint_changed(const struct vmm *vm, uint64_t gpa)
 {
     if (vm->snap == NULL || gpa >= vm->snap->header.data_end) {
-        return !snap_page_is_zero(vm->ram + gpa);
+        return !page_is_zero(vm->ram + gpa);
     }
     return memcmp(vm->ram + gpa, vm->snap->pristine + gpa, HV_PAGE_SIZE) != 0;
 }

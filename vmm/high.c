@@ -67,7 +67,7 @@ int high_dirty_pages(struct vmm *vm, uint64_t *gpas, size_t max, size_t *count, 
     int rc = pagemap_private(vm, vm->ram + vm->ram_low, pages, there, err);
     for (uint64_t page = 0; rc == 0 && page < pages; page++) {
         const uint64_t gpa = vm->ram_low + page * HV_PAGE_SIZE;
-        if ((there[page / 64] >> page % 64 & 1) && !snap_page_is_zero(vm->ram + gpa)) {
+        if ((there[page / 64] >> page % 64 & 1) && !page_is_zero(vm->ram + gpa)) {
             if (*count < max) {
                 gpas[*count] = gpa;
             }

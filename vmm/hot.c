@@ -2,8 +2,8 @@
 /*
  * The hot set of a rewindable machine: the pages that may differ from the image, so those that a
  * rewind copies back. A page joins when it is written, by the guest (KVM's dirty log) or by the
- * host (hot_mark()), and stays writable from then on: its next writes cost nothing. It leaves when
- * it was found as in the image several times: its copy is given back and the log armed for it.
+ * host (mem_write_ptr()), and stays writable from then on: its next writes cost nothing. It leaves
+ * when it was found as in the image several times: its copy is given back and the log armed for it.
  * Invariant: every page below ram_low that differs from the image is in the map or in KVM's log.
  * What lies above is dropped as a whole (high.c).
  *
@@ -76,16 +76,6 @@ void hot_forget(struct vmm *vm)
     hot->stale = false;
 }
 
-void hot_mark(struct vmm *vm, uint64_t first, uint64_t last)
-{
-    struct hot_set *hot = &vm->hot;
-    for (uint64_t page = first; hot->map != NULL && page <= last; page++) {
-        const uint64_t bit = 1ull << page % 64;
-        hot->grown = hot->grown || (hot->map[page / 64] & bit) == 0;
-        hot->map[page / 64] |= bit;
-    }
-}
-
 static bool hot_collect_line(uint64_t map[8], const uint64_t log[8])
 {
     uint64_t fresh = 0;
@@ -132,6 +122,16 @@ size_t hot_count(const struct vmm *vm)
         count += (size_t)__builtin_popcountll(vm->hot.map[w]);
     }
     return count;
+}
+
+int hot_written(struct vmm *vm, struct vmm_err *err)
+{
+    if (!vm->rewindable) {
+        return vmm_err_set(err, EINVAL, "the machine was not restored to be rewound");
+    }
+    int rc = hot_collect(vm, err);
+    vm->counters.dirty_pages = rc == 0 ? hot_count(vm) : 0;
+    return rc;
 }
 
 /* The list anew from the map; what it had keeps its history. */
@@ -190,7 +190,7 @@ static void hot_copy_page(struct vmm *vm, uint64_t at)
 
 static bool hot_page_changed(const struct vmm *vm, uint64_t at)
 {
-    return hot_is_zero(vm, at) ? !snap_page_is_zero(vm->ram + at)
+    return hot_is_zero(vm, at) ? !page_is_zero(vm->ram + at)
                                : memcmp(vm->ram + at, vm->snap->pristine + at, HV_PAGE_SIZE) != 0;
 }
 

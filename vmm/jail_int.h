@@ -42,6 +42,7 @@ struct jail_row {
 };
 #define JAIL_THREAD (1u << 31)
 
+/* jail_table.c */
 extern const struct jail_row jail_rows[];
 extern const size_t jail_row_count;
 

@@ -94,6 +94,11 @@ int kvm_open(struct vmm_err *err)
     return fd;
 }
 
+void kvm_capabilities(int fd, char *out, size_t size)
+{
+    (void)kvm_names(fd, true, out, size);
+}
+
 static bool kvm_parameter(const char *path)
 {
     char value = 'N';
@@ -110,29 +115,6 @@ bool kvm_nested_paging(void)
     return kvm_parameter("/sys/module/kvm_amd/parameters/npt") ||
            (kvm_parameter("/sys/module/kvm_intel/parameters/ept") &&
             kvm_parameter("/sys/module/kvm_intel/parameters/eptad"));
-}
-
-int vmm_host_probe(struct vmm_host *host, struct vmm_err *err)
-{
-    *host = (struct vmm_host){0};
-    int fd = kvm_open(err);
-    if (fd < 0) {
-        return fd;
-    }
-    host->kvm_api = KVM_API_VERSION;
-    host->kvm_pvm = x86_is_pvm();
-    host->emulated = policy_host_kind() == POLICY_EMULATED;
-    host->filters = jail_has_filters();
-    host->landlock = jail_landlock_version();
-    policy_choices(policy_host_kind(), host->choices);
-    x86_cpu_name(host->cpu, sizeof(host->cpu));
-    (void)kvm_names(fd, true, host->capabilities, sizeof(host->capabilities));
-    os_close(fd);
-    struct vmm vm = {.vm_fd = -1, .vcpu_fd = -1};
-    int rc = kvm_vm_create(&vm, false, err);
-    host->tsc_khz = vm.tsc_khz;
-    kvm_vm_destroy(&vm);
-    return rc;
 }
 
 /* No code of the guest reads or writes an MSR, but a program can take ring 0, and what it writes

@@ -168,6 +168,15 @@ const void *mem_read_ptr(const struct vmm *vm, hv_gpa_t gpa, uint64_t size)
     return mem_in_ram(vm, gpa, size) ? vm->ram + gpa : NULL;
 }
 
+static void mem_mark_hot(struct hot_set *hot, uint64_t first, uint64_t last)
+{
+    for (uint64_t page = first; hot->map != NULL && page <= last; page++) {
+        const uint64_t bit = 1ull << page % 64;
+        hot->grown = hot->grown || (hot->map[page / 64] & bit) == 0;
+        hot->map[page / 64] |= bit;
+    }
+}
+
 static void mem_mark(struct vmm *vm, hv_gpa_t gpa, uint64_t size)
 {
     if (size == 0) {
@@ -176,7 +185,7 @@ static void mem_mark(struct vmm *vm, hv_gpa_t gpa, uint64_t size)
     const uint64_t end = gpa + size < vm->ram_low ? gpa + size : vm->ram_low;
     vm->high_used = vm->high_used || gpa + size > vm->ram_low;
     if (gpa < end) {
-        hot_mark(vm, gpa / HV_PAGE_SIZE, (end - 1) / HV_PAGE_SIZE);
+        mem_mark_hot(&vm->hot, gpa / HV_PAGE_SIZE, (end - 1) / HV_PAGE_SIZE);
     }
 }
 
@@ -187,27 +196,6 @@ void *mem_write_ptr(struct vmm *vm, hv_gpa_t gpa, uint64_t size)
     }
     mem_mark(vm, gpa, size);
     return vm->ram + gpa;
-}
-
-int mem_discard(struct vmm *vm, hv_gpa_t gpa, uint64_t size, struct vmm_err *err)
-{
-    const hv_gpa_t end = gpa + size;
-    const hv_gpa_t image = end < vm->ram_image ? end : vm->ram_image;
-    const hv_gpa_t log = vm->rewindable ? vm->ram_low : vm->ram_image;
-    const hv_gpa_t logged = end < log ? end : log;
-    int rc = 0;
-    if (gpa < image) {
-        memset(mem_write_ptr(vm, gpa, image - gpa), 0, image - gpa);
-        gpa = image;
-    }
-    if (gpa < logged) {
-        rc = hot_zero(vm, gpa / HV_PAGE_SIZE, logged / HV_PAGE_SIZE, err);
-        gpa = logged;
-    }
-    if (rc == 0 && gpa < end && madvise(vm->ram + gpa, end - gpa, MADV_DONTNEED) < 0) {
-        rc = vmm_err_set(err, errno, "madvise: %s", strerror(errno));
-    }
-    return rc;
 }
 
 struct hv_shared *mem_shared_write(struct vmm *vm)

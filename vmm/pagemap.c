@@ -146,3 +146,14 @@ int pagemap_scan(int fd, const void *start, uint64_t pages, uint64_t *first, uin
     }
     return 0;
 }
+
+bool page_is_zero(const uint8_t *page)
+{
+    const uint64_t *p = (const uint64_t *)(const void *)page;
+    for (size_t i = 0; i < HV_PAGE_SIZE / 8; i += 8) {
+        if (p[i] | p[i + 1] | p[i + 2] | p[i + 3] | p[i + 4] | p[i + 5] | p[i + 6] | p[i + 7]) {
+            return false;
+        }
+    }
+    return true;
+}

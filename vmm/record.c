@@ -58,7 +58,7 @@ int vmm_workset_small(struct vmm *vm, struct vmm_err *err)
 {
     struct workset_notes *notes = &vm->notes;
     const size_t size = record_words(vm) * sizeof(uint64_t);
-    int rc = rewind_written(vm, err);
+    int rc = hot_written(vm, err);
     if (rc < 0) {
         return rc;
     }
@@ -133,7 +133,7 @@ static int record_write(int fd, struct snap_header *h, const uint32_t *entries, 
 
 int vmm_snapshot_set_workset(struct vmm *vm, int fd, struct vmm_err *err)
 {
-    int rc = rewind_written(vm, err);
+    int rc = hot_written(vm, err);
     if (rc < 0) {
         return rc;
     }

@@ -135,7 +135,7 @@ int vmm_restore(struct vmm_snapshot *snap, const struct vmm_io *io, bool rewinda
 int vmm_dirty_pages(struct vmm *vm, uint64_t *gpas, size_t max, size_t *count, struct vmm_err *err)
 {
     *count = 0;
-    int rc = rewind_written(vm, err);
+    int rc = hot_written(vm, err);
     if (rc < 0) {
         return rc;
     }
@@ -150,16 +150,6 @@ int vmm_dirty_pages(struct vmm *vm, uint64_t *gpas, size_t max, size_t *count, s
     *count = n;
     rc = high_dirty_pages(vm, gpas, max, count, err);
     vm->counters.dirty_pages = *count;
-    return rc;
-}
-
-int rewind_written(struct vmm *vm, struct vmm_err *err)
-{
-    if (!vm->rewindable) {
-        return vmm_err_set(err, EINVAL, "the machine was not restored to be rewound");
-    }
-    int rc = hot_collect(vm, err);
-    vm->counters.dirty_pages = rc == 0 ? hot_count(vm) : 0;
     return rc;
 }
 
@@ -209,7 +199,7 @@ static int rewind_memory(struct vmm *vm, uint64_t *at, struct vmm_err *err)
  * can answer an `out` with a reset; but a hostile guest could have made the two RIPs the same. */
 static int rewind_settle(struct vmm *vm, struct vmm_err *err)
 {
-    return vm->at_doorbell && !vm->policy->settle_always ? 0 : run_settle(vm, err);
+    return vm->at_doorbell && !vm->policy->settle_always ? 0 : vcpu_settle(vm, err);
 }
 
 /* On kvm-pvm an ioctl on a vCPU costs 7 us, and its LSTAR runs at CPL 3: there a guest that has not

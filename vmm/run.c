@@ -1,84 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Runs the vCPU until the run ends: exits, interrupts, deadlines, upcalls. KVM_RUN is left at
- * doorbells and when VMM_SIGNAL arrives; only then is anything looked at. A run that ends fills
- * vm->outcome exactly once.
+ * doorbells and when VMM_SIGNAL arrives; only then is anything looked at.
  */
 #include "snapshot_int.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#define TICK_FIRST_NS   (20 * NS_PER_MS)
-#define TICK_NS         (50 * NS_PER_MS)
-#define UPCALL_RETRY_NS NS_PER_MS
-#define SETTLE_TRIES    4096u
-
-int run_stop(struct vmm *vm, enum vmm_outcome_kind kind, int status, const char *fmt, ...)
-{
-    struct vmm_outcome *o = vm->outcome;
-    o->kind = kind;
-    o->status = status;
-    va_list ap;
-    va_start(ap, fmt);
-    (void)vsnprintf(o->detail, sizeof(o->detail), fmt, ap);
-    va_end(ap);
-    return RUN_STOP;
-}
-
-/* Where the guest stands, and its last exception, for a developer. */
-static int run_stop_at(struct vmm *vm, enum vmm_outcome_kind kind, const char *what)
-{
-    struct kvm_regs regs = {0};
-    struct kvm_sregs sregs = {0};
-    struct hv_trap trap;
-    (void)ioctl(vm->vcpu_fd, KVM_GET_REGS, &regs);
-    (void)ioctl(vm->vcpu_fd, KVM_GET_SREGS, &sregs);
-    memcpy(&trap, vm->ram + HV_TRAP_TOP - sizeof(trap), sizeof(trap));
-    return run_stop(vm, kind, 0,
-                    "%s at rip 0x%llx rsp 0x%llx cs 0x%x cr2 0x%llx rax 0x%llx; "
-                    "last trap %llu error 0x%llx rip 0x%llx rsp 0x%llx",
-                    what, regs.rip, regs.rsp, sregs.cs.selector, sregs.cr2, regs.rax,
-                    (unsigned long long)trap.vector, (unsigned long long)trap.error,
-                    (unsigned long long)trap.rip, (unsigned long long)trap.rsp);
-}
-
-/* Sets an event; should the guest not look by itself, an upcall follows. */
-static void run_event(struct vmm *vm, uint32_t event, uint64_t now)
-{
-    vm->timer.retry = now + UPCALL_RETRY_NS;
-    (void)__atomic_fetch_or(&mem_shared_write(vm)->events, event, __ATOMIC_SEQ_CST);
-}
-
-int run_due(struct vmm *vm, uint64_t now)
-{
-    const int what = atomic_exchange(&vm->interrupts, 0);
-    if (what & 1 << VMM_INTERRUPT_KILL) {
-        return run_stop(vm, VMM_KILLED, 0, "interrupted");
-    }
-    if (what & 1 << VMM_INTERRUPT_INT) {
-        run_event(vm, HV_EVENT_INT, now);
-    }
-    if (what & 1 << VMM_INTERRUPT_TERM) {
-        run_event(vm, HV_EVENT_TERM, now);
-    }
-    if (now >= vm->timer.deadline) {
-        if (vm->ending || vm->grace_ns == 0) {
-            return run_stop_at(vm, VMM_TIMEOUT, "out of time");
-        }
-        vm->ending = true;
-        vm->timer.deadline = now + vm->grace_ns;
-        run_event(vm, HV_EVENT_END, now);
-    }
-    if (now >= vm->timer.guest) {
-        vm->timer.guest = NEVER;
-        run_event(vm, HV_EVENT_TIMER, now);
-    }
-    return 0;
-}
+#define TICK_FIRST_NS (20 * NS_PER_MS)
+#define TICK_NS       (50 * NS_PER_MS)
 
 #define RFLAGS_KERNEL 0x202u /* IF and the bit that is always set */
 
@@ -146,7 +79,7 @@ static int run_interrupted(struct vmm *vm)
     vm->counters.exits_signal++;
     atomic_store(&vm->kicked, 0);
     const uint64_t now = os_clock_ns(CLOCK_MONOTONIC);
-    int rc = run_due(vm, now);
+    int rc = outcome_due(vm, now);
     if (rc == 0 && now >= vm->timer.tick) {
         vm->timer.tick = now + TICK_NS;
         rc = console_drain(vm);
@@ -184,16 +117,16 @@ static int run_broken(struct vmm *vm)
     switch (run->exit_reason) {
     case KVM_EXIT_IO:
         (void)snprintf(what, sizeof(what), "I/O at port 0x%x", run->io.port);
-        return run_stop_at(vm, VMM_BROKEN, what);
+        return outcome_set_at(vm, VMM_BROKEN, what);
     case KVM_EXIT_MMIO:
         (void)snprintf(what, sizeof(what), "%s of 0x%llx, which is not memory,",
                        run->mmio.is_write ? "a write" : "a read", run->mmio.phys_addr);
-        return run_stop_at(vm, VMM_BROKEN, what);
+        return outcome_set_at(vm, VMM_BROKEN, what);
     case KVM_EXIT_INTERNAL_ERROR:
         (void)snprintf(what, sizeof(what), "KVM internal error %u", run->internal.suberror);
-        return run_stop_at(vm, VMM_BROKEN, what);
+        return outcome_set_at(vm, VMM_BROKEN, what);
     default:
-        return run_stop_at(vm, VMM_BROKEN, kvm_exit_name(run->exit_reason));
+        return outcome_set_at(vm, VMM_BROKEN, kvm_exit_name(run->exit_reason));
     }
 }
 
@@ -217,17 +150,6 @@ static int run_exit(struct vmm *vm)
     return run_broken(vm);
 }
 
-/* EAGAIN: at a VM's first entry KVM starts a thread for it. */
-static int run_failed(struct vmm_err *err, int code)
-{
-    return vmm_err_set(err, code, "KVM_RUN: %s%s",
-                       code == EFAULT ? "guest memory is gone (was a mapped file changed?)"
-                                      : strerror(code),
-                       code == EAGAIN ? " (KVM takes a thread for each VM: look at RLIMIT_NPROC, "
-                                        "pids.max of the cgroup and kernel.threads-max)"
-                                      : "");
-}
-
 static int run_loop(struct vmm *vm)
 {
     int rc = 0;
@@ -248,27 +170,10 @@ static int run_loop(struct vmm *vm)
             rc = run_interrupted(vm);
         } else {
             vm->counters.exits_other++;
-            rc = run_failed(vm->err, errno);
+            rc = vcpu_failed(vm->err, errno);
         }
     }
     return rc;
-}
-
-int run_settle(struct vmm *vm, struct vmm_err *err)
-{
-    vm->run->immediate_exit = 1;
-    bool busy = vm->io_pending || vm->run->kvm_dirty_regs != 0;
-    for (unsigned i = 0; busy && i < SETTLE_TRIES; i++) {
-        if (ioctl(vm->vcpu_fd, KVM_RUN, 0) < 0) {
-            if (errno != EINTR) {
-                return run_failed(err, errno);
-            }
-            busy = false;
-        }
-    }
-    vm->run->immediate_exit = 0;
-    vm->io_pending = busy;
-    return busy ? vmm_err_set(err, EIO, "the vCPU cannot be brought to rest") : 0;
 }
 
 /* VMM_SIGNAL stops nothing from here on. */

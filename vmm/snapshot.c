@@ -27,23 +27,12 @@ uint64_t snap_file_size(const struct snap_header *h)
     return SNAP_IMAGE_OFFSET + h->memory + h->workset_pages * sizeof(uint32_t);
 }
 
-bool snap_page_is_zero(const uint8_t *page)
-{
-    const uint64_t *p = (const uint64_t *)(const void *)page;
-    for (size_t i = 0; i < HV_PAGE_SIZE / 8; i += 8) {
-        if (p[i] | p[i + 1] | p[i + 2] | p[i + 3] | p[i + 4] | p[i + 5] | p[i + 6] | p[i + 7]) {
-            return false;
-        }
-    }
-    return true;
-}
-
 /* Hashes and counts the pages of [at, end) that are not zero. */
 static uint64_t snap_hash_range(XXH3_state_t *xxh, const uint8_t *image, uint64_t at, uint64_t end)
 {
     uint64_t pages = 0;
     for (; at < end; at += HV_PAGE_SIZE) {
-        if (!snap_page_is_zero(image + at)) {
+        if (!page_is_zero(image + at)) {
             const uint64_t number = at / HV_PAGE_SIZE;
             (void)XXH3_128bits_update(xxh, &number, sizeof(number));
             (void)XXH3_128bits_update(xxh, image + at, HV_PAGE_SIZE);
@@ -94,7 +83,7 @@ bool snap_image_has_data(int fd, const uint8_t *image, uint64_t at, uint64_t siz
     uint64_t end;
     for (; snap_next_data(fd, size, &at, &end); at = end) {
         for (uint64_t page = at; page < end; page += HV_PAGE_SIZE) {
-            if (!snap_page_is_zero(image + page)) {
+            if (!page_is_zero(image + page)) {
                 return true;
             }
         }
@@ -115,7 +104,7 @@ static int snap_pages(const struct vmm *vm, uint64_t *bitmap, struct vmm_err *er
     }
     for (uint64_t page = 0; rc == 0 && page < pages; page++) {
         const uint64_t bit = 1ull << page % 64;
-        if ((bitmap[page / 64] & bit) && snap_page_is_zero(vm->ram + page * HV_PAGE_SIZE)) {
+        if ((bitmap[page / 64] & bit) && page_is_zero(vm->ram + page * HV_PAGE_SIZE)) {
             bitmap[page / 64] &= ~bit;
         }
     }
@@ -250,7 +239,7 @@ int vmm_snapshot_write(struct vmm *vm, int fd, const struct vmm_key *key, struct
     if (vm->state != VMM_STATE_READY) {
         return vmm_err_set(err, EINVAL, "the machine does not wait for a run: no snapshot");
     }
-    int rc = run_settle(vm, err);
+    int rc = vcpu_settle(vm, err);
     if (rc < 0) {
         return rc;
     }

@@ -78,19 +78,14 @@ uint64_t snap_file_size(const struct snap_header *h);
 int snap_image_hash(int fd, const uint8_t *image, uint64_t size, uint64_t hash[2], uint64_t *pages);
 /* Whether one of them lies at or behind the guest address at. */
 bool snap_image_has_data(int fd, const uint8_t *image, uint64_t at, uint64_t size);
-bool snap_page_is_zero(const uint8_t *page);
 
 /* snapshot_open.c */
 /* EBADMSG when the snapshot or the initrd was written to since it was opened: a file that shrank
  * under its mapping kills with SIGBUS, and what else is in it is not what was checked. */
 int snap_unchanged(const struct vmm_snapshot *snap, struct vmm_err *err);
 
-/* rewind.c */
-int rewind_written(struct vmm *vm, struct vmm_err *err); /* into vm->hot.map, for callers */
-
 /* check_vcpu.c */
 int check_vcpu(struct vmm *vm, struct vmm_err *err); /* EUCLEAN: not as in a fresh machine */
-void check_free(struct vmm_snapshot *snap);
 
 /* workset.c */
 void workset_prefault(struct vmm *vm);

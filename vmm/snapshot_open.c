@@ -268,7 +268,8 @@ void vmm_snapshot_close(struct vmm_snapshot *snap)
     os_close(snap->fd);
     os_close(atomic_load(&snap->pagemap));
     free(snap->workset);
-    check_free(snap);
+    free(snap->fresh[0]);
+    free(snap->fresh[1]);
     pthread_mutex_destroy(&snap->fresh_lock);
     free(snap);
 }
@@ -311,7 +312,7 @@ static int snap_verify_gap(const struct vmm_snapshot *snap, struct vmm_err *err)
         if (rc < 0) {
             return vmm_err_set(err, -rc, "reading the snapshot: %s", strerror(-rc));
         }
-        if (!snap_page_is_zero((const uint8_t *)page)) {
+        if (!page_is_zero((const uint8_t *)page)) {
             return vmm_err_set(err, EBADMSG,
                                "the snapshot is damaged: there is data at 0x%llx to 0x%llx, where "
                                "nothing is recorded",

@@ -233,6 +233,7 @@ void kvm_vm_destroy(struct vmm *vm);
 int kvm_slot_set(struct vmm *vm, uint32_t slot, uint32_t flags, hv_gpa_t gpa, void *hva,
                  uint64_t size, struct vmm_err *err);
 const char *kvm_exit_name(uint32_t reason);
+void kvm_capabilities(int fd, char *out, size_t size); /* those used, space-separated */
 /* For policy.c; others ask for the policy. Reads the parameters of KVM's modules; false where they
  * cannot be read. */
 bool kvm_nested_paging(void);
@@ -281,7 +282,7 @@ void x86_state_boot(struct x86_state *state, const struct policy *policy, hv_gpa
 int x86_vcpu_init(struct vmm *vm, const struct x86_state *state, struct vmm_err *err);
 int x86_state_get(struct vmm *vm, struct x86_state *state, struct vmm_err *err);
 /* Puts back a state that this vCPU has had before. Part of it takes effect at the next KVM_RUN, so
- * nothing may be half-way in the vCPU (run_settle()). vectors: also x87, SSE and extended state;
+ * nothing may be half-way in the vCPU (vcpu_settle()). vectors: also x87, SSE and extended state;
  * ring0: also what only code in ring 0 can change. */
 int x86_state_set(struct vmm *vm, const struct x86_state *state, bool vectors, bool ring0,
                   struct vmm_err *err);
@@ -305,6 +306,13 @@ int mem_ram_renew(struct vmm *vm, int fd, uint64_t offset, struct vmm_err *err);
 /* name is for messages. Unmap it after an error, too. */
 int mem_initrd_map(struct mem_initrd *initrd, int fd, const char *name, struct vmm_err *err);
 void mem_initrd_unmap(struct mem_initrd *initrd);
+/* The one translation: the host address of [gpa, gpa + size) if all of it is RAM, else NULL. */
+const void *mem_read_ptr(const struct vmm *vm, hv_gpa_t gpa, uint64_t size);
+/* The same for writing: also marks the pages as written by the host. */
+void *mem_write_ptr(struct vmm *vm, hv_gpa_t gpa, uint64_t size);
+struct hv_shared *mem_shared_write(struct vmm *vm);
+
+/* slots.c */
 /* KVM keeps 10 bytes for each page of a slot where it shadows page tables, so a restored machine
  * begins without the one for what a run rarely touches: RAM from ram_low on. In a rewindable
  * machine only the low one has a dirty log. */
@@ -319,14 +327,6 @@ int mem_slots_fault(struct vmm *vm, struct vmm_err *err);
 int mem_log_get(struct vmm *vm, uint64_t *bitmap, struct vmm_err *err); /* up to ram_low */
 int mem_log_clear(struct vmm *vm, uint64_t *bitmap, struct vmm_err *err);
 int mem_log_clear_page(struct vmm *vm, hv_gpa_t gpa, struct vmm_err *err); /* below ram_low */
-/* The one translation: the host address of [gpa, gpa + size) if all of it is RAM, else NULL. */
-const void *mem_read_ptr(const struct vmm *vm, hv_gpa_t gpa, uint64_t size);
-/* The same for writing: also marks the pages as written by the host. */
-void *mem_write_ptr(struct vmm *vm, hv_gpa_t gpa, uint64_t size);
-/* Makes whole pages of RAM zero. Where the snapshot has none and no log is kept they go back to the
- * host; where one is kept, only those are cleared that were written. */
-int mem_discard(struct vmm *vm, hv_gpa_t gpa, uint64_t size, struct vmm_err *err);
-struct hv_shared *mem_shared_write(struct vmm *vm);
 
 /* pagemap.c */
 /* Sets the bits of the pages that are private copies, or mapped at all, and clears the others;
@@ -341,6 +341,12 @@ int pagemap_open(void); /* for pagemap_scan(), in the process that maps the page
  * ENOTTY before Linux 6.7. */
 int pagemap_scan(int fd, const void *start, uint64_t pages, uint64_t *first, uint64_t *end,
                  uint64_t *count);
+bool page_is_zero(const uint8_t *page);
+
+/* discard.c */
+/* Makes whole pages of RAM zero. Where the snapshot has none and no log is kept they go back to the
+ * host; where one is kept, only those are cleared that were written. */
+int mem_discard(struct vmm *vm, hv_gpa_t gpa, uint64_t size, struct vmm_err *err);
 
 /* jail.c */
 int jail_landlock_version(void); /* 0: not in this kernel */
@@ -349,8 +355,8 @@ bool jail_has_filters(void);
 /* hot.c. For rewindable machines; see there. */
 int hot_create(struct vmm *vm, struct vmm_err *err);
 void hot_destroy(struct vmm *vm);
-void hot_mark(struct vmm *vm, uint64_t first, uint64_t last); /* pages the host writes */
-int hot_collect(struct vmm *vm, struct vmm_err *err);         /* dirty log into map */
+int hot_collect(struct vmm *vm, struct vmm_err *err); /* dirty log into map */
+int hot_written(struct vmm *vm, struct vmm_err *err); /* the same, checked, for those who ask */
 int hot_zero(struct vmm *vm, uint64_t first, uint64_t end,
              struct vmm_err *err);                 /* the written pages of these */
 size_t hot_count(const struct vmm *vm);            /* of map */
@@ -374,8 +380,10 @@ int shadow_reset(struct vmm *vm, struct vmm_err *err); /* empties the dirty log,
 /* With nested paging: makes CPU and KVM forget all translations. log: KVM's dirty log as of now. */
 int shadow_flush(struct vmm *vm, const uint64_t *log, struct vmm_err *err);
 
-/* workset.c, record.c */
+/* workset.c */
 void workset_prefault_longer(struct vmm *vm);
+
+/* record.c */
 void workset_notes_free(struct vmm *vm);
 
 /* kernel_elf.c */
@@ -410,14 +418,21 @@ int clock_timer_arm(struct vmm *vm, uint64_t now);
 int clock_timer_wait(struct vmm *vm, uint64_t until);
 int clock_timer_cut(struct vmm *vm, uint64_t until);
 
-/* run.c. Functions that may end a run return 0 to go on, RUN_STOP when vm->outcome was filled, or a
- * negative errno when the host failed (vm->err set). */
-#define RUN_STOP 1
-int run_stop(struct vmm *vm, enum vmm_outcome_kind kind, int status, const char *fmt, ...)
+/* outcome.c. Functions that may end a run return 0 to go on, RUN_STOP when vm->outcome was filled,
+ * or a negative errno when the host failed (vm->err set). */
+#define RUN_STOP        1
+#define UPCALL_RETRY_NS NS_PER_MS
+int outcome_set(struct vmm *vm, enum vmm_outcome_kind kind, int status, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
-int run_due(struct vmm *vm, uint64_t now); /* interrupts, deadlines */
+/* The same, with where the guest stands, and its last exception, for a developer. */
+int outcome_set_at(struct vmm *vm, enum vmm_outcome_kind kind, const char *what);
+/* Interrupts and deadlines: an event for the guest, or the end of the run. */
+int outcome_due(struct vmm *vm, uint64_t now);
+
+/* vcpu.c */
 /* Completes what KVM_RUN left half-way and applies registers set: then they can be read and set. */
-int run_settle(struct vmm *vm, struct vmm_err *err);
+int vcpu_settle(struct vmm *vm, struct vmm_err *err);
+int vcpu_failed(struct vmm_err *err, int code); /* what KVM_RUN failed with, in words */
 
 /* counters.c */
 void counters_begin_run(struct vmm *vm);
@@ -428,7 +443,7 @@ void counters_end_run(struct vmm *vm);
 int calls_answer(struct vmm *vm);
 int calls_answer_run(struct vmm *vm); /* hands vm->frame to the open HV_CALL_RUN */
 
-/* console.c. All as run.c. */
+/* console.c. All as outcome.c. */
 int console_drain(struct vmm *vm);
 void console_drain_last(struct vmm *vm); /* what the readers take at once; never fails */
 int console_read(struct vmm *vm, void *buf, size_t size,

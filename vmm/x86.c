@@ -146,7 +146,7 @@ static const struct x86_part {
 int x86_state_get(struct vmm *vm, struct x86_state *state, struct vmm_err *err)
 {
     memset(state, 0, sizeof(*state));
-    int rc = run_settle(vm, err);
+    int rc = vcpu_settle(vm, err);
     if (rc < 0) {
         return rc;
     }

@@ -58,7 +58,7 @@ $(FUZZ_DIR)/small/%.o: %.c
 $(FUZZ_DIR)/small/vmm/hot.o $(FUZZ_DIR)/tests/fuzz/hot_fuzz.o: FUZZ_CFLAGS += -DHOT_MAX=64u -DHOT_LOOK_PAGES=150u
 
 # What compares page by page: to tell libFuzzer of each comparison would be most of the time.
-$(patsubst %,$(FUZZ_DIR)/%.o,vmm/snapshot tests/fuzz/fake_kvm \
+$(patsubst %,$(FUZZ_DIR)/%.o,vmm/snapshot vmm/pagemap tests/fuzz/fake_kvm \
     tests/fuzz/hot_fuzz tests/fuzz/tables_fuzz tests/fuzz/workset_fuzz): \
     FUZZ_CFLAGS += -fno-sanitize-coverage=trace-cmp
 

@@ -244,7 +244,7 @@ static int dated_copy(const struct vmm_snapshot *snap, int64_t shift_ns)
         return -1;
     }
     for (uint64_t at = 0; at < h.memory; at += HV_PAGE_SIZE) {
-        if (!snap_page_is_zero(snap->pristine + at) &&
+        if (!page_is_zero(snap->pristine + at) &&
             os_pwrite_full(fd, snap->pristine + at, HV_PAGE_SIZE, SNAP_IMAGE_OFFSET + at) < 0) {
             return -1;
         }

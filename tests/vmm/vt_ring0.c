@@ -169,7 +169,7 @@ static void seen_get(struct vmm *vm, struct seen *s)
         {KVM_GET_CPUID2, offsetof(struct seen, cpuid), "CPUID2"},
     };
     struct vmm_err err;
-    OK(run_settle(vm, &err)); /* what waits in struct kvm_run is taken over */
+    OK(vcpu_settle(vm, &err)); /* what waits in struct kvm_run is taken over */
     s->cpuid[0] = (sizeof(s->cpuid) - 8) / sizeof(struct kvm_cpuid_entry2);
     for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
         if (ioctl(vm->vcpu_fd, calls[i].request, (char *)s + calls[i].offset) < 0) {

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Guest memory that the guest does not need any more (HV_CALL_DISCARD). Where no log is kept and
+ * the snapshot has nothing it goes back to the host; elsewhere what was written becomes zero.
+ */
+#include "vmm_int.h"
+
+#include <string.h>
+#include <sys/mman.h>
+
+int mem_discard(struct vmm *vm, hv_gpa_t gpa, uint64_t size, struct vmm_err *err)
+{
+    const hv_gpa_t end = gpa + size;
+    const hv_gpa_t image = end < vm->ram_image ? end : vm->ram_image;
+    const hv_gpa_t log = vm->rewindable ? vm->ram_low : vm->ram_image;
+    const hv_gpa_t logged = end < log ? end : log;
+    int rc = 0;
+    if (gpa < image) {
+        memset(mem_write_ptr(vm, gpa, image - gpa), 0, image - gpa);
+        gpa = image;
+    }
+    if (gpa < logged) {
+        rc = hot_zero(vm, gpa / HV_PAGE_SIZE, logged / HV_PAGE_SIZE, err);
+        gpa = logged;
+    }
+    if (rc == 0 && gpa < end && madvise(vm->ram + gpa, end - gpa, MADV_DONTNEED) < 0) {
+        rc = vmm_err_set(err, errno, "madvise: %s", strerror(errno));
+    }
+    return rc;
+}

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * How a run ends: vm->outcome, which is filled exactly once, and what comes from outside to end it,
+ * interrupts and deadlines. The guest is told of them by events; those that it may not outlive end
+ * the run here.
+ */
+#include "vmm_int.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+
+int outcome_set(struct vmm *vm, enum vmm_outcome_kind kind, int status, const char *fmt, ...)
+{
+    struct vmm_outcome *o = vm->outcome;
+    o->kind = kind;
+    o->status = status;
+    va_list ap;
+    va_start(ap, fmt);
+    (void)vsnprintf(o->detail, sizeof(o->detail), fmt, ap);
+    va_end(ap);
+    return RUN_STOP;
+}
+
+int outcome_set_at(struct vmm *vm, enum vmm_outcome_kind kind, const char *what)
+{
+    struct kvm_regs regs = {0};
+    struct kvm_sregs sregs = {0};
+    struct hv_trap trap;
+    (void)ioctl(vm->vcpu_fd, KVM_GET_REGS, &regs);
+    (void)ioctl(vm->vcpu_fd, KVM_GET_SREGS, &sregs);
+    memcpy(&trap, vm->ram + HV_TRAP_TOP - sizeof(trap), sizeof(trap));
+    return outcome_set(vm, kind, 0,
+                       "%s at rip 0x%llx rsp 0x%llx cs 0x%x cr2 0x%llx rax 0x%llx; "
+                       "last trap %llu error 0x%llx rip 0x%llx rsp 0x%llx",
+                       what, regs.rip, regs.rsp, sregs.cs.selector, sregs.cr2, regs.rax,
+                       (unsigned long long)trap.vector, (unsigned long long)trap.error,
+                       (unsigned long long)trap.rip, (unsigned long long)trap.rsp);
+}
+
+/* Sets an event; should the guest not look by itself, an upcall follows. */
+static void outcome_event(struct vmm *vm, uint32_t event, uint64_t now)
+{
+    vm->timer.retry = now + UPCALL_RETRY_NS;
+    (void)__atomic_fetch_or(&mem_shared_write(vm)->events, event, __ATOMIC_SEQ_CST);
+}
+
+int outcome_due(struct vmm *vm, uint64_t now)
+{
+    const int what = atomic_exchange(&vm->interrupts, 0);
+    if (what & 1 << VMM_INTERRUPT_KILL) {
+        return outcome_set(vm, VMM_KILLED, 0, "interrupted");
+    }
+    if (what & 1 << VMM_INTERRUPT_INT) {
+        outcome_event(vm, HV_EVENT_INT, now);
+    }
+    if (what & 1 << VMM_INTERRUPT_TERM) {
+        outcome_event(vm, HV_EVENT_TERM, now);
+    }
+    if (now >= vm->timer.deadline) {
+        if (vm->ending || vm->grace_ns == 0) {
+            return outcome_set_at(vm, VMM_TIMEOUT, "out of time");
+        }
+        vm->ending = true;
+        vm->timer.deadline = now + vm->grace_ns;
+        outcome_event(vm, HV_EVENT_END, now);
+    }
+    if (now >= vm->timer.guest) {
+        vm->timer.guest = NEVER;
+        outcome_event(vm, HV_EVENT_TIMER, now);
+    }
+    return 0;
+}
