@@ -108,7 +108,8 @@ prereqs:
 	@tests/prereqs.sh $(GROUPS)
 
 lint:
-	@tests/prereqs.sh lint
+	@tests/prereqs.sh build lint
+	@$(SUBMAKE) -j2 all
 	@tests/lint.sh
 
 format:

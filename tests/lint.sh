@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# Formatter, static analysers and repository checks. Every tool must be there (tests/prereqs.sh installs them), and
-# each check looks only at files that git knows.
+# Formatter, static analysers and repository checks. Every tool must be there (tests/prereqs.sh installs them), what
+# `make all` makes must be up to date, and each check looks only at files that git knows.
 set -u
 cd "$(dirname "$0")/.." || exit 2
 
@@ -39,6 +39,8 @@ tidy() {
         2>/dev/null
 }
 check clang-tidy tidy
+
+check 'structure (tests/circles.py)' tests/circles.py
 
 for file in "${formatted[@]}" "${scripts[@]}" Makefile $(git ls-files '*.mk' '*.py' '*.S' ':!tests/*/cases/*'); do
     head -n 3 "$file" | grep -q 'SPDX-License-Identifier: Apache-2.0' || note "$file: no SPDX line"
