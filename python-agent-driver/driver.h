@@ -45,7 +45,7 @@ struct drv_frame *frame_read(const char *path);
 /* Before the snapshot: environ becomes the list, now empty, that frame_read() fills. */
 void frame_place(void);
 
-/* start.c: initialise Python, import what the list names, warm, freeze. */
+/* start.c: initialise Python, import what the list names, warm, hide. */
 void start_python(const char *preload);
 
 /* run.c: find what a run will need, before the snapshot. */

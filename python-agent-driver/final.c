@@ -13,36 +13,13 @@
 
 static struct hook finalize_hook, exit_hook;
 
-/* The last of the frozen objects: what the script freezes itself comes behind it. */
-static PyObject *frozen_last;
-
-/* Put an object that gc.freeze hid back among the collector's. */
-static void thaw(PyObject *op)
+/* Put an object of before the snapshot back among the collector's. */
+static void show(PyObject *op)
 {
     if (PyObject_GC_IsTracked(op)) {
         PyObject_GC_UnTrack(op);
         PyObject_GC_Track(op);
     }
-}
-
-void final_adopt(PyObject *op)
-{
-    PyGC_Head *list = &_PyInterpreterState_GET()->gc.permanent_generation.head;
-    PyGC_Head *gc = _Py_AS_GC(op), *next = _PyGCHead_NEXT(list);
-    PyObject_GC_UnTrack(op);
-    _PyGCHead_SET_PREV(gc, list);
-    _PyGCHead_SET_NEXT(gc, next);
-    _PyGCHead_SET_NEXT(list, gc);
-    _PyGCHead_SET_PREV(next, gc);
-}
-
-static void append(PyGC_Head *list, PyGC_Head *gc)
-{
-    PyGC_Head *last = _PyGCHead_PREV(list);
-    _PyGCHead_SET_PREV(gc, last);
-    _PyGCHead_SET_NEXT(last, gc);
-    _PyGCHead_SET_NEXT(gc, list);
-    _PyGCHead_SET_PREV(list, gc);
 }
 
 /* What hears of things that happen in Py_FinalizeEx alone. */
@@ -52,13 +29,13 @@ static bool needs_real_end(PyInterpreterState *interp)
            !PyDict_CheckExact(interp->modules);
 }
 
-/* The collector itself is watched, or what was frozen is not what was frozen at the snapshot. */
+/* The collector itself is watched, or the script froze something. */
 static bool needs_whole_end(PyInterpreterState *interp)
 {
     struct _gc_runtime_state *gc = &interp->gc;
     return gc->debug != 0 || gc->collecting != 0 || PyList_GET_SIZE(gc->callbacks) != 0 ||
            PyList_GET_SIZE(gc->garbage) != 0 ||
-           _PyGCHead_PREV(&gc->permanent_generation.head) != _Py_AS_GC(frozen_last);
+           _PyGCHead_NEXT(&gc->permanent_generation.head) != &gc->permanent_generation.head;
 }
 
 static bool stream_open(PyObject *stream)
@@ -125,7 +102,7 @@ static void destroy_visibly(PyThreadState *tstate)
         teardown_run(tstate);
     }
     if (whole || survivors_any(tstate->interp)) {
-        teardown_all(tstate, _Py_AS_GC(frozen_last));
+        teardown_all(tstate);
     }
     flush_quietly(out);
     flush_quietly(err);
@@ -177,16 +154,10 @@ void final_remember(void)
     if (module == NULL) {
         drv_fail("there is no __main__");
     }
-    thaw(module);
-    thaw(PyModule_GetDict(module));
+    show(module);
+    show(PyModule_GetDict(module));
     shutdown_remember(_PyInterpreterState_GET());
     survivors_remember(_PyInterpreterState_GET());
-    frozen_last = PyList_New(0);
-    if (frozen_last == NULL) {
-        drv_fail("no memory for a list");
-    }
-    PyObject_GC_UnTrack(frozen_last);
-    append(&_PyInterpreterState_GET()->gc.permanent_generation.head, _Py_AS_GC(frozen_last));
     unexported_remember();
     hook_set(&finalize_hook, "Py_FinalizeEx", (void (*)(void))finalize);
     hook_set(&exit_hook, "Py_Exit", (void (*)(void))leave);

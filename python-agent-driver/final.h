@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What final.c (the order of the end), survivors.c (what is left of a run) and teardown.c
- * (destroying modules) share. For their use alone.
+ * What final.c (the order of the end), survivors.c (what is left of a run), teardown.c (destroying
+ * modules) and hidden.c (what is none of a run's) share. For their use alone.
  */
 #ifndef FINAL_H
 #define FINAL_H
@@ -33,11 +33,14 @@ PyObject *survivors_main(PyInterpreterState *interp);
 
 /* Destroy __main__ and the modules made by the run; preloaded ones live on, out of reach. */
 void teardown_run(PyThreadState *tstate);
-/* Destroy every module. The frozen objects up to the given one are the collector's again. */
-void teardown_all(PyThreadState *tstate, PyGC_Head *frozen_last);
+/* Destroy every module. What was hidden is the collector's again. */
+void teardown_all(PyThreadState *tstate);
 
-/* final.c: a run's object becomes as old as the interpreter, and no other's to look for at the end:
- * as if gc.freeze() had hidden it before the snapshot. */
-void final_adopt(PyObject *op);
+/* hidden.c: before the snapshot, all objects that the collector knows go out of its sight. */
+void hidden_take(struct _gc_runtime_state *gc);
+/* A run's object becomes as old as the interpreter, and no other's to look for at the end. */
+void hidden_adopt(PyObject *op);
+/* To the oldest generation. */
+void hidden_give_back(struct _gc_runtime_state *gc);
 
 #endif

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Brings the interpreter to the snapshot point: initialised as plain `python3` is, with everything
- * that the preload list names imported, its lazy paths exercised, and the garbage collector frozen.
- * What importing leaves behind and a script could trip over is put back. A failure here ends the
- * process: setup must not go on to snapshot half an interpreter.
+ * that the preload list names imported, its lazy paths exercised, and all of it out of the garbage
+ * collector's sight. What importing leaves behind and a script could trip over is put back. A
+ * failure here ends the process: setup must not go on to snapshot half an interpreter.
  */
 #include "driver.h"
+#include "final.h"
 #include "pyinternal.h"
 
 #include <ctype.h>
@@ -142,20 +143,6 @@ static void forget_warnings(void)
     _PyInterpreterState_GET()->warnings.filters_version++;
 }
 
-/* Collect, then move everything that is left out of the collector's sight. */
-static void freeze(void)
-{
-    PyObject *gc = PyImport_ImportModule("gc");
-    PyGC_Collect();
-    PyObject *done = gc == NULL ? NULL : PyObject_CallMethod(gc, "freeze", NULL);
-    if (done == NULL) {
-        PyErr_Print();
-        drv_fail("cannot freeze the garbage collector");
-    }
-    Py_DECREF(done);
-    Py_DECREF(gc);
-}
-
 void start_python(const char *preload)
 {
     set_boot_environment();
@@ -164,7 +151,8 @@ void start_python(const char *preload)
     run_remember();
     reseed_before_snapshot();
     forget_warnings();
-    freeze();
+    PyGC_Collect();
+    hidden_take(&_PyInterpreterState_GET()->gc);
     final_remember();
     settle_memory();
 }

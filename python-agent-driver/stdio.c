@@ -83,10 +83,10 @@ static PyObject *new_stream(const struct drv_stdio *how, int fd)
         PyErr_Print();
         drv_fail("cannot make %s anew", names[fd]);
     }
-    final_adopt(text);
-    final_adopt(buffer);
+    hidden_adopt(text);
+    hidden_adopt(buffer);
     if (raw != buffer) {
-        final_adopt(raw);
+        hidden_adopt(raw);
     }
     Py_DECREF(mode);
     Py_DECREF(name);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * What a run made and would be seen to die: the collector's young generations hold exactly what was
- * made since the snapshot, because everything older is frozen. Looks at types only; calls no Python
+ * made since the snapshot, because everything older is hidden. Looks at types only; calls no Python
  * code.
  */
 #include "final.h"

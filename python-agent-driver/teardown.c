@@ -155,40 +155,11 @@ void teardown_run(PyThreadState *tstate)
     /* `aside` now has what destructors imported; it is left to die with the process. */
 }
 
-static bool in_list(PyGC_Head *list, PyGC_Head *wanted)
-{
-    PyGC_Head *gc = _PyGCHead_NEXT(list);
-    while (gc != list && gc != wanted) {
-        gc = _PyGCHead_NEXT(gc);
-    }
-    return gc == wanted;
-}
-
-/* Undo gc.freeze for what was frozen at the snapshot, but not for what the script froze behind it.
- */
-static void unfreeze(struct _gc_runtime_state *gc, PyGC_Head *last)
-{
-    PyGC_Head *from = &gc->permanent_generation.head;
-    PyGC_Head *to = &gc->generations[NUM_GENERATIONS - 1].head;
-    if (!in_list(from, last)) {
-        return;
-    }
-    PyGC_Head *first = _PyGCHead_NEXT(from);
-    PyGC_Head *rest = _PyGCHead_NEXT(last);
-    PyGC_Head *end = _PyGCHead_PREV(to);
-    _PyGCHead_SET_NEXT(from, rest);
-    _PyGCHead_SET_PREV(rest, from);
-    _PyGCHead_SET_NEXT(end, first);
-    _PyGCHead_SET_PREV(first, end);
-    _PyGCHead_SET_NEXT(last, to);
-    _PyGCHead_SET_PREV(to, last);
-}
-
 /* The same for all modules, the preloaded ones included. */
-void teardown_all(PyThreadState *tstate, PyGC_Head *frozen_last)
+void teardown_all(PyThreadState *tstate)
 {
     PyInterpreterState *interp = tstate->interp;
-    unfreeze(&interp->gc, frozen_last);
+    hidden_give_back(&interp->gc);
     clear_specials(interp);
     /* So many modules more than under python3 must not set off a collection of their own. */
     interp->gc.enabled = 0;
