@@ -3,6 +3,7 @@
  * Fork, one pipe of reports, wait. A report is less than PIPE_BUF, so it comes whole or not at all.
  */
 #include "child.h"
+#include "signals.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -15,12 +16,7 @@
 /* Dies of what its parent catches, and when the parent is gone already. */
 static void be_child(pid_t parent)
 {
-    static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
-    struct sigaction action = {.sa_handler = SIG_DFL}, old;
-
-    for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
-        if (sigaction(signals[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN)
-            sigaction(signals[i], &action, NULL);
+    signals_default();
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent)
         _exit(1);
 }
@@ -145,19 +141,13 @@ int child_step(struct child *child, char *note, struct vmm_err *err)
     return 0;
 }
 
-void child_kill(const struct child *child)
-{
-    if (child->pid > 0)
-        kill(child->pid, SIGKILL);
-}
-
 void child_end(struct child *child)
 {
     const pid_t pid = child->pid;
 
     if (pid <= 0)
         return;
-    child_kill(child);
+    kill(pid, SIGKILL);
     child->pid = 0;
     close(child->report);
     while (waitpid(pid, NULL, 0) < 0 && errno == EINTR) {

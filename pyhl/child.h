@@ -41,8 +41,7 @@ void child_tell(int report, int rc, const struct vmm_err *err, const char *note)
  * EIO, an interrupted wait EINTR. */
 int child_step(struct child *child, char *note, struct vmm_err *err);
 
-/* Ends it, if there is one, and forgets it. Async-signal-safe: child_kill() alone. */
-void child_kill(const struct child *child);
+/* Ends it, if there is one, and forgets it. */
 void child_end(struct child *child);
 
 #endif

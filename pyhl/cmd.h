@@ -36,7 +36,7 @@ extern const struct cmd cmd_boot;
 extern const struct cmd cmd_info;
 extern const struct cmd cmd_verify;
 extern const struct cmd cmd_completion;
-extern const struct cmd *const cmd_table[]; /* all of them, NULL-terminated */
+extern const struct cmd *const *cmd_table; /* all of them, NULL-terminated: main() sets it */
 
 /* Parses a command's arguments into `into` and words. Returns false when the command is over: help
  * was asked for or the arguments are wrong; both have been answered, and *status is the exit
@@ -53,10 +53,6 @@ int cmd_usage(const struct cmd *cmd, const char *fmt, ...) __attribute__((format
 int cmd_fail(const struct cmd *cmd, const struct vmm_err *err);
 
 void cmd_help(const struct cmd *cmd);
-
-/* The script died of SIGINT, as python3 does of a KeyboardInterrupt: so will the process, at its
- * end, because a shell goes on with its loop after a program that only exits with 130. */
-void cmd_interrupted(void);
 
 /* Closes all descriptors but the standard ones: a process that will hold a VM keeps nothing of its
  * parent's. To be called before it opens its own, when no argument can mean one any more, as a

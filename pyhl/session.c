@@ -1,18 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The loop of iterations. Signals reach the VM through vmm_interrupt(), which is async-signal-safe:
- * the first SIGINT is the script's, the second ends the VM; SIGTERM and SIGHUP alike. Handlers are
- * set once there is a VM, so that before it the defaults hold.
+ * The loop of iterations. Signals are caught once there is a VM, so that before it the defaults
+ * hold.
  */
 #include "report.h"
 #include "session.h"
 #include "deadline.h"
 #include "message.h"
+#include "outcome.h"
+#include "signals.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,40 +20,6 @@
 #define SESSION_TERMINAL_ENV 5
 
 typedef unsigned long long ull;
-
-/* Of the process, since a signal handler has no argument: the VM that signals go to, and those that
- * came. Before the first run they end the process: in jail their default cannot be set any more. */
-static struct vmm *_Atomic signal_vm;
-static atomic_bool signals_end;
-static atomic_int signals_seen;
-static atomic_int signal_last;
-
-static void on_signal(int signo)
-{
-    int saved = errno;
-    struct vmm *vm = atomic_load(&signal_vm);
-    enum vmm_interrupt what = signo == SIGINT ? VMM_INTERRUPT_INT : VMM_INTERRUPT_TERM;
-
-    if (atomic_load(&signals_end))
-        _exit(CMD_SIGNALED + signo);
-    atomic_store(&signal_last, signo);
-    if (atomic_fetch_add(&signals_seen, 1) > 0)
-        what = VMM_INTERRUPT_KILL;
-    if (vm)
-        vmm_interrupt(vm, what);
-    errno = saved;
-}
-
-void session_catch_signals(void (*handler)(int))
-{
-    static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
-    struct sigaction action = {.sa_handler = handler}, old;
-
-    for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
-        /* What was ignored at the start (nohup, a background job) stays ignored. */
-        if (sigaction(signals[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN)
-            sigaction(signals[i], &action, NULL);
-}
 
 /* What main() put in the place of a closed descriptor stays closed for the script. */
 static int stream(int fd)
@@ -136,48 +101,24 @@ const char **session_env(const struct opt_list *user, bool plain)
 /* Says why a run ended unless the script's own status says it all; returns the exit status. */
 static int conclude(const struct session *session, const struct vmm_outcome *outcome)
 {
-    const char *name = session->cmd->name;
-    int signo = outcome->status;
+    const struct outcome_limits limits = {
+        .memory = session->memory,
+        .timeout = "--timeout",
+        .timeout_ns = session->run.timeout_ns,
+        .max_output = session->run.max_output,
+    };
+    char text[OUTCOME_TEXT];
 
-    switch (outcome->kind) {
-    case VMM_EXITED:
-        return outcome->status & 0xff;
-    case VMM_SIGNALED:
-        if (signo != SIGINT && signo != SIGTERM && signo != SIGHUP && signo != SIGPIPE)
-            message("pyhl %s: killed by signal %d (%s)%s%s\n", name, signo, strsignal(signo),
-                    outcome->detail[0] ? ": " : "", outcome->detail);
-        if (signo == SIGINT)
-            cmd_interrupted();
-        return CMD_SIGNALED + signo;
-    case VMM_OOM:
-        message("pyhl %s: killed: out of guest memory (%llu MiB); more is given by --memory of "
-                "pyhl setup --force, or of pyhl boot\n",
-                name, (unsigned long long)(session->memory >> 20));
-        return CMD_SIGNALED + SIGKILL;
-    case VMM_TIMEOUT:
-        message("pyhl %s: stopped: --timeout of %g s is over\n", name,
-                (double)session->run.timeout_ns / 1e9);
-        return CMD_TIMEOUT;
-    case VMM_OUTPUT:
-        message("pyhl %s: stopped: more output than the %llu bytes of --max-output\n", name,
-                (ull)session->run.max_output);
-        return CMD_OUTPUT;
-    case VMM_PIPE_CLOSED:
-        return CMD_SIGNALED + SIGPIPE;
-    case VMM_KILLED:
-        return CMD_SIGNALED + atomic_load(&signal_last);
-    case VMM_READY:
-        message("pyhl %s: the program asked for another run instead of ending this one\n", name);
-        return CMD_FAILED;
-    case VMM_PANIC:
-        message("pyhl %s: the guest kernel gave up: %s\n", name, outcome->detail);
-        return CMD_FAILED;
-    case VMM_BROKEN:
-        message("pyhl %s: the guest broke down: %s\n", name, outcome->detail);
-        return CMD_FAILED;
+    if (!outcome_is_plain(outcome)) {
+        outcome_text(outcome, &limits, text);
+        message("pyhl %s: %s%s\n", session->cmd->name, text,
+                outcome->kind != VMM_OOM ? ""
+                                         : "; more is given by --memory of pyhl setup --force, or "
+                                           "of pyhl boot");
     }
-    message("pyhl %s: unknown end of a run (%d)\n", name, (int)outcome->kind);
-    return CMD_FAILED;
+    if (outcome->kind == VMM_SIGNALED && outcome->status == SIGINT)
+        signals_interrupted();
+    return outcome_status(outcome, signals_last());
 }
 
 static void describe_phases(const char *title, const uint64_t *ns, int from, int to)
@@ -248,8 +189,7 @@ int session_begin(const struct session *session, uint64_t *jail_ns)
     uint64_t began;
     struct vmm_err err;
 
-    atomic_store(&signals_end, true);
-    session_catch_signals(on_signal);
+    signals_catch(true);
     began = report_now();
     if (vmm_jail(&jail, &err) < 0)
         return cmd_fail(session->cmd, &err);
@@ -266,8 +206,7 @@ int session_run(const struct session *session)
     struct vmm_err err = {0};
     int status = CMD_OK;
 
-    atomic_store(&signal_vm, session->vm);
-    atomic_store(&signals_end, false);
+    signals_to_vm(session->vm);
     for (uint64_t i = 0; i <= session->repeat && status == CMD_OK; i++) {
         deadline_renew();
         if (i > 0 && (session->renew ? vmm_renew : vmm_rewind)(session->vm, &err) < 0)
@@ -284,6 +223,6 @@ int session_run(const struct session *session)
             describe_footprint(session) != CMD_OK)
             status = CMD_FAILED;
     }
-    atomic_store(&signal_vm, NULL);
+    signals_to_vm(NULL);
     return status;
 }

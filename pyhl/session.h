@@ -36,8 +36,4 @@ struct vmm_io session_io(void);
  * unless plain, then the user's, which wins. NULL-terminated; NULL without memory. free() it. */
 const char **session_env(const struct opt_list *user, bool plain);
 
-/* Sets the handler for SIGINT, SIGTERM and SIGHUP, except where they are ignored. System calls in
- * progress fail with EINTR. */
-void session_catch_signals(void (*handler)(int));
-
 #endif

@@ -4,22 +4,22 @@
  * one table; each leaves a note (what it made) in struct setup and fails with a message. Nothing is
  * visible at the home's place before the last step.
  */
+#include "cmd.h"
 #include "setup.h"
 #include "home.h"
 #include "image.h"
 #include "message.h"
 #include "report.h"
-#include "session.h"
+#include "signals.h"
 #include "stage.h"
 #include "vmm/abi.h"
 
 #include <errno.h>
-#include <signal.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 struct setup_options {
     const char *from, *dest;
@@ -72,28 +72,6 @@ static const struct {
 };
 #define STEPS (sizeof(steps) / sizeof(steps[0]))
 
-/* For the signal handler: the process with the VM, and whether to stop. */
-static const struct child *_Atomic signal_child;
-static atomic_int stop_signal;
-
-static void on_signal(int signo)
-{
-    int saved = errno;
-    const struct child *child = atomic_load(&signal_child);
-
-    atomic_store(&stop_signal, signo);
-    if (child)
-        child_kill(child);
-    errno = saved;
-}
-
-void setup_watch(const struct child *child)
-{
-    atomic_store(&signal_child, child);
-    if (child && atomic_load(&stop_signal))
-        child_kill(child);
-}
-
 static int run_steps(struct setup *setup, struct vmm_err *err)
 {
     for (size_t i = 0; i < STEPS; i++) {
@@ -103,7 +81,7 @@ static int run_steps(struct setup *setup, struct vmm_err *err)
         setup->note[0] = 0;
         report_begin(steps[i].name);
         r = steps[i].run(setup, err);
-        if (atomic_load(&stop_signal) && i + 1 < STEPS)
+        if (signals_last() && i + 1 < STEPS)
             r = vmm_err_set(err, EINTR, "stopped by a signal; nothing was installed");
         if (r < 0) {
             report_abandon();
@@ -223,9 +201,22 @@ static int install(const struct cmd *cmd, struct setup *setup, const struct setu
         return CMD_OK;
     }
     cmd_fail(cmd, &err);
-    if (atomic_load(&stop_signal))
-        return CMD_SIGNALED + atomic_load(&stop_signal);
+    if (signals_last())
+        return CMD_SIGNALED + signals_last();
     return setup->bad_usage ? CMD_USAGE : CMD_FAILED;
+}
+
+/* The child and the copy, if any is left, files and memory; not the stage. */
+static void release(struct setup *setup)
+{
+    struct vmm_err ignored;
+
+    setup_guest_end(setup);
+    (void)copy_end(&setup->copy, &ignored);
+    if (setup->image.initrd_fd >= 0)
+        close(setup->image.initrd_fd);
+    setup->image.initrd_fd = -1;
+    free(setup->image.config.packages.text);
 }
 
 static int setup_main(const struct cmd *cmd, int argc, char **argv)
@@ -246,9 +237,9 @@ static int setup_main(const struct cmd *cmd, int argc, char **argv)
     setup.from = options.from;
     setup.initrd_max = options.max_initrd;
     setup.memory = options.memory;
-    session_catch_signals(on_signal);
+    signals_catch(false);
     status = install(cmd, &setup, &options);
-    setup_free(&setup);
+    release(&setup);
     stage_end(&setup.stage);
     return status;
 }

@@ -36,17 +36,6 @@ int setup_copied(struct setup *setup, struct vmm_err *err);
 int setup_check(struct setup *setup, struct vmm_err *err);
 int setup_install(struct setup *setup, struct vmm_err *err);
 
-/* setup_guest.c */
-int setup_boot(struct setup *setup, struct vmm_err *err);
-int setup_preload(struct setup *setup, struct vmm_err *err);
-int setup_snapshot(struct setup *setup, struct vmm_err *err);
-int setup_workset(struct setup *setup, struct vmm_err *err);
-int setup_first_run(struct setup *setup, struct vmm_err *err);
-void setup_guest_end(struct setup *setup); /* the child, if there is one, and its files */
-
-/* What both need. Opens one of the files made so far to read it. */
-int setup_staged(const struct setup *setup, const char *name, struct vmm_err *err);
-
 /* What boots, for the library: names of open files, so that it is the same at every step. */
 struct boot_files {
     int kernel_fd; /* close it */
@@ -57,10 +46,12 @@ int setup_boot_files(const struct setup *setup, struct boot_files *files, struct
 /* Opens the snapshot made so far. */
 int setup_open_snapshot(const struct setup *setup, struct vmm_snapshot **snap, struct vmm_err *err);
 
-/* The child and the copy, if any is left, files and memory; not the stage. */
-void setup_free(struct setup *setup);
-
-/* A signal that ends setup ends this child; NULL: there is none. */
-void setup_watch(const struct child *child);
+/* setup_guest.c */
+int setup_boot(struct setup *setup, struct vmm_err *err);
+int setup_preload(struct setup *setup, struct vmm_err *err);
+int setup_snapshot(struct setup *setup, struct vmm_err *err);
+int setup_workset(struct setup *setup, struct vmm_err *err);
+int setup_first_run(struct setup *setup, struct vmm_err *err);
+void setup_guest_end(struct setup *setup); /* the child, if there is one, and its files */
 
 #endif

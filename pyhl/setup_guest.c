@@ -8,9 +8,11 @@
  */
 #include "files.h"
 #include "home.h"
+#include "outcome.h"
 #include "report.h"
 #include "session.h"
 #include "setup.h"
+#include "signals.h"
 #include "vmm/abi.h"
 
 #include <errno.h>
@@ -30,43 +32,39 @@
 static const char try_code[] = "print(1)";
 static const char try_output[] = "1\n";
 
+/* What else there is to say about a run that should have ended otherwise. */
+static const char *advice(enum vmm_outcome_kind kind)
+{
+    switch (kind) {
+    case VMM_EXITED:
+        return "; its messages are above";
+    case VMM_OOM:
+        return "; give --memory";
+    case VMM_TIMEOUT:
+        return "; is the guest memory enough? See --memory";
+    default:
+        return "";
+    }
+}
+
 /* What a run that should have ended as VMM_READY, or with status 0, did instead. */
 static int describe(const struct setup *setup, const char *what, const struct vmm_outcome *outcome,
-                    struct vmm_err *err)
+                    uint64_t timeout_ns, struct vmm_err *err)
 {
-    const char *detail = outcome->detail[0] ? outcome->detail : "no message";
+    const struct outcome_limits limits = {
+        .memory = setup->config.memory,
+        .timeout = "the time limit",
+        .timeout_ns = timeout_ns,
+    };
+    char text[OUTCOME_TEXT];
 
-    switch (outcome->kind) {
-    case VMM_EXITED:
-        if (outcome->status == 0)
-            return vmm_err_set(err, EINVAL,
-                               "%s ended instead of waiting for scripts; such an image is run with "
-                               "pyhl boot",
-                               what);
-        return vmm_err_set(err, EIO, "%s ended with status %d; its messages are above", what,
-                           outcome->status);
-    case VMM_SIGNALED:
-        return vmm_err_set(err, EIO, "%s was killed by signal %d (%s)", what, outcome->status,
-                           strsignal(outcome->status));
-    case VMM_OOM:
-        return vmm_err_set(err, ENOMEM, "%s needs more guest memory than %s; give --memory", what,
-                           report_size(setup->config.memory).s);
-    case VMM_TIMEOUT:
-        return vmm_err_set(err, ETIMEDOUT,
-                           "%s did not get ready in time; is %s of guest memory enough?", what,
-                           report_size(setup->config.memory).s);
-    case VMM_KILLED:
-        return vmm_err_set(err, EINTR, "%s was stopped by a signal", what);
-    case VMM_READY:
-        return vmm_err_set(err, EIO, "%s asked for another run instead of ending this one", what);
-    case VMM_PIPE_CLOSED:
-        return vmm_err_set(err, EPIPE, "%s has no reader for its messages", what);
-    case VMM_OUTPUT:
-    case VMM_PANIC:
-    case VMM_BROKEN:
-        break;
-    }
-    return vmm_err_set(err, EIO, "%s failed: %s", what, detail);
+    if (outcome->kind == VMM_EXITED && outcome->status == 0)
+        return vmm_err_set(err, EINVAL,
+                           "%s ended instead of waiting for scripts; such an image is run with "
+                           "pyhl boot",
+                           what);
+    outcome_text(outcome, &limits, text);
+    return vmm_err_set(err, EIO, "%s: %s%s", what, text, advice(outcome->kind));
 }
 
 /* While it boots and preloads, all that the guest says goes to the user. What Python finds at its
@@ -119,7 +117,7 @@ static int boot(const struct setup *setup, int report, struct vmm **vm, struct v
     if (r == 0)
         r = vmm_start(*vm, BOOT_TIMEOUT, &outcome, err);
     if (r == 0 && outcome.kind != VMM_READY)
-        r = describe(setup, "the guest kernel", &outcome, err);
+        r = describe(setup, "the guest kernel", &outcome, BOOT_TIMEOUT, err);
     return r;
 }
 
@@ -142,7 +140,7 @@ static int preload(const struct setup *setup, struct vmm *vm, struct vmm_err *er
     r = vmm_run(vm, &run, &outcome, err);
     free(env);
     if (r == 0 && outcome.kind != VMM_READY)
-        r = describe(setup, setup->image.config.init, &outcome, err);
+        r = describe(setup, setup->image.config.init, &outcome, PRELOAD_TIMEOUT, err);
     return r;
 }
 
@@ -193,7 +191,7 @@ static int run_code(const struct setup *setup, struct vmm *vm, enum hv_run_mode 
     r = vmm_run(vm, &run, outcome, err);
     free(env);
     if (r == 0 && (outcome->kind != VMM_EXITED || outcome->status != 0))
-        r = describe(setup, what, outcome, err);
+        r = describe(setup, what, outcome, TRY_TIMEOUT, err);
     return r;
 }
 
@@ -294,7 +292,7 @@ static int start(struct setup *setup, void (*work)(void *arg, int report), struc
     int r = child_start(&setup->child, work, setup, keep, sizeof(keep) / sizeof(keep[0]), err);
 
     if (r == 0)
-        setup_watch(&setup->child);
+        signals_to_process(setup->child.pid);
     return r;
 }
 
@@ -302,7 +300,7 @@ void setup_guest_end(struct setup *setup)
 {
     int *const files[] = {&setup->file, &setup->output, &setup->nowhere};
 
-    setup_watch(NULL);
+    signals_to_process(0);
     child_end(&setup->child);
     for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
         if (*files[i] >= 0)

@@ -18,14 +18,14 @@
 #include <unistd.h>
 
 /* Opens one of the files made so far to read it. */
-int setup_staged(const struct setup *setup, const char *name, struct vmm_err *err)
+static int staged(const struct setup *setup, const char *name, struct vmm_err *err)
 {
     return folder_read(&setup->stage.dir, name, FOLDER_NO_LINK, err);
 }
 
 int setup_boot_files(const struct setup *setup, struct boot_files *files, struct vmm_err *err)
 {
-    files->kernel_fd = setup_staged(setup, HOME_KERNEL, err);
+    files->kernel_fd = staged(setup, HOME_KERNEL, err);
     if (files->kernel_fd < 0)
         return files->kernel_fd;
     file_fd_path(files->kernel_fd, files->kernel);
@@ -35,10 +35,10 @@ int setup_boot_files(const struct setup *setup, struct boot_files *files, struct
 
 int setup_open_snapshot(const struct setup *setup, struct vmm_snapshot **snap, struct vmm_err *err)
 {
-    int fd = setup_staged(setup, HOME_SNAPSHOT, err), initrd_fd = -1, r = fd;
+    int fd = staged(setup, HOME_SNAPSHOT, err), initrd_fd = -1, r = fd;
 
     if (r >= 0)
-        r = initrd_fd = setup_staged(setup, HOME_INITRD, err);
+        r = initrd_fd = staged(setup, HOME_INITRD, err);
     if (r >= 0)
         r = vmm_snapshot_open_fds(fd, initrd_fd, &setup->config.key, snap, err);
     if (initrd_fd >= 0)
@@ -150,7 +150,7 @@ static int write_ini(const struct setup *setup, struct vmm_err *err)
 int setup_install(struct setup *setup, struct vmm_err *err)
 {
     struct home_config *config = &setup->config;
-    int fd = setup_staged(setup, HOME_SNAPSHOT, err), r;
+    int fd = staged(setup, HOME_SNAPSHOT, err), r;
 
     if (fd < 0)
         return fd;
@@ -161,16 +161,4 @@ int setup_install(struct setup *setup, struct vmm_err *err)
     if (r == 0)
         r = write_ini(setup, err);
     return r == 0 ? stage_publish(&setup->stage, err) : r;
-}
-
-void setup_free(struct setup *setup)
-{
-    struct vmm_err ignored;
-
-    setup_guest_end(setup);
-    (void)copy_end(&setup->copy, &ignored);
-    if (setup->image.initrd_fd >= 0)
-        close(setup->image.initrd_fd);
-    setup->image.initrd_fd = -1;
-    free(setup->image.config.packages.text);
 }

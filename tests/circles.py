@@ -22,7 +22,7 @@ FLOORS = ("boot", "sys", "exec", "fs", "proc", "mm", "cpu", "hv", "lib")
 # upwards, names declared wrongly. Whoever makes a number smaller lowers its limit.
 PARTS = {
     "vmm": ("vmm", "build/vmm", (), (0, 0, 0)),
-    "pyhl": ("pyhl", "build/pyhl.d", (), (10, 0, 5)),
+    "pyhl": ("pyhl", "build/pyhl.d", (), (0, 0, 0)),
     "driver": ("python-agent-driver", "build/driver", (), (15, 0, 10)),
     "kernel": ("images/kernel", "build/kernel", FLOORS, (87, 106, 92)),
 }
@@ -193,7 +193,7 @@ def main(args):
             bad |= count > limit
             print(f"{part}: {count} {what}, at most {limit}" + (": too many" if count > limit else ""))
             if everything or count > limit:
-                print(*(f"  {line}" for line in lines), sep="\n")
+                print(*(f"  {line}\n" for line in lines), sep="", end="")
     return bad
 
 

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * How a run ended, for the user.
+ */
+#ifndef PYHL_OUTCOME_H
+#define PYHL_OUTCOME_H
+
+#include "vmm/vmm.h"
+
+/* What the run was not to pass, for the words about it. */
+struct outcome_limits {
+    uint64_t memory;     /* of the guest, bytes */
+    const char *timeout; /* what sets it */
+    uint64_t timeout_ns;
+    uint64_t max_output; /* bytes */
+};
+
+#define OUTCOME_TEXT 400
+
+/* In words that follow a name and a colon. */
+void outcome_text(const struct vmm_outcome *outcome, const struct outcome_limits *limits,
+                  char text[OUTCOME_TEXT]);
+
+/* The exit status of the process; signo: what it got, for VMM_KILLED. */
+int outcome_status(const struct vmm_outcome *outcome, int signo);
+
+/* Whether the status says it all. */
+bool outcome_is_plain(const struct vmm_outcome *outcome);
+
+#endif
