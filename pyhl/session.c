@@ -148,28 +148,33 @@ static int describe_footprint(const struct session *session)
     return CMD_OK;
 }
 
+static void describe_counts(const struct vmm_counters *c)
+{
+    message(
+        "  counts: exits %llu (doorbell %llu, signal %llu, memory %llu, other %llu), upcalls "
+        "%llu, calls %llu, system calls %llu (rewritten %llu, trapped %llu), page faults %llu\n",
+        (ull)c->exits, (ull)c->exits_doorbell, (ull)c->exits_signal, (ull)c->exits_memory,
+        (ull)c->exits_other, (ull)c->upcalls, (ull)c->calls,
+        (ull)c->syscalls_rewritten + (ull)c->syscalls_trapped, (ull)c->syscalls_rewritten,
+        (ull)c->syscalls_trapped, (ull)c->guest_faults);
+    message("  memory: pages prefaulted %llu, working set %llu, pages rewound %llu, pages "
+            "dropped %llu, bytes rewound %llu, hot set %llu, new in it %llu, shadow resets %llu\n",
+            (ull)c->prefaulted_pages, (ull)c->workset_pages, (ull)c->rewound_pages,
+            (ull)c->dropped_pages, (ull)c->rewound_bytes, (ull)c->hot_pages, (ull)c->hot_added,
+            (ull)c->shadow_resets);
+}
+
 static void describe(const struct session *session, uint64_t iteration,
                      const struct vmm_counters *c, int status)
 {
     if (session->verbose)
-        message("pyhl: iteration %llu/%llu: restore %.3f ms, run %.3f ms, exits %llu (doorbell "
-                "%llu, signal %llu, memory %llu, other %llu), upcalls %llu, calls %llu, system "
-                "calls %llu (rewritten %llu, trapped %llu), page faults %llu, pages prefaulted "
-                "%llu, pages rewound %llu, status %d\n",
+        message("pyhl: iteration %llu/%llu: restore %.3f ms, run %.3f ms, status %d\n",
                 (ull)iteration + 1, (ull)session->repeat + 1, (double)c->restore_ns / 1e6,
-                (double)c->run_ns / 1e6, (ull)c->exits, (ull)c->exits_doorbell,
-                (ull)c->exits_signal, (ull)c->exits_memory, (ull)c->exits_other, (ull)c->upcalls,
-                (ull)c->calls, (ull)c->syscalls_rewritten + (ull)c->syscalls_trapped,
-                (ull)c->syscalls_rewritten, (ull)c->syscalls_trapped, (ull)c->guest_faults,
-                (ull)c->prefaulted_pages, (ull)c->rewound_pages, status);
+                (double)c->run_ns / 1e6, status);
     if (session->verbose > 1) {
         describe_phases(iteration ? "rewind" : "restore", c->phase_ns, 0, VMM_PHASE_HANDOVER);
         describe_phases("run", c->phase_ns, VMM_PHASE_HANDOVER, VMM_PHASES);
-        message("  memory, pages: working set %llu, prefaulted %llu, hot set %llu, new in it %llu; "
-                "bytes rewound %llu, pages dropped %llu, shadow resets %llu\n",
-                (ull)c->workset_pages, (ull)c->prefaulted_pages, (ull)c->hot_pages,
-                (ull)c->hot_added, (ull)c->rewound_bytes, (ull)c->dropped_pages,
-                (ull)c->shadow_resets);
+        describe_counts(c);
     }
 }
 

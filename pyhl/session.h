@@ -15,7 +15,7 @@ struct session {
     uint64_t repeat;  /* additional iterations */
     bool renew;       /* their memory is made anew */
     uint64_t memory;  /* guest RAM, for messages */
-    unsigned verbose; /* 1: a line per iteration; 2: more, of phases and memory */
+    unsigned verbose; /* 1: a line per iteration; 2: phases and counts, too */
 };
 
 /* Signals, then the jail: from here on nothing can be opened. Before any guest code runs. CMD_OK

@@ -21,11 +21,12 @@ from ways import Bench, Rival, Times, column, median, output
 def budgets_of_runs(budgets, bench, results):
     frame, file, tenth = results["frame"], results["print"].times["warm"], results["print"].times["zygote"]
     lines = [line for count in runs.spread(bench.times(300)) for line in bench.warm_code("print(1)", count)]
-    pages = max(column(lines, "pages rewound"), 1)
+    counts = bench.warm_code("print(1)", 50, "-vv")
+    pages = max(column(counts, "pages rewound"), 1)
     wall, cpu = runs.per_iteration(bench)
     warm = Times.of([line["restore"] + line["run"] for line in lines])
-    budgets.most("VM exits per warm `-c 'print(1)'`", column(lines, "exits"), 1)
-    budgets.most("guest faults per warm `-c 'print(1)'`", column(lines, "page faults"), 0)
+    budgets.most("VM exits per warm `-c 'print(1)'`", column(counts, "exits"), 1)
+    budgets.most("guest faults per warm `-c 'print(1)'`", column(counts, "page faults"), 0)
     budgets.most("trapped system calls per warm run, any script", max(r.count("trapped") for r in results.values()), 0)
     budgets.most(f"rewind, per dirty page, of its {pages:.0f}", column(lines, "restore") * 1e3 / pages, 0.2, "µs",
                  min(line["restore"] for line in lines) * 1e3 / pages)

@@ -35,7 +35,7 @@ def spread(runs):
 
 
 class Result:
-    """One workload: Times in milliseconds by way, the -v figures of its warm runs, and the -vv figures of a few."""
+    """One workload: Times in milliseconds by way, the times of its warm runs, and the -vv figures of a few."""
 
     def __init__(self, bench, rivals, workload):
         self.name, self.what, processes, cold, runs = workload
@@ -61,7 +61,8 @@ class Result:
         return self.times[way].median
 
     def count(self, name):
-        return column(self.lines, name)
+        times = column(self.lines, name)
+        return column(self.details, name) if times is None else times
 
     def ratio(self, way, other):
         return self.ms(way) / self.ms(other)
@@ -80,7 +81,7 @@ def all_ways(bench, rivals):
     return results
 
 
-# Column of the table, and its name in `pyhl run -v`.
+# Column of the table, and its name in `pyhl run -vv`.
 COUNTS = [("restore, ms", "restore"), ("run, ms", "run"), ("VM exits", "exits"), ("of them signals", "signal"),
           ("guest page faults", "page faults"), ("calls rewritten", "rewritten"), ("calls trapped", "trapped"),
           ("pages rewound", "pages rewound")]
@@ -109,8 +110,9 @@ def cold_counts(bench):
     for name, what in (("print", "`print(1)`"), ("importpd", "`import pandas`"), ("frame", "DataFrame"),
                        ("modules", "20 modules")):
         whole, lines = bench.cold_parts(name, 20)
-        table.row(what, whole.median, whole.cpu, *(column(lines, name) for _, name in COLD_COUNTS),
-                  whole.median - column(lines, "restore") - column(lines, "run"))
+        counts = bench.cold_parts(name, 5, "-vv")[1]
+        table.row(what, whole.median, whole.cpu, *(column(lines if figure in lines[0] else counts, figure)
+                                                   for _, figure in COLD_COUNTS), whole.median - column(lines, "restore") - column(lines, "run"))
 
 
 # In order: of the process, of a restore, of a run, and again of the process.
@@ -144,7 +146,7 @@ def work(bench):
         bench.check_same(name)
         native, guest, exits = [], [], []
         for _ in range(bench.times(12)):
-            lines, own = bench.warm(name, 2)
+            lines, own = bench.warm(name, 2, "-vv")
             native.append(last_number(bench.native_output(name)) * 1e3)
             guest.append(median(own) * 1e3)
             exits += [line["signal"] for line in lines]
@@ -180,7 +182,7 @@ def renewed(bench):
     table = Table("Warm runs with their memory renewed (`--renew`)", "script", "rewound, ms", "renewed, ms",
                   "of it the renewal, ms", "pages prefaulted", "renewed / rewound")
     for name, what in (("print", "`print(1)`"), ("text", "json, re, hashlib"), ("frame", "DataFrame")):
-        rewound, lines = (bench.warm(name, bench.times(30), "-v", *more)[0] for more in ((), ("--renew",)))
+        rewound, lines = (bench.warm(name, bench.times(30), "-vv", *more)[0] for more in ((), ("--renew",)))
         whole = [median(line["restore"] + line["run"] for line in of) for of in (rewound, lines)]
         table.row(what, *whole, column(lines, "restore"), column(lines, "pages prefaulted"), whole[1] / whole[0])
 
@@ -194,7 +196,7 @@ def large_among_small(bench):
     """One VM: small runs, one that writes 200 MB, small runs again. What stays of it?"""
     small, after = 12, 20
     letters = b"s" * small + b"T" + b"s" * after
-    command = [*bench.run, "-v", "--repeat", str(len(letters)), f"{SCRIPTS}/mixed.py"]
+    command = [*bench.run, "-vv", "--repeat", str(len(letters)), f"{SCRIPTS}/mixed.py"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as child:
         memory = []
         for n, letter in enumerate(letters):

@@ -40,7 +40,7 @@ def last_number(text):
 
 
 def counts_of(text):
-    """The figures of `pyhl run -v`, a dictionary an iteration: every "words number" of its lines, so that new ones come
+    """The figures of `pyhl run -v` or -vv, a dictionary an iteration: every "words number" of its lines, so that new ones come
     along. Lines that belong to the iteration before them are indented; what the process took belongs to the last."""
     found = []
     for line in text.splitlines():
@@ -124,9 +124,9 @@ class Bench:
         own = [last_number(printed[n * size + size - 1]) if size else None for n in range(len(lines))]
         return lines[3:], own[3:]
 
-    def warm_code(self, code, count):
+    def warm_code(self, code, count, flag="-v"):
         """The same of `-c code`, without what it prints."""
-        return counts_of(output(*self.run, "-v", "--repeat", str(count + 2), "-c", code).stderr)[3:]
+        return counts_of(output(*self.run, flag, "--repeat", str(count + 2), "-c", code).stderr)[3:]
 
     def cold_parts(self, name, runs, flag="-v"):
         """Cold runs: the Times of the whole process, and the figures of each."""

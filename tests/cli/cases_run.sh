@@ -212,7 +212,8 @@ case_exit_status() {
     begin "-v: a line per iteration"
     taker -v --repeat 2 -c 'print(1)'
     expect_out $'1\n1\n1'
-    [ "$(grep -Ec '^pyhl: iteration [123]/3: restore .* run .* exits .* status 0$' "$scratch/err")" = 3 ] ||
+    [ "$(wc -l <"$scratch/err")" = 3 ] || problem "more than a line an iteration: $(cat "$scratch/err")"
+    [ "$(grep -Ec '^pyhl: iteration [123]/3: restore [0-9.]+ ms, run [0-9.]+ ms, status 0$' "$scratch/err")" = 3 ] ||
         problem "$(cat "$scratch/err")"
     begin "--trace: system calls on stderr"
     taker --trace -c 'print(1)'
@@ -220,9 +221,9 @@ case_exit_status() {
     expect_err 'write|exit_group'
 }
 
-# figure NAME [LINE]: a number of a -v line, the last by default, as `NAME N`.
+# figure NAME [ITERATION]: a count of -vv, of the last iteration by default, as `NAME N`.
 figure() {
-    sed -n 's/^pyhl: iteration.*[ (]'"$1"' \([0-9]*\)\([ ,)].*\)\?$/\1/p' "$scratch/err" | sed -n "${2:-\$}p"
+    sed -En 's/^  (counts|memory):.*[ (]'"$1"' ([0-9]*)([ ,)].*)?$/\2/p' "$scratch/err" | sed -n "${2:-\$}p"
 }
 
 # exactly N NAME [LINE]
@@ -234,16 +235,14 @@ exactly() {
 
 case_counts() {
     local base command line form memory process
-    form='^pyhl: iteration [0-9]+/[0-9]+: restore [0-9.]+ ms, run [0-9.]+ ms, exits [0-9]+ \(doorbell [0-9]+, '
-    form+='signal [0-9]+, memory [0-9]+, other [0-9]+\), upcalls [0-9]+, calls [0-9]+, system calls [0-9]+ \(rewritten [0-9]+, '
-    form+='trapped [0-9]+\), page faults [0-9]+, pages prefaulted [0-9]+, pages rewound [0-9]+, status [0-9]+$'
-    memory='^  memory, pages: working set [0-9]+, prefaulted 0, hot set ([0-9]+), new in it \1; '
-    memory+='bytes rewound [0-9]+, pages dropped 0, shadow resets 0$'
+    form='^  counts: exits [0-9]+ \(doorbell [0-9]+, signal [0-9]+, memory [0-9]+, other [0-9]+\), upcalls [0-9]+, '
+    form+='calls [0-9]+, system calls [0-9]+ \(rewritten [0-9]+, trapped [0-9]+\), page faults [0-9]+$'
+    memory='^  memory: pages prefaulted 0, working set [0-9]+, pages rewound [1-9][0-9]*, pages dropped 0, '
+    memory+='bytes rewound [0-9]+, hot set ([0-9]+), new in it \1, shadow resets 0$'
     process='^pyhl: process: load [0-9.]+ ms \(CPU\), begin [0-9.]+ ms, jail [0-9.]+ ms, end [0-9.]+ ms$'
-    begin "-v: the line's form, and what a warm run costs"
-    taker -v --repeat 5 -c 'print(1)'
+    begin "-vv: what a warm run costs"
+    taker -vv --repeat 5 -c 'print(1)'
     [ "$(grep -Ec "$form" "$scratch/err")" = 6 ] || problem "$(cat "$scratch/err")"
-    [ "$(wc -l <"$scratch/err")" = 6 ] || problem "more than a line an iteration: $(cat "$scratch/err")"
     # A run of more than 20 ms, on a busy machine, is also interrupted.
     [ "$(figure exits 1,6 | sort -n | head -n 1)" = 1 ] || problem "exits: $(figure exits 1,6 | tr '\n' ' ')"
     exactly 1 doorbell
@@ -254,45 +253,45 @@ case_counts() {
     exactly 0 'pages rewound' 1
     [ "$(figure 'pages rewound')" -gt 0 ] || problem "nothing was rewound"
     [ "$(figure 'pages prefaulted' 1)" -gt 0 ] || problem "nothing was prefaulted"
-    begin "-v: --renew has each iteration begin as the first did"
-    taker -v --repeat 3 --renew -c 'print(1)'
+    begin "-vv: --renew has each iteration begin as the first did"
+    taker -vv --repeat 3 --renew -c 'print(1)'
     expect_out $'1\n1\n1\n1'
     [ "$(figure 'pages prefaulted' 1,4 | uniq -c | tr -s ' ')" = " 4 $(figure 'pages prefaulted' 1)" ] ||
         problem "pages prefaulted: $(figure 'pages prefaulted' 1,4 | tr '\n' ' ')"
     [ "$(figure 'pages rewound' 1,4 | tr -d '\n')" = 0000 ] || problem "pages were rewound"
     exactly 1 doorbell
     exactly 0 other
-    begin "-v: the same system calls, cold and warm"
-    taker -v --repeat 5 -c 'print(1)'
+    begin "-vv: the same system calls, cold and warm"
+    taker -vv --repeat 5 -c 'print(1)'
     base=$(figure rewritten)
     [ "$(figure rewritten 1)" = "$base" ] || problem "system calls of the cold run: $(figure rewritten 1), not $base"
-    begin "-v: system calls by path, of each iteration"
-    taker -v --repeat 2 -c getppid
+    begin "-vv: system calls by path, of each iteration"
+    taker -vv --repeat 2 -c getppid
     for line in 1 2 3; do
         exactly $((base + 1000)) rewritten $line
         exactly 0 trapped $line
     done
-    taker -v --repeat 2 -c generated
+    taker -vv --repeat 2 -c generated
     for line in 1 2 3; do
         exactly 10 trapped $line
     done
-    begin "-v: exits of a run that is stopped"
-    taker -v --timeout 0.2 -c loop
+    begin "-vv: exits of a run that is stopped"
+    taker -vv --timeout 0.2 -c loop
     [ "$(figure signal)" -ge 1 ] || problem "$(cat "$scratch/err")"
     begin "-vv: phases and memory"
     for command in '-vv' '-v -v'; do
         # shellcheck disable=SC2086 # one word or two
         taker $command --repeat 1 -c 'print(1)'
         expect_status 0
-        [ "$(wc -l <"$scratch/err")" = 10 ] || problem "$(cat "$scratch/err")"
+        [ "$(wc -l <"$scratch/err")" = 12 ] || problem "$(cat "$scratch/err")"
         sed -n 2p "$scratch/err" | grep -Eq '^  restore, ms: open [0-9.]+, .*state [0-9.]+$' || problem "cold"
-        sed -n 6p "$scratch/err" | grep -Eq '^  rewind, ms: .*copy [0-9.]+, .*state [0-9.]+$' || problem "warm"
-        sed -n 7p "$scratch/err" | grep -Eq '^  run, ms: handover [0-9.]+, .*guest [0-9.]+, finish [0-9.]+$' ||
+        sed -n 7p "$scratch/err" | grep -Eq '^  rewind, ms: .*copy [0-9.]+, .*state [0-9.]+$' || problem "warm"
+        sed -n 8p "$scratch/err" | grep -Eq '^  run, ms: handover [0-9.]+, .*guest [0-9.]+, finish [0-9.]+$' ||
             problem "run"
-        sed -n 8p "$scratch/err" | grep -Eq "$memory" || problem "memory"
-        sed -n 9p "$scratch/err" | grep -Eq '^  footprint, pages: changed [1-9][0-9]*, private [1-9][0-9]*$' ||
+        sed -n 10p "$scratch/err" | grep -Eq "$memory" || problem "memory"
+        sed -n 11p "$scratch/err" | grep -Eq '^  footprint, pages: changed [1-9][0-9]*, private [1-9][0-9]*$' ||
             problem "footprint"
-        sed -n 10p "$scratch/err" | grep -Eq "$process" || problem "process"
+        sed -n 12p "$scratch/err" | grep -Eq "$process" || problem "process"
         [ "$(sed -n 's/.*bytes rewound \([0-9]*\).*/\1/p' "$scratch/err" | tail -n 1)" = \
             $((4096 * $(figure 'pages rewound'))) ] || problem "bytes rewound: $(tail -n 1 "$scratch/err")"
     done

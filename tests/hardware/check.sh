@@ -8,8 +8,8 @@ cd "$(dirname "$0")/../.." || exit 2
 # counted: what the last run said with -vv of its iterations after the third: exits, doorbells, trapped
 # system calls, page faults.
 counted() {
-    sed -En 's/.*iteration ([0-9]+)\/.* exits ([0-9]+) .doorbell ([0-9]+), .* trapped ([0-9]+)., page faults ([0-9]+),.*/\1 \2 \3 \4 \5/p' \
-        "$scratch/err" | awk '$1 > 3 { print $2, $3, $4, $5 }'
+    sed -En 's/.* counts: exits ([0-9]+) .doorbell ([0-9]+), .* trapped ([0-9]+)., page faults ([0-9]+)$/\1 \2 \3 \4/p' \
+        "$scratch/err" | tail -n +4
 }
 
 begin "info: hardware KVM"
