@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // The files of /proc that programs read: self/exe, maps, fd, status, stat, cmdline, and cpuinfo,
-// meminfo, uptime; each parsed, and compared with what the process knows of itself.
+// meminfo, uptime, environ, auxv, io, sys/kernel/random; each parsed, and compared with what the
+// process knows of itself.
 #include "t.h"
 
 #include <dirent.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
+#include <signal.h>
+#include <sys/auxv.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 
 static char text[1 << 20];
@@ -180,6 +184,188 @@ static void check_system(void)
     T_ERR("a process that is not there", open("/proc/4194000/stat", O_RDONLY), ENOENT);
 }
 
+static mode_t mode_of(const char *name)
+{
+    struct stat st = {0};
+
+    return stat(name, &st) == 0 ? st.st_mode : 0;
+}
+
+// As they were given to the program: nothing has changed them.
+static void check_environ_and_auxv(void)
+{
+    const char *p = slurp("/proc/self/environ");
+    bool good = true;
+
+    for (char **e = environ; *e != NULL; e++) {
+        good = good && strcmp(p, *e) == 0;
+        p += strlen(p) + 1;
+    }
+    T_CHECK("environ is the environment", good && *p == 0);
+    T_EQ("only for the owner", mode_of("/proc/self/environ"), S_IFREG | 0400);
+    unsigned long aux[128] = {0};
+    int fd = open("/proc/self/auxv", O_RDONLY);
+    ssize_t n = read(fd, aux, sizeof(aux) - 2 * sizeof(aux[0]));
+    close(fd);
+    T_CHECK("auxv is pairs up to AT_NULL", n > 0 && n % 16 == 0 && aux[n / 8 - 2] == AT_NULL);
+    int pairs = 0;
+    for (unsigned long *a = aux; a[0] != AT_NULL; a += 2) {
+        // glibc puts its own bits into AT_HWCAP.
+        good = good && (a[0] == AT_HWCAP || getauxval(a[0]) == a[1]);
+        pairs++;
+    }
+    T_CHECK("of getauxval's values", good && pairs > 10);
+}
+
+static void check_random(void)
+{
+    static const char random[] = "/proc/sys/kernel/random/";
+    static const struct {
+        const char *name;
+        mode_t mode;
+        const char *value;
+    } rows[] = {
+        {"entropy_avail", 0444, "256\n"},
+        {"poolsize", 0444, "256\n"},
+        {"urandom_min_reseed_secs", 0644, "60\n"},
+        {"write_wakeup_threshold", 0644, "256\n"},
+        {"boot_id", 0444, NULL},
+        {"uuid", 0444, NULL},
+    };
+    char name[64], first[64], second[64];
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        snprintf(name, sizeof(name), "%s%s", random, rows[i].name);
+        T_EQ(rows[i].name, mode_of(name), S_IFREG | rows[i].mode);
+        snprintf(first, sizeof(first), "%s", slurp(name));
+        snprintf(second, sizeof(second), "%s", slurp(name));
+        if (rows[i].value != NULL) {
+            T_STR("its value", first, rows[i].value);
+            continue;
+        }
+        T_CHECK("a UUID of version 4", strlen(first) == 37 && first[14] == '4' &&
+                                           first[36] == '\n' && strchr("89ab", first[19]) != NULL);
+        bool same = strcmp(first, second) == 0;
+        T_CHECK("the same for a boot, new at each read",
+                same == (strcmp(rows[i].name, "boot_id") == 0));
+    }
+}
+
+static long io_count(const char *name)
+{
+    const char *line = strstr(slurp("/proc/self/io"), name);
+    long n = -1;
+
+    return line != NULL && sscanf(line + strlen(name), ": %ld", &n) == 1 ? n : -1;
+}
+
+static void check_io(void)
+{
+    char bytes[100] = "";
+    int fd = open("file", O_CREAT | O_RDWR | O_TRUNC, 0600);
+    long wrote = io_count("wchar"), calls = io_count("syscw"), got = io_count("rchar");
+
+    // Nothing else is written in between: what T_ macros print counts too.
+    bool good = write(fd, bytes, 100) == 100 && pwrite(fd, bytes, 10, 5) == 10 &&
+                pread(fd, bytes, 50, 0) == 50;
+    long wrote_after = io_count("wchar"), calls_after = io_count("syscw");
+
+    T_CHECK("counts", good && wrote >= 0 && calls >= 0 && got >= 0);
+    T_EQ("bytes written", wrote_after - wrote, 110);
+    T_EQ("writes", calls_after - calls, 2);
+    T_CHECK("bytes read", io_count("rchar") - got >= 50);
+    close(fd);
+}
+
+static void check_fdinfo(void)
+{
+    char name[64], want[64];
+    struct stat st;
+    int fd = open("file", O_RDWR | O_APPEND | O_CLOEXEC);
+    unsigned flags = 0;
+    unsigned long ino = 0;
+
+    lseek(fd, 7, SEEK_SET);
+    snprintf(name, sizeof(name), "/proc/self/fdinfo/%d", fd);
+    const char *info = slurp(name);
+    T_CHECK("fdinfo begins with the position", strncmp(info, "pos:\t7\n", 7) == 0);
+    const char *line = strstr(info, "\nflags:\t");
+    T_CHECK("flags", line && sscanf(line, "\nflags:\t%o", &flags) == 1);
+    snprintf(want, sizeof(want), "%o", flags);
+    T_STR("O_RDWR, O_APPEND, O_LARGEFILE, O_CLOEXEC", want, "2102002");
+    line = strstr(info, "\nino:\t");
+    T_CHECK("inode", line && sscanf(line, "\nino:\t%lu", &ino) == 1 && fstat(fd, &st) == 0 &&
+                         ino == st.st_ino);
+    close(fd);
+    T_ERR("a closed one is not there", open(name, O_RDONLY), ENOENT);
+}
+
+static unsigned long status_mask(const char *name)
+{
+    const char *line = strstr(slurp("/proc/self/status"), name);
+    unsigned long mask = 0;
+
+    return line != NULL && sscanf(line + strlen(name), "%lx", &mask) == 1 ? mask : 0;
+}
+
+static void handler(int sig)
+{
+    (void)sig;
+}
+
+static void check_more_status(void)
+{
+    static const char *const names[] = {"\nNStgid:\t",
+                                        "\nNSpid:\t",
+                                        "\nVmStk:\t",
+                                        "\nVmPin:\t",
+                                        "\nSigQ:\t",
+                                        "\nCapInh:\t",
+                                        "\nCapPrm:\t",
+                                        "\nCapBnd:\t",
+                                        "\nCapAmb:\t",
+                                        "\nvoluntary_ctxt_switches:\t",
+                                        "\nnonvoluntary_ctxt_switches:\t"};
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        T_CHECK(names[i] + 1, strstr(slurp("/proc/self/status"), names[i]) != NULL);
+    }
+    signal(SIGUSR1, handler);
+    signal(SIGUSR2, SIG_IGN);
+    unsigned long caught = status_mask("\nSigCgt:\t"), ignored = status_mask("\nSigIgn:\t");
+    T_CHECK("a handler counts as caught",
+            (caught >> (SIGUSR1 - 1) & 1) && !(ignored >> (SIGUSR1 - 1) & 1));
+    T_CHECK("SIG_IGN as ignored", !(caught >> (SIGUSR2 - 1) & 1) && (ignored >> (SIGUSR2 - 1) & 1));
+    signal(SIGUSR1, SIG_DFL);
+    T_CHECK("SIG_DFL as neither", !(status_mask("\nSigCgt:\t") >> (SIGUSR1 - 1) & 1));
+    long before = 0, after = 0;
+    const char *line = strstr(slurp("/proc/self/status"), "\nvoluntary_ctxt_switches:\t");
+    T_CHECK("waits", line && sscanf(line, "\nvoluntary_ctxt_switches:\t%ld", &before) == 1);
+    t_sleep_ms(2);
+    line = strstr(slurp("/proc/self/status"), "\nvoluntary_ctxt_switches:\t");
+    T_CHECK("one more",
+            line && sscanf(line, "\nvoluntary_ctxt_switches:\t%ld", &after) == 1 && after > before);
+}
+
+static void check_same_everywhere(void)
+{
+    T_STR("swaps", slurp("/proc/swaps"), "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n");
+    T_STR("personality", slurp("/proc/self/personality"), "00000000\n");
+    T_STR("wchan of who runs", slurp("/proc/self/wchan"), "0");
+    unsigned long last = (unsigned long)atol(slurp("/proc/sys/kernel/cap_last_cap"));
+    T_CHECK("cap_last_cap is one", prctl(PR_CAPBSET_READ, last, 0, 0, 0) >= 0);
+    T_ERR("and the last", prctl(PR_CAPBSET_READ, last + 1, 0, 0, 0), EINVAL);
+    int ends[2], most = atoi(slurp("/proc/sys/fs/pipe-max-size"));
+    T_CHECK("a pipe can be of pipe-max-size",
+            most >= 4096 && pipe(ends) == 0 && fcntl(ends[1], F_SETPIPE_SZ, most) == most);
+    T_CHECK("nr_open", atol(slurp("/proc/sys/fs/nr_open")) >= 1024);
+    T_EQ("settings are 0644", mode_of("/proc/sys/kernel/hostname"), S_IFREG | 0644);
+    T_EQ("comm too", mode_of("/proc/self/comm"), S_IFREG | 0644);
+    T_CHECK("devices", strstr(slurp("/proc/devices"), "Character devices:\n  1 mem\n") != NULL &&
+                           strstr(text, "\nBlock devices:\n") != NULL);
+    T_CHECK("vmstat", strncmp(slurp("/proc/vmstat"), "nr_free_pages ", 14) == 0);
+}
+
 int main(int argc, char **argv)
 {
     char absolute[PATH_MAX] = "";
@@ -192,5 +378,11 @@ int main(int argc, char **argv)
     check_status_and_stat();
     check_cmdline(argc, argv);
     check_system();
+    check_environ_and_auxv();
+    check_random();
+    check_io();
+    check_fdinfo();
+    check_more_status();
+    check_same_everywhere();
     return t_done();
 }

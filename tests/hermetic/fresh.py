@@ -25,6 +25,8 @@ random_values = {
     "tempfile": tempfile.mktemp(),
     "getrandom": os.getrandom(8).hex(),
     "/dev/urandom": open("/dev/urandom", "rb").read(8).hex(),
+    "uuid": open("/proc/sys/kernel/random/uuid").read(),
+    "boot_id": open("/proc/sys/kernel/random/boot_id").read(),
     "shuffle": random.sample(range(10 ** 9), 3),
     "numpy.normal": numpy.random.normal(),
 }

@@ -224,3 +224,8 @@ void fdtable_close_on_exec(struct fdtable *t)
             remove(t, fd);
     }
 }
+
+u32 fd_room(const struct fdtable *t)
+{
+    return t->count;
+}

@@ -8,67 +8,127 @@
 #include "fs/procfs.h"
 #include "fs/vfs.h"
 
-enum level { ROOT, SYS, KERNEL, RANDOM, VM, PYHL, PROCESS, TASKS, TASK, FDS, FDINFO, LEVELS };
+enum level { ROOT, SYS, FS, KERNEL, RANDOM, VM, PYHL, PROCESS, TASKS, TASK, FDS, FDINFO, BOTH };
 enum link { LINK_NONE, LINK_SELF, LINK_THREAD, LINK_EXE, LINK_CWD, LINK_ROOT, LINK_FD };
 
 struct entry {
-    u8 level; /* the directory it is in */
+    u8 level; /* the directory it is in; BOTH: PROCESS and TASK */
     u8 dir;   /* the directory it is, when not 0 */
     u8 link;  /* enum link */
+    u16 mode; /* permissions of a text when they are not 0444 */
     const char *name;
     text_fn text;
+    const char *fixed; /* a text that is always the same */
 };
 
+#define DIRECTORY(level, dir, name)                                                                \
+    {                                                                                              \
+        level, dir, 0, 0, name, NULL, NULL                                                         \
+    }
+#define LINK(level, link, name)                                                                    \
+    {                                                                                              \
+        level, 0, link, 0, name, NULL, NULL                                                        \
+    }
+#define TEXT(level, name, text)                                                                    \
+    {                                                                                              \
+        level, 0, 0, 0, name, text, NULL                                                           \
+    }
+#define PRIVATE(level, name, text)                                                                 \
+    {                                                                                              \
+        level, 0, 0, 0400, name, text, NULL                                                        \
+    }
+#define SETTING(level, name, text)                                                                 \
+    {                                                                                              \
+        level, 0, 0, 0644, name, text, NULL                                                        \
+    }
+#define FIXED(level, name, value)                                                                  \
+    {                                                                                              \
+        level, 0, 0, 0, name, NULL, value                                                          \
+    }
+#define SETTING_FIXED(level, name, value)                                                          \
+    {                                                                                              \
+        level, 0, 0, 0644, name, NULL, value                                                       \
+    }
+
+/* Modes are Linux's, though nothing but comm can be written. */
 static const struct entry entries[] = {
-    {ROOT, 0, LINK_SELF, "self", NULL},
-    {ROOT, 0, LINK_THREAD, "thread-self", NULL},
-    {ROOT, SYS, 0, "sys", NULL},
-    {ROOT, 0, 0, "cpuinfo", text_cpuinfo},
-    {ROOT, 0, 0, "meminfo", text_meminfo},
-    {ROOT, 0, 0, "uptime", text_uptime},
-    {ROOT, 0, 0, "stat", text_system_stat},
-    {ROOT, 0, 0, "loadavg", text_loadavg},
-    {ROOT, 0, 0, "version", text_version},
-    {ROOT, 0, 0, "filesystems", text_filesystems},
-    {ROOT, 0, 0, "mounts", text_mounts},
-    {ROOT, PYHL, 0, "pyhl", NULL},
-    {PYHL, 0, 0, "syscalls", text_syscalls},
-    {SYS, KERNEL, 0, "kernel", NULL},
-    {SYS, VM, 0, "vm", NULL},
-    {KERNEL, RANDOM, 0, "random", NULL},
-    {KERNEL, 0, 0, "osrelease", text_osrelease},
-    {KERNEL, 0, 0, "ostype", text_ostype},
-    {KERNEL, 0, 0, "hostname", text_hostname},
-    {KERNEL, 0, 0, "pid_max", text_pid_max},
-    {RANDOM, 0, 0, "boot_id", text_boot_id},
-    {RANDOM, 0, 0, "uuid", text_uuid},
-    {VM, 0, 0, "overcommit_memory", text_overcommit},
-    {PROCESS, TASKS, 0, "task", NULL},
-    {PROCESS, FDS, 0, "fd", NULL},
-    {PROCESS, 0, LINK_EXE, "exe", NULL},
-    {PROCESS, 0, LINK_CWD, "cwd", NULL},
-    {PROCESS, 0, LINK_ROOT, "root", NULL},
-    {PROCESS, 0, 0, "stat", text_process_stat},
-    {PROCESS, 0, 0, "maps", text_maps},
-    {PROCESS, 0, 0, "status", text_status},
-    {PROCESS, 0, 0, "statm", text_statm},
-    {PROCESS, 0, 0, "cmdline", text_cmdline},
-    {PROCESS, 0, 0, "comm", text_comm},
-    {PROCESS, 0, 0, "mounts", text_mounts},
-    {PROCESS, 0, 0, "mountinfo", text_mountinfo},
-    {PROCESS, 0, 0, "limits", text_limits},
-    {PROCESS, 0, 0, "cgroup", text_cgroup},
-    {TASK, FDS, 0, "fd", NULL},
-    {TASK, 0, LINK_EXE, "exe", NULL},
-    {TASK, 0, 0, "stat", text_thread_stat},
-    {TASK, 0, 0, "status", text_status},
-    {TASK, 0, 0, "maps", text_maps},
-    {TASK, 0, 0, "comm", text_comm},
+    LINK(ROOT, LINK_SELF, "self"),
+    LINK(ROOT, LINK_THREAD, "thread-self"),
+    DIRECTORY(ROOT, SYS, "sys"),
+    TEXT(ROOT, "cpuinfo", text_cpuinfo),
+    TEXT(ROOT, "meminfo", text_meminfo),
+    TEXT(ROOT, "uptime", text_uptime),
+    TEXT(ROOT, "stat", text_system_stat),
+    TEXT(ROOT, "vmstat", text_vmstat),
+    TEXT(ROOT, "loadavg", text_loadavg),
+    TEXT(ROOT, "version", text_version),
+    TEXT(ROOT, "filesystems", text_filesystems),
+    TEXT(ROOT, "mounts", text_mounts),
+    FIXED(ROOT, "cmdline", "\n"), /* of the kernel, which takes no options */
+    FIXED(ROOT, "devices", "Character devices:\n  1 mem\n  5 /dev/tty\n\nBlock devices:\n"),
+    FIXED(ROOT, "diskstats", ""),
+    FIXED(ROOT, "partitions", ""),
+    FIXED(ROOT, "swaps", "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n"),
+    DIRECTORY(ROOT, PYHL, "pyhl"),
+    TEXT(PYHL, "syscalls", text_syscalls),
+    DIRECTORY(SYS, FS, "fs"),
+    DIRECTORY(SYS, KERNEL, "kernel"),
+    DIRECTORY(SYS, VM, "vm"),
+    SETTING_FIXED(FS, "file-max", "9223372036854775807\n"), /* memory is the limit */
+    SETTING_FIXED(FS, "nr_open", "1048576\n"),
+    SETTING_FIXED(FS, "pipe-max-size", "1048576\n"),
+    DIRECTORY(KERNEL, RANDOM, "random"),
+    TEXT(KERNEL, "osrelease", text_osrelease),
+    TEXT(KERNEL, "ostype", text_ostype),
+    TEXT(KERNEL, "version", text_kernel_version),
+    SETTING(KERNEL, "hostname", text_hostname),
+    SETTING(KERNEL, "domainname", text_domainname),
+    FIXED(KERNEL, "cap_last_cap", "40\n"),
+    FIXED(KERNEL, "ngroups_max", "32\n"),
+    SETTING_FIXED(KERNEL, "pid_max", "32768\n"),
+    SETTING_FIXED(KERNEL, "randomize_va_space", "0\n"),
+    TEXT(RANDOM, "boot_id", text_boot_id),
+    TEXT(RANDOM, "uuid", text_uuid),
+    FIXED(RANDOM, "entropy_avail", "256\n"), /* a key of 256 bits; as on Linux, none is used up */
+    FIXED(RANDOM, "poolsize", "256\n"),
+    SETTING_FIXED(RANDOM, "urandom_min_reseed_secs",
+                  "60\n"), /* this one and the next mean nothing */
+    SETTING_FIXED(RANDOM, "write_wakeup_threshold", "256\n"), /* on Linux either */
+    SETTING_FIXED(VM, "overcommit_memory", "0\n"),            /* what is far too large is refused */
+    DIRECTORY(PROCESS, TASKS, "task"),
+    DIRECTORY(BOTH, FDS, "fd"),
+    DIRECTORY(BOTH, FDINFO, "fdinfo"),
+    LINK(BOTH, LINK_EXE, "exe"),
+    LINK(BOTH, LINK_CWD, "cwd"),
+    LINK(BOTH, LINK_ROOT, "root"),
+    TEXT(PROCESS, "stat", text_process_stat),
+    TEXT(TASK, "stat", text_thread_stat),
+    PRIVATE(BOTH, "auxv", text_auxv),
+    TEXT(BOTH, "cgroup", text_cgroup),
+    TEXT(BOTH, "cmdline", text_cmdline),
+    SETTING(BOTH, "comm", text_comm),
+    PRIVATE(BOTH, "environ", text_environ),
+    PRIVATE(BOTH, "io", text_io),
+    TEXT(BOTH, "limits", text_limits),
+    SETTING_FIXED(BOTH, "loginuid", "4294967295"), /* nobody logged in */
+    TEXT(BOTH, "maps", text_maps),
+    TEXT(BOTH, "mountinfo", text_mountinfo),
+    TEXT(BOTH, "mounts", text_mounts),
+    PRIVATE(BOTH, "personality", text_personality),
+    FIXED(BOTH, "sessionid", "4294967295"),
+    TEXT(BOTH, "statm", text_statm),
+    TEXT(BOTH, "status", text_status),
+    FIXED(BOTH, "wchan", "0"), /* the kernel has no names for where a thread waits */
 };
+
+static bool entry_in(const struct entry *e, u32 level)
+{
+    return e->level == level || (e->level == BOTH && (level == PROCESS || level == TASK));
+}
 
 /* u.id.b is the thread, or the descriptor of LINK_FD; u.id.a the level of a directory, the entry of
  * a text, the enum link of a link. */
-static const struct inode_ops dir_ops, text_ops, link_ops, jump_ops;
+static const struct inode_ops dir_ops, text_ops, link_ops, jump_ops, fdinfo_ops;
 
 static struct inode *make(struct inode *dir, const char *name, size_t len, u32 mode,
                           const struct inode_ops *ops, u32 a, u32 b)
@@ -95,7 +155,9 @@ static struct inode *make(struct inode *dir, const char *name, size_t len, u32 m
 
 static u32 entry_mode(const struct entry *e)
 {
-    return e->dir ? S_IFDIR | 0555 : e->link ? S_IFLNK | 0777 : S_IFREG | 0444;
+    if (e->dir)
+        return S_IFDIR | (e->dir == FDS ? 0500 : 0555);
+    return e->link ? S_IFLNK | 0777 : S_IFREG | (e->mode ? e->mode : 0444u);
 }
 
 static struct inode *make_entry(struct inode *dir, const struct entry *e)
@@ -133,6 +195,7 @@ static bool numbered(const struct inode *dir, int n)
     case TASKS:
         return n > 0 && thread_find(n) != NULL;
     case FDS:
+    case FDINFO:
         return n >= 0 && fd_next(cur_proc()->fds, n) == n;
     default:
         return false;
@@ -158,7 +221,7 @@ static int proc_lookup(struct inode *dir, const char *name, size_t len, struct i
     *out = NULL;
     for (size_t k = 0; k < ARRAY_SIZE(entries); k++) {
         const struct entry *e = &entries[k];
-        if (e->level == dir->u.id.a && strlen(e->name) == len && memcmp(e->name, name, len) == 0) {
+        if (entry_in(e, dir->u.id.a) && strlen(e->name) == len && memcmp(e->name, name, len) == 0) {
             *out = make_entry(dir, e);
             return *out ? 0 : -ENOMEM;
         }
@@ -167,6 +230,8 @@ static int proc_lookup(struct inode *dir, const char *name, size_t len, struct i
         return -ENOENT;
     if (dir->u.id.a == FDS)
         *out = make(dir, name, len, fd_link_mode(n), &jump_ops, LINK_FD, (u32)n);
+    else if (dir->u.id.a == FDINFO)
+        *out = make(dir, name, len, S_IFREG | 0444, &fdinfo_ops, 0, (u32)n);
     else
         *out = make(dir, name, len, S_IFDIR | 0555, &dir_ops, dir->u.id.a == ROOT ? PROCESS : TASK,
                     (u32)n);
@@ -189,6 +254,7 @@ static int next_number(const struct inode *dir, int n)
         }
         return best;
     case FDS:
+    case FDINFO:
         return fd_next(cur_proc()->fds, n);
     default:
         return -1;
@@ -205,7 +271,7 @@ static int proc_readdir(struct inode *dir, u64 *pos, struct dir_sink *s)
     for (; *pos < 2 + ARRAY_SIZE(entries); (*pos)++) {
         const struct entry *e = *pos < 2 ? NULL : &entries[*pos - 2];
         const char *dots = *pos == 0 ? "." : "..";
-        if (e && e->level != dir->u.id.a)
+        if (e && !entry_in(e, dir->u.id.a))
             continue;
         u64 ino = e ? *pos + 1 : *pos == 0 ? dir->ino : dir->parent->ino;
         if (!s->emit(s, e ? e->name : dots, strlen(e ? e->name : dots), ino,
@@ -216,8 +282,8 @@ static int proc_readdir(struct inode *dir, u64 *pos, struct dir_sink *s)
     while ((n = next_number(dir, (int)(*pos - NUMBERS))) >= 0) {
         int len = snprintf(name, sizeof(name), "%d", n);
         u64 next = NUMBERS + (u64)n + 1;
-        if (!s->emit(s, name, (size_t)len, 0x10000u + (u32)n,
-                     dir->u.id.a == FDS ? S_IFLNK : S_IFDIR, next))
+        u32 mode = dir->u.id.a == FDS ? S_IFLNK : dir->u.id.a == FDINFO ? S_IFREG : S_IFDIR;
+        if (!s->emit(s, name, (size_t)len, 0x10000u + (u32)n, mode, next))
             return 0;
         *pos = next;
     }
@@ -334,12 +400,11 @@ static ssize_t text_read(struct file *f, vaddr_t buf, size_t n, u64 *pos)
 /* A thread's name may be written: prctl(2), PR_SET_NAME. */
 static ssize_t text_write(struct file *f, vaddr_t buf, size_t n, u64 *pos)
 {
-    const struct entry *e = &entries[f->inode->u.id.a];
     struct thread *t = thread_find((int)f->inode->u.id.b);
     char name[THREAD_NAME_LEN] = {0};
 
     (void)pos;
-    if (e->text != text_comm || !t)
+    if (!t) /* only comm can be opened for writing */
         return -EINVAL;
     if (copy_from_user(name, buf, MIN(n, sizeof(name) - 1)) < 0)
         return -EFAULT;
@@ -368,19 +433,17 @@ static const struct file_ops text_file_ops = {
     .release = text_release,
 };
 
-static int text_open(struct inode *i, struct file *f)
+/* Makes the text of a file that was just opened. */
+static int text_start(struct file *f, const struct entry *e, int tid)
 {
-    const struct entry *e = &entries[i->u.id.a];
-    struct text *t;
+    struct text *t = kzalloc(sizeof(*t));
 
-    if (file_writable(f) && e->text != text_comm)
-        return -EACCES;
-    if (i->u.id.b && !thread_find((int)i->u.id.b) && (int)i->u.id.b != cur_proc()->pid)
-        return -ESRCH;
-    t = kzalloc(sizeof(*t));
     if (!t)
         return -ENOMEM;
-    e->text(t, (int)i->u.id.b);
+    if (e->fixed)
+        text_put(t, e->fixed, strlen(e->fixed));
+    else
+        e->text(t, tid);
     if (t->failed) {
         kfree(t->data);
         kfree(t);
@@ -391,7 +454,41 @@ static int text_open(struct inode *i, struct file *f)
     return 0;
 }
 
+static int text_open(struct inode *i, struct file *f)
+{
+    const struct entry *e = &entries[i->u.id.a];
+
+    if (file_writable(f) && e->text != text_comm)
+        return -EACCES;
+    if (i->u.id.b && !thread_find((int)i->u.id.b) && (int)i->u.id.b != cur_proc()->pid)
+        return -ESRCH;
+    return text_start(f, e, (int)i->u.id.b);
+}
+
 static const struct inode_ops text_ops = {.open = text_open, .free = proc_free};
+
+/* proc_pid_fdinfo(5). */
+static void text_fdinfo(struct text *t, int fd)
+{
+    struct file *f = fd_get(fd);
+
+    if (!f)
+        return;
+    u32 flags = f->flags | 0100000u | (fd_flags(fd) & FD_CLOEXEC ? O_CLOEXEC : 0);
+    text_printf(t, "pos:\t%lu\nflags:\t0%o\nmnt_id:\t%d\nino:\t%lu\n",
+                f->ops->stream ? 0 : (unsigned long)f->pos, flags,
+                f->inode->dev == DEV_PROC ? 2 : 1, (unsigned long)f->inode->ino);
+    file_put(f);
+}
+
+static int fdinfo_open(struct inode *i, struct file *f)
+{
+    static const struct entry fdinfo = TEXT(FDINFO, "", text_fdinfo);
+
+    return file_writable(f) ? -EACCES : text_start(f, &fdinfo, (int)i->u.id.b);
+}
+
+static const struct inode_ops fdinfo_ops = {.open = fdinfo_open, .free = proc_free};
 
 /* Mounts over what the image has there. */
 int procfs_init(void)

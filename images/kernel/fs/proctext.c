@@ -7,6 +7,8 @@
 #include "fs/vfs.h"
 #include "proc/proc.h"
 
+#include <linux/resource.h>
+
 #define TICK_NS (NSEC_PER_SEC / 100) /* USER_HZ is 100 */
 
 void text_put(struct text *t, const char *s, size_t n)
@@ -67,33 +69,69 @@ static void put_ids(struct text *t, const char *name, const u32 ids[ID_KINDS])
     text_printf(t, "%s:\t%u\t%u\t%u\t%u\n", name, ids[0], ids[1], ids[2], ids[3]);
 }
 
-void text_status(struct text *t, int tid)
+static void put_memory(struct text *t, const struct process *p)
 {
-    static const char all[] = "000001ffffffffff";
-    struct process *p = cur_proc();
-    struct thread *th = thread_or_current(tid);
-    const struct cred *c = &process_full(p)->cred;
     u64 mapped, resident;
 
     mm_usage(p->mm, &mapped, &resident);
+    text_printf(t, "VmPeak:\t%8lu kB\nVmSize:\t%8lu kB\n", (unsigned long)mapped * 4,
+                (unsigned long)mapped * 4);
+    text_printf(t, "VmLck:\t       0 kB\nVmPin:\t       0 kB\nVmHWM:\t%8lu kB\nVmRSS:\t%8lu kB\n",
+                (unsigned long)resident * 4, (unsigned long)resident * 4);
+    text_printf(t, "VmData:\t%8lu kB\nVmStk:\t%8lu kB\nVmSwap:\t       0 kB\n",
+                (unsigned long)mapped * 4,
+                (unsigned long)mm_mapping_pages(p->mm, p->stack_top - 1) * 4);
+}
+
+static void put_signals(struct text *t, const struct process *p, const struct thread *th)
+{
+    u64 ignored = 0, caught = 0;
+
+    for (int sig = 1; sig <= SIG_COUNT; sig++) {
+        const struct sigaction *act = &p->signals->act[sig];
+        ignored |= act->sa_handler == SIG_IGN ? SIGBIT(sig) : 0;
+        caught |= act->sa_handler != SIG_IGN && act->sa_handler != SIG_DFL ? SIGBIT(sig) : 0;
+    }
+    text_printf(t, "SigQ:\t%u/%lu\n", p->signals->queued,
+                (unsigned long)p->rlimit_cur[RLIMIT_SIGPENDING]);
+    text_printf(t, "SigPnd:\t%016lx\nShdPnd:\t%016lx\nSigBlk:\t%016lx\n",
+                (unsigned long)th->p->pending.mask, (unsigned long)p->signals->shared.mask,
+                (unsigned long)th->p->blocked);
+    text_printf(t, "SigIgn:\t%016lx\nSigCgt:\t%016lx\n", (unsigned long)ignored,
+                (unsigned long)caught);
+}
+
+/* proc_pid_status(5), without what is not known here. */
+void text_status(struct text *t, int tid)
+{
+    struct process *p = cur_proc();
+    const struct process_full *pf = process_full(p);
+    struct thread *th = thread_or_current(tid);
+    const struct cred *c = &pf->cred;
+
     text_printf(t, "Name:\t%s\nUmask:\t%04o\nState:\t%c (%s)\n", th->name, p->fs->umask,
                 state_letter(th), state_letter(th) == 'S' ? "sleeping" : "running");
     text_printf(t, "Tgid:\t%d\nNgid:\t0\nPid:\t%d\nPPid:\t%d\nTracerPid:\t0\n", p->pid, th->tid,
                 p->ppid);
     put_ids(t, "Uid", c->uid);
     put_ids(t, "Gid", c->gid);
-    text_printf(t, "FDSize:\t64\nGroups:\t \n");
-    text_printf(t, "VmPeak:\t%8lu kB\nVmSize:\t%8lu kB\n", (unsigned long)mapped * 4,
-                (unsigned long)mapped * 4);
-    text_printf(t, "VmLck:\t       0 kB\nVmHWM:\t%8lu kB\nVmRSS:\t%8lu kB\n",
-                (unsigned long)resident * 4, (unsigned long)resident * 4);
-    text_printf(t, "VmData:\t%8lu kB\nVmSwap:\t       0 kB\nThreads:\t%u\n",
-                (unsigned long)mapped * 4, p->thread_count);
-    text_printf(t, "SigPnd:\t%016lx\nShdPnd:\t%016lx\nSigBlk:\t%016lx\n",
-                (unsigned long)th->p->pending.mask, (unsigned long)p->signals->shared.mask,
-                (unsigned long)th->p->blocked);
-    text_printf(t, "CapEff:\t%s\nNoNewPrivs:\t0\nSeccomp:\t0\nCpus_allowed:\t1\n", all);
-    text_printf(t, "Cpus_allowed_list:\t0\nMems_allowed:\t1\nMems_allowed_list:\t0\n");
+    text_printf(t, "FDSize:\t%u\nGroups:\t", fd_room(p->fds));
+    for (u32 k = 0; k < c->ngroups; k++)
+        text_printf(t, "%u ", c->groups[k]);
+    text_printf(t, "%s\nNStgid:\t%d\nNSpid:\t%d\nNSpgid:\t%d\nNSsid:\t%d\n", c->ngroups ? "" : " ",
+                p->pid, th->tid, pf->pgid, pf->sid);
+    put_memory(t, p);
+    text_printf(t, "Threads:\t%u\n", p->thread_count);
+    put_signals(t, p, th);
+    text_printf(t, "CapInh:\t%016lx\nCapPrm:\t%016lx\nCapEff:\t%016lx\n",
+                (unsigned long)c->cap_inheritable, (unsigned long)c->cap_permitted,
+                (unsigned long)c->cap_effective);
+    text_printf(t, "CapBnd:\t%016lx\nCapAmb:\t%016x\nNoNewPrivs:\t%d\nSeccomp:\t0\n",
+                (unsigned long)CAPS_ALL, 0u, pf->no_new_privs);
+    text_printf(
+        t, "Cpus_allowed:\t1\nCpus_allowed_list:\t0\nMems_allowed:\t1\nMems_allowed_list:\t0\n");
+    text_printf(t, "voluntary_ctxt_switches:\t%lu\nnonvoluntary_ctxt_switches:\t%lu\n",
+                (unsigned long)pf->switches, (unsigned long)pf->preemptions);
 }
 
 /* proc_pid_stat(5): 52 fields; those of things that are not here are 0. */
@@ -109,9 +147,10 @@ static void stat_line(struct text *t, const struct thread *th, u64 cpu_ns)
                 (unsigned long)(cpu_ns / TICK_NS), p->thread_count,
                 (unsigned long)(p->start_ns / TICK_NS), (unsigned long)(mapped * PAGE_SIZE),
                 (unsigned long)resident);
-    text_printf(t, "0 0 %lu 0 0 0 0 0 0 0 0 0 17 0 0 0 0 0 0 0 0 %lu %lu 0 0 0 0\n",
-                (unsigned long)p->stack_top, (unsigned long)mm_heap_start(p->mm),
-                (unsigned long)p->arg_start);
+    text_printf(t, "0 0 %lu 0 0 0 0 0 0 0 0 0 17 0 0 0 0 0 0 0 0 %lu ", (unsigned long)p->stack_top,
+                (unsigned long)mm_heap_start(p->mm));
+    text_printf(t, "%lu %lu %lu %lu 0\n", (unsigned long)p->arg_start, (unsigned long)p->arg_end,
+                (unsigned long)p->env_start, (unsigned long)p->env_end);
 }
 
 void text_process_stat(struct text *t, int tid)
@@ -136,11 +175,60 @@ void text_statm(struct text *t, int tid)
                 (unsigned long)mapped);
 }
 
+/* The program's memory as it is now, up to a page that is no longer there. */
+static void put_user(struct text *t, vaddr_t at, vaddr_t end)
+{
+    char part[256];
+
+    for (size_t n; at < end; at += n) {
+        n = MIN(end - at, sizeof(part));
+        if (copy_from_user(part, at, n) != 0)
+            return;
+        text_put(t, part, n);
+    }
+}
+
 void text_cmdline(struct text *t, int tid)
 {
+    const struct process *p = cur_proc();
+
     (void)tid;
-    if (cur_proc()->cmdline)
-        text_put(t, cur_proc()->cmdline, cur_proc()->cmdline_len);
+    put_user(t, p->arg_start, p->arg_end);
+}
+
+void text_environ(struct text *t, int tid)
+{
+    const struct process *p = cur_proc();
+
+    (void)tid;
+    put_user(t, p->env_start, p->env_end);
+}
+
+void text_auxv(struct text *t, int tid)
+{
+    const u64 *aux = cur_proc()->auxv;
+    size_t n = 0;
+
+    (void)tid;
+    while (aux[n])
+        n += 2;
+    text_put(t, (const char *)aux, (n + 2) * sizeof(*aux));
+}
+
+void text_io(struct text *t, int tid)
+{
+    const struct io_counts *io = &cur_proc()->io;
+
+    (void)tid;
+    text_printf(t, "rchar: %lu\nwchar: %lu\nsyscr: %lu\nsyscw: %lu\n", (unsigned long)io->rchar,
+                (unsigned long)io->wchar, (unsigned long)io->syscr, (unsigned long)io->syscw);
+    text_printf(t, "read_bytes: 0\nwrite_bytes: 0\ncancelled_write_bytes: 0\n"); /* no disk */
+}
+
+void text_personality(struct text *t, int tid)
+{
+    (void)tid;
+    text_printf(t, "%08x\n", process_full(cur_proc())->personality);
 }
 
 void text_comm(struct text *t, int tid)

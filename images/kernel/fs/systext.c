@@ -17,9 +17,18 @@ void text_meminfo(struct text *t, int tid)
     text_printf(t, "MemTotal:       %8lu kB\nMemFree:        %8lu kB\n", total, left);
     text_printf(t, "MemAvailable:   %8lu kB\nBuffers:               0 kB\n", left);
     text_printf(t, "Cached:                0 kB\nSwapCached:            0 kB\n");
+    /* Nothing that is in use is ever found idle. */
+    text_printf(t, "Active:         %8lu kB\nInactive:              0 kB\n", total - left);
     text_printf(t, "SwapTotal:             0 kB\nSwapFree:              0 kB\n");
     text_printf(
         t, "Shmem:                 0 kB\nHugePages_Total:       0\nHugepagesize:       2048 kB\n");
+}
+
+void text_vmstat(struct text *t, int tid)
+{
+    (void)tid;
+    text_printf(t, "nr_free_pages %lu\npgpgin 0\npgpgout 0\npswpin 0\npswpout 0\n",
+                (unsigned long)pmm_free_pages());
 }
 
 void text_uptime(struct text *t, int tid)
@@ -41,9 +50,10 @@ void text_system_stat(struct text *t, int tid)
     (void)tid;
     text_printf(t, "cpu  %lu 0 0 %lu 0 0 0 0 0 0\ncpu0 %lu 0 0 %lu 0 0 0 0 0 0\n", busy, idle, busy,
                 idle);
-    text_printf(t, "intr 0\nctxt %lu\nbtime %lu\n",
-                (unsigned long)process_full(cur_proc())->context_switches,
-                (unsigned long)((time_wall() - time_mono()) / NSEC_PER_SEC));
+    text_printf(
+        t, "intr 0\nctxt %lu\nbtime %lu\n",
+        (unsigned long)(process_full(cur_proc())->switches + process_full(cur_proc())->preemptions),
+        (unsigned long)((time_wall() - time_mono()) / NSEC_PER_SEC));
     text_printf(t, "processes 1\nprocs_running 1\nprocs_blocked 0\n");
 }
 
@@ -97,37 +107,49 @@ void text_version(struct text *t, int tid)
     text_printf(t, "%s version %s (pyhl) %s\n", u.sysname, u.release, u.version);
 }
 
-void text_osrelease(struct text *t, int tid)
+enum { OSTYPE, OSRELEASE, VERSION, HOSTNAME, DOMAINNAME };
+
+static void put_uname(struct text *t, int which)
 {
     struct new_utsname u = {0};
 
-    (void)tid;
     uname_of(&u);
-    text_printf(t, "%s\n", u.release);
+    const char *const names[] = {[OSTYPE] = u.sysname,
+                                 [OSRELEASE] = u.release,
+                                 [VERSION] = u.version,
+                                 [HOSTNAME] = u.nodename,
+                                 [DOMAINNAME] = u.domainname};
+    text_printf(t, "%s\n", names[which]);
+}
+
+void text_osrelease(struct text *t, int tid)
+{
+    (void)tid;
+    put_uname(t, OSRELEASE);
 }
 
 void text_ostype(struct text *t, int tid)
 {
-    struct new_utsname u = {0};
-
     (void)tid;
-    uname_of(&u);
-    text_printf(t, "%s\n", u.sysname);
+    put_uname(t, OSTYPE);
+}
+
+void text_kernel_version(struct text *t, int tid)
+{
+    (void)tid;
+    put_uname(t, VERSION);
 }
 
 void text_hostname(struct text *t, int tid)
 {
-    struct new_utsname u = {0};
-
     (void)tid;
-    uname_of(&u);
-    text_printf(t, "%s\n", u.nodename);
+    put_uname(t, HOSTNAME);
 }
 
-void text_pid_max(struct text *t, int tid)
+void text_domainname(struct text *t, int tid)
 {
     (void)tid;
-    text_printf(t, "32768\n");
+    put_uname(t, DOMAINNAME);
 }
 
 /* Not Linux's: how the system calls since boot have entered the kernel (mm/sites.c). */
@@ -138,12 +160,6 @@ void text_syscalls(struct text *t, int tid)
     text_printf(t, "rewritten %lu\ntrapped %lu\n", c->syscalls_rewritten, c->syscalls_trapped);
 }
 
-void text_overcommit(struct text *t, int tid)
-{
-    (void)tid;
-    text_printf(t, "1\n"); /* mappings are not counted before they are touched */
-}
-
 static void put_uuid(struct text *t, const u8 b[16])
 {
     for (int k = 0; k < 16; k++)
@@ -151,28 +167,20 @@ static void put_uuid(struct text *t, const u8 b[16])
     text_printf(t, "\n");
 }
 
-static void random_uuid(u8 b[16])
-{
-    random_bytes(b, 16);
-    b[6] = (b[6] & 0x0f) | 0x40; /* RFC 9562: version 4, variant 10 */
-    b[8] = (b[8] & 0x3f) | 0x80;
-}
-
 void text_uuid(struct text *t, int tid)
 {
-    u8 b[16];
+    u8 id[16];
 
     (void)tid;
-    random_uuid(b);
-    put_uuid(t, b);
+    random_uuid(id);
+    put_uuid(t, id);
 }
 
 void text_boot_id(struct text *t, int tid)
 {
-    static u8 id[16];
+    u8 id[16];
 
     (void)tid;
-    if (id[6] == 0) /* a version 4 UUID has its version there */
-        random_uuid(id);
+    random_boot_id(id);
     put_uuid(t, id);
 }

@@ -234,6 +234,7 @@ int fd_set_flags(int fd, int flags);
 int fd_close_range(u32 first, u32 last, bool cloexec);
 /* The next used descriptor at or after fd; -1 for none. */
 int fd_next(struct fdtable *t, int fd);
+u32 fd_room(const struct fdtable *t); /* descriptors the table has room for */
 
 /* devfs.c, streams.c, terminal.c, rundev.c, procfs.c, pipe.c */
 int devfs_init(void);

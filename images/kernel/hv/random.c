@@ -9,6 +9,7 @@
 #include "kernel.h"
 
 static u32 key[8];
+static u8 boot_id[16]; /* all zero until somebody asks */
 
 static u32 rotl(u32 x, int n)
 {
@@ -48,6 +49,7 @@ void random_resume(const u8 seed[64])
         key[i] ^= s[i] ^ s[i + 8];
     block(key, 0, mixed);
     memcpy(key, mixed, sizeof(key));
+    memset(boot_id, 0, sizeof(boot_id));
 }
 
 void random_bytes(void *buf, size_t len)
@@ -67,4 +69,20 @@ void random_bytes(void *buf, size_t len)
     }
     memset(old, 0, sizeof(old));
     memset(out, 0, sizeof(out));
+}
+
+void random_uuid(u8 id[16])
+{
+    random_bytes(id, 16);
+    id[6] = (id[6] & 0x0f) | 0x40; /* version 4, variant 10 */
+    id[8] = (id[8] & 0x3f) | 0x80;
+}
+
+/* Whoever keeps the identifier asks whether the machine it was made on still runs. A restored
+ * machine has nothing of any run before, so each run is a boot. */
+void random_boot_id(u8 id[16])
+{
+    if (boot_id[6] == 0) /* where a version 4 UUID has its version */
+        random_uuid(boot_id);
+    memcpy(id, boot_id, sizeof(boot_id));
 }

@@ -105,6 +105,8 @@ void hv_idle(u64 deadline, bool wait_stdin);
 
 /* hv/random.c: ChaCha20 generator, keyed by the host's entropy at every resume. */
 void random_resume(const u8 seed[64]);
+void random_uuid(u8 id[16]);    /* RFC 9562, version 4 */
+void random_boot_id(u8 id[16]); /* one for each run */
 void random_bytes(void *buf, size_t len);
 
 /* ---- mm/ ---------------------------------------------------------------------------------- */
@@ -161,6 +163,7 @@ void mm_maps(struct mm *mm, void (*emit)(void *arg, const char *line, size_t len
 /* Pages of program memory: total mapped, and resident. */
 vaddr_t mm_heap_start(const struct mm *mm);
 void mm_usage(struct mm *mm, u64 *mapped_pages, u64 *resident_pages);
+u64 mm_mapping_pages(struct mm *mm, vaddr_t addr); /* of the mapping that addr is in; or 0 */
 
 /* ---- cpu/ --------------------------------------------------------------------------------- */
 
@@ -223,6 +226,11 @@ struct thread {
     struct proc_thread *p;        /* what proc/ keeps for a thread (proc/proc.h) */
 };
 
+#define AUXV_WORDS 44
+/* proc_pid_io(5) */
+struct io_counts {
+    u64 rchar, wchar, syscr, syscw;
+};
 struct process {
     int pid, ppid;
     struct mm *mm;
@@ -230,15 +238,16 @@ struct process {
     struct fs_context *fs; /* cwd, umask: fs/ */
     struct inode *exe;     /* /proc/self/exe */
     char *exe_path;
-    char *cmdline; /* argv strings, each NUL-terminated */
-    size_t cmdline_len;
     LIST_HEAD(, thread) threads;
     unsigned thread_count;
-    vaddr_t stack_top, arg_start;
+    vaddr_t stack_top;
+    vaddr_t arg_start, arg_end, env_start, env_end; /* strings: prctl(2), PR_SET_MM */
+    u64 auxv[AUXV_WORDS];                           /* as it was given to the program */
     u64 start_ns;
     struct proc_signals *signals; /* proc/signal.c */
     struct proc_timers *timers;   /* proc/itimer.c */
     u64 rlimit_cur[16], rlimit_max[16];
+    struct io_counts io;
 };
 
 extern struct thread *current;

@@ -162,32 +162,17 @@ static void image_drop(struct process *p)
     p->stack_top = 0;
 }
 
-static int process_name(struct process *p, struct inode *i, const char *path, char *const argv[])
+static int process_name(struct process *p, struct inode *i, const char *path)
 {
-    size_t len = 0;
-    for (int n = 0; argv[n]; n++)
-        len += strlen(argv[n]) + 1;
-    char *line = kmalloc(len + 1), *copy = kstrdup(path);
-    if (!line || !copy) {
-        kfree(line);
-        kfree(copy);
+    char *copy = kstrdup(path);
+    if (!copy)
         return -ENOMEM;
-    }
-    size_t at = 0;
-    for (int n = 0; argv[n]; n++) {
-        size_t l = strlen(argv[n]) + 1;
-        memcpy(line + at, argv[n], l);
-        at += l;
-    }
-    kfree(p->cmdline);
     kfree(p->exe_path);
     if (p->exe)
         inode_put(p->exe);
     inode_ref(i);
     p->exe = i;
     p->exe_path = copy;
-    p->cmdline = line;
-    p->cmdline_len = len;
     const char *base = strrchr(path, '/');
     snprintf(current->name, sizeof(current->name), "%s", base ? base + 1 : path);
     return 0;
@@ -334,7 +319,7 @@ static int replace_image(struct process *p, struct exec *x, char *const envp[],
                                    .rflags = 0x202,
                                    .rsp = sp,
                                    .ss = HV_SEL_USER_SS}};
-    return process_name(p, x->inode, x->path, x->argv);
+    return process_name(p, x->inode, x->path);
 }
 
 int exec_load(struct process *p, const char *path, char *const argv[], char *const envp[],

@@ -151,7 +151,7 @@ struct process_full {
     u32 pdeathsig;
     bool no_new_privs;
     u8 dumpable;
-    u64 context_switches;
+    u64 switches, preemptions; /* by a thread that waits; by one that could go on */
 };
 
 static inline struct process_full *process_full(struct process *p)

@@ -117,6 +117,8 @@ void schedule(void)
     struct thread *next;
     u64 now;
 
+    bool waits = prev->state != THREAD_RUNNABLE;
+
     sched_slice_over = false;
     if (runq_empty() && prev->state == THREAD_RUNNABLE)
         return;
@@ -133,8 +135,10 @@ void schedule(void)
     if (next == NULL)
         next = idle();
     next->p->cpu_start = time_mono();
+    if (waits)
+        process_full(next->proc)->switches++;
     if (next != prev) {
-        process_full(next->proc)->context_switches++;
+        process_full(next->proc)->preemptions += !waits;
         sched_arm();
         cpu_switch(prev, next);
         thread_reap();

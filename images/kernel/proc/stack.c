@@ -103,13 +103,18 @@ int exec_stack(struct process *p, const struct exec_start *s, vaddr_t *sp)
     vaddr_t execfn = push_string(&b, s->path), platform = push_string(&b, "x86_64");
     vaddr_t random = push_bytes(&b, seed, sizeof(seed));
     b.sp -= bytes;
-    p->arg_start = b.sp;
     vaddr_t at = b.sp;
     u64 *out = vec;
     *out++ = argc;
+    p->arg_start = at;
     out = put_strings(&b, out, s->argv, argc, &at);
+    p->arg_end = p->env_start = at;
     out = put_strings(&b, out, s->envp, envc, &at);
-    out = put_auxv(out, s, random, execfn, platform);
+    p->env_end = at;
+    size_t words = (size_t)(put_auxv(p->auxv, s, random, execfn, platform) - p->auxv);
+    KASSERT(words <= AUXV_WORDS);
+    memcpy(out, p->auxv, words * sizeof(u64));
+    out += words;
     size_t n = (size_t)(out - vec) * sizeof(u64);
     b.sp = (b.sp - n) & ~15ul;
     if (!b.error)

@@ -63,7 +63,8 @@ long sys_getrusage(const long a[6])
     }
     mm_usage(cur_proc()->mm, &mapped, &resident);
     r.ru_maxrss = (long)(resident * PAGE_SIZE / 1024);
-    r.ru_nvcsw = (long)process_full(cur_proc())->context_switches;
+    r.ru_nvcsw = (long)process_full(cur_proc())->switches;
+    r.ru_nivcsw = (long)process_full(cur_proc())->preemptions;
     return copy_to_user((vaddr_t)a[1], &r, sizeof(r));
 }
 

@@ -110,6 +110,26 @@ static long set_pdeathsig(u64 sig)
     return 0;
 }
 
+/* PR_SET_MM: where /proc shows the command line and the environment from. */
+static long set_strings(u64 which, vaddr_t addr, long a3, long a4)
+{
+    struct process *p = cur_proc();
+    vaddr_t at[] = {p->arg_start, p->arg_end, p->env_start, p->env_end};
+
+    if (a3 != 0 || a4 != 0 || which < PR_SET_MM_ARG_START || which > PR_SET_MM_ENV_END)
+        return -EINVAL;
+    if (addr < PAGE_SIZE || addr >= USER_TOP)
+        return -EINVAL;
+    at[which - PR_SET_MM_ARG_START] = addr;
+    if (at[0] > at[1] || at[2] > at[3])
+        return -EINVAL;
+    p->arg_start = at[0];
+    p->arg_end = at[1];
+    p->env_start = at[2];
+    p->env_end = at[3];
+    return 0;
+}
+
 long sys_prctl(const long a[6])
 {
     struct process_full *pf = process_full(cur_proc());
@@ -137,6 +157,8 @@ long sys_prctl(const long a[6])
         return pf->no_new_privs;
     case PR_CAPBSET_READ:
         return arg < 64 && (CAPS_ALL >> arg & 1) != 0 ? 1 : -EINVAL;
+    case PR_SET_MM:
+        return set_strings(arg, (vaddr_t)a[2], a[3], a[4]);
     case PR_GET_TIMERSLACK:
         return 1; /* ns: timers are not delayed on purpose */
     default:

@@ -69,6 +69,22 @@ static long move(struct file *f, mover fn, const struct vector *v, u64 *pos)
     return done;
 }
 
+/* What the call moved or its error, counted for /proc/self/io and returned. */
+static long counted(mover fn, long ret)
+{
+    struct io_counts *io = &cur_proc()->io;
+    u64 bytes = ret > 0 ? (u64)ret : 0;
+
+    if (fn == file_read) {
+        io->rchar += bytes;
+        io->syscr++;
+    } else {
+        io->wchar += bytes;
+        io->syscw++;
+    }
+    return ret;
+}
+
 static long simple(long fd, mover fn, vaddr_t buf, size_t n)
 {
     struct file *f = fd_get((int)fd);
@@ -77,7 +93,7 @@ static long simple(long fd, mover fn, vaddr_t buf, size_t n)
         return -EBADF;
     long r = (s64)n < 0 ? -EINVAL : fn(f, buf, n, &f->pos);
     file_put(f);
-    return r;
+    return counted(fn, r);
 }
 
 static long simple_at(long fd, mover fn, vaddr_t buf, size_t n, s64 off)
@@ -93,7 +109,7 @@ static long simple_at(long fd, mover fn, vaddr_t buf, size_t n, s64 off)
     else
         r = f->ops->stream ? -ESPIPE : fn(f, buf, n, &pos);
     file_put(f);
-    return r;
+    return counted(fn, r);
 }
 
 /* at: use off instead of the file's position. */
@@ -117,7 +133,7 @@ static long vectored(long fd, mover fn, vaddr_t uiov, u64 count, bool at, s64 of
         vector_free(&v);
     }
     file_put(f);
-    return r;
+    return counted(fn, r);
 }
 
 SYSCALL(read)
