@@ -32,6 +32,8 @@ struct drv_frame {
     const char *cwd;
     const char *source;
     size_t source_len;
+    const char *command; /* python3's command line: strings, each with its NUL, in a row */
+    size_t command_len;
 };
 
 /* driver.c: what runs instead of python3's main. */

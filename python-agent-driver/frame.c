@@ -16,8 +16,9 @@
 
 #include "vmm/abi.h"
 
-#define FIRST_BUFFER (64u * 1024u)
-#define FIRST_LISTS  120u
+#define FIRST_BUFFER  (64u * 1024u)
+#define FIRST_LISTS   120u
+#define FIRST_COMMAND 512u
 
 /* Small frames and their lists stay here, so that a run writes one page for them and no new one of
  * the heap. */
@@ -25,6 +26,7 @@ static struct {
     struct drv_frame frame;
     char *env[FIRST_LISTS];
     char *argv[FIRST_LISTS];
+    char command[FIRST_COMMAND];
     char bytes[FIRST_BUFFER];
 } first __attribute__((aligned(4096)));
 
@@ -112,6 +114,37 @@ static char **list_at(struct bytes all, uint64_t off, uint32_t count, char **lis
     return list;
 }
 
+static char *append(char *at, const void *data, size_t len)
+{
+    memcpy(at, data, len);
+    at[len] = 0;
+    return at + len + 1;
+}
+
+/* python3 [-c CODE | -m MODULE | SCRIPT | -] ARGUMENT... */
+static void set_command(struct drv_frame *frame)
+{
+    static const char python[] = "python3";
+    bool option = frame->mode == HV_RUN_CODE || frame->mode == HV_RUN_MODULE;
+    size_t size = sizeof(python) + (option ? frame->source_len + 1 : 0);
+    for (size_t i = 0; i < frame->argc; i++) {
+        size += strlen(frame->argv[i]) + 1;
+    }
+    char *start = size <= FIRST_COMMAND ? first.command : malloc(size);
+    if (start == NULL) {
+        drv_fail("no memory for a command line of %zu bytes", size);
+    }
+    char *at = append(start, python, strlen(python));
+    for (size_t i = 0; i < frame->argc; i++) {
+        at = append(at, frame->argv[i], strlen(frame->argv[i]));
+        if (i == 0 && option) {
+            at = append(at, frame->source, frame->source_len);
+        }
+    }
+    frame->command = start;
+    frame->command_len = size;
+}
+
 static void check_run(const struct hv_run *run)
 {
     if (run->size != sizeof(*run)) {
@@ -146,5 +179,6 @@ struct drv_frame *frame_read(const char *path)
     frame->cwd = string_at(all, run.cwd_off, "the working directory");
     frame->source = at_offset(all, run.source_off, run.source_len, "the source");
     frame->source_len = run.source_len;
+    set_command(frame);
     return frame;
 }

@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -66,6 +67,36 @@ static void set_environ(const struct drv_frame *frame)
     if (environ != frame->env) {
         environ = frame->env;
     }
+}
+
+static bool show(int which, const char *at)
+{
+    return prctl(PR_SET_MM, which, (unsigned long)at, 0, 0) == 0;
+}
+
+/* The start may at no time lie above the end: the one of the two that does not cross comes first.
+ */
+static void show_range(int start, int end, const char *from, const char *to)
+{
+    if (!(show(end, to) && show(start, from)) && !(show(start, from) && show(end, to)) &&
+        errno != EPERM) {
+        drv_fail("cannot show the run's strings in /proc: %s", strerror(errno));
+    }
+}
+
+/* What /proc/self/cmdline and environ tell: natively, without CAP_SYS_RESOURCE, still of the boot.
+ */
+static void show_strings(const struct drv_frame *frame)
+{
+    const char *env = frame->command, *env_end = env;
+    if (frame->envc > 0) {
+        const char *last = frame->env[frame->envc - 1];
+        env = frame->env[0];
+        env_end = last + strlen(last) + 1;
+    }
+    show_range(PR_SET_MM_ARG_START, PR_SET_MM_ARG_END, frame->command,
+               frame->command + frame->command_len);
+    show_range(PR_SET_MM_ENV_START, PR_SET_MM_ENV_END, env, env_end);
 }
 
 /* Put the environment into an empty dict of bytes as posix does: the first of two equal names
@@ -450,6 +481,7 @@ static void set_what_to_run(const struct drv_frame *frame)
 void run_prepare(const struct drv_frame *frame)
 {
     set_environ(frame);
+    show_strings(frame);
     fill_environ(os_environ, frame->env);
     if (posix_environ != os_environ) {
         fill_environ(posix_environ, frame->env);

@@ -3,14 +3,27 @@
 """usage: inroot.py ROOT CWD PROGRAM [ARGS...]: chroot to ROOT, change to CWD, execute PROGRAM.
 
 As chroot(8), but with a working directory, with no other change to the environment than
-LD_PRELOAD_INSIDE becoming LD_PRELOAD (which must not act on the host's programs), and with the
-signals that Python ignores back at their defaults.
+LD_PRELOAD_INSIDE becoming LD_PRELOAD (which must not act on the host's programs), with the
+signals that Python ignores back at their defaults, and with a /proc that nobody else sees.
 """
+import ctypes
 import os
 import signal
 import sys
 import warnings  # noqa: F401, os.execvpe wants it, and after chroot it may be another Python's
 
+CLONE_NEWNS, MS_REC, MS_PRIVATE = 0x20000, 0x4000, 1 << 18
+libc = ctypes.CDLL(None, use_errno=True)
+
+
+def need(result, what):
+    if result != 0:
+        sys.exit(f"inroot.py: {what}: {os.strerror(ctypes.get_errno())}")
+
+
+need(libc.unshare(CLONE_NEWNS), "unshare")
+need(libc.mount(None, b"/", None, MS_REC | MS_PRIVATE, None), "mounts of its own")
+need(libc.mount(b"proc", os.fsencode(sys.argv[1] + "/proc"), b"proc", 0, None), "mounting /proc")
 os.chroot(sys.argv[1])
 os.chdir(sys.argv[2])
 signal.signal(signal.SIGPIPE, signal.SIG_DFL)

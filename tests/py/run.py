@@ -14,6 +14,7 @@ A case is NAME.py with, where needed,
     NAME.times    how often the text is repeated, to make a long script
     NAME.needs    a module without which the case is skipped
     NAME.native   why only the native driver can run it
+    NAME.guest    why only the guest can
 $PYHL_HOME is the install to test, or .pyhl.
 """
 import os
@@ -57,6 +58,7 @@ class Case:
         self.stdin = self.source if mode == "stdin" else read(base + ".stdin")
         self.needs = read(base + ".needs").decode().strip()
         self.native_only = os.path.exists(base + ".native")
+        self.guest_only = os.path.exists(base + ".guest")
 
     def command(self):
         """What follows python3 or pyhl run, with the arguments apart."""
@@ -245,7 +247,7 @@ def main(root, words):
         passed += not wrong
     for name in names:
         case = Case(name)
-        if case.native_only and not native:
+        if case.guest_only if native else case.native_only:
             skipped += 1
             continue
         expected = oracle(os.path.abspath(root), case)
