@@ -18,6 +18,29 @@
 #define RESTORE_LOW        (64ull << 20)
 #define RESTORE_LOW_LOGGED (4ull << 20)
 
+/* A step of a restore or a rewind, and where its time is counted. A step that has nothing to do
+ * returns STEP_IDLE: its phase did not happen. */
+struct step {
+    enum vmm_phase phase;
+    int (*run)(struct vmm *vm, struct vmm_err *err);
+};
+#define STEP_IDLE 1
+
+/* Up to the first that fails. *at: when the last one ended. */
+static int steps_run(struct vmm *vm, const struct step *steps, uint64_t *at, struct vmm_err *err)
+{
+    for (; steps->run != NULL; steps++) {
+        const int rc = steps->run(vm, err);
+        if (rc < 0) {
+            return rc;
+        }
+        if (rc != STEP_IDLE) {
+            vm->counters.phase_ns[steps->phase] += os_lap_ns(at);
+        }
+    }
+    return 0;
+}
+
 /* To read text that is not in memory in large pages, and now, before the readahead of its
  * neighbours reads it in small ones. */
 static void restore_hints(struct vmm *vm)
@@ -32,7 +55,7 @@ static void restore_hints(struct vmm *vm)
 
 /* The image as far as it has data; what is free behind that is memory of its own, in large pages: a
  * first write there is one fault for 2 MiB, in a hole of the file one for 4 KiB. */
-static int restore_map(struct vmm *vm, bool rewindable, struct vmm_err *err)
+static int restore_map(struct vmm *vm, struct vmm_err *err)
 {
     const struct snap_header *h = &vm->snap->header;
     uint64_t size = (h->data_end + PAGE_2M - 1) & ~(PAGE_2M - 1);
@@ -43,7 +66,7 @@ static int restore_map(struct vmm *vm, bool rewindable, struct vmm_err *err)
     }
     restore_hints(vm);
     vm->ram_image = size;
-    size += rewindable ? RESTORE_LOW_LOGGED : RESTORE_LOW;
+    size += vm->rewindable ? RESTORE_LOW_LOGGED : RESTORE_LOW;
     vm->ram_low = size < h->memory ? size : h->memory;
     vm->initrd = vm->snap->initrd;
     return 0;
@@ -51,7 +74,9 @@ static int restore_map(struct vmm *vm, bool rewindable, struct vmm_err *err)
 
 static int restore_tracking(struct vmm *vm, struct vmm_err *err)
 {
-    vm->rewindable = true;
+    if (!vm->rewindable) {
+        return STEP_IDLE;
+    }
     high_prepare(vm);
     int rc = hot_create(vm, err);
     if (rc < 0) {
@@ -77,30 +102,34 @@ static void restore_host_side(struct vmm *vm)
     atomic_store(&vm->kicked, 0);
 }
 
-static int restore_machine(struct vmm *vm, bool rewindable, struct vmm_err *err)
+static int restore_prefault(struct vmm *vm, struct vmm_err *err)
+{
+    (void)err; /* what cannot be fetched is a fault later */
+    workset_prefault(vm);
+    return 0;
+}
+
+static const struct step restore_steps[] = {
+    {VMM_PHASE_MAP, restore_map},
+    {VMM_PHASE_TRACKING, restore_tracking},
+    {VMM_PHASE_PREFAULT, restore_prefault},
+    {VMM_PHASE_SLOTS, mem_slots_set_lazy},
+    {0},
+};
+
+/* What makes the VM and its vCPU counts its phases itself. */
+static int restore_machine(struct vmm *vm, struct vmm_err *err)
 {
     const struct snap_header *h = &vm->snap->header;
-    uint64_t *phase_ns = vm->counters.phase_ns;
     vm->cpuid = h->cpuid;
     vm->generation = h->generation;
     vm->counters.workset_pages = h->workset_pages - vm->snap->workset_longer;
-    phase_ns[VMM_PHASE_OPEN] = vm->snap->open_ns;
+    vm->counters.phase_ns[VMM_PHASE_OPEN] = vm->snap->open_ns;
     /* An APIC has registers that no rewind would put back. */
-    int rc = kvm_vm_create(vm, vm->policy->kernel_apic && !rewindable, err);
+    int rc = kvm_vm_create(vm, vm->policy->kernel_apic && !vm->rewindable, err);
     uint64_t at = os_clock_ns(CLOCK_MONOTONIC);
     if (rc == 0) {
-        rc = restore_map(vm, rewindable, err);
-        phase_ns[VMM_PHASE_MAP] = os_lap_ns(&at);
-    }
-    if (rc == 0 && rewindable) {
-        rc = restore_tracking(vm, err);
-        phase_ns[VMM_PHASE_TRACKING] = os_lap_ns(&at);
-    }
-    if (rc == 0) {
-        workset_prefault(vm);
-        phase_ns[VMM_PHASE_PREFAULT] = os_lap_ns(&at);
-        rc = mem_slots_set_lazy(vm, err);
-        phase_ns[VMM_PHASE_SLOTS] = os_lap_ns(&at);
+        rc = steps_run(vm, restore_steps, &at, err);
     }
     return rc == 0 ? x86_vcpu_init(vm, &h->state, err) : rc;
 }
@@ -120,7 +149,8 @@ int vmm_restore(struct vmm_snapshot *snap, const struct vmm_io *io, bool rewinda
         return rc;
     }
     vm->snap = snap;
-    rc = restore_machine(vm, rewindable, err);
+    vm->rewindable = rewindable;
+    rc = restore_machine(vm, err);
     if (rc < 0) {
         vmm_destroy(vm);
         return rc;
@@ -153,44 +183,6 @@ int vmm_dirty_pages(struct vmm *vm, uint64_t *gpas, size_t max, size_t *count, s
     return rc;
 }
 
-static int rewind_memory(struct vmm *vm, uint64_t *at, struct vmm_err *err)
-{
-    struct vmm_counters *c = &vm->counters;
-    int rc = snap_unchanged(vm->snap, err);
-    if (rc == 0) {
-        rc = hot_collect(vm, err);
-    }
-    if (rc == 0) {
-        rc = hot_list(vm, err);
-    }
-    if (rc < 0) {
-        return rc;
-    }
-    vm->ring0_seen = vm->ring0_seen || vm->hot.stale;
-    c->dirty_pages = vm->hot.count;
-    c->phase_ns[VMM_PHASE_LOG] = os_lap_ns(at);
-    if (vm->policy->nested_paging) {
-        rc = shadow_flush(vm, vm->hot.log, err);
-        c->phase_ns[VMM_PHASE_SHADOW] = os_lap_ns(at);
-    }
-    rc = rc < 0 ? rc : high_drop(vm, err);
-    if (rc < 0) {
-        return rc;
-    }
-    const bool leave = hot_copy(vm) > 0;
-    c->phase_ns[VMM_PHASE_COPY] = os_lap_ns(at);
-    if (leave) {
-        rc = hot_cool(vm, err);
-        c->phase_ns[VMM_PHASE_COOL] = os_lap_ns(at);
-    }
-    if (rc == 0 && vm->hot.stale) {
-        rc = hot_shadow_reset(vm, err);
-        c->phase_ns[VMM_PHASE_SHADOW] = os_lap_ns(at);
-    }
-    c->hot_pages = vm->hot.count;
-    return rc;
-}
-
 /* KVM wants to be entered once more behind an exit before the vCPU is in a state that can be read
  * or replaced. Not so behind a doorbell on kvm-pvm, where that would cost 7 us: its `out` is done
  * by the instruction emulator, which has moved RIP on before the exit and leaves nothing to
@@ -200,6 +192,45 @@ static int rewind_memory(struct vmm *vm, uint64_t *at, struct vmm_err *err)
 static int rewind_settle(struct vmm *vm, struct vmm_err *err)
 {
     return vm->at_doorbell && !vm->policy->settle_always ? 0 : vcpu_settle(vm, err);
+}
+
+/* What has to go back. */
+static int rewind_log(struct vmm *vm, struct vmm_err *err)
+{
+    int rc = snap_unchanged(vm->snap, err);
+    if (rc == 0) {
+        rc = hot_collect(vm, err);
+    }
+    if (rc == 0) {
+        rc = hot_list(vm, err);
+    }
+    vm->ring0_seen = vm->ring0_seen || vm->hot.stale;
+    vm->counters.dirty_pages = vm->hot.count;
+    return rc;
+}
+
+static int rewind_flush(struct vmm *vm, struct vmm_err *err)
+{
+    return vm->policy->nested_paging ? shadow_flush(vm, vm->hot.log, err) : STEP_IDLE;
+}
+
+static int rewind_copy(struct vmm *vm, struct vmm_err *err)
+{
+    int rc = high_drop(vm, err);
+    if (rc == 0) {
+        vm->hot.leaving = hot_copy(vm);
+    }
+    return rc;
+}
+
+static int rewind_cool(struct vmm *vm, struct vmm_err *err)
+{
+    return vm->hot.leaving > 0 ? hot_cool(vm, err) : STEP_IDLE;
+}
+
+static int rewind_shadow(struct vmm *vm, struct vmm_err *err)
+{
+    return vm->hot.stale ? hot_shadow_reset(vm, err) : STEP_IDLE;
 }
 
 /* On kvm-pvm an ioctl on a vCPU costs 7 us, and its LSTAR runs at CPL 3: there a guest that has not
@@ -218,15 +249,15 @@ static int rewind_state(struct vmm *vm, struct vmm_err *err)
     int rc = x86_state_set(vm, &vm->snap->header.state, !vm->vectors_left, ring0, err);
     if (rc == 0) {
         vm->ring0_seen = false;
+        restore_host_side(vm);
     }
     return rc;
 }
 
 /* What memory has to do with the runs before goes: the pages that they wrote or read, in the host's
  * page tables and in KVM's, the slots that they needed, the hot set. */
-static int renew_memory(struct vmm *vm, uint64_t *at, struct vmm_err *err)
+static int renew_map(struct vmm *vm, struct vmm_err *err)
 {
-    uint64_t *phase_ns = vm->counters.phase_ns;
     struct mem_initrd initrd = {0};
     int rc = snap_unchanged(vm->snap, err);
     rc = rc == 0 ? mem_initrd_map(&initrd, vm->snap->initrd_fd, "the initrd", err) : rc;
@@ -235,27 +266,34 @@ static int renew_memory(struct vmm *vm, uint64_t *at, struct vmm_err *err)
         return rc;
     }
     hot_forget(vm);
+    vm->counters.dirty_pages = 0;
     rc = mem_slots_drop(vm, err);
     if (vm->initrd.map != vm->snap->initrd.map) {
         mem_initrd_unmap(&vm->initrd);
     }
     vm->initrd = initrd;
     rc = rc == 0 ? mem_ram_renew(vm, vm->snap->fd, SNAP_IMAGE_OFFSET, err) : rc;
-    if (rc < 0) {
-        return rc;
+    if (rc == 0) {
+        restore_hints(vm);
     }
-    restore_hints(vm);
-    phase_ns[VMM_PHASE_MAP] = os_lap_ns(at);
-    workset_prefault(vm);
-    phase_ns[VMM_PHASE_PREFAULT] = os_lap_ns(at);
-    rc = mem_slots_set_lazy(vm, err);
-    phase_ns[VMM_PHASE_SLOTS] = os_lap_ns(at);
-    vm->counters.hot_pages = vm->counters.dirty_pages = 0;
     vm->ring0_seen = true; /* all state is set */
     return rc;
 }
 
-static int rewind_machine(struct vmm *vm, bool renew, struct vmm_err *err)
+static const struct step rewind_steps[] = {
+    {VMM_PHASE_SETTLE, rewind_settle}, {VMM_PHASE_LOG, rewind_log},
+    {VMM_PHASE_SHADOW, rewind_flush},  {VMM_PHASE_COPY, rewind_copy},
+    {VMM_PHASE_COOL, rewind_cool},     {VMM_PHASE_SHADOW, rewind_shadow},
+    {VMM_PHASE_STATE, rewind_state},   {0},
+};
+
+static const struct step renew_steps[] = {
+    {VMM_PHASE_SETTLE, rewind_settle},      {VMM_PHASE_MAP, renew_map},
+    {VMM_PHASE_PREFAULT, restore_prefault}, {VMM_PHASE_SLOTS, mem_slots_set_lazy},
+    {VMM_PHASE_STATE, rewind_state},        {0},
+};
+
+static int rewind_machine(struct vmm *vm, const struct step *steps, struct vmm_err *err)
 {
     const uint64_t start = os_clock_ns(CLOCK_MONOTONIC);
     if (!vm->rewindable) {
@@ -264,27 +302,18 @@ static int rewind_machine(struct vmm *vm, bool renew, struct vmm_err *err)
     vm->state = VMM_STATE_BAD;
     counters_begin_rewind(vm);
     uint64_t at = start;
-    int rc = rewind_settle(vm, err);
-    vm->counters.phase_ns[VMM_PHASE_SETTLE] = os_lap_ns(&at);
+    int rc = steps_run(vm, steps, &at, err);
     if (rc == 0) {
-        rc = renew ? renew_memory(vm, &at, err) : rewind_memory(vm, &at, err);
+        vm->state = VMM_STATE_READY;
+        vm->counters.hot_pages = vm->hot.count;
+        vm->counters.restore_ns = at - start;
     }
-    if (rc == 0) {
-        rc = rewind_state(vm, err);
-    }
-    if (rc < 0) {
-        return rc;
-    }
-    restore_host_side(vm);
-    vm->state = VMM_STATE_READY;
-    vm->counters.phase_ns[VMM_PHASE_STATE] = os_lap_ns(&at);
-    vm->counters.restore_ns = at - start;
-    return 0;
+    return rc;
 }
 
 int vmm_rewind(struct vmm *vm, struct vmm_err *err)
 {
-    return rewind_machine(vm, false, err);
+    return rewind_machine(vm, rewind_steps, err);
 }
 
 int vmm_renew(struct vmm *vm, struct vmm_err *err)
@@ -292,5 +321,5 @@ int vmm_renew(struct vmm *vm, struct vmm_err *err)
     if (vm->notes.watch >= 0 || vm->notes.written != NULL) {
         return vmm_err_set(err, EINVAL, "the machine records a working set: rewind it");
     }
-    return rewind_machine(vm, true, err);
+    return rewind_machine(vm, renew_steps, err);
 }

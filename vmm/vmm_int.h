@@ -115,6 +115,7 @@ struct hot_set {
     size_t on_trial;       /* how many */
     struct hot_page *list; /* the set as of the last rewind, ascending */
     size_t count;          /* of list */
+    size_t leaving;        /* of list, as hot_copy() has found */
     uint64_t copied;       /* pages, since quiet ones were looked for */
     bool much;             /* the last run used memory that was dropped (high.c) */
     bool grown;            /* map has more than list */
