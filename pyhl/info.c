@@ -100,6 +100,7 @@ static bool print_home(const char *dest)
 
 static bool print_host(void)
 {
+    const struct vmm_choice *choice;
     struct vmm_err err = {0};
     struct vmm_host host;
 
@@ -119,9 +120,8 @@ static bool print_host(void)
                host.filters ? "listed system calls, no capabilities; this kernel has no Landlock"
                             : "cannot be had: this kernel or container has no seccomp filters");
     printf("chosen for this host:\n");
-    for (size_t i = 0; i < VMM_CHOICES; i++)
-        printf("  %-14s %s: %s\n", host.choices[i].what, host.choices[i].choice,
-               host.choices[i].why);
+    for (size_t i = 0; (choice = vmm_choice(i)); i++)
+        printf("  %-14s %s: %s\n", choice->what, choice->choice, choice->why);
     return host.filters;
 }
 

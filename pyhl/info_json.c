@@ -88,14 +88,15 @@ static json_t *install(const char *dest)
     return all;
 }
 
-static json_t *choices(const struct vmm_host *host)
+static json_t *choices(void)
 {
     json_t *all = json_object();
+    const struct vmm_choice *choice;
 
-    for (size_t i = 0; i < VMM_CHOICES; i++)
-        (void)json_object_set_new(all, host->choices[i].what,
-                                  json_pack("{s:s, s:s}", "choice", host->choices[i].choice, "why",
-                                            host->choices[i].why));
+    for (size_t i = 0; (choice = vmm_choice(i)); i++)
+        (void)json_object_set_new(
+            all, choice->what,
+            json_pack("{s:s, s:s}", "choice", choice->choice, "why", choice->why));
     return all;
 }
 
@@ -110,7 +111,7 @@ static json_t *machine(void)
                      host.kvm_pvm ? "kvm-pvm" : "hardware", "emulated", (int)host.emulated, "cpu",
                      host.cpu, "kvm_api", host.kvm_api, "tsc_khz", (json_int_t)host.tsc_khz,
                      "capabilities", host.capabilities, "seccomp", (int)host.filters, "landlock",
-                     host.landlock, "choices", choices(&host));
+                     host.landlock, "choices", choices());
 }
 
 static bool usable(const json_t *part)

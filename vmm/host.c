@@ -16,7 +16,6 @@ int vmm_host_probe(struct vmm_host *host, struct vmm_err *err)
     host->emulated = policy_host_kind() == POLICY_EMULATED;
     host->filters = jail_has_filters();
     host->landlock = jail_landlock_version();
-    policy_choices(policy_host_kind(), host->choices);
     x86_cpu_name(host->cpu, sizeof(host->cpu));
     kvm_capabilities(fd, host->capabilities, sizeof(host->capabilities));
     os_close(fd);

@@ -36,10 +36,11 @@ static const struct policy policies[] = {
                     .tss_available = false},
 };
 
+#define POLICY_CHOICES 11
 #define TRANSLATIONS_SHADOWED                                                                      \
     "forgotten after a run that wrote page tables", "KVM has a picture of the tables"
 
-static const struct vmm_choice policy_words[][VMM_CHOICES] = {
+static const struct vmm_choice policy_words[][POLICY_CHOICES] = {
     [POLICY_HARDWARE] =
         {
             {"CPU features", "those KVM supports", "what KVM hides does not work in the guest"},
@@ -93,17 +94,23 @@ const struct policy *policy_host(void)
 }
 
 /* The words are pvm's, or hardware's and where they differ from them the kind's own. */
-void policy_choices(enum policy_kind kind, struct vmm_choice choices[VMM_CHOICES])
+const struct vmm_choice *policy_choice(enum policy_kind kind, size_t i)
 {
     static const struct vmm_choice own[POLICY_KINDS] = {
         [POLICY_SHADOWED] = {"translations", TRANSLATIONS_SHADOWED},
         [POLICY_EMULATED] = {"task state", "available",
                              "QEMU makes #GP of all I/O with a busy one"},
     };
-    for (unsigned i = 0; i < VMM_CHOICES; i++) {
-        choices[i] = policy_words[kind == POLICY_PVM ? POLICY_PVM : POLICY_HARDWARE][i];
-        if (own[kind].what != NULL && strcmp(choices[i].what, own[kind].what) == 0) {
-            choices[i] = own[kind];
-        }
+    if (i >= POLICY_CHOICES) {
+        return NULL;
     }
+    const struct vmm_choice *choice =
+        &policy_words[kind == POLICY_PVM ? POLICY_PVM : POLICY_HARDWARE][i];
+    const bool is_own = own[kind].what != NULL && strcmp(choice->what, own[kind].what) == 0;
+    return is_own ? &own[kind] : choice;
+}
+
+const struct vmm_choice *vmm_choice(size_t i)
+{
+    return policy_choice(policy_host_kind(), i);
 }

@@ -185,15 +185,6 @@ struct vmm_outcome {
     struct vmm_counters counters;
 };
 
-/* What the library does in a way that depends on the kind of host: each in a few words. Static
- * strings. */
-#define VMM_CHOICES 11
-struct vmm_choice {
-    const char *what;   /* "memory slots" */
-    const char *choice; /* "on demand" */
-    const char *why;    /* "they cost by their size, used or not" */
-};
-
 /* The host. kvm_pvm is true where the CPU shows neither vmx nor svm, emulated where it is one of
  * QEMU's without KVM (for tests: it is slow). Fails with a message fit for a
  * user when /dev/kvm is missing (ENOENT), not accessible (EACCES), or lacks what is needed
@@ -207,9 +198,17 @@ struct vmm_host {
     char capabilities[256]; /* those used, space-separated */
     bool filters;           /* system calls can be filtered: vmm_jail() works */
     int landlock;           /* version of Landlock, 0: none */
-    struct vmm_choice choices[VMM_CHOICES];
 };
 int vmm_host_probe(struct vmm_host *host, struct vmm_err *err);
+
+/* What the library does in a way that depends on the kind of host: each choice in a few words, from
+ * 0 on; NULL after the last. Static. */
+struct vmm_choice {
+    const char *what;   /* "memory slots" */
+    const char *choice; /* "on demand" */
+    const char *why;    /* "they cost by their size, used or not" */
+};
+const struct vmm_choice *vmm_choice(size_t i);
 
 /* Whether a file is a kernel that vmm_create() would load: ENOEXEC when not. name is what messages
  * call it. */

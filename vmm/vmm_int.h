@@ -264,7 +264,7 @@ struct policy {
 const struct policy *policy_of(enum policy_kind kind);
 enum policy_kind policy_host_kind(void); /* costs some CPUID instructions */
 const struct policy *policy_host(void);  /* the same */
-void policy_choices(enum policy_kind kind, struct vmm_choice choices[VMM_CHOICES]);
+const struct vmm_choice *policy_choice(enum policy_kind kind, size_t i); /* as vmm_choice() */
 
 /* cpuid.c */
 /* For policy.c; others ask for the policy. */

@@ -17,20 +17,19 @@ static void t_choices(void)
 {
     struct vmm_err err;
     struct vmm_host host;
-    struct vmm_choice of[POLICY_KINDS][VMM_CHOICES];
     OK(vmm_host_probe(&host, &err));
-    for (int kind = 0; kind < POLICY_KINDS; kind++) {
-        policy_choices((enum policy_kind)kind, of[kind]);
-    }
     const enum policy_kind here = policy_host_kind();
-    for (unsigned i = 0; i < VMM_CHOICES; i++) {
+    const struct vmm_choice *mine;
+    size_t count = 0;
+    for (; (mine = vmm_choice(count)) != NULL; count++) {
         for (int kind = 0; kind < POLICY_KINDS; kind++) {
-            CHECK(of[kind][i].what[0] != '\0' && of[kind][i].choice[0] != '\0');
-            CHECK(strcmp(of[kind][i].what, of[0][i].what) == 0);
-            CHECK(of[kind][i].why[0] != '\0');
+            const struct vmm_choice *c = policy_choice((enum policy_kind)kind, count);
+            CHECK(c->what[0] != '\0' && c->choice[0] != '\0' && c->why[0] != '\0');
+            CHECK(strcmp(c->what, mine->what) == 0);
+            CHECK(kind != (int)here || c == mine);
         }
-        CHECK(strcmp(host.choices[i].choice, of[here][i].choice) == 0);
     }
+    CHECK_INT(count, 11);
     CHECK(host.kvm_pvm == (here == POLICY_PVM) && host.emulated == (here == POLICY_EMULATED));
     CHECK(policy_host() == policy_of(here));
     struct vmm_snapshot *snap = vt_snapshot_open();
