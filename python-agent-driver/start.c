@@ -11,9 +11,17 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+
+/* Descriptors that are looked at; the guest's limit. */
+#define DESCRIPTORS 1024
+
+static bool open_before[DESCRIPTORS];
 
 /* The environment of the boot alone: no run sees it. HOME is where the image keeps caches. */
 static void set_boot_environment(void)
@@ -136,6 +144,43 @@ static void preload_all(const char *preload)
     fclose(file);
 }
 
+static bool is_open(int fd)
+{
+    return fcntl(fd, F_GETFD) >= 0;
+}
+
+static void note_descriptors(void)
+{
+    for (int fd = 0; fd < DESCRIPTORS; fd++) {
+        open_before[fd] = is_open(fd);
+    }
+}
+
+static void name_descriptor(int fd, char *name, size_t size)
+{
+    char link[32];
+    snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+    ssize_t len = readlink(link, name, size - 1);
+    if (len < 0) {
+        len = snprintf(name, size, "%s", strerror(errno));
+    }
+    name[len] = 0;
+}
+
+/* A script that closes what it did not open, as daemons do, would take it from the package. */
+static void check_descriptors(const char *preload)
+{
+    char name[PATH_MAX];
+    for (int fd = 0; fd < DESCRIPTORS; fd++) {
+        if (is_open(fd) && !open_before[fd]) {
+            name_descriptor(fd, name, sizeof(name));
+            drv_fail("%s leaves descriptor %d open (%s), which every script would see: "
+                     "add a line that closes it, or drops what holds it",
+                     preload, fd, name);
+        }
+    }
+}
+
 /* Warnings that were shown while preloading are forgotten: they are shown again, as if for the
  * first time, to a script that causes them. */
 static void forget_warnings(void)
@@ -145,6 +190,7 @@ static void forget_warnings(void)
 
 void start_python(const char *preload)
 {
+    note_descriptors();
     set_boot_environment();
     initialize();
     preload_all(preload);
@@ -152,6 +198,7 @@ void start_python(const char *preload)
     reseed_before_snapshot();
     forget_warnings();
     PyGC_Collect();
+    check_descriptors(preload);
     hidden_take(&_PyInterpreterState_GET()->gc);
     final_remember();
     settle_memory();
