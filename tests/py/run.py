@@ -24,6 +24,7 @@ import subprocess
 import sys
 
 import mkframe
+import plain_check
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 CASES = os.path.join(HERE, "cases")
@@ -213,6 +214,13 @@ def check_fresh(runners, same):
     return wrong
 
 
+def check_plain(root, runner, native):
+    allowed = plain_check.ALLOWED | ({} if native else plain_check.KERNEL)
+    enter = ["python3", os.path.join(HERE, "inroot.py"), root, "/"]
+    return (plain_check.check(Case("plain", HERE), lambda case: oracle(root, case), runner, allowed) +
+            plain_check.check_refusal(root, enter))
+
+
 def ways(root, native):
     if native:
         return [("native", NativeDriver(root).run, 1)]
@@ -222,7 +230,7 @@ def ways(root, native):
 def main(root, words):
     native = words[:1] == ["--driver-native"]
     names = words[1:] if native else words
-    known = sorted({name.split(".")[0] for name in os.listdir(CASES)})
+    known = sorted({name.split(".")[0] for name in os.listdir(CASES)} | {"plain"})
     if names == ["--list"]:
         print(*known, sep="\n")
         return 0
@@ -246,6 +254,12 @@ def main(root, words):
         failed += bool(wrong)
         passed += not wrong
     for name in names:
+        if name == "plain":
+            wrong = check_plain(os.path.abspath(root), runners[0][1], native)
+            print(*["FAIL plain"] * bool(wrong), *wrong, sep="\n", end="\n" * bool(wrong))
+            failed += bool(wrong)
+            passed += not wrong
+            continue
         case = Case(name)
         if case.guest_only if native else case.native_only:
             skipped += 1
