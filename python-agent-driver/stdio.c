@@ -48,13 +48,18 @@ static PyObject *stream_encoding(const struct drv_stdio *how)
     return len == 0 ? codec_name("utf-8", 5) : codec_name(how->encoding, len);
 }
 
+/* "latin1" stands for "latin1:strict"; without an encoding the locale decides, which is C.UTF-8. */
 static const char *stream_errors(const struct drv_stdio *how, int fd)
 {
-    const char *colon = how->encoding == NULL ? NULL : strchr(how->encoding, ':');
+    const char *words = how->encoding == NULL ? "" : how->encoding;
+    const char *colon = strchr(words, ':');
     if (fd == 2) {
         return "backslashreplace";
     }
-    return colon == NULL || colon[1] == 0 ? "strict" : colon + 1;
+    if (colon != NULL && colon[1] != 0) {
+        return colon + 1;
+    }
+    return words[0] == 0 || words[0] == ':' ? "surrogateescape" : "strict";
 }
 
 /* As create_stdio of CPython makes them. */
