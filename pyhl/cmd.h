@@ -52,8 +52,6 @@ bool cmd_parse_options(const struct cmd *cmd, int argc, char **argv, void *into,
 int cmd_usage(const struct cmd *cmd, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 int cmd_fail(const struct cmd *cmd, const struct vmm_err *err);
 
-void cmd_help(const struct cmd *cmd);
-
 /* Closes all descriptors but the standard ones: a process that will hold a VM keeps nothing of its
  * parent's. To be called before it opens its own, when no argument can mean one any more, as a
  * script's name /dev/fd/63 does. CMD_OK or, with a message, CMD_FAILED. */

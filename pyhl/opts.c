@@ -16,7 +16,7 @@
 #define OPTS_LONG 256 /* getopt's code of table row n is OPTS_LONG + n */
 #define OPTS_HELP (OPTS_LONG + OPTS_MAX)
 
-int opts_append(struct opt_list *list, const char *item, struct vmm_err *err)
+static int append(struct opt_list *list, const char *item, struct vmm_err *err)
 {
     const char **items = realloc(list->items, (list->count + 2) * sizeof(*items));
 
@@ -34,7 +34,7 @@ static int add_env(const char *text, struct opt_list *list, struct vmm_err *err)
 
     if (!equals || equals == text)
         return vmm_err_set(err, EINVAL, "--env '%s': give it as KEY=VALUE", text);
-    return opts_append(list, text, err);
+    return append(list, text, err);
 }
 
 static int set_value(const struct opt *opt, const char *what, const char *text, void *into,

@@ -61,7 +61,4 @@ int opts_count(const char *what, const char *text, uint64_t *value, struct vmm_e
 int opts_size(const char *what, const char *text, uint64_t *value, struct vmm_err *err);
 int opts_seconds(const char *what, const char *text, uint64_t *ns, struct vmm_err *err);
 
-/* Appends to a list, which stays NULL-terminated. */
-int opts_append(struct opt_list *list, const char *item, struct vmm_err *err);
-
 #endif
