@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copies inside the kernel: sendfile and copy_file_range between files, and sendfile from a file
-// to a pipe and to stdout, with offsets given and not given.
+// to a pipe and to stdout, with offsets given and not given; splice into and out of pipes.
 #include "t.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
 
@@ -97,6 +98,79 @@ static void check_copy_file_range(void)
     close(out);
 }
 
+static void check_splice_errors(int in, int ends[2])
+{
+    off_t offset = 0;
+    int append = open("append", O_CREAT | O_WRONLY | O_APPEND, 0600);
+    int other[2];
+
+    T_ERR("no pipe", splice(in, NULL, append, NULL, 5, 0), EINVAL);
+    T_ERR("an offset in a pipe", splice(in, NULL, ends[1], &offset, 5, 0), ESPIPE);
+    T_ERR("the same pipe", splice(ends[0], NULL, ends[1], NULL, 5, 0), EINVAL);
+    T_ERR("from the wrong end", splice(ends[1], NULL, append, NULL, 5, 0), EBADF);
+    T_ERR("unknown flags", splice(in, NULL, ends[1], NULL, 5, 64), EINVAL);
+    T_ERR("a bad descriptor", splice(99, NULL, ends[1], NULL, 5, 0), EBADF);
+    T_EQ("nothing", splice(in, NULL, ends[1], NULL, 0, 0), 0);
+    T_ERR("an empty pipe", splice(ends[0], NULL, in, NULL, 5, SPLICE_F_NONBLOCK), EAGAIN);
+    T_EQ("something in it", write(ends[1], "12345", 5), 5);
+    T_ERR("into an appending file", splice(ends[0], NULL, append, NULL, 5, 0), EINVAL);
+    T_EQ("takes nothing from the pipe", read(ends[0], back, 9), 5);
+    T_MUST("pipe", pipe(other) == 0);
+    close(other[0]);
+    signal(SIGPIPE, SIG_IGN);
+    T_ERR("nobody reads", splice(in, NULL, other[1], NULL, 5, 0), EPIPE);
+    close(other[1]);
+    T_MUST("pipe", pipe(other) == 0);
+    close(other[1]);
+    T_EQ("at the end", splice(other[0], NULL, in, NULL, 5, 0), 0);
+    close(other[0]);
+    close(append);
+}
+
+// Bytes that the other side does not take stay in the pipe.
+static void check_splice_keeps(int ends[2])
+{
+    int small[2];
+
+    T_MUST("pipe", pipe(small) == 0 && fcntl(small[1], F_SETPIPE_SZ, 4096) == 4096);
+    T_EQ("6000 bytes", write(ends[1], data, 6000), 6000);
+    T_EQ("4096 fit", splice(ends[0], NULL, small[1], NULL, 6000, 0), 4096);
+    T_ERR("then none", splice(ends[0], NULL, small[1], NULL, 6000, SPLICE_F_NONBLOCK), EAGAIN);
+    T_EQ("the rest is there", read(ends[0], back, 6000), 6000 - 4096);
+    T_CHECK("and right", memcmp(back, data + 4096, 6000 - 4096) == 0);
+    T_CHECK("as is what went over",
+            read(small[0], back, 6000) == 4096 && !memcmp(back, data, 4096));
+    close(small[0]);
+    close(small[1]);
+}
+
+static void check_splice(void)
+{
+    int in = make("in", SIZE), out = make("out", 0), ends[2];
+    off_t offset = 1000, to = 50;
+
+    T_MUST("pipe", pipe(ends) == 0);
+    T_EQ("file to pipe", splice(in, NULL, ends[1], NULL, 3000, 0), 3000);
+    T_EQ("moved the position", lseek(in, 0, SEEK_CUR), 3000);
+    T_EQ("with an offset", splice(in, &offset, ends[1], NULL, 500, SPLICE_F_MOVE), 500);
+    T_CHECK("moved that instead", offset == 1500 && lseek(in, 0, SEEK_CUR) == 3000);
+    T_EQ("pipe to file", splice(ends[0], NULL, out, NULL, 3000, 0), 3000);
+    T_CHECK("the bytes", same(out, 0, 0, 3000));
+    T_EQ("to an offset", splice(ends[0], NULL, out, &to, 500, 0), 500);
+    T_CHECK("there", to == 550 && same(out, 50, 1000, 500));
+    T_EQ("position kept", lseek(out, 0, SEEK_CUR), 3000);
+    T_EQ("a file's end", splice(in, (off_t[]){SIZE}, ends[1], NULL, 5, 0), 0);
+    T_EQ("to stdout", splice(in, (off_t[]){0}, 1, NULL, 75, 0), 75);
+    T_EQ("newline", write(1, "\n", 1), 1);
+    T_CHECK("stdout has a size", fcntl(1, F_GETPIPE_SZ) >= 4096);
+    check_splice_errors(in, ends);
+    check_splice_keeps(ends);
+    close(in);
+    close(out);
+    close(ends[0]);
+    close(ends[1]);
+}
+
 int main(void)
 {
     t_scratch();
@@ -105,5 +179,6 @@ int main(void)
     }
     check_sendfile();
     check_copy_file_range();
+    check_splice();
     return t_done();
 }

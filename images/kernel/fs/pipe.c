@@ -70,18 +70,18 @@ static u8 *ring_at(struct pipe *p, u32 at, u32 *run)
     return *page + (off & PAGE_MASK);
 }
 
-static ssize_t take(struct pipe *p, vaddr_t buf, size_t n)
+/* Copies the next bytes, which stay in the pipe. */
+static ssize_t look(struct pipe *p, vaddr_t buf, size_t n)
 {
     size_t done = 0;
 
     n = MIN(n, used(p));
     while (done < n) {
         u32 run;
-        const u8 *from = ring_at(p, p->tail, &run);
+        const u8 *from = ring_at(p, p->tail + (u32)done, &run);
         size_t piece = MIN(n - done, run);
         if (copy_to_user(buf + done, from, piece) < 0)
             return done ? (ssize_t)done : -EFAULT;
-        p->tail += (u32)piece;
         done += piece;
     }
     return (ssize_t)done;
@@ -113,24 +113,38 @@ static bool may_read(void *arg)
     return used(p) > 0 || p->writers == 0;
 }
 
-static ssize_t pipe_read(struct file *f, vaddr_t buf, size_t n, u64 *pos)
+ssize_t pipe_peek(struct file *f, vaddr_t buf, size_t n, bool wait)
 {
     struct pipe *p = f->priv;
 
-    (void)pos;
     if (n == 0)
         return 0;
     while (used(p) == 0) {
         if (p->writers == 0)
             return 0;
-        if (f->flags & O_NONBLOCK)
+        if (!wait)
             return -EAGAIN;
         if (waitq_wait(&p->read_q, may_read, p, HV_NO_DEADLINE, true) < 0)
             return -ERESTARTSYS;
     }
-    ssize_t r = take(p, buf, n);
+    return look(p, buf, n);
+}
+
+void pipe_skip(struct file *f, size_t n)
+{
+    struct pipe *p = f->priv;
+
+    p->tail += (u32)MIN(n, used(p));
+    waitq_wake(&p->write_q, 1);
+}
+
+static ssize_t pipe_read(struct file *f, vaddr_t buf, size_t n, u64 *pos)
+{
+    ssize_t r = pipe_peek(f, buf, n, !(f->flags & O_NONBLOCK));
+
+    (void)pos;
     if (r > 0)
-        waitq_wake(&p->write_q, 1);
+        pipe_skip(f, (size_t)r);
     return r;
 }
 
@@ -150,6 +164,20 @@ static ssize_t broken_pipe(void)
 {
     signal_send(cur_proc(), current, SIGPIPE, 0, 0);
     return -EPIPE;
+}
+
+long pipe_room(struct file *f, bool wait)
+{
+    struct pipe *p = f->priv;
+    struct room room = {p, 1};
+
+    while (p->readers > 0 && !may_write(&room)) {
+        if (!wait)
+            return -EAGAIN;
+        if (waitq_wait(&p->write_q, may_write, &room, HV_NO_DEADLINE, true) < 0)
+            return -ERESTARTSYS;
+    }
+    return p->readers > 0 ? (long)(p->capacity - used(p)) : broken_pipe();
 }
 
 static ssize_t pipe_write(struct file *f, vaddr_t buf, size_t n, u64 *pos)

@@ -241,6 +241,13 @@ static int stream_open(struct inode *i, struct file *f)
 
 static const struct inode_ops stream_inode_ops = {.open = stream_open};
 
+bool stream_is_pipe(const struct file *f)
+{
+    if (f->ops != &stdin_ops && f->ops != &out_ops)
+        return false;
+    return hv_shared()->streams.kind[f->inode->u.id.a] != HV_STREAM_TERMINAL;
+}
+
 int console_files(struct file *out[3])
 {
     int r = 0;

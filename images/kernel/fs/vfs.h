@@ -240,8 +240,9 @@ u32 fd_room(const struct fdtable *t); /* descriptors the table has room for */
 int devfs_init(void);
 extern const struct inode_ops devfs_ops;
 int console_files(struct file *out[3]);
-void console_stdin_poll(void); /* the host may have input: wakes who waits for it */
-void console_stdin_drop(void); /* forgets what was read ahead */
+bool stream_is_pipe(const struct file *f); /* a stream of the host that looks like one */
+void console_stdin_poll(void);             /* the host may have input: wakes who waits for it */
+void console_stdin_drop(void);             /* forgets what was read ahead */
 /* terminal.c: of stream 0, 1 or 2, which is a terminal. */
 long terminal_ioctl(u32 stream, u32 cmd, vaddr_t arg);
 int rundev_open(struct inode *i, struct file *f);
@@ -250,6 +251,11 @@ extern const struct inode_ops fifo_inode_ops;
 int pipe_create(u32 flags, struct file *out[2]);
 bool pipe_is(const struct file *f);
 long pipe_size(struct file *f, long set); /* set < 0: only ask */
+/* splice(2), in steps that lose nothing: the room there is, waiting for some unless told not to;
+ * the next bytes, which stay, or 0 at the end; and what is taken of them in the end. */
+long pipe_room(struct file *f, bool wait);
+ssize_t pipe_peek(struct file *f, vaddr_t buf, size_t n, bool wait);
+void pipe_skip(struct file *f, size_t n);
 
 /* lock.c */
 long lock_flock(struct file *f, int op);

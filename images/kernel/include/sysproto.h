@@ -111,6 +111,7 @@ SYSCALL(readahead);
 
 /* sys/sys_xfer.c */
 SYSCALL(sendfile);
+SYSCALL(splice);
 SYSCALL(copy_file_range);
 
 /* sys/sys_xattr.c */

@@ -41,6 +41,16 @@ static long dup_from(struct file *f, long min, bool cloexec)
 
 #define SETTABLE (O_APPEND | O_NONBLOCK | O_DIRECT | O_NOATIME)
 
+/* Of the program's streams, what lies between it and the host cannot grow. */
+static long any_pipe_size(struct file *f, long set)
+{
+    if (pipe_is(f))
+        return pipe_size(f, set);
+    if (!stream_is_pipe(f))
+        return -EBADF;
+    return set > (long)HV_RING_SIZE ? -EPERM : (long)HV_RING_SIZE;
+}
+
 static long do_fcntl(struct file *f, int fd, int cmd, long arg)
 {
     switch (cmd) {
@@ -73,7 +83,7 @@ static long do_fcntl(struct file *f, int fd, int cmd, long arg)
     case F_SETPIPE_SZ:
         if (cmd == F_SETPIPE_SZ && (int)arg < 0)
             return -EINVAL;
-        return pipe_is(f) ? pipe_size(f, cmd == F_SETPIPE_SZ ? (long)(u32)arg : -1) : -EBADF;
+        return any_pipe_size(f, cmd == F_SETPIPE_SZ ? (long)(u32)arg : -1);
     case F_GETOWN:
         return 0; /* SIGIO does not exist here, so there is never an owner */
     default:

@@ -92,6 +92,104 @@ SYSCALL(sendfile)
     return r;
 }
 
+#define SPLICE_FLAGS      0xful /* MOVE, NONBLOCK, MORE, GIFT: fcntl.h */
+#define SPLICE_F_NONBLOCK 2ul
+
+static bool pipe_like(const struct file *f)
+{
+    return pipe_is(f) || stream_is_pipe(f);
+}
+
+/* One side of splice(2): the position to use. */
+static int splice_side(struct file *f, vaddr_t upos, u64 *local, u64 **pos)
+{
+    if (upos && f->ops->stream)
+        return pipe_like(f) ? -ESPIPE : -EINVAL;
+    return position(upos, f, local, pos);
+}
+
+/* Takes from a pipe only what was written. */
+static ssize_t splice_step(struct file *in, u64 *in_pos, struct file *out, u64 *out_pos, void *buf,
+                           size_t n, bool wait)
+{
+    bool saved = current->kernel_buffers;
+    u64 pos = *in_pos;
+    ssize_t got;
+
+    if (pipe_is(in)) {
+        current->kernel_buffers = true;
+        got = pipe_peek(in, (vaddr_t)buf, n, wait);
+        current->kernel_buffers = saved;
+    } else {
+        got = with_kernel_buffer(file_read, in, buf, n, &pos);
+    }
+    if (got <= 0)
+        return got;
+    ssize_t r = with_kernel_buffer(file_write, out, buf, (size_t)got, out_pos);
+    if (r > 0 && pipe_is(in))
+        pipe_skip(in, (size_t)r);
+    else if (r > 0)
+        *in_pos += (u64)r;
+    return r;
+}
+
+static long splice(struct file *in, vaddr_t uin, struct file *out, vaddr_t uout, size_t n,
+                   u64 flags)
+{
+    u64 in_local, out_local, *in_pos, *out_pos;
+    bool wait = !(flags & SPLICE_F_NONBLOCK);
+
+    if (!file_readable(in) || !file_writable(out))
+        return -EBADF;
+    if (!pipe_like(in) && !pipe_like(out))
+        return -EINVAL;
+    long r = splice_side(in, uin, &in_local, &in_pos);
+    if (r == 0)
+        r = splice_side(out, uout, &out_local, &out_pos);
+    if (r < 0)
+        return r;
+    if ((out->flags & O_APPEND && !pipe_like(out)) || (pipe_is(in) && in->priv == out->priv))
+        return -EINVAL;
+    wait = wait &&
+           !(((pipe_like(in) ? in->flags : 0) | (pipe_like(out) ? out->flags : 0)) & O_NONBLOCK);
+    n = MIN(n, CHUNK);
+    if (pipe_is(out)) {
+        r = pipe_room(out, wait);
+        if (r < 0)
+            return r;
+        n = MIN(n, (size_t)r);
+    }
+    void *buf = kmalloc(n);
+    if (!buf)
+        return -ENOMEM;
+    r = splice_step(in, in_pos, out, out_pos, buf, n, wait);
+    kfree(buf);
+    if (r >= 0 && ((uin && copy_to_user(uin, &in_local, sizeof(in_local)) < 0) ||
+                   (uout && copy_to_user(uout, &out_local, sizeof(out_local)) < 0)))
+        return -EFAULT;
+    return r;
+}
+
+SYSCALL(splice)
+{
+    struct file *in, *out;
+    long r = -EBADF;
+
+    if ((u64)a[5] & ~SPLICE_FLAGS)
+        return -EINVAL;
+    if (a[4] == 0)
+        return 0;
+    in = fd_get((int)a[0]);
+    out = fd_get((int)a[2]);
+    if (in && out)
+        r = splice(in, (vaddr_t)a[1], out, (vaddr_t)a[3], (size_t)a[4], (u64)a[5]);
+    if (out)
+        file_put(out);
+    if (in)
+        file_put(in);
+    return r;
+}
+
 static bool overlap(struct file *in, u64 in_pos, struct file *out, u64 out_pos, size_t n)
 {
     return in->inode == out->inode && in_pos < out_pos + n && out_pos < in_pos + n;

@@ -103,6 +103,7 @@ const struct syscall syscall_table[] = {
     ROW(fadvise64, "fddd"),
     ROW(readahead, "fdd"),
     ROW(sendfile, "ffpd"),
+    ROW(splice, "fpfpdx"),
     ROW(copy_file_range, "fpfpdx"),
     ROW(getxattr, "sspd"),
     ROW(lgetxattr, "sspd"),
