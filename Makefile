@@ -109,7 +109,7 @@ prereqs:
 
 lint:
 	@tests/prereqs.sh build lint
-	@$(SUBMAKE) -j2 all
+	@$(SUBMAKE) -j2 all driver
 	@tests/lint.sh
 
 format:

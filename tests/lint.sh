@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # Formatter, static analysers and repository checks. Every tool must be there (tests/prereqs.sh installs them), what
-# `make all` makes must be up to date, and each check looks only at files that git knows.
+# `make all driver` makes must be up to date, and each check looks only at files that git knows.
 set -u
 cd "$(dirname "$0")/.." || exit 2
 
