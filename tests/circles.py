@@ -7,8 +7,7 @@ folder to one above it, where the folders have an order; and how many names its 
 comment that begins with another file than the one that defines them (`/* mem.c */`), twice, or though nothing defines
 them. A number may fall and never grow.
 
-usage: tests/circles.py [--list] [PART...]     --list: all that is counted, with its symbols; what is new shows beside the list of
-                                             the commit before
+usage: tests/circles.py [--list] [PART...]     --list: all that is counted, with its symbols
 """
 import collections
 import os
@@ -20,12 +19,12 @@ import sys
 FLOORS = ("boot", "sys", "exec", "fs", "proc", "mm", "cpu", "hv", "lib")
 
 # Where the sources are, and the objects; the order of the folders; and the limits: files in circles, references
-# upwards, names declared wrongly. Whoever makes a number smaller lowers its limit.
+# upwards, names declared wrongly; None: it is only told. Whoever makes a number smaller lowers its limit.
 PARTS = {
     "vmm": ("vmm", "build/vmm", (), (0, 0, 0)),
     "pyhl": ("pyhl", "build/pyhl.d", (), (0, 0, 0)),
-    "driver": ("python-agent-driver", "build/driver", (), (15, 0, 10)),
-    "kernel": ("images/kernel", "build/kernel", FLOORS, (88, 107, 93)),
+    "driver": ("python-agent-driver", "build/driver", (), (15, 0, None)),
+    "kernel": ("images/kernel", "build/kernel", FLOORS, (88, 107, None)),
 }
 COUNTED = ("files in circles", "references upwards", "names declared wrongly")
 
@@ -191,9 +190,11 @@ def main(args):
         if part not in PARTS:
             die(f"'{part}' is no part; there are {', '.join(PARTS)}")
         for what, (count, limit, lines) in zip(COUNTED, examine(part)):
-            bad |= count > limit
-            print(f"{part}: {count} {what}, at most {limit}" + (": too many" if count > limit else ""))
-            if everything or count > limit:
+            over = limit is not None and count > limit
+            bad |= over
+            print(f"{part}: {count} {what}" + (f", at most {limit}" if limit is not None else "") +
+                  (": too many" if over else ""))
+            if everything or over:
                 print(*(f"  {line}\n" for line in lines), sep="", end="")
     return bad
 
