@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define OPTS_MAX  24
+#define OPTS_MAX  40
 #define OPTS_LONG 256 /* getopt's code of table row n is OPTS_LONG + n */
 #define OPTS_HELP (OPTS_LONG + OPTS_MAX)
 
@@ -35,6 +35,38 @@ static int add_env(const char *text, struct opt_list *list, struct vmm_err *err)
     if (!equals || equals == text)
         return vmm_err_set(err, EINVAL, "--env '%s': give it as KEY=VALUE", text);
     return append(list, text, err);
+}
+
+static const struct opt *find(const struct opt *table, int code);
+
+/* Is a word such as -uBO or -Werror made of passed-on options alone? */
+static bool is_all_passed(const struct opt *table, const char *word)
+{
+    for (const char *letter = word + 1; *letter; letter++) {
+        const struct opt *opt = find(table, *letter);
+
+        if (!opt || opt->kind != OPT_PASS)
+            return false;
+        if (opt->arg)
+            return true;
+    }
+    return true;
+}
+
+/* As the user wrote it, where that is possible: `word` is the argument in which the option stands,
+ * `text` its value, which may be a part of it. */
+static int pass_on(const struct opt *table, const struct opt *opt, const char *word,
+                   const char *text, struct opt_list *list, struct vmm_err *err)
+{
+    const bool whole = is_all_passed(table, word);
+    const bool apart = text && (!whole || text < word || text > word + strlen(word));
+
+    if (!whole && append(list, opt->word, err) < 0)
+        return -err->code;
+    if (whole && (!list->count || list->items[list->count - 1] != word) &&
+        append(list, word, err) < 0)
+        return -err->code;
+    return apart ? append(list, text, err) : 0;
 }
 
 static int set_value(const struct opt *opt, const char *what, const char *text, void *into,
@@ -60,13 +92,15 @@ static int set_value(const struct opt *opt, const char *what, const char *text, 
         return opts_seconds(what, text, variable, err);
     case OPT_ENV:
         return add_env(text, variable, err);
+    case OPT_PASS:
+        break; /* pass_on() */
     }
     return vmm_err_set(err, EINVAL, "%s: unknown kind of option", what);
 }
 
 static bool takes_value(const struct opt *opt)
 {
-    return opt->kind != OPT_FLAG && opt->kind != OPT_TALLY;
+    return opt->kind != OPT_FLAG && opt->kind != OPT_TALLY && (opt->kind != OPT_PASS || opt->arg);
 }
 
 /* The option as a user writes it. */
@@ -153,11 +187,15 @@ static const struct opt *find(const struct opt *table, int code)
     return NULL;
 }
 
-static int take_option(const struct opt *table, const struct opt *opt, char **argv, void *into,
-                       struct vmm_err *err)
+/* `word` is the argument in which it stands. */
+static int take_option(const struct opt *table, const struct opt *opt, char **argv,
+                       const char *word, void *into, struct vmm_err *err)
 {
     char what[64];
 
+    if (opt->kind == OPT_PASS)
+        return pass_on(table, opt, word, optarg, (struct opt_list *)((char *)into + opt->offset),
+                       err);
     if (opt->name && is_abbreviated(opt, argv))
         return unknown_option(
             table, optarg && argv[optind - 1] == optarg ? argv[optind - 2] : argv[optind - 1], err);
@@ -170,6 +208,7 @@ int opts_parse(const struct opt *table, int argc, char **argv, void *into, struc
 {
     struct getopt_tables tables;
     const bool program = runs_program(table);
+    const char *word = NULL;
     bool ended = false;
     int code = 0;
 
@@ -179,7 +218,8 @@ int opts_parse(const struct opt *table, int argc, char **argv, void *into, struc
         return vmm_err_set(err, ENOMEM, "out of memory");
     optind = 1;
     opterr = 0;
-    while (!ended && (code = getopt_long(argc, argv, tables.letters, tables.names, NULL)) != -1) {
+    while (!ended && (word = argv[optind],
+                      code = getopt_long(argc, argv, tables.letters, tables.names, NULL)) != -1) {
         const struct opt *opt = NULL;
         char letter[3] = {'-', (char)optopt, 0};
 
@@ -197,7 +237,7 @@ int opts_parse(const struct opt *table, int argc, char **argv, void *into, struc
         if (code == ':')
             return vmm_err_set(err, EINVAL, "%s needs a value", argv[optind - 1]);
         opt = find(table, code);
-        if (take_option(table, opt, argv, into, err) < 0)
+        if (take_option(table, opt, argv, word, into, err) < 0)
             return -err->code;
         ended = opt->last;
     }

@@ -19,6 +19,8 @@ enum opt_kind {
     OPT_SIZE,    /* uint64_t, bytes: 512M, 2G, 4096 */
     OPT_SECONDS, /* uint64_t, nanoseconds: 2, 0.5 */
     OPT_ENV,     /* struct opt_list of KEY=VALUE */
+    /* struct opt_list of the words of an option that is passed on, a letter: "-O"; "-W", "error" */
+    OPT_PASS,
 };
 
 struct opt {
@@ -26,8 +28,9 @@ struct opt {
     char letter;      /* 0: none */
     bool last;        /* it, or the first word, ends the options: the rest is the program's */
     enum opt_kind kind;
-    size_t offset;   /* of its variable in the caller's struct */
-    const char *arg; /* what help calls its value */
+    size_t offset;    /* of its variable in the caller's struct */
+    const char *arg;  /* what help calls its value; of OPT_PASS: NULL without one */
+    const char *word; /* of OPT_PASS: "-O" */
     const char *help;
 };
 

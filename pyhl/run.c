@@ -24,10 +24,17 @@
 struct run_options {
     const char *code, *module, *dest;
     uint64_t repeat, timeout_ns, max_output;
-    struct opt_list env;
+    struct opt_list env, python;
     bool renew, deterministic, trace;
     unsigned verbose;
 };
+
+/* An option of python3, which it gets as it is. */
+#define PYTHON(LETTER, ARG, HELP)                                                                  \
+    {                                                                                              \
+        .letter = (LETTER)[1], .kind = OPT_PASS, .offset = offsetof(struct run_options, python),   \
+        .arg = (ARG), .word = (LETTER), .help = (HELP)                                             \
+    }
 
 static const struct opt run_opts[] = {
     {.letter = 'c',
@@ -83,6 +90,19 @@ static const struct opt run_opts[] = {
      .kind = OPT_FLAG,
      .offset = offsetof(struct run_options, trace),
      .help = "system calls, as strace shows them, on standard error"},
+    PYTHON("-u", NULL, "python3's: standard output and error without buffers"),
+    PYTHON("-O", NULL, "python3's: no asserts; -OO: no docstrings either"),
+    PYTHON("-B", NULL, "python3's: write no .pyc files"),
+    PYTHON("-W", "ACTION", "python3's: control warnings, as in -W error; repeatable"),
+    PYTHON("-X", "OPTION", "python3's: as in -X dev, -X utf8=1, -X importtime; repeatable"),
+    PYTHON("-I", NULL, "python3's: isolated: -E, -P and -s"),
+    PYTHON("-E", NULL, "python3's: ignore PYTHON* variables"),
+    PYTHON("-P", NULL, "python3's: no script directory in sys.path"),
+    PYTHON("-s", NULL, "python3's: no user's packages in sys.path"),
+    PYTHON("-b", NULL, "python3's: warn when bytes are compared with str; -bb: an error"),
+    PYTHON("-d", NULL, "python3's: debug output of the parser, where it was built in"),
+    PYTHON("-q", NULL, "python3's: sys.flags.quiet"),
+    PYTHON("-x", NULL, "python3's: skip the script's first line"),
     OPT_END,
 };
 
@@ -281,6 +301,7 @@ static int run_program(const struct cmd *cmd, const struct run_options *options,
             {
                 .mode = program->mode,
                 .argv = argv,
+                .options = options->python.items,
                 .env = env,
                 .cwd = cwd && cwd[0] == '/' ? cwd : "/", /* a removed one has no name */
                 .source = program->source,
@@ -329,6 +350,7 @@ static int run_main(const struct cmd *cmd, int argc, char **argv)
     if (status == CMD_OK)
         status = run_program(cmd, &options, &words, &program, &times);
     free(program.text);
+    free(options.python.items);
     free(options.env.items);
     free(words.items);
     return status;

@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <wchar.h>
 
 /* The exit status that means "pyhl failed, not the script". */
 #define DRV_FAILED 125
@@ -25,6 +26,8 @@
 struct drv_frame {
     uint32_t mode; /* enum hv_run_mode */
     bool deterministic;
+    size_t optc;
+    char **options; /* of python3, before what it runs; not terminated */
     size_t argc;
     char **argv; /* NULL-terminated */
     size_t envc;
@@ -59,11 +62,14 @@ void run_prepare(const struct drv_frame *frame);
 
 /* pyenv.c */
 void pyenv_apply(const struct drv_frame *frame);
+/* An exception is set: what the run asks for cannot be. Ends as python3 does while it starts;
+ * the message is "FUNCTION: TEXT" of CPython. */
+_Noreturn void pyenv_refuse(const char *message);
 
 /* stdio.c: what python3 would have made of descriptors 0 to 2. */
 struct drv_stdio {
     bool unbuffered;
-    const char *encoding; /* "ENCODING:ERRORS" of PYTHONIOENCODING, or NULL */
+    const wchar_t *encoding, *errors; /* NULL, NULL: utf-8, surrogateescape */
 };
 void stdio_apply(const struct drv_stdio *how);
 

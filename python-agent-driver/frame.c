@@ -121,12 +121,15 @@ static char *append(char *at, const void *data, size_t len)
     return at + len + 1;
 }
 
-/* python3 [-c CODE | -m MODULE | SCRIPT | -] ARGUMENT... */
+/* python3 OPTION... [-c CODE | -m MODULE | SCRIPT | -] ARGUMENT... */
 static void set_command(struct drv_frame *frame)
 {
     static const char python[] = "python3";
     bool option = frame->mode == HV_RUN_CODE || frame->mode == HV_RUN_MODULE;
     size_t size = sizeof(python) + (option ? frame->source_len + 1 : 0);
+    for (size_t i = 0; i < frame->optc; i++) {
+        size += strlen(frame->options[i]) + 1;
+    }
     for (size_t i = 0; i < frame->argc; i++) {
         size += strlen(frame->argv[i]) + 1;
     }
@@ -135,6 +138,9 @@ static void set_command(struct drv_frame *frame)
         drv_fail("no memory for a command line of %zu bytes", size);
     }
     char *at = append(start, python, strlen(python));
+    for (size_t i = 0; i < frame->optc; i++) {
+        at = append(at, frame->options[i], strlen(frame->options[i]));
+    }
     for (size_t i = 0; i < frame->argc; i++) {
         at = append(at, frame->argv[i], strlen(frame->argv[i]));
         if (i == 0 && option) {
@@ -156,6 +162,9 @@ static void check_run(const struct hv_run *run)
     if (run->argc == 0) {
         drv_fail("bad run frame: no argv[0]");
     }
+    if (run->optc > UINT32_MAX - run->argc) {
+        drv_fail("bad run frame: %u options", run->optc);
+    }
 }
 
 void frame_place(void)
@@ -172,8 +181,10 @@ struct drv_frame *frame_read(const char *path)
     check_run(&run);
     frame->mode = run.mode;
     frame->deterministic = (run.flags & HV_RESUME_DETERMINISTIC) != 0;
+    frame->optc = run.optc;
+    frame->options = list_at(all, run.argv_off, run.optc + run.argc, first.argv, "argv");
     frame->argc = run.argc;
-    frame->argv = list_at(all, run.argv_off, run.argc, first.argv, "argv");
+    frame->argv = frame->options + run.optc;
     frame->envc = run.envc;
     frame->env = list_at(all, run.env_off, run.envc, first.env, "the environment");
     frame->cwd = string_at(all, run.cwd_off, "the working directory");

@@ -1,23 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * PYTHON* variables and TZ, which python3 reads while it starts. Here it started long before the
- * run's environment was known, so those that can still take effect are applied by hand; README.md
- * lists them. Invariant: with none of them set, this file does nothing but one scan of the
- * environment.
+ * Options of python3 and PYTHON* variables, which it reads while it starts. Here it started long
+ * before those of the run were known. So CPython's own parser reads them into a configuration of
+ * their own, and what differs is applied to the live one; README.md says what cannot be. Invariant:
+ * without any of them this file does nothing but one scan of the environment.
  */
 #include "driver.h"
 #include "pyinternal.h"
 #include "unexported.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* What several variables together decide: sys.flags and the standard streams are made again. */
-struct pyenv {
-    PyConfig *config;
-    bool flags_changed;
-    struct drv_stdio stdio;
-};
+#include <unistd.h>
+#include <wchar.h>
 
 static void must(PyObject *result, const char *what)
 {
@@ -28,6 +24,7 @@ static void must(PyObject *result, const char *what)
     Py_DECREF(result);
 }
 
+/* Takes over the argument, which may be NULL: none. */
 static void call(const char *module, const char *function, PyObject *argument, const char *what)
 {
     PyObject *owner = drv_import(module);
@@ -43,202 +40,319 @@ static void call(const char *module, const char *function, PyObject *argument, c
     Py_DECREF(owner);
 }
 
-/* As CPython: a number counts as itself, any other text as 1. */
-static int flag_value(const char *value)
+static void set_sys(const char *name, PyObject *value)
 {
-    char *end;
-    long number = strtol(value, &end, 10);
-    return *end == 0 && number >= 0 && number < 1000 ? (int)number : 1;
-}
-
-static void set_no_bytecode(struct pyenv *env, const char *value)
-{
-    (void)value;
-    env->config->write_bytecode = 0;
-    env->flags_changed = true;
-}
-
-static void set_optimize(struct pyenv *env, const char *value)
-{
-    env->config->optimization_level = flag_value(value);
-    env->flags_changed = true;
-}
-
-static void set_safe_path(struct pyenv *env, const char *value)
-{
-    (void)value;
-    env->config->safe_path = 1;
-    env->flags_changed = true;
-}
-
-static void set_no_debug_ranges(struct pyenv *env, const char *value)
-{
-    (void)value;
-    env->config->code_debug_ranges = 0;
-}
-
-static void set_warn_encoding(struct pyenv *env, const char *value)
-{
-    (void)value;
-    env->config->warn_default_encoding = 1;
-    env->flags_changed = true;
-}
-
-static void set_unbuffered(struct pyenv *env, const char *value)
-{
-    (void)value;
-    env->config->buffered_stdio = 0;
-    env->stdio.unbuffered = true;
-}
-
-static void set_io_encoding(struct pyenv *env, const char *value)
-{
-    env->stdio.encoding = value;
-}
-
-static void set_faulthandler(struct pyenv *env, const char *value)
-{
-    (void)value;
-    env->config->faulthandler = 1;
-    call("faulthandler", "enable", NULL, "PYTHONFAULTHANDLER");
-}
-
-static void set_digits(struct pyenv *env, const char *value)
-{
-    (void)env;
-    call("sys", "set_int_max_str_digits", PyLong_FromString(value, NULL, 10),
-         "PYTHONINTMAXSTRDIGITS");
-}
-
-static void set_tracemalloc(struct pyenv *env, const char *value)
-{
-    (void)env;
-    call("tracemalloc", "start", PyLong_FromLong(flag_value(value)), "PYTHONTRACEMALLOC");
-}
-
-static void set_pycache_prefix(struct pyenv *env, const char *value)
-{
-    (void)env;
-    PyObject *prefix = PyUnicode_DecodeFSDefault(value);
-    if (prefix == NULL || PySys_SetObject("pycache_prefix", prefix) < 0) {
+    if (value == NULL || PySys_SetObject(name, value) < 0) {
         PyErr_Print();
-        drv_fail("cannot apply PYTHONPYCACHEPREFIX");
+        drv_fail("cannot set sys.%s", name);
     }
-    Py_DECREF(prefix);
+    Py_DECREF(value);
 }
 
-/* The text split at a character, empty parts left out, each decoded as the file system does. */
-static PyObject *split_list(const char *text, char at, const char *what)
+/* As Py_ExitStatusException before there is an interpreter. */
+static _Noreturn void refuse(const char *function, const char *message, const char *state)
+{
+    fprintf(stderr, "Fatal Python error: %s%s%s\nPython runtime state: %s\n\n",
+            function == NULL ? "" : function, function == NULL ? "" : ": ", message, state);
+    drv_leave(1);
+}
+
+void pyenv_refuse(const char *message)
+{
+    PyObject *type, *value, *traceback;
+    PyErr_Fetch(&type, &value, &traceback);
+    PyErr_NormalizeException(&type, &value, &traceback);
+    fprintf(stderr, "Fatal Python error: %s\nPython runtime state: core initialized\n", message);
+    fflush(stderr);
+    PyErr_Display(type, value, NULL);
+    fprintf(stderr,
+            "\nCurrent thread 0x%016lx (most recent call first):\n"
+            "  <no Python frame>\n",
+            PyThread_get_thread_ident());
+    drv_leave(1);
+}
+
+/* What python3 would make of the options and the environment, but for paths, which stay. */
+static void parse(const struct drv_frame *frame, int dev_mode, PyConfig *config)
+{
+    static char python[] = "python3", code[] = "-c", none[] = "";
+    char **argv = calloc(frame->optc + 3, sizeof(*argv));
+    if (argv == NULL) {
+        drv_fail("no memory for %zu options", frame->optc);
+    }
+    argv[0] = python;
+    for (size_t i = 0; i < frame->optc; i++) {
+        argv[i + 1] = frame->options[i];
+    }
+    argv[frame->optc + 1] = code;
+    argv[frame->optc + 2] = none;
+    PyConfig_InitPythonConfig(config);
+    config->_install_importlib = 0;
+    config->dev_mode = dev_mode;
+    PyStatus status = PyConfig_SetBytesArgv(config, (Py_ssize_t)frame->optc + 3, argv);
+    if (!PyStatus_Exception(status)) {
+        status = PyConfig_Read(config);
+    }
+    if (PyStatus_IsExit(status)) {
+        drv_leave(status.exitcode);
+    }
+    if (PyStatus_Exception(status)) {
+        refuse(status.func, status.err_msg, "preinitialized");
+    }
+    free(argv);
+}
+
+/* The value of -X NAME or -X NAME=VALUE, the last one given; NULL without it. */
+static const wchar_t *x_option(const PyConfig *config, const wchar_t *name)
+{
+    const size_t len = wcslen(name);
+    for (Py_ssize_t i = config->xoptions.length; i-- > 0;) {
+        const wchar_t *option = config->xoptions.items[i];
+        if (wcsncmp(option, name, len) == 0 && (option[len] == 0 || option[len] == L'=')) {
+            return option[len] == 0 ? option + len : option + len + 1;
+        }
+    }
+    return NULL;
+}
+
+/* Development mode is asked for twice: a part of CPython's start that is over asks first. */
+static void read_config(const struct drv_frame *frame, PyConfig *config)
+{
+    parse(frame, -1, config);
+    const char *variable = config->use_environment ? getenv("PYTHONDEVMODE") : NULL;
+    if (x_option(config, L"dev") != NULL || (variable != NULL && variable[0] != 0)) {
+        PyConfig_Clear(config);
+        parse(frame, 1, config);
+    }
+}
+
+/* preconfig_init_utf8_mode of CPython. The locale is C.UTF-8, so that 0 is what is anyway. */
+static int utf8_mode(const PyConfig *config)
+{
+    const wchar_t *option = x_option(config, L"utf8");
+    if (option != NULL) {
+        if (option[0] == 0 || wcscmp(option, L"1") == 0) {
+            return 1;
+        }
+        if (wcscmp(option, L"0") != 0) {
+            refuse("preconfig_init_utf8_mode", "invalid -X utf8 option value", "preinitializing");
+        }
+        return 0;
+    }
+    const char *variable = config->use_environment ? getenv("PYTHONUTF8") : NULL;
+    if (variable != NULL && variable[0] != 0 && strcmp(variable, "0") != 0) {
+        if (strcmp(variable, "1") != 0) {
+            refuse("preconfig_init_utf8_mode", "invalid PYTHONUTF8 environment variable value",
+                   "preinitializing");
+        }
+        return 1;
+    }
+    return 0;
+}
+
+/* -1: not given. PyConfig_Read() has looked whether it is a number that is allowed, and keeps it
+ * in a variable that is not exported. */
+static int max_str_digits(const PyConfig *config)
+{
+    const wchar_t *option = x_option(config, L"int_max_str_digits");
+    const char *variable = config->use_environment ? getenv("PYTHONINTMAXSTRDIGITS") : NULL;
+    if (option != NULL) {
+        return (int)wcstol(option, NULL, 10);
+    }
+    return variable != NULL && variable[0] != 0 ? (int)strtol(variable, NULL, 10) : -1;
+}
+
+/* Numbers that CPython looks at when they matter. */
+static void copy_numbers(PyConfig *live, const PyConfig *config)
+{
+    live->isolated = config->isolated;
+    live->use_environment = config->use_environment;
+    live->dev_mode = config->dev_mode;
+    live->user_site_directory = config->user_site_directory;
+    live->bytes_warning = config->bytes_warning;
+    live->parser_debug = config->parser_debug;
+    live->optimization_level = config->optimization_level;
+    live->write_bytecode = config->write_bytecode;
+    live->verbose = config->verbose;
+    live->quiet = config->quiet;
+    live->inspect = config->inspect;
+    live->safe_path = config->safe_path;
+    live->warn_default_encoding = config->warn_default_encoding;
+    live->code_debug_ranges = config->code_debug_ranges;
+    live->buffered_stdio = config->buffered_stdio;
+    live->import_time = config->import_time;
+    live->faulthandler = config->faulthandler;
+    live->tracemalloc = config->tracemalloc;
+    live->skip_source_first_line = config->skip_source_first_line;
+    Py_IsolatedFlag = config->isolated;
+    Py_IgnoreEnvironmentFlag = !config->use_environment;
+    Py_NoUserSiteDirectory = !config->user_site_directory;
+    Py_BytesWarningFlag = config->bytes_warning;
+    Py_DebugFlag = config->parser_debug;
+    Py_OptimizeFlag = config->optimization_level;
+    Py_DontWriteBytecodeFlag = !config->write_bytecode;
+    Py_VerboseFlag = config->verbose;
+    Py_QuietFlag = config->quiet;
+    Py_InspectFlag = config->inspect;
+    Py_UnbufferedStdioFlag = !config->buffered_stdio;
+}
+
+static PyObject *decoded(const wchar_t *text)
+{
+    return PyUnicode_FromWideChar(text, -1);
+}
+
+/* sys._xoptions: a value, or True. */
+static PyObject *x_options(const PyConfig *config)
+{
+    PyObject *dict = PyDict_New();
+    for (Py_ssize_t i = 0; dict != NULL && i < config->xoptions.length; i++) {
+        const wchar_t *option = config->xoptions.items[i], *equals = wcschr(option, L'=');
+        PyObject *name =
+            PyUnicode_FromWideChar(option, equals == NULL ? -1 : (Py_ssize_t)(equals - option));
+        PyObject *value = equals == NULL ? Py_NewRef(Py_True) : decoded(equals + 1);
+        if (name == NULL || value == NULL || PyDict_SetItem(dict, name, value) < 0) {
+            Py_CLEAR(dict);
+        }
+        Py_XDECREF(name);
+        Py_XDECREF(value);
+    }
+    return dict;
+}
+
+static void apply_warnings(const PyConfig *config)
 {
     PyObject *list = PyList_New(0);
-    while (list != NULL && *text != 0) {
-        const char *end = strchrnul(text, at);
-        PyObject *part = PyUnicode_DecodeFSDefaultAndSize(text, end - text);
-        if (part == NULL || (end > text && PyList_Append(list, part) < 0)) {
+    for (Py_ssize_t i = 0; list != NULL && i < config->warnoptions.length; i++) {
+        PyObject *option = decoded(config->warnoptions.items[i]);
+        if (option == NULL || PyList_Append(list, option) < 0) {
             Py_CLEAR(list);
         }
-        Py_XDECREF(part);
-        text = *end == 0 ? end : end + 1;
+        Py_XDECREF(option);
     }
-    if (list == NULL) {
-        PyErr_Print();
-        drv_fail("cannot apply %s", what);
-    }
-    return list;
+    set_sys("warnoptions", Py_XNewRef(list));
+    call("warnings", "_processoptions", list, "the warning options");
 }
 
-/* Relative entries become absolute against the working directory, as site makes them. */
-static void set_path(struct pyenv *env, const char *value)
+/* Relative entries become absolute against the working directory, as site makes them; the text is
+ * split at each colon, and empty parts are left out. */
+static void apply_path(const char *value)
 {
-    (void)env;
     PyObject *path = PySys_GetObject("path");
-    PyObject *parts = split_list(value, ':', "PYTHONPATH");
     PyObject *os_path = drv_import("os.path");
-    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(parts); i++) {
-        PyObject *entry = PyObject_CallMethod(os_path, "abspath", "O", PyList_GET_ITEM(parts, i));
-        int known = entry == NULL || path == NULL ? -1 : PySequence_Contains(path, entry);
-        if (known < 0 || (known == 0 && PyList_Insert(path, i, entry) < 0)) {
-            PyErr_Print();
-            drv_fail("cannot apply PYTHONPATH");
+    for (Py_ssize_t at = 0; *value != 0;) {
+        const char *end = strchrnul(value, ':');
+        if (end > value) {
+            PyObject *part = PyUnicode_DecodeFSDefaultAndSize(value, end - value);
+            PyObject *entry =
+                part == NULL ? NULL : PyObject_CallMethod(os_path, "abspath", "O", part);
+            int known = entry == NULL || path == NULL ? -1 : PySequence_Contains(path, entry);
+            if (known < 0 || (known == 0 && PyList_Insert(path, at, entry) < 0)) {
+                PyErr_Print();
+                drv_fail("cannot apply PYTHONPATH");
+            }
+            at++;
+            Py_DECREF(entry);
+            Py_DECREF(part);
         }
-        Py_DECREF(entry);
+        value = *end == 0 ? end : end + 1;
     }
     Py_DECREF(os_path);
-    Py_DECREF(parts);
 }
 
-static void set_warnings(struct pyenv *env, const char *value)
+/* As site does when it is told so at the start. */
+static void leave_user_site(void)
 {
-    (void)env;
-    PyObject *options = split_list(value, ',', "PYTHONWARNINGS");
-    PyObject *current = PySys_GetObject("warnoptions");
-    if (current == NULL || PyList_SetSlice(current, 0, 0, options) < 0) {
-        PyErr_Print();
-        drv_fail("cannot apply PYTHONWARNINGS");
+    PyObject *site = drv_import("site");
+    PyObject *path = PySys_GetObject("path");
+    PyObject *own = PyObject_GetAttrString(site, "USER_SITE");
+    Py_ssize_t at = own == NULL || path == NULL ? -1 : PySequence_Index(path, own);
+    if (at >= 0) {
+        must(PyObject_CallMethod(path, "pop", "n", at), "-s");
     }
-    call("warnings", "_processoptions", options, "PYTHONWARNINGS");
+    PyErr_Clear();
+    if (PyObject_SetAttrString(site, "ENABLE_USER_SITE", Py_False) < 0) {
+        PyErr_Print();
+        drv_fail("cannot apply -s");
+    }
+    Py_XDECREF(own);
+    Py_DECREF(site);
 }
 
-static void set_timezone(struct pyenv *env, const char *value)
+static void start_tracing(int frames)
 {
-    (void)env;
-    (void)value;
-    call("time", "tzset", NULL, "TZ");
+    PyObject *tracemalloc = drv_import("tracemalloc");
+    PyObject *result = PyObject_CallMethod(tracemalloc, "start", "i", frames);
+    if (result == NULL) {
+        pyenv_refuse("init_interp_main: can't initialize tracemalloc");
+    }
+    Py_DECREF(result);
+    Py_DECREF(tracemalloc);
 }
 
-/* Names as in the environment. Variables that CPython reads when they matter (PYTHONBREAKPOINT,
- * PYTHONASYNCIODEBUG, PYTHONINSPECT) need no entry. */
-static const struct {
-    const char *name;
-    void (*apply)(struct pyenv *, const char *value);
-} variables[] = {
-    {"PYTHONDONTWRITEBYTECODE", set_no_bytecode},
-    {"PYTHONFAULTHANDLER", set_faulthandler},
-    {"PYTHONINTMAXSTRDIGITS", set_digits},
-    {"PYTHONIOENCODING", set_io_encoding},
-    {"PYTHONNODEBUGRANGES", set_no_debug_ranges},
-    {"PYTHONOPTIMIZE", set_optimize},
-    {"PYTHONPATH", set_path},
-    {"PYTHONPYCACHEPREFIX", set_pycache_prefix},
-    {"PYTHONSAFEPATH", set_safe_path},
-    {"PYTHONTRACEMALLOC", set_tracemalloc},
-    {"PYTHONUNBUFFERED", set_unbuffered},
-    {"PYTHONWARNDEFAULTENCODING", set_warn_encoding},
-    {"PYTHONWARNINGS", set_warnings},
-    {"TZ", set_timezone},
-};
-
-static void update_flags(struct pyenv *env)
+/* What CPython does once while it starts. */
+static void apply_acts(const PyConfig *config)
 {
-    Py_OptimizeFlag = env->config->optimization_level;
-    if (unexported_update_flags(env->config) < 0) {
+    const char *path = config->use_environment ? getenv("PYTHONPATH") : NULL;
+    if (path != NULL) {
+        apply_path(path);
+    }
+    if (!config->user_site_directory) {
+        leave_user_site();
+    }
+    if (config->faulthandler > 0) {
+        call("faulthandler", "enable", NULL, "faulthandler");
+    }
+    if (config->tracemalloc > 0) {
+        start_tracing(config->tracemalloc);
+    }
+    if (max_str_digits(config) >= 0) {
+        call("sys", "set_int_max_str_digits", PyLong_FromLong(max_str_digits(config)),
+             "int_max_str_digits");
+    }
+    if (config->pycache_prefix != NULL) {
+        set_sys("pycache_prefix", decoded(config->pycache_prefix));
+    }
+    if (config->xoptions.length > 0) {
+        set_sys("_xoptions", x_options(config));
+    }
+    if (config->warnoptions.length > 0) {
+        apply_warnings(config);
+    }
+}
+
+static void apply(const struct drv_frame *frame, struct drv_stdio *stdio)
+{
+    PyConfig *live = &_PyInterpreterState_GET()->config;
+    static PyConfig config; /* its strings are the run's, to its end */
+    read_config(frame, &config);
+    _PyRuntime.preconfig.utf8_mode = Py_UTF8Mode = utf8_mode(&config);
+    copy_numbers(live, &config);
+    if (unexported_update_flags(live, Py_UTF8Mode, max_str_digits(&config)) < 0) {
         PyErr_Print();
         drv_fail("cannot set sys.flags");
     }
-}
-
-static void apply_variable(struct pyenv *env, const char *text)
-{
-    for (size_t i = 0; i < sizeof(variables) / sizeof(variables[0]); i++) {
-        size_t len = strlen(variables[i].name);
-        if (strncmp(text, variables[i].name, len) == 0 && text[len] == '=' && text[len + 1] != 0) {
-            variables[i].apply(env, text + len + 1);
-            return;
-        }
+    apply_acts(&config);
+    stdio->unbuffered = !config.buffered_stdio;
+    if (wcscasecmp(config.stdio_encoding, L"utf-8") != 0 ||
+        wcscmp(config.stdio_errors, L"surrogateescape") != 0) {
+        stdio->encoding = config.stdio_encoding;
+        stdio->errors = config.stdio_errors;
     }
 }
 
 void pyenv_apply(const struct drv_frame *frame)
 {
-    struct pyenv env = {.config = &_PyInterpreterState_GET()->config};
+    struct drv_stdio stdio = {0};
+    bool asked = frame->optc > 0;
     for (size_t i = 0; i < frame->envc; i++) {
-        const char *text = frame->env[i];
-        if (strncmp(text, "PYTHON", 6) == 0 || strncmp(text, "TZ=", 3) == 0) {
-            apply_variable(&env, text);
+        asked = asked || strncmp(frame->env[i], "PYTHON", 6) == 0;
+        if (strncmp(frame->env[i], "TZ=", 3) == 0 && frame->env[i][3] != 0) {
+            call("time", "tzset", NULL, "TZ");
         }
     }
-    if (env.flags_changed) {
-        update_flags(&env);
+    if (asked) {
+        apply(frame, &stdio);
     }
-    stdio_apply(&env.stdio);
+    stdio_apply(&stdio);
 }

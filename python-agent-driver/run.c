@@ -447,6 +447,9 @@ static char *source_copy(const struct drv_frame *frame)
 static void set_argv(PyConfig *config, const struct drv_frame *frame)
 {
     append_string(orig_argv_list, NULL, "python3");
+    for (size_t i = 0; i < frame->optc; i++) {
+        append_string(orig_argv_list, NULL, frame->options[i]);
+    }
     for (size_t i = 0; i < frame->argc; i++) {
         append_string(argv_list, &config->argv, frame->argv[i]);
         append_string(orig_argv_list, NULL, frame->argv[i]);

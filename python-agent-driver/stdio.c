@@ -24,16 +24,17 @@ PyObject *drv_import(const char *name)
 }
 
 /* The codec's own name, as CPython shows it: "latin-1" becomes "iso8859-1". */
-static PyObject *codec_name(const char *text, size_t len)
+static PyObject *stream_encoding(const struct drv_stdio *how)
 {
-    PyObject *encoding = PyUnicode_DecodeFSDefaultAndSize(text, (Py_ssize_t)len);
+    PyObject *encoding =
+        PyUnicode_FromWideChar(how->encoding == NULL ? L"utf-8" : how->encoding, -1);
     PyObject *codecs = drv_import("codecs");
     PyObject *codec =
         encoding == NULL ? NULL : PyObject_CallMethod(codecs, "lookup", "O", encoding);
     PyObject *name = codec == NULL ? NULL : PyObject_GetAttrString(codec, "name");
     if (name == NULL) {
-        PyErr_Print();
-        drv_fail("PYTHONIOENCODING names no encoding");
+        pyenv_refuse("init_stdio_encoding: failed to get the Python codec name of the stdio "
+                     "encoding");
     }
     Py_DECREF(codec);
     Py_DECREF(codecs);
@@ -41,25 +42,15 @@ static PyObject *codec_name(const char *text, size_t len)
     return name;
 }
 
-/* What stands before and after the colon of "encoding:errors"; stderr takes the encoding alone. */
-static PyObject *stream_encoding(const struct drv_stdio *how)
+static PyObject *stream_errors(const struct drv_stdio *how, int fd)
 {
-    size_t len = how->encoding == NULL ? 0 : strcspn(how->encoding, ":");
-    return len == 0 ? codec_name("utf-8", 5) : codec_name(how->encoding, len);
-}
-
-/* "latin1" stands for "latin1:strict"; without an encoding the locale decides, which is C.UTF-8. */
-static const char *stream_errors(const struct drv_stdio *how, int fd)
-{
-    const char *words = how->encoding == NULL ? "" : how->encoding;
-    const char *colon = strchr(words, ':');
-    if (fd == 2) {
-        return "backslashreplace";
+    const wchar_t *errors = how->errors == NULL ? L"surrogateescape" : how->errors;
+    PyObject *name = PyUnicode_FromWideChar(fd == 2 ? L"backslashreplace" : errors, -1);
+    if (name == NULL) {
+        PyErr_Print();
+        drv_fail("no memory for a stream");
     }
-    if (colon != NULL && colon[1] != 0) {
-        return colon + 1;
-    }
-    return words[0] == 0 || words[0] == ':' ? "surrogateescape" : "strict";
+    return name;
 }
 
 /* As create_stdio of CPython makes them. */
@@ -68,7 +59,7 @@ static PyObject *new_stream(const struct drv_stdio *how, int fd)
     static const char *const names[] = {"<stdin>", "<stdout>", "<stderr>"};
     bool bare = how->unbuffered && fd != 0;
     PyObject *io = drv_import("io");
-    PyObject *encoding = stream_encoding(how);
+    PyObject *encoding = stream_encoding(how), *errors = stream_errors(how, fd);
     PyObject *buffer = PyObject_CallMethod(io, "open", "isiOOOi", fd, fd == 0 ? "rb" : "wb",
                                            bare ? 0 : -1, Py_None, Py_None, Py_None, 0);
     PyObject *raw = NULL;
@@ -79,14 +70,14 @@ static PyObject *new_stream(const struct drv_stdio *how, int fd)
     PyObject *mode = PyUnicode_FromString(fd == 0 ? "r" : "w");
     PyObject *text = NULL;
     if (raw != NULL && name != NULL && PyObject_SetAttrString(raw, "name", name) == 0) {
-        text = PyObject_CallMethod(io, "TextIOWrapper", "OOssOO", buffer, encoding,
-                                   stream_errors(how, fd), fd == 0 ? NULL : "\n",
+        text = PyObject_CallMethod(io, "TextIOWrapper", "OOOsOO", buffer, encoding, errors,
+                                   fd == 0 ? NULL : "\n",
                                    !how->unbuffered && (fd == 2 || isatty(fd)) ? Py_True : Py_False,
                                    how->unbuffered ? Py_True : Py_False);
     }
     if (text == NULL || mode == NULL || PyObject_SetAttrString(text, "mode", mode) < 0) {
         PyErr_Print();
-        drv_fail("cannot make %s anew", names[fd]);
+        drv_fail("cannot make %s", names[fd]);
     }
     hidden_adopt(text);
     hidden_adopt(buffer);
@@ -97,6 +88,7 @@ static PyObject *new_stream(const struct drv_stdio *how, int fd)
     Py_DECREF(name);
     Py_DECREF(raw);
     Py_DECREF(buffer);
+    Py_DECREF(errors);
     Py_DECREF(encoding);
     Py_DECREF(io);
     return text;

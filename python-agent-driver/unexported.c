@@ -127,14 +127,6 @@ void unexported_clear_modules(PyInterpreterState *interp)
     }
 }
 
-/* Places in sys.flags. */
-enum {
-    FLAG_OPTIMIZE = 3,
-    FLAG_DONT_WRITE_BYTECODE = 4,
-    FLAG_WARN_DEFAULT_ENCODING = 15,
-    FLAG_SAFE_PATH = 16,
-};
-
 static int set_flag(PyObject *flags, int at, PyObject *value)
 {
     if (value == NULL) {
@@ -146,16 +138,41 @@ static int set_flag(PyObject *flags, int at, PyObject *value)
     return 0;
 }
 
-int unexported_update_flags(const PyConfig *config)
+/* In the order of sys.flags. What cannot change after the start is -1: site was imported and the
+ * hash seed chosen. */
+int unexported_update_flags(const PyConfig *config, int utf8_mode, int max_str_digits)
 {
+    const int values[] = {
+        config->parser_debug,
+        config->inspect,
+        config->interactive,
+        config->optimization_level,
+        !config->write_bytecode,
+        !config->user_site_directory,
+        -1, /* no_site */
+        !config->use_environment,
+        config->verbose,
+        config->bytes_warning,
+        config->quiet,
+        -1, /* hash_randomization */
+        config->isolated,
+        config->dev_mode,
+        utf8_mode,
+        config->warn_default_encoding,
+        config->safe_path,
+        max_str_digits,
+    };
+    enum { DEV_MODE = 13, SAFE_PATH = 16 };
     PyObject *flags = PySys_GetObject("flags");
-    if (flags == NULL ||
-        set_flag(flags, FLAG_OPTIMIZE, PyLong_FromLong(config->optimization_level)) < 0 ||
-        set_flag(flags, FLAG_DONT_WRITE_BYTECODE, PyLong_FromLong(!config->write_bytecode)) < 0 ||
-        set_flag(flags, FLAG_WARN_DEFAULT_ENCODING,
-                 PyLong_FromLong(config->warn_default_encoding)) < 0 ||
-        set_flag(flags, FLAG_SAFE_PATH, PyBool_FromLong(config->safe_path)) < 0) {
-        return -1;
+    for (int i = 0; flags != NULL && i < (int)(sizeof(values) / sizeof(values[0])); i++) {
+        bool is_bool = i == DEV_MODE || i == SAFE_PATH;
+        if (values[i] >= 0 &&
+            set_flag(flags, i, is_bool ? PyBool_FromLong(values[i]) : PyLong_FromLong(values[i])) <
+                0) {
+            return -1;
+        }
     }
-    return PySys_SetObject("dont_write_bytecode", config->write_bytecode ? Py_False : Py_True);
+    return flags == NULL ? -1
+                         : PySys_SetObject("dont_write_bytecode",
+                                           config->write_bytecode ? Py_False : Py_True);
 }

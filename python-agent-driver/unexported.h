@@ -21,8 +21,8 @@ void unexported_collect(PyThreadState *tstate);
 void unexported_garbage_stats(PyInterpreterState *interp);
 /* _PyInterpreterState_ClearModules */
 void unexported_clear_modules(PyInterpreterState *interp);
-/* The part of _PySys_UpdateConfig that is about sys.flags, for the flags that variables set.
+/* The part of _PySys_UpdateConfig that is about sys.flags; max_str_digits of -1 stays as it is.
  * -1 with an exception. */
-int unexported_update_flags(const PyConfig *config);
+int unexported_update_flags(const PyConfig *config, int utf8_mode, int max_str_digits);
 
 #endif

@@ -10,7 +10,7 @@
 #define HV_ABI_H
 
 /* These without a suffix, as the assembler reads them, too. */
-#define HV_ABI_VERSION 8
+#define HV_ABI_VERSION 9
 #define HV_NOTE_ABI    0x48564d31
 #define HV_DEBUG_MARK  0x2ff8 /* in the page of HV_TABLES_GPA */
 
@@ -311,8 +311,8 @@ struct hv_run {
     uint32_t flags; /* HV_RESUME_DETERMINISTIC */
     uint32_t argc;
     uint32_t envc;
-    uint32_t reserved;
-    uint64_t argv_off;
+    uint32_t optc;     /* options of the interpreter, for all modes but HV_RUN_EXEC */
+    uint64_t argv_off; /* optc strings, the options (-O, -W, error); then argc, argv */
     uint64_t env_off;
     uint64_t cwd_off; /* one string: absolute; made in the guest when missing */
     uint64_t source_off;

@@ -56,7 +56,8 @@ int frame_build(struct vmm *vm, const struct vmm_run *run, struct vmm_err *err)
     }
     h.flags = run->deterministic ? HV_RESUME_DETERMINISTIC : 0;
     h.argv_off = sizeof(h);
-    h.env_off = h.argv_off + frame_list_size(run->argv, &h.argc);
+    const uint64_t words_off = h.argv_off + frame_list_size(run->options, &h.optc);
+    h.env_off = words_off + frame_list_size(run->argv, &h.argc);
     h.cwd_off = h.env_off + frame_list_size(run->env, &h.envc);
     h.source_off = h.cwd_off + strlen(run->cwd) + 1;
     h.source_len = run->source_len;
@@ -65,7 +66,8 @@ int frame_build(struct vmm *vm, const struct vmm_run *run, struct vmm_err *err)
         return rc;
     }
     memcpy(vm->frame, &h, sizeof(h));
-    (void)frame_list_put(vm->frame, h.argv_off, run->argv, h.argc);
+    (void)frame_list_put(vm->frame, h.argv_off, run->options, h.optc);
+    (void)frame_list_put(vm->frame, words_off, run->argv, h.argc);
     (void)frame_list_put(vm->frame, h.env_off, run->env, h.envc);
     memcpy(vm->frame + h.cwd_off, run->cwd, strlen(run->cwd) + 1);
     if (run->source_len > 0) {

@@ -85,10 +85,19 @@ case_options() {
     begin "unknown options are explained"
     taker --size 3 "$scratch/show.py"
     expect_error 2 "unknown option '--size'.*stand after it"
-    taker -x "$scratch/show.py"
-    expect_error 2 "unknown option '-x'"
+    taker -y "$scratch/show.py"
+    expect_error 2 "unknown option '-y'"
     taker --time 3 "$scratch/show.py"
     expect_error 2 "unknown option '--time'"
+    begin "python3's options are passed on as they were written"
+    taker -O -Werror -uBW ignore --repeat 1 -X dev -X utf8=0 -vO -W '' -c show -O
+    expect_status 0
+    [ "$(sed -n 's/^option //p' "$scratch/out" | head -n 11 | paste -sd '|')" = \
+        '-O|-Werror|-uBW|ignore|-X|dev|-X|utf8=0|-O|-W|' ] || problem "$(grep option "$scratch/out")"
+    [ "$(sed -n 's/^argv //p' "$scratch/out" | head -n 2 | paste -sd ' ')" = '-c -O' ] || problem "$(grep argv "$scratch/out")"
+    [ "$(grep -c iteration "$scratch/err")" = 2 ] || problem "-v within -vO: $(cat "$scratch/err")"
+    taker -X
+    expect_error 2 "-X needs a value"
     begin "-c, -m and -"
     taker -c show x
     expect_status 0

@@ -23,12 +23,14 @@ static const struct hv_run *run(void)
     return (const struct hv_run *)(const void *)frame;
 }
 
-static void print_list(const char *name, uint64_t offset, uint32_t count)
+/* Returns the offset after the last. */
+static uint64_t print_list(const char *name, uint64_t offset, uint32_t count)
 {
     const char *item = frame + offset;
 
     for (uint32_t i = 0; i < count; i++, item += strlen(item) + 1)
         printf("%s %s\n", name, item);
+    return (uint64_t)(item - frame);
 }
 
 static int do_print(void)
@@ -40,7 +42,7 @@ static int do_print(void)
 static int do_show(void)
 {
     printf("mode %u\n", run()->mode);
-    print_list("argv", run()->argv_off, run()->argc);
+    print_list("argv", print_list("option", run()->argv_off, run()->optc), run()->argc);
     print_list("env", run()->env_off, run()->envc);
     print_list("cwd", run()->cwd_off, 1);
     return 0;

@@ -166,7 +166,7 @@ def frame(mode=1, argv=(b"s.py", b"a"), env=(b"A=b",), cwd=b"/", source=b"print(
     offsets = [64]
     for text in strings:
         offsets.append(offsets[-1] + len(text))
-    fields = dict(size=64, mode=mode, flags=0, argc=len(argv), envc=len(env), reserved=0, argv_off=offsets[0],
+    fields = dict(size=64, mode=mode, flags=0, argc=len(argv), envc=len(env), optc=0, argv_off=offsets[0],
                   env_off=offsets[1], cwd_off=offsets[2], source_off=offsets[3], length=len(source))
     fields.update(changes)
     return struct.pack("<6I5Q", *fields.values()) + b"".join(strings) + source

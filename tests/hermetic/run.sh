@@ -125,7 +125,9 @@ while time.monotonic() < end: pass'
     run "$pyhl" run --dest "$home" -vv --repeat 3 -c 'a = [bytearray(b"x") * (1 << 20) for _ in range(300)]'
     expect_status 0
     [ "$(figure 'pages rewound')" -lt 8192 ] || problem "pages rewound: $(figure 'pages rewound')"
-    [ "$(figure 'pages dropped')" -gt 50000 ] || problem "pages dropped: $(figure 'pages dropped')"
+    # Before Linux 6.7 they cannot be counted (PAGEMAP_SCAN).
+    [ "$(figure 'pages dropped')" -gt 50000 ] || [ "$(printf '%s\n' 6.7 "$(uname -r)" | sort -V | head -n 1)" != 6.7 ] ||
+        problem "pages dropped: $(figure 'pages dropped')"
 }
 
 # Page faults of the host for a command, its children's included.

@@ -21,15 +21,15 @@ def strings(items):
     return b"".join(item + b"\0" for item in items)
 
 
-def build(mode, argv, env, cwd, source, flags=0):
-    """The frame's bytes; argv, env and cwd are bytes, as is the source."""
-    parts = [strings(argv), strings(env), cwd + b"\0", source]
+def build(mode, argv, env, cwd, source, flags=0, options=()):
+    """The frame's bytes; argv, env, options and cwd are bytes, as is the source."""
+    parts = [strings([*options, *argv]), strings(env), cwd + b"\0", source]
     offsets, at = [], HEADER.size
     for part in parts:
         offsets.append(at)
         at += len(part)
     assert HEADER.size == 64
-    header = HEADER.pack(HEADER.size, mode, flags, len(argv), len(env), 0, *offsets, len(source))
+    header = HEADER.pack(HEADER.size, mode, flags, len(argv), len(env), len(options), *offsets, len(source))
     return header + b"".join(parts)
 
 

@@ -8,6 +8,7 @@ usage: run.py ROOT [--driver-native] [CASE...]
 A case is NAME.py with, where needed,
     NAME.args     arguments, one per line
     NAME.env      NAME=value lines
+    NAME.opts     options of python3, one word per line
     NAME.stdin    bytes
     NAME.mode     "file" (the default), "code" (the text goes to -c), "stdin" (it goes to -), "module NAME"
     NAME.path     where the script is put and how it is called (else NAME.py)
@@ -24,6 +25,7 @@ import subprocess
 import sys
 
 import mkframe
+import options_check
 import plain_check
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -50,6 +52,7 @@ class Case:
         self.source = read(base + ".py") * int(read(base + ".times", b"1"))
         self.path = read(base + ".path", os.fsencode(name + ".py")).decode().strip()
         self.args = [os.fsdecode(a) for a in read(base + ".args").splitlines()]
+        self.options = read(base + ".opts").decode().splitlines()
         self.env = dict(BASE_ENV)
         for line in read(base + ".env").decode().splitlines():
             key, _, value = line.partition("=")
@@ -62,7 +65,7 @@ class Case:
         self.guest_only = os.path.exists(base + ".guest")
 
     def command(self):
-        """What follows python3 or pyhl run, with the arguments apart."""
+        """What follows python3 or pyhl run, with options and arguments apart."""
         return {"file": [self.path], "code": ["-c", os.fsdecode(self.source)],
                 "stdin": ["-"], "module": ["-m", self.module]}[self.mode]
 
@@ -72,7 +75,8 @@ class Case:
         source = self.module.encode() if self.mode == "module" else self.source
         argv = [os.fsencode(word) for word in self.command()[:1] + self.args]
         env = [f"{key}={value}".encode() for key, value in self.env.items()]
-        return mkframe.build(number, argv, env, CWD.encode(), source, self.flags)
+        return mkframe.build(number, argv, env, CWD.encode(), source, self.flags,
+                             [os.fsencode(word) for word in self.options])
 
 
 def fresh_directory(path):
@@ -102,7 +106,7 @@ def oracle(root, case):
     fresh_directory(root + CWD)
     place(case, root)
     program = os.path.join(HERE, "inroot.py")
-    return run(["python3", program, root, CWD, "python3"] + case.command() + case.args, case, "/",
+    return run(["python3", "-E", program, root, CWD, "python3"] + case.options + case.command() + case.args, case, "/",
                case.env)
 
 
@@ -156,7 +160,7 @@ class Guest:
             command += ["--deterministic"]
         for key, value in case.env.items():
             command += ["--env", f"{key}={value}"]
-        out, err, status = run(command + case.command() + ["--"] + case.args, case, CWD)
+        out, err, status = run(command + case.options + case.command() + ["--"] + case.args, case, CWD)
         # What the shell says of a process that a signal ended, pyhl has to say itself.
         return out, re.sub(rb"pyhl run: killed by signal \d+ [^\n]*\n$", b"", err), status
 
@@ -221,6 +225,15 @@ def check_plain(root, runner, native):
             plain_check.check_refusal(root, enter))
 
 
+def check_options(root, runner):
+    return options_check.check(Case("options_probe", HERE), lambda case: oracle(root, case), runner, differences)
+
+
+# Checks of other forms than a case's.
+def checks(root, runner, native):
+    return {"plain": lambda: check_plain(root, runner, native), "options": lambda: check_options(root, runner)}
+
+
 def ways(root, native):
     if native:
         return [("native", NativeDriver(root).run, 1)]
@@ -230,7 +243,7 @@ def ways(root, native):
 def main(root, words):
     native = words[:1] == ["--driver-native"]
     names = words[1:] if native else words
-    known = sorted({name.split(".")[0] for name in os.listdir(CASES)} | {"plain"})
+    known = sorted({name.split(".")[0] for name in os.listdir(CASES)} | {"plain", "options"})
     if names == ["--list"]:
         print(*known, sep="\n")
         return 0
@@ -241,6 +254,7 @@ def main(root, words):
     whole = not names
     names = names or known
     runners = ways(os.path.abspath(root), native)
+    special = checks(os.path.abspath(root), runners[0][1], native)
     passed = failed = skipped = 0
     if not native:
         jailed = subprocess.run(["tests/jailed.sh", "build/pyhl", "run", "--dest", HOME, "-c",
@@ -254,9 +268,9 @@ def main(root, words):
         failed += bool(wrong)
         passed += not wrong
     for name in names:
-        if name == "plain":
-            wrong = check_plain(os.path.abspath(root), runners[0][1], native)
-            print(*["FAIL plain"] * bool(wrong), *wrong, sep="\n", end="\n" * bool(wrong))
+        if name in special:
+            wrong = special[name]()
+            print(*[f"FAIL {name}"] * bool(wrong), *wrong, sep="\n", end="\n" * bool(wrong))
             failed += bool(wrong)
             passed += not wrong
             continue

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The golden layout of version 8 of abi.h. A change here is a change of the ABI: HV_ABI_VERSION
+ * The golden layout of version 9 of abi.h. A change here is a change of the ABI: HV_ABI_VERSION
  * must be another, and this file follows it.
  */
 #include "unit.h"
@@ -10,7 +10,7 @@
 
 static void version(void)
 {
-    CHECK(HV_ABI_VERSION == 8);
+    CHECK(HV_ABI_VERSION == 9);
     CHECK(HV_NOTE_ABI == 0x48564d31);
     CHECK(HV_SHARED_MAGIC == 0x6c687970);
 }

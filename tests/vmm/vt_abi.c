@@ -74,7 +74,7 @@ static const struct {
 
 static void t_layout(void)
 {
-    CHECK_INT(HV_ABI_VERSION, 8);
+    CHECK_INT(HV_ABI_VERSION, 9);
     CHECK_INT(sizeof(struct hv_shared), 1344);
     CHECK_INT(sizeof(struct hv_run), 64);
     for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
