@@ -39,18 +39,13 @@ static bool takes_path(const struct opt *o)
                                    strcmp(o->arg, "CPIO") == 0 || strcmp(o->arg, "IMAGE") == 0);
 }
 
-static bool takes_value(const struct opt *o)
-{
-    return o->kind != OPT_FLAG && o->kind != OPT_TALLY;
-}
-
 /* Case patterns of the options whose values are no paths: nothing is offered for them. */
 static void print_values(const struct cmd *const *commands)
 {
     printf("    case $previous in\n");
     for (; *commands; commands++)
         for (const struct opt *o = (*commands)->opts; o->name || o->letter; o++)
-            if (takes_value(o) && !takes_path(o))
+            if (opts_takes_value(o) && !takes_path(o))
                 printf("    %s) return ;;\n", option_word(o).s);
     printf("    esac\n");
 }

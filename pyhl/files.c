@@ -17,7 +17,7 @@
 #define READ_FIRST (64u << 10)
 #define COPY_CHUNK (1u << 20)
 
-static int fail(struct vmm_err *err, const char *path)
+int file_fail(struct vmm_err *err, const char *path)
 {
     return vmm_err_set(err, errno, "%s: %s", path, strerror(errno));
 }
@@ -34,7 +34,7 @@ static int read_all(int fd, const char *path, size_t size, size_t max, char **te
 
         if (n < 0) {
             free(buf);
-            return fail(err, path);
+            return file_fail(err, path);
         }
         if (n == 0) {
             buf[*len] = 0;
@@ -63,7 +63,7 @@ int file_read(int fd, const char *name, size_t max, char **text, size_t *len, st
     struct stat st;
 
     if (fstat(fd, &st) < 0)
-        return fail(err, name);
+        return file_fail(err, name);
     if (S_ISDIR(st.st_mode))
         return vmm_err_set(err, EISDIR, "%s: %s", name, strerror(EISDIR));
     /* One byte more than a regular file has: its end is seen without growing the buffer. */
@@ -136,7 +136,7 @@ int file_copy(int in, int out, const char *to, struct vmm_err *err)
 
 int file_sync(int fd, const char *name, struct vmm_err *err)
 {
-    return fsync(fd) < 0 ? fail(err, name) : 0;
+    return fsync(fd) < 0 ? file_fail(err, name) : 0;
 }
 
 int file_size(int fd, const char *name, uint64_t *size, uint64_t *disk, struct vmm_err *err)
@@ -144,7 +144,7 @@ int file_size(int fd, const char *name, uint64_t *size, uint64_t *disk, struct v
     struct stat st;
 
     if (fstat(fd, &st) < 0)
-        return fail(err, name);
+        return file_fail(err, name);
     if (size)
         *size = (uint64_t)st.st_size;
     if (disk)
@@ -157,7 +157,7 @@ int file_inode(int fd, const char *name, uint64_t *inode, struct vmm_err *err)
     struct stat st;
 
     if (fstat(fd, &st) < 0)
-        return fail(err, name);
+        return file_fail(err, name);
     *inode = (uint64_t)st.st_ino;
     return 0;
 }

@@ -11,6 +11,9 @@
 #include <limits.h>
 #include <sys/types.h>
 
+/* What errno says of the file: sets *err and returns its code. */
+int file_fail(struct vmm_err *err, const char *path);
+
 /* Reads a whole file, pipe or device, NUL-terminated; free(*text). EISDIR for a directory, EFBIG
  * past max bytes, EINTR when a signal was handled while it waited. */
 int file_read(int fd, const char *name, size_t max, char **text, size_t *len, struct vmm_err *err);

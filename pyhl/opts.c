@@ -98,7 +98,7 @@ static int set_value(const struct opt *opt, const char *what, const char *text, 
     return vmm_err_set(err, EINVAL, "%s: unknown kind of option", what);
 }
 
-static bool takes_value(const struct opt *opt)
+bool opts_takes_value(const struct opt *opt)
 {
     return opt->kind != OPT_FLAG && opt->kind != OPT_TALLY && (opt->kind != OPT_PASS || opt->arg);
 }
@@ -142,7 +142,7 @@ static bool is_abbreviated(const struct opt *opt, char **argv)
     const char *given = argv[optind - 1];
     size_t len;
 
-    if (takes_value(opt) && given == optarg)
+    if (opts_takes_value(opt) && given == optarg)
         given = argv[optind - 2];
     if (strncmp(given, "--", 2) != 0)
         return false; /* a letter */
@@ -162,11 +162,11 @@ static void make_tables(const struct opt *table, struct getopt_tables *out)
 
     letter = stpcpy(letter, "-:h");
     for (int i = 0; i < OPTS_MAX && (table[i].name || table[i].letter); i++) {
-        int takes = takes_value(&table[i]) ? required_argument : no_argument;
+        int takes = opts_takes_value(&table[i]) ? required_argument : no_argument;
 
         if (table[i].letter) {
             *letter++ = table[i].letter;
-            if (takes_value(&table[i]))
+            if (opts_takes_value(&table[i]))
                 *letter++ = ':';
         }
         if (table[i].name)

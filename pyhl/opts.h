@@ -56,6 +56,8 @@ struct opt_words {
 int opts_parse(const struct opt *table, int argc, char **argv, void *into, struct opt_words *words,
                struct vmm_err *err);
 
+bool opts_takes_value(const struct opt *opt);
+
 /* Prints the table's options to stdout, for help. */
 void opts_help(const struct opt *table);
 

@@ -21,11 +21,6 @@
 #define TMP_SUFFIX  ".tmp"
 #define LOCK_SUFFIX ".lock"
 
-static int fail(struct vmm_err *err, const char *path)
-{
-    return vmm_err_set(err, errno, "%s: %s", path, strerror(errno));
-}
-
 static bool is_ours(const char *name)
 {
     for (size_t i = 0; i < HOME_FILES; i++)
@@ -43,7 +38,7 @@ static int survey(const struct folder *dir, size_t *ours, size_t *others, struct
 
     *ours = *others = 0;
     if (!stream) {
-        fail(err, dir->path);
+        file_fail(err, dir->path);
         if (fd >= 0)
             close(fd);
         return -err->code;
@@ -72,7 +67,7 @@ static int check_owner(const struct folder *dir, struct vmm_err *err)
     struct stat st;
 
     if (fstat(dir->fd, &st) < 0)
-        return fail(err, dir->path);
+        return file_fail(err, dir->path);
     if (st.st_uid != geteuid())
         return vmm_err_set(err, EPERM,
                            "'%s' belongs to user %u, not to you (user %u); it is left alone, "
@@ -244,7 +239,7 @@ int stage_begin(struct stage *stage, struct vmm_err *err)
     snprintf(path, PATH_MAX, "%.*s" TMP_SUFFIX, PATH_MAX - 8, stage->home);
     left = mkdirat(stage->parent.fd, name, 0755) < 0;
     if (left && errno != EEXIST)
-        return fail(err, path);
+        return file_fail(err, path);
     if (folder_open_in(&stage->dir, &stage->parent, name, path, err) < 0) {
         if (err->code == ENOTDIR || err->code == ELOOP)
             return vmm_err_set(err, EEXIST, "%s is in the way: it is no directory", path);
@@ -301,7 +296,7 @@ static int replace(struct stage *stage, const char *name, struct vmm_err *err)
     /* A file system without exchange: a moment with no home, never with half of one. */
     if (clear(&stage->old, err) < 0)
         return -err->code;
-    return renameat(parent, name, parent, stage->name) < 0 ? fail(err, stage->home) : 0;
+    return renameat(parent, name, parent, stage->name) < 0 ? file_fail(err, stage->home) : 0;
 }
 
 int stage_publish(struct stage *stage, struct vmm_err *err)
@@ -316,7 +311,7 @@ int stage_publish(struct stage *stage, struct vmm_err *err)
         return vmm_err_set(err, EAGAIN, "%s was moved away while it was filled", stage->dir.path);
     if (renameat(stage->parent.fd, name, stage->parent.fd, stage->name) < 0) {
         if ((errno != ENOTEMPTY && errno != EEXIST) || stage->old.fd < 0)
-            return fail(err, stage->home);
+            return file_fail(err, stage->home);
         r = replace(stage, name, err);
     }
     if (r < 0)
