@@ -72,8 +72,8 @@ static const struct opt boot_opts[] = {
 };
 
 /* Guest code runs here for the first time: in jail. */
-static int start(struct vmm *vm, const struct vmm_config *config, uint64_t timeout_ns,
-                 struct vmm_err *err)
+static int boot_start(struct vmm *vm, const struct vmm_config *config, uint64_t timeout_ns,
+                      struct vmm_err *err)
 {
     struct vmm_outcome outcome;
 
@@ -111,7 +111,7 @@ static void boot_in_child(void *arg, int report)
     if (r == 0)
         r = child_jail(vm, outputs, sizeof(outputs) / sizeof(outputs[0]), job->fd, &err);
     if (r == 0)
-        r = start(vm, job->config, job->timeout_ns, &err);
+        r = boot_start(vm, job->config, job->timeout_ns, &err);
     if (r == 0)
         r = vmm_snapshot_write(vm, job->fd, &key, &err);
     child_tell(report, r, &err, NULL);
@@ -161,7 +161,7 @@ static int boot_session(struct session *session, const struct vmm_config *config
     if (r == 0 && session_begin(session, NULL) != CMD_OK)
         return CMD_FAILED;
     if (r == 0 && session->repeat == 0)
-        r = start(session->vm, config, timeout_ns, &err);
+        r = boot_start(session->vm, config, timeout_ns, &err);
     if (r == 0)
         return session_run(session);
     (void)cmd_fail(session->cmd, &err);

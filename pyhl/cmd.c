@@ -14,7 +14,7 @@
 
 const struct cmd *const *cmd_table;
 
-static void help(const struct cmd *cmd)
+static void cmd_help(const struct cmd *cmd)
 {
     const char *line = cmd->synopsis;
 
@@ -57,7 +57,7 @@ bool cmd_parse(const struct cmd *cmd, int argc, char **argv, void *into, struct 
     if (r == 0)
         return true;
     if (r > 0) {
-        help(cmd);
+        cmd_help(cmd);
         *status = CMD_OK;
     } else {
         *status = cmd_usage(cmd, "%s", err.msg);

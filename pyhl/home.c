@@ -42,7 +42,7 @@ static bool user_home(char buf[PATH_MAX])
     return home && snprintf(buf, PATH_MAX, "%s/.local/share/pyhl", home) < PATH_MAX;
 }
 
-static int read_ini(struct home *home, bool packages, struct vmm_err *err)
+static int home_ini(struct home *home, bool packages, struct vmm_err *err)
 {
     char path[PATH_MAX + sizeof("/" HOME_INI)], *text;
     int fd = home_file(home, HOME_INI, err), r;
@@ -77,7 +77,7 @@ int home_open_at(const char *dir, bool packages, struct home *home, struct vmm_e
     *home = (struct home){.dir = FOLDER_NONE};
     if (folder_open(&home->dir, dir, err) < 0 || vmm_file_trusted(home->dir.fd, dir, err) < 0)
         return -err->code;
-    r = read_ini(home, packages, err);
+    r = home_ini(home, packages, err);
     return r == -EBADMSG || r == -EPROTO ? damaged(err) : r;
 }
 

@@ -50,7 +50,7 @@ static int too_large(enum member member, uint64_t size, uint64_t max, struct vmm
                        member == MEMBER_INITRD ? " (--max-initrd)" : "");
 }
 
-static int read_ini(const struct folder *folder, struct image_config *config, struct vmm_err *err)
+static int image_ini(const struct folder *folder, struct image_config *config, struct vmm_err *err)
 {
     char path[PATH_MAX + sizeof("/" IMAGE_INI)], *text = NULL;
     struct vmm_err why = {0};
@@ -135,7 +135,7 @@ static int fetch_members(const struct folder *source, const struct limits *limit
         fds[i] = open_member(source, (enum member)i, limits, err);
         r = fds[i] < 0 ? fds[i] : 0;
     }
-    if (r == 0 && read_ini(source, &image->config, err) < 0)
+    if (r == 0 && image_ini(source, &image->config, err) < 0)
         r = vmm_err_context(err, "--from '%s'", source->path);
     if (r == 0)
         r = copy_kernel(fds[MEMBER_KERNEL], into, err);
@@ -304,7 +304,7 @@ static int fetch_archive(const char *from, int fd, const struct limits *limits,
     int r = unpack_archive(fd, limits, into, err);
 
     if (r == 0)
-        r = read_ini(into, &image->config, err);
+        r = image_ini(into, &image->config, err);
     if (r == 0)
         r = folder_remove(into, IMAGE_INI, err);
     if (r == 0) {

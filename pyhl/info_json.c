@@ -66,7 +66,7 @@ static json_t *snapshot(const struct home *home)
                      (json_int_t)info.workset_longer);
 }
 
-static json_t *install(const char *dest)
+static json_t *install_json(const char *dest)
 {
     struct vmm_err err = {0};
     struct home home;
@@ -121,7 +121,7 @@ static bool usable(const json_t *part)
 
 int info_json(const char *dest, bool *good, struct vmm_err *err)
 {
-    json_t *home = install(dest), *host = machine(), *all;
+    json_t *home = install_json(dest), *host = machine(), *all;
 
     *good = usable(home) && usable(json_object_get(home, "snapshot")) && usable(host) &&
             json_is_true(json_object_get(host, "seccomp"));

@@ -18,7 +18,7 @@ static const struct cmd *const commands[] = {
     &cmd_setup, &cmd_run, &cmd_boot, &cmd_info, &cmd_verify, &cmd_completion, NULL,
 };
 
-static void help(FILE *out)
+static void main_help(FILE *out)
 {
     fprintf(out, "usage: pyhl COMMAND [ARGUMENTS...]\n\n"
                  "Runs Python scripts, each in its own micro-VM restored from a snapshot.\n\n");
@@ -42,7 +42,7 @@ static void fill_standard_fds(void)
 static int dispatch(int argc, char **argv)
 {
     if (argc < 2) {
-        help(stderr);
+        main_help(stderr);
         return CMD_USAGE;
     }
     if (strcmp(argv[1], "--version") == 0) {
@@ -51,7 +51,7 @@ static int dispatch(int argc, char **argv)
     }
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
         strcmp(argv[1], "help") == 0) {
-        help(stdout);
+        main_help(stdout);
         return CMD_OK;
     }
     for (const struct cmd *const *c = commands; *c; c++)

@@ -54,14 +54,14 @@ uint64_t report_cpu(void)
     return clock_ns(CLOCK_PROCESS_CPUTIME_ID);
 }
 
-static bool on_terminal(void)
+static bool report_on_terminal(void)
 {
     return isatty(STDOUT_FILENO) == 1;
 }
 
 void report_begin(const char *step)
 {
-    if (!on_terminal())
+    if (!report_on_terminal())
         return;
     printf("%-*s ...", STEP_WIDTH, step);
     fflush(stdout);
@@ -69,7 +69,7 @@ void report_begin(const char *step)
 
 void report_end(const char *step, const char *note, uint64_t ns)
 {
-    if (on_terminal())
+    if (report_on_terminal())
         printf("\r");
     printf("%-*s %*s %10s\n", STEP_WIDTH, step, NOTE_WIDTH, note, report_time(ns).s);
     fflush(stdout);
@@ -77,7 +77,7 @@ void report_end(const char *step, const char *note, uint64_t ns)
 
 void report_abandon(void)
 {
-    if (on_terminal())
+    if (report_on_terminal())
         printf("\n");
     fflush(stdout);
 }

@@ -53,7 +53,7 @@ static const char *inherited(const char *name)
     return value ? value - strlen(name) - 1 : NULL;
 }
 
-static bool on_terminal(void)
+static bool session_on_terminal(void)
 {
     return isatty(STDIN_FILENO) || isatty(STDOUT_FILENO) || isatty(STDERR_FILENO);
 }
@@ -85,7 +85,7 @@ const char **session_env(const struct opt_list *user, bool plain)
         return NULL;
     for (size_t i = 0; i < sizeof(fixed) / sizeof(fixed[0]); i++)
         env[n++] = fixed[i];
-    if (!plain && on_terminal())
+    if (!plain && session_on_terminal())
         n += terminal_env(env + n);
     for (size_t i = 0; i < user->count; i++) {
         size_t at = 0;
@@ -164,8 +164,8 @@ static void describe_counts(const struct vmm_counters *c)
             (ull)c->shadow_resets);
 }
 
-static void describe(const struct session *session, uint64_t iteration,
-                     const struct vmm_counters *c, int status)
+static void session_describe(const struct session *session, uint64_t iteration,
+                             const struct vmm_counters *c, int status)
 {
     if (session->verbose)
         message("pyhl: iteration %llu/%llu: restore %.3f ms, run %.3f ms, status %d\n",
@@ -184,7 +184,7 @@ int session_begin(const struct session *session, uint64_t *jail_ns)
     const unsigned extras =
         (session->verbose > 1 ? VMM_JAIL_INSPECT : 0u) | (session->renew ? VMM_JAIL_RENEW : 0u);
     const struct vmm_jail jail = {
-        .extras = extras | (on_terminal() ? VMM_JAIL_TERMINAL : 0u),
+        .extras = extras | (session_on_terminal() ? VMM_JAIL_TERMINAL : 0u),
         .input_fd = STDIN_FILENO,
         .output_fds = outputs,
         .output_count = sizeof(outputs) / sizeof(outputs[0]),
@@ -223,7 +223,7 @@ int session_run(const struct session *session)
         if (err.code)
             break;
         status = conclude(session, &outcome);
-        describe(session, i, &outcome.counters, status);
+        session_describe(session, i, &outcome.counters, status);
         if (session->verbose > 1 && (i == session->repeat || status != CMD_OK) &&
             describe_footprint(session) != CMD_OK)
             status = CMD_FAILED;

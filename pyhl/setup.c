@@ -92,7 +92,7 @@ static int run_steps(struct setup *setup, struct vmm_err *err)
     return 0;
 }
 
-static void waiting(const char *home)
+static void tell_waiting(const char *home)
 {
     message("pyhl setup: waiting for another setup of '%s'\n", home);
 }
@@ -187,7 +187,7 @@ static int install(const struct cmd *cmd, struct setup *setup, const struct setu
     int r = vmm_host_probe(&host, &err);
 
     if (r == 0)
-        r = stage_lock(&setup->stage, home_default(options->dest), waiting, &err);
+        r = stage_lock(&setup->stage, home_default(options->dest), tell_waiting, &err);
     if (r == 0)
         r = look(setup, options, &err);
     if (r > 0)

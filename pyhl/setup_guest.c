@@ -48,8 +48,9 @@ static const char *advice(enum vmm_outcome_kind kind)
 }
 
 /* What a run that should have ended as VMM_READY, or with status 0, did instead. */
-static int describe(const struct setup *setup, const char *what, const struct vmm_outcome *outcome,
-                    uint64_t timeout_ns, struct vmm_err *err)
+static int setup_describe(const struct setup *setup, const char *what,
+                          const struct vmm_outcome *outcome, uint64_t timeout_ns,
+                          struct vmm_err *err)
 {
     const struct outcome_limits limits = {
         .memory = setup->config.memory,
@@ -117,7 +118,7 @@ static int boot(const struct setup *setup, int report, struct vmm **vm, struct v
     if (r == 0)
         r = vmm_start(*vm, BOOT_TIMEOUT, &outcome, err);
     if (r == 0 && outcome.kind != VMM_READY)
-        r = describe(setup, "the guest kernel", &outcome, BOOT_TIMEOUT, err);
+        r = setup_describe(setup, "the guest kernel", &outcome, BOOT_TIMEOUT, err);
     return r;
 }
 
@@ -140,7 +141,7 @@ static int preload(const struct setup *setup, struct vmm *vm, struct vmm_err *er
     r = vmm_run(vm, &run, &outcome, err);
     free(env);
     if (r == 0 && outcome.kind != VMM_READY)
-        r = describe(setup, setup->image.config.init, &outcome, PRELOAD_TIMEOUT, err);
+        r = setup_describe(setup, setup->image.config.init, &outcome, PRELOAD_TIMEOUT, err);
     return r;
 }
 
@@ -191,7 +192,7 @@ static int run_code(const struct setup *setup, struct vmm *vm, enum hv_run_mode 
     r = vmm_run(vm, &run, outcome, err);
     free(env);
     if (r == 0 && (outcome->kind != VMM_EXITED || outcome->status != 0))
-        r = describe(setup, what, outcome, TRY_TIMEOUT, err);
+        r = setup_describe(setup, what, outcome, TRY_TIMEOUT, err);
     return r;
 }
 
@@ -285,7 +286,8 @@ static void make_first_run(void *arg, int report)
 
 /* From here on: the process that writes the home. */
 
-static int start(struct setup *setup, void (*work)(void *arg, int report), struct vmm_err *err)
+static int setup_start(struct setup *setup, void (*work)(void *arg, int report),
+                       struct vmm_err *err)
 {
     const int keep[] = {setup->file, setup->output, setup->nowhere, setup->image.initrd_fd,
                         setup->stage.dir.fd};
@@ -339,7 +341,7 @@ int setup_boot(struct setup *setup, struct vmm_err *err)
     int r = setup->file = folder_make(&setup->stage.dir, HOME_SNAPSHOT, err);
 
     if (r >= 0)
-        r = start(setup, make_machine, err);
+        r = setup_start(setup, make_machine, err);
     return r == 0 ? child_step(&setup->child, NULL, err) : r;
 }
 
@@ -374,7 +376,7 @@ int setup_workset(struct setup *setup, struct vmm_err *err)
     if (r >= 0)
         r = open_outputs(setup, err);
     if (r == 0)
-        r = start(setup, make_workset, err);
+        r = setup_start(setup, make_workset, err);
     if (r == 0)
         r = child_step(&setup->child, NULL, err);
     if (r == 0)
@@ -388,7 +390,7 @@ int setup_first_run(struct setup *setup, struct vmm_err *err)
     int r = open_outputs(setup, err);
 
     if (r == 0)
-        r = start(setup, make_first_run, err);
+        r = setup_start(setup, make_first_run, err);
     if (r == 0)
         r = child_step(&setup->child, setup->note, err);
     if (r == 0)

@@ -122,7 +122,7 @@ static char *append(char *at, const void *data, size_t len)
 }
 
 /* python3 OPTION... [-c CODE | -m MODULE | SCRIPT | -] ARGUMENT... */
-static void set_command(struct drv_frame *frame)
+static void frame_command(struct drv_frame *frame)
 {
     static const char python[] = "python3";
     bool option = frame->mode == HV_RUN_CODE || frame->mode == HV_RUN_MODULE;
@@ -190,6 +190,6 @@ struct drv_frame *frame_read(const char *path)
     frame->cwd = string_at(all, run.cwd_off, "the working directory");
     frame->source = at_offset(all, run.source_off, run.source_len, "the source");
     frame->source_len = run.source_len;
-    set_command(frame);
+    frame_command(frame);
     return frame;
 }

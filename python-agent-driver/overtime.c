@@ -17,7 +17,7 @@
 #include "vmm/abi.h"
 
 /* The status is the host's to decide. */
-static _Noreturn void leave(void)
+static _Noreturn void flush_and_leave(void)
 {
     static const char *const names[] = {"stdout", "stderr"};
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
@@ -33,7 +33,7 @@ static _Noreturn void leave(void)
 static int leave_pending(void *unused)
 {
     (void)unused;
-    leave();
+    flush_and_leave();
 }
 
 /* On the main thread. While it runs Python the interpreter is asked to call back between two
@@ -47,7 +47,7 @@ static void on_end(int signo)
         (void)Py_AddPendingCall(leave_pending, NULL);
     } else {
         (void)PyGILState_Ensure();
-        leave();
+        flush_and_leave();
     }
     errno = saved;
 }

@@ -69,7 +69,7 @@ static void set_environ(const struct drv_frame *frame)
     }
 }
 
-static bool show(int which, const char *at)
+static bool show_bound(int which, const char *at)
 {
     return prctl(PR_SET_MM, which, (unsigned long)at, 0, 0) == 0;
 }
@@ -78,8 +78,8 @@ static bool show(int which, const char *at)
  */
 static void show_range(int start, int end, const char *from, const char *to)
 {
-    if (!(show(end, to) && show(start, from)) && !(show(start, from) && show(end, to)) &&
-        errno != EPERM) {
+    if (!(show_bound(end, to) && show_bound(start, from)) &&
+        !(show_bound(start, from) && show_bound(end, to)) && errno != EPERM) {
         drv_fail("cannot show the run's strings in /proc: %s", strerror(errno));
     }
 }
@@ -359,7 +359,7 @@ static void set_config_string(wchar_t **field, const char *value, const char *wh
     check_status(PyConfig_SetBytesString(config, field, value), what);
 }
 
-static void set_command(PyConfig *config, const struct drv_frame *frame)
+static void config_command(PyConfig *config, const struct drv_frame *frame)
 {
     char *command = malloc(frame->source_len + 2);
     if (command == NULL) {
@@ -470,7 +470,7 @@ static void set_what_to_run(const struct drv_frame *frame)
         set_script(config, frame);
         break;
     case HV_RUN_CODE:
-        set_command(config, frame);
+        config_command(config, frame);
         break;
     case HV_RUN_MODULE:
         set_module(config, frame);

@@ -144,7 +144,7 @@ static void preload_all(const char *preload)
     fclose(file);
 }
 
-static bool is_open(int fd)
+static bool fd_is_open(int fd)
 {
     return fcntl(fd, F_GETFD) >= 0;
 }
@@ -152,7 +152,7 @@ static bool is_open(int fd)
 static void note_descriptors(void)
 {
     for (int fd = 0; fd < DESCRIPTORS; fd++) {
-        open_before[fd] = is_open(fd);
+        open_before[fd] = fd_is_open(fd);
     }
 }
 
@@ -172,7 +172,7 @@ static void check_descriptors(const char *preload)
 {
     char name[PATH_MAX];
     for (int fd = 0; fd < DESCRIPTORS; fd++) {
-        if (is_open(fd) && !open_before[fd]) {
+        if (fd_is_open(fd) && !open_before[fd]) {
             name_descriptor(fd, name, sizeof(name));
             drv_fail("%s leaves descriptor %d open (%s), which every script would see: "
                      "add a line that closes it, or drops what holds it",

@@ -5,7 +5,8 @@
 Of each part of the tree: how many of its files refer to each other in circles; how many references go up, from a
 folder to one above it, where the folders have an order; and how many names its headers declare wrongly: under a
 comment that begins with another file than the one that defines them (`/* mem.c */`), twice, or though nothing defines
-them. A number may fall and never grow.
+them; and how many names are static in two files, so that a backtrace would not tell which. A number may fall and never
+grow.
 
 usage: tests/circles.py [--list] [PART...]     --list: all that is counted, with its symbols
 """
@@ -18,19 +19,20 @@ import sys
 # Of the kernel, from top to bottom.
 FLOORS = ("boot", "sys", "exec", "fs", "proc", "mm", "cpu", "hv", "lib")
 
-# Where the sources are, and the objects; the order of the folders; and the limits: files in circles, references
-# upwards, names declared wrongly; None: it is only told. Whoever makes a number smaller lowers its limit.
+# Where the sources are, and the objects; the order of the folders; and the limits, in the order of COUNTED; None: the
+# number is only told. Whoever makes a number smaller lowers its limit.
 PARTS = {
-    "vmm": ("vmm", "build/vmm", (), (0, 0, 0)),
-    "pyhl": ("pyhl", "build/pyhl.d", (), (0, 0, 0)),
-    "driver": ("python-agent-driver", "build/driver", (), (15, 0, None)),
-    "kernel": ("images/kernel", "build/kernel", FLOORS, (88, 107, None)),
+    "vmm": ("vmm", "build/vmm", (), (0, 0, 0, 0)),
+    "pyhl": ("pyhl", "build/pyhl.d", (), (0, 0, 0, 0)),
+    "driver": ("python-agent-driver", "build/driver", (), (15, 0, None, 0)),
+    "kernel": ("images/kernel", "build/kernel", FLOORS, (88, 107, None, 0)),
 }
-COUNTED = ("files in circles", "references upwards", "names declared wrongly")
+COUNTED = ("files in circles", "references upwards", "names declared wrongly", "names static in two files")
 
 HEADING = re.compile(r"((?:[\w/-]+\.[cS](?:, )?)+)(?:[ ]*$|[.:;(])")
 FOLDER = re.compile(r"-{3,}")
 COMMENT = re.compile(r"/\*(.*?)\*/", re.S)
+STATIC = re.compile(r"^(?:static (?!inline)(?:[A-Z_]+\([^)]*\))?[^;={(]*?|} )\b(\w+)(?:[(\[;]| =)", re.M)
 NAME = re.compile(r"(\w+)(?=\s*\()|(\w+)(?=\s*(?:\[[^;]*)?;)")
 
 
@@ -173,12 +175,22 @@ def misdeclared(folder, home):
     return len(lines), lines
 
 
+def static_twice(folder):
+    files = collections.defaultdict(set)
+    for path in (path for path in sources(folder) if path.endswith(".c")):
+        with open(os.path.join(folder, path), encoding="utf-8") as file:
+            for name in STATIC.findall(file.read()):
+                files[name].add(path)
+    lines = [f"static {name}: {' '.join(sorted(at))}" for name, at in sorted(files.items()) if len(at) > 1]
+    return len(lines), lines
+
+
 def examine(part):
     """[(number, its limit, what makes it up)]."""
     folder, out, order, limits = PARTS[part]
     wants, home = symbols(objects(folder, out))
     arrows = edges(wants, home)
-    found = [in_circles(arrows), upwards(arrows, order), misdeclared(folder, home)]
+    found = [in_circles(arrows), upwards(arrows, order), misdeclared(folder, home), static_twice(folder)]
     return [(count, limit, lines) for (count, lines), limit in zip(found, limits)]
 
 

@@ -51,7 +51,7 @@ static const struct {
     size_t offset;
     size_t size;
     const char *name;
-} check_parts[] = {
+} check_machine_parts[] = {
     CHECK_PART(regs),   CHECK_PART(sregs), CHECK_PART(xcrs),  CHECK_PART(debugregs),
     CHECK_PART(events), CHECK_PART(msrs),  CHECK_PART(xsave),
 };
@@ -77,14 +77,14 @@ static int check_state(struct vmm *vm, struct vmm_err *err)
     if (vm->vectors_left) {
         memcpy(wanted.xsave, state.xsave, sizeof(state.xsave));
     }
-    for (size_t i = 0; i < sizeof(check_parts) / sizeof(check_parts[0]); i++) {
-        const uint8_t *have = (const uint8_t *)&state + check_parts[i].offset;
-        const uint8_t *want = (const uint8_t *)&wanted + check_parts[i].offset;
-        for (size_t j = 0; j < check_parts[i].size; j++) {
+    for (size_t i = 0; i < sizeof(check_machine_parts) / sizeof(check_machine_parts[0]); i++) {
+        const uint8_t *have = (const uint8_t *)&state + check_machine_parts[i].offset;
+        const uint8_t *want = (const uint8_t *)&wanted + check_machine_parts[i].offset;
+        for (size_t j = 0; j < check_machine_parts[i].size; j++) {
             if (have[j] != want[j]) {
                 return vmm_err_set(err, EUCLEAN,
                                    "byte %zu of %s is 0x%02x, the snapshot has 0x%02x", j,
-                                   check_parts[i].name, have[j], want[j]);
+                                   check_machine_parts[i].name, have[j], want[j]);
             }
         }
     }

@@ -101,7 +101,7 @@ static const struct {
     {"stderr", "/proc/self/fd/2"},
 };
 
-static int add(struct inode *dir, const char *name, struct inode *i)
+static int devfs_add(struct inode *dir, const char *name, struct inode *i)
 {
     struct dentry *old = dir_find(dir, name, strlen(name));
 
@@ -123,7 +123,7 @@ static struct inode *need_dir(struct inode *dir, const char *name, u32 mode)
     if (d && d->inode->type == INODE_DIR)
         return d->inode;
     struct inode *i = ramfs_new(S_IFDIR | mode);
-    return add(dir, name, i) < 0 ? NULL : i;
+    return devfs_add(dir, name, i) < 0 ? NULL : i;
 }
 
 static int add_text(struct inode *dir, const char *name, const char *text)
@@ -134,7 +134,7 @@ static int add_text(struct inode *dir, const char *name, const char *text)
         i->u.data.ext = (const u8 *)text;
         i->u.data.ext_len = i->size = strlen(text);
     }
-    return add(dir, name, i);
+    return devfs_add(dir, name, i);
 }
 
 static int sysfs_init(void)
@@ -162,10 +162,10 @@ int devfs_init(void)
         struct inode *i = inode_new(S_IFCHR | 0666, &devfs_ops);
         if (i)
             i->rdev = devices[k].rdev;
-        r = add(dev, devices[k].name, i);
+        r = devfs_add(dev, devices[k].name, i);
     }
     for (size_t k = 0; r == 0 && k < ARRAY_SIZE(links); k++)
-        r = add(dev, links[k].name, ramfs_symlink(links[k].target, strlen(links[k].target)));
+        r = devfs_add(dev, links[k].name, ramfs_symlink(links[k].target, strlen(links[k].target)));
     if (r == 0 && !need_dir(fs_root, "tmp", 01777))
         r = -ENOMEM;
     return r < 0 ? r : sysfs_init();

@@ -158,7 +158,7 @@ int epoll_create_file(struct file **out)
 }
 
 /* A file is watched by few, an epoll watches many: so look from the file's side. */
-static struct epitem *find(const struct epoll *ep, const struct file *f, int fd)
+static struct epitem *epoll_find(const struct epoll *ep, const struct file *f, int fd)
 {
     struct epitem *it = f->watchers;
 
@@ -183,7 +183,7 @@ static bool too_deep(const struct epoll *ep, struct file *f, int depth)
     return false;
 }
 
-static int add(struct epoll *ep, struct file *f, int fd, const struct epoll_event *event)
+static int epoll_add(struct epoll *ep, struct file *f, int fd, const struct epoll_event *event)
 {
     struct epitem *it;
 
@@ -215,10 +215,10 @@ int epoll_control(struct file *epf, int op, struct file *f, int fd, const struct
 
     if (f == epf)
         return -EINVAL;
-    it = find(ep, f, fd);
+    it = epoll_find(ep, f, fd);
     switch (op) {
     case EPOLL_CTL_ADD:
-        return it ? -EEXIST : add(ep, f, fd, event);
+        return it ? -EEXIST : epoll_add(ep, f, fd, event);
     case EPOLL_CTL_DEL:
         if (it)
             item_free(it);

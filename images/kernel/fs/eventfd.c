@@ -17,7 +17,7 @@ struct eventfd {
     struct waitq read_q, write_q;
 };
 
-static bool may_read(void *arg)
+static bool event_may_read(void *arg)
 {
     return ((struct eventfd *)arg)->count > 0;
 }
@@ -33,7 +33,7 @@ static ssize_t event_read(struct file *f, vaddr_t buf, size_t n, u64 *pos)
     while (e->count == 0) {
         if (f->flags & O_NONBLOCK)
             return -EAGAIN;
-        if (waitq_wait(&e->read_q, may_read, e, HV_NO_DEADLINE, true) < 0)
+        if (waitq_wait(&e->read_q, event_may_read, e, HV_NO_DEADLINE, true) < 0)
             return -ERESTARTSYS;
     }
     value = e->semaphore ? 1 : e->count;

@@ -25,12 +25,12 @@ static struct fdtable *table(void)
     return cur_proc()->fds;
 }
 
-static u32 limit(void)
+static u32 fdtab_limit(void)
 {
     return (u32)MIN(cur_proc()->rlimit_cur[RLIMIT_NOFILE], (u64)FD_MAX);
 }
 
-static int grow(struct fdtable *t, u32 need)
+static int fdtab_grow(struct fdtable *t, u32 need)
 {
     u32 count = t->count ? t->count : 64;
 
@@ -51,7 +51,7 @@ int fdtable_create(struct fdtable **out)
 {
     struct fdtable *t = kzalloc(sizeof(*t));
     struct file *std[3];
-    int r = t ? grow(t, 64) : -ENOMEM;
+    int r = t ? fdtab_grow(t, 64) : -ENOMEM;
 
     if (r == 0)
         r = console_files(std);
@@ -88,9 +88,9 @@ static int find_free(struct fdtable *t, u32 min)
 
     while (fd < t->count && t->slots[fd].file)
         fd++;
-    if (fd >= limit())
+    if (fd >= fdtab_limit())
         return -EMFILE;
-    int r = grow(t, fd + 1);
+    int r = fdtab_grow(t, fd + 1);
     return r < 0 ? r : (int)fd;
 }
 
@@ -161,9 +161,9 @@ int fd_dup_to(int from, int to, bool cloexec)
     struct fdtable *t = table();
     struct file *f = at(t, from);
 
-    if (!f || to < 0 || (u32)to >= limit())
+    if (!f || to < 0 || (u32)to >= fdtab_limit())
         return -EBADF;
-    int r = grow(t, (u32)to + 1);
+    int r = fdtab_grow(t, (u32)to + 1);
     if (r < 0)
         return r;
     struct file *old = t->slots[to].file;

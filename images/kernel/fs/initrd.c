@@ -129,7 +129,7 @@ static struct inode *regular(struct unpack *u, const struct cpio_entry *e)
     return i;
 }
 
-static struct inode *make(struct unpack *u, const struct cpio_entry *e)
+static struct inode *initrd_make(struct unpack *u, const struct cpio_entry *e)
 {
     switch (e->mode & S_IFMT) {
     case S_IFREG:
@@ -169,7 +169,7 @@ static int unpack_entry(void *arg, const struct cpio_entry *e)
     }
     if (old && old->inode->type == INODE_DIR && !dir_empty(old->inode))
         refuse(e, "replaces a directory that is not empty");
-    struct inode *i = make(arg, e);
+    struct inode *i = initrd_make(arg, e);
     if (i && old)
         dir_remove(dir, old);
     if (!i || dir_add(dir, name, len, i) < 0)

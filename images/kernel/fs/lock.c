@@ -99,7 +99,7 @@ static bool free_now(void *arg)
     return !conflict(w->l, w->want);
 }
 
-static long take(struct file *f, const struct file_lock *want, bool block)
+static long lock_take(struct file *f, const struct file_lock *want, bool block)
 {
     struct file_locks *l = locks_of(f->inode);
     struct lock_wait w = {l, want};
@@ -125,7 +125,7 @@ static long take(struct file *f, const struct file_lock *want, bool block)
     return 0;
 }
 
-static long drop(struct file *f, const struct file_lock *range)
+static long lock_drop(struct file *f, const struct file_lock *range)
 {
     return f->inode->locks ? cut(f->inode->locks, range) : 0;
 }
@@ -136,10 +136,10 @@ long lock_flock(struct file *f, int op)
 
     switch (op & ~OP_NB) {
     case OP_UN:
-        return drop(f, &want);
+        return lock_drop(f, &want);
     case OP_SH:
     case OP_EX:
-        return take(f, &want, !(op & OP_NB));
+        return lock_take(f, &want, !(op & OP_NB));
     default:
         return -EINVAL;
     }
@@ -206,7 +206,7 @@ long lock_fcntl(struct file *f, int cmd, vaddr_t arg)
         return -EBADF;
     if (!ofd)
         return 0; /* nobody to conflict with */
-    return fl.l_type == F_UNLCK ? drop(f, &want) : take(f, &want, cmd == F_OFD_SETLKW);
+    return fl.l_type == F_UNLCK ? lock_drop(f, &want) : lock_take(f, &want, cmd == F_OFD_SETLKW);
 }
 
 void lock_release(struct file *f)

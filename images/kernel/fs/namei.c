@@ -62,8 +62,8 @@ static int follow(struct walker *k, struct inode *link, struct inode **target)
     return splice_link(k, link);
 }
 
-static void finish(struct walker *k, struct walk *w, struct inode *inode, const char *name,
-                   size_t len, bool dots, bool want_dir)
+static void namei_finish(struct walker *k, struct walk *w, struct inode *inode, const char *name,
+                         size_t len, bool dots, bool want_dir)
 {
     w->dir = k->dir;
     w->inode = inode;
@@ -101,12 +101,12 @@ static int step(struct walker *k, struct walk *w)
     if (len == 0 || (name[0] == '.' && (len == 1 || (len == 2 && name[1] == '.')))) {
         if (!last)
             return 0;
-        finish(k, w, with_ref(k->dir), name, 0, true, true);
+        namei_finish(k, w, with_ref(k->dir), name, 0, true, true);
         return 1;
     }
     int r = k->dir->ops->lookup(k->dir, name, len, &i);
     if (r == -ENOENT && last) {
-        finish(k, w, NULL, name, len, false, slash);
+        namei_finish(k, w, NULL, name, len, false, slash);
         return 1;
     }
     if (r < 0)
@@ -123,7 +123,7 @@ static int step(struct walker *k, struct walk *w)
             inode_put(i);
             return -ENOTDIR;
         }
-        finish(k, w, i, name, len, false, slash);
+        namei_finish(k, w, i, name, len, false, slash);
         return 1;
     }
     walker_enter(k, i);

@@ -68,7 +68,7 @@ static int open_tmpfile(struct inode *dir, u32 flags, u32 mode, struct file **ou
 }
 
 /* Makes the file a walk ended at. */
-static int create(struct walk *w, u32 mode)
+static int open_create(struct walk *w, u32 mode)
 {
     struct inode *i;
     int r;
@@ -95,7 +95,7 @@ static int open_walked(struct walk *w, u32 flags, u32 mode, struct file **out)
     if (!w->inode) {
         if (!(flags & O_CREAT))
             return -ENOENT;
-        r = create(w, mode);
+        r = open_create(w, mode);
         if (r < 0)
             return r;
         fresh = true;

@@ -87,7 +87,7 @@ static ssize_t look(struct pipe *p, vaddr_t buf, size_t n)
     return (ssize_t)done;
 }
 
-static ssize_t put(struct pipe *p, vaddr_t buf, size_t n)
+static ssize_t pipe_put(struct pipe *p, vaddr_t buf, size_t n)
 {
     size_t done = 0;
 
@@ -106,7 +106,7 @@ static ssize_t put(struct pipe *p, vaddr_t buf, size_t n)
     return (ssize_t)done;
 }
 
-static bool may_read(void *arg)
+static bool pipe_may_read(void *arg)
 {
     struct pipe *p = arg;
 
@@ -124,7 +124,7 @@ ssize_t pipe_peek(struct file *f, vaddr_t buf, size_t n, bool wait)
             return 0;
         if (!wait)
             return -EAGAIN;
-        if (waitq_wait(&p->read_q, may_read, p, HV_NO_DEADLINE, true) < 0)
+        if (waitq_wait(&p->read_q, pipe_may_read, p, HV_NO_DEADLINE, true) < 0)
             return -ERESTARTSYS;
     }
     return look(p, buf, n);
@@ -197,7 +197,7 @@ static ssize_t pipe_write(struct file *f, vaddr_t buf, size_t n, u64 *pos)
                 return done ? (ssize_t)done : -ERESTARTSYS;
             continue;
         }
-        ssize_t r = put(p, buf + done, n - done);
+        ssize_t r = pipe_put(p, buf + done, n - done);
         if (r < 0)
             return done ? (ssize_t)done : r;
         done += (size_t)r;

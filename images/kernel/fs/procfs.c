@@ -130,8 +130,8 @@ static bool entry_in(const struct entry *e, u32 level)
  * a text, the enum link of a link. */
 static const struct inode_ops dir_ops, text_ops, link_ops, jump_ops, fdinfo_ops;
 
-static struct inode *make(struct inode *dir, const char *name, size_t len, u32 mode,
-                          const struct inode_ops *ops, u32 a, u32 b)
+static struct inode *procfs_make(struct inode *dir, const char *name, size_t len, u32 mode,
+                                 const struct inode_ops *ops, u32 a, u32 b)
 {
     struct inode *i = inode_new(mode, ops);
 
@@ -169,7 +169,7 @@ static struct inode *make_entry(struct inode *dir, const struct entry *e)
     const struct inode_ops *ops = e->dir ? &dir_ops : e->link ? link_kinds[e->link] : &text_ops;
     u32 a = e->dir ? e->dir : e->link ? e->link : (u32)(e - entries);
 
-    return make(dir, e->name, strlen(e->name), entry_mode(e), ops, a, dir->u.id.b);
+    return procfs_make(dir, e->name, strlen(e->name), entry_mode(e), ops, a, dir->u.id.b);
 }
 
 static int parse_number(const char *name, size_t len)
@@ -229,12 +229,12 @@ static int proc_lookup(struct inode *dir, const char *name, size_t len, struct i
     if (n < 0 || !numbered(dir, n))
         return -ENOENT;
     if (dir->u.id.a == FDS)
-        *out = make(dir, name, len, fd_link_mode(n), &jump_ops, LINK_FD, (u32)n);
+        *out = procfs_make(dir, name, len, fd_link_mode(n), &jump_ops, LINK_FD, (u32)n);
     else if (dir->u.id.a == FDINFO)
-        *out = make(dir, name, len, S_IFREG | 0444, &fdinfo_ops, 0, (u32)n);
+        *out = procfs_make(dir, name, len, S_IFREG | 0444, &fdinfo_ops, 0, (u32)n);
     else
-        *out = make(dir, name, len, S_IFDIR | 0555, &dir_ops, dir->u.id.a == ROOT ? PROCESS : TASK,
-                    (u32)n);
+        *out = procfs_make(dir, name, len, S_IFDIR | 0555, &dir_ops,
+                           dir->u.id.a == ROOT ? PROCESS : TASK, (u32)n);
     return *out ? 0 : -ENOMEM;
 }
 

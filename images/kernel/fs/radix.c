@@ -31,7 +31,7 @@ paddr_t radix_get(const struct ramdata *d, u64 index)
     return at;
 }
 
-static int grow(struct ramdata *d, u64 index)
+static int radix_grow(struct ramdata *d, u64 index)
 {
     while (index >= capacity(d->height)) {
         if (d->root) {
@@ -50,7 +50,7 @@ int radix_set(struct ramdata *d, u64 index, paddr_t frame)
 {
     u64 *slot = &d->root;
 
-    if (grow(d, index) < 0)
+    if (radix_grow(d, index) < 0)
         return -ENOSPC;
     for (u32 level = d->height; level > 0; level--) {
         if (!*slot && !(*slot = pmm_alloc(1, PMM_ZERO)))
@@ -64,7 +64,7 @@ int radix_set(struct ramdata *d, u64 index, paddr_t frame)
 }
 
 /* Drops pages [first, end) of the subtree at *slot, whose first page is base. */
-static void drop(struct ramdata *d, u64 *slot, u32 level, u64 base, u64 first, u64 end)
+static void drop_below(struct ramdata *d, u64 *slot, u32 level, u64 base, u64 first, u64 end)
 {
     u64 span = capacity(level);
 
@@ -82,7 +82,7 @@ static void drop(struct ramdata *d, u64 *slot, u32 level, u64 base, u64 first, u
     }
     u64 step = capacity(level - 1);
     for (u64 k = first > base ? (first - base) / step : 0; k < SLOTS && base + k * step < end; k++)
-        drop(d, &node(*slot)[k], level - 1, base + k * step, first, end);
+        drop_below(d, &node(*slot)[k], level - 1, base + k * step, first, end);
     if (!d->mapped && first <= base && end - base >= span) {
         pmm_free(*slot, 1);
         *slot = 0;
@@ -91,7 +91,7 @@ static void drop(struct ramdata *d, u64 *slot, u32 level, u64 base, u64 first, u
 
 void radix_drop(struct ramdata *d, u64 first, u64 end)
 {
-    drop(d, &d->root, d->height, 0, first, end);
+    drop_below(d, &d->root, d->height, 0, first, end);
 }
 
 /* The first page of the subtree, whose first page is base, at or after first; UINT64_MAX for none.

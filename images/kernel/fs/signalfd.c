@@ -109,7 +109,7 @@ static long set_replace(int fd, u64 set)
     return ret;
 }
 
-static long create(u64 set, u32 flags)
+static long signalfd_create(u64 set, u32 flags)
 {
     u64 *priv = kmalloc(sizeof(*priv));
     struct file *f;
@@ -134,7 +134,7 @@ long sys_signalfd4(const long a[6])
     if (copy_from_user(&set, (vaddr_t)a[1], sizeof(set)) != 0)
         return -EFAULT;
     set &= ~SIG_NOMASK;
-    return (int)a[0] == -1 ? create(set, (u32)a[3]) : set_replace((int)a[0], set);
+    return (int)a[0] == -1 ? signalfd_create(set, (u32)a[3]) : set_replace((int)a[0], set);
 }
 
 long sys_signalfd(const long a[6])

@@ -28,7 +28,7 @@ static u64 now(const struct timerfd *t)
 
 static void on_timer(struct ktimer *k);
 
-static void arm(struct timerfd *t)
+static void timerfd_arm(struct timerfd *t)
 {
     u64 mono;
 
@@ -59,7 +59,7 @@ static void on_timer(struct ktimer *k)
     update(t);
     if (t->expired)
         waitq_wake(&t->q, 1);
-    arm(t);
+    timerfd_arm(t);
 }
 
 static bool has_expired(void *arg)
@@ -157,6 +157,6 @@ int timerfd_set(struct file *f, u32 flags, const struct timer_setting *new,
     t->expired = 0;
     t->next =
         new->value && !(flags & TFD_TIMER_ABSTIME) ? time_add(now(t), new->value) : new->value;
-    arm(t);
+    timerfd_arm(t);
     return 0;
 }

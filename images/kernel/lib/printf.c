@@ -15,7 +15,7 @@ struct spec {
     int width, precision, longs;
 };
 
-static void put(struct out *o, char c)
+static void printf_put(struct out *o, char c)
 {
     if (o->len + 1 < o->size)
         o->buf[o->len] = c;
@@ -26,11 +26,11 @@ static void put_padded(struct out *o, const char *s, size_t n, const struct spec
 {
     int pad = f->width > (int)n ? f->width - (int)n : 0;
     for (; !f->left && pad; pad--)
-        put(o, ' ');
+        printf_put(o, ' ');
     while (n--)
-        put(o, *s++);
+        printf_put(o, *s++);
     for (; pad; pad--)
-        put(o, ' ');
+        printf_put(o, ' ');
 }
 
 static void put_number(struct out *o, u64 v, unsigned base, bool negative, const struct spec *f)
@@ -112,7 +112,7 @@ static void convert(struct out *o, char c, const struct spec *f, va_list *ap)
         char ch = (char)va_arg(*ap, int);
         put_padded(o, &ch, 1, f);
     } else {
-        put(o, c);
+        printf_put(o, c);
     }
 }
 
@@ -123,7 +123,7 @@ int vsnprintf(char *buf, size_t size, const char *fmt, va_list ap)
     va_copy(args, ap);
     for (; *fmt; fmt++) {
         if (*fmt != '%') {
-            put(&o, *fmt);
+            printf_put(&o, *fmt);
             continue;
         }
         struct spec f;

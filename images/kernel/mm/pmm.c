@@ -78,7 +78,7 @@ static u64 find_run(u64 n, u64 from, u64 to)
     return 0;
 }
 
-static void take(u64 from, u64 n)
+static void pmm_take(u64 from, u64 n)
 {
     set_range(used, from, n);
     free_frames -= n;
@@ -141,7 +141,7 @@ paddr_t pmm_alloc(u64 pages, unsigned flags)
         at = find_run(pages, 1, low_end);
     if (!at)
         return 0;
-    take(at, pages);
+    pmm_take(at, pages);
     if (flags & PMM_ZERO)
         pmm_zero_range(at * PAGE_SIZE, pages);
     return at * PAGE_SIZE;
@@ -158,7 +158,7 @@ paddr_t pmm_alloc_large(void)
             any |= used[at / 64 + w];
         if (any)
             continue;
-        take(at, n);
+        pmm_take(at, n);
         pmm_zero_range(at * PAGE_SIZE, n);
         return at * PAGE_SIZE;
     }
@@ -173,7 +173,7 @@ bool pmm_claim(paddr_t pa, u64 pages)
     for (u64 i = from; i < from + pages; i++)
         if (bit(used, i))
             return false;
-    take(from, pages);
+    pmm_take(from, pages);
     return true;
 }
 

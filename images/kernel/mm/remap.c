@@ -48,7 +48,8 @@ static bool move_entries(vaddr_t from, vaddr_t to, u64 len)
     return at >= len || (move_entries(to, from, at), false);
 }
 
-static long move(struct mm *mm, struct vma *v, u64 old_len, u64 new_len, int flags, vaddr_t fixed)
+static long remap_move(struct mm *mm, struct vma *v, u64 old_len, u64 new_len, int flags,
+                       vaddr_t fixed)
 {
     int map_flags = v->flags & ~(MAP_FIXED | MAP_FIXED_NOREPLACE | VMA_REWRITTEN | VMA_SITES);
     if (flags & MREMAP_FIXED)
@@ -108,7 +109,7 @@ long mm_mremap(struct mm *mm, vaddr_t addr, u64 old_len, u64 new_len, int flags,
         return (long)addr;
     if (!(flags & MREMAP_MAYMOVE))
         return -ENOMEM;
-    return move(mm, v, old_len, new_len, flags, fixed);
+    return remap_move(mm, v, old_len, new_len, flags, fixed);
 }
 
 static bool page_is_zero(vaddr_t page)

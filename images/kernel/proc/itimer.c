@@ -11,7 +11,7 @@
 static const int timer_signal[ITIMERS] = {
     [ITIMER_REAL] = SIGALRM, [ITIMER_VIRTUAL] = SIGVTALRM, [ITIMER_PROF] = SIGPROF};
 
-static u64 now_of(const struct itimer *t)
+static u64 itimer_now(const struct itimer *t)
 {
     return t->which == ITIMER_REAL ? time_mono() : process_cpu_ns(t->proc);
 }
@@ -19,7 +19,7 @@ static u64 now_of(const struct itimer *t)
 static void itimer_fire(struct ktimer *k);
 
 /* at and now are on the timer's own clock. */
-static void arm(struct itimer *t, u64 now)
+static void itimer_arm(struct itimer *t, u64 now)
 {
     ktimer_arm(&t->ktimer, time_add(time_mono(), t->at > now ? t->at - now : 0), itimer_fire);
 }
@@ -27,7 +27,7 @@ static void arm(struct itimer *t, u64 now)
 static void itimer_fire(struct ktimer *k)
 {
     struct itimer *t = CONTAINER_OF(k, struct itimer, ktimer);
-    u64 now = now_of(t);
+    u64 now = itimer_now(t);
 
     if (now >= t->at) {
         signal_send(t->proc, NULL, timer_signal[t->which], SI_KERNEL, 0);
@@ -37,7 +37,7 @@ static void itimer_fire(struct ktimer *k)
         }
         t->at += (now - t->at) / t->interval * t->interval + t->interval;
     }
-    arm(t, now);
+    itimer_arm(t, now);
 }
 
 int proc_timers_create(struct proc_timers **out)
@@ -81,7 +81,7 @@ int itimer_get(struct process *p, int which, struct __kernel_old_itimerval *out)
         return -EINVAL;
     t = &p->timers->itimers[which];
     if (t->at != 0) {
-        now = now_of(t);
+        now = itimer_now(t);
         left = t->at > now ? t->at - now : 0;
         left = MAX(left, 1000ull); /* 0 would say that it is not armed */
     }
@@ -110,9 +110,9 @@ int itimer_set(struct process *p, int which, const struct __kernel_old_itimerval
     t->interval = interval;
     t->at = 0;
     if (first != 0) {
-        now = now_of(t);
+        now = itimer_now(t);
         t->at = time_add(now, first);
-        arm(t, now);
+        itimer_arm(t, now);
     }
     return 0;
 }

@@ -7,7 +7,7 @@
 
 #define OVERRUN_MAX 0x7fffffffu /* DELAYTIMER_MAX */
 
-static struct ptimer *find(struct process *p, int id)
+static struct ptimer *ptimer_find(struct process *p, int id)
 {
     struct ptimer *t;
 
@@ -17,7 +17,7 @@ static struct ptimer *find(struct process *p, int id)
     return NULL;
 }
 
-static u64 now_of(const struct ptimer *t)
+static u64 ptimer_now(const struct ptimer *t)
 {
     u64 now = 0;
 
@@ -33,7 +33,7 @@ static struct thread *target(const struct ptimer *t)
 
 static void ptimer_fire(struct ktimer *k);
 
-static void arm(struct ptimer *t, u64 now)
+static void ptimer_arm(struct ptimer *t, u64 now)
 {
     ktimer_arm(&t->ktimer, time_add(time_mono(), t->at > now ? t->at - now : 0), ptimer_fire);
 }
@@ -55,7 +55,7 @@ static void expire(struct ptimer *t, u64 times)
 static void ptimer_fire(struct ktimer *k)
 {
     struct ptimer *t = CONTAINER_OF(k, struct ptimer, ktimer);
-    u64 now = now_of(t), times = 1;
+    u64 now = ptimer_now(t), times = 1;
 
     if (now >= t->at) {
         if (t->interval != 0)
@@ -67,7 +67,7 @@ static void ptimer_fire(struct ktimer *k)
         }
         t->at += times * t->interval;
     }
-    arm(t, now);
+    ptimer_arm(t, now);
 }
 
 void ptimer_delivered(struct ptimer *t, siginfo_t *info)
@@ -123,7 +123,7 @@ int ptimer_create(struct process *p, int clock, const struct sigevent *ev, int *
 
 int ptimer_delete(struct process *p, int id)
 {
-    struct ptimer *t = find(p, id);
+    struct ptimer *t = ptimer_find(p, id);
 
     if (t == NULL)
         return -EINVAL;
@@ -136,14 +136,14 @@ int ptimer_delete(struct process *p, int id)
 
 int ptimer_get(struct process *p, int id, u64 *left, u64 *interval)
 {
-    const struct ptimer *t = find(p, id);
+    const struct ptimer *t = ptimer_find(p, id);
     u64 now;
 
     if (t == NULL)
         return -EINVAL;
     *left = 0;
     if (t->at != 0) {
-        now = now_of(t);
+        now = ptimer_now(t);
         *left = t->at > now ? t->at - now : 1; /* 0 would say that it is not armed */
     }
     *interval = t->interval;
@@ -152,7 +152,7 @@ int ptimer_get(struct process *p, int id, u64 *left, u64 *interval)
 
 int ptimer_set(struct process *p, int id, bool absolute, u64 first, u64 interval)
 {
-    struct ptimer *t = find(p, id);
+    struct ptimer *t = ptimer_find(p, id);
     u64 now;
 
     if (t == NULL)
@@ -163,15 +163,15 @@ int ptimer_set(struct process *p, int id, bool absolute, u64 first, u64 interval
     t->overrun = t->overrun_last = 0;
     if (first == 0)
         return 0;
-    now = now_of(t);
+    now = ptimer_now(t);
     t->at = absolute ? first : time_add(now, first);
-    arm(t, now);
+    ptimer_arm(t, now);
     return 0;
 }
 
 int ptimer_overrun(struct process *p, int id)
 {
-    const struct ptimer *t = find(p, id);
+    const struct ptimer *t = ptimer_find(p, id);
 
     return t != NULL ? (int)t->overrun_last : -EINVAL;
 }

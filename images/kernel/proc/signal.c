@@ -187,7 +187,7 @@ bool signal_pending(struct thread *t)
     return t->p->sigwork != 0 || signal_deliverable(t) != 0;
 }
 
-static void take(struct thread *t, struct sigpending *from, int sig, siginfo_t *info)
+static void signal_take(struct thread *t, struct sigpending *from, int sig, siginfo_t *info)
 {
     struct proc_signals *s = t->proc->signals;
     struct sigq *q, *more = NULL;
@@ -226,7 +226,7 @@ int signal_dequeue(struct thread *t, u64 wanted, siginfo_t *info)
     if ((ready & SIG_SYNC) != 0)
         ready &= SIG_SYNC;
     sig = __builtin_ctzll(ready) + 1;
-    take(t, from, sig, info);
+    signal_take(t, from, sig, info);
     return sig;
 }
 

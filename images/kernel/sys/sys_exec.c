@@ -23,7 +23,7 @@ static int string_get(vaddr_t addr, char *buf, char **out)
     return *out != NULL ? 0 : -ENOMEM;
 }
 
-static void vector_free(char **v)
+static void args_free(char **v)
 {
     for (size_t i = 0; v != NULL && v[i] != NULL; i++)
         kfree(v[i]);
@@ -46,7 +46,7 @@ static int vector_count(vaddr_t addr, size_t *count)
     return 0;
 }
 
-static int vector_get(vaddr_t addr, char *buf, char ***out)
+static int args_get(vaddr_t addr, char *buf, char ***out)
 {
     size_t count, bytes = 0;
     int ret = vector_count(addr, &count);
@@ -67,7 +67,7 @@ static int vector_get(vaddr_t addr, char *buf, char ***out)
             ret = -E2BIG;
     }
     if (ret != 0) {
-        vector_free(v);
+        args_free(v);
         return ret;
     }
     *out = v;
@@ -129,13 +129,13 @@ long sys_execve(const long a[6])
     if (ret == 0)
         ret = strncpy_from_user(path, (vaddr_t)a[0], PATH_LEN);
     if (ret >= 0)
-        ret = vector_get((vaddr_t)a[1], buf, &argv);
+        ret = args_get((vaddr_t)a[1], buf, &argv);
     if (ret == 0)
-        ret = vector_get((vaddr_t)a[2], buf, &envp);
+        ret = args_get((vaddr_t)a[2], buf, &envp);
     if (ret == 0)
         ret = exec(path, argv, envp);
-    vector_free(argv);
-    vector_free(envp);
+    args_free(argv);
+    args_free(envp);
     kfree(buf);
     kfree(path);
     return ret;

@@ -68,7 +68,7 @@ long sys_getrusage(const long a[6])
     return copy_to_user((vaddr_t)a[1], &r, sizeof(r));
 }
 
-static long limit(unsigned which, vaddr_t in, vaddr_t out)
+static long do_rlimit(unsigned which, vaddr_t in, vaddr_t out)
 {
     struct process *p = cur_proc();
     struct rlimit64 new, old;
@@ -92,19 +92,19 @@ static long limit(unsigned which, vaddr_t in, vaddr_t out)
 /* struct rlimit and struct rlimit64 are the same on x86-64. */
 long sys_getrlimit(const long a[6])
 {
-    return limit((unsigned)a[0], 0, (vaddr_t)a[1]);
+    return do_rlimit((unsigned)a[0], 0, (vaddr_t)a[1]);
 }
 
 long sys_setrlimit(const long a[6])
 {
-    return a[1] != 0 ? limit((unsigned)a[0], (vaddr_t)a[1], 0) : -EFAULT;
+    return a[1] != 0 ? do_rlimit((unsigned)a[0], (vaddr_t)a[1], 0) : -EFAULT;
 }
 
 long sys_prlimit64(const long a[6])
 {
     if (a[0] != 0 && thread_find((int)a[0]) == NULL)
         return -ESRCH;
-    return limit((unsigned)a[1], (vaddr_t)a[2], (vaddr_t)a[3]);
+    return do_rlimit((unsigned)a[1], (vaddr_t)a[2], (vaddr_t)a[3]);
 }
 
 long sys_getrandom(const long a[6])

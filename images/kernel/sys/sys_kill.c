@@ -11,7 +11,7 @@ static int sig_check(int sig)
     return sig < 0 || sig > SIG_COUNT ? -EINVAL : 0;
 }
 
-static long send(struct thread *t, int sig, int si_code)
+static long kill_send(struct thread *t, int sig, int si_code)
 {
     return sig == 0 ? 0 : signal_send(cur_proc(), t, sig, si_code, 0);
 }
@@ -26,7 +26,7 @@ long sys_kill(const long a[6])
     /* kill(-1) spares the caller (kill(2)): then nobody is left. */
     if (pid != cur_proc()->pid && pid != 0 && (pid == -1 || pid != -pgid))
         return -ESRCH;
-    return send(NULL, sig, SI_USER);
+    return kill_send(NULL, sig, SI_USER);
 }
 
 static long thread_signal(int tgid, int tid, int sig)
@@ -37,7 +37,7 @@ static long thread_signal(int tgid, int tid, int sig)
         return -EINVAL;
     if (t == NULL || tgid != cur_proc()->pid)
         return -ESRCH;
-    return send(t, sig, SI_TKILL);
+    return kill_send(t, sig, SI_TKILL);
 }
 
 long sys_tkill(const long a[6])

@@ -58,7 +58,7 @@ static int push_mask(vaddr_t umask, u64 size)
     return 1;
 }
 
-static long finish(long r, int pushed)
+static long poll_finish(long r, int pushed)
 {
     if (pushed > 0)
         signal_mask_pop(r == -EINTR);
@@ -105,7 +105,7 @@ SYSCALL(ppoll)
     pushed = push_mask((vaddr_t)a[3], (u64)a[4]);
     if (pushed < 0)
         return pushed;
-    r = finish(do_poll((vaddr_t)a[0], (u32)a[1], deadline), pushed);
+    r = poll_finish(do_poll((vaddr_t)a[0], (u32)a[1], deadline), pushed);
     if (a[2])
         timespec_put((vaddr_t)a[2],
                      left(deadline)); /* as Linux: not an error when it is read-only */
@@ -235,7 +235,7 @@ SYSCALL(pselect6)
     pushed = push_mask(mask[0], mask[1]);
     if (pushed < 0)
         return pushed;
-    r = finish(do_select(a, deadline), pushed);
+    r = poll_finish(do_select(a, deadline), pushed);
     if (a[4])
         timespec_put((vaddr_t)a[4], left(deadline));
     return restartable(r);
@@ -309,7 +309,7 @@ static long masked_epoll_wait(const long a[6], u64 deadline)
 {
     int pushed = push_mask((vaddr_t)a[4], (u64)a[5]);
 
-    return pushed < 0 ? pushed : finish(do_epoll_wait(a, deadline), pushed);
+    return pushed < 0 ? pushed : poll_finish(do_epoll_wait(a, deadline), pushed);
 }
 
 SYSCALL(epoll_pwait)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Reading, writing and seeking. All forms end in move(): one vector of program
+ * Reading, writing and seeking. All forms end in rw_move(): one vector of program
  * buffers, one position, which is the file's own or the call's.
  */
 #include "fs/vfs.h"
@@ -17,13 +17,13 @@ struct vector {
     size_t count;
 };
 
-static void vector_free(struct vector *v)
+static void iov_free(struct vector *v)
 {
     if (v->iov != v->few)
         kfree(v->iov);
 }
 
-static int vector_get(struct vector *v, vaddr_t uiov, u64 count)
+static int iov_get(struct vector *v, vaddr_t uiov, u64 count)
 {
     u64 total = 0;
 
@@ -34,12 +34,12 @@ static int vector_get(struct vector *v, vaddr_t uiov, u64 count)
         return -ENOMEM;
     v->count = count;
     if (copy_from_user(v->iov, uiov, count * sizeof(*v->iov)) < 0) {
-        vector_free(v);
+        iov_free(v);
         return -EFAULT;
     }
     for (size_t k = 0; k < count; k++) {
         if (__builtin_add_overflow(total, v->iov[k].iov_len, &total) || (s64)total < 0) {
-            vector_free(v);
+            iov_free(v);
             return -EINVAL;
         }
     }
@@ -49,7 +49,7 @@ static int vector_get(struct vector *v, vaddr_t uiov, u64 count)
 typedef ssize_t (*mover)(struct file *f, vaddr_t buf, size_t n, u64 *pos);
 
 /* Stops at the first buffer that was not moved whole. */
-static long move(struct file *f, mover fn, const struct vector *v, u64 *pos)
+static long rw_move(struct file *f, mover fn, const struct vector *v, u64 *pos)
 {
     long done = 0;
 
@@ -127,10 +127,10 @@ static long vectored(long fd, mover fn, vaddr_t uiov, u64 count, bool at, s64 of
     else if (at && f->ops->stream)
         r = -ESPIPE;
     else
-        r = vector_get(&v, uiov, count);
+        r = iov_get(&v, uiov, count);
     if (r == 0) {
-        r = move(f, fn, &v, at ? &pos : &f->pos);
-        vector_free(&v);
+        r = rw_move(f, fn, &v, at ? &pos : &f->pos);
+        iov_free(&v);
     }
     file_put(f);
     return counted(fn, r);

@@ -11,7 +11,7 @@
 #include "proc/proc.h"
 #include "sysproto.h"
 
-static struct thread *find(int tid)
+static struct thread *sched_target(int tid)
 {
     return tid == 0 ? current : thread_find(tid);
 }
@@ -29,7 +29,7 @@ long sys_sched_getaffinity(const long a[6])
 
     if ((size_t)a[1] < sizeof(mask) || a[1] % (long)sizeof(mask) != 0)
         return -EINVAL;
-    if (find((int)a[0]) == NULL)
+    if (sched_target((int)a[0]) == NULL)
         return -ESRCH;
     return copy_to_user((vaddr_t)a[2], &mask, sizeof(mask)) != 0 ? -EFAULT : (long)sizeof(mask);
 }
@@ -38,7 +38,7 @@ long sys_sched_setaffinity(const long a[6])
 {
     u8 mask = 0;
 
-    if (find((int)a[0]) == NULL)
+    if (sched_target((int)a[0]) == NULL)
         return -ESRCH;
     if (a[1] > 0 && copy_from_user(&mask, (vaddr_t)a[2], 1) != 0)
         return -EFAULT;
@@ -47,14 +47,14 @@ long sys_sched_setaffinity(const long a[6])
 
 long sys_sched_getscheduler(const long a[6])
 {
-    return find((int)a[0]) != NULL ? SCHED_NORMAL : -ESRCH;
+    return sched_target((int)a[0]) != NULL ? SCHED_NORMAL : -ESRCH;
 }
 
 long sys_sched_getparam(const long a[6])
 {
     int priority = 0;
 
-    if (find((int)a[0]) == NULL)
+    if (sched_target((int)a[0]) == NULL)
         return -ESRCH;
     return copy_to_user((vaddr_t)a[1], &priority, sizeof(priority));
 }
@@ -70,7 +70,7 @@ static long set_policy(int tid, int policy, vaddr_t param)
 
     if (copy_from_user(&priority, param, sizeof(priority)) != 0)
         return -EFAULT;
-    if (find(tid) == NULL)
+    if (sched_target(tid) == NULL)
         return -ESRCH;
     if (policy == SCHED_FIFO || policy == SCHED_RR)
         return -EPERM;
@@ -93,7 +93,7 @@ long sys_sched_getattr(const long a[6])
 
     if ((u32)a[2] < SCHED_ATTR_SIZE_VER0 || (u32)a[2] > PAGE_SIZE || a[3] != 0)
         return -EINVAL;
-    if (find((int)a[0]) == NULL)
+    if (sched_target((int)a[0]) == NULL)
         return -ESRCH;
     return copy_to_user((vaddr_t)a[1], &attr, SCHED_ATTR_SIZE_VER0);
 }
@@ -117,7 +117,7 @@ long sys_sched_get_priority_min(const long a[6])
 
 long sys_sched_rr_get_interval(const long a[6])
 {
-    if (find((int)a[0]) == NULL)
+    if (sched_target((int)a[0]) == NULL)
         return -ESRCH;
     return timespec_put((vaddr_t)a[1], SCHED_SLICE_NS);
 }
@@ -125,7 +125,7 @@ long sys_sched_rr_get_interval(const long a[6])
 /* Whom a priority is about: one thread, or for a group or user the caller stands for all. */
 static struct thread *priority_of(int which, int who)
 {
-    return which == PRIO_PROCESS ? find(who) : current;
+    return which == PRIO_PROCESS ? sched_target(who) : current;
 }
 
 /* Linux returns 20 - nice, so that no valid result is negative. */

@@ -61,7 +61,7 @@ static int position(vaddr_t upos, struct file *f, u64 *local, u64 **pos)
     return (s64)*local < 0 ? -EINVAL : 0;
 }
 
-static long send(struct file *out, struct file *in, vaddr_t upos, size_t n)
+static long xfer_send(struct file *out, struct file *in, vaddr_t upos, size_t n)
 {
     u64 local, *pos;
     long r;
@@ -83,7 +83,7 @@ static long send(struct file *out, struct file *in, vaddr_t upos, size_t n)
 SYSCALL(sendfile)
 {
     struct file *out = fd_get((int)a[0]), *in = fd_get((int)a[1]);
-    long r = out && in ? send(out, in, (vaddr_t)a[2], (size_t)a[3]) : -EBADF;
+    long r = out && in ? xfer_send(out, in, (vaddr_t)a[2], (size_t)a[3]) : -EBADF;
 
     if (out)
         file_put(out);

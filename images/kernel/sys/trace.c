@@ -13,7 +13,7 @@ struct line {
     size_t len;
 };
 
-static void add(struct line *l, const char *fmt, ...)
+static void put_text(struct line *l, const char *fmt, ...)
 {
     va_list ap;
     va_start(ap, fmt);
@@ -24,19 +24,19 @@ static void add(struct line *l, const char *fmt, ...)
 
 static void add_quoted(struct line *l, const char *s, size_t n, bool more)
 {
-    add(l, "\"");
+    put_text(l, "\"");
     for (size_t i = 0; i < n; i++) {
         u8 c = (u8)s[i];
         if (c == '\n')
-            add(l, "\\n");
+            put_text(l, "\\n");
         else if (c == '"' || c == '\\')
-            add(l, "\\%c", c);
+            put_text(l, "\\%c", c);
         else if (c < 32 || c > 126)
-            add(l, "\\%o", c);
+            put_text(l, "\\%o", c);
         else
-            add(l, "%c", c);
+            put_text(l, "%c", c);
     }
-    add(l, more ? "\"..." : "\"");
+    put_text(l, more ? "\"..." : "\"");
 }
 
 static void add_string(struct line *l, vaddr_t p)
@@ -44,7 +44,7 @@ static void add_string(struct line *l, vaddr_t p)
     char s[TEXT_MAX + 1];
     long n = strncpy_from_user(s, p, sizeof(s));
     if (n == -EFAULT)
-        add(l, "%#lx", p);
+        put_text(l, "%#lx", p);
     else
         add_quoted(l, s, n < 0 ? TEXT_MAX : (size_t)n, n < 0);
 }
@@ -54,7 +54,7 @@ static void add_buffer(struct line *l, vaddr_t p, u64 size)
     char s[TEXT_MAX];
     size_t n = MIN(size, TEXT_MAX);
     if (copy_from_user(s, p, n))
-        add(l, "%#lx", p);
+        put_text(l, "%#lx", p);
     else
         add_quoted(l, s, n, size > n);
 }
@@ -63,9 +63,9 @@ static void add_timespec(struct line *l, vaddr_t p)
 {
     s64 ts[2];
     if (!p || copy_from_user(ts, p, sizeof(ts)))
-        add(l, p ? "%#lx" : "NULL", p);
+        put_text(l, p ? "%#lx" : "NULL", p);
     else
-        add(l, "{%ld.%09ld}", ts[0], ts[1]);
+        put_text(l, "{%ld.%09ld}", ts[0], ts[1]);
 }
 
 static void add_arg(struct line *l, char kind, const long *a)
@@ -78,13 +78,13 @@ static void add_arg(struct line *l, char kind, const long *a)
     else if (kind == 't')
         add_timespec(l, p);
     else if (kind == 'd' || kind == 'f')
-        add(l, "%d", (int)*a);
+        put_text(l, "%d", (int)*a);
     else if (kind == 'o')
-        add(l, "0%lo", *a);
+        put_text(l, "0%lo", *a);
     else if (!p && (kind == 'p' || kind == 's' || kind == 'b'))
-        add(l, "NULL");
+        put_text(l, "NULL");
     else
-        add(l, "%#lx", *a);
+        put_text(l, "%#lx", *a);
 }
 
 static bool never_returns(u64 nr)
@@ -94,19 +94,19 @@ static bool never_returns(u64 nr)
 
 static void add_call(struct line *l, u64 nr, const struct syscall *s, const long a[6])
 {
-    add(l, "[%d] ", current->tid);
+    put_text(l, "[%d] ", current->tid);
     if (!s || !s->fn) {
-        add(l, "syscall_%lu(%#lx, %#lx, %#lx, %#lx, %#lx, %#lx)", nr, a[0], a[1], a[2], a[3], a[4],
-            a[5]);
+        put_text(l, "syscall_%lu(%#lx, %#lx, %#lx, %#lx, %#lx, %#lx)", nr, a[0], a[1], a[2], a[3],
+                 a[4], a[5]);
         return;
     }
-    add(l, "%s(", s->name);
+    put_text(l, "%s(", s->name);
     for (int i = 0; i < 6 && s->args[i]; i++) {
         if (i)
-            add(l, ", ");
+            put_text(l, ", ");
         add_arg(l, s->args[i], &a[i]);
     }
-    add(l, ")");
+    put_text(l, ")");
 }
 
 long trace_call(u64 nr, const struct syscall *s, const long a[6])
@@ -131,9 +131,9 @@ long trace_call(u64 nr, const struct syscall *s, const long a[6])
     add_call(&l, nr, s, a);
     if (r < 0 && r > -4096) {
         const char *name = (u64)-r < ARRAY_SIZE(names) ? names[-r] : NULL;
-        add(&l, name ? " = -1 %s" : " = -1 errno %d", name ? (u64)name : (u64)-r);
+        put_text(&l, name ? " = -1 %s" : " = -1 errno %d", name ? (u64)name : (u64)-r);
     } else {
-        add(&l, r >= 0 && r < 100000 ? " = %ld" : " = %#lx", r);
+        put_text(&l, r >= 0 && r < 100000 ? " = %ld" : " = %#lx", r);
     }
     hv_trace_line(l.text, l.len);
     return r;
