@@ -10,7 +10,6 @@
 
 void kernel_main(void);
 
-struct thread *current;
 static struct thread boot_thread;
 
 static void boot_check(const struct hv_shared *s)
@@ -26,7 +25,7 @@ static void boot_check(const struct hv_shared *s)
 static struct hv_run *read_frame(void)
 {
     struct hv_run *frame = kmalloc(PAGE_SIZE);
-    u64 size = frame ? hv_next_run(frame, PAGE_SIZE) : 0;
+    u64 size = frame ? run_next(frame, PAGE_SIZE) : 0;
     if (size > PAGE_SIZE) {
         if (size > FRAME_MAX)
             panic("a run frame of %lu bytes is more than the kernel takes", size);
@@ -107,8 +106,8 @@ static void start_init(void)
     struct process *p;
     struct trapframe tf = {0};
     struct thread *t = NULL;
-    if (process_create(&p) || mm_create(&p->mm) || !(t = thread_create(p)) ||
-        cpu_thread_init(t, &tf, NULL))
+    if (process_create(&p) || fs_context_create(&p->fs) || fdtable_create(&p->fds) ||
+        mm_create(&p->mm) || !(t = thread_create(p)) || thread_context(t, &tf, NULL))
         panic("no memory for the first process");
     cpu_thread_call(t, init_entry);
     p->exe = NULL;
@@ -123,10 +122,11 @@ void kernel_main(void)
     extern void trap_entry(void);
     s->upcall_entry = (u64)trap_entry;
     boot_check(s);
-    trace_enabled = s->boot_flags & HV_RESUME_TRACE;
+    hv_trace_enabled = s->boot_flags & HV_RESUME_TRACE;
     pmm_init(s);
     pt_init(s);
-    cpu_setup();
+    cpu_setup(syscall_entry, user_return);
+    sites_init(syscall_entry_call);
     stackpool_init();
     boot_thread.state = THREAD_DEAD;
     current = &boot_thread;

@@ -72,10 +72,3 @@ bool xstate_valid(const void *area)
             return false;
     return true;
 }
-
-u64 cpu_rdtsc(void)
-{
-    u32 lo, hi;
-    __asm__ volatile("rdtsc" : "=a"(lo), "=d"(hi));
-    return lo | (u64)hi << 32;
-}

@@ -5,7 +5,10 @@
  * that a run needs is allocated at open. There is one window, kept for ever,
  * so that a small frame writes one page of it and closing frees nothing.
  */
+#include "cpu/cpu.h"
 #include "fs/vfs.h"
+#include "mm/mm.h"
+#include "proc/proc.h"
 
 #define WINDOW       ((u64)HV_CALL_BYTES) /* as much as a call gives */
 #define WINDOW_PAGES (WINDOW / PAGE_SIZE)
@@ -15,6 +18,26 @@ static struct {
     u64 start;
     u64 size; /* of the whole frame */
 } window;
+
+/* Whatever must be fresh in every restored machine is made fresh right after the call. */
+u64 run_next(void *buf, size_t size)
+{
+    text_settle(cur_proc()->mm);
+    pmm_scrub();
+    xstate_save(current->xstate);
+    s64 n = hv_call(HV_CALL_RUN, (u64)buf, size, HV_RUN_VECTORS, 0);
+    xstate_reload(current->xstate);
+    hv_shared()->counts.resume_tsc = hv_rdtsc();
+    if (n < (s64)sizeof(struct hv_run))
+        panic("the host gave a run frame of %ld bytes", (long)n);
+    const struct hv_resume *r = &hv_shared()->resume;
+    time_resume(r);
+    random_resume(r->entropy);
+    sched_resume();
+    console_resume();
+    hv_trace_enabled = r->flags & HV_RESUME_TRACE;
+    return (u64)n;
+}
 
 static bool taken(const struct file *f)
 {
@@ -27,7 +50,7 @@ static ssize_t run_read(struct file *f, vaddr_t buf, size_t n, u64 *pos)
 
     (void)pos;
     if (!taken(f)) {
-        window.size = hv_next_run(phys_ptr(window.frames), WINDOW);
+        window.size = run_next(phys_ptr(window.frames), WINDOW);
         window.start = 0;
         f->priv = &window;
         f->pos = 0;

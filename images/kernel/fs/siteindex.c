@@ -19,7 +19,7 @@ static const struct sites_site *sites;
 static void say(const char *what, const char *name)
 {
     char line[200];
-    if (!trace_enabled)
+    if (!hv_trace_enabled)
         return;
     int n = snprintf(line, sizeof(line), "sites: %s %s", name, what);
     hv_trace_line(line, MIN((size_t)n, sizeof(line) - 1));

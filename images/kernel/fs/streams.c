@@ -21,9 +21,9 @@ static struct file *stream_files[3]; /* while the first program has not closed t
 
 void console_stdin_poll(void)
 {
-    if (!sched_stdin_waiter)
+    if (!sched_input_poll)
         return;
-    sched_stdin_waiter = false; /* who still finds nothing sets it again */
+    sched_input_poll = NULL; /* who still finds nothing sets it again */
     waitq_wake(&stdin_q, 1);
 }
 
@@ -84,11 +84,11 @@ static ssize_t wait_for_host(struct file *f, vaddr_t buf, size_t n, void *bounce
             return r;
         if (f->flags & O_NONBLOCK) {
             /* Who watches an edge-triggered epoll looks no more until it is told. */
-            sched_stdin_waiter = !TAILQ_EMPTY(&stdin_q.list);
+            sched_input_poll = TAILQ_EMPTY(&stdin_q.list) ? NULL : console_stdin_poll;
             return r;
         }
         waitq_add(&stdin_q, &e);
-        sched_stdin_waiter = true;
+        sched_input_poll = console_stdin_poll;
         int interrupted = thread_block(HV_NO_DEADLINE, true);
         waitq_remove(&e);
         if (interrupted < 0)
@@ -124,7 +124,7 @@ static u32 stdin_poll(struct file *f, struct poll_table *pt)
     if (stdin_ready())
         return peek_eof ? POLLIN | POLLRDNORM | POLLHUP : POLLIN | POLLRDNORM;
     if (pt)
-        sched_stdin_waiter = true;
+        sched_input_poll = console_stdin_poll;
     return 0;
 }
 

@@ -88,37 +88,24 @@ void text_mountinfo(struct text *t, int tid)
                 DEV_RAMFS, DEV_PROC);
 }
 
-/* What uname() answers: one place has the names. */
-static void uname_of(struct new_utsname *u)
-{
-    bool saved = current->kernel_buffers;
-
-    current->kernel_buffers = true;
-    sys_uname((const long[6]){(long)u});
-    current->kernel_buffers = saved;
-}
-
 void text_version(struct text *t, int tid)
 {
-    struct new_utsname u = {0};
+    const struct new_utsname *u = &system_name;
 
     (void)tid;
-    uname_of(&u);
-    text_printf(t, "%s version %s (pyhl) %s\n", u.sysname, u.release, u.version);
+    text_printf(t, "%s version %s (pyhl) %s\n", u->sysname, u->release, u->version);
 }
 
 enum { OSTYPE, OSRELEASE, VERSION, HOSTNAME, DOMAINNAME };
 
 static void put_uname(struct text *t, int which)
 {
-    struct new_utsname u = {0};
-
-    uname_of(&u);
-    const char *const names[] = {[OSTYPE] = u.sysname,
-                                 [OSRELEASE] = u.release,
-                                 [VERSION] = u.version,
-                                 [HOSTNAME] = u.nodename,
-                                 [DOMAINNAME] = u.domainname};
+    const struct new_utsname *u = &system_name;
+    const char *const names[] = {[OSTYPE] = u->sysname,
+                                 [OSRELEASE] = u->release,
+                                 [VERSION] = u->version,
+                                 [HOSTNAME] = u->nodename,
+                                 [DOMAINNAME] = u->domainname};
     text_printf(t, "%s\n", names[which]);
 }
 

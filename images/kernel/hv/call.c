@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Calls to the host (vmm/abi.h): one at a time through the call slots and the
- * doorbell. hv_next_run() is the place where a snapshot is taken, so whatever
- * must be fresh in every restored machine is made fresh right behind it.
+ * doorbell.
  */
-#include "cpu/cpu.h"
-#include "mm/mm.h"
-#include "proc/proc.h"
+#include "kernel.h"
+
+bool hv_trace_enabled;
 
 static void doorbell(void)
 {
@@ -25,7 +24,7 @@ s64 hv_call(u32 nr, u64 a0, u64 a1, u64 a2, u64 a3)
 
 void hv_exit(enum hv_exit kind, int status, const char *msg)
 {
-    hv_shared()->counts.exit_tsc = cpu_rdtsc();
+    hv_shared()->counts.exit_tsc = hv_rdtsc();
     hv_call(HV_CALL_EXIT, kind, (u64)status, (u64)msg, msg ? strlen(msg) : 0);
     for (;;)
         doorbell();
@@ -39,23 +38,4 @@ void hv_trace_line(const char *line, size_t len)
 u32 hv_take_events(void)
 {
     return __atomic_exchange_n(&hv_shared()->events, 0, __ATOMIC_ACQ_REL);
-}
-
-u64 hv_next_run(void *buf, size_t size)
-{
-    text_settle(cur_proc()->mm);
-    pmm_scrub();
-    xstate_save(current->xstate);
-    s64 n = hv_call(HV_CALL_RUN, (u64)buf, size, HV_RUN_VECTORS, 0);
-    xstate_reload(current->xstate);
-    hv_shared()->counts.resume_tsc = cpu_rdtsc();
-    if (n < (s64)sizeof(struct hv_run))
-        panic("the host gave a run frame of %ld bytes", (long)n);
-    const struct hv_resume *r = &hv_shared()->resume;
-    time_resume(r);
-    random_resume(r->entropy);
-    sched_resume();
-    console_resume();
-    trace_enabled = r->flags & HV_RESUME_TRACE;
-    return (u64)n;
 }

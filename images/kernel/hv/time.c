@@ -4,7 +4,7 @@
  * guest reads its TSC right then, so no TSC offset matters. The page with the
  * result is mapped into the program too, for the vDSO.
  */
-#include "cpu/cpu.h"
+#include "kernel.h"
 #include "hv/clock.h"
 
 static union {
@@ -35,12 +35,9 @@ void time_resume(const struct hv_resume *r)
         panic("the host gave no TSC frequency");
     shown.clock = (struct clock_page){.mono_base = r->mono_ns,
                                       .wall_base = r->wall_ns,
-                                      .tsc_base = cpu_rdtsc(),
+                                      .tsc_base = hv_rdtsc(),
                                       .mult = (1000000ull << 32) / r->tsc_khz};
-    armed = HV_NO_DEADLINE;
-    u64 next = ktimer_next();
-    if (next != HV_NO_DEADLINE)
-        time_arm(next);
+    armed = HV_NO_DEADLINE; /* sched_resume() asks again */
 }
 
 static u64 from_now(u64 deadline)

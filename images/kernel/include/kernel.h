@@ -21,6 +21,7 @@
 #include <sys/queue.h> /* LIST_, TAILQ_ */
 
 #include "../../../vmm/abi.h"
+#include "frame.h"
 
 typedef uint64_t u64;
 typedef uint32_t u32;
@@ -85,9 +86,11 @@ static inline struct hv_shared *hv_shared(void)
 void hv_exit(enum hv_exit kind, int status, const char *msg) __attribute__((noreturn));
 void hv_trace_line(const char *line, size_t len);
 u32 hv_take_events(void); /* takes hv_shared.events */
-/* HV_CALL_RUN: waits for a run (the snapshot point); on return clocks and entropy are fresh.
- * Returns the frame's size; its first size bytes are in buf. */
-u64 hv_next_run(void *buf, size_t size);
+static inline u64 hv_rdtsc(void)
+{
+    return __builtin_ia32_rdtsc();
+}
+extern bool hv_trace_enabled; /* HV_RESUME_TRACE, of the boot and of each run */
 
 /* hv/console.c: appends to the stdout (1) or stderr (2) ring, draining when full. */
 void hv_console_write(int which, const void *buf, size_t len);
@@ -152,7 +155,6 @@ long mm_mprotect(struct mm *mm, vaddr_t addr, u64 len, int prot);
 /* mm/sites.c: where a thread that made its call through a rewritten site goes on. sites_restart:
  * what rip must be to make the call again that would return to rip, with rax nr; sites_shown: rip
  * as a signal handler shall see it, in the program where there is such a place. */
-#define SITES_CALL_LEN 16u /* bytes from a slot's restart to its resume address: entry.S */
 vaddr_t sites_restart(struct mm *mm, vaddr_t rip, u64 nr);
 vaddr_t sites_shown(struct mm *mm, vaddr_t rip);
 /* mm/fault.c: ramfs replaced or freed the frames of pages [pgoff, pgoff + pages) of this inode:
@@ -169,22 +171,20 @@ u64 mm_mapping_pages(struct mm *mm, vaddr_t addr); /* of the mapping that addr i
 
 /* User registers as saved at the top of a thread's kernel stack. For a system call `error` holds
  * the call's number as made and vector is VECTOR_SYSCALL. */
-#define VECTOR_SYSCALL 512u
 struct trapframe {
     u64 r15, r14, r13, r12, r11, r10, r9, r8, rdi, rsi, rbp, rbx, rdx, rcx, rax;
     struct hv_trap t; /* vector, error, rip, cs, rflags, rsp, ss */
 };
 
-/* cpu/entry.S, cpu/switch.c: saves prev's kernel context, vector state and FS base; loads next's.
- */
+/* cpu/context.c: saves prev's kernel context, vector state and FS base; loads next's. */
+extern struct thread *current;
 void cpu_switch(struct thread *prev, struct thread *next);
 /* Makes a new thread's first schedule() return into user_return with *tf as user registers and the
  * vector state given (NULL: initial). Copies both. */
-int cpu_thread_init(struct thread *t, const struct trapframe *tf, const void *xstate);
-void cpu_thread_free(struct thread *t);
-/* XSAVE area: size in bytes (64-aligned pointers), save and restore of the live vector state. The
- * standard (non compacted) format, as Linux puts it into signal frames. xstate_valid: may this
- * (user-supplied) area be restored without a fault? */
+void cpu_thread_init(struct thread *t, const struct trapframe *tf, const void *xstate);
+/* cpu/xstate.c. XSAVE area: size in bytes (64-aligned pointers), save and restore of the live
+ * vector state. The standard (non compacted) format, as Linux puts it into signal frames.
+ * xstate_valid: may this (user-supplied) area be restored without a fault? */
 extern size_t xstate_size;
 extern u64 xstate_mask;
 void xstate_save(void *area);
@@ -192,14 +192,6 @@ void xstate_restore(const void *area);
 void xstate_reload(const void *area); /* over anything, not only over a state of this run */
 void xstate_init(void *area);
 bool xstate_valid(const void *area);
-u64 cpu_rdtsc(void);
-
-/* cpu/trap.c: the one way back to the program: handles events, signals and rescheduling, called at
- * the end of every system call and trap, with the thread's user registers. */
-void user_return_work(struct trapframe *tf);
-/* Takes and acts on the host's events (timer, SIGINT, SIGTERM); schedule() calls it after every
- * hv_idle(). */
-void events_handle(void);
 
 /* ---- proc/ -------------------------------------------------------------------------------- */
 
@@ -250,29 +242,36 @@ struct process {
     struct io_counts io;
 };
 
-extern struct thread *current;
 static inline struct process *cur_proc(void)
 {
     return current->proc;
 }
 
-/* proc/thread.c */
-int process_create(
-    struct process **out); /* with one thread-less process; fds, signals, rlimits set up */
-struct thread *thread_create(struct process *p); /* not runnable yet; NULL when out of memory */
-void thread_start(struct thread *t);             /* puts it on the run queue */
-void thread_exit(int status) __attribute__((noreturn));  /* exit(2) */
+/* proc/process.c */
+/* Without threads, files and memory. */
+int process_create(struct process **out);
 void process_exit(int status) __attribute__((noreturn)); /* exit_group(2): ends the run */
 void process_kill(int sig) __attribute__((noreturn));    /* death by a signal */
+extern const struct new_utsname system_name;             /* uname(2) */
+
+/* proc/thread.c */
+struct thread *thread_create(struct process *p); /* not runnable yet; NULL when out of memory */
+/* Its kernel stack and vector state: see cpu_thread_init(). 0 or -ENOMEM. */
+int thread_context(struct thread *t, const struct trapframe *tf, const void *xstate);
+void thread_start(struct thread *t);                    /* puts it on the run queue */
+void thread_exit(int status) __attribute__((noreturn)); /* exit(2) */
 struct thread *thread_find(int tid);
 
 /* proc/sched.c: round robin, one vCPU. */
 void schedule(void); /* gives the CPU to the next runnable thread, idling while there is none */
-void sched_yield_cpu(void);
 bool sched_need_resched(void); /* the time slice is over and another thread is runnable */
 void sched_tick(void);         /* a timer event arrived: expire timers, end the slice */
 void sched_enqueue(struct thread *t, bool expired); /* expired: its wait has timed out */
-extern bool sched_stdin_waiter; /* somebody waits for stdin: idle must watch it */
+/* Set while somebody waits for the host's input: idle must watch it, and call this after. */
+extern void (*sched_input_poll)(void);
+/* Takes and acts on the host's events (timer, SIGINT, SIGTERM); schedule() calls it after every
+ * hv_idle(). */
+void events_handle(void);
 
 /* proc/wait.c: wait queues. A thread may stand in several (poll). */
 TAILQ_HEAD(wait_list, wait_entry);
@@ -326,7 +325,7 @@ int signal_send(struct process *p, struct thread *t, int sig, int si_code,
  * sigcontext. */
 void signal_fault(struct trapframe *tf, int sig, int si_code, vaddr_t addr);
 
-/* proc/exec.c: replaces the (thread-less or single-threaded) process image. Path and vectors are
+/* exec/exec.c: replaces the (thread-less or single-threaded) process image. Path and vectors are
  * kernel memory. */
 int exec_load(struct process *p, const char *path, char *const argv[], char *const envp[],
               struct trapframe *tf);
@@ -343,6 +342,10 @@ void fs_init(paddr_t initrd,
 struct sites_site;
 void sites_index_init(void);
 const struct sites_site *sites_of_inode(struct inode *i, unsigned *count);
+/* fs/rundev.c. HV_CALL_RUN: waits for a run (the snapshot point); on return clocks and entropy are
+ * fresh. Returns the frame's size; its first size bytes are in buf. */
+u64 run_next(void *buf, size_t size);
+/* fs/namei.c, fs/chdir.c, fs/fdtab.c */
 int fs_context_create(struct fs_context **out);
 int fs_chdir_create(const char *path);    /* current process: mkdir -p and chdir */
 int fdtable_create(struct fdtable **out); /* with 0, 1, 2 on the host's streams */
@@ -388,6 +391,9 @@ struct syscall {
 extern const struct syscall syscall_table[];
 extern const unsigned syscall_table_size;
 long syscall_dispatch(struct trapframe *tf);
-extern bool trace_enabled;
+
+/* sys/trap.c: the one way back to the program: handles events, signals and rescheduling, called at
+ * the end of every system call and trap, with the thread's user registers. */
+void user_return_work(struct trapframe *tf);
 
 #endif

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Private to mm/ (and cpu/trap.c, hv/call.c, proc/exec.c, sys/sys_mm.c): the
+ * Private to mm/ (and sys/trap.c, fs/rundev.c, exec/exec.c, sys/sys_mm.c): the
  * mappings of a process and the page tables under them.
  *
  * RAM is identity-mapped, read-write, no-execute. Two kinds of mapping:
@@ -144,7 +144,8 @@ int mm_own_page(const struct vma *v, vaddr_t va, void **frame);
 /* Takes pages out of the tables, freeing those the mapping owns; true when one was present. */
 bool mm_unpopulate(vaddr_t start, vaddr_t end);
 
-/* sites.c: system calls of mapped text become jumps. */
+/* sites.c: system calls of mapped text become jumps, to slots that jump on to `entry`. */
+void sites_init(void (*entry)(void));
 void sites_rewrite(struct mm *mm,
                    struct vma *text); /* new text: paged, not entered; or ident, filled, writable */
 void sites_unmapped(struct mm *mm);   /* some rewritten text has gone */

@@ -18,6 +18,8 @@
 #include "mm/mm.h"
 #include "sites.h"
 
+static void (*sites_entry)(void);
+
 #define SLOT    40u
 #define RESTART 8u /* offsets in a slot; entry.S knows their distance */
 #define RESUME  (RESTART + SITES_CALL_LEN)
@@ -82,7 +84,7 @@ static void make_slot(u8 slot[SLOT], vaddr_t at, const struct sites_site *s, vad
 {
     static const u8 lea[] = {0x48, 0x8d, 0x0d, 0xf9, 0xff, 0xff, 0xff};
     static const u8 jmp[] = {0x41, 0xff, 0xe3};
-    u32 entry = (u32)(u64)syscall_entry_call;
+    u32 entry = (u32)(u64)sites_entry;
     unsigned post = s->len - s->pre - SITES_SYSCALL;
     memset(slot, 0xcc, SLOT);
     memcpy(slot + RESTART - s->pre, s->bytes, s->pre);
@@ -188,6 +190,11 @@ static bool slots_ident(struct mm *mm, struct sites_area *a)
     }
     pmm_free(pa, len / PAGE_SIZE);
     return false;
+}
+
+void sites_init(void (*entry)(void))
+{
+    sites_entry = entry;
 }
 
 void sites_rewrite(struct mm *mm, struct vma *text)

@@ -180,12 +180,6 @@ extern bool sched_slice_over; /* another thread waits for its turn, if it still 
 /* After HV_CALL_RUN: the clocks jumped, and the host has forgotten what it was asked for. */
 void sched_resume(void);
 
-/* fs/: after idling, wakes those who wait for stdin. */
-void console_stdin_poll(void);
-/* hv/ and cpu/: host events. */
-u32 hv_take_events(void);
-void events_handle(void);
-
 /* ---- futexes ------------------------------------------------------------------------------ */
 
 long futex_wait(vaddr_t addr, u32 val, u32 bitset, u64 deadline);

@@ -4,8 +4,18 @@
  * torn down then: the host throws the machine away or rewinds it.
  */
 #include <linux/resource.h>
+#include <linux/utsname.h>
 
 #include "proc/proc.h"
+
+const struct new_utsname system_name = {
+    .sysname = "Linux",
+    .nodename = "pyhl",
+    .release = "6.1.0-pyhl",
+    .version = "#1 SMP PREEMPT_DYNAMIC",
+    .machine = "x86_64",
+    .domainname = "(none)",
+};
 
 static void rlimits_init(struct process *p)
 {
@@ -50,17 +60,9 @@ int process_create(struct process **out)
     ret = proc_timers_create(&pf->p.timers);
     if (ret != 0)
         goto fail_signals;
-    ret = fs_context_create(&pf->p.fs);
-    if (ret != 0)
-        goto fail_timers;
-    ret = fdtable_create(&pf->p.fds);
-    if (ret != 0)
-        goto fail_timers;
     *out = &pf->p;
     return 0;
 
-fail_timers: /* the boot ends with this error: the fs context needs no undoing */
-    kfree(pf->p.timers);
 fail_signals:
     kfree(pf->p.signals);
 fail:

@@ -5,9 +5,11 @@
  * thread is runnable or a kernel timer is due, so a single-threaded program
  * that arms nothing never makes a host call for scheduling.
  */
+#include <asm/siginfo.h>
+
 #include "proc/proc.h"
 
-bool sched_stdin_waiter;
+void (*sched_input_poll)(void);
 
 TAILQ_HEAD(run_queue, thread);
 static struct run_queue runq = TAILQ_HEAD_INITIALIZER(runq);
@@ -46,7 +48,7 @@ static struct thread *runq_pop(void)
 void sched_arm(void)
 {
     u64 deadline = ktimer_next();
-    bool slice = !runq_empty() || sched_stdin_waiter;
+    bool slice = !runq_empty() || sched_input_poll;
     u64 now;
 
     if (deadline == HV_NO_DEADLINE && !slice)
@@ -74,11 +76,26 @@ bool sched_need_resched(void)
 void sched_tick(void)
 {
     ktimer_expire(time_mono());
-    if (sched_stdin_waiter && !idling) /* nobody idles, so nobody else would look */
-        console_stdin_poll();
+    if (sched_input_poll && !idling) /* nobody idles, so nobody else would look */
+        sched_input_poll();
     sched_slice_over = !runq_empty();
     if (!sched_slice_over && !idling)
         sched_arm();
+}
+
+void events_handle(void)
+{
+    u32 events = hv_take_events();
+    if (events & HV_EVENT_TIMER) {
+        time_arm_expired();
+        sched_tick();
+    }
+    if (events & HV_EVENT_INT)
+        signal_send(cur_proc(), NULL, SIGINT, SI_KERNEL, 0);
+    if (events & HV_EVENT_TERM)
+        signal_send(cur_proc(), NULL, SIGTERM, SI_KERNEL, 0);
+    if (events & HV_EVENT_END)
+        signal_send(cur_proc(), NULL, HV_END_SIGNAL, SI_KERNEL, 0);
 }
 
 static void idle_until(u64 deadline)
@@ -86,7 +103,7 @@ static void idle_until(u64 deadline)
     u64 now = time_mono();
 
     if (deadline == HV_NO_DEADLINE || deadline > now + SCHED_SPIN_NS)
-        hv_idle(deadline, sched_stdin_waiter);
+        hv_idle(deadline, sched_input_poll != NULL);
     else
         while (now < deadline && __atomic_load_n(&hv_shared()->events, __ATOMIC_RELAXED) == 0) {
             __builtin_ia32_pause();
@@ -104,8 +121,8 @@ static struct thread *idle(void)
         idle_until(ktimer_next());
         events_handle();
         ktimer_expire(time_mono());
-        if (sched_stdin_waiter)
-            console_stdin_poll();
+        if (sched_input_poll)
+            sched_input_poll();
     }
     idling = false;
     return next;
@@ -145,11 +162,6 @@ void schedule(void)
     } else {
         sched_arm();
     }
-}
-
-void sched_yield_cpu(void)
-{
-    schedule();
 }
 
 void sched_resume(void)

@@ -18,7 +18,6 @@
 /* RFLAGS the program may set: AC OF DF TF SF ZF AF PF CF; the rest is fixed (IF and bit 1 on). */
 #define RFLAGS_USER  0x40dd5ull
 #define RFLAGS_FIXED 0x202ull
-#define RFLAGS_TF    0x100ull
 #define RFLAGS_DF    0x400ull
 #define RFLAGS_RF    0x10000ull
 
@@ -189,7 +188,7 @@ int sigframe_push(struct trapframe *tf, int sig, const struct sigaction *act, co
     tf->rax = 0;
     tf->t.rsp = at;
     tf->t.rip = (u64)act->sa_handler;
-    tf->t.rflags &= ~(RFLAGS_DF | RFLAGS_RF | RFLAGS_TF);
+    tf->t.rflags &= ~(RFLAGS_DF | RFLAGS_RF | (u64)RFLAGS_TF);
     xstate_init(current->xstate);
     xstate_restore(current->xstate);
     return 0;

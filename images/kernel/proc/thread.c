@@ -2,11 +2,13 @@
 /*
  * Lifetimes of threads. A thread that ends is unlinked at once, but its kernel
  * stack is still in use until the next thread runs: thread_reap() frees it
- * then. cpu_thread_init() gives a thread its kernel context and vector state.
+ * then.
  */
 #include <linux/sched.h>
 
 #include "proc/proc.h"
+
+#define KSTACK_PAGES 4
 
 static TAILQ_HEAD(dead_list, thread) dead = TAILQ_HEAD_INITIALIZER(dead);
 
@@ -43,8 +45,25 @@ void thread_start(struct thread *t)
 
 static void thread_free(struct thread *t)
 {
-    cpu_thread_free(t);
+    if (t->kstack)
+        pmm_free(t->kstack, KSTACK_PAGES);
+    if (t->xstate)
+        pmm_free((paddr_t)t->xstate, 1);
     kfree(t);
+}
+
+int thread_context(struct thread *t, const struct trapframe *tf, const void *xstate)
+{
+    t->kstack = pmm_alloc(KSTACK_PAGES, 0);
+    if (!t->kstack)
+        return -ENOMEM;
+    paddr_t area = pmm_alloc(1, PMM_ZERO);
+    if (!area)
+        return -ENOMEM;
+    t->xstate = phys_ptr(area);
+    t->kstack_top = t->kstack + KSTACK_PAGES * PAGE_SIZE;
+    cpu_thread_init(t, tf, xstate);
+    return 0;
 }
 
 static void thread_unlink(struct thread *t)
@@ -112,7 +131,7 @@ struct thread *thread_clone(u64 flags, u64 stack, u64 tls, int *error)
     if (stack != 0)
         tf.t.rsp = stack;
     xstate_save(self->xstate);
-    *error = cpu_thread_init(t, &tf, self->xstate);
+    *error = thread_context(t, &tf, self->xstate);
     if (*error != 0) {
         thread_unlink(t);
         thread_free(t);
@@ -139,7 +158,7 @@ void thread_kill_others(void)
         LIST_FOREACH (t, &current->proc->threads, proc_link)
             if (t != current)
                 thread_interrupt(t);
-        sched_yield_cpu();
+        schedule();
     }
     thread_reap();
 }

@@ -7,15 +7,13 @@
 #include "proc/proc.h"
 #include "sys/trace.h"
 
-bool trace_enabled;
-
 long syscall_dispatch(struct trapframe *tf)
 {
     u32 nr = (u32)tf->t.error; /* Linux looks at eax only */
     const long a[6] = {(long)tf->rdi, (long)tf->rsi, (long)tf->rdx,
                        (long)tf->r10, (long)tf->r8,  (long)tf->r9};
     const struct syscall *s = nr < syscall_table_size ? &syscall_table[nr] : NULL;
-    if (__builtin_expect(trace_enabled, 0))
+    if (__builtin_expect(hv_trace_enabled, 0))
         return trace_call(nr, s, a);
     return s && s->fn ? s->fn(a) : -ENOSYS;
 }

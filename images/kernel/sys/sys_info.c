@@ -13,16 +13,7 @@
 
 long sys_uname(const long a[6])
 {
-    static const struct new_utsname name = {
-        .sysname = "Linux",
-        .nodename = "pyhl",
-        .release = "6.1.0-pyhl",
-        .version = "#1 SMP PREEMPT_DYNAMIC",
-        .machine = "x86_64",
-        .domainname = "(none)",
-    };
-
-    return copy_to_user((vaddr_t)a[0], &name, sizeof(name));
+    return copy_to_user((vaddr_t)a[0], &system_name, sizeof(system_name));
 }
 
 long sys_sysinfo(const long a[6])

@@ -19,7 +19,7 @@ static struct thread *sched_target(int tid)
 long sys_sched_yield(const long a[6])
 {
     (void)a;
-    sched_yield_cpu();
+    schedule();
     return 0;
 }
 

@@ -8,7 +8,7 @@
 #include <linux/auxvec.h>
 
 #include "cpu/cpu.h"
-#include "proc/exec.h"
+#include "exec/exec.h"
 
 #define STRINGS_MAX     (2ul << 20)
 #define HWCAP2_FSGSBASE 2u

@@ -1,19 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * The vector page: all the code that ever runs in ring 0. Each exception is
- * reflected to trap_entry at CPL 3 with a struct hv_trap at HV_TRAP_TOP - 56.
+ * reflected to trap_entry at CPL 3 with a struct hv_trap at HV_TRAP_TOP - TRAP_SIZE.
  * On kvm-pvm ring 0 is emulated at hundreds of cycles an instruction, so every
  * path here is as short as it can be, and only uses what that emulator knows:
  * no sysret, no int3, no swapgs. On kvm-pvm LSTAR is entered at CPL 3 instead,
  * so the system call stub must be right in both rings.
  */
 #include "../../../vmm/abi.h"
+#include "frame.h"
 
-#define USER_CS  0x33
-#define USER_SS  0x2b
-#define TRAP_TOP 0x5000
 /* At the low end of the trap page: nothing writes this page of code. Filled in by cpu_setup(). */
-#define SYSCALL_FRAME 0x4000
+#define SYSCALL_FRAME TRAP_PAGE
 
     .section .vectors, "ax"
 vectors:
@@ -66,7 +64,7 @@ vectors:
     VECTOR 31, 0
 
     // MSR_LSTAR: rcx is the return address, r11 RFLAGS, rsp still the program's.
-    .org vectors + 0x600
+    .org vectors + SYSCALL_ENTRY
     mov %rsp, SYSCALL_FRAME + 24
     mov $SYSCALL_FRAME, %rsp
     iretq
@@ -100,6 +98,6 @@ invalid_opcode:
 
     .balign 8
 trap_frame:
-    .quad trap_entry, USER_CS, 0x202, TRAP_TOP - 56, USER_SS
+    .quad trap_entry, USER_CS, 0x202, TRAP_TOP - TRAP_SIZE, USER_SS
 
     .section .note.GNU-stack, "", @progbits

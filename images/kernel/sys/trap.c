@@ -10,7 +10,23 @@
 #include "mm/mm.h"
 
 #define VECTOR_DEBUG 1
-#define RFLAGS_TF    0x100ul
+
+#define SAME(number, member) _Static_assert((number) == offsetof(struct trapframe, member), #number)
+SAME(FRAME_R10, r10);
+SAME(FRAME_R9, r9);
+SAME(FRAME_R8, r8);
+SAME(FRAME_RDI, rdi);
+SAME(FRAME_RSI, rsi);
+SAME(FRAME_RDX, rdx);
+SAME(FRAME_RAX, rax);
+SAME(FRAME_TRAP, t);
+SAME(FRAME_RIP, t.rip);
+SAME(FRAME_RFLAGS, t.rflags);
+SAME(FRAME_RSP, t.rsp);
+_Static_assert(FRAME_SIZE == sizeof(struct trapframe) && TRAP_SIZE == sizeof(struct hv_trap), "");
+_Static_assert(USER_CS == HV_SEL_USER_CS && USER_SS == HV_SEL_USER_SS, "");
+_Static_assert(TRAP_PAGE == HV_TRAP_GPA && TRAP_TOP == HV_TRAP_TOP, "");
+_Static_assert(SYSCALL_ENTRY == HV_SYSCALL_OFFSET, "");
 
 struct exception {
     u8 sig;
@@ -56,7 +72,7 @@ static int fpe_code(u64 vector)
 static void fault(struct trapframe *tf, int sig, int code, vaddr_t addr)
 {
     char line[120];
-    if (trace_enabled) {
+    if (hv_trace_enabled) {
         int n =
             snprintf(line, sizeof(line), "--- signal %d code %d addr %#lx rip %#lx error %#lx ---",
                      sig, code, addr, tf->t.rip, tf->t.error);
@@ -123,7 +139,7 @@ void trap_from_kernel(struct trapframe *tf)
     /* A program that steps itself has just jumped to the kernel. */
     if (tf->t.vector == VECTOR_DEBUG && rip == (u64)syscall_entry_call) {
         tf->t.rip = (u64)syscall_entry_step;
-        tf->t.rflags &= ~RFLAGS_TF;
+        tf->t.rflags &= ~(u64)RFLAGS_TF;
         return;
     }
     bool copying = rip >= (u64)usercopy_start && rip < (u64)usercopy_end;
@@ -138,21 +154,6 @@ void trap_from_kernel(struct trapframe *tf)
     if (r == MM_FAULT_OK)
         return;
     tf->t.rip = (u64)usercopy_fault;
-}
-
-void events_handle(void)
-{
-    u32 events = hv_take_events();
-    if (events & HV_EVENT_TIMER) {
-        time_arm_expired();
-        sched_tick();
-    }
-    if (events & HV_EVENT_INT)
-        signal_send(cur_proc(), NULL, SIGINT, SI_KERNEL, 0);
-    if (events & HV_EVENT_TERM)
-        signal_send(cur_proc(), NULL, SIGTERM, SI_KERNEL, 0);
-    if (events & HV_EVENT_END)
-        signal_send(cur_proc(), NULL, HV_END_SIGNAL, SI_KERNEL, 0);
 }
 
 void user_return_work(struct trapframe *tf)

@@ -3,19 +3,9 @@
  * The ways into the kernel at CPL 3 (system call, trap) and the one way out.
  * All build a struct trapframe: 15 general registers (r15 lowest), then struct
  * hv_trap. The VMM pushes no upcall while RIP is in kernel text, so nothing
- * here is ever interrupted; only program memory access may fault (uaccess.S).
+ * here is ever interrupted; only program memory access may fault (mm/usercopy.S).
  */
-#define USER_CS        0x33
-#define USER_SS        0x2b
-#define TRAP_TOP       0x5000
-#define FRAME_SIZE     176
-#define FRAME_RIP      136
-#define FRAME_RFLAGS   152
-#define FRAME_RSP      160
-#define VECTOR_SYSCALL 512
-#define SITES_CALL_LEN 16
-#define RFLAGS_TF      0x100
-#define RFLAGS_CLEAR   0x44500 /* AC NT DF TF: FMASK of vmm/abi.h without IF */
+#include "frame.h"
 
     .macro PUSH_REGS
     push %rax
@@ -102,17 +92,17 @@ called:
     shr $11, %r11d
     and $1, %r11d
     mov %r11b, %al
-    mov 5*8(%rsp), %r10
-    mov 6*8(%rsp), %r9
-    mov 7*8(%rsp), %r8
-    mov 8*8(%rsp), %rdi
-    mov 9*8(%rsp), %rsi
-    mov 12*8(%rsp), %rdx
+    mov FRAME_R10(%rsp), %r10
+    mov FRAME_R9(%rsp), %r9
+    mov FRAME_R8(%rsp), %r8
+    mov FRAME_RDI(%rsp), %rdi
+    mov FRAME_RSI(%rsp), %rsi
+    mov FRAME_RDX(%rsp), %rdx
     mov FRAME_RIP(%rsp), %rcx
     mov FRAME_RFLAGS(%rsp), %r11
     add $0x7f, %al
     sahf
-    mov 14*8(%rsp), %rax
+    mov FRAME_RAX(%rsp), %rax
     mov FRAME_RSP(%rsp), %rsp
     jmp *%rcx
     // What the syscall instruction clears. The frame has it, and iretq brings it back.
@@ -158,38 +148,6 @@ trap_entry:
     call trap_from_kernel
     mov $TRAP_TOP - FRAME_SIZE, %rsp
     jmp user_return
-
-    // void cpu_switch_stack(u64 *save, u64 load)
-    .globl cpu_switch_stack
-cpu_switch_stack:
-    push %rbx
-    push %rbp
-    push %r12
-    push %r13
-    push %r14
-    push %r15
-    mov %rsp, (%rdi)
-    mov %rsi, %rsp
-    pop %r15
-    pop %r14
-    pop %r13
-    pop %r12
-    pop %rbp
-    pop %rbx
-    ret
-
-    // First switch to a thread made by cpu_thread_call(): rbx is the function, rsp the trapframe.
-    .globl thread_call_entry
-thread_call_entry:
-    call *%rbx
-    jmp user_return
-
-    .globl tlb_flush
-tlb_flush:
-    .globl tlb_flush_site
-tlb_flush_site:
-    ud2
-    ret
 
     .section .bss.cold, "aw", @nobits
     .balign 16

@@ -10,7 +10,7 @@
 
 #include "cpu/cpu.h"
 #include "mm/mm.h"
-#include "proc/exec.h"
+#include "exec/exec.h"
 
 #define STACK_SIZE    (8ul << 20)
 #define PIE_BASE      WINDOW_START
