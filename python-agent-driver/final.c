@@ -1,63 +1,50 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Ends the interpreter as Py_FinalizeEx visibly does, without the part nobody can see: freeing
- * every preloaded module costs more than most scripts. Threads are joined, atexit handlers run,
- * streams are flushed. Then, of what the run made, everything whose death could be seen (__del__,
- * suspended generators, open files, weakref callbacks) is looked for. Nothing found: done.
- * Something found: the script's own modules are torn down in CPython's order. Something still
- * alive: all modules are. Stands in for Py_FinalizeEx, which Py_RunMain calls, and for Py_Exit.
+ * The end of a run, in place of Py_FinalizeEx. A run that started no thread, registered no handler
+ * and left nothing that would be seen to die (__del__, a suspended generator, an open file, a
+ * callback) has its streams flushed, and that is all. For every other the real Py_FinalizeEx runs,
+ * but what was preloaded does not die in it, which nobody would see and which costs more than most
+ * scripts. Three objects, planted where Py_FinalizeEx lets go of them at known moments, see to
+ * that.
  */
 #include "final.h"
 #include "hook.h"
-#include "unexported.h"
+
+#include <setjmp.h>
 
 static struct hook finalize_hook, exit_hook;
 
-/* Put an object of before the snapshot back among the collector's. */
-static void show(PyObject *op)
-{
-    if (PyObject_GC_IsTracked(op)) {
-        PyObject_GC_UnTrack(op);
-        PyObject_GC_Track(op);
-    }
-}
+static PyObject *flush_name, *closed_name, *builtin_names;
 
-/* What hears of things that happen in Py_FinalizeEx alone. */
-static bool needs_real_end(PyInterpreterState *interp)
-{
-    return interp->next != NULL || interp->audit_hooks != NULL || interp->config.verbose != 0 ||
-           !PyDict_CheckExact(interp->modules);
-}
+static const char *const stream_names[][2] = {
+    {"stdin", "__stdin__"}, {"stdout", "__stdout__"}, {"stderr", "__stderr__"}};
 
-/* The collector itself is watched, or the script froze something. */
-static bool needs_whole_end(PyInterpreterState *interp)
-{
-    struct _gc_runtime_state *gc = &interp->gc;
-    return gc->debug != 0 || gc->collecting != 0 || PyList_GET_SIZE(gc->callbacks) != 0 ||
-           PyList_GET_SIZE(gc->garbage) != 0 ||
-           _PyGCHead_NEXT(&gc->permanent_generation.head) != &gc->permanent_generation.head;
-}
+/* The end of the real one. */
+static struct {
+    PyObject *streams[2];
+    bool through; /* nothing of it may be left out */
+    int status;
+    jmp_buf out;
+} end;
 
 static bool stream_open(PyObject *stream)
 {
     if (stream == NULL || stream == Py_None) {
         return false;
     }
-    PyObject *closed = PyObject_GetAttr(stream, &_Py_ID(closed));
+    PyObject *closed = PyObject_GetAttr(stream, closed_name);
     int is_closed = closed == NULL ? -1 : PyObject_IsTrue(closed);
     Py_XDECREF(closed);
     PyErr_Clear();
     return is_closed <= 0;
 }
 
-/* Errors show for stdout alone, as in CPython; either makes the exit status 120. */
-static int flush_stream(PyThreadState *tstate, PyObject *name, bool show)
+static int flush_stream(PyObject *stream, bool show)
 {
-    PyObject *stream = _PySys_GetAttr(tstate, name);
     if (!stream_open(stream)) {
         return 0;
     }
-    PyObject *result = PyObject_CallMethodNoArgs(stream, &_Py_ID(flush));
+    PyObject *result = PyObject_CallMethodNoArgs(stream, flush_name);
     if (result == NULL && show) {
         PyErr_WriteUnraisable(stream);
     }
@@ -66,79 +53,136 @@ static int flush_stream(PyThreadState *tstate, PyObject *name, bool show)
     return result == NULL ? -1 : 0;
 }
 
-static int flush_streams(PyThreadState *tstate)
+/* Errors show for stdout alone, as in CPython; either makes the exit status 120. */
+static int flush_streams(void)
 {
-    int out = flush_stream(tstate, &_Py_ID(stdout), true);
-    int err = flush_stream(tstate, &_Py_ID(stderr), false);
+    int out = flush_stream(PySys_GetObject("stdout"), true);
+    int err = flush_stream(PySys_GetObject("stderr"), false);
     return out < 0 ? out : err;
 }
 
-static void set_finalizing(PyThreadState *tstate, bool on)
+static void check(bool done)
 {
-    _PyRuntimeState_SetFinalizing(&_PyRuntime, on ? tstate : NULL);
-    _PyRuntime.initialized = !on;
-    _PyRuntime.core_initialized = !on;
+    if (!done) {
+        drv_fail("no memory to end the interpreter");
+    }
 }
 
-/* Under CPython the last words of destructors leave the process when the stream's own destructor
- * flushes it, which keeps quiet about errors. */
-static void flush_quietly(PyObject *stream)
+/* A capsule whose destructor tells us that Py_FinalizeEx has come to a certain place. */
+static PyObject *witness(PyCapsule_Destructor on_death, void *context)
 {
-    if (stream_open(stream)) {
-        Py_XDECREF(PyObject_CallMethodNoArgs(stream, &_Py_ID(flush)));
+    PyObject *capsule = PyCapsule_New(&end, NULL, on_death);
+    check(capsule != NULL && PyCapsule_SetContext(capsule, context) == 0);
+    return capsule;
+}
+
+/* All modules are gone. Their last words are written, as under python3 by the destructors of the
+ * streams, which here have other owners; and what sys alone kept dies. The rest would not show. */
+static void on_builtins_clear(PyObject *capsule)
+{
+    (void)capsule;
+    internal_gc_collect();
+    (void)flush_stream(end.streams[0], false);
+    (void)flush_stream(end.streams[1], false);
+    if (!end.through) {
+        longjmp(end.out, 1);
+    }
+}
+
+/* What could be collected is. The rest of modules is about to be cleared, then sys and builtins. */
+static void on_modules_clear(PyObject *capsule)
+{
+    PyObject *last = witness(on_builtins_clear, NULL);
+    (void)capsule;
+    survivors_finalize();
+    check(PyDict_SetItemString(builtin_names, "pyhl", last) == 0);
+    Py_DECREF(last);
+}
+
+/* Whether Py_FinalizeEx could flush the streams is for its caller to know, and one that could not
+ * be flushed cannot now. With a stream of the script's own this would show. */
+static void learn_status(void)
+{
+    for (int i = 1; i <= 2; i++) {
+        PyObject *stream = PySys_GetObject(stream_names[i][0]);
+        if (stream == end.streams[i - 1]) {
+            end.status |= flush_stream(stream, false);
+        } else if (stream != NULL && stream != Py_None) {
+            end.through = true;
+        }
+    }
+}
+
+/* __main__ is the first to go: then what was preloaded can still be imported, and afterwards not.
+ * multiprocessing has a name of its own for it. */
+static void drop_main(PyObject *modules)
+{
+    PyObject *main_one = PyDict_GetItemString(modules, "__main__");
+    PyObject *weak = main_one == NULL ? NULL : PyWeakref_NewRef(main_one, NULL);
+    PyErr_Clear();
+    if (PyDict_GetItemString(modules, "__mp_main__") == main_one) {
+        (void)PyDict_DelItemString(modules, "__mp_main__");
         PyErr_Clear();
     }
-    Py_XDECREF(stream);
+    check(main_one == NULL || PyDict_SetItemString(modules, "__main__", Py_None) == 0);
+    survivors_hide_preloaded();
+    if (weak != NULL && PyWeakref_GET_OBJECT(weak) != Py_None) {
+        check(PyDict_SetItemString(modules, "__main__", PyWeakref_GET_OBJECT(weak)) == 0);
+    }
+    Py_XDECREF(weak);
 }
 
-static void destroy_visibly(PyThreadState *tstate)
+/* The attributes of sys are being cleared; next the streams are put back, and then all modules
+ * go. */
+static void on_specials_clear(PyObject *capsule)
 {
-    PyObject *out = Py_XNewRef(PySys_GetObject("__stdout__"));
-    PyObject *err = Py_XNewRef(PySys_GetObject("__stderr__"));
-    bool whole = needs_whole_end(tstate->interp);
-    unexported_signal_fini();
-    PyGC_Collect();
-    if (!whole) {
-        teardown_run(tstate);
+    PyObject *modules = PyImport_GetModuleDict();
+    PyObject *last_module = PyModule_New("pyhl");
+    Py_XDECREF((PyObject *)PyCapsule_GetContext(capsule));
+    learn_status();
+    for (int i = 0; i < 3; i++) {
+        PyObject *original = PySys_GetObject(stream_names[i][1]);
+        check(PySys_SetObject(stream_names[i][0], original == NULL ? Py_None : original) == 0);
     }
-    if (whole || survivors_any(tstate->interp)) {
-        teardown_all(tstate);
-    }
-    flush_quietly(out);
-    flush_quietly(err);
+    drop_main(modules);
+    check(last_module != NULL &&
+          PyModule_AddObject(last_module, "end", witness(on_modules_clear, NULL)) == 0 &&
+          PyDict_SetItemString(modules, "pyhl", last_module) == 0);
+}
+
+static void plant(void)
+{
+    PyObject *special = Py_XNewRef(PySys_GetObject("__interactivehook__"));
+    PyObject *first = witness(on_specials_clear, special);
+    end.streams[0] = Py_XNewRef(PySys_GetObject("__stdout__"));
+    end.streams[1] = Py_XNewRef(PySys_GetObject("__stderr__"));
+    check(PySys_SetObject("__interactivehook__", first) == 0);
+    Py_DECREF(first);
 }
 
 static int finalize(void)
 {
-    if (!_PyRuntime.initialized) {
+    if (!Py_IsInitialized()) {
         return 0;
     }
-    PyThreadState *tstate = _PyThreadState_GET();
-    shutdown_run(tstate);
-    set_finalizing(tstate, true);
-    if (tstate->interp->threads.head->next != NULL) {
-        _PyThreadState_DeleteExcept(&_PyRuntime, tstate);
+    bool heard = internal_end_is_heard() || !PyDict_CheckExact(PyImport_GetModuleDict());
+    if (!heard && shutdown_idle() && !internal_collect_is_seen() && !survivors_any()) {
+        return flush_streams();
     }
-    int status = flush_streams(tstate);
-    if (needs_real_end(tstate->interp)) {
-        set_finalizing(tstate, false);
-        hook_unset(&finalize_hook);
-        return Py_FinalizeEx() < 0 ? -1 : status;
+    if (!heard) {
+        plant();
     }
-    if (needs_whole_end(tstate->interp) || survivors_any(tstate->interp)) {
-        destroy_visibly(tstate);
-    }
-    return status;
+    hook_unset(&finalize_hook);
+    return setjmp(end.out) == 0 ? Py_FinalizeEx() : end.status;
 }
 
 void final_rehearse(void)
 {
-    PyThreadState *tstate = _PyThreadState_GET();
-    if (flush_streams(tstate) < 0) {
+    if (flush_streams() < 0) {
         drv_fail("the streams cannot be flushed");
     }
-    shutdown_rehearse(tstate->interp);
-    (void)survivors_any(tstate->interp);
+    (void)shutdown_idle();
+    (void)survivors_any();
 }
 
 /* What SystemExit ends in. */
@@ -151,14 +195,14 @@ void final_remember(void)
 {
     /* __main__ is the script's: cycles through it must be found. */
     PyObject *module = PyImport_AddModule("__main__");
-    if (module == NULL) {
-        drv_fail("there is no __main__");
-    }
-    show(module);
-    show(PyModule_GetDict(module));
-    shutdown_remember(_PyInterpreterState_GET());
-    survivors_remember(_PyInterpreterState_GET());
-    unexported_remember();
+    flush_name = PyUnicode_InternFromString("flush");
+    closed_name = PyUnicode_InternFromString("closed");
+    builtin_names = PyModule_GetDict(drv_import("builtins"));
+    check(module != NULL && flush_name != NULL && closed_name != NULL);
+    internal_gc_show(module);
+    internal_gc_show(PyModule_GetDict(module));
+    shutdown_remember();
+    survivors_remember();
     hook_set(&finalize_hook, "Py_FinalizeEx", (void (*)(void))finalize);
     hook_set(&exit_hook, "Py_Exit", (void (*)(void))leave);
 }

@@ -15,8 +15,6 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define PROT_TEXT (PROT_READ | PROT_EXEC)
-
 typedef int main_function(int, char **, char **);
 typedef int start_function(main_function *, int, char **, void (*)(void), void (*)(void),
                            void (*)(void), void *);
@@ -38,18 +36,15 @@ int __libc_start_main(main_function *main_of_python, int argc, char **argv, void
     return next(take_over, argc, argv, init, fini, rtld_fini, stack_end);
 }
 
-static void write_text(uint8_t *at, const uint8_t *bytes)
+/* Writable for good: making it so takes longer than ending a run does. */
+static void open_text(uint8_t *at)
 {
     const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
     const uintptr_t start = (uintptr_t)at & -page;
     const uintptr_t end = ((uintptr_t)at + HOOK_BYTES + page - 1) & -page;
     void *pages = (void *)start; // NOLINT(performance-no-int-to-ptr)
-    if (mprotect(pages, end - start, PROT_TEXT | PROT_WRITE) != 0) {
+    if (mprotect(pages, end - start, PROT_READ | PROT_WRITE | PROT_EXEC) != 0) {
         drv_fail("cannot make python3's text writable: %s", strerror(errno));
-    }
-    memcpy(at, bytes, HOOK_BYTES);
-    if (mprotect(pages, end - start, PROT_TEXT) != 0) {
-        drv_fail("cannot make python3's text read-only: %s", strerror(errno));
     }
 }
 
@@ -67,10 +62,11 @@ void hook_set(struct hook *hook, const char *name, void (*instead)(void))
     memcpy(jump + HOOK_BYTES - sizeof(instead), &instead, sizeof(instead));
     hook->at = at;
     memcpy(hook->bytes, at, HOOK_BYTES);
-    write_text(at, jump);
+    open_text(at);
+    memcpy(at, jump, HOOK_BYTES);
 }
 
 void hook_unset(const struct hook *hook)
 {
-    write_text(hook->at, hook->bytes);
+    memcpy(hook->at, hook->bytes, HOOK_BYTES);
 }

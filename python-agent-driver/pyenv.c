@@ -323,10 +323,11 @@ static void apply_acts(const PyConfig *config)
 
 static void apply(const struct drv_frame *frame, struct drv_stdio *stdio)
 {
-    PyConfig *live = &_PyInterpreterState_GET()->config;
+    PyConfig *live = internal_config();
     static PyConfig config; /* its strings are the run's, to its end */
     read_config(frame, &config);
-    _PyRuntime.preconfig.utf8_mode = Py_UTF8Mode = utf8_mode(&config);
+    Py_UTF8Mode = utf8_mode(&config);
+    internal_preconfig()->utf8_mode = Py_UTF8Mode;
     copy_numbers(live, &config);
     if (unexported_update_flags(live, Py_UTF8Mode, max_str_digits(&config)) < 0) {
         PyErr_Print();

@@ -1,30 +1,53 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * CPython's own headers, its internal ones included: the driver sets the live configuration and
- * ends the interpreter piecewise, which the public interface has no calls for. Tied to
- * CPython 3.11, which the check below makes a compile-time error for any other.
+ * CPython, and what the driver needs of it that has no public call: pyinternal.c, the one file that
+ * includes CPython's internal headers.
  */
 #ifndef PYINTERNAL_H
 #define PYINTERNAL_H
 
+#include <stdbool.h>
+#include <stdint.h>
+
 #define PY_SSIZE_T_CLEAN
-#define Py_BUILD_CORE
-
 #include <Python.h>
-#include <internal/pycore_atomic.h>
-#include <internal/pycore_ceval.h>
-#include <internal/pycore_gc.h>
-#include <internal/pycore_initconfig.h>
-#include <internal/pycore_interp.h>
-#include <internal/pycore_pathconfig.h>
-#include <internal/pycore_pylifecycle.h>
-#include <internal/pycore_pystate.h>
-#include <internal/pycore_runtime.h>
-#include <internal/pycore_sysmodule.h>
 
-#if PY_VERSION_HEX < 0x030b0000 || PY_VERSION_HEX >= 0x030c0000
-#error "the driver is written against CPython 3.11's internal interfaces"
-#endif
+/* The live configuration, which is the interpreter's to change. */
+PyConfig *internal_config(void);
+PyPreConfig *internal_preconfig(void);
+/* Of one of the lists in it. */
+void internal_clear_list(PyWideStringList *list);
+/* Warnings that were shown are shown again. */
+void internal_forget_warnings(void);
+/* How many more keys the dict takes before it is made anew. */
+Py_ssize_t internal_dict_room(PyObject *dict);
+/* Another one after each change. */
+uint64_t internal_dict_version(PyObject *dict);
+/* Swap what is in them, touching none of it. */
+void internal_swap_dicts(PyObject *one, PyObject *other);
+
+/* Before the snapshot, all objects that the collector knows go out of its sight. */
+void internal_gc_hide_all(void);
+/* Put one of them back. */
+void internal_gc_show(PyObject *op);
+/* A run's object becomes as old as the interpreter, and nobody's to look for at the end. */
+void internal_gc_adopt(PyObject *op);
+/* All objects of the run that the collector knows, in its order, until one visit returns true;
+ * those that the run froze last, or not. Meanwhile the collector may not run. */
+typedef bool internal_visit(PyObject *op, void *arg);
+bool internal_gc_visit(internal_visit *visit, void *arg, bool frozen_too);
+/* A collection as Py_FinalizeEx makes them: even when disabled, and telling no callback. */
+void internal_gc_collect(void);
+
+/* Something sees Py_FinalizeEx to its end: audit hooks, other interpreters. */
+bool internal_end_is_heard(void);
+/* The collector is watched, calls are pending, or verbose tells of each module. */
+bool internal_collect_is_seen(void);
+/* How many threads there ever were. */
+uint64_t internal_threads_started(void);
+/* How many functions atexit was given, and number i, borrowed, or NULL where it was taken back. */
+int internal_atexit_count(void);
+PyObject *internal_atexit_function(int i);
 
 /* stdio.c: a new reference; without the module the process ends. */
 PyObject *drv_import(const char *name);

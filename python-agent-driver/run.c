@@ -185,7 +185,7 @@ void run_remember(void)
     PyDict_Clear(posix_environ);
     (void)emptied_list("argv");
     (void)emptied_list("orig_argv");
-    _PyWideStringList_Clear(&_PyInterpreterState_GET()->config.argv);
+    internal_clear_list(&internal_config()->argv);
 }
 
 /* A list of sys, as a new object. Who holds the old one would not see what the script sees. */
@@ -355,7 +355,7 @@ static void set_stdin_source(const struct drv_frame *frame)
 
 static void set_config_string(wchar_t **field, const char *value, const char *what)
 {
-    PyConfig *config = &_PyInterpreterState_GET()->config;
+    PyConfig *config = internal_config();
     check_status(PyConfig_SetBytesString(config, field, value), what);
 }
 
@@ -463,7 +463,7 @@ static void set_argv(PyConfig *config, const struct drv_frame *frame)
 
 static void set_what_to_run(const struct drv_frame *frame)
 {
-    PyConfig *config = &_PyInterpreterState_GET()->config;
+    PyConfig *config = internal_config();
     set_argv(config, frame);
     switch (frame->mode) {
     case HV_RUN_FILE:

@@ -9,10 +9,6 @@
 #include "driver.h"
 #include "pyinternal.h"
 
-#include "final.h"
-
-#include <internal/pycore_dict.h>
-
 #include <malloc.h>
 #include <stdlib.h>
 
@@ -168,7 +164,7 @@ static void leave_room(const char *name)
     if (dict == NULL || !PyDict_CheckExact(dict)) {
         drv_fail("sys.%s is no dict", name);
     }
-    while (n < DICT_ROOM && ((PyDictObject *)dict)->ma_keys->dk_usable < DICT_ROOM) {
+    while (n < DICT_ROOM && internal_dict_room(dict) < DICT_ROOM) {
         keys[n] = PyUnicode_FromFormat("%s %zd", name, n);
         if (keys[n] == NULL || PyDict_SetItem(dict, keys[n], Py_None) < 0) {
             drv_fail("no memory for room in sys.%s", name);

@@ -6,7 +6,6 @@
  * failure here ends the process: setup must not go on to snapshot half an interpreter.
  */
 #include "driver.h"
-#include "final.h"
 #include "pyinternal.h"
 
 #include <ctype.h>
@@ -185,7 +184,7 @@ static void check_descriptors(const char *preload)
  * first time, to a script that causes them. */
 static void forget_warnings(void)
 {
-    _PyInterpreterState_GET()->warnings.filters_version++;
+    internal_forget_warnings();
 }
 
 void start_python(const char *preload)
@@ -199,7 +198,7 @@ void start_python(const char *preload)
     forget_warnings();
     PyGC_Collect();
     check_descriptors(preload);
-    hidden_take(&_PyInterpreterState_GET()->gc);
+    internal_gc_hide_all();
     final_remember();
     settle_memory();
 }

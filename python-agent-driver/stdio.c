@@ -6,7 +6,6 @@
  * keeps those of the snapshot.
  */
 #include "driver.h"
-#include "final.h"
 #include "pyinternal.h"
 
 #include <string.h>
@@ -79,10 +78,10 @@ static PyObject *new_stream(const struct drv_stdio *how, int fd)
         PyErr_Print();
         drv_fail("cannot make %s", names[fd]);
     }
-    hidden_adopt(text);
-    hidden_adopt(buffer);
+    internal_gc_adopt(text);
+    internal_gc_adopt(buffer);
     if (raw != buffer) {
-        hidden_adopt(raw);
+        internal_gc_adopt(raw);
     }
     Py_DECREF(mode);
     Py_DECREF(name);

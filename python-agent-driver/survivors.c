@@ -1,104 +1,85 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What a run made and would be seen to die: the collector's young generations hold exactly what was
- * made since the snapshot, because everything older is hidden. Looks at types only; calls no Python
- * code.
+ * What a run made and would be seen to die: the collector's lists hold exactly what was made since
+ * the snapshot. What cannot be told by its type counts as seen.
  */
 #include "final.h"
 
-#include <internal/pycore_frame.h>
+#include <string.h>
 
-#include <stdlib.h>
+/* A set of addresses: of the modules of the snapshot and of their namespaces. */
+static PyObject *preloaded;
 
-/* The namespaces of the preloaded modules, sorted; for asking where a function comes from. */
-static PyObject **preloaded;
-static size_t preloaded_count;
+static PyObject *threads, *closed_name, *suspended_name;
 
-/* Known kinds of files, and what ends all of them. */
-static PyTypeObject *file_io, *reader, *writer, *random_access, *text, *bytes_io, *string_io;
+/* Under python3, too, these live when the rest is collected: handlers of fork and C code hold
+ * functions of theirs. */
+static const char *const living[] = {"sys", "asyncio.events", "logging", "random", "threading"};
+#define LIVING (sizeof(living) / sizeof(living[0]))
+static PyObject *living_names[LIVING];
 
-/* The warnings filters of the snapshot, as a list and item by item. With them unclosed files die in
- * silence. */
-static PyObject *filters, *filters_copy;
-
-static int by_address(const void *a, const void *b)
+static PyObject *need(PyObject *object)
 {
-    uintptr_t left = (uintptr_t) * (PyObject *const *)a;
-    uintptr_t right = (uintptr_t) * (PyObject *const *)b;
-    return left < right ? -1 : left > right;
+    if (object == NULL) {
+        drv_fail("no memory to end the interpreter");
+    }
+    return object;
 }
 
-static PyTypeObject *io_type(const char *name)
+static bool has(PyObject *addresses, PyObject *op)
 {
-    PyObject *io = PyImport_ImportModule("_io");
-    PyObject *type = io == NULL ? NULL : PyObject_GetAttrString(io, name);
-    if (type == NULL || !PyType_Check(type)) {
-        drv_fail("there is no _io.%s", name);
-    }
-    Py_DECREF(io);
-    return (PyTypeObject *)type;
+    PyObject *address = need(PyLong_FromVoidPtr(op));
+    bool found = PySet_Contains(addresses, address) == 1;
+    Py_DECREF(address);
+    return found;
 }
 
-/* Borrowed, or NULL. */
-static PyObject *current_filters(PyInterpreterState *interp)
+static void add(PyObject *addresses, PyObject *op)
 {
-    static PyObject *names; /* of the module warnings */
-    if (names == NULL) {
-        PyObject *key = PyUnicode_FromString("warnings");
-        PyObject *module = key == NULL ? NULL : PyDict_GetItemWithError(interp->modules, key);
-        Py_XDECREF(key);
-        names = module == NULL ? NULL : PyModule_GetDict(module);
+    PyObject *address = need(PyLong_FromVoidPtr(op));
+    if (PySet_Add(addresses, address) < 0) {
+        drv_fail("no memory to end the interpreter");
     }
-    PyObject *list = names == NULL ? NULL : PyDict_GetItemWithError(names, &_Py_ID(filters));
-    return list != NULL && PyList_CheckExact(list) ? list : NULL;
+    Py_DECREF(address);
 }
 
-static bool filters_changed(PyInterpreterState *interp)
+static bool take_away(PyObject *addresses, PyObject *op)
 {
-    PyObject *now = current_filters(interp);
-    if (now != filters || PyList_GET_SIZE(now) != PyTuple_GET_SIZE(filters_copy)) {
-        return true;
-    }
-    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(now); i++) {
-        if (PyList_GET_ITEM(now, i) != PyTuple_GET_ITEM(filters_copy, i)) {
-            return true;
-        }
-    }
-    return false;
+    PyObject *address = need(PyLong_FromVoidPtr(op));
+    bool found = PySet_Discard(addresses, address) == 1;
+    Py_DECREF(address);
+    return found;
 }
 
-void survivors_remember(PyInterpreterState *interp)
+void survivors_remember(void)
 {
+    PyObject *modules = PyImport_GetModuleDict();
+    PyObject *main_one = PyDict_GetItemString(modules, "__main__");
     PyObject *key, *value;
     Py_ssize_t pos = 0;
-    file_io = io_type("FileIO");
-    reader = io_type("BufferedReader");
-    writer = io_type("BufferedWriter");
-    random_access = io_type("BufferedRandom");
-    text = io_type("TextIOWrapper");
-    bytes_io = io_type("BytesIO");
-    string_io = io_type("StringIO");
-    filters = current_filters(interp);
-    filters_copy = filters == NULL ? NULL : PyList_AsTuple(filters);
-    if (filters_copy == NULL) {
-        drv_fail("there are no warnings filters");
+    preloaded = need(PySet_New(NULL));
+    closed_name = need(PyUnicode_InternFromString("closed"));
+    suspended_name = need(PyUnicode_InternFromString("gi_suspended"));
+    for (size_t i = 0; i < LIVING; i++) {
+        PyObject *module = PyDict_GetItemString(modules, living[i]);
+        living_names[i] = module == NULL ? need(PyDict_New()) : PyModule_GetDict(module);
     }
-    preloaded = malloc((size_t)PyDict_GET_SIZE(interp->modules) * sizeof(*preloaded));
-    if (preloaded == NULL) {
-        drv_fail("no memory for the list of modules");
-    }
-    PyObject *main_one = survivors_main(interp);
-    while (PyDict_Next(interp->modules, &pos, &key, &value)) {
-        if (PyModule_Check(value) && value != main_one) {
-            preloaded[preloaded_count++] = PyModule_GetDict(value);
+    threads = need(PyObject_GetAttrString(drv_import("threading"), "_active"));
+    while (PyDict_Next(modules, &pos, &key, &value)) {
+        if (value != main_one) {
+            add(preloaded, value);
+            add(preloaded, PyModule_Check(value) ? PyModule_GetDict(value) : value);
         }
     }
-    qsort(preloaded, preloaded_count, sizeof(*preloaded), by_address);
 }
 
-static bool is_preloaded(PyObject *globals)
+static bool attribute_is(PyObject *op, PyObject *name, PyObject *wanted)
 {
-    return bsearch(&globals, preloaded, preloaded_count, sizeof(*preloaded), by_address) != NULL;
+    PyObject *value = PyObject_GetAttr(op, name);
+    bool same = value == wanted;
+    Py_XDECREF(value);
+    PyErr_Clear();
+    return same;
 }
 
 /* A weak reference's callback in C, or of a preloaded module, only keeps tables in order. */
@@ -110,151 +91,138 @@ static bool callback_visible(PyObject *callback)
     if (PyMethod_Check(callback)) {
         callback = PyMethod_GET_FUNCTION(callback);
     }
-    return !PyFunction_Check(callback) || !is_preloaded(PyFunction_GET_GLOBALS(callback));
+    return !PyFunction_Check(callback) || !has(preloaded, PyFunction_GET_GLOBALS(callback));
 }
 
-static bool generator_visible(PyObject *op)
+/* A file of C's own kinds. */
+static bool file_visible(PyObject *op, const char *type)
 {
-    PyGenObject *gen = (PyGenObject *)op;
-    if (gen->gi_frame_state >= FRAME_COMPLETED) {
-        return false;
-    }
-    if (!PyGen_CheckExact(op)) {
-        return true;
-    }
-    _PyInterpreterFrame *frame = (_PyInterpreterFrame *)gen->gi_iframe;
-    return gen->gi_frame_state != FRAME_CREATED && !is_preloaded(frame->f_globals);
-}
-
-static bool is_open(PyObject *file)
-{
-    PyObject *closed = PyObject_GetAttr(file, &_Py_ID(closed));
-    bool open = closed != Py_True;
-    Py_XDECREF(closed);
-    PyErr_Clear();
-    return open;
-}
-
-static bool buffer_visible(PyObject *op)
-{
-    PyTypeObject *type = Py_TYPE(op);
-    if (type == file_io || type == reader || type == bytes_io || type == string_io) {
-        return false;
-    }
-    return (type != writer && type != random_access) || is_open(op);
-}
-
-/* A text file, of a class that changes nothing about how it is closed. */
-static bool is_text(PyTypeObject *type)
-{
-    PyObject *const names[] = {&_Py_ID(close), &_Py_ID(closed), &_Py_ID(flush), &_Py_ID(buffer)};
-    if (type == text) {
-        return true;
-    }
-    if (!PyType_IsSubtype(type, text)) {
-        return false;
-    }
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        if (_PyType_Lookup(type, names[i]) != _PyType_Lookup(text, names[i])) {
-            return false;
-        }
-    }
-    return true;
-}
-
-/* Open files that may hold unwritten bytes. Looks into C's own types alone, and runs no Python
- * code. */
-static bool file_visible(PyObject *op)
-{
-    if (!is_text(Py_TYPE(op))) {
-        return buffer_visible(op);
-    }
-    PyObject *buffer = PyObject_GenericGetAttr(op, &_Py_ID(buffer));
-    bool visible =
-        buffer == NULL || buffer_visible(buffer) || (Py_TYPE(buffer) == file_io && is_open(buffer));
-    Py_XDECREF(buffer);
-    PyErr_Clear();
-    return visible;
+    return strcmp(type, "_io.BytesIO") != 0 && strcmp(type, "_io.StringIO") != 0 &&
+           !attribute_is(op, closed_name, Py_True);
 }
 
 /* Could anything outside the process tell when this object is destroyed? */
-static bool death_visible(PyObject *op, bool strict)
+static bool death_visible(PyObject *op, void *unused)
 {
     PyTypeObject *type = Py_TYPE(op);
+    (void)unused;
     if (PyWeakref_Check(op)) {
         return callback_visible(((PyWeakReference *)op)->wr_callback);
     }
-    if (type->tp_del != NULL) {
-        return true;
+    if (PyType_Check(op) && !PyType_IS_GC((PyTypeObject *)op)) {
+        type = (PyTypeObject *)op; /* The collector does not know its instances. */
     }
     if (type->tp_finalize == NULL) {
-        return false;
+        return type->tp_del != NULL;
     }
-    if (PyGen_CheckExact(op) || PyCoro_CheckExact(op) || PyAsyncGen_CheckExact(op)) {
-        return generator_visible(op);
+    if (PyGen_CheckExact(op)) {
+        return attribute_is(op, suspended_name, Py_True);
     }
-    return strict || type->tp_finalize != file_io->tp_finalize || file_visible(op);
+    return strncmp(type->tp_name, "_io.", 4) != 0 || file_visible(op, type->tp_name);
 }
 
-static void note_module(struct survivors *found, PyObject *module)
+bool survivors_any(void)
 {
-    if (found->module_count == found->module_room) {
-        found->module_room = found->module_room == 0 ? 64 : 2 * found->module_room;
-        found->modules = realloc(found->modules, found->module_room * sizeof(*found->modules));
-        if (found->modules == NULL) {
+    const int enabled = PyGC_Disable();
+    bool any = internal_gc_visit(death_visible, NULL, true);
+    if (enabled) {
+        (void)PyGC_Enable();
+    }
+    return any;
+}
+
+struct search {
+    PyObject *seen;    /* a list of what would be seen to die */
+    PyObject *unknown; /* the addresses of all that nothing is known to refer to */
+    PyObject *reached; /* a list of what is not among them any more */
+};
+
+static bool note(PyObject *op, void *arg)
+{
+    struct search *search = arg;
+    add(search->unknown, op);
+    if (Py_TYPE(op)->tp_finalize != NULL && death_visible(op, NULL) &&
+        PyList_Append(search->seen, op) < 0) {
+        drv_fail("no memory to end the interpreter");
+    }
+    return false;
+}
+
+static int reach(PyObject *op, void *arg)
+{
+    struct search *search = arg;
+    if (take_away(search->unknown, op) && PyList_Append(search->reached, op) < 0) {
+        drv_fail("no memory to end the interpreter");
+    }
+    return 0;
+}
+
+static void reach_from(PyObject *root, struct search *search)
+{
+    Py_ssize_t done = PyList_GET_SIZE(search->reached);
+    if (root != NULL) {
+        (void)Py_TYPE(root)->tp_traverse(root, reach, search);
+    }
+    for (; done < PyList_GET_SIZE(search->reached); done++) {
+        PyObject *op = PyList_GET_ITEM(search->reached, done);
+        (void)Py_TYPE(op)->tp_traverse(op, reach, search);
+    }
+}
+
+static void search_run(struct search *search)
+{
+    PyObject *context = PyContext_CopyCurrent();
+    (void)internal_gc_visit(note, search, false);
+    for (size_t i = 0; i < LIVING; i++) {
+        reach_from(living_names[i], search);
+    }
+    reach_from(PyThreadState_GetDict(), search);
+    reach_from(context, search);
+    Py_XDECREF(context);
+    PyErr_Clear();
+}
+
+/* What living modules and the thread refer to is left alone, as it is under python3. What frames of
+ * other threads refer to as well; they cannot be seen any more, so where there are some nothing is
+ * ended. */
+void survivors_finalize(void)
+{
+    struct search search = {need(PyList_New(0)), need(PySet_New(NULL)), need(PyList_New(0))};
+    if (PyObject_Size(threads) > 1) {
+        return;
+    }
+    const int enabled = PyGC_Disable();
+    search_run(&search);
+    if (enabled) {
+        (void)PyGC_Enable();
+    }
+    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(search.seen); i++) {
+        if (has(search.unknown, PyList_GET_ITEM(search.seen, i))) {
+            PyObject_CallFinalizer(PyList_GET_ITEM(search.seen, i));
+        }
+    }
+    Py_DECREF(search.reached);
+    Py_DECREF(search.seen);
+    Py_DECREF(search.unknown);
+}
+
+void survivors_hide_preloaded(void)
+{
+    PyObject *modules = PyImport_GetModuleDict();
+    PyObject *rest = need(PyDict_New());
+    PyObject *key, *value;
+    Py_ssize_t pos = 0;
+    while (PyDict_Next(modules, &pos, &key, &value)) {
+        if (!has(preloaded, value) && PyDict_SetItem(rest, key, value) < 0) {
             drv_fail("no memory to end the interpreter");
         }
     }
-    found->modules[found->module_count++] = module;
-}
-
-static void search_generation(struct survivors *found, PyGC_Head *head, bool strict)
-{
-    for (PyGC_Head *gc = _PyGCHead_NEXT(head); gc != head; gc = _PyGCHead_NEXT(gc)) {
-        PyObject *op = (PyObject *)(gc + 1);
-        if (PyModule_Check(op)) {
-            note_module(found, op);
-        } else if (death_visible(op, strict)) {
-            found->visible++;
+    internal_swap_dicts(modules, rest);
+    /* Now it is `rest` that has all of them. Of the preloaded ones it keeps hold. */
+    pos = 0;
+    while (PyDict_Next(modules, &pos, &key, &value)) {
+        if (PyDict_SetItem(rest, key, Py_None) < 0) {
+            drv_fail("no memory to end the interpreter");
         }
     }
-}
-
-PyObject *survivors_main(PyInterpreterState *interp)
-{
-    return PyDict_GetItemString(interp->modules, "__main__");
-}
-
-/* Objects without a GC header are not in any list; those in __main__ itself are looked at here. */
-static void search_main(struct survivors *found, PyInterpreterState *interp, bool strict)
-{
-    PyObject *module = survivors_main(interp);
-    PyObject *key, *value;
-    Py_ssize_t pos = 0;
-    if (module == NULL || !PyModule_Check(module)) {
-        return;
-    }
-    while (PyDict_Next(PyModule_GetDict(module), &pos, &key, &value)) {
-        if (!PyObject_IS_GC(value) && death_visible(value, strict)) {
-            found->visible++;
-        }
-    }
-}
-
-struct survivors survivors_search(PyInterpreterState *interp)
-{
-    struct survivors found = {0};
-    bool strict = filters_changed(interp);
-    for (int i = 0; i < NUM_GENERATIONS; i++) {
-        search_generation(&found, &interp->gc.generations[i].head, strict);
-    }
-    search_main(&found, interp, strict);
-    return found;
-}
-
-bool survivors_any(PyInterpreterState *interp)
-{
-    struct survivors found = survivors_search(interp);
-    free(found.modules);
-    return found.visible != 0;
 }

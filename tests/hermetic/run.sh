@@ -98,6 +98,15 @@ part_counts() {
         problem "doorbells, traps, faults: $(cut -d' ' -f2- "$scratch/counts" | sort | uniq -c | head -n 5)"
     # A run that was kept waiting for more than 20 ms is also interrupted.
     [ "$(grep -c '^1 ' "$scratch/counts")" -ge 40 ] || problem "exits: $(cut -d' ' -f1 "$scratch/counts" | sort | uniq -c)"
+    begin "counts: a destructor kept by a library, and a loop left, do not touch what was preloaded"
+    run "$pyhl" run --dest "$home" -vv --repeat 3 -c 'import asyncio, json
+class A:
+    def __del__(self): print("gone")
+json.kept = A()
+asyncio.get_event_loop().run_until_complete(asyncio.sleep(0))'
+    expect_status 0
+    expect_out $'gone\ngone\ngone\ngone'
+    [ "$(figure 'pages rewound')" -lt 2000 ] || problem "pages rewound: $(figure 'pages rewound')"
 }
 
 # The last figure of this name, of the output of -vv.
