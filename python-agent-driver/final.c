@@ -61,7 +61,7 @@ static int flush_streams(void)
     return out < 0 ? out : err;
 }
 
-static void must(bool done)
+static void insist(bool done)
 {
     if (!done) {
         drv_fail("no memory to end the interpreter");
@@ -72,7 +72,7 @@ static void must(bool done)
 static PyObject *witness(PyCapsule_Destructor on_death, void *context)
 {
     PyObject *capsule = PyCapsule_New(&end, NULL, on_death);
-    must(capsule != NULL && PyCapsule_SetContext(capsule, context) == 0);
+    insist(capsule != NULL && PyCapsule_SetContext(capsule, context) == 0);
     return capsule;
 }
 
@@ -95,7 +95,7 @@ static void on_modules_clear(PyObject *capsule)
     PyObject *last = witness(on_builtins_clear, NULL);
     (void)capsule;
     survivors_finalize();
-    must(PyDict_SetItemString(builtin_names, "pyhl", last) == 0);
+    insist(PyDict_SetItemString(builtin_names, "pyhl", last) == 0);
     Py_DECREF(last);
 }
 
@@ -124,10 +124,10 @@ static void drop_main(PyObject *modules)
         (void)PyDict_DelItemString(modules, "__mp_main__");
         PyErr_Clear();
     }
-    must(main_one == NULL || PyDict_SetItemString(modules, "__main__", Py_None) == 0);
+    insist(main_one == NULL || PyDict_SetItemString(modules, "__main__", Py_None) == 0);
     survivors_hide_preloaded();
     if (weak != NULL && PyWeakref_GET_OBJECT(weak) != Py_None) {
-        must(PyDict_SetItemString(modules, "__main__", PyWeakref_GET_OBJECT(weak)) == 0);
+        insist(PyDict_SetItemString(modules, "__main__", PyWeakref_GET_OBJECT(weak)) == 0);
     }
     Py_XDECREF(weak);
 }
@@ -142,12 +142,12 @@ static void on_specials_clear(PyObject *capsule)
     learn_status();
     for (int i = 0; i < 3; i++) {
         PyObject *original = PySys_GetObject(stream_names[i][1]);
-        must(PySys_SetObject(stream_names[i][0], original == NULL ? Py_None : original) == 0);
+        insist(PySys_SetObject(stream_names[i][0], original == NULL ? Py_None : original) == 0);
     }
     drop_main(modules);
-    must(last_module != NULL &&
-         PyModule_AddObject(last_module, "end", witness(on_modules_clear, NULL)) == 0 &&
-         PyDict_SetItemString(modules, "pyhl", last_module) == 0);
+    insist(last_module != NULL &&
+           PyModule_AddObject(last_module, "end", witness(on_modules_clear, NULL)) == 0 &&
+           PyDict_SetItemString(modules, "pyhl", last_module) == 0);
 }
 
 static void plant(void)
@@ -156,7 +156,7 @@ static void plant(void)
     PyObject *first = witness(on_specials_clear, special);
     end.streams[0] = Py_XNewRef(PySys_GetObject("__stdout__"));
     end.streams[1] = Py_XNewRef(PySys_GetObject("__stderr__"));
-    must(PySys_SetObject("__interactivehook__", first) == 0);
+    insist(PySys_SetObject("__interactivehook__", first) == 0);
     Py_DECREF(first);
 }
 
@@ -198,7 +198,7 @@ void final_remember(void)
     flush_name = PyUnicode_InternFromString("flush");
     closed_name = PyUnicode_InternFromString("closed");
     builtin_names = PyModule_GetDict(drv_import("builtins"));
-    must(module != NULL && flush_name != NULL && closed_name != NULL);
+    insist(module != NULL && flush_name != NULL && closed_name != NULL);
     internal_gc_show(module);
     internal_gc_show(PyModule_GetDict(module));
     shutdown_remember();
