@@ -102,11 +102,11 @@ static void parse(const struct drv_frame *frame, int dev_mode, PyConfig *config)
     free(argv);
 }
 
-/* The value of -X NAME or -X NAME=VALUE, the last one given; NULL without it. */
+/* The value of -X NAME or -X NAME=VALUE, of the first one as CPython has it; NULL without it. */
 static const wchar_t *x_option(const PyConfig *config, const wchar_t *name)
 {
     const size_t len = wcslen(name);
-    for (Py_ssize_t i = config->xoptions.length; i-- > 0;) {
+    for (Py_ssize_t i = 0; i < config->xoptions.length; i++) {
         const wchar_t *option = config->xoptions.items[i];
         if (wcsncmp(option, name, len) == 0 && (option[len] == 0 || option[len] == L'=')) {
             return option[len] == 0 ? option + len : option + len + 1;
@@ -123,6 +123,21 @@ static void read_config(const struct drv_frame *frame, PyConfig *config)
     if (x_option(config, L"dev") != NULL || (variable != NULL && variable[0] != 0)) {
         PyConfig_Clear(config);
         parse(frame, 1, config);
+    }
+}
+
+/* What CPython checks where this configuration does not come along, and what has no effect here. */
+static void check_values(const PyConfig *config)
+{
+    const char *allocator = config->use_environment ? getenv("PYTHONMALLOC") : NULL;
+    const wchar_t *frozen = x_option(config, L"frozen_modules");
+    if (allocator != NULL && allocator[0] != 0 && !internal_is_allocator(allocator)) {
+        refuse("preconfig_init_allocator", "PYTHONMALLOC: unknown allocator", "preinitializing");
+    }
+    if (frozen != NULL && frozen[0] != 0 && wcscmp(frozen, L"on") != 0 &&
+        wcscmp(frozen, L"off") != 0) {
+        refuse(NULL, "bad value for option -X frozen_modules (expected \"on\" or \"off\")",
+               "preinitialized");
     }
 }
 
@@ -300,6 +315,16 @@ static void apply_acts(const PyConfig *config)
     if (!config->user_site_directory) {
         leave_user_site();
     }
+    if (config->optimization_level > 0 &&
+        PyDict_SetItemString(PyEval_GetBuiltins(), "__debug__", Py_False) < 0) {
+        PyErr_Print();
+        drv_fail("cannot set __debug__");
+    }
+    if (!config->buffered_stdio) {
+        setvbuf(stdin, NULL, _IONBF, BUFSIZ);
+        setvbuf(stdout, NULL, _IONBF, BUFSIZ);
+        setvbuf(stderr, NULL, _IONBF, BUFSIZ);
+    }
     if (config->faulthandler > 0) {
         call("faulthandler", "enable", NULL, "faulthandler");
     }
@@ -328,6 +353,7 @@ static void apply(const struct drv_frame *frame, struct drv_stdio *stdio)
     read_config(frame, &config);
     Py_UTF8Mode = utf8_mode(&config);
     internal_preconfig()->utf8_mode = Py_UTF8Mode;
+    check_values(&config);
     copy_numbers(live, &config);
     if (unexported_update_flags(live, Py_UTF8Mode, max_str_digits(&config)) < 0) {
         PyErr_Print();

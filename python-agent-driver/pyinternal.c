@@ -184,3 +184,9 @@ PyObject *internal_atexit_function(int i)
     const atexit_callback *callback = interpreter()->atexit.callbacks[i];
     return callback == NULL ? NULL : callback->func;
 }
+
+bool internal_is_allocator(const char *name)
+{
+    PyMemAllocatorName allocator;
+    return _PyMem_GetAllocatorName(name, &allocator) == 0;
+}

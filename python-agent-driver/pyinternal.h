@@ -49,6 +49,9 @@ uint64_t internal_threads_started(void);
 int internal_atexit_count(void);
 PyObject *internal_atexit_function(int i);
 
+/* Is this a value of PYTHONMALLOC? */
+bool internal_is_allocator(const char *name);
+
 /* stdio.c: a new reference; without the module the process ends. */
 PyObject *drv_import(const char *name);
 

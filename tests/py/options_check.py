@@ -28,6 +28,12 @@ RUNS = """
 -X warn_default_encoding
 -X pycache_prefix=/tmp/pyc
 -X showrefcount
+-X utf8=1 -X utf8=0
+-X int_max_str_digits=640 -X int_max_str_digits=0
+-X int_max_str_digits=640 -X int_max_str_digits=5
+-X frozen_modules=foo
+-X frozen_modules=off
+-X frozen_modules
 -X some=thing -X other
 -I
 -E
@@ -58,6 +64,8 @@ PYTHONIOENCODING=latin-1
 PYTHONIOENCODING=ascii:replace
 PYTHONIOENCODING=:backslashreplace
 PYTHONHASHSEED=x
+PYTHONMALLOC=foo
+PYTHONMALLOC=malloc
 PYTHONHASHSEED=-1
 PYTHONHASHSEED=random
 PYTHONUTF8=1

@@ -1,6 +1,8 @@
 # What options of python3 and PYTHON* variables change, as a script sees it.
 """Documented."""
 import asyncio
+import builtins
+import ctypes
 import faulthandler
 import locale
 import site
@@ -23,7 +25,7 @@ def attempt(function):
 
 
 print("flags", [(name, getattr(sys.flags, name)) for name in sys.flags.__match_args__ if name != "hash_randomization"])
-print("debug", __debug__, attempt(documented), __doc__)
+print("debug", __debug__, builtins.__debug__, attempt(documented), __doc__)
 print("options", sys._xoptions, sys.warnoptions, sys.orig_argv[:-1], sys.argv)
 print("bytecode", sys.dont_write_bytecode, sys.pycache_prefix)
 print("path", sys.path[:2], site.ENABLE_USER_SITE)
@@ -39,6 +41,7 @@ print("encoding", attempt(lambda: open("/dev/null").close()), flush=True)
 print("loop debug", asyncio.coroutines._is_debug_mode(), flush=True)
 print("surrogate", ascii("\udc80"), "\udc80".encode(errors="surrogateescape"), flush=True)
 attempt(lambda: warnings.warn("again"))
+ctypes.CDLL(None).printf(b"from C\n")
 print("error", file=sys.stderr)
 undefined_name + (1 +
                   2)
