@@ -13,6 +13,7 @@
 #include <internal/pycore_gc.h>
 #include <internal/pycore_initconfig.h>
 #include <internal/pycore_interp.h>
+#include <internal/pycore_pymem.h>
 #include <internal/pycore_pystate.h>
 #include <internal/pycore_runtime.h>
 

@@ -16,4 +16,5 @@ test-hardware: hardware
 	@tests/hardware/run.sh quick
 
 test-hardware-full: hardware
+	@$(SUBMAKE) -j2 -f tests/guest/rules.mk guest-programs
 	@tests/hardware/run.sh full

@@ -9,7 +9,8 @@ cd "$(dirname "$0")/../.." || exit 2
 
 choose "quick full" "$@"
 readonly set=${1:-quick}
-readonly seconds=${HARDWARE_TIMEOUT:-900}
+[ "$set" = quick ] && seconds=900 || seconds=36000
+readonly seconds=${HARDWARE_TIMEOUT:-$seconds}
 
 # What a program's log says of its tests is taken as it is; without numbers it is one test.
 count() {
