@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # What options of python3 and PYTHON* variables change, as a script sees it.
 """Documented."""
 import asyncio
