@@ -47,8 +47,8 @@ static bool unmap_one(struct mm *mm, struct vma *v, bool *flush)
 {
     bool rewritten = v->flags & VMA_REWRITTEN;
     if (v->kind == VMA_IDENT) {
-        if (!plain_rw(v->prot))
-            KASSERT(pt_protect_ident(v->start, v->end, PROT_RW, flush) == 0);
+        int r = plain_rw(v->prot) ? 0 : pt_protect_ident(v->start, v->end, PROT_RW, flush);
+        KASSERT(r == 0);
         free_frames(mm, v->start, v->end);
     } else {
         *flush |= mm_unpopulate(v->start, v->end);

@@ -181,7 +181,8 @@ void pmm_free(paddr_t pa, u64 pages)
 {
     u64 from = pa / PAGE_SIZE;
     for (u64 i = from; i < from + pages; i++) {
-        KASSERT(i < frames && bit(used, i));
+        bool held = i < frames && bit(used, i);
+        KASSERT(held);
         bit_clear(used, i);
     }
     set_range(dirty, from, pages);
