@@ -5,13 +5,13 @@
 # -mgeneral-regs-only      the program's vector state stays live in the registers while the kernel runs
 # -fno-stack-protector     its canary lives behind FS, which is the program's
 # -fno-pic -mcmodel=small  linked at a fixed address below 2 MiB
-# -fno-tree-loop-distribute-patterns  or memset() would be compiled into a call of itself
+# -fno-tree-loop-distribute-patterns  or memset() would be compiled into a call of itself (clang does not do that)
 # -fno-strict-aliasing     program memory is read as whatever the ABI says it is
 # -fno-asynchronous-unwind-tables     nobody unwinds
 KERNEL_CC     ?= gcc
 KERNEL_DIR    := images/kernel
 KERNEL_CFLAGS := -std=c17 -O2 -g -ffreestanding -mgeneral-regs-only -fno-stack-protector -fno-pic -fno-pie \
-	-mcmodel=small -fno-tree-loop-distribute-patterns -fno-strict-aliasing \
+	-mcmodel=small $(if $(findstring clang,$(KERNEL_CC)),,-fno-tree-loop-distribute-patterns) -fno-strict-aliasing \
 	-fno-asynchronous-unwind-tables -fcf-protection=none $(SAME_PATHS) -I$(KERNEL_DIR)/include -I$(KERNEL_DIR) \
 	-Wall -Wextra -Werror -Wshadow -Wpointer-arith -Wcast-qual -Wwrite-strings \
 	-Wstrict-prototypes -Wmissing-prototypes -Wundef -Wformat=2 -Wvla
