@@ -169,7 +169,7 @@ static void bench_open(struct bench *bench, const char *kernel)
     struct vmm_config config = {.kernel_path = kernel,
                                 .initrd_path = bench->initrd,
                                 .memory = MEMORY,
-                                .io = {-1, -1, -1, NULL, NULL}};
+                                .io = {-1, -1, -1, NULL, NULL, false}};
     struct vmm *vm;
     struct vmm_outcome outcome;
     const struct vmm_key key = {0};

@@ -50,7 +50,7 @@ static int fdtab_grow(struct fdtable *t, u32 need)
 int fdtable_create(struct fdtable **out)
 {
     struct fdtable *t = kzalloc(sizeof(*t));
-    struct file *std[3];
+    struct file *std[3] = {NULL};
     int r = t ? fdtab_grow(t, 64) : -ENOMEM;
 
     if (r == 0)

@@ -136,6 +136,7 @@ int walk_path(struct inode *start, const char *path, unsigned flags, struct walk
     struct walker k = {.flags = flags};
     int r;
 
+    *w = (struct walk){0};
     if (len == 0)
         return -ENOENT;
     if (len >= PATH_LEN_MAX)

@@ -50,7 +50,7 @@ static int walk_user(int dirfd, vaddr_t upath, unsigned flags, struct walk *w)
     if (r < 0)
         return r;
     r = walk_start(dirfd, path, &start);
-    if (r == 0) {
+    if (r >= 0) {
         r = walk_path(start, path, flags, w);
         inode_put(start);
     }

@@ -60,13 +60,13 @@ static u8 *ring_at(struct pipe *p, u32 at, u32 *run)
     u32 off = at & (p->capacity - 1);
     u8 **page = &p->pages[off / PAGE_SIZE];
 
+    *run = (u32)(PAGE_SIZE - (off & PAGE_MASK));
     if (!*page) {
         paddr_t frame = pmm_alloc(1, 0);
         if (!frame)
             return NULL;
         *page = phys_ptr(frame);
     }
-    *run = (u32)(PAGE_SIZE - (off & PAGE_MASK));
     return *page + (off & PAGE_MASK);
 }
 

@@ -73,7 +73,7 @@ static bool bytes_agree(const struct indexed *x)
     u8 there[SITES_MAX];
     for (u32 n = 0; n < x->file->count; n++)
         if (inode_read(x->inode, there, s[n].len, s[n].offset) != s[n].len ||
-            memcmp(there, s[n].bytes, s[n].len))
+            memcmp(there, s[n].bytes, s[n].len) != 0)
             return false;
     return true;
 }

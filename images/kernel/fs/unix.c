@@ -342,8 +342,10 @@ static void sock_release(struct file *f)
 {
     struct sock *s = f->priv;
 
-    while (!TAILQ_EMPTY(&s->queue))
-        message_done(s, TAILQ_FIRST(&s->queue));
+    for (struct message *m = TAILQ_FIRST(&s->queue), *next; m; m = next) {
+        next = TAILQ_NEXT(m, link);
+        message_done(s, m);
+    }
     if (s->peer) {
         s->peer->peer = NULL;
         wake_all(s->peer);

@@ -20,7 +20,7 @@ static u64 constant_part(struct inode *inode)
     Elf64_Ehdr eh;
     Elf64_Phdr ph;
     if (inode_read(inode, &eh, sizeof(eh), 0) != sizeof(eh) ||
-        memcmp(eh.e_ident, ELFMAG, SELFMAG) || eh.e_ident[EI_CLASS] != ELFCLASS64 ||
+        memcmp(eh.e_ident, ELFMAG, SELFMAG) != 0 || eh.e_ident[EI_CLASS] != ELFCLASS64 ||
         eh.e_type != ET_DYN || eh.e_phentsize != sizeof(ph))
         return 0;
     for (unsigned n = 0; n < eh.e_phnum; n++) {

@@ -86,7 +86,7 @@ SYSCALL(timerfd_settime)
 
 SYSCALL(timerfd_gettime)
 {
-    struct timer_setting s;
+    struct timer_setting s = {0};
     struct file *f = fd_get((int)a[0]);
     long r = 0;
 
