@@ -95,18 +95,18 @@ static char *string_at(struct bytes all, uint64_t off, const char *what)
 }
 
 /* In `list` when there is room in it, of FIRST_LISTS. */
-static char **list_at(struct bytes all, uint64_t off, uint32_t count, char **list, const char *what)
+static char **list_at(struct bytes all, uint64_t off, uint64_t count, char **list, const char *what)
 {
     if (count > all.size) {
-        drv_fail("bad run frame: %u strings in %s", count, what);
+        drv_fail("bad run frame: %llu strings in %s", (unsigned long long)count, what);
     }
     if (count >= FIRST_LISTS) {
-        list = malloc((count + 1ul) * sizeof(*list));
+        list = malloc((count + 1) * sizeof(*list));
     }
     if (list == NULL) {
         drv_fail("no memory for %s", what);
     }
-    for (uint32_t i = 0; i < count; i++) {
+    for (uint64_t i = 0; i < count; i++) {
         list[i] = string_at(all, off, what);
         off += strlen(list[i]) + 1;
     }
@@ -127,23 +127,17 @@ static void frame_command(struct drv_frame *frame)
     static const char python[] = "python3";
     bool option = frame->mode == HV_RUN_CODE || frame->mode == HV_RUN_MODULE;
     size_t size = sizeof(python) + (option ? frame->source_len + 1 : 0);
-    for (size_t i = 0; i < frame->optc; i++) {
-        size += strlen(frame->options[i]) + 1;
-    }
-    for (size_t i = 0; i < frame->argc; i++) {
-        size += strlen(frame->argv[i]) + 1;
+    for (char **word = frame->options; *word != NULL; word++) { /* argv comes after them */
+        size += strlen(*word) + 1;
     }
     char *start = size <= FIRST_COMMAND ? first.command : malloc(size);
     if (start == NULL) {
         drv_fail("no memory for a command line of %zu bytes", size);
     }
     char *at = append(start, python, strlen(python));
-    for (size_t i = 0; i < frame->optc; i++) {
-        at = append(at, frame->options[i], strlen(frame->options[i]));
-    }
-    for (size_t i = 0; i < frame->argc; i++) {
-        at = append(at, frame->argv[i], strlen(frame->argv[i]));
-        if (i == 0 && option) {
+    for (char **word = frame->options; *word != NULL; word++) {
+        at = append(at, *word, strlen(*word));
+        if (word == frame->argv && option) {
             at = append(at, frame->source, frame->source_len);
         }
     }
@@ -162,9 +156,6 @@ static void check_run(const struct hv_run *run)
     if (run->argc == 0) {
         drv_fail("bad run frame: no argv[0]");
     }
-    if (run->optc > UINT32_MAX - run->argc) {
-        drv_fail("bad run frame: %u options", run->optc);
-    }
 }
 
 void frame_place(void)
@@ -182,7 +173,7 @@ struct drv_frame *frame_read(const char *path)
     frame->mode = run.mode;
     frame->deterministic = (run.flags & HV_RESUME_DETERMINISTIC) != 0;
     frame->optc = run.optc;
-    frame->options = list_at(all, run.argv_off, run.optc + run.argc, first.argv, "argv");
+    frame->options = list_at(all, run.argv_off, (uint64_t)run.optc + run.argc, first.argv, "argv");
     frame->argc = run.argc;
     frame->argv = frame->options + run.optc;
     frame->envc = run.envc;
