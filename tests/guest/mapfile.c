@@ -100,6 +100,32 @@ static void check_shared(void)
     close(fd);
 }
 
+/* In the guest a file of the image, whose pages are the CPIO's until they are written. */
+static void check_unwritten(void)
+{
+    static char page[PAGE];
+    int fd = open("/bin/plugin.so", O_RDWR);
+
+    fd = fd >= 0 ? fd : make_file("unwritten");
+    const volatile char *p = mmap(NULL, 3 * PAGE, PROT_READ, MAP_SHARED, fd, 0);
+    const volatile char *q = mmap(NULL, 3 * PAGE, PROT_READ, MAP_PRIVATE, fd, 0);
+    T_MUST("maps of an unwritten file", p != MAP_FAILED && q != MAP_FAILED);
+    char other = (char)~p[PAGE + 5], next = p[PAGE + 6];
+    T_CHECK("both show it",
+            q[PAGE + 5] == p[PAGE + 5] && q[5] == p[5] && q[2 * PAGE] == p[2 * PAGE]);
+    T_MUST("write a byte", pwrite(fd, &other, 1, PAGE + 5) == 1);
+    T_CHECK("a shared mapping to read sees it", p[PAGE + 5] == other && p[PAGE + 6] == next);
+    T_CHECK("and a private one without a page of its own", q[PAGE + 5] == other);
+    memset(page, 'P', PAGE);
+    T_MUST("write a page", pwrite(fd, page, PAGE, 0) == PAGE);
+    T_CHECK("both see all of it", p[5] == 'P' && q[PAGE - 1] == 'P');
+    T_MUST("shrink", ftruncate(fd, 2 * PAGE) == 0);
+    T_EQ("a page that is cut off is SIGBUS", t_try_read(p + 2 * PAGE), SIGBUS);
+    T_EQ("in both", t_try_read(q + 2 * PAGE), SIGBUS);
+    T_CHECK("what is left stays", p[PAGE + 5] == other && q[5] == 'P');
+    close(fd);
+}
+
 static void check_beyond_the_end(void)
 {
     int fd = make_file("short");
@@ -154,6 +180,7 @@ int main(void)
     t_fault_install();
     check_private();
     check_shared();
+    check_unwritten();
     check_beyond_the_end();
     check_shared_anonymous();
     check_memfd();

@@ -10,6 +10,17 @@
 #include <linux/falloc.h>
 #include <linux/resource.h>
 
+/* Makes the frame the page of the file. A mapping that shows the CPIO's page faults in the new one.
+ */
+static int set_page(struct inode *i, u64 index, paddr_t frame)
+{
+    int r = radix_set(&i->u.data, index, frame);
+
+    if (r == 0 && index * PAGE_SIZE < i->u.data.ext_len)
+        mm_inode_changed(i, index, 1);
+    return r;
+}
+
 /* A page of the inode's own, made from what the file shows there. */
 static int own_page(struct inode *i, u64 index, u8 **out)
 {
@@ -23,7 +34,7 @@ static int own_page(struct inode *i, u64 index, u8 **out)
             return -ENOSPC;
         if (off < d->ext_len)
             memcpy(phys_ptr(frame), d->ext + off, MIN(PAGE_SIZE, d->ext_len - off));
-        int r = radix_set(d, index, frame);
+        int r = set_page(i, index, frame);
         if (r < 0) {
             pmm_free(frame, 1);
             return r;
@@ -91,7 +102,7 @@ static int write_fresh(struct inode *i, u64 index, vaddr_t buf)
         return -ENOSPC;
     r = copy_from_user(phys_ptr(frame), buf, PAGE_SIZE);
     if (r == 0)
-        r = radix_set(&i->u.data, index, frame);
+        r = set_page(i, index, frame);
     if (r < 0)
         pmm_free(frame, 1);
     return r;
@@ -151,8 +162,12 @@ int ramfs_truncate(struct inode *i, u64 size)
     if (size > RAM_FILE_MAX)
         return -EFBIG;
     if (size < i->size) {
+        u64 ext_end = PAGE_UP(d->ext_len) / PAGE_SIZE, first = size / PAGE_SIZE;
+
         radix_drop(d, PAGE_UP(size) / PAGE_SIZE, UINT64_MAX);
         d->ext_len = MIN(d->ext_len, size);
+        if (first < ext_end)
+            mm_inode_changed(i, first, ext_end - first);
         i->size = size;
         clear_tail(i);
     } else {

@@ -157,8 +157,8 @@ long mm_mprotect(struct mm *mm, vaddr_t addr, u64 len, int prot);
  * as a signal handler shall see it, in the program where there is such a place. */
 vaddr_t sites_restart(struct mm *mm, vaddr_t rip, u64 nr);
 vaddr_t sites_shown(struct mm *mm, vaddr_t rip);
-/* mm/fault.c: ramfs replaced or freed the frames of pages [pgoff, pgoff + pages) of this inode:
- * mappings that show them fault them in anew. Called before the frames are freed. */
+/* mm/fault.c: the file no longer shows the CPIO's frames in pages [pgoff, pgoff + pages): the
+ * current process's mappings forget them, and fault in what it shows now. */
 void mm_inode_changed(struct inode *i, u64 pgoff, u64 pages);
 /* Text of /proc/self/maps: appends lines through emit until done. */
 void mm_maps(struct mm *mm, void (*emit)(void *arg, const char *line, size_t len), void *arg);
