@@ -9,27 +9,33 @@
 #include "kernel.h"
 
 extern char __text_start[], __text_end[], __kernel_end[];
+/* cpu/vdso_image.S */
 extern char vdso_start[], vdso_end[];
+/* mm/usercopy.S */
 extern char usercopy_start[], usercopy_end[], usercopy_fault[];
 
+/* cpu/context.c */
 extern u64 cpu_user_rsp;      /* scratch of syscall_entry */
 extern u64 cpu_kstack_top;    /* kernel stack of the current thread */
 extern u64 cpu_fault_address; /* CR2 of the last page fault, written by the vector page */
 
-void cpu_switch_stack(u64 *save, u64 load);
-void thread_call_entry(void);
 void cpu_thread_call(struct thread *t, void (*fn)(void));
-void tlb_flush(void);
-void xstate_setup(void);
 /* Where the syscall instruction leads, and the way back to the program. */
 void cpu_setup(void (*syscall)(void), void (*user_return_path)(void));
+
+/* cpu/switch.S */
+void cpu_switch_stack(u64 *save, u64 load);
+void thread_call_entry(void);
+void tlb_flush(void);
+/* cpu/xstate.c */
+void xstate_setup(void);
 
 /* sys/entry.S */
 void user_return(void);
 void syscall_entry(void);
 void syscall_entry_call(void); /* from the slots of mm/sites.c */
 extern char syscall_entry_step[];
-/* sys/dispatch.c and sys/trap.c: called from there. */
+/* sys/dispatch.c, sys/trap.c: called from there. */
 void syscall_handle(struct trapframe *tf);
 bool syscall_handle_call(struct trapframe *tf);
 void trap_from_user(struct trapframe *tf);

@@ -83,11 +83,6 @@ enum inode_type inode_type(const struct inode *i)
     return i->type;
 }
 
-u64 inode_size(const struct inode *i)
-{
-    return i->size;
-}
-
 u64 inode_number(const struct inode *i)
 {
     return i->ino;

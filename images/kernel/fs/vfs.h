@@ -236,7 +236,7 @@ int fd_close_range(u32 first, u32 last, bool cloexec);
 int fd_next(struct fdtable *t, int fd);
 u32 fd_room(const struct fdtable *t); /* descriptors the table has room for */
 
-/* devfs.c, streams.c, terminal.c, rundev.c, procfs.c, pipe.c */
+/* devfs.c, streams.c */
 int devfs_init(void);
 extern const struct inode_ops devfs_ops;
 int console_files(struct file *out[3]);
@@ -245,8 +245,10 @@ void console_stdin_poll(void);             /* the host may have input: wakes who
 void console_stdin_drop(void);             /* forgets what was read ahead */
 /* terminal.c: of stream 0, 1 or 2, which is a terminal. */
 long terminal_ioctl(u32 stream, u32 cmd, vaddr_t arg);
+/* rundev.c, procfs.c */
 int rundev_open(struct inode *i, struct file *f);
 int procfs_init(void);
+/* pipe.c */
 extern const struct inode_ops fifo_inode_ops;
 int pipe_create(u32 flags, struct file *out[2]);
 bool pipe_is(const struct file *f);

@@ -149,6 +149,7 @@ bool user_range_ok(vaddr_t addr, size_t len, int prot);
 
 /* mm/vma.c: the program's mappings. */
 int mm_create(struct mm **out);
+/* mm/mmap.c */
 long mm_mmap(struct mm *mm, vaddr_t hint, u64 len, int prot, int flags, struct file *file, u64 off);
 long mm_munmap(struct mm *mm, vaddr_t addr, u64 len);
 long mm_mprotect(struct mm *mm, vaddr_t addr, u64 len, int prot);
@@ -160,12 +161,13 @@ vaddr_t sites_shown(struct mm *mm, vaddr_t rip);
 /* mm/fault.c: the file no longer shows the CPIO's frames in pages [pgoff, pgoff + pages): the
  * current process's mappings forget them, and fault in what it shows now. */
 void mm_inode_changed(struct inode *i, u64 pgoff, u64 pages);
-/* Text of /proc/self/maps: appends lines through emit until done. */
+/* mm/maps.c: the text of /proc/self/maps, whose lines go through emit. */
 void mm_maps(struct mm *mm, void (*emit)(void *arg, const char *line, size_t len), void *arg);
 /* Pages of program memory: total mapped, and resident. */
-vaddr_t mm_heap_start(const struct mm *mm);
 void mm_usage(struct mm *mm, u64 *mapped_pages, u64 *resident_pages);
 u64 mm_mapping_pages(struct mm *mm, vaddr_t addr); /* of the mapping that addr is in; or 0 */
+/* mm/remap.c */
+vaddr_t mm_heap_start(const struct mm *mm);
 
 /* ---- cpu/ --------------------------------------------------------------------------------- */
 
@@ -318,9 +320,10 @@ u64 ktimer_next(void); /* the earliest deadline, HV_NO_DEADLINE for none */
 #define ERESTARTNOHAND        514
 #define ERESTART_RESTARTBLOCK 516
 bool signal_pending(struct thread *t); /* is a deliverable signal waiting? */
-void signal_deliver(struct trapframe *tf, bool from_syscall);
 int signal_send(struct process *p, struct thread *t, int sig, int si_code,
                 u64 value); /* t NULL: any thread */
+/* proc/sigdeliver.c */
+void signal_deliver(struct trapframe *tf, bool from_syscall);
 /* A CPU exception of the program: forces sig with si_code and si_addr; trapno/err/cr2 go to the
  * sigcontext. */
 void signal_fault(struct trapframe *tf, int sig, int si_code, vaddr_t addr);
@@ -334,9 +337,8 @@ int exec_load(struct process *p, const char *path, char *const argv[], char *con
 
 enum inode_type { INODE_REG, INODE_DIR, INODE_LNK, INODE_CHR, INODE_FIFO, INODE_SOCK, INODE_ANON };
 
-/* fs/vfs.h has the rest of struct inode and struct file; mm/ and proc/ use only these. */
-void fs_init(paddr_t initrd,
-             u64 size); /* ramfs root from the CPIO, /dev, /proc; panics with words on damage */
+/* fs/initrd.c: ramfs root from the CPIO, /dev, /proc; panics with words on damage. */
+void fs_init(paddr_t initrd, u64 size);
 /* fs/siteindex.c: the system call sites of an unchanged file of the image, by offset; NULL when
  * unknown. */
 struct sites_site;
@@ -345,37 +347,42 @@ const struct sites_site *sites_of_inode(struct inode *i, unsigned *count);
 /* fs/rundev.c. HV_CALL_RUN: waits for a run (the snapshot point); on return clocks and entropy are
  * fresh. Returns the frame's size; its first size bytes are in buf. */
 u64 run_next(void *buf, size_t size);
-/* fs/namei.c, fs/chdir.c, fs/fdtab.c */
+/* fs/streams.c: 0, 1, 2 become what the host's streams are now. */
+void console_resume(void);
+/* fs/chdir.c: current process: mkdir -p and chdir. */
+int fs_chdir_create(const char *path);
+/* fs/namei.c */
 int fs_context_create(struct fs_context **out);
-int fs_chdir_create(const char *path);    /* current process: mkdir -p and chdir */
+/* From the cwd; takes a reference. */
+int path_lookup(const char *path, bool follow, struct inode **out);
+/* fs/fdtab.c */
 int fdtable_create(struct fdtable **out); /* with 0, 1, 2 on the host's streams */
-void console_resume(void);   /* fs/streams.c: 0, 1, 2 become what the host's streams are now */
-struct file *fd_get(int fd); /* takes a reference; NULL: EBADF */
+struct file *fd_get(int fd);              /* takes a reference; NULL: EBADF */
+void fdtable_close_on_exec(struct fdtable *t);
+/* fs/file.c. fs/vfs.h has the rest of struct file and struct inode. */
 void file_ref(struct file *f);
 void file_put(struct file *f);
-void inode_ref(struct inode *i);
-void inode_put(struct inode *i);
 struct inode *file_inode(struct file *f);
 bool file_readable(struct file *f);
 bool file_writable(struct file *f);
-int path_lookup(const char *path, bool follow,
-                struct inode **out); /* from the cwd; takes a reference */
+/* Devices that mmap specially: /dev/zero maps as anonymous memory. */
+bool file_mmap_anonymous(struct file *f);
+/* fs/inode.c */
+void inode_ref(struct inode *i);
+void inode_put(struct inode *i);
 enum inode_type inode_type(const struct inode *i);
-u64 inode_size(const struct inode *i);
 u64 inode_number(const struct inode *i);
 bool inode_executable(const struct inode *i);
 ssize_t inode_read(struct inode *i, void *kbuf, size_t n,
                    u64 off); /* regular files, kernel buffer */
-/* The frame of page index pgoff for a mapping. for_write false: may be a frame of the CPIO itself
- * (read-only, shared, never freed) when the page is whole and aligned there, else a frame owned by
- * the inode. for_write true (MAP_SHARED writes): a writable frame owned by the inode. The tail
- * behind the end of file reads as zeros. -ENXIO beyond the end of file (SIGBUS), -ENOMEM. */
-int inode_page(struct inode *i, u64 pgoff, bool for_write, paddr_t *out);
-/* Devices that mmap specially: /dev/zero maps as anonymous memory. */
-bool file_mmap_anonymous(struct file *f);
 /* Path of an open inode for /proc/self/maps and exe; "" when unknown. Returns the length. */
 size_t inode_path(const struct inode *i, char *buf, size_t size);
-void fdtable_close_on_exec(struct fdtable *t);
+/* fs/ramfs.c: the frame of page index pgoff for a mapping. for_write false: may be a frame of the
+ * CPIO itself (read-only, shared, never freed) when the page is whole and aligned there, else a
+ * frame owned by the inode. for_write true (MAP_SHARED writes): a writable frame owned by the
+ * inode. The tail behind the end of file reads as zeros. -ENXIO beyond the end of file (SIGBUS),
+ * -ENOMEM. */
+int inode_page(struct inode *i, u64 pgoff, bool for_write, paddr_t *out);
 
 /* ---- sys/ --------------------------------------------------------------------------------- */
 
@@ -390,6 +397,7 @@ struct syscall {
 };
 extern const struct syscall syscall_table[];
 extern const unsigned syscall_table_size;
+/* sys/dispatch.c */
 long syscall_dispatch(struct trapframe *tf);
 
 /* sys/trap.c: the one way back to the program: handles events, signals and rescheduling, called at

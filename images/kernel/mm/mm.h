@@ -121,6 +121,7 @@ long mm_map_inode(struct mm *mm, vaddr_t hint, u64 len, int prot, int flags, str
                   u64 off);
 /* Maps kernel frames [pa, pa + len) read-only (or read-execute) at va in the window. */
 int mm_map_frames(struct mm *mm, vaddr_t va, paddr_t pa, u64 len, int prot);
+/* remap.c */
 long mm_mremap(struct mm *mm, vaddr_t addr, u64 old_len, u64 new_len, int flags, vaddr_t fixed);
 long mm_madvise(struct mm *mm, vaddr_t addr, u64 len, int advice);
 /* brk area: claims address space and frames at exec; brk moves in it. */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * The only instructions of the kernel that touch program memory. A fault in
- * [usercopy_start, usercopy_end) that mm_fault() cannot resolve continues at
+ * [usercopy_start, usercopy_end) that mm_handle_fault() cannot resolve continues at
  * usercopy_fault, which returns 1.
  */
     .text

@@ -58,6 +58,7 @@ struct proc_signals {
     struct sigaction act[SIG_COUNT + 1];
 };
 
+/* proc/signal.c */
 void sigpending_init(struct sigpending *p);
 void sigpending_flush(struct proc_signals *s, struct sigpending *p, u64 mask);
 /* Queues info for thread t, or for the process when t is NULL. 0 or -EAGAIN. */
@@ -182,6 +183,7 @@ void sched_resume(void);
 
 /* ---- futexes ------------------------------------------------------------------------------ */
 
+/* proc/futex.c */
 long futex_wait(vaddr_t addr, u32 val, u32 bitset, u64 deadline);
 long futex_wake(vaddr_t addr, u32 count, u32 bitset);
 long futex_requeue(vaddr_t from, u32 wake, u32 move, vaddr_t to, const u32 *expect);
@@ -190,12 +192,14 @@ void futex_thread_exit(struct thread *t); /* robust list, clear_child_tid */
 
 /* ---- time --------------------------------------------------------------------------------- */
 
-struct proc_timers; /* proc/itimer.c, with the timers of timer_create */
+/* proc/itimer.c */
+struct proc_timers; /* with the timers of timer_create */
 int proc_timers_create(struct proc_timers **out);
 void proc_timers_exec(struct process *p);
 int itimer_get(struct process *p, int which, struct __kernel_old_itimerval *out);
 int itimer_set(struct process *p, int which, const struct __kernel_old_itimerval *in,
                struct __kernel_old_itimerval *old);
+/* proc/ptimer.c */
 int ptimer_create(struct process *p, int clock, const struct sigevent *ev, int *id);
 int ptimer_delete(struct process *p, int id);
 int ptimer_get(struct process *p, int id, u64 *left, u64 *interval);
@@ -227,7 +231,8 @@ static inline int timespec_ns(s64 sec, s64 nsec, u64 *ns)
     return 0;
 }
 
-int timespec_get(vaddr_t addr, u64 *ns); /* from program memory */
+/* sys/sys_time.c: from and to program memory. */
+int timespec_get(vaddr_t addr, u64 *ns);
 int timespec_put(vaddr_t addr, u64 ns);
 
 #endif
