@@ -160,6 +160,8 @@ static void plant(void)
     Py_DECREF(first);
 }
 
+static int (*finalize_whole)(void); /* Py_FinalizeEx as it was */
+
 static int finalize(void)
 {
     if (!Py_IsInitialized()) {
@@ -172,8 +174,7 @@ static int finalize(void)
     if (!heard) {
         plant();
     }
-    hook_unset(&finalize_hook);
-    return setjmp(end.out) == 0 ? Py_FinalizeEx() : end.status;
+    return setjmp(end.out) == 0 ? finalize_whole() : end.status;
 }
 
 void final_rehearse(void)
@@ -204,5 +205,6 @@ void final_remember(void)
     shutdown_remember();
     survivors_remember();
     hook_set(&finalize_hook, "Py_FinalizeEx", (void (*)(void))finalize);
+    *(void **)&finalize_whole = hook_original(&finalize_hook, "Py_FinalizeEx");
     hook_set(&exit_hook, "Py_Exit", (void (*)(void))leave);
 }
