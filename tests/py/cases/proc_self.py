@@ -21,7 +21,8 @@ for name in "self/environ", "self/auxv", "self/io", "self/limits", "self/status"
 row = re.search(r"^Max open files +(\S+) +(\S+) +files", text("self/limits"), re.M)
 print(tuple(map(int, row.groups())) == resource.getrlimit(resource.RLIMIT_NOFILE), text("self/limits").splitlines()[0])
 status = dict(line.split(":\t") for line in text("self/status").splitlines())
-print(int(status["NSpid"]) == os.getpid(), status["Groups"].split() == [str(g) for g in os.getgroups()], int(status["SigCgt"], 16) & 2, status["SigIgn"], status["CapAmb"])
+# Who was started by posix_spawn, as by make, ignores signals 32 and 33.
+print(int(status["NSpid"]) == os.getpid(), status["Groups"].split() == [str(g) for g in os.getgroups()], int(status["SigCgt"], 16) & 2, "%x" % (int(status["SigIgn"], 16) & ~(3 << 31)), status["CapAmb"])
 print(int(status["VmStk"].split()[0]) > 0, int(status["voluntary_ctxt_switches"]) >= 0)
 with open("/proc/self/cmdline", "rb") as f:
     f.read(5)
