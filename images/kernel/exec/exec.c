@@ -154,7 +154,8 @@ static void image_drop(struct process *p)
     if (p->stack_top) {
         paddr_t guard = p->stack_top - STACK_SIZE - PAGE_SIZE;
         bool flush = false;
-        pt_protect_ident(guard, guard + PAGE_SIZE, PROT_READ | PROT_WRITE, &flush);
+        int r = pt_protect_ident(guard, guard + PAGE_SIZE, PROT_READ | PROT_WRITE, &flush);
+        KASSERT(r == 0);
         pmm_free(guard, 1);
     }
     mm_munmap(p->mm, USER_MIN, WINDOW_END - USER_MIN);

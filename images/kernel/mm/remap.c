@@ -98,9 +98,8 @@ long mm_mremap(struct mm *mm, vaddr_t addr, u64 old_len, u64 new_len, int flags,
     if (!v || addr + old_len > v->end)
         return -EFAULT;
     if (!(flags & MREMAP_FIXED) && new_len <= old_len) {
-        if (new_len < old_len)
-            mm_munmap(mm, addr + new_len, old_len - new_len);
-        return (long)addr;
+        long r = new_len < old_len ? mm_munmap(mm, addr + new_len, old_len - new_len) : 0;
+        return r < 0 ? r : (long)addr;
     }
     if (vma_split(mm, addr) || vma_split(mm, addr + old_len))
         return -ENOMEM;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // mremap of a sparse mapping when there is no memory for the page tables of its new place: ENOMEM,
 // the old mapping whole, nothing left at the new one. How much memory that takes is the guest's own
-// affair.
+// affair. Likewise where one mapping becomes two and there is no memory for the second.
 #include "t.h"
 #include "fault.h"
 
@@ -51,6 +51,38 @@ static void give_back(char *chain)
     }
 }
 
+enum { PIECES = 1024, PIECE = 3 * 4096 };
+
+// Takes the middle out of each piece until that is refused; returns how many gave it up.
+static size_t shrink_all(char *pieces)
+{
+    for (size_t i = 0; i < PIECES; i++) {
+        char *p = pieces + i * PIECE;
+        errno = 0;
+        if (mremap(p, 2 * 4096, 4096, 0) != p) {
+            return errno == ENOMEM ? i : 0;
+        }
+    }
+    return PIECES;
+}
+
+static void shrink(void)
+{
+    char *pieces =
+        mmap(NULL, (size_t)PIECES * PIECE, RW, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    char *spare = mmap(NULL, CHUNK, RW, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+    T_MUST("pieces", pieces != MAP_FAILED && spare != MAP_FAILED);
+    char *chain = take(4096, take(CHUNK, take(16 << 20, NULL)));
+    size_t done = shrink_all(pieces);
+    munmap(spare, CHUNK); // to give back takes memory, too
+    give_back(chain);
+    T_CHECK("no memory for a second mapping: ENOMEM", done < PIECES);
+    T_CHECK("what was refused is whole", !t_unmapped(pieces + done * PIECE + 4096));
+    T_CHECK("what was not is gone", done == 0 || t_unmapped(pieces + (done - 1) * PIECE + 4096));
+    munmap(pieces, (size_t)PIECES * PIECE);
+}
+
 int main(void)
 {
     char *from = reserve(), *gap = reserve(), *to = reserve();
@@ -75,5 +107,6 @@ int main(void)
             mremap(from, SIZE, SIZE, MREMAP_MAYMOVE | MREMAP_FIXED, to) == to);
     T_CHECK("with its contents", whole(to) && t_unmapped(from));
     munmap(to, SIZE);
+    shrink();
     return t_done();
 }
