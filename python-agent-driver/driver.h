@@ -72,6 +72,8 @@ struct drv_stdio {
     const wchar_t *encoding, *errors; /* NULL, NULL: utf-8, surrogateescape */
 };
 void stdio_apply(const struct drv_stdio *how);
+/* In sys, of descriptors 0 to 2: the stream, and the one it began with. */
+extern const char *const drv_stream_names[3][2];
 
 /* overtime.c: before the snapshot. */
 void overtime_watch(void);

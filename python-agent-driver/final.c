@@ -16,9 +16,6 @@ static struct hook finalize_hook, exit_hook;
 
 static PyObject *flush_name, *closed_name, *builtin_names;
 
-static const char *const stream_names[][2] = {
-    {"stdin", "__stdin__"}, {"stdout", "__stdout__"}, {"stderr", "__stderr__"}};
-
 /* The end of the real one. */
 static struct {
     PyObject *streams[2];
@@ -104,7 +101,7 @@ static void on_modules_clear(PyObject *capsule)
 static void learn_status(void)
 {
     for (int i = 1; i <= 2; i++) {
-        PyObject *stream = PySys_GetObject(stream_names[i][0]);
+        PyObject *stream = PySys_GetObject(drv_stream_names[i][0]);
         if (stream == end.streams[i - 1]) {
             end.status |= flush_stream(stream, false);
         } else if (stream != NULL && stream != Py_None) {
@@ -141,8 +138,8 @@ static void on_specials_clear(PyObject *capsule)
     Py_XDECREF((PyObject *)PyCapsule_GetContext(capsule));
     learn_status();
     for (int i = 0; i < 3; i++) {
-        PyObject *original = PySys_GetObject(stream_names[i][1]);
-        insist(PySys_SetObject(stream_names[i][0], original == NULL ? Py_None : original) == 0);
+        PyObject *original = PySys_GetObject(drv_stream_names[i][1]);
+        insist(PySys_SetObject(drv_stream_names[i][0], original == NULL ? Py_None : original) == 0);
     }
     drop_main(modules);
     insist(last_module != NULL &&

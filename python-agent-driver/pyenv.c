@@ -7,7 +7,6 @@
  */
 #include "driver.h"
 #include "pyinternal.h"
-#include "unexported.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -212,6 +211,56 @@ static void copy_numbers(PyConfig *live, const PyConfig *config)
     Py_UnbufferedStdioFlag = !config->buffered_stdio;
 }
 
+static int set_flag(PyObject *flags, int at, PyObject *value)
+{
+    if (value == NULL) {
+        return -1;
+    }
+    PyObject *old = PyStructSequence_GetItem(flags, at);
+    PyStructSequence_SetItem(flags, at, value);
+    Py_XDECREF(old);
+    return 0;
+}
+
+/* The part of _PySys_UpdateConfig, which is not exported, that is about sys.flags: in their order.
+ * What cannot change after the start is -1: site was imported and the hash seed chosen. */
+static int update_flags(const PyConfig *config, int utf8_mode, int max_str_digits)
+{
+    const int values[] = {
+        config->parser_debug,
+        config->inspect,
+        config->interactive,
+        config->optimization_level,
+        !config->write_bytecode,
+        !config->user_site_directory,
+        -1, /* no_site */
+        !config->use_environment,
+        config->verbose,
+        config->bytes_warning,
+        config->quiet,
+        -1, /* hash_randomization */
+        config->isolated,
+        config->dev_mode,
+        utf8_mode,
+        config->warn_default_encoding,
+        config->safe_path,
+        max_str_digits,
+    };
+    enum { DEV_MODE = 13, SAFE_PATH = 16 };
+    PyObject *flags = PySys_GetObject("flags");
+    for (int i = 0; flags != NULL && i < (int)(sizeof(values) / sizeof(values[0])); i++) {
+        bool is_bool = i == DEV_MODE || i == SAFE_PATH;
+        if (values[i] >= 0 &&
+            set_flag(flags, i, is_bool ? PyBool_FromLong(values[i]) : PyLong_FromLong(values[i])) <
+                0) {
+            return -1;
+        }
+    }
+    return flags == NULL ? -1
+                         : PySys_SetObject("dont_write_bytecode",
+                                           config->write_bytecode ? Py_False : Py_True);
+}
+
 static PyObject *decoded(const wchar_t *text)
 {
     return PyUnicode_FromWideChar(text, -1);
@@ -331,9 +380,9 @@ static void apply_acts(const PyConfig *config)
     if (config->tracemalloc > 0) {
         start_tracing(config->tracemalloc);
     }
-    if (max_str_digits(config) >= 0) {
-        call("sys", "set_int_max_str_digits", PyLong_FromLong(max_str_digits(config)),
-             "int_max_str_digits");
+    const int digits = max_str_digits(config);
+    if (digits >= 0) {
+        call("sys", "set_int_max_str_digits", PyLong_FromLong(digits), "int_max_str_digits");
     }
     if (config->pycache_prefix != NULL) {
         set_sys("pycache_prefix", decoded(config->pycache_prefix));
@@ -355,7 +404,7 @@ static void apply(const struct drv_frame *frame, struct drv_stdio *stdio)
     internal_preconfig()->utf8_mode = Py_UTF8Mode;
     check_values(&config);
     copy_numbers(live, &config);
-    if (unexported_update_flags(live, Py_UTF8Mode, max_str_digits(&config)) < 0) {
+    if (update_flags(live, Py_UTF8Mode, max_str_digits(&config)) < 0) {
         PyErr_Print();
         drv_fail("cannot set sys.flags");
     }

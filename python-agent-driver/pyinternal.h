@@ -17,7 +17,8 @@ PyConfig *internal_config(void);
 PyPreConfig *internal_preconfig(void);
 /* Of one of the lists in it. */
 void internal_clear_list(PyWideStringList *list);
-/* Warnings that were shown are shown again. */
+/* Warnings that were shown while preloading are shown again, as if for the first time, to a script
+ * that causes them. */
 void internal_forget_warnings(void);
 /* How many more keys the dict takes before it is made anew. */
 Py_ssize_t internal_dict_room(PyObject *dict);

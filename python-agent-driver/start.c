@@ -180,13 +180,6 @@ static void check_descriptors(const char *preload)
     }
 }
 
-/* Warnings that were shown while preloading are forgotten: they are shown again, as if for the
- * first time, to a script that causes them. */
-static void forget_warnings(void)
-{
-    internal_forget_warnings();
-}
-
 void start_python(const char *preload)
 {
     note_descriptors();
@@ -195,7 +188,7 @@ void start_python(const char *preload)
     preload_all(preload);
     run_remember();
     reseed_before_snapshot();
-    forget_warnings();
+    internal_forget_warnings();
     PyGC_Collect();
     check_descriptors(preload);
     internal_gc_hide_all();

@@ -12,6 +12,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+const char *const drv_stream_names[3][2] = {
+    {"stdin", "__stdin__"}, {"stdout", "__stdout__"}, {"stderr", "__stderr__"}};
+
 PyObject *drv_import(const char *name)
 {
     PyObject *module = PyImport_ImportModule(name);
@@ -95,12 +98,11 @@ static PyObject *new_stream(const struct drv_stdio *how, int fd)
 
 static void replace_stream(const struct drv_stdio *how, int fd, bool open)
 {
-    static const char *const names[][2] = {
-        {"stdin", "__stdin__"}, {"stdout", "__stdout__"}, {"stderr", "__stderr__"}};
     PyObject *stream = open ? new_stream(how, fd) : Py_NewRef(Py_None);
-    if (PySys_SetObject(names[fd][0], stream) < 0 || PySys_SetObject(names[fd][1], stream) < 0) {
+    if (PySys_SetObject(drv_stream_names[fd][0], stream) < 0 ||
+        PySys_SetObject(drv_stream_names[fd][1], stream) < 0) {
         PyErr_Print();
-        drv_fail("cannot set sys.%s", names[fd][0]);
+        drv_fail("cannot set sys.%s", drv_stream_names[fd][0]);
     }
     Py_DECREF(stream);
 }
