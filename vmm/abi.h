@@ -302,7 +302,6 @@ enum hv_run_mode {
     HV_RUN_CODE = 2,   /* -c: source is the code, argv[0] is "-c" */
     HV_RUN_MODULE = 3, /* -m: source is the module's name, argv[0] is "-m" */
     HV_RUN_STDIN = 4,  /* script read from stdin by the VMM: source is its text, argv[0] is "-" */
-    HV_RUN_WARMUP = 5, /* never a user's run; reserved for the recording of the working set */
 };
 
 struct hv_run {
