@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * The guest's three streams. Rings are written by the guest: head is checked against tail before
- * use, data is only passed on. No call blocks beyond the run's deadline or an interrupt, whatever
- * other readers and writers of the same pipe, socket or terminal do: a stream is written and read
- * without waiting (RWF_NOWAIT) and waited for by console_poll() alone. Where a stream is not made
- * for that, the thread's timer cuts the call short. SIGPIPE and SIGXFSZ are kept from the process.
+ * use, data is only passed on: to a descriptor, or in place to a function of the caller's. No call
+ * blocks beyond the run's deadline or an interrupt, whatever other readers and writers of the same
+ * pipe, socket or terminal do: a stream is written and read without waiting (RWF_NOWAIT) and waited
+ * for by console_poll() alone. Where a stream is not made for that, the thread's timer cuts the
+ * call short. SIGPIPE and SIGXFSZ are kept from the process.
  */
 #include "vmm_int.h"
 
@@ -20,6 +21,7 @@
 
 struct console_stream {
     const char *name;
+    int number;
     struct hv_ring *ring;
     hv_gpa_t data;
     int fd;
@@ -29,11 +31,25 @@ struct console_stream {
 static struct console_stream console_stream(struct vmm *vm, bool is_err)
 {
     if (is_err) {
-        return (struct console_stream){"stderr", &vm->shared->err, HV_STDERR_GPA, vm->io.stderr_fd,
-                                       &vm->io_ways[2]};
+        return (struct console_stream){
+            "stderr", 2, &vm->shared->err, HV_STDERR_GPA, vm->io.stderr_fd, &vm->io_ways[2]};
     }
-    return (struct console_stream){"stdout", &vm->shared->out, HV_STDOUT_GPA, vm->io.stdout_fd,
-                                   &vm->io_ways[1]};
+    return (struct console_stream){
+        "stdout", 1, &vm->shared->out, HV_STDOUT_GPA, vm->io.stdout_fd, &vm->io_ways[1]};
+}
+
+/* Else what is written to it is dropped. */
+static bool console_is_open(const struct console_stream *s)
+{
+    return s->fd >= 0 || *s->way == IO_CALL;
+}
+
+static void console_block_kick(sigset_t *before)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, VMM_SIGNAL);
+    (void)pthread_sigmask(SIG_BLOCK, &set, before);
 }
 
 /* Sleeps until pfd is ready, the host instant until, or a signal; with want_events not at all when
@@ -42,10 +58,8 @@ static struct console_stream console_stream(struct vmm *vm, bool is_err)
 static int console_poll(struct vmm *vm, struct pollfd *pfd, nfds_t count, uint64_t until,
                         bool want_events)
 {
-    sigset_t set, before;
-    sigemptyset(&set);
-    sigaddset(&set, VMM_SIGNAL);
-    (void)pthread_sigmask(SIG_BLOCK, &set, &before);
+    sigset_t before;
+    console_block_kick(&before);
     const uint64_t now = os_clock_ns(CLOCK_MONOTONIC);
     int rc = outcome_due(vm, now);
     const bool event = want_events && __atomic_load_n(&vm->shared->events, __ATOMIC_SEQ_CST) != 0;
@@ -117,6 +131,17 @@ static int console_put_once(struct vmm *vm, const struct console_stream *s, cons
     return 0;
 }
 
+/* Hands all of them to the caller's function. *put as in console_put(). */
+static void console_hand(struct vmm *vm, const struct console_stream *s, const void *p, size_t n,
+                         ssize_t *put)
+{
+    sigset_t before;
+    console_block_kick(&before);
+    const int rc = vm->io.write(vm->io.write_arg, s->number, p, n);
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    *put = rc == 0 ? (ssize_t)n : rc < 0 ? rc : -EINVAL;
+}
+
 /* Writes some of the n bytes at p, without a signal for this process. *put: how many, -EAGAIN when
  * there is no room, -EINTR when the write was cut short before the first, or another -errno. */
 static int console_put(struct vmm *vm, const struct console_stream *s, void *p, size_t n,
@@ -124,6 +149,10 @@ static int console_put(struct vmm *vm, const struct console_stream *s, void *p, 
 {
     const struct iovec iov = {.iov_base = p, .iov_len = n};
     sigset_t set, before;
+    if (*s->way == IO_CALL) {
+        console_hand(vm, s, p, n, put);
+        return 0;
+    }
     sigemptyset(&set);
     sigaddset(&set, SIGPIPE);
     sigaddset(&set, SIGXFSZ);
@@ -164,6 +193,19 @@ static int console_failed(struct vmm *vm, const struct console_stream *s, int co
                                      : "");
 }
 
+/* After console_put() with code, that of an errno or 0: waits for another try, or ends the run. */
+static int console_refused(struct vmm *vm, const struct console_stream *s, int code,
+                           unsigned *refused)
+{
+    if (*s->way != IO_CALL && (code == 0 || code == EAGAIN)) {
+        return console_room(vm, s, refused);
+    }
+    if (*s->way != IO_CALL && code == EINTR) {
+        return outcome_due(vm, os_clock_ns(CLOCK_MONOTONIC));
+    }
+    return console_failed(vm, s, code);
+}
+
 static size_t console_allowed(const struct vmm *vm, size_t n)
 {
     return n < vm->output_left ? n : (size_t)vm->output_left;
@@ -187,12 +229,8 @@ static int console_write(struct vmm *vm, const struct console_stream *s, uint8_t
             *put += (size_t)done;
             vm->output_left -= (size_t)done;
             refused = 0;
-        } else if (done == 0 || done == -EAGAIN) {
-            rc = console_room(vm, s, &refused);
-        } else if (done == -EINTR) {
-            rc = outcome_due(vm, os_clock_ns(CLOCK_MONOTONIC));
         } else {
-            rc = console_failed(vm, s, (int)-done);
+            rc = console_refused(vm, s, (int)-done, &refused);
         }
     }
     return rc == 0 && most < n ? outcome_set(vm, VMM_OUTPUT, 0, "more output than allowed") : rc;
@@ -226,7 +264,7 @@ static int console_drain_stream(struct vmm *vm, const struct console_stream *s)
     int rc = 0;
     while (rc == 0 && tail != head) {
         size_t n = ring_piece(head, tail);
-        if (s->fd >= 0) {
+        if (console_is_open(s)) {
             rc = console_write(vm, s, vm->ram + s->data + tail % HV_RING_SIZE, n, &n);
         }
         tail += (uint32_t)n;
@@ -251,7 +289,7 @@ static void console_drain_last_stream(struct vmm *vm, const struct console_strea
 {
     const uint32_t head = s->ring->head;
     uint32_t tail = s->ring->tail;
-    if (head - tail > HV_RING_SIZE || s->fd < 0) {
+    if (head - tail > HV_RING_SIZE || !console_is_open(s)) {
         return;
     }
     while (tail != head && os_clock_ns(CLOCK_MONOTONIC) < until) {
@@ -279,16 +317,14 @@ void console_drain_last(struct vmm *vm)
 int console_trace(struct vmm *vm, char *line, size_t size)
 {
     if (vm->io.trace != NULL) {
-        sigset_t set, before;
-        sigemptyset(&set);
-        sigaddset(&set, VMM_SIGNAL);
-        (void)pthread_sigmask(SIG_BLOCK, &set, &before);
+        sigset_t before;
+        console_block_kick(&before);
         vm->io.trace(vm->io.trace_arg, line, size);
         (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
         return 0;
     }
     const struct console_stream err = console_stream(vm, true);
-    if (err.fd < 0) {
+    if (!console_is_open(&err)) {
         return 0;
     }
     line[size] = '\n';

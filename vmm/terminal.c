@@ -13,13 +13,13 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-static uint8_t stream_kind(int fd, bool is_input)
+static uint8_t stream_kind(int fd, bool is_input, bool is_call)
 {
     struct stat st;
     if (fd == VMM_FD_CLOSED) {
         return HV_STREAM_CLOSED;
     }
-    if (fd < 0) {
+    if (fd < 0 || is_call) {
         return HV_STREAM_PIPE;
     }
     if (isatty(fd)) {
@@ -45,14 +45,15 @@ static bool streams_joined(int out, int err)
 
 void terminal_streams(const struct vmm_io *io, struct hv_streams *streams)
 {
+    const bool is_call = io->write != NULL;
     *streams = (struct hv_streams){0};
     if (io->plain) {
         return;
     }
     *streams = (struct hv_streams){
-        .kind = {stream_kind(io->stdin_fd, true), stream_kind(io->stdout_fd, false),
-                 stream_kind(io->stderr_fd, false)},
-        .joined = streams_joined(io->stdout_fd, io->stderr_fd),
+        .kind = {stream_kind(io->stdin_fd, true, false), stream_kind(io->stdout_fd, false, is_call),
+                 stream_kind(io->stderr_fd, false, is_call)},
+        .joined = !is_call && streams_joined(io->stdout_fd, io->stderr_fd),
     };
 }
 

@@ -71,12 +71,17 @@ static enum io_way io_way(int fd)
     return known && (S_ISREG(st.st_mode) || S_ISBLK(st.st_mode)) ? IO_FILE : IO_NOWAIT;
 }
 
+static enum io_way io_output_way(const struct vmm_io *io, int fd)
+{
+    return io->write != NULL && fd != VMM_FD_CLOSED ? IO_CALL : io_way(fd);
+}
+
 void vmm_io_set(struct vmm *vm, const struct vmm_io *io)
 {
     vm->io = *io;
     vm->io_ways[0] = io_way(io->stdin_fd);
-    vm->io_ways[1] = io_way(io->stdout_fd);
-    vm->io_ways[2] = io_way(io->stderr_fd);
+    vm->io_ways[1] = io_output_way(io, io->stdout_fd);
+    vm->io_ways[2] = io_output_way(io, io->stderr_fd);
     terminal_streams(io, &vm->streams);
 }
 

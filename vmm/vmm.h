@@ -65,6 +65,16 @@ struct vmm_io {
     /* The streams look like pipes to the program, whatever they are: what it does, and a snapshot
      * of it, does not depend on them. */
     bool plain;
+    /* NULL, or the function that takes all output; of stdout_fd and stderr_fd only VMM_FD_CLOSED
+     * then counts. stream is 1 for stdout and 2 for stderr. To the program they are two pipes: each
+     * keeps its order, and which of the two comes first is not kept. There are 1 to 65536 bytes,
+     * read where the guest wrote them: they are valid until the function returns. It takes all of
+     * them and returns 0, or it returns a negative errno: -EPIPE ends the run as VMM_PIPE_CLOSED,
+     * any other (-EAGAIN and -EINTR, too) ends it as a host error, which vmm_run() returns. When a
+     * run is ended from outside (VMM_TIMEOUT, VMM_KILLED) it still gets what the program had
+     * written, and an error is then ignored. The rules are those of trace: it must not block. */
+    int (*write)(void *arg, int stream, const void *bytes, size_t size);
+    void *write_arg;
 };
 
 struct vmm_config {
@@ -93,7 +103,7 @@ struct vmm_run {
      * the guest does, whatever the readers, writers and other users of its streams do, and if the
      * process was stopped for a while, vmm_run() returns within some 10 ms of it. */
     uint64_t timeout_ns;
-    /* Bytes, of stdout_fd and stderr_fd together, trace lines among them; 0: no limit. So much is
+    /* Bytes, of stdout and stderr together, trace lines among them; 0: no limit. So much is
      * written; with more to write the run ends as VMM_OUTPUT. */
     uint64_t max_output;
     /* So much longer: the program gets HV_END_SIGNAL (abi.h) when its time is over, and may write

@@ -53,6 +53,7 @@ enum io_way {
     IO_FILE,   /* it never waits for another process */
     IO_NOWAIT, /* RWF_NOWAIT */
     IO_CUT,    /* that is not for it (FIFOs, terminals): by the timer, and poll() first */
+    IO_CALL,   /* output: no descriptor, but vmm_io.write, which must not block */
 };
 
 /* Terminals whose modes a run has changed, with what they were before, in the order of changing. */

@@ -27,7 +27,8 @@ static void machine_make(struct vmm *vm, struct vmm_outcome *outcome, struct vmm
                          uint64_t ram_size)
 {
     memset(vm, 0, sizeof(*vm));
-    vm->io = (struct vmm_io){null_fd, null_fd, null_fd, on_trace, NULL, false};
+    vm->io = (struct vmm_io){
+        .stdin_fd = null_fd, .stdout_fd = null_fd, .stderr_fd = null_fd, .trace = on_trace};
     vm->io_ways[0] = vm->io_ways[1] = vm->io_ways[2] = IO_FILE;
     vm->trace = true;
     vm->output_left = UINT64_MAX;

@@ -155,12 +155,10 @@ static void on_trace(void *arg, const char *line, size_t len)
 static void machine_make(struct vmm *vm, struct kvm_run *run, struct scene *scene,
                          uint64_t deadline_ns, struct vmm_outcome *outcome, struct vmm_err *err)
 {
-    const struct vmm_io io = {scene->channels[STREAM_IN].guest,
-                              scene->channels[STREAM_OUT].guest,
-                              scene->channels[STREAM_ERR].guest,
-                              on_trace,
-                              NULL,
-                              false};
+    const struct vmm_io io = {.stdin_fd = scene->channels[STREAM_IN].guest,
+                              .stdout_fd = scene->channels[STREAM_OUT].guest,
+                              .stderr_fd = scene->channels[STREAM_ERR].guest,
+                              .trace = on_trace};
     memset(vm, 0, sizeof(*vm));
     memset(run, 0, sizeof(*run));
     vm->policy = policy_of(POLICY_PVM);

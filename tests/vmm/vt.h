@@ -22,6 +22,7 @@ struct vt_test {
 
 extern const struct vt_test vt_outcome_tests[];
 extern const struct vt_test vt_io_tests[];
+extern const struct vt_test vt_write_tests[];
 extern const struct vt_test vt_bounds_tests[];
 extern const struct vt_test vt_streams_tests[];
 extern const struct vt_test vt_time_tests[];

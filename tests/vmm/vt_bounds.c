@@ -36,7 +36,11 @@ static struct vmm_outcome run_traced(struct vmm *vm, const char *name, const cha
 static void t_trace_refused(void)
 {
     unsigned us = 0;
-    struct vmm_io io = {-1, vt_memfd("", 0), vt_memfd("", 0), trace_slow, &us, false};
+    struct vmm_io io = {.stdin_fd = -1,
+                        .stdout_fd = vt_memfd("", 0),
+                        .stderr_fd = vt_memfd("", 0),
+                        .trace = trace_slow,
+                        .trace_arg = &us};
     struct vmm *vm = vt_boot(&io);
     IS(vt_run(vm, "call", "8 262144 22"), VMM_EXITED, 0, "");
     CHECK(strcmp(vt_content(io.stdout_fd, NULL), "-1") == 0);
@@ -50,7 +54,8 @@ static void t_trace_refused(void)
 static void t_trace_line(void)
 {
     unsigned us = 0;
-    struct vmm_io io = {-1, -1, -1, trace_slow, &us, false};
+    struct vmm_io io = {
+        .stdin_fd = -1, .stdout_fd = -1, .stderr_fd = -1, .trace = trace_slow, .trace_arg = &us};
     struct vmm *vm = vt_boot(&io);
     IS(run_traced(vm, "call", "8 8388608 4194304"), VMM_EXITED, 0, "");
     CHECK_INT(lines_traced, 1);
@@ -85,7 +90,8 @@ static void t_trace_stuck(void)
 static void t_between_calls(void)
 {
     unsigned us = 100000;
-    struct vmm_io io = {-1, -1, -1, trace_slow, &us, false};
+    struct vmm_io io = {
+        .stdin_fd = -1, .stdout_fd = -1, .stderr_fd = -1, .trace = trace_slow, .trace_arg = &us};
     struct vmm *vm = vt_boot(&io);
     IS(run_traced(vm, "batch", "8 8388608 16"), VMM_TIMEOUT, 0, "out of time");
     CHECK(lines_traced >= 1 && lines_traced < 10);
