@@ -9,20 +9,20 @@
 #ifndef HV_ABI_H
 #define HV_ABI_H
 
-/* These without a suffix, as the assembler reads them, too. */
-#define HV_ABI_VERSION 9
-#define HV_NOTE_ABI    0x48564d31
-#define HV_DEBUG_MARK  0x2ff8 /* in the page of HV_TABLES_GPA */
+/* The kernel's assembly and its linker script include this file, too, for the numbers up to
+ * HV_VECTOR_UPCALL. They know no suffixes. */
+#ifdef __ASSEMBLER__
+#define HV_U(number) number
+#else
+#define HV_U(number) number##u
+#endif
 
-#ifndef __ASSEMBLER__
-#include <stddef.h>
-#include <stdint.h>
+#define HV_ABI_VERSION 9
 
 /* The kernel ELF carries one note: owner HV_NOTE_NAME, type HV_NOTE_ABI, descriptor one
  * uint32_t holding HV_ABI_VERSION. The VMM refuses any other before it loads a byte. */
 #define HV_NOTE_NAME "pyhl"
-
-typedef uint64_t hv_gpa_t;
+#define HV_NOTE_ABI  0x48564d31
 
 /*
  * Guest-physical memory. Virtual == physical for all of it at entry.
@@ -50,48 +50,58 @@ typedef uint64_t hv_gpa_t;
  * Entry is at the ELF's entry point in 64-bit mode at CPL 3 with RSP = HV_TRAP_TOP, all other
  * general registers 0, and the x87, SSE and extended state as after a reset.
  */
-#define HV_PAGE_SIZE    4096u
-#define HV_SHARED_GPA   0x1000u
-#define HV_TABLES_GPA   0x2000u
-#define HV_VECTORS_GPA  0x3000u
-#define HV_TRAP_GPA     0x4000u
-#define HV_TRAP_TOP     0x5000u
-#define HV_STDOUT_GPA   0x10000u
-#define HV_STDERR_GPA   0x20000u
-#define HV_RING_SIZE    0x10000u
-#define HV_KERNEL_GPA   0x40000u
-#define HV_KERNEL_LIMIT 0x200000u
+#define HV_PAGE_SIZE    HV_U(4096)
+#define HV_SHARED_GPA   HV_U(0x1000)
+#define HV_TABLES_GPA   HV_U(0x2000)
+#define HV_VECTORS_GPA  HV_U(0x3000)
+#define HV_TRAP_GPA     HV_U(0x4000)
+#define HV_TRAP_TOP     HV_U(0x5000)
+#define HV_STDOUT_GPA   HV_U(0x10000)
+#define HV_STDERR_GPA   HV_U(0x20000)
+#define HV_RING_SIZE    HV_U(0x10000)
+#define HV_KERNEL_GPA   HV_U(0x40000)
+#define HV_KERNEL_LIMIT HV_U(0x200000)
 #define HV_INITRD_GPA   0x4000000000ull
-_Static_assert((HV_DEBUG_MARK & ~(HV_PAGE_SIZE - 1)) == HV_TABLES_GPA, "a watched page");
 
 /* Segment selectors: Linux's, because kvm-pvm runs CPL 3 on the host's own descriptors. The ring-0
  * pair is used only for the instructions of the vector page. */
-#define HV_SEL_RING0_CS 0x10u
-#define HV_SEL_RING0_SS 0x18u
-#define HV_SEL_USER_SS  0x2bu
-#define HV_SEL_USER_CS  0x33u
-#define HV_SEL_TSS      0x40u
+#define HV_SEL_RING0_CS HV_U(0x10)
+#define HV_SEL_RING0_SS HV_U(0x18)
+#define HV_SEL_USER_SS  HV_U(0x2b)
+#define HV_SEL_USER_CS  HV_U(0x33)
+#define HV_SEL_TSS      HV_U(0x40)
 
 /*
  * Vector page. Exception n (0-31) enters at HV_VECTORS_GPA + n * HV_VECTOR_STRIDE in ring 0 with
- * RSP0 = HV_TRAP_TOP; MSR_LSTAR is HV_VECTORS_GPA + HV_SYSCALL_OFFSET, FMASK clears TF, DF, IF, AC,
- * NT. On hardware KVM LSTAR runs in ring 0, on kvm-pvm in CPL 3: its code must be right in both.
- * The exception stubs must leave ring 0 through a frame in read-only memory: a rewind on kvm-pvm
- * takes a guest that has changed no page table, descriptor or vector for one without ring 0. For
- * the same reason the stub of #DB first writes a byte, any value, at HV_DEBUG_MARK. That exception
- * is the one way in which code at CPL 3 changes a register that belongs to ring 0 (DR6), and that
- * the page was written stays known, whatever the guest does later.
+ * RSP0 = HV_TRAP_TOP; MSR_LSTAR is HV_VECTORS_GPA + HV_SYSCALL_OFFSET, MSR_FMASK is
+ * HV_SYSCALL_FMASK. On hardware KVM LSTAR runs in ring 0, on kvm-pvm in CPL 3: its code must be
+ * right in both. The exception stubs must leave ring 0 through a frame in read-only memory: a
+ * rewind on kvm-pvm takes a guest that has changed no page table, descriptor or vector for one
+ * without ring 0. For the same reason the stub of #DB first writes a byte, any value, at
+ * HV_DEBUG_MARK. That exception is the one way in which code at CPL 3 changes a register that
+ * belongs to ring 0 (DR6), and that the page was written stays known, whatever the guest does
+ * later.
  *
  * An upcall is an exception made by the VMM: between two guest instructions at CPL 3 outside
  * [kernel_start, kernel_text_end) and outside the vector page it writes a struct hv_trap with
  * vector HV_VECTOR_UPCALL at HV_TRAP_TOP - sizeof(struct hv_trap), sets RSP to that address, RIP
- * to hv_shared.upcall_entry and RFLAGS to 0x202 (no TF: the kernel is not stepped). Elsewhere it
- * only sets hv_shared.events and tries again within 1 ms until the guest has taken them (events is
- * 0 again).
+ * to hv_shared.upcall_entry and RFLAGS to HV_RFLAGS_FIXED (no TF: the kernel is not stepped).
+ * Elsewhere it only sets hv_shared.events and tries again within 1 ms until the guest has taken
+ * them (events is 0 again).
  */
-#define HV_VECTOR_STRIDE  32u
-#define HV_SYSCALL_OFFSET 0x600u
-#define HV_VECTOR_UPCALL  256u
+#define HV_VECTOR_STRIDE  HV_U(32)
+#define HV_SYSCALL_OFFSET HV_U(0x600)
+#define HV_SYSCALL_FMASK  HV_U(0x44700) /* AC, NT, DF, IF, TF */
+#define HV_RFLAGS_FIXED   HV_U(0x202)   /* IF, and the bit that is always set */
+#define HV_DEBUG_MARK     HV_U(0x2ff8)  /* in the page of HV_TABLES_GPA */
+#define HV_VECTOR_UPCALL  HV_U(256)
+
+#ifndef __ASSEMBLER__
+#include <stddef.h>
+#include <stdint.h>
+
+typedef uint64_t hv_gpa_t;
+_Static_assert((HV_DEBUG_MARK & ~(HV_PAGE_SIZE - 1)) == HV_TABLES_GPA, "a watched page");
 
 struct hv_trap {
     uint64_t vector;

@@ -13,8 +13,6 @@
 #define TICK_FIRST_NS (20 * NS_PER_MS)
 #define TICK_NS       (50 * NS_PER_MS)
 
-#define RFLAGS_KERNEL 0x202u /* IF and the bit that is always set */
-
 /* Nothing of KVM's own may be half-way: a queued exception would be delivered at the new RIP. */
 static bool run_upcall_allowed(const struct vmm *vm, const struct kvm_regs *regs)
 {
@@ -53,7 +51,7 @@ static int run_upcall(struct vmm *vm)
     memcpy(mem_write_ptr(vm, at, sizeof(trap)), &trap, sizeof(trap));
     regs.rsp = at;
     regs.rip = vm->shared->upcall_entry;
-    regs.rflags = RFLAGS_KERNEL; /* the program's, TF among them, are in the trap */
+    regs.rflags = HV_RFLAGS_FIXED; /* the program's, TF among them, are in the trap */
     if (ioctl(vm->vcpu_fd, KVM_SET_REGS, &regs) < 0) {
         return vmm_err_set(vm->err, errno, "KVM_SET_REGS: %s", strerror(errno));
     }

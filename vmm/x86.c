@@ -20,13 +20,13 @@
 #define EFER_LME                 (1ull << 8)
 #define EFER_LMA                 (1ull << 10)
 #define EFER_NXE                 (1ull << 11)
-#define RFLAGS_ONE               (1ull << 1)
 #define RFLAGS_TF                (1ull << 8)
 #define RFLAGS_IF                (1ull << 9)
 #define RFLAGS_DF                (1ull << 10)
 #define RFLAGS_NT                (1ull << 14)
 #define RFLAGS_AC                (1ull << 18)
-#define FMASK                    (RFLAGS_TF | RFLAGS_IF | RFLAGS_DF | RFLAGS_NT | RFLAGS_AC)
+_Static_assert(HV_SYSCALL_FMASK == (RFLAGS_TF | RFLAGS_IF | RFLAGS_DF | RFLAGS_NT | RFLAGS_AC),
+               "as vmm/abi.h names them");
 
 #define MSR_STAR           0xc0000081u
 #define MSR_LSTAR          0xc0000082u
@@ -48,7 +48,7 @@ static const struct kvm_msr_entry state_msrs[STATE_MSRS] = {
     {.index = MSR_STAR, .data = (uint64_t)HV_SEL_RING0_CS << 32 | 0x23ull << 48},
     {.index = MSR_LSTAR, .data = HV_VECTORS_GPA + HV_SYSCALL_OFFSET},
     {.index = MSR_CSTAR, .data = 0},
-    {.index = MSR_FMASK, .data = FMASK},
+    {.index = MSR_FMASK, .data = HV_SYSCALL_FMASK},
     {.index = MSR_KERNEL_GS_BASE, .data = 0},
     {.index = MSR_SYSENTER_CS, .data = 0},
     {.index = MSR_SYSENTER_ESP, .data = 0},
@@ -102,7 +102,7 @@ void x86_state_boot(struct x86_state *state, const struct policy *policy, hv_gpa
                     hv_gpa_t pt_root, uint64_t xcr0)
 {
     *state = (struct x86_state){
-        .regs = {.rip = entry, .rsp = HV_TRAP_TOP, .rflags = RFLAGS_ONE | RFLAGS_IF},
+        .regs = {.rip = entry, .rsp = HV_TRAP_TOP, .rflags = HV_RFLAGS_FIXED},
         .xcrs = {.nr_xcrs = 1, .xcrs = {{.xcr = 0, .value = xcr0}}},
         .debugregs = {.dr6 = 0xffff0ff0, .dr7 = 0x400},
         .msrs = {.nmsrs = STATE_MSRS},

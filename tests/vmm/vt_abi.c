@@ -111,7 +111,8 @@ static void t_numbers(void)
         {HV_RUN_MODULE, 3},         {HV_RUN_STDIN, 4},
         {HV_CALL_SLOTS, 16},        {HV_CALL_BYTES, 65536},
         {HV_TRACE_MAX, 4096},       {HV_SIGNAL_MAX, 64},
-        {HV_DEBUG_MARK, 0x2ff8},
+        {HV_DEBUG_MARK, 0x2ff8},    {HV_SYSCALL_FMASK, 0x44700},
+        {HV_RFLAGS_FIXED, 0x202},
     };
     for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
         if (numbers[i].have != numbers[i].want) {

@@ -22,11 +22,11 @@ boot_stack_top:
 
     .section .note.pyhl, "a", @note
     .balign 4
-    .long 5             // size of the owner's name with its NUL
-    .long 4
+    .long 2f - 1f       // size of the owner's name with its NUL
+    .long 4             // and of the descriptor
     .long HV_NOTE_ABI
-    .asciz "pyhl"
-    .balign 4
+1:  .asciz HV_NOTE_NAME
+2:  .balign 4
     .long HV_ABI_VERSION
 
     .section .note.GNU-stack, "", @progbits

@@ -20,9 +20,10 @@ void cpu_setup(void (*syscall)(void), void (*user_return_path)(void))
 {
     struct syscall_frame {
         u64 rip, cs, rflags, rsp, ss;
-    } *f = (struct syscall_frame *)HV_TRAP_GPA;
+    } *f = (struct syscall_frame *)SYSCALL_FRAME;
+    _Static_assert(offsetof(struct syscall_frame, rsp) == IRET_RSP, "written by vectors.S");
     *f = (struct syscall_frame){
-        .rip = (u64)syscall, .cs = HV_SEL_USER_CS, .rflags = 0x202, .ss = HV_SEL_USER_SS};
+        .rip = (u64)syscall, .cs = HV_SEL_USER_CS, .rflags = HV_RFLAGS_FIXED, .ss = HV_SEL_USER_SS};
     return_to_user = user_return_path;
     xstate_setup();
 }

@@ -317,7 +317,7 @@ static int replace_image(struct process *p, struct exec *x, char *const envp[],
     *tf = (struct trapframe){.t = {.vector = VECTOR_SYSCALL + 1,
                                    .rip = first->bias + first->eh.e_entry,
                                    .cs = HV_SEL_USER_CS,
-                                   .rflags = 0x202,
+                                   .rflags = HV_RFLAGS_FIXED,
                                    .rsp = sp,
                                    .ss = HV_SEL_USER_SS}};
     return process_name(p, x->inode, x->path);

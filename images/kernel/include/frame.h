@@ -1,17 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Numbers that assembly and C share. The assembler knows neither structs nor suffixes, so those of
- * vmm/abi.h and of struct trapframe stand here once more; sys/trap.c asserts that they agree.
+ * Numbers of the kernel's own that assembly and C share, beside those of vmm/abi.h. The assembler
+ * knows no structs, so the offsets of struct trapframe stand here once more; sys/trap.c asserts
+ * that they agree.
  */
 #ifndef FRAME_H
 #define FRAME_H
 
-/* vmm/abi.h */
-#define USER_CS       0x33
-#define USER_SS       0x2b
-#define TRAP_PAGE     0x4000
-#define TRAP_TOP      0x5000
-#define SYSCALL_ENTRY 0x600 /* in the vector page */
+#include "../../../vmm/abi.h"
 
 /* struct trapframe (kernel.h) */
 #define FRAME_R10    40
@@ -28,9 +24,20 @@
 #define FRAME_SIZE   176
 #define TRAP_SIZE    56
 
-#define VECTOR_SYSCALL 512 /* of a system call's frame */
-#define SITES_CALL_LEN 16  /* bytes from a slot's restart to its resume address (mm/sites.c) */
-#define RFLAGS_TF      0x100
-#define RFLAGS_CLEAR   0x44500 /* AC NT DF TF: FMASK of vmm/abi.h without IF */
+/* What iretq pops: rip, cs, rflags, rsp, ss. The frame that the syscall stub returns through lies
+ * at the low end of the trap page. cpu_setup() fills it in, but for the program's rsp. */
+#define SYSCALL_FRAME HV_TRAP_GPA
+#define IRET_RSP      24
+
+#define VECTOR_DEBUG      1 /* exceptions: SDM volume 3, 6.3.1 */
+#define VECTOR_OPCODE     6
+#define VECTOR_PAGE_FAULT 14
+#define VECTOR_SYSCALL    512 /* of a system call's frame */
+
+#define SITES_CALL_LEN 16 /* bytes from a slot's restart to its resume address (mm/sites.c) */
+
+#define RFLAGS_TF    0x100
+#define RFLAGS_IF    0x200
+#define RFLAGS_CLEAR (HV_SYSCALL_FMASK & ~RFLAGS_IF) /* IF stays set at CPL 3 */
 
 #endif

@@ -85,6 +85,7 @@ static void make_slot(u8 slot[SLOT], vaddr_t at, const struct sites_site *s, vad
     static const u8 lea[] = {0x48, 0x8d, 0x0d, 0xf9, 0xff, 0xff, 0xff};
     static const u8 jmp[] = {0x41, 0xff, 0xe3};
     u32 entry = (u32)(u64)sites_entry;
+    _Static_assert(sizeof(lea) + 2 + sizeof(entry) + sizeof(jmp) == SITES_CALL_LEN, "the call");
     unsigned post = s->len - s->pre - SITES_SYSCALL;
     memset(slot, 0xcc, SLOT);
     memcpy(slot + RESTART - s->pre, s->bytes, s->pre);

@@ -16,10 +16,9 @@
 #define SW_BYTES_OFF  464u
 #define UC_FLAGS      (UC_FP_XSTATE | UC_SIGCONTEXT_SS | UC_STRICT_RESTORE_SS)
 /* RFLAGS the program may set: AC OF DF TF SF ZF AF PF CF; the rest is fixed (IF and bit 1 on). */
-#define RFLAGS_USER  0x40dd5ull
-#define RFLAGS_FIXED 0x202ull
-#define RFLAGS_DF    0x400ull
-#define RFLAGS_RF    0x10000ull
+#define RFLAGS_USER 0x40dd5ull
+#define RFLAGS_DF   0x400ull
+#define RFLAGS_RF   0x10000ull
 
 struct sigframe {
     u64 pretcode;
@@ -78,7 +77,7 @@ static void context_load(struct trapframe *tf, const struct sigcontext *c)
     tf->rcx = c->rcx;
     tf->t.rsp = c->rsp;
     tf->t.rip = c->rip;
-    tf->t.rflags = (c->eflags & RFLAGS_USER) | RFLAGS_FIXED;
+    tf->t.rflags = (c->eflags & RFLAGS_USER) | HV_RFLAGS_FIXED;
     tf->t.cs = HV_SEL_USER_CS;
     tf->t.ss = HV_SEL_USER_SS;
 }

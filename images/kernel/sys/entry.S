@@ -31,10 +31,10 @@
 syscall_entry:
     mov %rsp, cpu_user_rsp
     mov cpu_kstack_top, %rsp
-    pushq $USER_SS
+    pushq $HV_SEL_USER_SS
     pushq cpu_user_rsp
     push %r11
-    pushq $USER_CS
+    pushq $HV_SEL_USER_CS
     push %rcx
     push %rax
     pushq $VECTOR_SYSCALL
@@ -59,7 +59,7 @@ user_return:
     pop %rdx
     pop %rcx
     pop %rax
-    add $16, %rsp
+    add $FRAME_RIP - FRAME_TRAP, %rsp
     iretq
 
     // From a slot of mm/sites.c, by a jump: rcx is SITES_CALL_LEN below the return address; flags and
@@ -68,13 +68,13 @@ user_return:
 syscall_entry_call:
     mov %rsp, %r11
     mov cpu_kstack_top, %rsp
-    pushq $USER_SS
+    pushq $HV_SEL_USER_SS
     push %r11
     pushfq
 called:
     mov (%rsp), %r11
     add $SITES_CALL_LEN, %rcx
-    pushq $USER_CS
+    pushq $HV_SEL_USER_CS
     push %rcx
     push %rax
     pushq $VECTOR_SYSCALL
@@ -106,7 +106,7 @@ called:
     mov FRAME_RSP(%rsp), %rsp
     jmp *%rcx
     // What the syscall instruction clears. The frame has it, and iretq brings it back.
-3:  pushq $0x202
+3:  pushq $HV_RFLAGS_FIXED
     popfq
     mov %rsp, %rdi
     call syscall_handle_call
@@ -117,7 +117,7 @@ called:
 syscall_entry_step:
     mov %rsp, %r11
     mov cpu_kstack_top, %rsp
-    pushq $USER_SS
+    pushq $HV_SEL_USER_SS
     push %r11
     pushfq
     orq $RFLAGS_TF, (%rsp)
@@ -146,7 +146,7 @@ trap_entry:
     // In the kernel itself: an access to program memory, or a bug. The frame stays on the trap page.
 2:  mov $fault_stack_top, %rsp
     call trap_from_kernel
-    mov $TRAP_TOP - FRAME_SIZE, %rsp
+    mov $HV_TRAP_TOP - FRAME_SIZE, %rsp
     jmp user_return
 
     .section .bss.cold, "aw", @nobits

@@ -9,8 +9,6 @@
 #include "cpu/cpu.h"
 #include "mm/mm.h"
 
-#define VECTOR_DEBUG 1
-
 #define SAME(number, member) _Static_assert((number) == offsetof(struct trapframe, member), #number)
 SAME(FRAME_R10, r10);
 SAME(FRAME_R9, r9);
@@ -24,9 +22,6 @@ SAME(FRAME_RIP, t.rip);
 SAME(FRAME_RFLAGS, t.rflags);
 SAME(FRAME_RSP, t.rsp);
 _Static_assert(FRAME_SIZE == sizeof(struct trapframe) && TRAP_SIZE == sizeof(struct hv_trap), "");
-_Static_assert(USER_CS == HV_SEL_USER_CS && USER_SS == HV_SEL_USER_SS, "");
-_Static_assert(TRAP_PAGE == HV_TRAP_GPA && TRAP_TOP == HV_TRAP_TOP, "");
-_Static_assert(SYSCALL_ENTRY == HV_SYSCALL_OFFSET, "");
 
 struct exception {
     u8 sig;
@@ -124,7 +119,7 @@ static void exception(struct trapframe *tf)
 void trap_from_user(struct trapframe *tf)
 {
     current->tf = tf;
-    if (tf->t.vector == 14)
+    if (tf->t.vector == VECTOR_PAGE_FAULT)
         page_fault(tf);
     else if (tf->t.vector != HV_VECTOR_UPCALL)
         exception(tf);
@@ -146,7 +141,7 @@ void trap_from_kernel(struct trapframe *tf)
     if (!copying)
         panic("exception %lu in the kernel at %#lx, error %#lx, address %#lx", tf->t.vector, rip,
               tf->t.error, cpu_fault_address);
-    enum mm_fault_result r = tf->t.vector == 14
+    enum mm_fault_result r = tf->t.vector == VECTOR_PAGE_FAULT
                                  ? mm_handle_fault(cur_proc()->mm, cpu_fault_address, tf->t.error)
                                  : MM_FAULT_ACCERR;
     if (r == MM_FAULT_OOM)

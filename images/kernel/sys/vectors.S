@@ -7,16 +7,12 @@
  * no sysret, no int3, no swapgs. On kvm-pvm LSTAR is entered at CPL 3 instead,
  * so the system call stub must be right in both rings.
  */
-#include "../../../vmm/abi.h"
 #include "frame.h"
-
-/* At the low end of the trap page: nothing writes this page of code. Filled in by cpu_setup(). */
-#define SYSCALL_FRAME TRAP_PAGE
 
     .section .vectors, "ax"
 vectors:
     .macro VECTOR n, has_error
-    .org vectors + \n * 32
+    .org vectors + \n * HV_VECTOR_STRIDE
     .if \has_error == 0
     pushq $0
     .endif
@@ -25,16 +21,16 @@ vectors:
     .endm
 
     VECTOR 0, 0
-    .org vectors + 1 * 32
+    .org vectors + VECTOR_DEBUG * HV_VECTOR_STRIDE
     movb $1, HV_DEBUG_MARK
     pushq $0
-    pushq $1
+    pushq $VECTOR_DEBUG
     jmp reflect
     VECTOR 2, 0
     VECTOR 3, 0
     VECTOR 4, 0
     VECTOR 5, 0
-    .org vectors + 6 * 32
+    .org vectors + VECTOR_OPCODE * HV_VECTOR_STRIDE
     jmp invalid_opcode
     VECTOR 7, 0
     VECTOR 8, 1
@@ -43,7 +39,7 @@ vectors:
     VECTOR 11, 1
     VECTOR 12, 1
     VECTOR 13, 1
-    .org vectors + 14 * 32
+    .org vectors + VECTOR_PAGE_FAULT * HV_VECTOR_STRIDE
     jmp page_fault
     VECTOR 15, 0
     VECTOR 16, 0
@@ -64,8 +60,8 @@ vectors:
     VECTOR 31, 0
 
     // MSR_LSTAR: rcx is the return address, r11 RFLAGS, rsp still the program's.
-    .org vectors + SYSCALL_ENTRY
-    mov %rsp, SYSCALL_FRAME + 24
+    .org vectors + HV_SYSCALL_OFFSET
+    mov %rsp, SYSCALL_FRAME + IRET_RSP
     mov $SYSCALL_FRAME, %rsp
     iretq
 
@@ -79,7 +75,7 @@ page_fault:
     mov %cr2, %rax
     mov %rax, cpu_fault_address
     pop %rax
-    pushq $14
+    pushq $VECTOR_PAGE_FAULT
     jmp reflect
 
     // The one private call of the kernel into ring 0: the ud2 at tlb_flush_site reloads CR3.
@@ -87,7 +83,7 @@ invalid_opcode:
     cmpq $tlb_flush_site, (%rsp)
     je 1f
     pushq $0
-    pushq $6
+    pushq $VECTOR_OPCODE
     jmp reflect
 1:  push %rax
     mov %cr3, %rax
@@ -98,6 +94,6 @@ invalid_opcode:
 
     .balign 8
 trap_frame:
-    .quad trap_entry, USER_CS, 0x202, TRAP_TOP - TRAP_SIZE, USER_SS
+    .quad trap_entry, HV_SEL_USER_CS, HV_RFLAGS_FIXED, HV_TRAP_TOP - TRAP_SIZE, HV_SEL_USER_SS
 
     .section .note.GNU-stack, "", @progbits
