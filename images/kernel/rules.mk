@@ -33,8 +33,13 @@ build/kernel/vdso.so: $(KERNEL_DIR)/vdso/vdso.c $(KERNEL_DIR)/vdso/vdso.ld $(KER
 build/kernel/cpu/vdso_image.S.o: build/kernel/vdso.so
 build/kernel/cpu/vdso_image.S.o: KERNEL_CFLAGS += -DVDSO_SO='"build/kernel/vdso.so"'
 
-build/kernel/kernel.elf: $(KERNEL_OBJS) $(KERNEL_DIR)/kernel.ld
-	$(KERNEL_CC) -nostdlib -static -no-pie -Wl,-T,$(KERNEL_DIR)/kernel.ld -Wl,--build-id=none \
+# The linker script has its numbers from vmm/abi.h.
+build/kernel/kernel.ld: $(KERNEL_DIR)/kernel.ld $(KERNEL_DIR)/rules.mk
+	@mkdir -p $(@D)
+	$(KERNEL_CC) -E -P -x assembler-with-cpp -MMD -MP -MT $@ -MF $@.d $< -o $@
+
+build/kernel/kernel.elf: $(KERNEL_OBJS) build/kernel/kernel.ld
+	$(KERNEL_CC) -nostdlib -static -no-pie -Wl,-T,build/kernel/kernel.ld -Wl,--build-id=none \
 		-Wl,-z,noexecstack -Wl,--no-warn-rwx-segments $(KERNEL_OBJS) -lgcc -o $@
 
--include $(KERNEL_OBJS:.o=.d)
+-include $(KERNEL_OBJS:.o=.d) build/kernel/kernel.ld.d
