@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # Tests that need no VM: each *_test.c, built with ASan and UBSan, counts its own; each *_test.sh counts as one.
+# kernel/*_test.c are about modules of the guest kernel, which are built for the host with them.
 #
 # usage: tests/unit/run.sh [TEST...]      --list prints their names
 set -u
@@ -12,20 +13,43 @@ readonly out=build/tests/unit
 # Linked to every test; the linker takes what is used.
 readonly sources=(pyhl/value.c vmm/err.c)
 
-choose "$(basename -a tests/unit/*_test.c tests/unit/*_test.sh | sed 's/_test\..*//')" "$@"
+# What a test in kernel/ is linked with: files of the guest kernel, and stand-ins (in kernel/) for what those call.
+declare -A kernel=(
+    [radix]='fs/radix.c standin_frames.c'
+)
+
+# Sets $args: what a test is compiled with. The kernel has Linux's headers, which define names of _GNU_SOURCE again.
+args_of() {
+    local name file
+    name=$(basename "$1" _test.c)
+    if [[ $1 != kernel/* ]]; then
+        args=(-D_GNU_SOURCE "${sources[@]}")
+        return
+    fi
+    args=(-Iimages/kernel -Iimages/kernel/include -fno-strict-aliasing tests/unit/kernel/host.c)
+    for file in ${kernel[$name]}; do
+        case $file in
+        standin_*) args+=("tests/unit/kernel/$file") ;;
+        *) args+=("images/kernel/$file") ;;
+        esac
+    done
+}
+
+choose "$(basename -a tests/unit/*_test.c tests/unit/kernel/*_test.c tests/unit/*_test.sh | sed 's/_test\..*//')" "$@"
 mkdir -p "$out"
-for source in tests/unit/*_test.c; do
+for source in tests/unit/*_test.c tests/unit/kernel/*_test.c; do
     name=$(basename "$source" _test.c)
     is_chosen "$name" || continue
-    run cc -std=c17 -D_GNU_SOURCE -g -O1 -Wall -Wextra -Werror -fsanitize=address,undefined \
-        -fno-sanitize-recover=all -I. -o "$out/$name" "$source" "${sources[@]}"
+    args_of "${source#tests/unit/}"
+    run cc -std=c17 -g -O1 -Wall -Wextra -Werror -fsanitize=address,undefined -fno-sanitize-recover=all -I. \
+        -o "$out/$name" "$source" "${args[@]}"
     [ "$status" = 0 ] && run "$out/$name"
     cat "$scratch/out"
     passed=$((passed + $(grep -c '^pass ' "$scratch/out")))
     failed=$((failed + $(grep -c '^FAIL ' "$scratch/out")))
     if [ "$status" != 0 ] && ! grep -q '^FAIL ' "$scratch/out"; then
         begin "$name"
-        problem "status $status: $(head -c 1000 "$scratch/err")"
+        problem "status $status: $(head -c 1000 "$scratch/err")"$'\n'"$(tail -n 1 "$scratch/err")"
         finish
     fi
 done
