@@ -29,7 +29,7 @@ PARTS = {
 }
 COUNTED = ("files in circles", "references upwards", "names declared wrongly", "names static in two files")
 
-HEADING = re.compile(r"((?:[\w/-]+\.[cS](?:, )?)+)(?:[ ]*$|[.:;(])")
+HEADING = re.compile(r"((?:[\w/-]+\.(?:[cS]|ld)(?:, )?)+)(?:[ ]*$|[.:;(])")
 FOLDER = re.compile(r"-{3,}")
 COMMENT = re.compile(r"/\*(.*?)\*/", re.S)
 STATIC = re.compile(r"^(?:static (?!inline)(?:[A-Z_]+\([^)]*\))?[^;={(]*?|} )\b(\w+)(?:[(\[;]| =)", re.M)
@@ -71,6 +71,16 @@ def symbols(found):
         elif kind.isupper() and kind != "N":
             home[name] = file
     return wants, home
+
+
+def scripted(folder):
+    """The names that the linker scripts define, and which does."""
+    home = {}
+    for name in sorted(os.listdir(folder)):
+        if name.endswith(".ld"):
+            with open(os.path.join(folder, name), encoding="utf-8") as file:
+                home.update(dict.fromkeys(re.findall(r"\b(\w+) = \.;", file.read()), name))
+    return home
 
 
 def edges(wants, home):
@@ -124,6 +134,7 @@ def upwards(arrows, order):
 
 def statements(text):
     """The comments and the declarations of a header, in order; bodies and structs are left out."""
+    text = re.sub(r"^//.*$", "", text, flags=re.M)
     text = re.sub(r"^#.*?(?<!\\)$", "", text, flags=re.M | re.S)
     at, depth, since = 0, 0, ""
     while at < len(text):
@@ -190,6 +201,7 @@ def examine(part):
     folder, out, order, limits = PARTS[part]
     wants, home = symbols(objects(folder, out))
     arrows = edges(wants, home)
+    home.update(scripted(folder))
     found = [in_circles(arrows), upwards(arrows, order), misdeclared(folder, home), static_twice(folder)]
     return [(count, limit, lines) for (count, lines), limit in zip(found, limits)]
 

@@ -33,6 +33,8 @@ sees vmm 1 'circles: no objects in build/vmm: make first'
 unit vmm/a.c 'int a(void); int b(void); int a(void) { return b(); }'
 unit vmm/b.c 'int b(void); int b(void) { return 1; }'
 cat >vmm/vmm_int.h <<'END'
+// SPDX-License-Identifier: Apache-2.0
+static inline int of_the_header(void) { return 1; }
 /* a.c, b.c. Both. */
 int a(void);
 /* b.c */

@@ -8,6 +8,7 @@
 
 #include "kernel.h"
 
+/* kernel.ld */
 extern char __text_start[], __text_end[], __kernel_end[];
 /* cpu/vdso_image.S */
 extern char vdso_start[], vdso_end[];
