@@ -28,13 +28,13 @@ static int check_page(const struct vmm *vm, uint64_t gpa, struct vmm_err *err)
 static int check_memory(const struct vmm *vm, struct vmm_err *err)
 {
     const uint64_t pages = vm->ram_size / HV_PAGE_SIZE;
-    uint64_t *private = calloc(pages / 64, sizeof(*private));
+    uint64_t *private = calloc(bitmap_words(pages), sizeof(*private));
     if (private == NULL) {
         return vmm_err_set(err, ENOMEM, "out of memory");
     }
     int rc = pagemap_private(vm, vm->ram, pages, private, err);
     for (uint64_t page = 0; rc == 0 && page < pages; page++) {
-        if (private[page / 64] >> page % 64 & 1) {
+        if (bitmap_test(private, page)) {
             rc = check_page(vm, page * HV_PAGE_SIZE, err);
         }
     }

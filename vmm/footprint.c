@@ -21,17 +21,14 @@ int vmm_footprint(struct vmm *vm, struct vmm_footprint *footprint, struct vmm_er
 {
     const uint64_t pages = vm->ram_size / HV_PAGE_SIZE;
     *footprint = (struct vmm_footprint){0};
-    uint64_t *private = calloc(pages / 64, sizeof(*private));
+    uint64_t *private = calloc(bitmap_words(pages), sizeof(*private));
     if (private == NULL) {
         return vmm_err_set(err, ENOMEM, "out of memory");
     }
     int rc = pagemap_private(vm, vm->ram, pages, private, err);
-    for (uint64_t w = 0; rc == 0 && w < pages / 64; w++) {
-        for (uint64_t bits = private[w]; bits != 0; bits &= bits - 1) {
-            const uint64_t gpa = (w * 64 + (uint64_t)__builtin_ctzll(bits)) * HV_PAGE_SIZE;
-            footprint->private_pages++;
-            footprint->changed_pages += footprint_changed(vm, gpa);
-        }
+    for (uint64_t page = 0; rc == 0 && (page = bitmap_next(private, page, pages)) < pages; page++) {
+        footprint->private_pages++;
+        footprint->changed_pages += footprint_changed(vm, page * HV_PAGE_SIZE);
     }
     free(private);
     return rc;

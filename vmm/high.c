@@ -60,14 +60,14 @@ int high_dirty_pages(struct vmm *vm, uint64_t *gpas, size_t max, size_t *count, 
     if (!vm->high_used) {
         return 0;
     }
-    uint64_t *there = calloc(pages / 64, sizeof(*there));
+    uint64_t *there = calloc(bitmap_words(pages), sizeof(*there));
     if (there == NULL) {
         return vmm_err_set(err, ENOMEM, "out of memory");
     }
     int rc = pagemap_private(vm, vm->ram + vm->ram_low, pages, there, err);
     for (uint64_t page = 0; rc == 0 && page < pages; page++) {
         const uint64_t gpa = vm->ram_low + page * HV_PAGE_SIZE;
-        if ((there[page / 64] >> page % 64 & 1) && !page_is_zero(vm->ram + gpa)) {
+        if (bitmap_test(there, page) && !page_is_zero(vm->ram + gpa)) {
             if (*count < max) {
                 gpas[*count] = gpa;
             }

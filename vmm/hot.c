@@ -35,12 +35,7 @@
 /* Of a bitmap. */
 static uint64_t hot_words(const struct vmm *vm)
 {
-    return vm->ram_low / HV_PAGE_SIZE / 64;
-}
-
-static bool hot_bit(const uint64_t *map, uint32_t page)
-{
-    return map[page / 64] >> page % 64 & 1;
+    return bitmap_words(vm->ram_low / HV_PAGE_SIZE);
 }
 
 int hot_create(struct vmm *vm, struct vmm_err *err)
@@ -108,7 +103,7 @@ int hot_zero(struct vmm *vm, uint64_t first, uint64_t end, struct vmm_err *err)
 {
     int rc = hot_collect(vm, err);
     for (uint64_t page = first; rc == 0 && page < end; page++) {
-        if (hot_bit(vm->hot.map, (uint32_t)page)) {
+        if (bitmap_test(vm->hot.map, page)) {
             memset(vm->ram + page * HV_PAGE_SIZE, 0, HV_PAGE_SIZE);
         }
     }
@@ -117,11 +112,7 @@ int hot_zero(struct vmm *vm, uint64_t first, uint64_t end, struct vmm_err *err)
 
 size_t hot_count(const struct vmm *vm)
 {
-    size_t count = 0;
-    for (uint64_t w = 0; w < hot_words(vm); w++) {
-        count += (size_t)__builtin_popcountll(vm->hot.map[w]);
-    }
-    return count;
+    return bitmap_count_range(vm->hot.map, 0, vm->ram_low / HV_PAGE_SIZE);
 }
 
 int hot_written(struct vmm *vm, struct vmm_err *err)
@@ -140,15 +131,15 @@ static void hot_list_fill(struct vmm *vm, struct hot_page *list)
     struct hot_set *hot = &vm->hot;
     size_t n = 0;
     size_t old = 0;
-    for (uint64_t w = 0; w < hot_words(vm); w++) {
-        for (uint64_t bits = hot->map[w]; bits != 0; bits &= bits - 1) {
-            const uint32_t page = (uint32_t)(w * 64 + (uint64_t)__builtin_ctzll(bits));
-            if (old < hot->count && hot->list[old].number == page) {
-                list[n++] = hot->list[old++];
-            } else {
-                list[n++] = (struct hot_page){.number = page};
-                hot->stale = hot->stale || (!vm->policy->nested_paging && hot_bit(vm->watch, page));
-            }
+    const uint64_t end = vm->ram_low / HV_PAGE_SIZE;
+    for (uint64_t at = bitmap_next(hot->map, 0, end); at < end;
+         at = bitmap_next(hot->map, at + 1, end)) {
+        const uint32_t page = (uint32_t)at;
+        if (old < hot->count && hot->list[old].number == page) {
+            list[n++] = hot->list[old++];
+        } else {
+            list[n++] = (struct hot_page){.number = page};
+            hot->stale = hot->stale || (!vm->policy->nested_paging && bitmap_test(vm->watch, page));
         }
     }
 }
@@ -199,7 +190,7 @@ static uint32_t hot_patience(const struct hot_set *hot, uint32_t page)
     if (hot->count > HOT_MAX) {
         return 1;
     }
-    return hot_bit(hot->back, page) ? HOT_PATIENCE_BACK : HOT_PATIENCE;
+    return bitmap_test(hot->back, page) ? HOT_PATIENCE_BACK : HOT_PATIENCE;
 }
 
 /* Has it been found unchanged so often that it leaves, but for the last so many looks? */
@@ -221,7 +212,7 @@ static size_t hot_trial_begin(struct vmm *vm, size_t candidates)
         const bool file = page->number < vm->ram_image / HV_PAGE_SIZE;
         if (hot_is_due(hot, page, 1) && seen++ % (candidates / HOT_TRIAL) == 0 && file) {
             page->quiet = HOT_LEAVES;
-            hot->trial[page->number / 64] |= 1ull << page->number % 64;
+            bitmap_set(hot->trial, page->number);
             hot->on_trial++;
         }
     }
@@ -253,7 +244,7 @@ static size_t hot_leave(struct hot_set *hot, bool stay)
         }
         page->quiet = stay ? 0 : HOT_LEAVES;
         if (stay) {
-            hot->back[page->number / 64] |= 1ull << page->number % 64;
+            bitmap_set(hot->back, page->number);
         } else {
             leaving++;
         }
@@ -273,7 +264,7 @@ static size_t hot_copy_looking(struct vmm *vm)
             hot_copy_page(vm, at);
             vm->counters.rewound_pages++;
             page->quiet = 0;
-        } else if (!vm->policy->nested_paging || !hot_bit(vm->watch, page->number)) {
+        } else if (!vm->policy->nested_paging || !bitmap_test(vm->watch, page->number)) {
             page->quiet++;
             candidates += hot_is_due(hot, page, 1);
         }
@@ -368,8 +359,7 @@ static int hot_give_back(struct vmm *vm, struct vmm_err *err)
         uint64_t start;
         uint64_t end;
         for (size_t n = hot_range(vm, i, &start, &end); n > 0; n--, i++) {
-            const uint32_t page = hot->list[i].number;
-            hot->log[page / 64] |= 1ull << page % 64;
+            bitmap_set(hot->log, hot->list[i].number);
         }
         if (madvise(vm->ram + start * HV_PAGE_SIZE, (end - start) * HV_PAGE_SIZE, MADV_DONTNEED) <
             0) {
@@ -387,7 +377,7 @@ static void hot_drop(struct vmm *vm)
     for (size_t i = 0; i < hot->count; i++) {
         const struct hot_page page = hot->list[i];
         if (page.quiet == HOT_LEAVES) {
-            hot->map[page.number / 64] &= ~(1ull << page.number % 64);
+            bitmap_clear(hot->map, page.number);
         } else {
             hot->list[kept++] = page;
         }
@@ -420,7 +410,7 @@ int hot_shadow_reset(struct vmm *vm, struct vmm_err *err)
         return rc;
     }
     for (size_t i = 0; i < hot->count; i++) {
-        if (hot_bit(vm->watch, hot->list[i].number)) {
+        if (bitmap_test(vm->watch, hot->list[i].number)) {
             hot->list[i].quiet = HOT_LEAVES;
         }
     }

@@ -171,9 +171,8 @@ const void *mem_read_ptr(const struct vmm *vm, hv_gpa_t gpa, uint64_t size)
 static void mem_mark_hot(struct hot_set *hot, uint64_t first, uint64_t last)
 {
     for (uint64_t page = first; hot->map != NULL && page <= last; page++) {
-        const uint64_t bit = 1ull << page % 64;
-        hot->grown = hot->grown || (hot->map[page / 64] & bit) == 0;
-        hot->map[page / 64] |= bit;
+        hot->grown = hot->grown || !bitmap_test(hot->map, page);
+        bitmap_set(hot->map, page);
     }
 }
 

@@ -56,7 +56,7 @@ static int pagemap_read(int fd, uint64_t first, uint64_t pages, bool (*wanted)(u
                         uint64_t *bitmap)
 {
     uint64_t entries[PAGEMAP_BATCH];
-    memset(bitmap, 0, (pages + 63) / 64 * sizeof(*bitmap));
+    memset(bitmap, 0, bitmap_words(pages) * sizeof(*bitmap));
     for (uint64_t page = 0; page < pages; page++) {
         const uint64_t i = page % PAGEMAP_BATCH;
         if (i == 0) {
@@ -68,7 +68,7 @@ static int pagemap_read(int fd, uint64_t first, uint64_t pages, bool (*wanted)(u
             }
         }
         if (wanted(entries[i])) {
-            bitmap[page / 64] |= 1ull << page % 64;
+            bitmap_set(bitmap, page);
         }
     }
     return 0;

@@ -22,7 +22,7 @@
 
 static uint64_t record_words(const struct vmm *vm)
 {
-    return vm->ram_size / HV_PAGE_SIZE / 64;
+    return bitmap_words(vm->ram_size / HV_PAGE_SIZE);
 }
 
 /* A page of a file that is touched is mapped with its neighbours, but not where userfaultfd may
@@ -85,19 +85,19 @@ static uint32_t record_entry(const struct vmm *vm, uint64_t page)
     const struct snap_header *h = &vm->snap->header;
     const struct workset_notes *notes = &vm->notes;
     const uint64_t at = page * HV_PAGE_SIZE;
-    const uint64_t bit = 1ull << page % 64;
     const uint64_t *small = notes->written != NULL ? notes->written : vm->hot.map;
-    if (small[page / 64] & bit) {
+    if (bitmap_test(small, page)) {
         return (uint32_t)page;
     }
     if (at >= vm->ram_image || (at >= h->text_start && at < h->text_end)) {
         return 0;
     }
     uint32_t what = 0;
-    if (vm->hot.map[page / 64] & bit) {
+    if (bitmap_test(vm->hot.map, page)) {
         what |= SNAP_PAGE_LONGER;
     }
-    if (notes->touched != NULL && (notes->touched[page / 64] & ~vm->watch[page / 64] & bit)) {
+    if (notes->touched != NULL && bitmap_test(notes->touched, page) &&
+        !bitmap_test(vm->watch, page)) {
         what |= SNAP_PAGE_READ;
     }
     return what != 0 ? (uint32_t)page | what : 0;

@@ -169,15 +169,14 @@ int vmm_dirty_pages(struct vmm *vm, uint64_t *gpas, size_t max, size_t *count, s
     if (rc < 0) {
         return rc;
     }
-    size_t n = 0;
-    for (uint64_t w = 0; w < vm->ram_low / HV_PAGE_SIZE / 64; w++) {
-        for (uint64_t bits = vm->hot.map[w]; bits != 0; bits &= bits - 1, n++) {
-            if (n < max) {
-                gpas[n] = (w * 64 + (uint64_t)__builtin_ctzll(bits)) * HV_PAGE_SIZE;
-            }
+    const uint64_t end = vm->ram_low / HV_PAGE_SIZE;
+    for (uint64_t page = bitmap_next(vm->hot.map, 0, end); page < end;
+         page = bitmap_next(vm->hot.map, page + 1, end)) {
+        if (*count < max) {
+            gpas[*count] = page * HV_PAGE_SIZE;
         }
+        ++*count;
     }
-    *count = n;
     rc = high_dirty_pages(vm, gpas, max, count, err);
     vm->counters.dirty_pages = *count;
     return rc;

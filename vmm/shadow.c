@@ -30,7 +30,7 @@ static hv_gpa_t shadow_root(const struct vmm *vm)
 
 static void shadow_mark(struct vmm *vm, uint64_t gpa)
 {
-    vm->watch[gpa / HV_PAGE_SIZE / 64] |= 1ull << (gpa / HV_PAGE_SIZE % 64);
+    bitmap_set(vm->watch, gpa / HV_PAGE_SIZE);
 }
 
 /* Marks the table at gpa and all below it; level 1 is the lowest. */
@@ -72,7 +72,7 @@ int shadow_reset(struct vmm *vm, struct vmm_err *err)
 int shadow_flush(struct vmm *vm, const uint64_t *log, struct vmm_err *err)
 {
     const uint64_t page = shadow_root(vm) / HV_PAGE_SIZE;
-    if (page * HV_PAGE_SIZE < vm->ram_low && (log[page / 64] >> page % 64 & 1)) {
+    if (page * HV_PAGE_SIZE < vm->ram_low && bitmap_test(log, page)) {
         return mem_log_clear_page(vm, page * HV_PAGE_SIZE, err);
     }
     return shadow_reset(vm, err); /* nothing ran, or it is not as it is told above */

@@ -174,9 +174,11 @@ int mem_log_get(struct vmm *vm, uint64_t *bitmap, struct vmm_err *err)
 int mem_log_clear_page(struct vmm *vm, hv_gpa_t gpa, struct vmm_err *err)
 {
     const uint64_t page = gpa / HV_PAGE_SIZE;
-    uint64_t bits = 1ull << page % 64;
-    struct kvm_clear_dirty_log clear = {
-        .slot = MEM_SLOT_LOW, .first_page = page & ~63ull, .num_pages = 64, .dirty_bitmap = &bits};
+    uint64_t bits = bitmap_mask(page);
+    struct kvm_clear_dirty_log clear = {.slot = MEM_SLOT_LOW,
+                                        .first_page = page & ~(uint64_t)(BITMAP_WORD - 1),
+                                        .num_pages = BITMAP_WORD,
+                                        .dirty_bitmap = &bits};
     if (ioctl(vm->vm_fd, KVM_CLEAR_DIRTY_LOG, &clear) < 0) {
         return vmm_err_set(err, errno, "KVM_CLEAR_DIRTY_LOG: %s", strerror(errno));
     }

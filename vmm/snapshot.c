@@ -103,9 +103,8 @@ static int snap_pages(const struct vmm *vm, uint64_t *bitmap, struct vmm_err *er
         memset(bitmap, 0xff, pages / 8);
     }
     for (uint64_t page = 0; rc == 0 && page < pages; page++) {
-        const uint64_t bit = 1ull << page % 64;
-        if ((bitmap[page / 64] & bit) && page_is_zero(vm->ram + page * HV_PAGE_SIZE)) {
-            bitmap[page / 64] &= ~bit;
+        if (bitmap_test(bitmap, page) && page_is_zero(vm->ram + page * HV_PAGE_SIZE)) {
+            bitmap_clear(bitmap, page);
         }
     }
     return rc;
@@ -140,7 +139,7 @@ static void snap_mark_text(const struct vmm *vm, uint64_t table_gpa, int level, 
         }
         const uint64_t page = (table[i] & PTE_ADDRESS) / HV_PAGE_SIZE & ~(REGION_PAGES - 1);
         if (level == 2 && (table[i] & PTE_WRITE) == 0 && page < vm->ram_size / HV_PAGE_SIZE) {
-            memset(bitmap + page / 64, 0xff, REGION_PAGES / 8);
+            bitmap_set_range(bitmap, page, REGION_PAGES);
             const uint64_t at = page * HV_PAGE_SIZE;
             snap_add_text(h, at);
         }
@@ -154,10 +153,8 @@ static int snap_write_image(const struct vmm *vm, int fd, const uint64_t *bitmap
     const uint64_t pages = vm->ram_size / HV_PAGE_SIZE;
     for (uint64_t page = 0, end; page < pages; page = end) {
         const uint64_t limit = (page | (REGION_PAGES - 1)) + 1;
-        for (end = page; end < limit; end++) {
-            if (!(bitmap[end / 64] >> end % 64 & 1)) {
-                break;
-            }
+        for (end = page; end < limit && bitmap_test(bitmap, end);) {
+            end++;
         }
         if (end == page) {
             end++;
@@ -188,7 +185,7 @@ static int snap_write_header(int fd, XXH3_state_t *xxh, struct snap_header *h)
 static int snap_write_file(const struct vmm *vm, int fd, struct snap_header *h, struct vmm_err *err)
 {
     XXH3_state_t *xxh = XXH3_createState();
-    uint64_t *bitmap = calloc(vm->ram_size / HV_PAGE_SIZE / 64, sizeof(*bitmap));
+    uint64_t *bitmap = calloc(bitmap_words(vm->ram_size / HV_PAGE_SIZE), sizeof(*bitmap));
     int rc = -ENOMEM;
     if (xxh != NULL && bitmap != NULL) {
         (void)XXH3_128bits_reset(xxh);

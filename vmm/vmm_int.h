@@ -8,6 +8,7 @@
 #define VMM_INT_H
 
 #include "abi.h"
+#include "bitmap.h"
 #include "vmm.h"
 
 #include <errno.h>
