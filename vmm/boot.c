@@ -3,19 +3,13 @@
  * A fresh machine: kernel and initrd in memory, page tables behind the kernel, shared page filled,
  * vCPU ready to execute its first instruction at CPL 3. The map is the one of abi.h.
  */
+#include "paging.h"
 #include "vmm_int.h"
 
 #include <elf.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define PTE_P       (1ull << 0)
-#define PTE_W       (1ull << 1)
-#define PTE_U       (1ull << 2)
-#define PTE_A       (1ull << 5)
-#define PTE_D       (1ull << 6)
-#define PTE_PS      (1ull << 7)
-#define PTE_NX      (1ull << 63)
 #define PTE_TABLE   (PTE_P | PTE_W | PTE_U | PTE_A)
 #define PTE_RW_DATA (PTE_P | PTE_W | PTE_U | PTE_A | PTE_D | PTE_NX)
 #define PTE_RO_DATA (PTE_P | PTE_U | PTE_A | PTE_NX)
@@ -74,10 +68,10 @@ static void boot_map_2m(struct boot_tables *t, uint64_t *pdpt, hv_gpa_t gpa, uin
         if (pd == NULL || a % (1ull << 30) == 0) {
             hv_gpa_t pd_gpa;
             pd = boot_table_new(t, &pd_gpa);
-            pdpt[a >> 30 & 511] = pd_gpa | PTE_TABLE;
+            pdpt[paging_index(a, 3)] = pd_gpa | PTE_TABLE;
         }
         if (pd != NULL) {
-            pd[a >> 21 & 511] = a | flags | PTE_PS;
+            pd[paging_index(a, 2)] = a | flags | PTE_LARGE;
         }
     }
 }
@@ -100,10 +94,10 @@ static hv_gpa_t boot_page_tables(struct boot_tables *t, const struct kernel_imag
     if (t->full) {
         return 0;
     }
-    for (hv_gpa_t i = 0; i < 512; i++) {
+    for (hv_gpa_t i = 0; i < PAGING_ENTRIES; i++) {
         pt[i] = boot_pte(i * HV_PAGE_SIZE, image->page_flags[i]);
     }
-    uint64_t *pd = (uint64_t *)(void *)(t->ram + (pdpt[0] & ~0xfffull));
+    uint64_t *pd = (uint64_t *)(void *)(t->ram + (pdpt[0] & PTE_ADDR));
     pd[0] = pt_gpa | PTE_TABLE;
     return root;
 }

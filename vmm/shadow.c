@@ -17,15 +17,12 @@
  * bit of the dirty log is cleared; the bit is that of the root table, which no guest can run
  * without walking. The next walk sets it again, at the price of one fault.
  */
+#include "paging.h"
 #include "snapshot_int.h"
-
-#define PTE_PRESENT 1ull
-#define PTE_LARGE   0x80ull
-#define PTE_ADDRESS 0x000ffffffffff000ull
 
 static hv_gpa_t shadow_root(const struct vmm *vm)
 {
-    return vm->snap->header.state.sregs.cr3 & PTE_ADDRESS;
+    return vm->snap->header.state.sregs.cr3 & PTE_ADDR;
 }
 
 static void shadow_mark(struct vmm *vm, uint64_t gpa)
@@ -33,22 +30,19 @@ static void shadow_mark(struct vmm *vm, uint64_t gpa)
     bitmap_set(vm->watch, gpa / HV_PAGE_SIZE);
 }
 
-/* Marks the table at gpa and all below it; level 1 is the lowest. */
-static void shadow_mark_tables(struct vmm *vm, uint64_t gpa, int level)
+struct shadow_walk {
+    struct paging_walk walk;
+    struct vmm *vm;
+};
+
+static const uint64_t *shadow_table(struct paging_walk *walk, hv_gpa_t gpa, int level)
 {
+    struct vmm *vm = ((struct shadow_walk *)walk)->vm;
     if (gpa > vm->ram_size - HV_PAGE_SIZE) {
-        return;
+        return NULL;
     }
     shadow_mark(vm, gpa);
-    if (level == 1) {
-        return;
-    }
-    const uint64_t *table = (const uint64_t *)(const void *)(vm->snap->pristine + gpa);
-    for (int i = 0; i < 512; i++) {
-        if ((table[i] & PTE_PRESENT) != 0 && (level > 2 || (table[i] & PTE_LARGE) == 0)) {
-            shadow_mark_tables(vm, table[i] & PTE_ADDRESS, level - 1);
-        }
-    }
+    return level > 1 ? (const uint64_t *)(const void *)(vm->snap->pristine + gpa) : NULL;
 }
 
 int shadow_watch(struct vmm *vm, struct vmm_err *err)
@@ -59,7 +53,8 @@ int shadow_watch(struct vmm *vm, struct vmm_err *err)
     }
     shadow_mark(vm, HV_TABLES_GPA);
     shadow_mark(vm, HV_VECTORS_GPA);
-    shadow_mark_tables(vm, shadow_root(vm), 4);
+    struct shadow_walk tables = {.walk = {.table = shadow_table}, .vm = vm};
+    paging_walk(&tables.walk, shadow_root(vm));
     return 0;
 }
 

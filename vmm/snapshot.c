@@ -3,6 +3,7 @@
  * Writing a snapshot: settles the vCPU, saves its state, writes every page that is not zero, then
  * the header.
  */
+#include "paging.h"
 #include "snapshot_int.h"
 
 #include <stdlib.h>
@@ -11,11 +12,6 @@
 #include <xxhash.h>
 
 #define REGION_PAGES (PAGE_2M / HV_PAGE_SIZE)
-
-#define PTE_PRESENT 1ull
-#define PTE_WRITE   2ull
-#define PTE_LARGE   0x80ull
-#define PTE_ADDRESS 0x000ffffffffff000ull
 
 uint64_t snap_header_hash(const struct snap_header *h)
 {
@@ -120,30 +116,39 @@ static void snap_add_text(struct snap_header *h, uint64_t at)
     h->text_start -= h->text_start == at + PAGE_2M ? PAGE_2M : 0;
 }
 
+struct snap_walk {
+    struct paging_walk walk;
+    const struct vmm *vm;
+    uint64_t *bitmap;
+    struct snap_header *h;
+};
+
+static const uint64_t *snap_table(struct paging_walk *walk, hv_gpa_t gpa, int level)
+{
+    const struct vmm *vm = ((struct snap_walk *)walk)->vm;
+    return level > 1 ? mem_read_ptr(vm, gpa, HV_PAGE_SIZE) : NULL;
+}
+
+static void snap_large_page(struct paging_walk *walk, uint64_t entry, int level)
+{
+    const struct snap_walk *w = (const struct snap_walk *)walk;
+    const uint64_t page = (entry & PTE_ADDR) / HV_PAGE_SIZE & ~(REGION_PAGES - 1);
+    if (level == 2 && (entry & PTE_W) == 0 && page < w->vm->ram_size / HV_PAGE_SIZE) {
+        bitmap_set_range(w->bitmap, page, REGION_PAGES);
+        snap_add_text(w->h, page * HV_PAGE_SIZE);
+    }
+}
+
 /* Marks all of each 2 MiB that the guest maps read-only as one page, which is program text: such a
  * piece goes to the file in one write, so that the file system can keep it as one large page, and
- * host and guest map it with one fault each. Tables as in SDM vol. 3, 4.5. */
-static void snap_mark_text(const struct vmm *vm, uint64_t table_gpa, int level, uint64_t *bitmap,
-                           struct snap_header *h)
+ * host and guest map it with one fault each. */
+static void snap_mark_text(const struct vmm *vm, uint64_t *bitmap, struct snap_header *h)
 {
-    const uint64_t *table = mem_read_ptr(vm, table_gpa & PTE_ADDRESS, HV_PAGE_SIZE);
-    for (int i = 0; table != NULL && i < 512; i++) {
-        if ((table[i] & PTE_PRESENT) == 0) {
-            continue;
-        }
-        if ((table[i] & PTE_LARGE) == 0) {
-            if (level > 2) {
-                snap_mark_text(vm, table[i], level - 1, bitmap, h);
-            }
-            continue;
-        }
-        const uint64_t page = (table[i] & PTE_ADDRESS) / HV_PAGE_SIZE & ~(REGION_PAGES - 1);
-        if (level == 2 && (table[i] & PTE_WRITE) == 0 && page < vm->ram_size / HV_PAGE_SIZE) {
-            bitmap_set_range(bitmap, page, REGION_PAGES);
-            const uint64_t at = page * HV_PAGE_SIZE;
-            snap_add_text(h, at);
-        }
-    }
+    struct snap_walk text = {.walk = {.table = snap_table, .large = snap_large_page},
+                             .vm = vm,
+                             .bitmap = bitmap,
+                             .h = h};
+    paging_walk(&text.walk, h->state.sregs.cr3);
 }
 
 /* Writes and hashes the marked pages of RAM, neighbours of the same 2 MiB together. */
@@ -194,7 +199,7 @@ static int snap_write_file(const struct vmm *vm, int fd, struct snap_header *h, 
             goto out;
         }
         if (vm->policy->large_text) {
-            snap_mark_text(vm, h->state.sregs.cr3, 4, bitmap, h);
+            snap_mark_text(vm, bitmap, h);
         }
         rc = ftruncate(fd, (off_t)snap_file_size(h)) < 0 ? -errno : 0;
         if (rc == 0) {
