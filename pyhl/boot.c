@@ -77,18 +77,22 @@ static int boot_start(struct vmm *vm, const struct vmm_config *config, uint64_t 
 {
     struct vmm_outcome outcome;
 
-    if (vmm_start(vm, timeout_ns, &outcome, err) < 0)
+    if (vmm_start(vm, timeout_ns, &outcome, err) < 0) {
         return -err->code;
-    if (outcome.kind == VMM_TIMEOUT)
+    }
+    if (outcome.kind == VMM_TIMEOUT) {
         return vmm_err_set(err, ETIMEDOUT,
                            "stopped: --timeout of %g s is over, and the kernel was not up",
                            (double)timeout_ns / 1e9);
-    if (outcome.kind == VMM_OOM)
+    }
+    if (outcome.kind == VMM_OOM) {
         return vmm_err_set(err, ENOMEM, "%llu MiB are too little for this image; see --memory",
                            (unsigned long long)(config->memory >> 20));
-    if (outcome.kind != VMM_READY)
+    }
+    if (outcome.kind != VMM_READY) {
         return vmm_err_set(err, EIO, "the kernel did not start: %s",
                            outcome.detail[0] ? outcome.detail : "it ended without a message");
+    }
     return 0;
 }
 
@@ -108,12 +112,15 @@ static void boot_in_child(void *arg, int report)
     struct vmm_err err;
     int r = vmm_create(job->config, &vm, &err);
 
-    if (r == 0)
+    if (r == 0) {
         r = child_jail(vm, outputs, sizeof(outputs) / sizeof(outputs[0]), job->fd, &err);
-    if (r == 0)
+    }
+    if (r == 0) {
         r = boot_start(vm, job->config, job->timeout_ns, &err);
-    if (r == 0)
+    }
+    if (r == 0) {
         r = vmm_snapshot_write(vm, job->fd, &key, &err);
+    }
     child_tell(report, r, &err, NULL);
     vmm_destroy(vm);
 }
@@ -128,23 +135,29 @@ static int restore_booted(const struct vmm_config *config, uint64_t timeout_ns, 
     struct child child = {0};
     int r;
 
-    if (job.fd < 0)
+    if (job.fd < 0) {
         r = vmm_err_set(err, errno, "memfd_create: %s", strerror(errno));
-    else if (initrd_fd < 0)
+    } else if (initrd_fd < 0) {
         r = vmm_err_set(err, errno, "%s: %s", config->initrd_path, strerror(errno));
-    else
+    } else {
         r = child_start(&child, boot_in_child, &job, &job.fd, 1, err);
-    if (r == 0)
+    }
+    if (r == 0) {
         r = child_step(&child, NULL, err);
+    }
     child_end(&child);
-    if (r == 0)
+    if (r == 0) {
         r = vmm_snapshot_open_fds(job.fd, initrd_fd, NULL, snap, err);
-    if (r == 0)
+    }
+    if (r == 0) {
         r = vmm_restore(*snap, &config->io, true, vm, err);
-    if (initrd_fd >= 0)
+    }
+    if (initrd_fd >= 0) {
         close(initrd_fd);
-    if (job.fd >= 0)
+    }
+    if (job.fd >= 0) {
         close(job.fd);
+    }
     return r;
 }
 
@@ -155,15 +168,19 @@ static int boot_session(struct session *session, const struct vmm_config *config
     struct vmm_err err = {0};
     int r = deadline_begin(timeout_ns, &err);
 
-    if (r == 0)
+    if (r == 0) {
         r = session->repeat > 0 ? restore_booted(config, timeout_ns, &session->vm, snap, &err)
                                 : vmm_create(config, &session->vm, &err);
-    if (r == 0 && session_begin(session, NULL) != CMD_OK)
+    }
+    if (r == 0 && session_begin(session, NULL) != CMD_OK) {
         return CMD_FAILED;
-    if (r == 0 && session->repeat == 0)
+    }
+    if (r == 0 && session->repeat == 0) {
         r = boot_start(session->vm, config, timeout_ns, &err);
-    if (r == 0)
+    }
+    if (r == 0) {
         return session_run(session);
+    }
     (void)cmd_fail(session->cmd, &err);
     return r == -ETIMEDOUT ? CMD_TIMEOUT : CMD_FAILED;
 }
@@ -208,18 +225,23 @@ static int boot_main(const struct cmd *cmd, int argc, char **argv)
     const char **env;
     int status;
 
-    if (!cmd_parse(cmd, argc, argv, &options, &words, &status))
+    if (!cmd_parse(cmd, argc, argv, &options, &words, &status)) {
         return status;
-    if (words.count < 2)
+    }
+    if (words.count < 2) {
         return cmd_usage(cmd, "give a KERNEL and, after --, a PROGRAM of the image with its path");
-    if (!options.initrd)
+    }
+    if (!options.initrd) {
         return cmd_usage(cmd, "give the image's root with --initrd CPIO");
+    }
     status = cmd_close_inherited(cmd);
-    if (status != CMD_OK)
+    if (status != CMD_OK) {
         return status;
+    }
     env = session_env(&options.env, false);
-    if (!env)
+    if (!env) {
         return cmd_fail(cmd, &(struct vmm_err){.code = ENOMEM, .msg = "out of memory"});
+    }
     status = boot_program(cmd, &options, words.items[0], words.items + 1, env);
     free(env);
     free(options.env.items);

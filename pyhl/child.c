@@ -17,8 +17,9 @@
 static void be_child(pid_t parent)
 {
     signals_default();
-    if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent)
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent) {
         _exit(1);
+    }
 }
 
 /* All above the standard ones but report and those to keep. */
@@ -29,13 +30,17 @@ static int close_others(int report, const int *keep, size_t keep_count)
     for (;;) {
         unsigned next = (unsigned)report >= from ? (unsigned)report : ~0u;
 
-        for (size_t i = 0; i < keep_count; i++)
-            if (keep[i] >= (int)from && (unsigned)keep[i] < next)
+        for (size_t i = 0; i < keep_count; i++) {
+            if (keep[i] >= (int)from && (unsigned)keep[i] < next) {
                 next = (unsigned)keep[i];
-        if (next > from && close_range(from, next == ~0u ? next : next - 1, 0) < 0)
+            }
+        }
+        if (next > from && close_range(from, next == ~0u ? next : next - 1, 0) < 0) {
             return -1;
-        if (next == ~0u)
+        }
+        if (next == ~0u) {
             return 0;
+        }
         from = next + 1;
     }
 }
@@ -46,20 +51,23 @@ int child_start(struct child *child, void (*work)(void *arg, int report), void *
     pid_t parent = getpid();
     int pipes[2];
 
-    if (pipe2(pipes, O_CLOEXEC) < 0)
+    if (pipe2(pipes, O_CLOEXEC) < 0) {
         return vmm_err_set(err, errno, "pipe: %s", strerror(errno));
+    }
     child->pid = fork();
     if (child->pid == 0) {
         be_child(parent);
-        if (close_others(pipes[1], keep, keep_count) < 0)
+        if (close_others(pipes[1], keep, keep_count) < 0) {
             _exit(1);
+        }
         work(arg, pipes[1]);
         _exit(0);
     }
     close(pipes[1]);
     child->report = pipes[0];
-    if (child->pid > 0)
+    if (child->pid > 0) {
         return 0;
+    }
     child->pid = 0;
     close(pipes[0]);
     return vmm_err_set(err, errno, "fork: %s", strerror(errno));
@@ -84,12 +92,15 @@ void child_tell(int report, int rc, const struct vmm_err *err, const char *note)
 {
     struct child_report said = {0};
 
-    if (rc < 0)
+    if (rc < 0) {
         said.err = *err;
-    if (note)
+    }
+    if (note) {
         strncpy(said.note, note, sizeof(said.note) - 1);
-    if (write(report, &said, sizeof(said)) != (ssize_t)sizeof(said))
+    }
+    if (write(report, &said, sizeof(said)) != (ssize_t)sizeof(said)) {
         _exit(1); /* nobody to tell it to */
+    }
 }
 
 /* Its number is forgotten first: a signal handler may not kill who has it next. */
@@ -100,16 +111,20 @@ static int child_died(struct child *child, struct vmm_err *err)
 
     child->pid = 0;
     close(child->report);
-    while (waitpid(pid, &status, 0) < 0)
-        if (errno != EINTR)
+    while (waitpid(pid, &status, 0) < 0) {
+        if (errno != EINTR) {
             return vmm_err_set(err, errno, "waitpid: %s", strerror(errno));
-    if (WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS)
+        }
+    }
+    if (WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS) {
         return vmm_err_set(err, EIO,
                            "the process with the VM was killed for a system call that its jail "
                            "does not allow");
-    if (WIFSIGNALED(status))
+    }
+    if (WIFSIGNALED(status)) {
         return vmm_err_set(err, EIO, "the process with the VM was killed by signal %d (%s)",
                            WTERMSIG(status), strsignal(WTERMSIG(status)));
+    }
     return vmm_err_set(err, EIO, "the process with the VM ended early, with status %d",
                        WEXITSTATUS(status));
 }
@@ -118,9 +133,11 @@ static int child_died(struct child *child, struct vmm_err *err)
 static void clean(char *text, size_t size)
 {
     text[size - 1] = 0;
-    for (; *text; text++)
-        if ((unsigned char)*text < ' ' || *text == 0x7f)
+    for (; *text; text++) {
+        if ((unsigned char)*text < ' ' || *text == 0x7f) {
             *text = '?';
+        }
+    }
 }
 
 int child_step(struct child *child, char *note, struct vmm_err *err)
@@ -128,16 +145,20 @@ int child_step(struct child *child, char *note, struct vmm_err *err)
     struct child_report said;
     ssize_t n = read(child->report, &said, sizeof(said));
 
-    if (n < 0)
+    if (n < 0) {
         return vmm_err_set(err, errno, "waiting for the VM: %s", strerror(errno));
-    if (n != (ssize_t)sizeof(said))
+    }
+    if (n != (ssize_t)sizeof(said)) {
         return child_died(child, err);
+    }
     clean(said.err.msg, sizeof(said.err.msg));
     clean(said.note, sizeof(said.note));
-    if (note)
+    if (note) {
         memcpy(note, said.note, sizeof(said.note));
-    if (said.err.code > 0)
+    }
+    if (said.err.code > 0) {
         return vmm_err_set(err, said.err.code, "%s", said.err.msg);
+    }
     return 0;
 }
 
@@ -145,8 +166,9 @@ void child_end(struct child *child)
 {
     const pid_t pid = child->pid;
 
-    if (pid <= 0)
+    if (pid <= 0) {
         return;
+    }
     kill(pid, SIGKILL);
     child->pid = 0;
     close(child->report);

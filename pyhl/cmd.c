@@ -26,8 +26,9 @@ static void cmd_help(const struct cmd *cmd)
     }
     printf("\n%s.\n\n", cmd->summary);
     opts_help(cmd->opts);
-    if (cmd->notes)
+    if (cmd->notes) {
         printf("\n%s\n", cmd->notes);
+    }
 }
 
 int cmd_usage(const struct cmd *cmd, const char *fmt, ...)
@@ -54,8 +55,9 @@ bool cmd_parse(const struct cmd *cmd, int argc, char **argv, void *into, struct 
     struct vmm_err err = {0};
     int r = opts_parse(cmd->opts, argc, argv, into, words, &err);
 
-    if (r == 0)
+    if (r == 0) {
         return true;
+    }
     if (r > 0) {
         cmd_help(cmd);
         *status = CMD_OK;
@@ -70,11 +72,13 @@ bool cmd_parse_options(const struct cmd *cmd, int argc, char **argv, void *into,
 {
     struct opt_words words;
 
-    if (!cmd_parse(cmd, argc, argv, into, &words, status))
+    if (!cmd_parse(cmd, argc, argv, into, &words, status)) {
         return false;
+    }
     const bool good = words.count == 0;
-    if (!good)
+    if (!good) {
         *status = cmd_usage(cmd, "'%s' is not expected here; %s", words.items[0], instead);
+    }
     free(words.items);
     return good;
 }
@@ -83,8 +87,9 @@ int cmd_close_inherited(const struct cmd *cmd)
 {
     struct vmm_err err;
 
-    if (close_range(STDERR_FILENO + 1, ~0u, 0) == 0)
+    if (close_range(STDERR_FILENO + 1, ~0u, 0) == 0) {
         return CMD_OK;
+    }
     (void)vmm_err_set(&err, errno, "close_range: %s (it needs Linux 5.9)", strerror(errno));
     return cmd_fail(cmd, &err);
 }

@@ -18,17 +18,19 @@ static struct word option_word(const struct opt *o)
 {
     struct word word;
 
-    if (o->name)
+    if (o->name) {
         snprintf(word.s, sizeof(word.s), "--%s", o->name);
-    else
+    } else {
         snprintf(word.s, sizeof(word.s), "-%c", o->letter);
+    }
     return word;
 }
 
 static void print_options(const struct opt *opts)
 {
-    for (const struct opt *o = opts; o->name || o->letter; o++)
+    for (const struct opt *o = opts; o->name || o->letter; o++) {
         printf("%s ", option_word(o).s);
+    }
     printf("--help");
 }
 
@@ -43,10 +45,13 @@ static bool takes_path(const struct opt *o)
 static void print_values(const struct cmd *const *commands)
 {
     printf("    case $previous in\n");
-    for (; *commands; commands++)
-        for (const struct opt *o = (*commands)->opts; o->name || o->letter; o++)
-            if (opts_takes_value(o) && !takes_path(o))
+    for (; *commands; commands++) {
+        for (const struct opt *o = (*commands)->opts; o->name || o->letter; o++) {
+            if (opts_takes_value(o) && !takes_path(o)) {
                 printf("    %s) return ;;\n", option_word(o).s);
+            }
+        }
+    }
     printf("    esac\n");
 }
 
@@ -59,8 +64,9 @@ static void print_bash(const struct cmd *const *commands)
            "    COMPREPLY=()\n"
            "    if [ \"$COMP_CWORD\" = 1 ]; then\n"
            "        COMPREPLY=($(compgen -W '");
-    for (const struct cmd *const *c = commands; *c; c++)
+    for (const struct cmd *const *c = commands; *c; c++) {
         printf("%s ", (*c)->name);
+    }
     printf("--help --version' -- \"$word\"))\n"
            "        return\n"
            "    fi\n");
@@ -85,13 +91,15 @@ static int completion_main(const struct cmd *cmd, int argc, char **argv)
     struct opt_words words;
     int status = CMD_OK;
 
-    if (!cmd_parse(cmd, argc, argv, NULL, &words, &status))
+    if (!cmd_parse(cmd, argc, argv, NULL, &words, &status)) {
         return status;
-    if (words.count == 1 && strcmp(words.items[0], "bash") == 0)
+    }
+    if (words.count == 1 && strcmp(words.items[0], "bash") == 0) {
         print_bash(cmd_table);
-    else
+    } else {
         status = cmd_usage(cmd, "'%s': the shell to complete for is: bash",
                            words.count ? words.items[words.count - 1] : "");
+    }
     free(words.items);
     return status;
 }

@@ -62,9 +62,11 @@ struct parse {
 /* Names are shown and written into other files: no control characters, no ini syntax. */
 static bool is_plain(const char *text)
 {
-    for (; *text; text++)
-        if ((unsigned char)*text <= ' ' || *text == 127 || strchr("=;#[]", *text))
+    for (; *text; text++) {
+        if ((unsigned char)*text <= ' ' || *text == 127 || strchr("=;#[]", *text)) {
             return false;
+        }
+    }
     return true;
 }
 
@@ -72,30 +74,35 @@ static int take_text(const struct field *field, const char *value, char *buf, st
 {
     size_t len = strlen(value);
 
-    if (len == 0 || len >= field->size || !is_plain(value))
+    if (len == 0 || len >= field->size || !is_plain(value)) {
         return vmm_err_set(err, EBADMSG, "%s '%s' is not a plain name", field->key, value);
-    if (field->kind == FIELD_PATH && value[0] != '/')
+    }
+    if (field->kind == FIELD_PATH && value[0] != '/') {
         return vmm_err_set(err, EBADMSG, "%s '%s' is not an absolute path", field->key, value);
+    }
     memcpy(buf, value, len + 1);
     return 0;
 }
 
 static int hex_digit(char c)
 {
-    if (c >= '0' && c <= '9')
+    if (c >= '0' && c <= '9') {
         return c - '0';
+    }
     return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
 static int take_key(const char *value, struct vmm_key *key, struct vmm_err *err)
 {
-    if (strlen(value) != 2 * sizeof(key->bytes))
+    if (strlen(value) != 2 * sizeof(key->bytes)) {
         return vmm_err_set(err, EBADMSG, "key '%s' is not 32 hexadecimal digits", value);
+    }
     for (size_t i = 0; i < sizeof(key->bytes); i++) {
         int high = hex_digit(value[2 * i]), low = hex_digit(value[2 * i + 1]);
 
-        if (high < 0 || low < 0)
+        if (high < 0 || low < 0) {
             return vmm_err_set(err, EBADMSG, "key '%s' is not 32 hexadecimal digits", value);
+        }
         key->bytes[i] = (uint8_t)(high << 4 | low);
     }
     return 0;
@@ -125,11 +132,13 @@ static int add_package(struct packages *packages, const char *name, const char *
     size_t room = strlen(name) + strlen(version) + sizeof(" = \n");
     char *text;
 
-    if (!*name || !is_plain(name) || !is_plain(version))
+    if (!*name || !is_plain(name) || !is_plain(version)) {
         return 0; /* shown and kept only when it is one word each */
+    }
     text = realloc(packages->text, packages->len + room);
-    if (!text)
+    if (!text) {
         return vmm_err_set(err, ENOMEM, "out of memory");
+    }
     packages->text = text;
     packages->len += (size_t)sprintf(text + packages->len, "%s = %s\n", name, version);
     packages->count++;
@@ -141,19 +150,24 @@ static int on_line(void *arg, const char *section, const char *name, const char 
 {
     struct parse *parse = arg;
 
-    if (parse->err->code)
+    if (parse->err->code) {
         return 0;
-    if (strcmp(section, "packages") == 0)
+    }
+    if (strcmp(section, "packages") == 0) {
         return !parse->packages || add_package(parse->packages, name, value, parse->err) == 0;
-    if (strcmp(section, parse->section) != 0)
+    }
+    if (strcmp(section, parse->section) != 0) {
         return 1;
-    if (strcmp(name, "format") == 0)
+    }
+    if (strcmp(name, "format") == 0) {
         return opts_count(name, value, &parse->format, parse->err) == 0;
-    for (unsigned i = 0; parse->fields[i].key; i++)
+    }
+    for (unsigned i = 0; parse->fields[i].key; i++) {
         if (strcmp(name, parse->fields[i].key) == 0) {
             parse->seen |= 1u << i;
             return take(&parse->fields[i], value, parse->config, parse->err) == 0;
         }
+    }
     return 1;
 }
 
@@ -165,17 +179,22 @@ static int parse_ini(const char *text, const char *path, struct parse *parse, st
     parse->err = &why;
     line = ini_parse_string(text, on_line, parse);
     parse->err = NULL;
-    if (why.code)
+    if (why.code) {
         return vmm_err_set(err, EBADMSG, "%s: line %d: %s", path, line, why.msg);
-    if (line != 0)
+    }
+    if (line != 0) {
         return vmm_err_set(err, EBADMSG, "%s: line %d is not understood", path, line);
-    if (parse->format > CONFIG_FORMAT)
+    }
+    if (parse->format > CONFIG_FORMAT) {
         return vmm_err_set(err, EPROTO, "%s: format %llu, this pyhl knows %u", path,
                            (unsigned long long)parse->format, CONFIG_FORMAT);
-    for (unsigned i = 0; parse->fields[i].key; i++)
-        if (!(parse->seen & 1u << i) && !parse->fields[i].optional)
+    }
+    for (unsigned i = 0; parse->fields[i].key; i++) {
+        if (!(parse->seen & 1u << i) && !parse->fields[i].optional) {
             return vmm_err_set(err, EBADMSG, "%s: no '%s' in [%s]", path, parse->fields[i].key,
                                parse->section);
+        }
+    }
     return 0;
 }
 
@@ -207,8 +226,9 @@ int config_parse_home(const char *text, const char *path, bool packages, struct 
 
     *config = (struct home_config){0};
     r = parse_ini(text, path, &parse, err);
-    if (r == 0 && parse.format != CONFIG_FORMAT)
+    if (r == 0 && parse.format != CONFIG_FORMAT) {
         r = vmm_err_set(err, EPROTO, "%s: no format %u", path, CONFIG_FORMAT);
+    }
     return r;
 }
 
@@ -229,8 +249,9 @@ int config_format_home(const struct home_config *config, char **text, size_t *le
                  CONFIG_FORMAT, config->version, config->image, (ull)config->memory, key,
                  (ull)config->kernel_size, (ull)config->initrd_size, (ull)config->snapshot_size,
                  (ull)config->snapshot_inode, config->packages.text ? config->packages.text : "");
-    if (n < 0)
+    if (n < 0) {
         return vmm_err_set(err, ENOMEM, "out of memory");
+    }
     *len = (size_t)n;
     return 0;
 }

@@ -13,8 +13,9 @@ static void *copy_main(void *arg)
     struct copy *copy = arg;
 
     copy->result = file_copy(copy->from, copy->to, copy->name, &copy->error);
-    if (copy->result == 0)
+    if (copy->result == 0) {
         copy->result = file_sync(copy->to, copy->name, &copy->error);
+    }
     return NULL;
 }
 
@@ -36,8 +37,9 @@ int copy_begin(struct copy *copy, int from, const char *name, int to, struct vmm
     r = pthread_create(&copy->thread, NULL, copy_main, copy);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     copy->running = r == 0;
-    if (copy->running)
+    if (copy->running) {
         return 0;
+    }
     close(to);
     return vmm_err_set(err, r, "a thread to copy %s: %s", name, strerror(r));
 }
@@ -52,19 +54,24 @@ int copy_end(struct copy *copy, struct vmm_err *err)
     const struct stat *was = &copy->original;
     struct stat is;
 
-    if (!copy->running)
+    if (!copy->running) {
         return 0;
+    }
     pthread_join(copy->thread, NULL);
     copy->running = false;
-    if (close(copy->to) < 0 && copy->result == 0)
+    if (close(copy->to) < 0 && copy->result == 0) {
         copy->result = vmm_err_set(&copy->error, errno, "%s: %s", copy->name, strerror(errno));
-    if (copy->result < 0)
+    }
+    if (copy->result < 0) {
         return vmm_err_set(err, -copy->result, "%s", copy->error.msg);
-    if (fstat(copy->from, &is) < 0)
+    }
+    if (fstat(copy->from, &is) < 0) {
         return vmm_err_set(err, errno, "%s: %s", copy->name, strerror(errno));
+    }
     if (is.st_dev != was->st_dev || is.st_ino != was->st_ino || is.st_size != was->st_size ||
-        !same_time(is.st_mtim, was->st_mtim) || !same_time(is.st_ctim, was->st_ctim))
+        !same_time(is.st_mtim, was->st_mtim) || !same_time(is.st_ctim, was->st_ctim)) {
         return vmm_err_set(err, EAGAIN, "%s changed while it was installed: run setup again",
                            copy->name);
+    }
     return 0;
 }

@@ -39,14 +39,16 @@ int deadline_begin(uint64_t timeout_ns, struct vmm_err *err)
     struct sigaction action = {.sa_handler = on_alarm};
     sigset_t alarm_set;
 
-    if (timeout_ns == 0)
+    if (timeout_ns == 0) {
         return 0;
+    }
     sigemptyset(&alarm_set);
     sigaddset(&alarm_set, SIGALRM);
     if (timer_create(CLOCK_MONOTONIC, &event, &deadline.timer) < 0 ||
-        sigaction(SIGALRM, &action, NULL) < 0 || sigprocmask(SIG_UNBLOCK, &alarm_set, NULL) < 0)
+        sigaction(SIGALRM, &action, NULL) < 0 || sigprocmask(SIG_UNBLOCK, &alarm_set, NULL) < 0) {
         return vmm_err_set(err, errno, "no timer for --timeout: %s%s", strerror(errno),
                            errno == EAGAIN ? " (raise RLIMIT_SIGPENDING, `ulimit -i`)" : "");
+    }
     deadline.begun = true;
     deadline.timeout_ns = timeout_ns;
     deadline_renew();
@@ -73,19 +75,22 @@ int deadline_watch(struct vmm_err *err)
 {
     uint64_t soon = report_now() + GRACE_NS;
 
-    if (!deadline.begun)
+    if (!deadline.begun) {
         return 0;
+    }
     if (deadline.until < soon && !deadline.late) {
         deadline.late = true;
         deadline.until = soon;
     }
-    if (timer_set(deadline.until, AGAIN_NS) < 0)
+    if (timer_set(deadline.until, AGAIN_NS) < 0) {
         return vmm_err_set(err, errno, "timer_settime: %s", strerror(errno));
+    }
     return 0;
 }
 
 void deadline_unwatch(void)
 {
-    if (deadline.begun)
+    if (deadline.begun) {
         (void)timer_set(0, 0);
+    }
 }

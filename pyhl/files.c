@@ -49,8 +49,9 @@ static int read_all(int fd, const char *path, size_t size, size_t max, char **te
         if (*len == size) {
             char *more = realloc(buf, (size *= 2) + 1);
 
-            if (!more)
+            if (!more) {
                 free(buf);
+            }
             buf = more;
         }
     }
@@ -62,13 +63,16 @@ int file_read(int fd, const char *name, size_t max, char **text, size_t *len, st
     size_t guess = READ_FIRST;
     struct stat st;
 
-    if (fstat(fd, &st) < 0)
+    if (fstat(fd, &st) < 0) {
         return file_fail(err, name);
-    if (S_ISDIR(st.st_mode))
+    }
+    if (S_ISDIR(st.st_mode)) {
         return vmm_err_set(err, EISDIR, "%s: %s", name, strerror(EISDIR));
+    }
     /* One byte more than a regular file has: its end is seen without growing the buffer. */
-    if (S_ISREG(st.st_mode) && (uint64_t)st.st_size <= max)
+    if (S_ISREG(st.st_mode) && (uint64_t)st.st_size <= max) {
         guess = (size_t)st.st_size + 1;
+    }
     return read_all(fd, name, guess, max, text, len, err);
 }
 
@@ -79,10 +83,12 @@ int file_pwrite(int fd, const void *data, size_t len, off_t offset)
     while (len > 0) {
         ssize_t n = pwrite(fd, p, len, offset);
 
-        if (n < 0 && errno == EINTR)
+        if (n < 0 && errno == EINTR) {
             continue;
-        if (n <= 0)
+        }
+        if (n <= 0) {
             return n < 0 ? -errno : -EIO;
+        }
         p += n;
         len -= (size_t)n;
         offset += n;
@@ -95,15 +101,18 @@ static int copy_in_kernel(int in, int out)
 {
     off_t from = 0, to = 0, done = 0;
 
-    if (ioctl(out, FICLONE, in) == 0)
+    if (ioctl(out, FICLONE, in) == 0) {
         return 0;
+    }
     for (;;) {
         ssize_t n = copy_file_range(in, &from, out, &to, SSIZE_MAX & ~0xfff, 0);
 
-        if (n == 0)
+        if (n == 0) {
             return 0;
-        if (n < 0)
+        }
+        if (n < 0) {
             return done == 0 && errno != ENOSPC && errno != EIO ? -EOPNOTSUPP : -errno;
+        }
         done += n;
     }
 }
@@ -119,8 +128,9 @@ static int copy_by_hand(int in, int out)
         r = file_pwrite(out, buf, (size_t)n, done);
         done += n;
     }
-    if (r == 0 && n < 0)
+    if (r == 0 && n < 0) {
         r = -errno;
+    }
     free(buf);
     return r;
 }
@@ -129,8 +139,9 @@ int file_copy(int in, int out, const char *to, struct vmm_err *err)
 {
     int r = copy_in_kernel(in, out);
 
-    if (r == -EOPNOTSUPP)
+    if (r == -EOPNOTSUPP) {
         r = copy_by_hand(in, out);
+    }
     return r < 0 ? vmm_err_set(err, -r, "%s: %s", to, strerror(-r)) : 0;
 }
 
@@ -143,12 +154,15 @@ int file_size(int fd, const char *name, uint64_t *size, uint64_t *disk, struct v
 {
     struct stat st;
 
-    if (fstat(fd, &st) < 0)
+    if (fstat(fd, &st) < 0) {
         return file_fail(err, name);
-    if (size)
+    }
+    if (size) {
         *size = (uint64_t)st.st_size;
-    if (disk)
+    }
+    if (disk) {
         *disk = (uint64_t)st.st_blocks * 512;
+    }
     return 0;
 }
 
@@ -156,8 +170,9 @@ int file_inode(int fd, const char *name, uint64_t *inode, struct vmm_err *err)
 {
     struct stat st;
 
-    if (fstat(fd, &st) < 0)
+    if (fstat(fd, &st) < 0) {
         return file_fail(err, name);
+    }
     *inode = (uint64_t)st.st_ino;
     return 0;
 }

@@ -14,8 +14,9 @@
 static int set(struct folder *folder, int fd, const char *path, struct vmm_err *err)
 {
     folder->fd = fd;
-    if (fd < 0)
+    if (fd < 0) {
         return vmm_err_set(err, errno, "%s: %s", path, strerror(errno));
+    }
     if (strlen(path) < PATH_MAX) {
         strcpy(folder->path, path);
         return 0;
@@ -37,8 +38,9 @@ int folder_open_in(struct folder *folder, const struct folder *parent, const cha
 
 void folder_close(struct folder *folder)
 {
-    if (folder->fd >= 0)
+    if (folder->fd >= 0) {
         close(folder->fd);
+    }
     folder->fd = -1;
 }
 
@@ -56,14 +58,17 @@ static int open_regular(const struct folder *folder, const char *name, int flags
     struct stat st;
     int r = 0;
 
-    if (fd < 0 || fstat(fd, &st) < 0)
+    if (fd < 0 || fstat(fd, &st) < 0) {
         r = folder_fail(folder, name, err);
-    else if (!S_ISREG(st.st_mode))
+    } else if (!S_ISREG(st.st_mode)) {
         r = vmm_err_set(err, EINVAL, "%s/%s: not a regular file", folder->path, name);
-    if (r == 0)
+    }
+    if (r == 0) {
         return fd;
-    if (fd >= 0)
+    }
+    if (fd >= 0) {
         close(fd);
+    }
     return r;
 }
 
@@ -91,8 +96,9 @@ int folder_size(const struct folder *folder, const char *name, uint64_t *size, u
     int fd = folder_read(folder, name, FOLDER_NO_LINK, err);
     int r;
 
-    if (fd < 0)
+    if (fd < 0) {
         return fd;
+    }
     r = file_size(fd, name, size, disk, err);
     close(fd);
     return r;
@@ -100,7 +106,8 @@ int folder_size(const struct folder *folder, const char *name, uint64_t *size, u
 
 int folder_remove(const struct folder *folder, const char *name, struct vmm_err *err)
 {
-    if (unlinkat(folder->fd, name, 0) < 0 && errno != ENOENT)
+    if (unlinkat(folder->fd, name, 0) < 0 && errno != ENOENT) {
         return folder_fail(folder, name, err);
+    }
     return 0;
 }

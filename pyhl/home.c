@@ -27,8 +27,9 @@ static const char *env(const char *name)
 
 const char *home_default(const char *dest)
 {
-    if (dest)
+    if (dest) {
         return dest;
+    }
     return env("PYHL_HOME") ? env("PYHL_HOME") : HOME_LOCAL;
 }
 
@@ -37,8 +38,9 @@ static bool user_home(char buf[PATH_MAX])
 {
     const char *data = env("XDG_DATA_HOME"), *home = env("HOME");
 
-    if (data)
+    if (data) {
         return snprintf(buf, PATH_MAX, "%s/pyhl", data) < PATH_MAX;
+    }
     return home && snprintf(buf, PATH_MAX, "%s/.local/share/pyhl", home) < PATH_MAX;
 }
 
@@ -48,13 +50,15 @@ static int home_ini(struct home *home, bool packages, struct vmm_err *err)
     int fd = home_file(home, HOME_INI, err), r;
     size_t len;
 
-    if (fd < 0)
+    if (fd < 0) {
         return fd;
+    }
     snprintf(path, sizeof(path), "%s/%s", home->dir.path, HOME_INI);
     r = file_read(fd, path, CONFIG_MAX, &text, &len, err);
     close(fd);
-    if (r < 0)
+    if (r < 0) {
         return r;
+    }
     r = config_parse_home(text, path, packages, &home->config, err);
     free(text);
     return r;
@@ -75,8 +79,9 @@ int home_open_at(const char *dir, bool packages, struct home *home, struct vmm_e
     int r;
 
     *home = (struct home){.dir = FOLDER_NONE};
-    if (folder_open(&home->dir, dir, err) < 0 || vmm_file_trusted(home->dir.fd, dir, err) < 0)
+    if (folder_open(&home->dir, dir, err) < 0 || vmm_file_trusted(home->dir.fd, dir, err) < 0) {
         return -err->code;
+    }
     r = home_ini(home, packages, err);
     return r == -EBADMSG || r == -EPROTO ? damaged(err) : r;
 }
@@ -105,8 +110,9 @@ static int advise(int r, struct vmm_err *err)
 {
     char why[sizeof(err->msg)];
 
-    if (r != -EPERM)
+    if (r != -EPERM) {
         return r;
+    }
     snprintf(why, sizeof(why), "%s", err->msg);
     return vmm_err_set(err, EPERM,
                        "%.380s; use a home of your own (--dest), or make one: pyhl setup --from "
@@ -120,10 +126,11 @@ static int open_named(const char *dir, const char *named_by, bool packages, stru
 {
     int r = home_open_at(dir, packages, home, err);
 
-    if (r == -ENOENT || r == -ENOTDIR)
+    if (r == -ENOENT || r == -ENOTDIR) {
         return vmm_err_set(err, ENOENT,
                            "no home in '%s' (%s); make one with: pyhl setup --from IMAGE --dest %s",
                            dir, named_by, dir);
+    }
     return advise(r, err);
 }
 
@@ -132,11 +139,13 @@ static int check_made_here(const struct home *home, struct vmm_err *err)
 {
     struct stat st;
 
-    if (fstatat(home->dir.fd, HOME_SNAPSHOT, &st, AT_SYMLINK_NOFOLLOW) < 0)
+    if (fstatat(home->dir.fd, HOME_SNAPSHOT, &st, AT_SYMLINK_NOFOLLOW) < 0) {
         return vmm_err_set(err, EBADMSG, "%s/" HOME_SNAPSHOT ": %s", home->dir.path,
                            strerror(errno));
-    if (home->config.snapshot_inode == st.st_ino)
+    }
+    if (home->config.snapshot_inode == st.st_ino) {
         return 0;
+    }
     return vmm_err_set(err, EPERM,
                        "./%s was not made here by pyhl setup, but copied or unpacked: it is not "
                        "trusted unless you name it (--dest %s); or make one: pyhl setup --force "
@@ -156,18 +165,22 @@ int home_open(const char *dest, bool packages, struct home *home, struct vmm_err
     char user[PATH_MAX];
     int r;
 
-    if (dest)
+    if (dest) {
         return open_named(dest, "--dest", packages, home, err);
-    if (env("PYHL_HOME"))
+    }
+    if (env("PYHL_HOME")) {
         return open_named(env("PYHL_HOME"), "$PYHL_HOME", packages, home, err);
+    }
     r = open_local(packages, home, err);
-    if (r != -ENOENT)
+    if (r != -ENOENT) {
         return r;
+    }
     home_close(home);
-    if (!user_home(user))
+    if (!user_home(user)) {
         strcpy(user, "~/.local/share/pyhl");
-    else if ((r = home_open_at(user, packages, home, err)) != -ENOENT)
+    } else if ((r = home_open_at(user, packages, home, err)) != -ENOENT) {
         return advise(r, err);
+    }
     return vmm_err_set(err, ENOENT,
                        "no home found: searched --dest (not given), $PYHL_HOME (not set), "
                        "./" HOME_LOCAL ", %s; make one with: pyhl setup --from IMAGE",
@@ -179,17 +192,21 @@ static int open_files(const struct home *home, struct vmm_snapshot **snap, struc
     int fd = home_file(home, HOME_SNAPSHOT, err), initrd_fd = -1, r = fd;
 
     *snap = NULL;
-    if (r >= 0)
+    if (r >= 0) {
         r = initrd_fd = home_file(home, HOME_INITRD, err);
+    }
     if (r >= 0) {
         r = vmm_snapshot_open_fds(fd, initrd_fd, &home->config.key, snap, err);
-        if (r < 0)
+        if (r < 0) {
             vmm_err_context(err, "%s", home->dir.path);
+        }
     }
-    if (initrd_fd >= 0)
+    if (initrd_fd >= 0) {
         close(initrd_fd);
-    if (fd >= 0)
+    }
+    if (fd >= 0) {
         close(fd);
+    }
     return r;
 }
 

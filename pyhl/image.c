@@ -62,8 +62,9 @@ static int image_ini(const struct folder *folder, struct image_config *config, s
         r = file_read(fd, path, CONFIG_MAX, &text, &len, &why);
         close(fd);
     }
-    if (r == 0)
+    if (r == 0) {
         r = config_parse_image(text, path, config, &why);
+    }
     free(text);
     return r < 0 ? vmm_err_set(err, EINVAL, "%s", why.msg) : 0;
 }
@@ -74,8 +75,9 @@ static int check_kernel(const struct folder *into, struct vmm_err *err)
     char path[FILE_FD_PATH];
     int fd = folder_read(into, HOME_KERNEL, FOLDER_NO_LINK, err), r;
 
-    if (fd < 0)
+    if (fd < 0) {
         return fd;
+    }
     file_fd_path(fd, path);
     r = vmm_kernel_check(path, HOME_KERNEL, err);
     close(fd);
@@ -94,21 +96,25 @@ static int open_member(const struct folder *source, enum member member, const st
     uint64_t size;
     int r;
 
-    if (fd == -ENOENT)
+    if (fd == -ENOENT) {
         return vmm_err_set(err, EINVAL, "--from '%s' has no file '%s': " NOT_AN_IMAGE, source->path,
                            name);
-    if (fd < 0)
+    }
+    if (fd < 0) {
         return vmm_err_set(err, EINVAL, "--from '%s': %s", source->path, why.msg);
+    }
     r = file_size(fd, name, &size, NULL, err);
-    if (r == 0 && size == 0)
+    if (r == 0 && size == 0) {
         r = vmm_err_set(err, EINVAL, "--from '%s': '%s' is empty: " NOT_AN_IMAGE, source->path,
                         name);
+    }
     if (r == 0 && size > limits->max[member]) {
         too_large(member, size, limits->max[member], err);
         r = vmm_err_context(err, "--from '%s'", source->path);
     }
-    if (r == 0)
+    if (r == 0) {
         return fd;
+    }
     close(fd);
     return r;
 }
@@ -117,11 +123,13 @@ static int copy_kernel(int from, const struct folder *into, struct vmm_err *err)
 {
     int fd = folder_make(into, HOME_KERNEL, err), r;
 
-    if (fd < 0)
+    if (fd < 0) {
         return fd;
+    }
     r = file_copy(from, fd, HOME_KERNEL, err);
-    if (close(fd) < 0 && r == 0)
+    if (close(fd) < 0 && r == 0) {
         r = folder_fail(into, HOME_KERNEL, err);
+    }
     return r == 0 ? check_kernel(into, err) : r;
 }
 
@@ -135,18 +143,22 @@ static int fetch_members(const struct folder *source, const struct limits *limit
         fds[i] = open_member(source, (enum member)i, limits, err);
         r = fds[i] < 0 ? fds[i] : 0;
     }
-    if (r == 0 && image_ini(source, &image->config, err) < 0)
+    if (r == 0 && image_ini(source, &image->config, err) < 0) {
         r = vmm_err_context(err, "--from '%s'", source->path);
-    if (r == 0)
+    }
+    if (r == 0) {
         r = copy_kernel(fds[MEMBER_KERNEL], into, err);
+    }
     if (r == 0) {
         snprintf(image->initrd, PATH_MAX, "%.*s/%s", PATH_MAX - 16, source->path, HOME_INITRD);
         image->initrd_fd = fds[MEMBER_INITRD];
         fds[MEMBER_INITRD] = -1;
     }
-    for (int i = 0; i < MEMBERS; i++)
-        if (fds[i] >= 0)
+    for (int i = 0; i < MEMBERS; i++) {
+        if (fds[i] >= 0) {
             close(fds[i]);
+        }
+    }
     return r;
 }
 
@@ -157,8 +169,9 @@ static int fetch_directory(const char *from, const struct limits *limits, const 
     struct folder source;
     int r = folder_open(&source, from, &why);
 
-    if (r < 0)
+    if (r < 0) {
         return vmm_err_set(err, EINVAL, "--from: %s", why.msg);
+    }
     r = fetch_members(&source, limits, into, image, err);
     folder_close(&source);
     return r;
@@ -170,13 +183,16 @@ static enum member which_member(const char *name)
     const char *slash;
     enum member member = MEMBER_KERNEL;
 
-    if (strncmp(name, "./", 2) == 0)
+    if (strncmp(name, "./", 2) == 0) {
         name += 2;
+    }
     slash = strchr(name, '/');
-    if (slash)
+    if (slash) {
         name = slash + 1;
-    while (member < MEMBERS && strcmp(name, member_names[member]) != 0)
+    }
+    while (member < MEMBERS && strcmp(name, member_names[member]) != 0) {
         member++;
+    }
     return member;
 }
 
@@ -198,14 +214,17 @@ static int unpack_data(struct archive *archive, enum member member, uint64_t max
     int got, r;
 
     while ((got = archive_read_data_block(archive, &data, &len, &offset)) == ARCHIVE_OK) {
-        if (offset < end)
+        if (offset < end) {
             return archive_fail(archive, err);
+        }
         end = offset + (la_int64_t)len;
-        if ((uint64_t)end > max)
+        if ((uint64_t)end > max) {
             return too_large(member, (uint64_t)end, max, err);
+        }
         r = file_pwrite(fd, data, len, offset);
-        if (r < 0)
+        if (r < 0) {
             return vmm_err_set(err, -r, "'%s': %s", member_names[member], strerror(-r));
+        }
     }
     return got == ARCHIVE_EOF ? 0 : archive_fail(archive, err);
 }
@@ -216,13 +235,16 @@ static int unpack_entry(struct archive *archive, enum member member, uint64_t ma
     const char *name = member_names[member];
     int fd = folder_make(into, name, err), r;
 
-    if (fd == -EEXIST)
+    if (fd == -EEXIST) {
         return vmm_err_set(err, EINVAL, "'%s' is twice in the archive", name);
-    if (fd < 0)
+    }
+    if (fd < 0) {
         return fd;
+    }
     r = unpack_data(archive, member, max, fd, err);
-    if (close(fd) < 0 && r == 0)
+    if (close(fd) < 0 && r == 0) {
         r = folder_fail(into, name, err);
+    }
     return r == 0 && member == MEMBER_KERNEL ? check_kernel(into, err) : r;
 }
 
@@ -235,15 +257,18 @@ static int check_entry(struct archive_entry *entry, enum member member, const st
         limits->max[MEMBER_KERNEL] + limits->max[MEMBER_INITRD] + limits->max[MEMBER_INI];
     const la_int64_t size = archive_entry_size(entry);
 
-    if (size < 0)
+    if (size < 0) {
         return vmm_err_set(err, EINVAL, "not a tar archive, or damaged (a size below 0)");
-    if (member != MEMBERS && (uint64_t)size > limits->max[member])
+    }
+    if (member != MEMBERS && (uint64_t)size > limits->max[member]) {
         return too_large(member, (uint64_t)size, limits->max[member], err);
-    if (__builtin_add_overflow(*total, (uint64_t)size + ENTRY_HEADER, total) || *total > most)
+    }
+    if (__builtin_add_overflow(*total, (uint64_t)size + ENTRY_HEADER, total) || *total > most) {
         return vmm_err_set(err, E2BIG,
                            "it unpacks to more than %llu bytes, which is what an image may have "
                            "(--max-initrd)",
                            (unsigned long long)most);
+    }
     return 0;
 }
 
@@ -258,18 +283,23 @@ static int unpack_members(struct archive *archive, const struct limits *limits,
         const char *name = archive_entry_pathname(entry);
         enum member member = name ? which_member(name) : MEMBERS;
 
-        if (archive_entry_filetype(entry) != AE_IFREG)
+        if (archive_entry_filetype(entry) != AE_IFREG) {
             member = MEMBERS;
-        if (check_entry(entry, member, limits, &total, err) < 0)
+        }
+        if (check_entry(entry, member, limits, &total, err) < 0) {
             return -err->code;
-        if (member == MEMBERS)
+        }
+        if (member == MEMBERS) {
             continue;
-        if (unpack_entry(archive, member, limits->max[member], into, err) < 0)
+        }
+        if (unpack_entry(archive, member, limits->max[member], into, err) < 0) {
             return -err->code;
+        }
         *found |= 1u << member;
     }
-    if (got != ARCHIVE_EOF)
+    if (got != ARCHIVE_EOF) {
         return archive_fail(archive, err);
+    }
     return 0;
 }
 
@@ -280,21 +310,25 @@ static int unpack_archive(int fd, const struct limits *limits, const struct fold
     unsigned found = 0;
     int r;
 
-    if (!archive)
+    if (!archive) {
         return vmm_err_set(err, ENOMEM, "out of memory");
+    }
     archive_read_support_filter_gzip(archive);
     archive_read_support_filter_bzip2(archive);
     archive_read_support_filter_xz(archive);
     archive_read_support_filter_zstd(archive);
     archive_read_support_format_tar(archive);
-    if (archive_read_open_fd(archive, fd, READ_BLOCK) != ARCHIVE_OK)
+    if (archive_read_open_fd(archive, fd, READ_BLOCK) != ARCHIVE_OK) {
         r = archive_fail(archive, err);
-    else
+    } else {
         r = unpack_members(archive, limits, into, &found, err);
+    }
     archive_read_free(archive);
-    for (int i = 0; i < MEMBERS && r == 0; i++)
-        if (!(found & 1u << i))
+    for (int i = 0; i < MEMBERS && r == 0; i++) {
+        if (!(found & 1u << i)) {
             r = vmm_err_set(err, EINVAL, "no file '%s' in it: " NOT_AN_IMAGE, member_names[i]);
+        }
+    }
     return r;
 }
 
@@ -303,10 +337,12 @@ static int fetch_archive(const char *from, int fd, const struct limits *limits,
 {
     int r = unpack_archive(fd, limits, into, err);
 
-    if (r == 0)
+    if (r == 0) {
         r = image_ini(into, &image->config, err);
-    if (r == 0)
+    }
+    if (r == 0) {
         r = folder_remove(into, IMAGE_INI, err);
+    }
     if (r == 0) {
         snprintf(image->initrd, PATH_MAX, "%.*s/%s", PATH_MAX - 16, into->path, HOME_INITRD);
         image->unpacked = true;
@@ -323,17 +359,19 @@ int image_fetch(const char *from, uint64_t initrd_max, const struct folder *into
     struct stat st;
 
     *image = (struct image){.initrd_fd = -1};
-    if (fd < 0 || fstat(fd, &st) < 0)
+    if (fd < 0 || fstat(fd, &st) < 0) {
         r = vmm_err_set(err, EINVAL, "--from '%s': %s", from, strerror(errno));
-    else if (S_ISDIR(st.st_mode))
+    } else if (S_ISDIR(st.st_mode)) {
         r = fetch_directory(from, &limits, into, image, err);
-    else if (!S_ISREG(st.st_mode))
+    } else if (!S_ISREG(st.st_mode)) {
         r = vmm_err_set(err, EINVAL, "--from '%s' is neither: " NOT_AN_IMAGE, from);
-    else if (st.st_size == 0)
+    } else if (st.st_size == 0) {
         r = vmm_err_set(err, EINVAL, "--from '%s' is an empty file: " NOT_AN_IMAGE, from);
-    else
+    } else {
         r = fetch_archive(from, fd, &limits, into, image, err);
-    if (fd >= 0)
+    }
+    if (fd >= 0) {
         close(fd);
+    }
     return r;
 }

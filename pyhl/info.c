@@ -34,10 +34,11 @@ static void print_file(const struct home *home, const char *name)
     struct vmm_err err = {0};
     uint64_t size, disk;
 
-    if (folder_size(&home->dir, name, &size, &disk, &err) < 0)
+    if (folder_size(&home->dir, name, &size, &disk, &err) < 0) {
         printf("  %-14s cannot be used: %s\n", name, err.msg);
-    else
+    } else {
         printf("  %-14s %s, %s on disk\n", name, report_size(size).s, report_size(disk).s);
+    }
 }
 
 static void print_snapshot(const struct vmm_snapshot *snap)
@@ -49,8 +50,9 @@ static void print_snapshot(const struct vmm_snapshot *snap)
 
     vmm_snapshot_info(snap, &info);
     seconds = (time_t)(info.created_ns / 1000000000u);
-    if (gmtime_r(&seconds, &tm))
+    if (gmtime_r(&seconds, &tm)) {
         strftime(made, sizeof(made), "%Y-%m-%d %H:%M:%S UTC", &tm);
+    }
     printf("  %-14s version %u, ABI %u, made %s\n", "format", info.version, info.abi_version, made);
     printf("  %-14s %s in pages of 2 MiB\n", "program text", report_size(info.text_bytes).s);
     printf("  %-14s %llu of data; in the working set %llu, and %llu for longer runs\n", "pages",
@@ -90,8 +92,9 @@ static bool print_home(const char *dest)
     printf("packages: %zu\n", home.config.packages.count);
     for (const char *p = home.config.packages.text; p && *p; p++) {
         printf("  ");
-        for (; *p != '\n'; p++)
+        for (; *p != '\n'; p++) {
             putchar(*p);
+        }
         putchar('\n');
     }
     home_close(&home);
@@ -112,16 +115,18 @@ static bool print_host(void)
            host.emulated ? ", emulated by QEMU (slow)" : "");
     printf("  %-14s %s\n  %-14s %d\n  %-14s %.3f GHz\n  %-14s %s\n", "CPU", host.cpu, "KVM API",
            host.kvm_api, "TSC", (double)host.tsc_khz / 1e6, "capabilities", host.capabilities);
-    if (host.filters && host.landlock)
+    if (host.filters && host.landlock) {
         printf("  %-14s listed system calls, no capabilities, no files (Landlock %d)\n", "jail",
                host.landlock);
-    else
+    } else {
         printf("  %-14s %s\n", "jail",
                host.filters ? "listed system calls, no capabilities; this kernel has no Landlock"
                             : "cannot be had: this kernel or container has no seccomp filters");
+    }
     printf("chosen for this host:\n");
-    for (size_t i = 0; (choice = vmm_choice(i)); i++)
+    for (size_t i = 0; (choice = vmm_choice(i)); i++) {
         printf("  %-14s %s: %s\n", choice->what, choice->choice, choice->why);
+    }
     return host.filters;
 }
 
@@ -132,12 +137,14 @@ static int info_main(const struct cmd *cmd, int argc, char **argv)
     bool home, host;
     int status;
 
-    if (!cmd_parse_options(cmd, argc, argv, &options, "the home is given with --dest", &status))
+    if (!cmd_parse_options(cmd, argc, argv, &options, "the home is given with --dest", &status)) {
         return status;
-    if (options.json)
+    }
+    if (options.json) {
         return info_json(options.dest, &home, &err) < 0 ? cmd_fail(cmd, &err)
                : home                                   ? CMD_OK
                                                         : CMD_FAILED;
+    }
     printf("pyhl: %s, ABI %d\n", PYHL_VERSION, HV_ABI_VERSION);
     home = print_home(options.dest);
     host = print_host();

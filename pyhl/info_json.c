@@ -30,9 +30,10 @@ static json_t *packages(const char *text)
 
         end = strchr(text, '\n');
         name = strndup(text, (size_t)(equals - text));
-        if (!name || json_object_set_new(all, name,
-                                         json_stringn(equals + 3, (size_t)(end - equals - 3))) < 0)
+        if (!name || json_object_set_new(
+                         all, name, json_stringn(equals + 3, (size_t)(end - equals - 3))) < 0) {
             all = (json_decref(all), NULL);
+        }
         free(name);
     }
     return all;
@@ -43,8 +44,9 @@ static json_t *file(const struct home *home, const char *name)
     struct vmm_err err = {0};
     uint64_t size, disk;
 
-    if (folder_size(&home->dir, name, &size, &disk, &err) < 0)
+    if (folder_size(&home->dir, name, &size, &disk, &err) < 0) {
         return failed(&err);
+    }
     return json_pack("{s:I, s:I}", "bytes", (json_int_t)size, "disk_bytes", (json_int_t)disk);
 }
 
@@ -54,8 +56,9 @@ static json_t *snapshot(const struct home *home)
     struct vmm_snapshot *snap;
     struct vmm_err err = {0};
 
-    if (home_snapshot(home, &snap, &err) < 0)
+    if (home_snapshot(home, &snap, &err) < 0) {
         return failed(&err);
+    }
     vmm_snapshot_info(snap, &info);
     vmm_snapshot_close(snap);
     return json_pack("{s:i, s:i, s:I, s:I, s:I, s:I, s:I}", "version", (int)info.version, "abi",
@@ -93,10 +96,11 @@ static json_t *choices(void)
     json_t *all = json_object();
     const struct vmm_choice *choice;
 
-    for (size_t i = 0; (choice = vmm_choice(i)); i++)
+    for (size_t i = 0; (choice = vmm_choice(i)); i++) {
         (void)json_object_set_new(
             all, choice->what,
             json_pack("{s:s, s:s}", "choice", choice->choice, "why", choice->why));
+    }
     return all;
 }
 
@@ -105,8 +109,9 @@ static json_t *machine(void)
     struct vmm_err err = {0};
     struct vmm_host host;
 
-    if (vmm_host_probe(&host, &err) < 0)
+    if (vmm_host_probe(&host, &err) < 0) {
         return failed(&err);
+    }
     return json_pack("{s:s, s:b, s:s, s:i, s:I, s:s, s:b, s:i, s:o}", "kvm",
                      host.kvm_pvm ? "kvm-pvm" : "hardware", "emulated", (int)host.emulated, "cpu",
                      host.cpu, "kvm_api", host.kvm_api, "tsc_khz", (json_int_t)host.tsc_khz,
@@ -127,10 +132,12 @@ int info_json(const char *dest, bool *good, struct vmm_err *err)
             json_is_true(json_object_get(host, "seccomp"));
     all = json_pack("{s:s, s:i, s:o, s:o}", "pyhl", PYHL_VERSION, "abi", HV_ABI_VERSION, "home",
                     home, "host", host);
-    if (!all)
+    if (!all) {
         return vmm_err_set(err, ENOMEM, "out of memory, or a name that is no UTF-8");
-    if (json_dumpf(all, stdout, JSON_INDENT(2)) == 0)
+    }
+    if (json_dumpf(all, stdout, JSON_INDENT(2)) == 0) {
         putchar('\n');
+    }
     json_decref(all);
     return 0;
 }

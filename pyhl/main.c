@@ -22,8 +22,9 @@ static void main_help(FILE *out)
 {
     fprintf(out, "usage: pyhl COMMAND [ARGUMENTS...]\n\n"
                  "Runs Python scripts, each in its own micro-VM restored from a snapshot.\n\n");
-    for (const struct cmd *const *c = commands; *c; c++)
+    for (const struct cmd *const *c = commands; *c; c++) {
         fprintf(out, "  %-10s %s\n", (*c)->name, (*c)->summary);
+    }
     fprintf(out,
             "\n`pyhl COMMAND --help` explains a command; `pyhl --version` prints the version.\n"
             "First of all: pyhl setup --from IMAGE, then: pyhl run script.py\n");
@@ -34,9 +35,11 @@ static void main_help(FILE *out)
  * by which session_io() knows it. */
 static void fill_standard_fds(void)
 {
-    for (int fd = 0; fd <= 2; fd++)
-        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_PATH) < 0)
+    for (int fd = 0; fd <= 2; fd++) {
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_PATH) < 0) {
             _exit(CMD_FAILED);
+        }
+    }
 }
 
 static int dispatch(int argc, char **argv)
@@ -54,9 +57,11 @@ static int dispatch(int argc, char **argv)
         main_help(stdout);
         return CMD_OK;
     }
-    for (const struct cmd *const *c = commands; *c; c++)
-        if (strcmp(argv[1], (*c)->name) == 0)
+    for (const struct cmd *const *c = commands; *c; c++) {
+        if (strcmp(argv[1], (*c)->name) == 0) {
             return (*c)->run(*c, argc - 1, argv + 1);
+        }
+    }
     message("pyhl: unknown command '%s'; a script is run by: pyhl run %s\n", argv[1], argv[1]);
     return CMD_USAGE;
 }

@@ -20,12 +20,15 @@ void message(const char *fmt, ...)
     va_start(args, fmt);
     want = vsnprintf(text, sizeof(text), fmt, args);
     va_end(args);
-    if (want < 0)
+    if (want < 0) {
         return;
+    }
     len = (size_t)want < sizeof(text) ? (size_t)want : sizeof(text) - 1;
-    if (deadline_watch(NULL) < 0)
+    if (deadline_watch(NULL) < 0) {
         return; /* no message is better than one that may hold the process */
-    for (done = 0; n > 0 && done<len; done += n> 0 ? (size_t)n : 0)
+    }
+    for (done = 0; n > 0 && done<len; done += n> 0 ? (size_t)n : 0) {
         n = write(STDERR_FILENO, text + done, len - done);
+    }
     deadline_unwatch();
 }

@@ -20,8 +20,9 @@ static int append(struct opt_list *list, const char *item, struct vmm_err *err)
 {
     const char **items = realloc(list->items, (list->count + 2) * sizeof(*items));
 
-    if (!items)
+    if (!items) {
         return vmm_err_set(err, ENOMEM, "out of memory");
+    }
     items[list->count++] = item;
     items[list->count] = NULL;
     list->items = items;
@@ -32,8 +33,9 @@ static int add_env(const char *text, struct opt_list *list, struct vmm_err *err)
 {
     const char *equals = strchr(text, '=');
 
-    if (!equals || equals == text)
+    if (!equals || equals == text) {
         return vmm_err_set(err, EINVAL, "--env '%s': give it as KEY=VALUE", text);
+    }
     return append(list, text, err);
 }
 
@@ -45,10 +47,12 @@ static bool is_all_passed(const struct opt *table, const char *word)
     for (const char *letter = word + 1; *letter; letter++) {
         const struct opt *opt = find(table, *letter);
 
-        if (!opt || opt->kind != OPT_PASS)
+        if (!opt || opt->kind != OPT_PASS) {
             return false;
-        if (opt->arg)
+        }
+        if (opt->arg) {
             return true;
+        }
     }
     return true;
 }
@@ -61,11 +65,13 @@ static int pass_on(const struct opt *table, const struct opt *opt, const char *w
     const bool whole = is_all_passed(table, word);
     const bool apart = text && (!whole || text < word || text > word + strlen(word));
 
-    if (!whole && append(list, opt->word, err) < 0)
+    if (!whole && append(list, opt->word, err) < 0) {
         return -err->code;
+    }
     if (whole && (!list->count || list->items[list->count - 1] != word) &&
-        append(list, word, err) < 0)
+        append(list, word, err) < 0) {
         return -err->code;
+    }
     return apart ? append(list, text, err) : 0;
 }
 
@@ -106,29 +112,33 @@ bool opts_takes_value(const struct opt *opt)
 /* The option as a user writes it. */
 static const char *spelling(const struct opt *opt, char buf[64])
 {
-    if (opt->name)
+    if (opt->name) {
         snprintf(buf, 64, "--%s", opt->name);
-    else
+    } else {
         snprintf(buf, 64, "-%c", opt->letter);
+    }
     return buf;
 }
 
 /* Does the command run a program, whose arguments follow? */
 static bool runs_program(const struct opt *table)
 {
-    for (; table->name || table->letter; table++)
-        if (table->last)
+    for (; table->name || table->letter; table++) {
+        if (table->last) {
             return true;
+        }
+    }
     return false;
 }
 
 static int unknown_option(const struct opt *table, const char *text, struct vmm_err *err)
 {
-    if (runs_program(table))
+    if (runs_program(table)) {
         return vmm_err_set(err, EINVAL,
                            "unknown option '%s': --help lists the options; those of the script "
                            "stand after it",
                            text);
+    }
     return vmm_err_set(
         err, EINVAL,
         "unknown option '%s': pyhl's own options may stand anywhere before '--', those "
@@ -142,10 +152,12 @@ static bool is_abbreviated(const struct opt *opt, char **argv)
     const char *given = argv[optind - 1];
     size_t len;
 
-    if (opts_takes_value(opt) && given == optarg)
+    if (opts_takes_value(opt) && given == optarg) {
         given = argv[optind - 2];
-    if (strncmp(given, "--", 2) != 0)
+    }
+    if (strncmp(given, "--", 2) != 0) {
         return false; /* a letter */
+    }
     len = strcspn(given + 2, "=");
     return strlen(opt->name) != len;
 }
@@ -166,11 +178,13 @@ static void make_tables(const struct opt *table, struct getopt_tables *out)
 
         if (table[i].letter) {
             *letter++ = table[i].letter;
-            if (opts_takes_value(&table[i]))
+            if (opts_takes_value(&table[i])) {
                 *letter++ = ':';
+            }
         }
-        if (table[i].name)
+        if (table[i].name) {
             *name++ = (struct option){table[i].name, takes, NULL, OPTS_LONG + i};
+        }
     }
     *letter = 0;
     *name++ = (struct option){"help", no_argument, NULL, OPTS_HELP};
@@ -179,11 +193,14 @@ static void make_tables(const struct opt *table, struct getopt_tables *out)
 
 static const struct opt *find(const struct opt *table, int code)
 {
-    if (code >= OPTS_LONG)
+    if (code >= OPTS_LONG) {
         return &table[code - OPTS_LONG];
-    for (; table->name || table->letter; table++)
-        if (table->letter == code)
+    }
+    for (; table->name || table->letter; table++) {
+        if (table->letter == code) {
             return table;
+        }
+    }
     return NULL;
 }
 
@@ -193,12 +210,14 @@ static int take_option(const struct opt *table, const struct opt *opt, char **ar
 {
     char what[64];
 
-    if (opt->kind == OPT_PASS)
+    if (opt->kind == OPT_PASS) {
         return pass_on(table, opt, word, optarg, (struct opt_list *)((char *)into + opt->offset),
                        err);
-    if (opt->name && is_abbreviated(opt, argv))
+    }
+    if (opt->name && is_abbreviated(opt, argv)) {
         return unknown_option(
             table, optarg && argv[optind - 1] == optarg ? argv[optind - 2] : argv[optind - 1], err);
+    }
     spelling(opt, what);
     return set_value(opt, what, optarg, into, err);
 }
@@ -214,8 +233,9 @@ int opts_parse(const struct opt *table, int argc, char **argv, void *into, struc
 
     make_tables(table, &tables);
     *words = (struct opt_words){.items = calloc((size_t)argc + 1, sizeof(*words->items))};
-    if (!words->items)
+    if (!words->items) {
         return vmm_err_set(err, ENOMEM, "out of memory");
+    }
     optind = 1;
     opterr = 0;
     while (!ended && (word = argv[optind],
@@ -228,22 +248,28 @@ int opts_parse(const struct opt *table, int argc, char **argv, void *into, struc
             ended = program;
             continue;
         }
-        if (code == 'h' || code == OPTS_HELP)
+        if (code == 'h' || code == OPTS_HELP) {
             return 1;
-        if (code == '?' && optopt >= OPTS_LONG)
+        }
+        if (code == '?' && optopt >= OPTS_LONG) {
             return vmm_err_set(err, EINVAL, "%s takes no value", argv[optind - 1]);
-        if (code == '?')
+        }
+        if (code == '?') {
             return unknown_option(table, optopt ? letter : argv[optind - 1], err);
-        if (code == ':')
+        }
+        if (code == ':') {
             return vmm_err_set(err, EINVAL, "%s needs a value", argv[optind - 1]);
+        }
         opt = find(table, code);
-        if (take_option(table, opt, argv, word, into, err) < 0)
+        if (take_option(table, opt, argv, word, into, err) < 0) {
             return -err->code;
+        }
         ended = opt->last;
     }
     words->marked = code == -1 && optind > 1 && strcmp(argv[optind - 1], "--") == 0;
-    for (; optind < argc; optind++)
+    for (; optind < argc; optind++) {
         words->items[words->count++] = argv[optind];
+    }
     return 0;
 }
 

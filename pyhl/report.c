@@ -19,8 +19,9 @@ struct report_text report_size(uint64_t bytes)
     double value = (double)bytes;
     int unit = 0;
 
-    for (; value >= 1024 && unit < 4; unit++)
+    for (; value >= 1024 && unit < 4; unit++) {
         value /= 1024;
+    }
     snprintf(text.s, sizeof(text.s), unit ? "%.1f %s" : "%.0f %s", value, units[unit]);
     return text;
 }
@@ -29,10 +30,11 @@ struct report_text report_time(uint64_t ns)
 {
     struct report_text text;
 
-    if (ns >= 1000000000u)
+    if (ns >= 1000000000u) {
         snprintf(text.s, sizeof(text.s), "%.2f s", (double)ns / 1e9);
-    else
+    } else {
         snprintf(text.s, sizeof(text.s), "%.1f ms", (double)ns / 1e6);
+    }
     return text;
 }
 
@@ -61,23 +63,26 @@ static bool report_on_terminal(void)
 
 void report_begin(const char *step)
 {
-    if (!report_on_terminal())
+    if (!report_on_terminal()) {
         return;
+    }
     printf("%-*s ...", STEP_WIDTH, step);
     fflush(stdout);
 }
 
 void report_end(const char *step, const char *note, uint64_t ns)
 {
-    if (report_on_terminal())
+    if (report_on_terminal()) {
         printf("\r");
+    }
     printf("%-*s %*s %10s\n", STEP_WIDTH, step, NOTE_WIDTH, note, report_time(ns).s);
     fflush(stdout);
 }
 
 void report_abandon(void)
 {
-    if (report_on_terminal())
+    if (report_on_terminal()) {
         printf("\n");
+    }
     fflush(stdout);
 }

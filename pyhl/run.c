@@ -122,8 +122,9 @@ static int choose(const struct cmd *cmd, const struct run_options *options,
     if (options->code) {
         *program = (struct program){.mode = HV_RUN_CODE, .name = "-c", .source = options->code};
     } else if (options->module) {
-        if (!*options->module)
+        if (!*options->module) {
             return cmd_usage(cmd, "-m '': give a module's name");
+        }
         *program = (struct program){.mode = HV_RUN_MODULE, .name = "-m", .source = options->module};
     } else if (words->count > 0) {
         int mode = strcmp(words->items[0], "-") == 0 ? HV_RUN_STDIN : HV_RUN_FILE;
@@ -143,11 +144,13 @@ static int read_file(struct program *program, struct vmm_err *err)
     bool is_stdin = program->mode == HV_RUN_STDIN;
     int fd = is_stdin ? STDIN_FILENO : open(program->name, O_RDONLY | O_CLOEXEC), r;
 
-    if (fd < 0)
+    if (fd < 0) {
         return vmm_err_set(err, errno, "%s: %s", program->name, strerror(errno));
+    }
     r = file_read(fd, program->name, SCRIPT_MAX, &program->text, &program->len, err);
-    if (!is_stdin)
+    if (!is_stdin) {
         close(fd);
+    }
     return r;
 }
 
@@ -159,10 +162,12 @@ static int read_script(const struct cmd *cmd, const struct run_options *options,
     struct vmm_err err = {0};
     int r;
 
-    if (program->source)
+    if (program->source) {
         return CMD_OK;
-    if (deadline_watch(&err) < 0)
+    }
+    if (deadline_watch(&err) < 0) {
         return cmd_fail(cmd, &err);
+    }
     r = read_file(program, &err);
     deadline_unwatch();
     if (r == -EINTR) {
@@ -170,11 +175,12 @@ static int read_script(const struct cmd *cmd, const struct run_options *options,
                 cmd->name, (double)options->timeout_ns / 1e9, program->name);
         return CMD_TIMEOUT;
     }
-    if (r < 0)
+    if (r < 0) {
         return cmd_usage(cmd, "cannot read the script %s%s", err.msg,
                          err.code == ENOENT   ? " (a file of this host)"
                          : err.code == EISDIR ? "; name a .py file in it"
                                               : "");
+    }
     program->source = program->text;
     return CMD_OK;
 }
@@ -188,8 +194,9 @@ static int open_home(const char *dest, struct home *home, struct vmm_snapshot **
 
     for (int look = 0; look < 2 && r < 0; look++) {
         r = home_open(dest, false, home, err);
-        if (r == 0)
+        if (r == 0) {
             r = home_snapshot(home, snap, err);
+        }
         home_close(home);
     }
     return r;
@@ -221,23 +228,28 @@ static int run_restored(const struct session *session, const char *dest,
     uint64_t ended_ns;
     int status;
 
-    if (open_home(dest, &home, &snap, &err) < 0)
+    if (open_home(dest, &home, &snap, &err) < 0) {
         return cmd_fail(session->cmd, &err);
+    }
     times->ready_ns = report_now();
     ready.memory = home.config.memory;
-    if (session->run.mode == HV_RUN_STDIN)
+    if (session->run.mode == HV_RUN_STDIN) {
         io.stdin_fd = -1; /* all of it was the script */
-    if (vmm_restore(snap, &io, session->repeat > 0, &ready.vm, &err) < 0)
+    }
+    if (vmm_restore(snap, &io, session->repeat > 0, &ready.vm, &err) < 0) {
         status = cmd_fail(session->cmd, &err);
-    else
+    } else {
         status = session_begin(&ready, &times->jail_ns);
-    if (status == CMD_OK)
+    }
+    if (status == CMD_OK) {
         status = session_run(&ready);
+    }
     ended_ns = report_now();
     vmm_destroy(ready.vm);
     vmm_snapshot_close(snap);
-    if (session->verbose > 1)
+    if (session->verbose > 1) {
         describe_process(times, ended_ns);
+    }
     return status;
 }
 
@@ -252,21 +264,25 @@ static int take_after(const struct cmd *cmd, struct opt_words *words, bool is_wo
     struct vmm_err err = {0};
     size_t taken = 0;
 
-    if (words->marked)
+    if (words->marked) {
         return CMD_OK;
+    }
     if (is_word && rest[0] && strcmp(rest[0], name) == 0) {
-        if (!rest[1])
+        if (!rest[1]) {
             return cmd_usage(cmd, "%s needs a value", name);
+        }
         value = rest[1];
         taken = 2;
     } else if (is_word && rest[0] && strncmp(rest[0], "--repeat=", sizeof(name)) == 0) {
         value = rest[0] + sizeof(name);
         taken = 1;
     }
-    if (value && opts_count(name, value, &options->repeat, &err) < 0)
+    if (value && opts_count(name, value, &options->repeat, &err) < 0) {
         return cmd_usage(cmd, "%s", err.msg);
-    if (rest[taken] && strcmp(rest[taken], "--") == 0)
+    }
+    if (rest[taken] && strcmp(rest[taken], "--") == 0) {
         taken++;
+    }
     memmove(rest, rest + taken, (words->count - is_word - taken + 1) * sizeof(*rest));
     words->count -= taken;
     return CMD_OK;
@@ -278,11 +294,13 @@ static const char **guest_argv(const struct program *program, const struct opt_w
     bool is_word = program->mode == HV_RUN_FILE || program->mode == HV_RUN_STDIN;
     const char **argv = calloc(words->count + 2, sizeof(*argv));
 
-    if (!argv)
+    if (!argv) {
         return NULL;
+    }
     argv[0] = program->name;
-    for (size_t i = is_word, n = 1; i < words->count; i++)
+    for (size_t i = is_word, n = 1; i < words->count; i++) {
         argv[n++] = words->items[i];
+    }
     return argv;
 }
 
@@ -315,10 +333,11 @@ static int run_program(const struct cmd *cmd, const struct run_options *options,
     };
     int status;
 
-    if (argv && env)
+    if (argv && env) {
         status = run_restored(&session, options->dest, times);
-    else
+    } else {
         status = cmd_fail(cmd, &(struct vmm_err){.code = ENOMEM, .msg = "out of memory"});
+    }
     free(cwd);
     free(env);
     free(argv);
@@ -334,21 +353,28 @@ static int run_main(const struct cmd *cmd, int argc, char **argv)
     struct opt_words words;
     int status;
 
-    if (!cmd_parse(cmd, argc, argv, &options, &words, &status))
+    if (!cmd_parse(cmd, argc, argv, &options, &words, &status)) {
         return status;
-    if (options.verbose > 1)
+    }
+    if (options.verbose > 1) {
         times.load_ns = report_cpu();
+    }
     status = choose(cmd, &options, &words, &program);
-    if (status == CMD_OK)
+    if (status == CMD_OK) {
         status = take_after(cmd, &words, !options.code && !options.module, &options);
-    if (status == CMD_OK && deadline_begin(options.timeout_ns, &err) < 0)
+    }
+    if (status == CMD_OK && deadline_begin(options.timeout_ns, &err) < 0) {
         status = cmd_fail(cmd, &err);
-    if (status == CMD_OK)
+    }
+    if (status == CMD_OK) {
         status = read_script(cmd, &options, &program);
-    if (status == CMD_OK)
+    }
+    if (status == CMD_OK) {
         status = cmd_close_inherited(cmd);
-    if (status == CMD_OK)
+    }
+    if (status == CMD_OK) {
         status = run_program(cmd, &options, &words, &program, &times);
+    }
     free(program.text);
     free(options.python.items);
     free(options.env.items);

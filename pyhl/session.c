@@ -65,9 +65,11 @@ static size_t terminal_env(const char **env)
                                                             "COLUMNS", "LINES"};
     size_t n = 0;
 
-    for (size_t i = 0; i < SESSION_TERMINAL_ENV; i++)
-        if (inherited(names[i]))
+    for (size_t i = 0; i < SESSION_TERMINAL_ENV; i++) {
+        if (inherited(names[i])) {
             env[n++] = inherited(names[i]);
+        }
+    }
     return n;
 }
 
@@ -81,17 +83,21 @@ const char **session_env(const struct opt_list *user, bool plain)
     size_t room = sizeof(fixed) / sizeof(fixed[0]) + SESSION_TERMINAL_ENV + user->count + 1, n = 0;
     const char **env = calloc(room, sizeof(*env));
 
-    if (!env)
+    if (!env) {
         return NULL;
-    for (size_t i = 0; i < sizeof(fixed) / sizeof(fixed[0]); i++)
+    }
+    for (size_t i = 0; i < sizeof(fixed) / sizeof(fixed[0]); i++) {
         env[n++] = fixed[i];
-    if (!plain && session_on_terminal())
+    }
+    if (!plain && session_on_terminal()) {
         n += terminal_env(env + n);
+    }
     for (size_t i = 0; i < user->count; i++) {
         size_t at = 0;
 
-        while (at < n && !same_key(env[at], user->items[i]))
+        while (at < n && !same_key(env[at], user->items[i])) {
             at++;
+        }
         env[at] = user->items[i];
         n += at == n;
     }
@@ -116,8 +122,9 @@ static int conclude(const struct session *session, const struct vmm_outcome *out
                                          : "; more is given by --memory of pyhl setup --force, or "
                                            "of pyhl boot");
     }
-    if (outcome->kind == VMM_SIGNALED && outcome->status == SIGINT)
+    if (outcome->kind == VMM_SIGNALED && outcome->status == SIGINT) {
         signals_interrupted();
+    }
     return outcome_status(outcome, signals_last());
 }
 
@@ -126,13 +133,16 @@ static void describe_phases(const char *title, const uint64_t *ns, int from, int
     char text[400];
     int used = 0;
 
-    for (int i = from; i < to && used < (int)sizeof(text); i++)
-        if (ns[i])
+    for (int i = from; i < to && used < (int)sizeof(text); i++) {
+        if (ns[i]) {
             used +=
                 snprintf(text + used, sizeof(text) - (size_t)used, "%s %s %.3f", used ? "," : "",
                          vmm_phase_name((enum vmm_phase)i), (double)ns[i] / 1e6);
-    if (used)
+        }
+    }
+    if (used) {
         message("  %s, ms:%s\n", title, text);
+    }
 }
 
 /* Behind the last run: between runs it would cost the next one its caches, a tenth of its time. */
@@ -141,8 +151,9 @@ static int describe_footprint(const struct session *session)
     struct vmm_footprint footprint;
     struct vmm_err err;
 
-    if (vmm_footprint(session->vm, &footprint, &err) < 0)
+    if (vmm_footprint(session->vm, &footprint, &err) < 0) {
         return cmd_fail(session->cmd, &err);
+    }
     message("  footprint, pages: changed %llu, private %llu\n", (ull)footprint.changed_pages,
             (ull)footprint.private_pages);
     return CMD_OK;
@@ -167,10 +178,11 @@ static void describe_counts(const struct vmm_counters *c)
 static void session_describe(const struct session *session, uint64_t iteration,
                              const struct vmm_counters *c, int status)
 {
-    if (session->verbose)
+    if (session->verbose) {
         message("pyhl: iteration %llu/%llu: restore %.3f ms, run %.3f ms, status %d\n",
                 (ull)iteration + 1, (ull)session->repeat + 1, (double)c->restore_ns / 1e6,
                 (double)c->run_ns / 1e6, status);
+    }
     if (session->verbose > 1) {
         describe_phases(iteration ? "rewind" : "restore", c->phase_ns, 0, VMM_PHASE_HANDOVER);
         describe_phases("run", c->phase_ns, VMM_PHASE_HANDOVER, VMM_PHASES);
@@ -196,10 +208,12 @@ int session_begin(const struct session *session, uint64_t *jail_ns)
 
     signals_catch(true);
     began = report_now();
-    if (vmm_jail(&jail, &err) < 0)
+    if (vmm_jail(&jail, &err) < 0) {
         return cmd_fail(session->cmd, &err);
-    if (jail_ns)
+    }
+    if (jail_ns) {
         *jail_ns = report_now() - began;
+    }
     return CMD_OK;
 }
 
@@ -214,19 +228,24 @@ int session_run(const struct session *session)
     signals_to_vm(session->vm);
     for (uint64_t i = 0; i <= session->repeat && status == CMD_OK; i++) {
         deadline_renew();
-        if (i > 0 && (session->renew ? vmm_renew : vmm_rewind)(session->vm, &err) < 0)
+        if (i > 0 && (session->renew ? vmm_renew : vmm_rewind)(session->vm, &err) < 0) {
             status = cmd_fail(session->cmd, &err);
-        if (status == CMD_OK && i > 0 && input >= 0 && lseek(STDIN_FILENO, input, SEEK_SET) < 0)
+        }
+        if (status == CMD_OK && i > 0 && input >= 0 && lseek(STDIN_FILENO, input, SEEK_SET) < 0) {
             input = -1;
-        if (status == CMD_OK && vmm_run(session->vm, &session->run, &outcome, &err) < 0)
+        }
+        if (status == CMD_OK && vmm_run(session->vm, &session->run, &outcome, &err) < 0) {
             status = cmd_fail(session->cmd, &err);
-        if (err.code)
+        }
+        if (err.code) {
             break;
+        }
         status = conclude(session, &outcome);
         session_describe(session, i, &outcome.counters, status);
         if (session->verbose > 1 && (i == session->repeat || status != CMD_OK) &&
-            describe_footprint(session) != CMD_OK)
+            describe_footprint(session) != CMD_OK) {
             status = CMD_FAILED;
+        }
     }
     signals_to_vm(NULL);
     return status;

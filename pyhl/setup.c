@@ -81,8 +81,9 @@ static int run_steps(struct setup *setup, struct vmm_err *err)
         setup->note[0] = 0;
         report_begin(steps[i].name);
         r = steps[i].run(setup, err);
-        if (signals_last() && i + 1 < STEPS)
+        if (signals_last() && i + 1 < STEPS) {
             r = vmm_err_set(err, EINTR, "stopped by a signal; nothing was installed");
+        }
         if (r < 0) {
             report_abandon();
             return r;
@@ -106,10 +107,11 @@ static void summarise(const struct setup *setup, const char *dest, uint64_t bega
     printf("  %s/%-12s %12s\n", setup->stage.home, HOME_INITRD, report_size(config->initrd_size).s);
     printf("  %s/%-12s %12s on disk, guest memory %s\n", setup->stage.home, HOME_SNAPSHOT,
            report_size(setup->snapshot_disk).s, report_size(config->memory).s);
-    if (!dest || strcmp(dest, HOME_LOCAL) == 0)
+    if (!dest || strcmp(dest, HOME_LOCAL) == 0) {
         printf("try: %s run -c 'print(1)'\n", program_invocation_name);
-    else
+    } else {
         printf("try: %s run --dest %s -c 'print(1)'\n", program_invocation_name, dest);
+    }
 }
 
 /* Whether --from names what the home was made from. An archive is not unpacked for that. */
@@ -119,19 +121,23 @@ static int compare_image(const char *from, const struct home_config *config, str
     struct vmm_key key;
     struct stat st;
 
-    if (stat(from, &st) < 0)
+    if (stat(from, &st) < 0) {
         return vmm_err_set(err, errno, "--from %s: %s", from, strerror(errno));
+    }
     if (!S_ISDIR(st.st_mode)) {
         printf("%s is not looked at; to install it in its place: add --force\n", from);
         return 0;
     }
     if (snprintf(kernel, sizeof(kernel), "%s/" HOME_KERNEL, from) >= PATH_MAX ||
-        snprintf(initrd, sizeof(initrd), "%s/" HOME_INITRD, from) >= PATH_MAX)
+        snprintf(initrd, sizeof(initrd), "%s/" HOME_INITRD, from) >= PATH_MAX) {
         return vmm_err_set(err, ENAMETOOLONG, "--from %s: path too long", from);
-    if (vmm_key_compute(kernel, initrd, config->memory, &key, err) < 0)
+    }
+    if (vmm_key_compute(kernel, initrd, config->memory, &key, err) < 0) {
         return vmm_err_context(err, "--from %s", from);
-    if (memcmp(&key, &config->key, sizeof(key)) != 0)
+    }
+    if (memcmp(&key, &config->key, sizeof(key)) != 0) {
         printf("it was not made from %s as that is now; to install that: add --force\n", from);
+    }
     return 0;
 }
 
@@ -151,8 +157,9 @@ static bool is_installed(struct setup *setup, const struct setup_options *option
     printf("already installed: %s in %s, guest memory %s, %zu packages, made by pyhl %s\n",
            home.config.image, setup->stage.home, report_size(home.config.memory).s,
            home.config.packages.count, home.config.version);
-    if (options->memory && options->memory != home.config.memory)
+    if (options->memory && options->memory != home.config.memory) {
         printf("--memory is not applied to it; to make it again: add --force\n");
+    }
     setup->bad_usage = compare_image(options->from, &home.config, err) < 0;
     home_close(&home);
     return true;
@@ -164,17 +171,21 @@ static int look(struct setup *setup, const struct setup_options *options, struct
     struct vmm_err why = {0};
     enum stage_place place;
 
-    if (stage_look(&setup->stage, &place, err) < 0)
+    if (stage_look(&setup->stage, &place, err) < 0) {
         return -err->code;
-    if (place == STAGE_FOREIGN)
+    }
+    if (place == STAGE_FOREIGN) {
         return vmm_err_set(err, EEXIST,
                            "'%s' holds something that pyhl did not make; it is left alone, choose "
                            "another --dest",
                            setup->stage.home);
-    if (place == STAGE_FREE || options->force)
+    }
+    if (place == STAGE_FREE || options->force) {
         return 0;
-    if (is_installed(setup, options, &why))
+    }
+    if (is_installed(setup, options, &why)) {
         return setup->bad_usage ? vmm_err_set(err, why.code, "%s", why.msg) : 1;
+    }
     printf("replacing the home in %s, which cannot be used: %s\n", setup->stage.home, why.msg);
     return 0;
 }
@@ -186,23 +197,29 @@ static int install(const struct cmd *cmd, struct setup *setup, const struct setu
     struct vmm_host host;
     int r = vmm_host_probe(&host, &err);
 
-    if (r == 0)
+    if (r == 0) {
         r = stage_lock(&setup->stage, home_default(options->dest), tell_waiting, &err);
-    if (r == 0)
+    }
+    if (r == 0) {
         r = look(setup, options, &err);
-    if (r > 0)
+    }
+    if (r > 0) {
         return CMD_OK;
-    if (r == 0)
+    }
+    if (r == 0) {
         r = stage_begin(&setup->stage, &err);
-    if (r == 0)
+    }
+    if (r == 0) {
         r = run_steps(setup, &err);
+    }
     if (r == 0) {
         summarise(setup, options->dest, began);
         return CMD_OK;
     }
     cmd_fail(cmd, &err);
-    if (signals_last())
+    if (signals_last()) {
         return CMD_SIGNALED + signals_last();
+    }
     return setup->bad_usage ? CMD_USAGE : CMD_FAILED;
 }
 
@@ -213,8 +230,9 @@ static void release(struct setup *setup)
 
     setup_guest_end(setup);
     (void)copy_end(&setup->copy, &ignored);
-    if (setup->image.initrd_fd >= 0)
+    if (setup->image.initrd_fd >= 0) {
         close(setup->image.initrd_fd);
+    }
     setup->image.initrd_fd = -1;
     free(setup->image.config.packages.text);
 }
@@ -226,14 +244,17 @@ static int setup_main(const struct cmd *cmd, int argc, char **argv)
         .stage = STAGE_NONE, .image = {.initrd_fd = -1}, .file = -1, .output = -1, .nowhere = -1};
     int status;
 
-    if (!cmd_parse_options(cmd, argc, argv, &options, "the image is given with --from", &status))
+    if (!cmd_parse_options(cmd, argc, argv, &options, "the image is given with --from", &status)) {
         return status;
-    if (!options.from)
+    }
+    if (!options.from) {
         return cmd_usage(cmd, "give the image with --from DIR (make image builds "
                               "build/images/python)");
-    if (options.memory && (options.memory < VMM_MEMORY_MIN || options.memory > VMM_MEMORY_MAX))
+    }
+    if (options.memory && (options.memory < VMM_MEMORY_MIN || options.memory > VMM_MEMORY_MAX)) {
         return cmd_usage(cmd, "--memory %s: give %llu MiB to %llu GiB",
                          report_size(options.memory).s, VMM_MEMORY_MIN >> 20, VMM_MEMORY_MAX >> 30);
+    }
     setup.from = options.from;
     setup.initrd_max = options.max_initrd;
     setup.memory = options.memory;

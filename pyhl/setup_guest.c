@@ -59,11 +59,12 @@ static int setup_describe(const struct setup *setup, const char *what,
     };
     char text[OUTCOME_TEXT];
 
-    if (outcome->kind == VMM_EXITED && outcome->status == 0)
+    if (outcome->kind == VMM_EXITED && outcome->status == 0) {
         return vmm_err_set(err, EINVAL,
                            "%s ended instead of waiting for scripts; such an image is run with "
                            "pyhl boot",
                            what);
+    }
     outcome_text(outcome, &limits, text);
     return vmm_err_set(err, EIO, "%s: %s%s", what, text, advice(outcome->kind));
 }
@@ -87,12 +88,15 @@ static int enter_jail(const struct setup *setup, struct vmm *vm, int report, str
     int outputs[sizeof(all) / sizeof(all[0])];
     size_t count = 0;
 
-    for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
-        if (all[i] >= 0)
+    for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+        if (all[i] >= 0) {
             outputs[count++] = all[i];
+        }
+    }
     close(setup->stage.dir.fd);
-    if (setup->image.initrd_fd >= 0)
+    if (setup->image.initrd_fd >= 0) {
         close(setup->image.initrd_fd);
+    }
     return child_jail(vm, outputs, count, setup->file, err);
 }
 
@@ -109,16 +113,20 @@ static int boot(const struct setup *setup, int report, struct vmm **vm, struct v
     struct vmm_outcome outcome;
     int r = setup_boot_files(setup, &files, err);
 
-    if (r < 0)
+    if (r < 0) {
         return r;
+    }
     r = vmm_create(&config, vm, err);
     close(files.kernel_fd);
-    if (r == 0)
+    if (r == 0) {
         r = enter_jail(setup, *vm, report, err);
-    if (r == 0)
+    }
+    if (r == 0) {
         r = vmm_start(*vm, BOOT_TIMEOUT, &outcome, err);
-    if (r == 0 && outcome.kind != VMM_READY)
+    }
+    if (r == 0 && outcome.kind != VMM_READY) {
         r = setup_describe(setup, "the guest kernel", &outcome, BOOT_TIMEOUT, err);
+    }
     return r;
 }
 
@@ -136,12 +144,14 @@ static int preload(const struct setup *setup, struct vmm *vm, struct vmm_err *er
     struct vmm_outcome outcome;
     int r;
 
-    if (!env)
+    if (!env) {
         return vmm_err_set(err, ENOMEM, "out of memory");
+    }
     r = vmm_run(vm, &run, &outcome, err);
     free(env);
-    if (r == 0 && outcome.kind != VMM_READY)
+    if (r == 0 && outcome.kind != VMM_READY) {
         r = setup_describe(setup, setup->image.config.init, &outcome, PRELOAD_TIMEOUT, err);
+    }
     return r;
 }
 
@@ -185,14 +195,16 @@ static int run_code(const struct setup *setup, struct vmm *vm, enum hv_run_mode 
     int r;
 
     *outcome = (struct vmm_outcome){.kind = VMM_BROKEN};
-    if (!env)
+    if (!env) {
         return vmm_err_set(err, ENOMEM, "out of memory");
+    }
     io.stdout_fd = output;
     vmm_io_set(vm, &io);
     r = vmm_run(vm, &run, outcome, err);
     free(env);
-    if (r == 0 && (outcome->kind != VMM_EXITED || outcome->status != 0))
+    if (r == 0 && (outcome->kind != VMM_EXITED || outcome->status != 0)) {
         r = setup_describe(setup, what, outcome, TRY_TIMEOUT, err);
+    }
     return r;
 }
 
@@ -229,14 +241,18 @@ static int record_runs(const struct setup *setup, struct vmm *vm, struct vmm_err
     struct vmm_outcome outcome;
     int r = try_run(setup, vm, HV_RUN_CODE, &outcome, err);
 
-    if (r == 0)
+    if (r == 0) {
         r = vmm_rewind(vm, err);
-    if (r == 0)
+    }
+    if (r == 0) {
         r = try_run(setup, vm, HV_RUN_FILE, &outcome, err);
-    if (r == 0)
+    }
+    if (r == 0) {
         r = vmm_workset_small(vm, err);
-    if (r < 0 || setup->image.config.rehearsal[0] == 0)
+    }
+    if (r < 0 || setup->image.config.rehearsal[0] == 0) {
         return r;
+    }
     r = vmm_rewind(vm, err);
     return r == 0 ? rehearse(setup, vm, err) : r;
 }
@@ -254,10 +270,12 @@ static void make_workset(void *arg, int report)
         vmm_workset_watch(vm);
         r = enter_jail(setup, vm, report, &err);
     }
-    if (r == 0)
+    if (r == 0) {
         r = record_runs(setup, vm, &err);
-    if (r == 0)
+    }
+    if (r == 0) {
         r = vmm_snapshot_set_workset(vm, setup->file, &err);
+    }
     child_tell(report, r, &err, NULL);
     vmm_destroy(vm);
     vmm_snapshot_close(snap);
@@ -273,12 +291,15 @@ static void make_first_run(void *arg, int report)
     struct vmm_err err;
     int r = restore(setup, false, &snap, &vm, &err);
 
-    if (r == 0)
+    if (r == 0) {
         r = enter_jail(setup, vm, report, &err);
-    if (r == 0)
+    }
+    if (r == 0) {
         r = try_run(setup, vm, HV_RUN_CODE, &outcome, &err);
-    if (r == 0)
+    }
+    if (r == 0) {
         snprintf(note, sizeof(note), "restore %s", report_time(outcome.counters.restore_ns).s);
+    }
     child_tell(report, r, &err, note);
     vmm_destroy(vm);
     vmm_snapshot_close(snap);
@@ -293,8 +314,9 @@ static int setup_start(struct setup *setup, void (*work)(void *arg, int report),
                         setup->stage.dir.fd};
     int r = child_start(&setup->child, work, setup, keep, sizeof(keep) / sizeof(keep[0]), err);
 
-    if (r == 0)
+    if (r == 0) {
         signals_to_process(setup->child.pid);
+    }
     return r;
 }
 
@@ -305,8 +327,9 @@ void setup_guest_end(struct setup *setup)
     signals_to_process(0);
     child_end(&setup->child);
     for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
-        if (*files[i] >= 0)
+        if (*files[i] >= 0) {
             close(*files[i]);
+        }
         *files[i] = -1;
     }
 }
@@ -315,8 +338,9 @@ void setup_guest_end(struct setup *setup)
 static int open_outputs(struct setup *setup, struct vmm_err *err)
 {
     setup->output = memfd_create("pyhl-setup", MFD_CLOEXEC);
-    if (setup->output < 0)
+    if (setup->output < 0) {
         return vmm_err_set(err, errno, "memfd_create: %s", strerror(errno));
+    }
     setup->nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
     return setup->nowhere < 0 ? vmm_err_set(err, errno, "/dev/null: %s", strerror(errno)) : 0;
 }
@@ -327,12 +351,15 @@ static int check_output(const struct setup *setup, size_t tries, struct vmm_err 
     char got[64] = "", wanted[64] = "";
     ssize_t n = pread(setup->output, got, sizeof(got) - 1, 0);
 
-    if (n < 0)
+    if (n < 0) {
         return vmm_err_set(err, errno, "cannot read the output of a run: %s", strerror(errno));
-    for (size_t i = 0; i < tries; i++)
+    }
+    for (size_t i = 0; i < tries; i++) {
         strcat(wanted, try_output);
-    if (strcmp(got, wanted) != 0)
+    }
+    if (strcmp(got, wanted) != 0) {
         return vmm_err_set(err, EIO, "%s printed '%s' in the VM", try_code, got);
+    }
     return 0;
 }
 
@@ -340,8 +367,9 @@ int setup_boot(struct setup *setup, struct vmm_err *err)
 {
     int r = setup->file = folder_make(&setup->stage.dir, HOME_SNAPSHOT, err);
 
-    if (r >= 0)
+    if (r >= 0) {
         r = setup_start(setup, make_machine, err);
+    }
     return r == 0 ? child_step(&setup->child, NULL, err) : r;
 }
 
@@ -349,9 +377,10 @@ int setup_preload(struct setup *setup, struct vmm_err *err)
 {
     int r = child_step(&setup->child, NULL, err);
 
-    if (r == 0)
+    if (r == 0) {
         snprintf(setup->note, sizeof(setup->note), "%zu packages",
                  setup->image.config.packages.count);
+    }
     return r;
 }
 
@@ -361,11 +390,13 @@ int setup_snapshot(struct setup *setup, struct vmm_err *err)
     int r = child_step(&setup->child, NULL, err);
 
     setup_guest_end(setup);
-    if (r < 0)
+    if (r < 0) {
         return vmm_err_context(err, "%s/%s", dir->path, HOME_SNAPSHOT);
+    }
     r = folder_size(dir, HOME_SNAPSHOT, NULL, &setup->snapshot_disk, err);
-    if (r == 0)
+    if (r == 0) {
         snprintf(setup->note, sizeof(setup->note), "%s", report_size(setup->snapshot_disk).s);
+    }
     return r;
 }
 
@@ -373,14 +404,18 @@ int setup_workset(struct setup *setup, struct vmm_err *err)
 {
     int r = setup->file = folder_rewrite(&setup->stage.dir, HOME_SNAPSHOT, err);
 
-    if (r >= 0)
+    if (r >= 0) {
         r = open_outputs(setup, err);
-    if (r == 0)
+    }
+    if (r == 0) {
         r = setup_start(setup, make_workset, err);
-    if (r == 0)
+    }
+    if (r == 0) {
         r = child_step(&setup->child, NULL, err);
-    if (r == 0)
+    }
+    if (r == 0) {
         r = check_output(setup, RECORD_TRIES, err);
+    }
     setup_guest_end(setup);
     return r;
 }
@@ -389,12 +424,15 @@ int setup_first_run(struct setup *setup, struct vmm_err *err)
 {
     int r = open_outputs(setup, err);
 
-    if (r == 0)
+    if (r == 0) {
         r = setup_start(setup, make_first_run, err);
-    if (r == 0)
+    }
+    if (r == 0) {
         r = child_step(&setup->child, setup->note, err);
-    if (r == 0)
+    }
+    if (r == 0) {
         r = check_output(setup, 1, err);
+    }
     setup_guest_end(setup);
     return r;
 }

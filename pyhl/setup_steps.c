@@ -26,8 +26,9 @@ static int staged(const struct setup *setup, const char *name, struct vmm_err *e
 int setup_boot_files(const struct setup *setup, struct boot_files *files, struct vmm_err *err)
 {
     files->kernel_fd = staged(setup, HOME_KERNEL, err);
-    if (files->kernel_fd < 0)
+    if (files->kernel_fd < 0) {
         return files->kernel_fd;
+    }
     file_fd_path(files->kernel_fd, files->kernel);
     file_fd_path(setup->image.initrd_fd, files->initrd);
     return 0;
@@ -37,14 +38,18 @@ int setup_open_snapshot(const struct setup *setup, struct vmm_snapshot **snap, s
 {
     int fd = staged(setup, HOME_SNAPSHOT, err), initrd_fd = -1, r = fd;
 
-    if (r >= 0)
+    if (r >= 0) {
         r = initrd_fd = staged(setup, HOME_INITRD, err);
-    if (r >= 0)
+    }
+    if (r >= 0) {
         r = vmm_snapshot_open_fds(fd, initrd_fd, &setup->config.key, snap, err);
-    if (initrd_fd >= 0)
+    }
+    if (initrd_fd >= 0) {
         close(initrd_fd);
-    if (fd >= 0)
+    }
+    if (fd >= 0) {
         close(fd);
+    }
     return r;
 }
 
@@ -68,8 +73,9 @@ int setup_fetch(struct setup *setup, struct vmm_err *err)
     }
     if (folder_size(&setup->stage.dir, HOME_KERNEL, &config->kernel_size, NULL, err) < 0 ||
         file_size(image->initrd_fd, image->initrd, &config->initrd_size, NULL, err) < 0 ||
-        (!image->unpacked && begin_copy(setup, err) < 0))
+        (!image->unpacked && begin_copy(setup, err) < 0)) {
         return -err->code;
+    }
     snprintf(setup->note, sizeof(setup->note), "%s",
              report_size(config->kernel_size + config->initrd_size).s);
     return 0;
@@ -95,12 +101,14 @@ int setup_identify(struct setup *setup, struct vmm_err *err)
                            report_size(config->memory).s, report_size(image->memory_min).s);
     }
     r = setup_boot_files(setup, &files, err);
-    if (r < 0)
+    if (r < 0) {
         return r;
+    }
     r = vmm_key_compute(files.kernel, files.initrd, config->memory, &config->key, err);
     close(files.kernel_fd);
-    if (r < 0)
+    if (r < 0) {
         return r;
+    }
     vmm_key_text(&config->key, key);
     snprintf(setup->note, sizeof(setup->note), "key %.12s...", key);
     return 0;
@@ -117,8 +125,9 @@ int setup_check(struct setup *setup, struct vmm_err *err)
     struct vmm_snapshot *snap = NULL;
     int r = setup_open_snapshot(setup, &snap, err);
 
-    if (r < 0)
+    if (r < 0) {
         return r;
+    }
     r = vmm_snapshot_verify(snap, err);
     vmm_snapshot_info(snap, &info);
     snprintf(setup->note, sizeof(setup->note), "%llu pages, %llu + %llu in set",
@@ -135,14 +144,17 @@ static int write_ini(const struct setup *setup, struct vmm_err *err)
     size_t len;
     int fd, r;
 
-    if (config_format_home(&setup->config, &text, &len, err) < 0)
+    if (config_format_home(&setup->config, &text, &len, err) < 0) {
         return -err->code;
+    }
     fd = folder_make(dir, HOME_INI, err);
     r = fd < 0 ? fd : file_pwrite(fd, text, len, 0);
-    if (fd >= 0 && r < 0)
+    if (fd >= 0 && r < 0) {
         vmm_err_set(err, -r, "%s/%s: %s", dir->path, HOME_INI, strerror(-r));
-    if (fd >= 0 && close(fd) < 0 && r == 0)
+    }
+    if (fd >= 0 && close(fd) < 0 && r == 0) {
         r = folder_fail(dir, HOME_INI, err);
+    }
     free(text);
     return r;
 }
@@ -152,13 +164,16 @@ int setup_install(struct setup *setup, struct vmm_err *err)
     struct home_config *config = &setup->config;
     int fd = staged(setup, HOME_SNAPSHOT, err), r;
 
-    if (fd < 0)
+    if (fd < 0) {
         return fd;
+    }
     r = file_size(fd, HOME_SNAPSHOT, &config->snapshot_size, &setup->snapshot_disk, err);
-    if (r == 0)
+    if (r == 0) {
         r = file_inode(fd, HOME_SNAPSHOT, &config->snapshot_inode, err);
+    }
     close(fd);
-    if (r == 0)
+    if (r == 0) {
         r = write_ini(setup, err);
+    }
     return r == 0 ? stage_publish(&setup->stage, err) : r;
 }

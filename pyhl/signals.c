@@ -25,15 +25,19 @@ static void on_signal(int signo)
     pid_t pid = atomic_load(&to_process);
     enum vmm_interrupt what = signo == SIGINT ? VMM_INTERRUPT_INT : VMM_INTERRUPT_TERM;
 
-    if (atomic_load(&waiting))
+    if (atomic_load(&waiting)) {
         _exit(CMD_SIGNALED + signo);
+    }
     atomic_store(&last, signo);
-    if (atomic_fetch_add(&seen, 1) > 0)
+    if (atomic_fetch_add(&seen, 1) > 0) {
         what = VMM_INTERRUPT_KILL;
-    if (vm)
+    }
+    if (vm) {
         vmm_interrupt(vm, what);
-    if (pid)
+    }
+    if (pid) {
         kill(pid, SIGKILL);
+    }
     errno = saved;
 }
 
@@ -42,9 +46,11 @@ static void handle(void (*handler)(int))
     static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
     struct sigaction action = {.sa_handler = handler}, old;
 
-    for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
-        if (sigaction(signals[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN)
+    for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
+        if (sigaction(signals[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN) {
             sigaction(signals[i], &action, NULL);
+        }
+    }
 }
 
 void signals_catch(bool wait)
@@ -67,8 +73,9 @@ void signals_to_vm(struct vmm *vm)
 void signals_to_process(pid_t pid)
 {
     atomic_store(&to_process, pid);
-    if (pid && signals_last())
+    if (pid && signals_last()) {
         kill(pid, SIGKILL);
+    }
 }
 
 int signals_last(void)

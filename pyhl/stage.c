@@ -23,9 +23,11 @@
 
 static bool is_ours(const char *name)
 {
-    for (size_t i = 0; i < HOME_FILES; i++)
-        if (strcmp(name, home_files[i]) == 0)
+    for (size_t i = 0; i < HOME_FILES; i++) {
+        if (strcmp(name, home_files[i]) == 0) {
             return true;
+        }
+    }
     return strcmp(name, IMAGE_INI) == 0;
 }
 
@@ -39,13 +41,15 @@ static int survey(const struct folder *dir, size_t *ours, size_t *others, struct
     *ours = *others = 0;
     if (!stream) {
         file_fail(err, dir->path);
-        if (fd >= 0)
+        if (fd >= 0) {
             close(fd);
+        }
         return -err->code;
     }
     while ((entry = readdir(stream))) {
-        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0) {
             continue;
+        }
         ++*(is_ours(entry->d_name) ? ours : others);
     }
     closedir(stream);
@@ -55,9 +59,11 @@ static int survey(const struct folder *dir, size_t *ours, size_t *others, struct
 /* Removes pyhl's files from a directory. pyhl.ini goes first. */
 static int clear(const struct folder *dir, struct vmm_err *err)
 {
-    for (size_t i = 0; i < HOME_FILES; i++)
-        if (folder_remove(dir, home_files[i], err) < 0)
+    for (size_t i = 0; i < HOME_FILES; i++) {
+        if (folder_remove(dir, home_files[i], err) < 0) {
             return -err->code;
+        }
+    }
     return folder_remove(dir, IMAGE_INI, err);
 }
 
@@ -66,13 +72,15 @@ static int check_owner(const struct folder *dir, struct vmm_err *err)
 {
     struct stat st;
 
-    if (fstat(dir->fd, &st) < 0)
+    if (fstat(dir->fd, &st) < 0) {
         return file_fail(err, dir->path);
-    if (st.st_uid != geteuid())
+    }
+    if (st.st_uid != geteuid()) {
         return vmm_err_set(err, EPERM,
                            "'%s' belongs to user %u, not to you (user %u); it is left alone, "
                            "choose another --dest",
                            dir->path, (unsigned)st.st_uid, (unsigned)geteuid());
+    }
     return 0;
 }
 
@@ -97,8 +105,9 @@ static int make_parents(const char *path, struct vmm_err *err)
 
     for (const char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
         snprintf(part, sizeof(part), "%.*s", (int)(slash - path), path);
-        if (mkdir(part, 0700) < 0 && errno != EEXIST)
+        if (mkdir(part, 0700) < 0 && errno != EEXIST) {
             return vmm_err_set(err, errno, "%s: %s; it is to hold the home", part, strerror(errno));
+        }
     }
     return 0;
 }
@@ -110,25 +119,30 @@ static int set_paths(struct stage *stage, const char *home, struct vmm_err *err)
     char parent[PATH_MAX];
     const char *slash;
 
-    while (len > 1 && home[len - 1] == '/')
+    while (len > 1 && home[len - 1] == '/') {
         len--;
-    if (len == 0 || len >= PATH_MAX - 8)
+    }
+    if (len == 0 || len >= PATH_MAX - 8) {
         return vmm_err_set(err, EINVAL, "'%s' cannot be the name of a home", home);
+    }
     memcpy(stage->home, home, len);
     stage->home[len] = 0;
     slash = strrchr(stage->home, '/');
     stage->name = slash ? slash + 1 : stage->home;
     if (strcmp(stage->name, "..") == 0 || strcmp(stage->name, ".") == 0 ||
-        strcmp(stage->home, "/") == 0)
+        strcmp(stage->home, "/") == 0) {
         return vmm_err_set(err, EINVAL, "'%s' cannot be the name of a home: give a new directory",
                            home);
+    }
     snprintf(parent, PATH_MAX, "%.*s", slash ? (int)(slash - stage->home + 1) : 2,
              slash ? stage->home : "./");
-    if (make_parents(parent, err) < 0)
+    if (make_parents(parent, err) < 0) {
         return -err->code;
-    if (folder_open(&stage->parent, parent, err) < 0)
+    }
+    if (folder_open(&stage->parent, parent, err) < 0) {
         return vmm_err_set(err, err->code, "%s: %s; it is to hold '%s'", parent,
                            strerror(err->code), stage->home);
+    }
     return 0;
 }
 
@@ -139,11 +153,13 @@ static int open_lock(struct stage *stage, struct vmm_err *err)
     int fd = openat(stage->parent.fd, stage->lock,
                     O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
 
-    if (fd < 0)
+    if (fd < 0) {
         return folder_fail(&stage->parent, stage->lock, err);
+    }
     if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_uid == geteuid() &&
-        (st.st_mode & 077) == 0)
+        (st.st_mode & 077) == 0) {
         return fd;
+    }
     close(fd);
     return vmm_err_set(err, EPERM,
                        "%s%s is in the way: it is not a lock file of yours that only you can "
@@ -157,15 +173,18 @@ static int take_lock(struct stage *stage, int fd, void (*waiting)(const char *ho
     int r = flock(fd, LOCK_EX | LOCK_NB);
 
     if (r < 0 && errno == EWOULDBLOCK) {
-        if (!*waited)
+        if (!*waited) {
             waiting(stage->home);
+        }
         *waited = true;
         r = flock(fd, LOCK_EX);
     }
-    if (r == 0)
+    if (r == 0) {
         return 0;
-    if (errno == EINTR)
+    }
+    if (errno == EINTR) {
         return vmm_err_set(err, EINTR, "interrupted while waiting for another setup");
+    }
     return vmm_err_set(err, errno, "%s%s: cannot lock: %s", stage->parent.path, stage->lock,
                        strerror(errno));
 }
@@ -176,22 +195,25 @@ int stage_lock(struct stage *stage, const char *home, void (*waiting)(const char
     bool waited = false;
 
     *stage = STAGE_NONE;
-    if (set_paths(stage, home, err) < 0)
+    if (set_paths(stage, home, err) < 0) {
         return -err->code;
+    }
     snprintf(stage->lock, PATH_MAX, "%.*s" LOCK_SUFFIX, PATH_MAX - 8, stage->name);
     for (;;) {
         int fd = open_lock(stage, err), r;
 
-        if (fd < 0)
+        if (fd < 0) {
             return fd;
+        }
         r = take_lock(stage, fd, waiting, &waited, err);
         if (r == 0 && is_still(stage, stage->lock, fd)) {
             stage->lock_fd = fd;
             return 0;
         }
         close(fd); /* its last holder has removed it, and somebody may have made another one */
-        if (r < 0)
+        if (r < 0) {
             return r;
+        }
     }
 }
 
@@ -202,18 +224,21 @@ int stage_look(struct stage *stage, enum stage_place *place, struct vmm_err *err
 
     *place = STAGE_FREE;
     if (folder_open_in(&stage->old, &stage->parent, stage->name, stage->home, &why) < 0) {
-        if (why.code == ENOENT)
+        if (why.code == ENOENT) {
             return 0;
+        }
         *place = STAGE_FOREIGN;
         return why.code == ENOTDIR || why.code == ELOOP ? 0
                                                         : vmm_err_set(err, why.code, "%s", why.msg);
     }
-    if (check_owner(&stage->old, err) < 0 || survey(&stage->old, &ours, &others, err) < 0)
+    if (check_owner(&stage->old, err) < 0 || survey(&stage->old, &ours, &others, err) < 0) {
         return -err->code;
-    if (others > 0)
+    }
+    if (others > 0) {
         *place = STAGE_FOREIGN;
-    else if (ours > 0)
+    } else if (ours > 0) {
         *place = STAGE_HOME;
+    }
     return 0;
 }
 
@@ -222,11 +247,13 @@ static int clear_left(struct stage *stage, struct vmm_err *err)
 {
     size_t ours, others;
 
-    if (survey(&stage->dir, &ours, &others, err) < 0)
+    if (survey(&stage->dir, &ours, &others, err) < 0) {
         return -err->code;
-    if (others > 0)
+    }
+    if (others > 0) {
         return vmm_err_set(err, EEXIST, "%s is in the way: it holds files that are not pyhl's",
                            stage->dir.path);
+    }
     return clear(&stage->dir, err);
 }
 
@@ -238,11 +265,13 @@ int stage_begin(struct stage *stage, struct vmm_err *err)
     tmp_name(stage, name);
     snprintf(path, PATH_MAX, "%.*s" TMP_SUFFIX, PATH_MAX - 8, stage->home);
     left = mkdirat(stage->parent.fd, name, 0755) < 0;
-    if (left && errno != EEXIST)
+    if (left && errno != EEXIST) {
         return file_fail(err, path);
+    }
     if (folder_open_in(&stage->dir, &stage->parent, name, path, err) < 0) {
-        if (err->code == ENOTDIR || err->code == ELOOP)
+        if (err->code == ENOTDIR || err->code == ELOOP) {
             return vmm_err_set(err, EEXIST, "%s is in the way: it is no directory", path);
+        }
         return -err->code;
     }
     if (check_owner(&stage->dir, err) < 0 || (left && clear_left(stage, err) < 0)) {
@@ -259,19 +288,23 @@ static int finish_file(const struct stage *stage, const char *name, struct vmm_e
     struct stat st;
     int r = 0;
 
-    if (fd < 0)
+    if (fd < 0) {
         return fd;
-    if (fstat(fd, &st) < 0 || fchmod(fd, st.st_mode & 0444) < 0 || fsync(fd) < 0)
+    }
+    if (fstat(fd, &st) < 0 || fchmod(fd, st.st_mode & 0444) < 0 || fsync(fd) < 0) {
         r = folder_fail(&stage->dir, name, err);
+    }
     close(fd);
     return r;
 }
 
 static int finish_files(const struct stage *stage, struct vmm_err *err)
 {
-    for (size_t i = 0; i < HOME_FILES; i++)
-        if (finish_file(stage, home_files[i], err) < 0)
+    for (size_t i = 0; i < HOME_FILES; i++) {
+        if (finish_file(stage, home_files[i], err) < 0) {
             return -err->code;
+        }
+    }
     return file_sync(stage->dir.fd, stage->dir.path, err);
 }
 
@@ -289,13 +322,15 @@ static int replace(struct stage *stage, const char *name, struct vmm_err *err)
 
     if (renameat2(parent, name, parent, stage->name, RENAME_EXCHANGE) == 0) {
         /* The removal of the old home may fail, the install has not. */
-        if (clear(&stage->old, &ignored) == 0)
+        if (clear(&stage->old, &ignored) == 0) {
             remove_dir(stage, name);
+        }
         return 0;
     }
     /* A file system without exchange: a moment with no home, never with half of one. */
-    if (clear(&stage->old, err) < 0)
+    if (clear(&stage->old, err) < 0) {
         return -err->code;
+    }
     return renameat(parent, name, parent, stage->name) < 0 ? file_fail(err, stage->home) : 0;
 }
 
@@ -305,17 +340,21 @@ int stage_publish(struct stage *stage, struct vmm_err *err)
     int r = 0;
 
     tmp_name(stage, name);
-    if (finish_files(stage, err) < 0)
+    if (finish_files(stage, err) < 0) {
         return -err->code;
-    if (!is_still(stage, name, stage->dir.fd))
+    }
+    if (!is_still(stage, name, stage->dir.fd)) {
         return vmm_err_set(err, EAGAIN, "%s was moved away while it was filled", stage->dir.path);
+    }
     if (renameat(stage->parent.fd, name, stage->parent.fd, stage->name) < 0) {
-        if ((errno != ENOTEMPTY && errno != EEXIST) || stage->old.fd < 0)
+        if ((errno != ENOTEMPTY && errno != EEXIST) || stage->old.fd < 0) {
             return file_fail(err, stage->home);
+        }
         r = replace(stage, name, err);
     }
-    if (r < 0)
+    if (r < 0) {
         return r;
+    }
     folder_close(&stage->dir);
     return file_sync(stage->parent.fd, stage->parent.path, err);
 }

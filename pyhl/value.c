@@ -16,12 +16,15 @@ static bool digits(const char **text, uint64_t *value)
     const char *p = *text;
     uint64_t n = 0;
 
-    for (; *p >= '0' && *p <= '9'; p++)
+    for (; *p >= '0' && *p <= '9'; p++) {
         if (__builtin_mul_overflow(n, 10u, &n) ||
-            __builtin_add_overflow(n, (uint64_t)(*p - '0'), &n))
+            __builtin_add_overflow(n, (uint64_t)(*p - '0'), &n)) {
             return false;
-    if (p == *text)
+        }
+    }
+    if (p == *text) {
         return false;
+    }
     *text = p;
     *value = n;
     return true;
@@ -31,8 +34,9 @@ int opts_count(const char *what, const char *text, uint64_t *value, struct vmm_e
 {
     const char *p = text;
 
-    if (!digits(&p, value) || *p)
+    if (!digits(&p, value) || *p) {
         return vmm_err_set(err, EINVAL, "%s '%s': give a whole number, 0 or more", what, text);
+    }
     return 0;
 }
 
@@ -46,12 +50,14 @@ int opts_size(const char *what, const char *text, uint64_t *value, struct vmm_er
         const char *unit = strchr(units, *p & ~0x20);
 
         good = unit && p[1] == 0;
-        for (ptrdiff_t i = 0; good && i <= unit - units; i++)
+        for (ptrdiff_t i = 0; good && i <= unit - units; i++) {
             good = !__builtin_mul_overflow(*value, 1024u, value);
+        }
     }
-    if (!good || *value == 0)
+    if (!good || *value == 0) {
         return vmm_err_set(err, EINVAL, "%s '%s': give a size such as 512M or 2G (K, M, G, T)",
                            what, text);
+    }
     return 0;
 }
 
@@ -63,11 +69,13 @@ int opts_seconds(const char *what, const char *text, uint64_t *ns, struct vmm_er
 
     if (good && *p == '.') {
         good = p[1] != 0;
-        for (p++; *p >= '0' && *p <= '9'; p++, unit /= 10)
+        for (p++; *p >= '0' && *p <= '9'; p++, unit /= 10) {
             fraction += (uint64_t)(*p - '0') * unit;
+        }
     }
-    if (!good || *p || __builtin_add_overflow(*ns, fraction, ns) || *ns == 0)
+    if (!good || *p || __builtin_add_overflow(*ns, fraction, ns) || *ns == 0) {
         return vmm_err_set(err, EINVAL, "%s '%s': give seconds above 0, such as 10 or 0.5", what,
                            text);
+    }
     return 0;
 }

@@ -32,11 +32,13 @@ static int check_size(const struct home *home, const char *name, uint64_t wanted
 {
     uint64_t size;
 
-    if (folder_size(&home->dir, name, &size, NULL, err) < 0)
+    if (folder_size(&home->dir, name, &size, NULL, err) < 0) {
         return -err->code;
-    if (size != wanted)
+    }
+    if (size != wanted) {
         return vmm_err_set(err, EBADMSG, "%s/%s has %llu bytes, %s says %llu", home->dir.path, name,
                            (unsigned long long)size, HOME_INI, (unsigned long long)wanted);
+    }
     return 0;
 }
 
@@ -44,8 +46,9 @@ static int check_sizes(const struct home *home, struct vmm_err *err)
 {
     if (check_size(home, HOME_KERNEL, home->config.kernel_size, err) < 0 ||
         check_size(home, HOME_INITRD, home->config.initrd_size, err) < 0 ||
-        check_size(home, HOME_SNAPSHOT, home->config.snapshot_size, err) < 0)
+        check_size(home, HOME_SNAPSHOT, home->config.snapshot_size, err) < 0) {
         return -err->code;
+    }
     return 0;
 }
 
@@ -54,17 +57,20 @@ static int compute_key(const struct home *home, struct vmm_key *key, struct vmm_
     char kernel_path[FILE_FD_PATH], initrd_path[FILE_FD_PATH];
     int kernel = home_file(home, HOME_KERNEL, err), initrd = -1, r = kernel;
 
-    if (r >= 0)
+    if (r >= 0) {
         r = initrd = home_file(home, HOME_INITRD, err);
+    }
     if (r >= 0) {
         file_fd_path(kernel, kernel_path);
         file_fd_path(initrd, initrd_path);
         r = vmm_key_compute(kernel_path, initrd_path, home->config.memory, key, err);
     }
-    if (initrd >= 0)
+    if (initrd >= 0) {
         close(initrd);
-    if (kernel >= 0)
+    }
+    if (kernel >= 0) {
         close(kernel);
+    }
     return r;
 }
 
@@ -73,10 +79,12 @@ static int check_key(const struct home *home, struct vmm_err *err)
     char found[33], wanted[33];
     struct vmm_key key;
 
-    if (compute_key(home, &key, err) < 0)
+    if (compute_key(home, &key, err) < 0) {
         return -err->code;
-    if (memcmp(&key, &home->config.key, sizeof(key)) == 0)
+    }
+    if (memcmp(&key, &home->config.key, sizeof(key)) == 0) {
         return 0;
+    }
     vmm_key_text(&key, found);
     vmm_key_text(&home->config.key, wanted);
     return vmm_err_set(
@@ -91,8 +99,9 @@ static int check_snapshot(const struct home *home, struct vmm_err *err)
     struct vmm_snapshot *snap = NULL;
     int r = home_snapshot(home, &snap, err);
 
-    if (r < 0)
+    if (r < 0) {
         return r;
+    }
     r = vmm_snapshot_verify(snap, err);
     vmm_snapshot_close(snap);
     return r;
@@ -115,10 +124,11 @@ static int run_checks(const struct cmd *cmd, const struct home *home)
     for (size_t i = 0; i < sizeof(checks) / sizeof(checks[0]); i++) {
         uint64_t began = report_now();
 
-        if (checks[i].check(home, &err) < 0)
+        if (checks[i].check(home, &err) < 0) {
             status = cmd_fail(cmd, &err);
-        else
+        } else {
             report_end(checks[i].name, "good", report_now() - began);
+        }
     }
     return status;
 }
@@ -130,12 +140,14 @@ static int verify_main(const struct cmd *cmd, int argc, char **argv)
     struct home home;
     int status;
 
-    if (!cmd_parse_options(cmd, argc, argv, &options, "the home is given with --dest", &status))
+    if (!cmd_parse_options(cmd, argc, argv, &options, "the home is given with --dest", &status)) {
         return status;
-    if (home_open(options.dest, false, &home, &err) < 0)
+    }
+    if (home_open(options.dest, false, &home, &err) < 0) {
         status = cmd_fail(cmd, &err);
-    else
+    } else {
         status = run_checks(cmd, &home);
+    }
     home_close(&home);
     return status;
 }

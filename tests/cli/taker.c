@@ -28,8 +28,9 @@ static uint64_t print_list(const char *name, uint64_t offset, uint32_t count)
 {
     const char *item = frame + offset;
 
-    for (uint32_t i = 0; i < count; i++, item += strlen(item) + 1)
+    for (uint32_t i = 0; i < count; i++, item += strlen(item) + 1) {
         printf("%s %s\n", name, item);
+    }
     return (uint64_t)(item - frame);
 }
 
@@ -60,14 +61,16 @@ static int do_segv(void)
 
 static _Noreturn int do_loop(void)
 {
-    for (;;)
+    for (;;) {
         __asm__ volatile("");
+    }
 }
 
 static _Noreturn int do_sleep(void)
 {
-    for (;;)
+    for (;;) {
         pause();
+    }
 }
 
 /* Standard input to standard output. */
@@ -76,17 +79,20 @@ static int do_cat(void)
     static char buf[65536];
     ssize_t n;
 
-    while ((n = read(STDIN_FILENO, buf, sizeof(buf))) > 0)
-        if (write(STDOUT_FILENO, buf, (size_t)n) != n)
+    while ((n = read(STDIN_FILENO, buf, sizeof(buf))) > 0) {
+        if (write(STDOUT_FILENO, buf, (size_t)n) != n) {
             return 1;
+        }
+    }
     return n < 0;
 }
 
 /* Without end; the reader decides. */
 static _Noreturn int do_spam(void)
 {
-    for (;;)
+    for (;;) {
         puts("0123456789012345678901234567890123456789012345678901234567890123456789");
+    }
 }
 
 /* All memory, until there is none: either malloc says so or the kernel ends the program. */
@@ -94,8 +100,9 @@ static int do_eat(void)
 {
     char *p;
 
-    while ((p = malloc(1 << 20)))
+    while ((p = malloc(1 << 20))) {
         memset(p, 1, 1 << 20);
+    }
     fputs("no memory\n", stderr);
     return 137;
 }
@@ -132,8 +139,9 @@ static int do_mark(void)
     static int marked;
     int fd = open("/tmp-mark", O_CREAT | O_EXCL | O_WRONLY, 0600);
 
-    if (marked++ || fd < 0)
+    if (marked++ || fd < 0) {
         return 1;
+    }
     puts("clean");
     return 0;
 }
@@ -141,8 +149,9 @@ static int do_mark(void)
 /* 1000 system calls through a site that the image's index knows. */
 static int do_getppid(void)
 {
-    for (int n = 0; n < 1000; n++)
+    for (int n = 0; n < 1000; n++) {
         getppid();
+    }
     return do_print();
 }
 
@@ -153,15 +162,19 @@ static int do_generated(void)
     void *p = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     long (*function)(void);
 
-    if (p == MAP_FAILED)
+    if (p == MAP_FAILED) {
         return 1;
+    }
     memcpy(p, code, sizeof(code));
     memcpy(&function, &p, sizeof(p));
-    if (mprotect(p, 4096, PROT_READ | PROT_EXEC) < 0)
+    if (mprotect(p, 4096, PROT_READ | PROT_EXEC) < 0) {
         return 1;
-    for (int n = 0; n < 10; n++)
-        if (function() != getppid())
+    }
+    for (int n = 0; n < 10; n++) {
+        if (function() != getppid()) {
             return 1;
+        }
+    }
     return do_print();
 }
 
@@ -186,8 +199,9 @@ static int take_run(void)
         fprintf(stderr, "taker: %s: %s\n", HV_RUN_DEVICE, strerror(errno));
         return -1;
     }
-    while (len < sizeof(frame) - 1 && (n = read(fd, frame + len, sizeof(frame) - 1 - len)) > 0)
+    while (len < sizeof(frame) - 1 && (n = read(fd, frame + len, sizeof(frame) - 1 - len)) > 0) {
         len += (size_t)n;
+    }
     close(fd);
     return len >= sizeof(struct hv_run) ? 0 : -1;
 }
@@ -197,14 +211,18 @@ int main(void)
     const char *source;
     size_t len;
 
-    if (take_run() < 0)
+    if (take_run() < 0) {
         return 99;
+    }
     source = frame + run()->source_off;
     len = run()->source_len;
-    while (len > 0 && source[len - 1] == '\n')
+    while (len > 0 && source[len - 1] == '\n') {
         len--;
-    for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
-        if (len == strlen(commands[i].name) && memcmp(source, commands[i].name, len) == 0)
+    }
+    for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+        if (len == strlen(commands[i].name) && memcmp(source, commands[i].name, len) == 0) {
             return commands[i].run();
+        }
+    }
     return len == 0 ? 0 : 98;
 }

@@ -22,8 +22,9 @@ struct bounds {
 
 static void must(int holds)
 {
-    if (!holds)
+    if (!holds) {
         abort();
+    }
 }
 
 static void check_component(const char *name, size_t len)
@@ -49,8 +50,9 @@ static int entry(void *arg, const struct cpio_entry *e)
     }
     must(e->data >= b->data && e->size <= b->size &&
          (size_t)(e->data - b->data) <= b->size - e->size);
-    for (size_t i = 0; i < e->size; i++)
+    for (size_t i = 0; i < e->size; i++) {
         sum += e->data[i];
+    }
     b->entries++;
     /* A callback may end the walk: some do, depending on what they saw. */
     return sum % 61 == 60 ? -7 : 0;

@@ -11,8 +11,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void must(int holds)
 {
-    if (!holds)
+    if (!holds) {
         abort();
+    }
 }
 
 static unsigned check_site(const struct sites_site *s, uint64_t file_size, uint64_t from)
@@ -22,8 +23,9 @@ static unsigned check_site(const struct sites_site *s, uint64_t file_size, uint6
     must(s->offset >= from && s->offset + (uint64_t)s->len <= file_size);
     must(s->len >= 5 && s->len <= sizeof(s->bytes) && s->pre + 2 <= s->len);
     must(s->pre <= 8 && s->len - s->pre - 2 + 5 <= 16);
-    for (unsigned n = 0; n < s->len; n++)
+    for (unsigned n = 0; n < s->len; n++) {
         sum += s->bytes[n];
+    }
     return sum;
 }
 

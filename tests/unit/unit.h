@@ -20,8 +20,9 @@ static unsigned unit_failures;
 
 static inline void unit_check(bool holds, const char *what, const char *file, int line)
 {
-    if (holds)
+    if (holds) {
         return;
+    }
     unit_failures++;
     printf("     %s:%d: %s\n", file, line, what);
 }

@@ -14,11 +14,13 @@ static struct thread boot_thread;
 
 static void boot_check(const struct hv_shared *s)
 {
-    if (s->magic != HV_SHARED_MAGIC || s->version != HV_ABI_VERSION)
+    if (s->magic != HV_SHARED_MAGIC || s->version != HV_ABI_VERSION) {
         panic("the VMM speaks ABI version %u, this kernel %d", s->version, HV_ABI_VERSION);
-    if (s->kernel_end < (u64)__kernel_end)
+    }
+    if (s->kernel_end < (u64)__kernel_end) {
         panic("the VMM loaded the kernel up to %#lx only, not %#lx", s->kernel_end,
               (u64)__kernel_end);
+    }
 }
 
 /* The whole run frame in kernel memory. */
@@ -27,18 +29,21 @@ static struct hv_run *read_frame(void)
     struct hv_run *frame = kmalloc(PAGE_SIZE);
     u64 size = frame ? run_next(frame, PAGE_SIZE) : 0;
     if (size > PAGE_SIZE) {
-        if (size > FRAME_MAX)
+        if (size > FRAME_MAX) {
             panic("a run frame of %lu bytes is more than the kernel takes", size);
+        }
         frame = krealloc(frame, size);
         for (u64 at = PAGE_SIZE; frame && at < size;) {
             s64 n = hv_call(HV_CALL_FRAME, at, (u64)frame + at, size - at, 0);
-            if (n <= 0)
+            if (n <= 0) {
                 panic("the run frame ended early");
+            }
             at += (u64)n;
         }
     }
-    if (!frame)
+    if (!frame) {
         panic("no memory for the run frame");
+    }
     return frame;
 }
 
@@ -46,8 +51,9 @@ static char **string_list(const struct hv_run *frame, u64 off, u32 count)
 {
     char **list = kmalloc((count + 1ul) * sizeof(char *));
     const char *s = (const char *)frame + off;
-    if (!list)
+    if (!list) {
         panic("no memory for the program's arguments");
+    }
     for (u32 i = 0; i < count; i++) {
         list[i] = (char *)(u64)s;
         s += strlen(s) + 1;
@@ -72,17 +78,20 @@ static void fatal_exec(const char *path, int error)
 static void init_thread(struct process *p)
 {
     struct hv_run *frame = read_frame();
-    if (frame->mode != HV_RUN_EXEC || !frame->argc)
+    if (frame->mode != HV_RUN_EXEC || !frame->argc) {
         panic("the first run of an image must name a program");
+    }
     char **argv = string_list(frame, frame->argv_off, frame->argc);
     char **envp = string_list(frame, frame->env_off, frame->envc);
     const char *cwd = (const char *)frame + frame->cwd_off;
     struct trapframe tf;
-    if (fs_chdir_create(cwd))
+    if (fs_chdir_create(cwd)) {
         panic("cannot make the working directory %s", cwd);
+    }
     int r = exec_load(p, argv[0], argv, envp, &tf);
-    if (r)
+    if (r) {
         fatal_exec(argv[0], r);
+    }
     kfree(argv);
     kfree(envp);
     kfree(frame);
@@ -107,8 +116,9 @@ static void start_init(void)
     struct trapframe tf = {0};
     struct thread *t = NULL;
     if (process_create(&p) || fs_context_create(&p->fs) || fdtable_create(&p->fds) ||
-        mm_create(&p->mm) || !(t = thread_create(p)) || thread_context(t, &tf, NULL))
+        mm_create(&p->mm) || !(t = thread_create(p)) || thread_context(t, &tf, NULL)) {
         panic("no memory for the first process");
+    }
     cpu_thread_call(t, init_entry);
     p->exe = NULL;
     thread_start(t);

@@ -30,10 +30,11 @@ void cpu_setup(void (*syscall)(void), void (*user_return_path)(void))
 
 void cpu_thread_init(struct thread *t, const struct trapframe *tf, const void *xstate)
 {
-    if (xstate)
+    if (xstate) {
         memcpy(t->xstate, xstate, xstate_size);
-    else
+    } else {
         xstate_init(t->xstate);
+    }
     t->tf = (struct trapframe *)(t->kstack_top - sizeof(*tf));
     *t->tf = *tf;
     struct switch_frame *f = (struct switch_frame *)t->tf - 1;

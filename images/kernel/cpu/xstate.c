@@ -65,10 +65,13 @@ bool xstate_valid(const void *area)
 {
     const u64 *header = (const void *)((const char *)area + XSAVE_HEADER);
     u32 mxcsr = *(const u32 *)(const void *)((const char *)area + FXSAVE_MXCSR);
-    if (mxcsr & ~mxcsr_mask || header[0] & ~xstate_mask)
+    if (mxcsr & ~mxcsr_mask || header[0] & ~xstate_mask) {
         return false;
-    for (int i = 1; i < 8; i++)
-        if (header[i])
+    }
+    for (int i = 1; i < 8; i++) {
+        if (header[i]) {
             return false;
+        }
+    }
     return true;
 }

@@ -38,12 +38,14 @@ static int read_headers(struct inode *i, struct image *img)
 {
     int r = read_exact(i, &img->eh, sizeof(img->eh), 0);
     const Elf64_Ehdr *eh = &img->eh;
-    if (r)
+    if (r) {
         return r;
+    }
     if (memcmp(eh->e_ident, ELFMAG, SELFMAG) != 0 || eh->e_ident[EI_CLASS] != ELFCLASS64 ||
         eh->e_machine != EM_X86_64 || (eh->e_type != ET_EXEC && eh->e_type != ET_DYN) ||
-        eh->e_phentsize != sizeof(Elf64_Phdr) || !eh->e_phnum || eh->e_phnum > MAX_PHDRS)
+        eh->e_phentsize != sizeof(Elf64_Phdr) || !eh->e_phnum || eh->e_phnum > MAX_PHDRS) {
         return -ENOEXEC;
+    }
     return read_exact(i, img->ph, eh->e_phnum * sizeof(Elf64_Phdr), eh->e_phoff);
 }
 
@@ -54,19 +56,24 @@ static int scan_segments(struct inode *i, struct image *img)
     for (int n = 0; n < img->eh.e_phnum; n++) {
         const Elf64_Phdr *p = &img->ph[n];
         if (p->p_type == PT_INTERP) {
-            if (p->p_filesz < 2 || p->p_filesz > sizeof(img->interp))
+            if (p->p_filesz < 2 || p->p_filesz > sizeof(img->interp)) {
                 return -ENOEXEC;
+            }
             int r = read_exact(i, img->interp, p->p_filesz, p->p_offset);
-            if (r)
+            if (r) {
                 return r;
-            if (img->interp[p->p_filesz - 1])
+            }
+            if (img->interp[p->p_filesz - 1]) {
                 return -ENOEXEC;
+            }
         }
-        if (p->p_type != PT_LOAD || !p->p_memsz)
+        if (p->p_type != PT_LOAD || !p->p_memsz) {
             continue;
+        }
         if (p->p_filesz > p->p_memsz || p->p_vaddr + p->p_memsz < p->p_vaddr ||
-            p->p_vaddr + p->p_memsz > WINDOW_END || (p->p_vaddr ^ p->p_offset) & PAGE_MASK)
+            p->p_vaddr + p->p_memsz > WINDOW_END || (p->p_vaddr ^ p->p_offset) & PAGE_MASK) {
             return -ENOEXEC;
+        }
         img->start = MIN(img->start, PAGE_DOWN(p->p_vaddr));
         img->end = MAX(img->end, PAGE_UP(p->p_vaddr + p->p_memsz));
     }
@@ -86,35 +93,42 @@ static int map_segment(struct mm *mm, struct inode *i, const struct image *img, 
     int prot = elf_prot(p->p_flags), fixed = MAP_PRIVATE | MAP_FIXED;
     if (p->p_filesz) {
         long r = mm_map_inode(mm, page, file_end - page, prot, fixed, i, PAGE_DOWN(p->p_offset));
-        if (r < 0)
+        if (r < 0) {
             return (int)r;
+        }
     }
     vaddr_t anon = p->p_filesz ? PAGE_UP(file_end) : page;
     if (end > anon) {
         long r = mm_map_inode(mm, anon, end - anon, prot, fixed | MAP_ANONYMOUS, NULL, 0);
-        if (r < 0)
+        if (r < 0) {
             return (int)r;
+        }
     }
     /* The whole rest of the last file page is zero, even past the bss: ld.so allocates from it. */
-    if (p->p_filesz && p->p_flags & PF_W)
+    if (p->p_filesz && p->p_flags & PF_W) {
         return clear_user(file_end, PAGE_UP(file_end) - file_end);
+    }
     return 0;
 }
 
 static int map_image(struct mm *mm, struct inode *i, struct image *img, vaddr_t base)
 {
     int r = read_headers(i, img);
-    if (!r)
+    if (!r) {
         r = scan_segments(i, img);
-    if (r)
+    }
+    if (r) {
         return r;
+    }
     img->bias = img->eh.e_type == ET_DYN ? base - img->start : 0;
-    for (int n = 0; n < img->eh.e_phnum; n++)
+    for (int n = 0; n < img->eh.e_phnum; n++) {
         if (img->ph[n].p_type == PT_LOAD && img->ph[n].p_memsz) {
             r = map_segment(mm, i, img, &img->ph[n]);
-            if (r)
+            if (r) {
                 return r;
+            }
         }
+    }
     return 0;
 }
 
@@ -123,11 +137,13 @@ static vaddr_t phdr_address(const struct image *img)
 {
     for (int n = 0; n < img->eh.e_phnum; n++) {
         const Elf64_Phdr *p = &img->ph[n];
-        if (p->p_type == PT_PHDR)
+        if (p->p_type == PT_PHDR) {
             return img->bias + p->p_vaddr;
+        }
         if (p->p_type == PT_LOAD && img->eh.e_phoff >= p->p_offset &&
-            img->eh.e_phoff < p->p_offset + p->p_filesz)
+            img->eh.e_phoff < p->p_offset + p->p_filesz) {
             return img->bias + p->p_vaddr + img->eh.e_phoff - p->p_offset;
+        }
     }
     return 0;
 }
@@ -137,12 +153,14 @@ static int stack_map(struct process *p)
     u64 pages = STACK_SIZE / PAGE_SIZE;
     paddr_t pa = pmm_alloc(pages + 1, PMM_ZERO);
     bool flush = false;
-    if (!pa)
+    if (!pa) {
         return -ENOMEM;
+    }
     if (pt_protect_ident(pa, pa + PAGE_SIZE, PROT_NONE, &flush) ||
         !vma_add(p->mm, pa + PAGE_SIZE, pa + PAGE_SIZE + STACK_SIZE, PROT_READ | PROT_WRITE,
-                 MAP_PRIVATE | MAP_ANONYMOUS | MAP_GROWSDOWN, VMA_IDENT, NULL, 0))
+                 MAP_PRIVATE | MAP_ANONYMOUS | MAP_GROWSDOWN, VMA_IDENT, NULL, 0)) {
         return -ENOMEM;
+    }
     tlb_flush();
     p->stack_top = pa + PAGE_SIZE + STACK_SIZE;
     return 0;
@@ -166,11 +184,13 @@ static void image_drop(struct process *p)
 static int process_name(struct process *p, struct inode *i, const char *path)
 {
     char *copy = kstrdup(path);
-    if (!copy)
+    if (!copy) {
         return -ENOMEM;
+    }
     kfree(p->exe_path);
-    if (p->exe)
+    if (p->exe) {
         inode_put(p->exe);
+    }
     inode_ref(i);
     p->exe = i;
     p->exe_path = copy;
@@ -184,35 +204,45 @@ static int process_name(struct process *p, struct inode *i, const char *path)
 static int shebang(struct inode *i, char *line, const char **path, char **argv, int *argc, int max)
 {
     ssize_t n = inode_read(i, line, SHEBANG_MAX, 0);
-    if (n < 3 || line[0] != '#' || line[1] != '!')
+    if (n < 3 || line[0] != '#' || line[1] != '!') {
         return -ENOEXEC;
+    }
     line[n] = 0;
     char *end = strchr(line, '\n');
-    if (!end)
+    if (!end) {
         return -ENOEXEC;
+    }
     *end = 0;
-    while (end > line && (end[-1] == ' ' || end[-1] == '\t'))
+    while (end > line && (end[-1] == ' ' || end[-1] == '\t')) {
         *--end = 0;
+    }
     char *interp = line + 2;
-    while (*interp == ' ' || *interp == '\t')
+    while (*interp == ' ' || *interp == '\t') {
         interp++;
+    }
     char *arg = interp;
-    while (*arg && *arg != ' ' && *arg != '\t')
+    while (*arg && *arg != ' ' && *arg != '\t') {
         arg++;
-    if (*arg)
+    }
+    if (*arg) {
         *arg++ = 0;
-    while (*arg == ' ' || *arg == '\t')
+    }
+    while (*arg == ' ' || *arg == '\t') {
         arg++;
+    }
     int extra = *arg ? 2 : 1;
-    if (!*interp)
+    if (!*interp) {
         return -ENOEXEC;
-    if (*argc + extra + 1 > max)
+    }
+    if (*argc + extra + 1 > max) {
         return -E2BIG;
+    }
     int kept = *argc ? *argc - 1 : 0;
     memmove(argv + extra + 1, argv + (*argc ? 1 : 0), (size_t)(kept + 1) * sizeof(*argv));
     argv[extra] = (char *)(u64)*path;
-    if (*arg)
+    if (*arg) {
         argv[1] = arg;
+    }
     argv[0] = interp;
     *argc = kept + extra + 1;
     *path = interp;
@@ -231,33 +261,38 @@ struct exec {
 static int resolve(struct exec *x, const char *path, char *const argv[])
 {
     int argc = 0, max;
-    while (argv[argc])
+    while (argv[argc]) {
         argc++;
+    }
     max = argc + 3 * SHEBANG_DEPTH + 1;
     x->lines = kmalloc((SHEBANG_MAX + 1) * SHEBANG_DEPTH);
     x->argv = kmalloc((size_t)max * sizeof(char *));
-    if (!x->lines || !x->argv)
+    if (!x->lines || !x->argv) {
         return -ENOMEM;
+    }
     memcpy(x->argv, argv, (size_t)(argc + 1) * sizeof(char *));
     x->path = path;
     for (int depth = 0;; depth++) {
         char magic[2];
         int r = path_lookup(x->path, true, &x->inode);
-        if (r)
+        if (r) {
             return r;
-        if (inode_type(x->inode) != INODE_REG || !inode_executable(x->inode))
+        }
+        if (inode_type(x->inode) != INODE_REG || !inode_executable(x->inode)) {
             r = -EACCES;
-        else if (inode_read(x->inode, magic, 2, 0) != 2 || magic[0] != '#' || magic[1] != '!')
+        } else if (inode_read(x->inode, magic, 2, 0) != 2 || magic[0] != '#' || magic[1] != '!') {
             return 0;
-        else if (depth == SHEBANG_DEPTH)
+        } else if (depth == SHEBANG_DEPTH) {
             r = -ELOOP;
-        else
+        } else {
             r = shebang(x->inode, x->lines + depth * (SHEBANG_MAX + 1), &x->path, x->argv, &argc,
                         max);
+        }
         inode_put(x->inode);
         x->inode = NULL;
-        if (r)
+        if (r) {
             return r;
+        }
     }
 }
 
@@ -265,8 +300,9 @@ static int map_interp(struct process *p, struct exec *x)
 {
     struct inode *i;
     int r = path_lookup(x->main->interp, true, &i);
-    if (r)
+    if (r) {
         return r;
+    }
     r = inode_type(i) == INODE_REG ? map_image(p->mm, i, x->interp, INTERP_BASE) : -EACCES;
     inode_put(i);
     return r;
@@ -276,9 +312,10 @@ static int map_interp(struct process *p, struct exec *x)
 static int vdso_map(struct mm *mm)
 {
     int r = mm_map_frames(mm, VDSO_BASE - PAGE_SIZE, time_page(), PAGE_SIZE, PROT_READ);
-    if (!r)
+    if (!r) {
         r = mm_map_frames(mm, VDSO_BASE, (paddr_t)vdso_start, (u64)(vdso_end - vdso_start),
                           PROT_READ | PROT_EXEC);
+    }
     return r;
 }
 
@@ -288,16 +325,21 @@ static int replace_image(struct process *p, struct exec *x, char *const envp[],
 {
     image_drop(p);
     int r = map_image(p->mm, x->inode, x->main, PIE_BASE);
-    if (!r && x->main->interp[0])
+    if (!r && x->main->interp[0]) {
         r = map_interp(p, x);
-    if (!r)
+    }
+    if (!r) {
         r = mm_brk_reserve(p->mm, x->main->bias + x->main->end);
-    if (!r)
+    }
+    if (!r) {
         r = stack_map(p);
-    if (!r)
+    }
+    if (!r) {
         r = vdso_map(p->mm);
-    if (r)
+    }
+    if (r) {
         return r;
+    }
     bool dynamic = x->main->interp[0];
     const struct image *first = dynamic ? x->interp : x->main;
     struct exec_start s = {
@@ -312,8 +354,9 @@ static int replace_image(struct process *p, struct exec *x, char *const envp[],
     };
     vaddr_t sp;
     r = exec_stack(p, &s, &sp);
-    if (r)
+    if (r) {
         return r;
+    }
     *tf = (struct trapframe){.t = {.vector = VECTOR_SYSCALL + 1,
                                    .rip = first->bias + first->eh.e_entry,
                                    .cs = HV_SEL_USER_CS,
@@ -329,27 +372,33 @@ int exec_load(struct process *p, const char *path, char *const argv[], char *con
     struct exec x = {.main = kzalloc(sizeof(struct image)),
                      .interp = kzalloc(sizeof(struct image))};
     int r = x.main && x.interp ? resolve(&x, path, argv) : -ENOMEM;
-    if (!r)
+    if (!r) {
         r = read_headers(x.inode, x.main);
-    if (!r)
+    }
+    if (!r) {
         r = scan_segments(x.inode, x.main);
+    }
     if (!r && x.main->interp[0]) {
         struct inode *i;
         r = path_lookup(x.main->interp, true, &i);
-        if (!r)
+        if (!r) {
             inode_put(i);
+        }
     }
     if (!r) {
         memset(x.main, 0, sizeof(*x.main));
         r = replace_image(p, &x, envp, tf);
-        if (r && !p->exe)
+        if (r && !p->exe) {
             panic("cannot start %s: error %d", path, -r);
-        if (r)
+        }
+        if (r) {
             process_kill(SIGKILL);
+        }
         fdtable_close_on_exec(p->fds);
     }
-    if (x.inode)
+    if (x.inode) {
         inode_put(x.inode);
+    }
     kfree(x.lines);
     kfree(x.argv);
     kfree(x.main);

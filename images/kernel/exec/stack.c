@@ -21,8 +21,9 @@ struct builder {
 static vaddr_t push_bytes(struct builder *b, const void *p, size_t n)
 {
     b->sp -= n;
-    if (!b->error)
+    if (!b->error) {
         b->error = copy_to_user(b->sp, p, n);
+    }
     return b->sp;
 }
 
@@ -34,8 +35,9 @@ static vaddr_t push_string(struct builder *b, const char *s)
 static size_t strings_size(char *const *list, u64 *count)
 {
     size_t n = 0;
-    for (*count = 0; list[*count]; ++*count)
+    for (*count = 0; list[*count]; ++*count) {
         n += strlen(list[*count]) + 1;
+    }
     return n;
 }
 
@@ -44,8 +46,9 @@ static u64 *put_strings(struct builder *b, u64 *out, char *const *list, u64 coun
 {
     for (u64 i = 0; i < count; i++) {
         size_t n = strlen(list[i]) + 1;
-        if (!b->error)
+        if (!b->error) {
             b->error = copy_to_user(*at, list[i], n);
+        }
         out[i] = *at;
         *at += n;
     }
@@ -92,11 +95,13 @@ int exec_stack(struct process *p, const struct exec_start *s, vaddr_t *sp)
 {
     u64 argc, envc;
     size_t bytes = strings_size(s->argv, &argc) + strings_size(s->envp, &envc);
-    if (bytes + (argc + envc) * sizeof(u64) > STRINGS_MAX)
+    if (bytes + (argc + envc) * sizeof(u64) > STRINGS_MAX) {
         return -E2BIG;
+    }
     u64 *vec = kmalloc((argc + envc + 64) * sizeof(u64));
-    if (!vec)
+    if (!vec) {
         return -ENOMEM;
+    }
     struct builder b = {.sp = p->stack_top - sizeof(u64)};
     u8 seed[16];
     random_bytes(seed, sizeof(seed));
@@ -117,8 +122,9 @@ int exec_stack(struct process *p, const struct exec_start *s, vaddr_t *sp)
     out += words;
     size_t n = (size_t)(out - vec) * sizeof(u64);
     b.sp = (b.sp - n) & ~15ul;
-    if (!b.error)
+    if (!b.error) {
         b.error = copy_to_user(b.sp, vec, n);
+    }
     *sp = b.sp;
     kfree(vec);
     return b.error;

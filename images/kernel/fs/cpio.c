@@ -40,8 +40,9 @@ static void remember_name(struct cpio_error *err, const char *name, size_t len)
 {
     size_t n = len < sizeof(err->name) - 1 ? len : sizeof(err->name) - 1;
 
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
         err->name[i] = name[i] >= ' ' && name[i] <= '~' ? name[i] : '?';
+    }
     err->name[n] = 0;
 }
 
@@ -52,14 +53,15 @@ static bool parse_hex(const uint8_t *p, uint32_t *out)
     for (int i = 0; i < 8; i++) {
         uint32_t digit;
 
-        if (p[i] >= '0' && p[i] <= '9')
+        if (p[i] >= '0' && p[i] <= '9') {
             digit = p[i] - '0';
-        else if (p[i] >= 'a' && p[i] <= 'f')
+        } else if (p[i] >= 'a' && p[i] <= 'f') {
             digit = p[i] - 'a' + 10u;
-        else if (p[i] >= 'A' && p[i] <= 'F')
+        } else if (p[i] >= 'A' && p[i] <= 'F') {
             digit = p[i] - 'A' + 10u;
-        else
+        } else {
             return false;
+        }
         v = v << 4 | digit;
     }
     *out = v;
@@ -69,11 +71,13 @@ static bool parse_hex(const uint8_t *p, uint32_t *out)
 /* Takes the next component of [*p, end); its length, 0 at the end. */
 static size_t next_component(const char **p, const char *end, const char **component)
 {
-    while (*p < end && **p == '/')
+    while (*p < end && **p == '/') {
         (*p)++;
+    }
     *component = *p;
-    while (*p < end && **p != '/')
+    while (*p < end && **p != '/') {
         (*p)++;
+    }
     return (size_t)(*p - *component);
 }
 
@@ -90,12 +94,15 @@ static int normalise(const char *name, size_t len, char *out, size_t *out_len)
     size_t n, used = 0;
 
     while ((n = next_component(&p, end, &component)) > 0) {
-        if (is_dots(component, n, 1))
+        if (is_dots(component, n, 1)) {
             continue;
-        if (is_dots(component, n, 2))
+        }
+        if (is_dots(component, n, 2)) {
             return -1;
-        if (used > 0)
+        }
+        if (used > 0) {
             out[used++] = '/';
+        }
         memcpy(out + used, component, n);
         used += n;
     }
@@ -115,8 +122,9 @@ static bool is_padding(const char *name, size_t len, uint32_t mode)
 static bool has_nul(const char *s, size_t len)
 {
     for (size_t i = 0; i < len; i++) {
-        if (s[i] == 0)
+        if (s[i] == 0) {
             return true;
+        }
     }
     return false;
 }
@@ -139,13 +147,16 @@ static void fill(struct cpio_entry *e, const uint32_t f[FIELDS])
 static int read_header(const uint8_t *buf, uint64_t size, uint64_t at, uint32_t f[FIELDS],
                        struct cpio_error *err)
 {
-    if (size - at < HEADER_SIZE)
+    if (size - at < HEADER_SIZE) {
         return fail(err, "ends inside a header or without a trailer", at);
-    if (memcmp(buf + at, "070701", 6) != 0)
+    }
+    if (memcmp(buf + at, "070701", 6) != 0) {
         return fail(err, "has no newc header where one is due", at);
+    }
     for (unsigned i = 0; i < FIELDS; i++) {
-        if (!parse_hex(buf + at + 6 + 8 * i, &f[i]))
+        if (!parse_hex(buf + at + 6 + 8 * i, &f[i])) {
             return fail(err, "has a header field that is not hexadecimal", at);
+        }
     }
     return 0;
 }
@@ -165,40 +176,49 @@ int cpio_walk(const uint8_t *buf, uint64_t size,
         struct cpio_entry e;
 
         err->name[0] = 0;
-        if (read_header(buf, size, at, f, err) < 0)
+        if (read_header(buf, size, at, f, err) < 0) {
             return -1;
+        }
         uint64_t left = size - at - HEADER_SIZE;
         uint32_t name_size = f[F_NAMESIZE];
         const char *name = (const char *)buf + at + HEADER_SIZE;
 
-        if (name_size == 0 || name_size > CPIO_NAME_MAX)
+        if (name_size == 0 || name_size > CPIO_NAME_MAX) {
             return fail(err, "has a name of impossible length", at);
-        if (name_size > left)
+        }
+        if (name_size > left) {
             return fail(err, "ends inside a name", at);
+        }
         remember_name(err, name, name_size - 1);
-        if (name[name_size - 1] != 0 || has_nul(name, name_size - 1))
+        if (name[name_size - 1] != 0 || has_nul(name, name_size - 1)) {
             return fail(err, "has a name that does not end where its header says", at);
-        if (name_size == 11 && memcmp(name, "TRAILER!!!", 11) == 0)
+        }
+        if (name_size == 11 && memcmp(name, "TRAILER!!!", 11) == 0) {
             return 0;
+        }
 
         /* Header and name, then the data, are padded to 4 bytes; at < size <= 2^63 keeps the sums
          * small. */
         uint64_t data_at = (at + HEADER_SIZE + name_size + 3) & ~3ull;
-        if (data_at > size || f[F_FILESIZE] > size - data_at)
+        if (data_at > size || f[F_FILESIZE] > size - data_at) {
             return fail(err, "ends inside the data of an entry", at);
+        }
         fill(&e, f);
         e.data = buf + data_at;
         e.name = normal;
-        if (normalise(name, name_size - 1, normal, &e.name_len) < 0)
+        if (normalise(name, name_size - 1, normal, &e.name_len) < 0) {
             return fail(err, "has a name with a \"..\" component", at);
+        }
         if (!is_padding(normal, e.name_len, e.mode)) {
             int r = entry(arg, &e);
-            if (r < 0)
+            if (r < 0) {
                 return r;
+            }
         }
         uint64_t next = (data_at + f[F_FILESIZE] + 3) & ~3ull;
-        if (next > size)
+        if (next > size) {
             return fail(err, "ends without a trailer", at);
+        }
         at = next;
     }
 }

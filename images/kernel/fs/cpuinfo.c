@@ -61,10 +61,11 @@ static void leaf(u32 nr, u32 sub, u32 r[4])
         cpu_cpuid(nr & 0x80000000u, 0, r);
         *end = r[EAX];
     }
-    if (nr <= *end)
+    if (nr <= *end) {
         cpu_cpuid(nr, sub, r);
-    else
+    } else {
         memset(r, 0, 4 * sizeof(r[0]));
+    }
 }
 
 static void put_word(struct text *t, const char *names, u32 bits)
@@ -90,8 +91,9 @@ static void put_flags(struct text *t)
         put_word(t, words[k].names, r[words[k].reg]);
     }
     leaf(0x80000007, 0, r);
-    if (r[EDX] & 1u << 8) /* invariant TSC: Linux has two names for it */
+    if (r[EDX] & 1u << 8) { /* invariant TSC: Linux has two names for it */
         text_printf(t, " constant_tsc nonstop_tsc");
+    }
     text_printf(t, "\n");
 }
 
@@ -99,11 +101,13 @@ static void put_brand(struct text *t)
 {
     u32 brand[13] = {0};
 
-    for (u32 k = 0; k < 3; k++)
+    for (u32 k = 0; k < 3; k++) {
         leaf(0x80000002 + k, 0, &brand[4 * k]);
+    }
     const char *s = (const char *)brand;
-    while (*s == ' ')
+    while (*s == ' ') {
         s++;
+    }
     text_printf(t, "model name\t: %s\n", *s ? s : "unknown");
 }
 
@@ -115,10 +119,12 @@ static u32 put_model(struct text *t)
     vendor[0] = r[EBX], vendor[1] = r[EDX], vendor[2] = r[ECX];
     leaf(1, 0, r);
     u32 family = r[EAX] >> 8 & 15, model = r[EAX] >> 4 & 15;
-    if (family == 15)
+    if (family == 15) {
         family += r[EAX] >> 20 & 255;
-    if (family >= 6)
+    }
+    if (family >= 6) {
         model += (r[EAX] >> 16 & 15) << 4;
+    }
     text_printf(t, "processor\t: 0\nvendor_id\t: %s\ncpu family\t: %u\nmodel\t\t: %u\n",
                 (const char *)vendor, family, model);
     put_brand(t);
@@ -138,8 +144,9 @@ static u32 cache_kb(void)
     }
     for (u32 sub = 0; sub < 8; sub++) {
         leaf(4, sub, r);
-        if ((r[EAX] & 31) == 0)
+        if ((r[EAX] & 31) == 0) {
             break;
+        }
         u32 ways = (r[EBX] >> 22) + 1, parts = (r[EBX] >> 12 & 1023) + 1;
         kb = ways * parts * ((r[EBX] & 4095) + 1) / 1024 * (r[ECX] + 1);
     }
@@ -153,8 +160,9 @@ void text_cpuinfo(struct text *t, int tid)
 
     (void)tid;
     text_printf(t, "cpu MHz\t\t: %u.%03u\n", khz / 1000, khz % 1000);
-    if (kb)
+    if (kb) {
         text_printf(t, "cache size\t: %u KB\n", kb);
+    }
     text_printf(t,
                 "physical id\t: 0\nsiblings\t: 1\ncore id\t\t: 0\ncpu cores\t: 1\napicid\t\t: 0\n"
                 "initial apicid\t: 0\nfpu\t\t: yes\nfpu_exception\t: yes\n");

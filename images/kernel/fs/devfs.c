@@ -41,8 +41,9 @@ static ssize_t random_read(struct file *f, vaddr_t buf, size_t n, u64 *pos)
     while (done < n) {
         size_t piece = MIN(n - done, sizeof(chunk));
         random_bytes(chunk, piece);
-        if (copy_to_user(buf + done, chunk, piece) < 0)
+        if (copy_to_user(buf + done, chunk, piece) < 0) {
             return done ? (ssize_t)done : -EFAULT;
+        }
         done += piece;
     }
     return (ssize_t)done;
@@ -79,8 +80,9 @@ static const struct device {
 
 static int dev_open(struct inode *i, struct file *f)
 {
-    if (S_ISCHR(i->mode) && i->rdev == RUN_RDEV)
+    if (S_ISCHR(i->mode) && i->rdev == RUN_RDEV) {
         return rundev_open(i, f);
+    }
     for (size_t k = 0; k < ARRAY_SIZE(devices); k++) {
         if (S_ISCHR(i->mode) && devices[k].rdev == i->rdev && devices[k].ops) {
             f->ops = devices[k].ops;
@@ -105,10 +107,12 @@ static int devfs_add(struct inode *dir, const char *name, struct inode *i)
 {
     struct dentry *old = dir_find(dir, name, strlen(name));
 
-    if (!i)
+    if (!i) {
         return -ENOMEM;
-    if (old)
+    }
+    if (old) {
         dir_remove(dir, old);
+    }
     int r = dir_add(dir, name, strlen(name), i);
     inode_put(i);
     return r;
@@ -120,8 +124,9 @@ static struct inode *need_dir(struct inode *dir, const char *name, u32 mode)
 {
     struct dentry *d = dir_find(dir, name, strlen(name));
 
-    if (d && d->inode->type == INODE_DIR)
+    if (d && d->inode->type == INODE_DIR) {
         return d->inode;
+    }
     struct inode *i = ramfs_new(S_IFDIR | mode);
     return devfs_add(dir, name, i) < 0 ? NULL : i;
 }
@@ -144,12 +149,15 @@ static int sysfs_init(void)
     struct inode *dir = fs_root;
     int r = 0;
 
-    for (size_t k = 0; dir && k < ARRAY_SIZE(path); k++)
+    for (size_t k = 0; dir && k < ARRAY_SIZE(path); k++) {
         dir = need_dir(dir, path[k], 0755);
-    if (!dir)
+    }
+    if (!dir) {
         return -ENOMEM;
-    for (size_t k = 0; r == 0 && k < ARRAY_SIZE(files); k++)
+    }
+    for (size_t k = 0; r == 0 && k < ARRAY_SIZE(files); k++) {
         r = add_text(dir, files[k], "0\n");
+    }
     return r == 0 && need_dir(dir, "cpu0", 0755) ? 0 : -ENOMEM;
 }
 
@@ -160,13 +168,16 @@ int devfs_init(void)
 
     for (size_t k = 0; r == 0 && k < ARRAY_SIZE(devices); k++) {
         struct inode *i = inode_new(S_IFCHR | 0666, &devfs_ops);
-        if (i)
+        if (i) {
             i->rdev = devices[k].rdev;
+        }
         r = devfs_add(dev, devices[k].name, i);
     }
-    for (size_t k = 0; r == 0 && k < ARRAY_SIZE(links); k++)
+    for (size_t k = 0; r == 0 && k < ARRAY_SIZE(links); k++) {
         r = devfs_add(dev, links[k].name, ramfs_symlink(links[k].target, strlen(links[k].target)));
-    if (r == 0 && !need_dir(fs_root, "tmp", 01777))
+    }
+    if (r == 0 && !need_dir(fs_root, "tmp", 01777)) {
         r = -ENOMEM;
+    }
     return r < 0 ? r : sysfs_init();
 }

@@ -11,8 +11,9 @@ static u32 name_hash(const char *name, size_t len)
 {
     u32 h = 2166136261u; /* FNV-1a */
 
-    for (size_t k = 0; k < len; k++)
+    for (size_t k = 0; k < len; k++) {
         h = (h ^ (u8)name[k]) * 16777619u;
+    }
     return h;
 }
 
@@ -20,8 +21,9 @@ struct dentry *dentry_new(struct inode *dir, const char *name, size_t len)
 {
     struct dentry *d = kzalloc(sizeof(*d) + len + 1);
 
-    if (!d)
+    if (!d) {
         return NULL;
+    }
     d->dir = dir;
     d->len = (u32)len;
     d->hash = name_hash(name, len);
@@ -34,11 +36,13 @@ struct dentry *dir_find(struct inode *dir, const char *name, size_t len)
     struct dirdata *dd = &dir->u.dir;
     u32 h = name_hash(name, len);
 
-    if (dd->bucket_count == 0)
+    if (dd->bucket_count == 0) {
         return NULL;
+    }
     for (struct dentry *d = dd->buckets[h & (dd->bucket_count - 1)]; d; d = d->hash_next) {
-        if (d->hash == h && d->len == len && memcmp(d->name, name, len) == 0)
+        if (d->hash == h && d->len == len && memcmp(d->name, name, len) == 0) {
             return d;
+        }
     }
     return NULL;
 }
@@ -48,8 +52,9 @@ static int grow_buckets(struct dirdata *dd)
     u32 count = dd->bucket_count ? dd->bucket_count * 4 : 4;
     struct dentry **buckets = kzalloc(count * sizeof(*buckets));
 
-    if (!buckets)
+    if (!buckets) {
         return -ENOSPC;
+    }
     for (u32 b = 0; b < dd->bucket_count; b++) {
         for (struct dentry *d = dd->buckets[b], *next; d; d = next) {
             next = d->hash_next;
@@ -68,24 +73,27 @@ static void squeeze(struct dirdata *dd)
     u32 to = 0;
 
     for (u32 from = 0; from < dd->slot_count; from++) {
-        if (dd->slots[from].d)
+        if (dd->slots[from].d) {
             dd->slots[to++] = dd->slots[from];
+        }
     }
     dd->slot_count = to;
 }
 
 static int need_slot(struct dirdata *dd)
 {
-    if (dd->slot_count < dd->slot_cap)
+    if (dd->slot_count < dd->slot_cap) {
         return 0;
+    }
     if (dd->live < dd->slot_count / 2) {
         squeeze(dd);
         return 0;
     }
     u32 cap = dd->slot_cap ? dd->slot_cap * 2 : 4;
     struct dir_slot *slots = krealloc(dd->slots, cap * sizeof(*slots));
-    if (!slots)
+    if (!slots) {
         return -ENOSPC;
+    }
     dd->slots = slots;
     dd->slot_cap = cap;
     return 0;
@@ -98,10 +106,11 @@ static u32 slot_at(const struct dirdata *dd, u64 cookie)
 
     while (lo < hi) {
         u32 mid = lo + (hi - lo) / 2;
-        if (dd->slots[mid].cookie < cookie)
+        if (dd->slots[mid].cookie < cookie) {
             lo = mid + 1;
-        else
+        } else {
             hi = mid;
+        }
     }
     return lo;
 }
@@ -110,8 +119,9 @@ static u32 subdirs(const struct inode *dir)
 {
     u32 n = 0;
 
-    if (dir->ops != &ramfs_dir_ops)
+    if (dir->ops != &ramfs_dir_ops) {
         return 0;
+    }
     for (u32 k = 0; k < dir->u.dir.slot_count; k++) {
         const struct dentry *d = dir->u.dir.slots[k].d;
         n += d && d->inode->type == INODE_DIR;
@@ -134,13 +144,16 @@ int dir_add(struct inode *dir, const char *name, size_t len, struct inode *i)
 {
     struct dirdata *dd = &dir->u.dir;
 
-    if (dd->live >= dd->bucket_count && grow_buckets(dd) < 0)
+    if (dd->live >= dd->bucket_count && grow_buckets(dd) < 0) {
         return -ENOSPC;
-    if (need_slot(dd) < 0)
+    }
+    if (need_slot(dd) < 0) {
         return -ENOSPC;
+    }
     struct dentry *d = dentry_new(dir, name, len);
-    if (!d)
+    if (!d) {
         return -ENOSPC;
+    }
     struct dentry **bucket = &dd->buckets[d->hash & (dd->bucket_count - 1)];
     d->hash_next = *bucket;
     *bucket = d;
@@ -167,15 +180,18 @@ void dir_remove(struct inode *dir, struct dentry *d)
     struct inode *i = d->inode;
     u32 slot = slot_at(dd, d->cookie);
 
-    while (*link != d)
+    while (*link != d) {
         link = &(*link)->hash_next;
+    }
     *link = d->hash_next;
     KASSERT(slot < dd->slot_count && dd->slots[slot].d == d);
     dd->slots[slot].d = NULL;
-    if (--dd->live == 0)
+    if (--dd->live == 0) {
         dd->slot_count = 0;
-    if (i->dentry == d)
+    }
+    if (i->dentry == d) {
         i->dentry = NULL;
+    }
     if (i->type == INODE_DIR) {
         i->nlink = 0;
         dir->nlink--;
@@ -196,10 +212,12 @@ static int ram_lookup(struct inode *dir, const char *name, size_t len, struct in
 {
     struct dentry *d = dir_find(dir, name, len);
 
-    if (!d)
+    if (!d) {
         return -ENOENT;
-    if (!d->inode->dentry)
+    }
+    if (!d->inode->dentry) {
         d->inode->dentry = d; /* another of its names was removed */
+    }
     inode_ref(d->inode);
     *out = d->inode;
     return 0;
@@ -210,23 +228,27 @@ static int ram_readdir(struct inode *dir, u64 *pos, struct dir_sink *s)
     struct dirdata *dd = &dir->u.dir;
 
     if (*pos == 0) {
-        if (!s->emit(s, ".", 1, dir->ino, S_IFDIR, 1))
+        if (!s->emit(s, ".", 1, dir->ino, S_IFDIR, 1)) {
             return 0;
+        }
         *pos = 1;
     }
     if (*pos == 1) {
-        if (!s->emit(s, "..", 2, dir->parent->ino, S_IFDIR, 2))
+        if (!s->emit(s, "..", 2, dir->parent->ino, S_IFDIR, 2)) {
             return 0;
+        }
         *pos = 2;
     }
     for (u32 k = slot_at(dd, *pos); k < dd->slot_count; k++) {
         struct dir_slot slot = dd->slots[k];
 
-        if (!slot.d)
+        if (!slot.d) {
             continue;
+        }
         if (!s->emit(s, slot.d->name, slot.d->len, slot.d->inode->ino, slot.d->inode->mode,
-                     slot.cookie + 1))
+                     slot.cookie + 1)) {
             return 0;
+        }
         *pos = slot.cookie + 1;
     }
     return 0;

@@ -61,8 +61,9 @@ static void on_wake(struct wait_entry *e)
 {
     struct epitem *it = CONTAINER_OF(e, struct item_wait, entry)->item;
 
-    if (it->disabled)
+    if (it->disabled) {
         return;
+    }
     set_ready(it);
     waitq_wake(&it->ep->q, 1);
 }
@@ -79,8 +80,9 @@ static void item_join(struct poll_table *pt, struct waitq *q)
 
 static void item_leave(struct epitem *it)
 {
-    for (u32 k = 0; k < it->queues; k++)
+    for (u32 k = 0; k < it->queues; k++) {
         waitq_remove(&it->waits[k].entry);
+    }
     it->queues = 0;
 }
 
@@ -88,8 +90,9 @@ static void item_leave(struct epitem *it)
 static void item_watch(struct epitem *it)
 {
     item_leave(it);
-    if (file_poll(it->file, &it->table) & (it->event.events | POLLERR | POLLHUP))
+    if (file_poll(it->file, &it->table) & (it->event.events | POLLERR | POLLHUP)) {
         set_ready(it);
+    }
 }
 
 static void item_free(struct epitem *it)
@@ -98,8 +101,9 @@ static void item_free(struct epitem *it)
 
     item_leave(it);
     clear_ready(it);
-    while (*at != it)
+    while (*at != it) {
         at = &(*at)->next_watcher;
+    }
     *at = it->next_watcher;
     TAILQ_REMOVE(&it->ep->all, it, all_link);
     kfree(it);
@@ -107,16 +111,18 @@ static void item_free(struct epitem *it)
 
 void epoll_forget(struct file *f)
 {
-    while (f->watchers)
+    while (f->watchers) {
         item_free(f->watchers);
+    }
 }
 
 static void epoll_release(struct file *f)
 {
     struct epoll *ep = f->priv;
 
-    while (!TAILQ_EMPTY(&ep->all))
+    while (!TAILQ_EMPTY(&ep->all)) {
         item_free(TAILQ_FIRST(&ep->all));
+    }
     kfree(ep);
 }
 
@@ -128,8 +134,9 @@ static u32 epoll_poll(struct file *f, struct poll_table *pt)
 
     poll_on(pt, &ep->q);
     TAILQ_FOREACH (it, &ep->ready, ready_link) {
-        if (file_poll(it->file, NULL) & (it->event.events | POLLERR | POLLHUP))
+        if (file_poll(it->file, NULL) & (it->event.events | POLLERR | POLLHUP)) {
             return POLLIN | POLLRDNORM;
+        }
     }
     return 0;
 }
@@ -146,14 +153,16 @@ int epoll_create_file(struct file **out)
 {
     struct epoll *ep = kzalloc(sizeof(*ep));
 
-    if (!ep)
+    if (!ep) {
         return -ENOMEM;
+    }
     TAILQ_INIT(&ep->all);
     TAILQ_INIT(&ep->ready);
     waitq_init(&ep->q);
     int r = anon_file(&epoll_ops, ep, O_RDWR, out);
-    if (r < 0)
+    if (r < 0) {
         kfree(ep);
+    }
     return r;
 }
 
@@ -162,8 +171,9 @@ static struct epitem *epoll_find(const struct epoll *ep, const struct file *f, i
 {
     struct epitem *it = f->watchers;
 
-    while (it && (it->ep != ep || it->fd != fd))
+    while (it && (it->ep != ep || it->fd != fd)) {
         it = it->next_watcher;
+    }
     return it;
 }
 
@@ -172,13 +182,16 @@ static bool too_deep(const struct epoll *ep, struct file *f, int depth)
 {
     struct epitem *it;
 
-    if (!epoll_is(f))
+    if (!epoll_is(f)) {
         return false;
-    if (f->priv == ep || depth >= NESTING_MAX)
+    }
+    if (f->priv == ep || depth >= NESTING_MAX) {
         return true;
+    }
     TAILQ_FOREACH (it, &((struct epoll *)f->priv)->all, all_link) {
-        if (too_deep(ep, it->file, depth + 1))
+        if (too_deep(ep, it->file, depth + 1)) {
             return true;
+        }
     }
     return false;
 }
@@ -187,13 +200,16 @@ static int epoll_add(struct epoll *ep, struct file *f, int fd, const struct epol
 {
     struct epitem *it;
 
-    if (!f->ops->poll)
+    if (!f->ops->poll) {
         return -EPERM; /* regular files and directories */
-    if (too_deep(ep, f, 1))
+    }
+    if (too_deep(ep, f, 1)) {
         return -ELOOP;
+    }
     it = kzalloc(sizeof(*it));
-    if (!it)
+    if (!it) {
         return -ENOMEM;
+    }
     it->ep = ep;
     it->file = f;
     it->fd = fd;
@@ -203,8 +219,9 @@ static int epoll_add(struct epoll *ep, struct file *f, int fd, const struct epol
     f->watchers = it;
     TAILQ_INSERT_TAIL(&ep->all, it, all_link);
     item_watch(it);
-    if (it->ready)
+    if (it->ready) {
         waitq_wake(&ep->q, 1);
+    }
     return 0;
 }
 
@@ -213,25 +230,29 @@ int epoll_control(struct file *epf, int op, struct file *f, int fd, const struct
     struct epoll *ep = epf->priv;
     struct epitem *it;
 
-    if (f == epf)
+    if (f == epf) {
         return -EINVAL;
+    }
     it = epoll_find(ep, f, fd);
     switch (op) {
     case EPOLL_CTL_ADD:
         return it ? -EEXIST : epoll_add(ep, f, fd, event);
     case EPOLL_CTL_DEL:
-        if (it)
+        if (it) {
             item_free(it);
+        }
         return it ? 0 : -ENOENT;
     case EPOLL_CTL_MOD:
-        if (!it)
+        if (!it) {
             return -ENOENT;
+        }
         it->event = *event;
         it->disabled = false;
         clear_ready(it);
         item_watch(it);
-        if (it->ready)
+        if (it->ready) {
             waitq_wake(&ep->q, 1);
+        }
         return 0;
     default:
         return -EINVAL;
@@ -255,10 +276,11 @@ static int report(struct epitem *it, vaddr_t to)
         set_ready(it);
         return -EFAULT;
     }
-    if (it->event.events & EPOLLONESHOT)
+    if (it->event.events & EPOLLONESHOT) {
         it->disabled = true;
-    else if (!(it->event.events & EPOLLET))
+    } else if (!(it->event.events & EPOLLET)) {
         set_ready(it); /* level: it stays until a look finds it not ready */
+    }
     return 1;
 }
 
@@ -269,8 +291,9 @@ static long collect(struct epoll *ep, vaddr_t events, int max)
 
     for (; looks > 0 && n < max && !TAILQ_EMPTY(&ep->ready); looks--) {
         int r = report(TAILQ_FIRST(&ep->ready), events + (u64)n * sizeof(struct epoll_event));
-        if (r < 0)
+        if (r < 0) {
             return n ? n : r;
+        }
         n += r;
     }
     return n;
@@ -285,10 +308,12 @@ long epoll_wait_events(struct file *epf, vaddr_t events, int max, u64 deadline)
 
     for (;;) {
         long n = collect(ep, events, max);
-        if (n || deadline == 0 || r == -ETIMEDOUT)
+        if (n || deadline == 0 || r == -ETIMEDOUT) {
             return n;
-        if (r < 0)
+        }
+        if (r < 0) {
             return -EINTR;
+        }
         waitq_add(&ep->q, &e);
         r = thread_block(deadline, true);
         waitq_remove(&e);

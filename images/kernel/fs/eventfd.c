@@ -28,13 +28,16 @@ static ssize_t event_read(struct file *f, vaddr_t buf, size_t n, u64 *pos)
     u64 value;
 
     (void)pos;
-    if (n < sizeof(value))
+    if (n < sizeof(value)) {
         return -EINVAL;
+    }
     while (e->count == 0) {
-        if (f->flags & O_NONBLOCK)
+        if (f->flags & O_NONBLOCK) {
             return -EAGAIN;
-        if (waitq_wait(&e->read_q, event_may_read, e, HV_NO_DEADLINE, true) < 0)
+        }
+        if (waitq_wait(&e->read_q, event_may_read, e, HV_NO_DEADLINE, true) < 0) {
             return -ERESTARTSYS;
+        }
     }
     value = e->semaphore ? 1 : e->count;
     e->count -= value;
@@ -60,21 +63,27 @@ static ssize_t event_write(struct file *f, vaddr_t buf, size_t n, u64 *pos)
     struct addition a = {.e = e};
 
     (void)pos;
-    if (n < sizeof(a.value))
+    if (n < sizeof(a.value)) {
         return -EINVAL;
-    if (copy_from_user(&a.value, buf, sizeof(a.value)) < 0)
+    }
+    if (copy_from_user(&a.value, buf, sizeof(a.value)) < 0) {
         return -EFAULT;
-    if (a.value > COUNT_MAX)
+    }
+    if (a.value > COUNT_MAX) {
         return -EINVAL;
+    }
     while (!fits(&a)) {
-        if (f->flags & O_NONBLOCK)
+        if (f->flags & O_NONBLOCK) {
             return -EAGAIN;
-        if (waitq_wait(&e->write_q, fits, &a, HV_NO_DEADLINE, true) < 0)
+        }
+        if (waitq_wait(&e->write_q, fits, &a, HV_NO_DEADLINE, true) < 0) {
             return -ERESTARTSYS;
+        }
     }
     e->count += a.value;
-    if (a.value)
+    if (a.value) {
         waitq_wake(&e->read_q, 1);
+    }
     return sizeof(a.value);
 }
 
@@ -105,18 +114,21 @@ int eventfd_create(u64 initial, u32 flags, struct file **out)
 {
     struct eventfd *e;
 
-    if (flags & ~(u32)EFD_FLAGS)
+    if (flags & ~(u32)EFD_FLAGS) {
         return -EINVAL;
+    }
     e = kzalloc(sizeof(*e));
-    if (!e)
+    if (!e) {
         return -ENOMEM;
+    }
     e->count = initial;
     e->semaphore = flags & EFD_SEMAPHORE;
     waitq_init(&e->read_q);
     waitq_init(&e->write_q);
     int r = anon_file(&event_ops, e, O_RDWR | (flags & O_NONBLOCK), out);
-    if (r < 0)
+    if (r < 0) {
         kfree(e);
+    }
     return r;
 }
 
@@ -125,13 +137,15 @@ int anon_file(const struct file_ops *ops, void *priv, u32 flags, struct file **o
 {
     struct inode *i = anon_inode(0600);
 
-    if (!i)
+    if (!i) {
         return -ENOMEM;
+    }
     i->u.label = ops->name;
     *out = file_new(i, flags, ops);
     inode_put(i);
-    if (!*out)
+    if (!*out) {
         return -ENFILE;
+    }
     (*out)->priv = priv;
     return 0;
 }

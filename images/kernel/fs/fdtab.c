@@ -34,13 +34,16 @@ static int fdtab_grow(struct fdtable *t, u32 need)
 {
     u32 count = t->count ? t->count : 64;
 
-    while (count < need)
+    while (count < need) {
         count *= 2;
-    if (count == t->count)
+    }
+    if (count == t->count) {
         return 0;
+    }
     struct fd_slot *slots = krealloc(t->slots, count * sizeof(*slots));
-    if (!slots)
+    if (!slots) {
         return -ENOMEM;
+    }
     memset(slots + t->count, 0, (count - t->count) * sizeof(*slots));
     t->slots = slots;
     t->count = count;
@@ -53,16 +56,19 @@ int fdtable_create(struct fdtable **out)
     struct file *std[3] = {NULL};
     int r = t ? fdtab_grow(t, 64) : -ENOMEM;
 
-    if (r == 0)
+    if (r == 0) {
         r = console_files(std);
+    }
     if (r < 0) {
-        if (t)
+        if (t) {
             kfree(t->slots);
+        }
         kfree(t);
         return r;
     }
-    for (int fd = 0; fd < 3; fd++)
+    for (int fd = 0; fd < 3; fd++) {
         t->slots[fd].file = std[fd];
+    }
     t->lowest = 3;
     *out = t;
     return 0;
@@ -77,8 +83,9 @@ struct file *fd_get(int fd)
 {
     struct file *f = at(table(), fd);
 
-    if (f)
+    if (f) {
         file_ref(f);
+    }
     return f;
 }
 
@@ -86,10 +93,12 @@ static int find_free(struct fdtable *t, u32 min)
 {
     u32 fd = MAX(min, t->lowest);
 
-    while (fd < t->count && t->slots[fd].file)
+    while (fd < t->count && t->slots[fd].file) {
         fd++;
-    if (fd >= fdtab_limit())
+    }
+    if (fd >= fdtab_limit()) {
         return -EMFILE;
+    }
     int r = fdtab_grow(t, fd + 1);
     return r < 0 ? r : (int)fd;
 }
@@ -98,8 +107,9 @@ static void put_in(struct fdtable *t, u32 fd, struct file *f, bool cloexec)
 {
     t->slots[fd].file = f;
     t->slots[fd].flags = cloexec ? FD_CLOEXEC : 0;
-    if (fd == t->lowest)
+    if (fd == t->lowest) {
         t->lowest = fd + 1;
+    }
 }
 
 int fd_install(struct file *f, int min, bool cloexec)
@@ -143,15 +153,17 @@ static void remove(struct fdtable *t, u32 fd)
 
     t->slots[fd].file = NULL;
     t->slots[fd].flags = 0;
-    if (fd < t->lowest)
+    if (fd < t->lowest) {
         t->lowest = fd;
+    }
     file_put(f);
 }
 
 int fd_close(int fd)
 {
-    if (!at(table(), fd))
+    if (!at(table(), fd)) {
         return -EBADF;
+    }
     remove(table(), (u32)fd);
     return 0;
 }
@@ -161,16 +173,19 @@ int fd_dup_to(int from, int to, bool cloexec)
     struct fdtable *t = table();
     struct file *f = at(t, from);
 
-    if (!f || to < 0 || (u32)to >= fdtab_limit())
+    if (!f || to < 0 || (u32)to >= fdtab_limit()) {
         return -EBADF;
+    }
     int r = fdtab_grow(t, (u32)to + 1);
-    if (r < 0)
+    if (r < 0) {
         return r;
+    }
     struct file *old = t->slots[to].file;
     file_ref(f);
     put_in(t, (u32)to, f, cloexec);
-    if (old)
+    if (old) {
         file_put(old);
+    }
     return to;
 }
 
@@ -185,8 +200,9 @@ int fd_set_flags(int fd, int flags)
 {
     struct fdtable *t = table();
 
-    if (!at(t, fd))
+    if (!at(t, fd)) {
         return -EBADF;
+    }
     t->slots[fd].flags = flags & FD_CLOEXEC;
     return 0;
 }
@@ -195,15 +211,18 @@ int fd_close_range(u32 first, u32 last, bool cloexec)
 {
     struct fdtable *t = table();
 
-    if (first > last)
+    if (first > last) {
         return -EINVAL;
+    }
     for (u32 fd = first; fd < t->count && fd <= last; fd++) {
-        if (!t->slots[fd].file)
+        if (!t->slots[fd].file) {
             continue;
-        if (cloexec)
+        }
+        if (cloexec) {
             t->slots[fd].flags = FD_CLOEXEC;
-        else
+        } else {
             remove(t, fd);
+        }
     }
     return 0;
 }
@@ -211,8 +230,9 @@ int fd_close_range(u32 first, u32 last, bool cloexec)
 int fd_next(struct fdtable *t, int fd)
 {
     for (; (u32)fd < t->count; fd++) {
-        if (t->slots[fd].file)
+        if (t->slots[fd].file) {
             return fd;
+        }
     }
     return -1;
 }
@@ -220,8 +240,9 @@ int fd_next(struct fdtable *t, int fd)
 void fdtable_close_on_exec(struct fdtable *t)
 {
     for (u32 fd = 0; fd < t->count; fd++) {
-        if (t->slots[fd].file && (t->slots[fd].flags & FD_CLOEXEC))
+        if (t->slots[fd].file && (t->slots[fd].flags & FD_CLOEXEC)) {
             remove(t, fd);
+        }
     }
 }
 

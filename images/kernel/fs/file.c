@@ -9,8 +9,9 @@ struct file *file_new(struct inode *i, u32 flags, const struct file_ops *ops)
 {
     struct file *f = kzalloc(sizeof(*f));
 
-    if (!f)
+    if (!f) {
         return NULL;
+    }
     f->refs = 1;
     f->flags = flags;
     f->inode = i;
@@ -38,14 +39,18 @@ void file_ref(struct file *f)
 void file_put(struct file *f)
 {
     KASSERT(f->refs > 0);
-    if (--f->refs > 0)
+    if (--f->refs > 0) {
         return;
-    if (f->watchers)
+    }
+    if (f->watchers) {
         epoll_forget(f);
-    if (f->inode->locks)
+    }
+    if (f->inode->locks) {
         lock_release(f);
-    if (f->ops && f->ops->release)
+    }
+    if (f->ops && f->ops->release) {
         f->ops->release(f);
+    }
     inode_put(f->inode);
     kfree(f);
 }
@@ -72,26 +77,33 @@ bool file_mmap_anonymous(struct file *f)
 
 ssize_t file_read(struct file *f, vaddr_t buf, size_t n, u64 *pos)
 {
-    if (!file_readable(f))
+    if (!file_readable(f)) {
         return -EBADF;
-    if (f->inode->type == INODE_DIR)
+    }
+    if (f->inode->type == INODE_DIR) {
         return -EISDIR;
-    if (!f->ops->read)
+    }
+    if (!f->ops->read) {
         return -EINVAL;
-    if ((s64)*pos < 0)
+    }
+    if ((s64)*pos < 0) {
         return -EINVAL;
+    }
     /* Linux moves at most this much in a call. */
     return f->ops->read(f, buf, MIN(n, 0x7ffff000ul), pos);
 }
 
 ssize_t file_write(struct file *f, vaddr_t buf, size_t n, u64 *pos)
 {
-    if (!file_writable(f))
+    if (!file_writable(f)) {
         return -EBADF;
-    if (!f->ops->write)
+    }
+    if (!f->ops->write) {
         return -EINVAL;
-    if ((s64)*pos < 0)
+    }
+    if ((s64)*pos < 0) {
         return -EINVAL;
+    }
     return f->ops->write(f, buf, MIN(n, 0x7ffff000ul), pos);
 }
 
@@ -100,17 +112,20 @@ s64 file_seek(struct file *f, s64 off, int whence, u64 end)
     s64 base = whence == 1 ? (s64)f->pos : whence == 2 ? (s64)end : 0;
     s64 to;
 
-    if (whence < 0 || whence > 2 || __builtin_add_overflow(base, off, &to) || to < 0)
+    if (whence < 0 || whence > 2 || __builtin_add_overflow(base, off, &to) || to < 0) {
         return -EINVAL;
+    }
     f->pos = (u64)to;
     return to;
 }
 
 u32 file_poll(struct file *f, struct poll_table *pt)
 {
-    if (f->flags & O_PATH)
+    if (f->flags & O_PATH) {
         return POLLNVAL;
-    if (f->ops->poll)
+    }
+    if (f->ops->poll) {
         return f->ops->poll(f, pt);
+    }
     return POLLIN | POLLOUT | POLLRDNORM | POLLWRNORM;
 }

@@ -47,12 +47,14 @@ static struct inode *enter(struct inode *dir, const char *name, size_t len,
     struct inode *i;
     char text[NAME_LEN_MAX + 1];
 
-    if (len > NAME_LEN_MAX)
+    if (len > NAME_LEN_MAX) {
         refuse(e, "has a name that is too long");
+    }
     if (!d) {
         i = ramfs_new(S_IFDIR | 0755);
-        if (!i || dir_add(dir, name, len, i) < 0)
+        if (!i || dir_add(dir, name, len, i) < 0) {
             panic("initrd: too little memory for the image");
+        }
         inode_put(i);
         return i; /* its directory holds it */
     }
@@ -60,12 +62,14 @@ static struct inode *enter(struct inode *dir, const char *name, size_t len,
     if (i->type == INODE_LNK) {
         memcpy(text, name, len);
         text[len] = 0;
-        if (walk_inode(dir, text, WALK_FOLLOW, &i) < 0)
+        if (walk_inode(dir, text, WALK_FOLLOW, &i) < 0) {
             refuse(e, "lies behind a symbolic link that leads nowhere");
+        }
         inode_put(i);
     }
-    if (i->type != INODE_DIR || i->ops != &ramfs_dir_ops)
+    if (i->type != INODE_DIR || i->ops != &ramfs_dir_ops) {
         refuse(e, "lies below something that is not a directory");
+    }
     return i;
 }
 
@@ -76,17 +80,20 @@ static struct inode *parent_of(const struct cpio_entry *e, const char **name, si
 
     for (;;) {
         const char *slash = p;
-        while (slash < end && *slash != '/')
+        while (slash < end && *slash != '/') {
             slash++;
-        if (slash == end)
+        }
+        if (slash == end) {
             break;
+        }
         dir = enter(dir, p, (size_t)(slash - p), e);
         p = slash + 1;
     }
     *name = p;
     *len = (size_t)(end - p);
-    if (*len > NAME_LEN_MAX)
+    if (*len > NAME_LEN_MAX) {
         refuse(e, "has a name that is too long");
+    }
     return dir;
 }
 
@@ -95,8 +102,9 @@ static struct link_node **link_slot(struct unpack *u, const struct cpio_entry *e
     struct link_node **at = &u->links[e->ino % LINK_BUCKETS];
 
     while (*at && ((*at)->ino != e->ino || (*at)->dev_major != e->dev_major ||
-                   (*at)->dev_minor != e->dev_minor))
+                   (*at)->dev_minor != e->dev_minor)) {
         at = &(*at)->next;
+    }
     return at;
 }
 
@@ -114,8 +122,9 @@ static struct inode *regular(struct unpack *u, const struct cpio_entry *e)
         i = ramfs_new(S_IFREG);
         if (i && at) {
             struct link_node *n = kmalloc(sizeof(*n));
-            if (!n)
+            if (!n) {
                 return NULL;
+            }
             *n = (struct link_node){NULL, e->ino, e->dev_major, e->dev_minor, i};
             inode_ref(i);
             *at = n;
@@ -137,8 +146,9 @@ static struct inode *initrd_make(struct unpack *u, const struct cpio_entry *e)
     case S_IFDIR:
         return ramfs_new(S_IFDIR);
     case S_IFLNK:
-        if (e->size == 0 || e->size >= PATH_LEN_MAX)
+        if (e->size == 0 || e->size >= PATH_LEN_MAX) {
             refuse(e, "is a symbolic link of impossible length");
+        }
         return ramfs_symlink((const char *)e->data, e->size);
     default:
         return inode_new(S_IFIFO, &fifo_inode_ops);
@@ -151,13 +161,16 @@ static int unpack_entry(void *arg, const struct cpio_entry *e)
     const char *name;
     size_t len;
 
-    if (type == S_IFCHR || type == S_IFBLK || type == S_IFSOCK)
+    if (type == S_IFCHR || type == S_IFBLK || type == S_IFSOCK) {
         return 0; /* /dev is the kernel's own */
-    if (type != S_IFREG && type != S_IFDIR && type != S_IFLNK && type != S_IFIFO)
+    }
+    if (type != S_IFREG && type != S_IFDIR && type != S_IFLNK && type != S_IFIFO) {
         refuse(e, "is of no known type");
+    }
     if (e->name_len == 0) {
-        if (type != S_IFDIR)
+        if (type != S_IFDIR) {
             refuse(e, "names the root, which is a directory");
+        }
         set_meta(fs_root, e);
         return 0;
     }
@@ -167,13 +180,16 @@ static int unpack_entry(void *arg, const struct cpio_entry *e)
         set_meta(old->inode, e);
         return 0;
     }
-    if (old && old->inode->type == INODE_DIR && !dir_empty(old->inode))
+    if (old && old->inode->type == INODE_DIR && !dir_empty(old->inode)) {
         refuse(e, "replaces a directory that is not empty");
+    }
     struct inode *i = initrd_make(arg, e);
-    if (i && old)
+    if (i && old) {
         dir_remove(dir, old);
-    if (!i || dir_add(dir, name, len, i) < 0)
+    }
+    if (!i || dir_add(dir, name, len, i) < 0) {
         panic("initrd: too little memory for the image");
+    }
     set_meta(i, e);
     inode_put(i);
     return 0;
@@ -196,22 +212,26 @@ static void unpack(const u8 *image, u64 size)
     struct unpack u = {.links = kzalloc(LINK_BUCKETS * sizeof(*u.links))};
     struct cpio_error err;
 
-    if (!u.links)
+    if (!u.links) {
         panic("initrd: too little memory for the image");
-    if (cpio_walk(image, size, unpack_entry, &u, &err) < 0)
+    }
+    if (cpio_walk(image, size, unpack_entry, &u, &err) < 0) {
         panic("initrd: the CPIO %s (at offset %lu%s%s)", err.what, (unsigned long)err.offset,
               err.name[0] ? ", entry " : "", err.name);
+    }
     free_links(&u);
 }
 
 void fs_init(paddr_t initrd, u64 size)
 {
     fs_root = ramfs_new(S_IFDIR | 0755);
-    if (!fs_root)
+    if (!fs_root) {
         panic("initrd: too little memory for the image");
+    }
     fs_root->parent = fs_root;
     unpack(phys_ptr(initrd), size);
-    if (devfs_init() < 0 || procfs_init() < 0)
+    if (devfs_init() < 0 || procfs_init() < 0) {
         panic("initrd: too little memory for /dev and /proc");
+    }
     sites_index_init();
 }

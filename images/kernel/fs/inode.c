@@ -39,8 +39,9 @@ struct inode *inode_new(u32 mode, const struct inode_ops *ops)
 {
     struct inode *i = kzalloc(sizeof(*i));
 
-    if (!i)
+    if (!i) {
         return NULL;
+    }
     i->refs = 1;
     i->mode = mode;
     i->type = mode_type(mode);
@@ -68,10 +69,12 @@ void inode_put(struct inode *i)
         struct inode *parent = i->parent;
 
         KASSERT(i->refs > 0);
-        if (--i->refs > 0)
+        if (--i->refs > 0) {
             return;
-        if (i->ops && i->ops->free)
+        }
+        if (i->ops && i->ops->free) {
             i->ops->free(i);
+        }
         lock_inode_free(i);
         kfree(i);
         i = parent != i ? parent : NULL;
@@ -97,8 +100,9 @@ ssize_t inode_read(struct inode *i, void *kbuf, size_t n, u64 off)
 {
     bool saved = current->kernel_buffers;
 
-    if (i->type != INODE_REG || i->ops != &ramfs_reg_ops)
+    if (i->type != INODE_REG || i->ops != &ramfs_reg_ops) {
         return -EINVAL;
+    }
     current->kernel_buffers = true;
     ssize_t r = ramfs_read(i, (vaddr_t)kbuf, n, off);
     current->kernel_buffers = saved;

@@ -28,8 +28,9 @@ static struct file_locks *locks_of(struct inode *i)
 {
     if (!i->locks) {
         i->locks = kzalloc(sizeof(*i->locks));
-        if (i->locks)
+        if (i->locks) {
             waitq_init(&i->locks->q);
+        }
     }
     return i->locks;
 }
@@ -38,8 +39,9 @@ static struct file_lock *conflict(struct file_locks *l, const struct file_lock *
 {
     for (struct file_lock *k = l->list; k; k = k->next) {
         if (k->owner != want->owner && k->record == want->record && k->start < want->end &&
-            want->start < k->end && (k->exclusive || want->exclusive))
+            want->start < k->end && (k->exclusive || want->exclusive)) {
             return k;
+        }
     }
     return NULL;
 }
@@ -67,8 +69,9 @@ static int cut(struct file_locks *l, const struct file_lock *range)
             at = &k->next;
         } else if (k->start < range->start && range->end < k->end) {
             struct file_lock *tail = piece(k, range->end, k->end);
-            if (!tail)
+            if (!tail) {
                 return -ENOLCK;
+            }
             k->end = range->start;
             k->next = tail;
             at = &tail->next;
@@ -106,8 +109,9 @@ static long lock_take(struct file *f, const struct file_lock *want, bool block)
     struct file_lock *fresh;
     int r;
 
-    if (!l || !(fresh = piece(want, want->start, want->end)))
+    if (!l || !(fresh = piece(want, want->start, want->end))) {
         return -ENOLCK;
+    }
     if (conflict(l, want)) {
         r = block ? waitq_wait(&l->q, free_now, &w, HV_NO_DEADLINE, true) : -EWOULDBLOCK;
         if (r < 0) {
@@ -151,15 +155,17 @@ static int range_from(struct file *f, const struct flock *fl, struct file_lock *
     s64 start, end;
 
     if (fl->l_whence < 0 || fl->l_whence > 2 || __builtin_add_overflow(base, fl->l_start, &start) ||
-        __builtin_add_overflow(start, fl->l_len, &end))
+        __builtin_add_overflow(start, fl->l_len, &end)) {
         return -EINVAL;
+    }
     if (fl->l_len < 0) {
         s64 swap = start;
         start = end;
         end = swap;
     }
-    if (start < 0)
+    if (start < 0) {
         return -EINVAL;
+    }
     out->start = (u64)start;
     out->end = fl->l_len == 0 ? UINT64_MAX : (u64)end;
     return 0;
@@ -188,24 +194,31 @@ long lock_fcntl(struct file *f, int cmd, vaddr_t arg)
     struct flock fl;
     long r;
 
-    if (copy_from_user(&fl, arg, sizeof(fl)) < 0)
+    if (copy_from_user(&fl, arg, sizeof(fl)) < 0) {
         return -EFAULT;
-    if (fl.l_type != F_RDLCK && fl.l_type != F_WRLCK && fl.l_type != F_UNLCK)
+    }
+    if (fl.l_type != F_RDLCK && fl.l_type != F_WRLCK && fl.l_type != F_UNLCK) {
         return -EINVAL;
-    if (ofd && fl.l_pid != 0)
+    }
+    if (ofd && fl.l_pid != 0) {
         return -EINVAL;
+    }
     r = range_from(f, &fl, &want);
-    if (r < 0)
+    if (r < 0) {
         return r;
+    }
     want.exclusive = fl.l_type == F_WRLCK;
     if (cmd == F_GETLK || cmd == F_OFD_GETLK) {
         r = get_lock(f, ofd, &fl, &want);
         return r < 0 ? r : copy_to_user(arg, &fl, sizeof(fl));
     }
-    if ((fl.l_type == F_RDLCK && !file_readable(f)) || (fl.l_type == F_WRLCK && !file_writable(f)))
+    if ((fl.l_type == F_RDLCK && !file_readable(f)) ||
+        (fl.l_type == F_WRLCK && !file_writable(f))) {
         return -EBADF;
-    if (!ofd)
+    }
+    if (!ofd) {
         return 0; /* nobody to conflict with */
+    }
     return fl.l_type == F_UNLCK ? lock_drop(f, &want) : lock_take(f, &want, cmd == F_OFD_SETLKW);
 }
 
@@ -221,7 +234,8 @@ void lock_release(struct file *f)
 
 void lock_inode_free(struct inode *i)
 {
-    if (i->locks)
+    if (i->locks) {
         KASSERT(!i->locks->list);
+    }
     kfree(i->locks);
 }

@@ -35,8 +35,9 @@ static int splice_link(struct walker *k, struct inode *link)
     char *fresh = kmalloc(2 * PATH_LEN_MAX);
     size_t rest = strlen(k->p);
 
-    if (!fresh)
+    if (!fresh) {
         return -ENOMEM;
+    }
     ssize_t n = link->ops->readlink(link, fresh, PATH_LEN_MAX);
     if (n <= 0 || n + rest >= PATH_LEN_MAX) {
         kfree(fresh);
@@ -46,8 +47,9 @@ static int splice_link(struct walker *k, struct inode *link)
     kfree(k->buf);
     k->buf = fresh;
     k->p = fresh;
-    if (fresh[0] == '/')
+    if (fresh[0] == '/') {
         walker_enter(k, with_ref(fs_root));
+    }
     return 0;
 }
 
@@ -55,10 +57,12 @@ static int splice_link(struct walker *k, struct inode *link)
 static int follow(struct walker *k, struct inode *link, struct inode **target)
 {
     *target = NULL;
-    if (++k->links > LINKS_MAX)
+    if (++k->links > LINKS_MAX) {
         return -ELOOP;
-    if (link->ops->jump)
+    }
+    if (link->ops->jump) {
         return link->ops->jump(link, target);
+    }
     return splice_link(k, link);
 }
 
@@ -81,26 +85,33 @@ static int step(struct walker *k, struct walk *w)
 {
     struct inode *i, *target;
 
-    while (*k->p == '/')
+    while (*k->p == '/') {
         k->p++;
-    if (k->dir->type != INODE_DIR)
+    }
+    if (k->dir->type != INODE_DIR) {
         return -ENOTDIR;
+    }
     const char *name = k->p;
-    while (*k->p && *k->p != '/')
+    while (*k->p && *k->p != '/') {
         k->p++;
+    }
     size_t len = (size_t)(k->p - name);
     const char *rest = k->p;
-    while (*rest == '/')
+    while (*rest == '/') {
         rest++;
+    }
     bool last = *rest == 0, slash = *k->p == '/';
 
-    if (len > NAME_LEN_MAX)
+    if (len > NAME_LEN_MAX) {
         return -ENAMETOOLONG;
-    if (len == 2 && name[0] == '.' && name[1] == '.')
+    }
+    if (len == 2 && name[0] == '.' && name[1] == '.') {
         walker_enter(k, with_ref(k->dir->parent));
+    }
     if (len == 0 || (name[0] == '.' && (len == 1 || (len == 2 && name[1] == '.')))) {
-        if (!last)
+        if (!last) {
             return 0;
+        }
         namei_finish(k, w, with_ref(k->dir), name, 0, true, true);
         return 1;
     }
@@ -109,13 +120,15 @@ static int step(struct walker *k, struct walk *w)
         namei_finish(k, w, NULL, name, len, false, slash);
         return 1;
     }
-    if (r < 0)
+    if (r < 0) {
         return r;
+    }
     if (i->type == INODE_LNK && (!last || slash || (k->flags & WALK_FOLLOW))) {
         r = follow(k, i, &target);
         inode_put(i);
-        if (r < 0 || !target)
+        if (r < 0 || !target) {
             return r;
+        }
         i = target;
     }
     if (last) {
@@ -137,13 +150,16 @@ int walk_path(struct inode *start, const char *path, unsigned flags, struct walk
     int r;
 
     *w = (struct walk){0};
-    if (len == 0)
+    if (len == 0) {
         return -ENOENT;
-    if (len >= PATH_LEN_MAX)
+    }
+    if (len >= PATH_LEN_MAX) {
         return -ENAMETOOLONG;
+    }
     k.buf = kstrdup(path);
-    if (!k.buf)
+    if (!k.buf) {
         return -ENOMEM;
+    }
     k.p = k.buf;
     k.dir = with_ref(path[0] == '/' ? fs_root : start);
     do {
@@ -166,8 +182,9 @@ int walk_inode(struct inode *start, const char *path, unsigned flags, struct ino
     struct walk w;
     int r = walk_path(start, path, flags, &w);
 
-    if (r < 0)
+    if (r < 0) {
         return r;
+    }
     *out = w.inode;
     w.inode = NULL;
     walk_done(&w);
@@ -181,8 +198,9 @@ int walk_start(int dirfd, const char *path, struct inode **out)
         return 0;
     }
     struct file *f = fd_get(dirfd);
-    if (!f)
+    if (!f) {
         return -EBADF;
+    }
     if (f->inode->type != INODE_DIR && path[0]) {
         file_put(f);
         return -ENOTDIR;
@@ -196,13 +214,15 @@ static long path_copy(vaddr_t upath, size_t size, char **out)
 {
     char *path = kmalloc(size);
 
-    if (!path)
+    if (!path) {
         return -ENOMEM;
+    }
     long n = strncpy_from_user(path, upath, size);
-    if (n < 0)
+    if (n < 0) {
         kfree(path);
-    else
+    } else {
         *out = path;
+    }
     return n;
 }
 
@@ -211,8 +231,9 @@ int path_from_user(vaddr_t upath, bool allow_empty, char **out)
 {
     long n = path_copy(upath, PATH_LEN_SHORT, out);
 
-    if (n == -ENAMETOOLONG)
+    if (n == -ENAMETOOLONG) {
         n = path_copy(upath, PATH_LEN_MAX, out);
+    }
     if (n == 0 && !allow_empty) {
         kfree(*out);
         n = -ENOENT;
@@ -227,11 +248,13 @@ int lookup_at(int dirfd, vaddr_t upath, u32 at_flags, bool follow_last, struct i
     int r;
 
     /* fstat() is newfstatat(fd, "", AT_EMPTY_PATH); Linux lets the path be NULL then, too. */
-    if (upath == 0 && (at_flags & AT_EMPTY_PATH))
+    if (upath == 0 && (at_flags & AT_EMPTY_PATH)) {
         return walk_start(dirfd, "", out);
+    }
     r = path_from_user(upath, at_flags & AT_EMPTY_PATH, &path);
-    if (r < 0)
+    if (r < 0) {
         return r;
+    }
     r = walk_start(dirfd, path, &start);
     if (r == 0 && path[0] == 0) {
         *out = start;
@@ -254,8 +277,9 @@ int fs_context_create(struct fs_context **out)
 {
     struct fs_context *c = kzalloc(sizeof(*c));
 
-    if (!c)
+    if (!c) {
         return -ENOMEM;
+    }
     c->cwd = with_ref(fs_root);
     c->umask = 022;
     *out = c;

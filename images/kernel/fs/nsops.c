@@ -9,12 +9,13 @@
 
 bool dir_writable(const struct inode *dir, int *err)
 {
-    if (dir->ops != &ramfs_dir_ops)
+    if (dir->ops != &ramfs_dir_ops) {
         *err = -EPERM;
-    else if (dir->nlink == 0)
+    } else if (dir->nlink == 0) {
         *err = -ENOENT; /* it was removed while somebody is in it */
-    else
+    } else {
         return true;
+    }
     return false;
 }
 
@@ -23,18 +24,21 @@ int vfs_make(struct walk *w, u32 mode, struct inode *ready)
 {
     int r = 0;
 
-    if (!ready)
+    if (!ready) {
         return -ENOSPC;
+    }
     if (dir_writable(w->dir, &r)) {
         ready->mode = (ready->mode & S_IFMT) | (mode & 07777);
         if (w->dir->mode & S_ISGID) {
             ready->gid = w->dir->gid;
-            if (S_ISDIR(ready->mode))
+            if (S_ISDIR(ready->mode)) {
                 ready->mode |= S_ISGID;
+            }
         }
         r = dir_add(w->dir, w->name, w->len, ready);
-        if (r == 0)
+        if (r == 0) {
             inode_touch(w->dir);
+        }
     }
     inode_put(ready);
     return r;
@@ -47,8 +51,9 @@ static int walk_user(int dirfd, vaddr_t upath, unsigned flags, struct walk *w)
     char *path;
     int r = path_from_user(upath, false, &path);
 
-    if (r < 0)
+    if (r < 0) {
         return r;
+    }
     r = walk_start(dirfd, path, &start);
     if (r >= 0) {
         r = walk_path(start, path, flags, w);
@@ -72,8 +77,9 @@ static struct inode *make_inode(u32 mode, u32 rdev, const char *target)
         return inode_new(mode, &fifo_inode_ops);
     default:
         i = inode_new(mode, &devfs_ops);
-        if (i)
+        if (i) {
             i->rdev = rdev;
+        }
         return i;
     }
 }
@@ -83,15 +89,17 @@ int vfs_mknod(int dirfd, vaddr_t upath, u32 mode, u32 rdev, const char *target)
     struct walk w;
     int r = walk_user(dirfd, upath, 0, &w);
 
-    if (r < 0)
+    if (r < 0) {
         return r;
-    if (w.inode)
+    }
+    if (w.inode) {
         r = -EEXIST;
-    else if (w.want_dir && !S_ISDIR(mode))
+    } else if (w.want_dir && !S_ISDIR(mode)) {
         r = -ENOENT;
-    else
+    } else {
         r = vfs_make(&w, S_ISLNK(mode) ? 0777 : mode & ~cur_proc()->fs->umask,
                      make_inode(mode, rdev, target));
+    }
     walk_done(&w);
     return r;
 }
@@ -101,18 +109,20 @@ int vfs_link(struct inode *i, int dirfd, vaddr_t upath)
     struct walk w;
     int r;
 
-    if (i->type == INODE_DIR)
+    if (i->type == INODE_DIR) {
         return -EPERM;
+    }
     r = walk_user(dirfd, upath, 0, &w);
-    if (r < 0)
+    if (r < 0) {
         return r;
-    if (w.inode)
+    }
+    if (w.inode) {
         r = -EEXIST;
-    else if (w.want_dir)
+    } else if (w.want_dir) {
         r = -ENOENT;
-    else if (i->dev != w.dir->dev)
+    } else if (i->dev != w.dir->dev) {
         r = -EXDEV;
-    else if (dir_writable(w.dir, &r)) {
+    } else if (dir_writable(w.dir, &r)) {
         r = dir_add(w.dir, w.name, w.len, i);
         if (r == 0) {
             i->ctime = time_wall();
@@ -128,11 +138,13 @@ static int may_remove(const struct walk *w, bool rmdir)
 {
     int r = 0;
 
-    if (!dir_writable(w->dir, &r))
+    if (!dir_writable(w->dir, &r)) {
         return r;
+    }
     if (rmdir) {
-        if (w->inode->type != INODE_DIR)
+        if (w->inode->type != INODE_DIR) {
             return -ENOTDIR;
+        }
         return w->inode->ops == &ramfs_dir_ops ? (dir_empty(w->inode) ? 0 : -ENOTEMPTY) : -EBUSY;
     }
     return w->inode->type == INODE_DIR ? -EISDIR : w->want_dir ? -ENOTDIR : 0;
@@ -143,14 +155,16 @@ int vfs_unlink(int dirfd, vaddr_t upath, bool rmdir)
     struct walk w;
     int r = walk_user(dirfd, upath, 0, &w);
 
-    if (r < 0)
+    if (r < 0) {
         return r;
-    if (w.dots)
+    }
+    if (w.dots) {
         r = !rmdir ? -EISDIR : w.inode == fs_root ? -EBUSY : -EINVAL;
-    else if (!w.inode)
+    } else if (!w.inode) {
         r = -ENOENT;
-    else
+    } else {
         r = may_remove(&w, rmdir);
+    }
     if (r == 0) {
         dir_remove(w.dir, dir_find(w.dir, w.name, w.len));
         w.inode->ctime = time_wall();
@@ -163,8 +177,9 @@ int vfs_unlink(int dirfd, vaddr_t upath, bool rmdir)
 static bool is_ancestor(const struct inode *of, const struct inode *i)
 {
     for (; i != fs_root; i = i->parent) {
-        if (i == of)
+        if (i == of) {
             return true;
+        }
     }
     return of == fs_root;
 }
@@ -173,27 +188,35 @@ static int may_rename(const struct walk *from, const struct walk *to, unsigned f
 {
     int r = 0;
 
-    if (!from->inode)
+    if (!from->inode) {
         return -ENOENT;
-    if (!dir_writable(from->dir, &r) || !dir_writable(to->dir, &r))
+    }
+    if (!dir_writable(from->dir, &r) || !dir_writable(to->dir, &r)) {
         return from->dir->dev != to->dir->dev ? -EXDEV : r;
+    }
     if ((from->inode->type == INODE_DIR && is_ancestor(from->inode, to->dir)) ||
         ((flags & RENAME_EXCHANGE) && to->inode && to->inode->type == INODE_DIR &&
-         is_ancestor(to->inode, from->dir)))
+         is_ancestor(to->inode, from->dir))) {
         return -EINVAL;
+    }
     if (!to->inode) {
-        if (flags & RENAME_EXCHANGE)
+        if (flags & RENAME_EXCHANGE) {
             return -ENOENT;
+        }
         return to->want_dir && from->inode->type != INODE_DIR ? -ENOTDIR : 0;
     }
-    if (flags & RENAME_NOREPLACE)
+    if (flags & RENAME_NOREPLACE) {
         return -EEXIST;
-    if (flags & RENAME_EXCHANGE)
+    }
+    if (flags & RENAME_EXCHANGE) {
         return 0;
-    if (from->inode->type == INODE_DIR && to->inode->type != INODE_DIR)
+    }
+    if (from->inode->type == INODE_DIR && to->inode->type != INODE_DIR) {
         return -ENOTDIR;
-    if (from->inode->type != INODE_DIR && to->inode->type == INODE_DIR)
+    }
+    if (from->inode->type != INODE_DIR && to->inode->type == INODE_DIR) {
         return is_ancestor(to->inode, from->dir) ? -ENOTEMPTY : -EISDIR;
+    }
     return to->inode->type == INODE_DIR ? may_remove(to, true) : 0;
 }
 
@@ -225,17 +248,20 @@ static int do_rename(struct walk *from, struct walk *to, bool both_stay)
     struct dentry *dst = to->inode ? dir_find(to->dir, to->name, to->len) : NULL;
     u32 nlink = from->inode->nlink;
 
-    if (from->inode == to->inode)
+    if (from->inode == to->inode) {
         return 0; /* two names of one file: rename(2) does nothing */
+    }
     if (dst) {
         exchange(from, to, src, dst);
-        if (!both_stay)
+        if (!both_stay) {
             dir_remove(from->dir, src);
+        }
         return 0;
     }
     int r = dir_add(to->dir, to->name, to->len, from->inode);
-    if (r < 0)
+    if (r < 0) {
         return r;
+    }
     dir_remove(from->dir, src);
     from->inode->nlink = nlink;
     return 0;
@@ -252,23 +278,28 @@ int vfs_rename(int olddir, vaddr_t oldpath, int newdir, vaddr_t newpath, unsigne
     int r;
 
     if ((flags & ~(RENAME_NOREPLACE | RENAME_EXCHANGE)) ||
-        flags == (RENAME_NOREPLACE | RENAME_EXCHANGE))
+        flags == (RENAME_NOREPLACE | RENAME_EXCHANGE)) {
         return -EINVAL;
+    }
     r = walk_user(olddir, oldpath, 0, &from);
-    if (r < 0)
+    if (r < 0) {
         return r;
+    }
     r = walk_user(newdir, newpath, 0, &to);
     if (r < 0) {
         walk_done(&from);
         return r;
     }
     r = check_rename_end(&from);
-    if (r == 0)
+    if (r == 0) {
         r = check_rename_end(&to);
-    if (r == 0)
+    }
+    if (r == 0) {
         r = may_rename(&from, &to, flags);
-    if (r == 0)
+    }
+    if (r == 0) {
         r = do_rename(&from, &to, flags & RENAME_EXCHANGE);
+    }
     if (r == 0) {
         from.inode->ctime = time_wall();
         inode_touch(from.dir);

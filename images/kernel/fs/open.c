@@ -19,14 +19,16 @@ int inode_open(struct inode *i, u32 flags, struct file **out)
     struct file *f = file_new(i, flags & ~(u32)CREATION_FLAGS, NULL);
     int r = 0;
 
-    if (!f)
+    if (!f) {
         return -ENFILE;
-    if (flags & O_PATH)
+    }
+    if (flags & O_PATH) {
         f->ops = &path_file_ops;
-    else if (i->type == INODE_DIR)
+    } else if (i->type == INODE_DIR) {
         f->ops = &dir_file_ops;
-    else
+    } else {
         r = i->ops && i->ops->open ? i->ops->open(i, f) : -ENXIO;
+    }
     if (r < 0) {
         f->ops = &path_file_ops;
         file_put(f);
@@ -40,12 +42,15 @@ static int may_open(const struct inode *i, u32 flags)
 {
     bool writes = (flags & O_ACCMODE) != O_RDONLY;
 
-    if (i->type == INODE_LNK)
+    if (i->type == INODE_LNK) {
         return flags & O_PATH ? 0 : -ELOOP;
-    if ((flags & O_DIRECTORY) && i->type != INODE_DIR)
+    }
+    if ((flags & O_DIRECTORY) && i->type != INODE_DIR) {
         return -ENOTDIR;
-    if (i->type == INODE_DIR && !(flags & O_PATH) && (writes || (flags & O_CREAT)))
+    }
+    if (i->type == INODE_DIR && !(flags & O_PATH) && (writes || (flags & O_CREAT))) {
         return -EISDIR;
+    }
     return 0;
 }
 
@@ -53,15 +58,19 @@ static int open_tmpfile(struct inode *dir, u32 flags, u32 mode, struct file **ou
 {
     int r = 0;
 
-    if ((flags & O_ACCMODE) == O_RDONLY)
+    if ((flags & O_ACCMODE) == O_RDONLY) {
         return -EINVAL;
-    if (dir->type != INODE_DIR)
+    }
+    if (dir->type != INODE_DIR) {
         return -ENOTDIR;
-    if (!dir_writable(dir, &r))
+    }
+    if (!dir_writable(dir, &r)) {
         return r == -EPERM ? -EOPNOTSUPP : r;
+    }
     struct inode *i = ramfs_new(S_IFREG | (mode & 07777 & ~cur_proc()->fs->umask));
-    if (!i)
+    if (!i) {
         return -ENOSPC;
+    }
     r = inode_open(i, flags & ~(u32)O_TMPFILE, out);
     inode_put(i);
     return r;
@@ -73,11 +82,13 @@ static int open_create(struct walk *w, u32 mode)
     struct inode *i;
     int r;
 
-    if (w->want_dir)
+    if (w->want_dir) {
         return -EISDIR;
+    }
     i = ramfs_new(S_IFREG);
-    if (i)
+    if (i) {
         inode_ref(i);
+    }
     r = vfs_make(w, mode & ~cur_proc()->fs->umask, i);
     if (r < 0) {
         inode_put(i);
@@ -93,21 +104,25 @@ static int open_walked(struct walk *w, u32 flags, u32 mode, struct file **out)
     int r;
 
     if (!w->inode) {
-        if (!(flags & O_CREAT))
+        if (!(flags & O_CREAT)) {
             return -ENOENT;
+        }
         r = open_create(w, mode);
-        if (r < 0)
+        if (r < 0) {
             return r;
+        }
         fresh = true;
     } else if ((flags & (O_CREAT | O_EXCL)) == (O_CREAT | O_EXCL)) {
         return -EEXIST;
     }
-    if ((flags & O_TMPFILE) == O_TMPFILE)
+    if ((flags & O_TMPFILE) == O_TMPFILE) {
         return open_tmpfile(w->inode, flags, mode, out);
+    }
     r = may_open(w->inode, flags);
     if (r == 0 && !fresh && (flags & O_TRUNC) && !(flags & O_PATH) &&
-        w->inode->ops == &ramfs_reg_ops)
+        w->inode->ops == &ramfs_reg_ops) {
         r = ramfs_truncate(w->inode, 0);
+    }
     return r < 0 ? r : inode_open(w->inode, flags, out);
 }
 
@@ -118,17 +133,20 @@ int vfs_open(int dirfd, const char *path, u32 flags, u32 mode, struct file **out
     bool follow = !(flags & O_NOFOLLOW) && (flags & (O_CREAT | O_EXCL)) != (O_CREAT | O_EXCL);
     int r;
 
-    if (flags & O_PATH)
+    if (flags & O_PATH) {
         flags &= O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
-    else if ((flags & O_ACCMODE) == O_ACCMODE)
+    } else if ((flags & O_ACCMODE) == O_ACCMODE) {
         return -EINVAL;
+    }
     r = walk_start(dirfd, path, &start);
-    if (r < 0)
+    if (r < 0) {
         return r;
+    }
     r = walk_path(start, path, follow ? WALK_FOLLOW : 0, &w);
     inode_put(start);
-    if (r < 0)
+    if (r < 0) {
         return r;
+    }
     r = open_walked(&w, flags, mode, out);
     walk_done(&w);
     return r;

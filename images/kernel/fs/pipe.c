@@ -31,8 +31,9 @@ static struct pipe *pipe_new(void)
 {
     struct pipe *p = kzalloc(sizeof(*p));
 
-    if (!p)
+    if (!p) {
         return NULL;
+    }
     p->capacity = PIPE_DEFAULT;
     p->pages = kzalloc(PIPE_DEFAULT / PAGE_SIZE * sizeof(*p->pages));
     if (!p->pages) {
@@ -47,8 +48,9 @@ static struct pipe *pipe_new(void)
 static void free_pages(u8 **pages, u32 capacity)
 {
     for (u32 k = 0; k < capacity / PAGE_SIZE; k++) {
-        if (pages[k])
+        if (pages[k]) {
             pmm_free((paddr_t)pages[k], 1);
+        }
     }
     kfree(pages);
 }
@@ -63,8 +65,9 @@ static u8 *ring_at(struct pipe *p, u32 at, u32 *run)
     *run = (u32)(PAGE_SIZE - (off & PAGE_MASK));
     if (!*page) {
         paddr_t frame = pmm_alloc(1, 0);
-        if (!frame)
+        if (!frame) {
             return NULL;
+        }
         *page = phys_ptr(frame);
     }
     return *page + (off & PAGE_MASK);
@@ -80,8 +83,9 @@ static ssize_t look(struct pipe *p, vaddr_t buf, size_t n)
         u32 run;
         const u8 *from = ring_at(p, p->tail + (u32)done, &run);
         size_t piece = MIN(n - done, run);
-        if (copy_to_user(buf + done, from, piece) < 0)
+        if (copy_to_user(buf + done, from, piece) < 0) {
             return done ? (ssize_t)done : -EFAULT;
+        }
         done += piece;
     }
     return (ssize_t)done;
@@ -96,10 +100,12 @@ static ssize_t pipe_put(struct pipe *p, vaddr_t buf, size_t n)
         u32 run;
         u8 *to = ring_at(p, p->head, &run);
         size_t piece = MIN(n - done, run);
-        if (!to)
+        if (!to) {
             return done ? (ssize_t)done : -ENOMEM;
-        if (copy_from_user(to, buf + done, piece) < 0)
+        }
+        if (copy_from_user(to, buf + done, piece) < 0) {
             return done ? (ssize_t)done : -EFAULT;
+        }
         p->head += (u32)piece;
         done += piece;
     }
@@ -117,15 +123,19 @@ ssize_t pipe_peek(struct file *f, vaddr_t buf, size_t n, bool wait)
 {
     struct pipe *p = f->priv;
 
-    if (n == 0)
+    if (n == 0) {
         return 0;
+    }
     while (used(p) == 0) {
-        if (p->writers == 0)
+        if (p->writers == 0) {
             return 0;
-        if (!wait)
+        }
+        if (!wait) {
             return -EAGAIN;
-        if (waitq_wait(&p->read_q, pipe_may_read, p, HV_NO_DEADLINE, true) < 0)
+        }
+        if (waitq_wait(&p->read_q, pipe_may_read, p, HV_NO_DEADLINE, true) < 0) {
             return -ERESTARTSYS;
+        }
     }
     return look(p, buf, n);
 }
@@ -143,8 +153,9 @@ static ssize_t pipe_read(struct file *f, vaddr_t buf, size_t n, u64 *pos)
     ssize_t r = pipe_peek(f, buf, n, !(f->flags & O_NONBLOCK));
 
     (void)pos;
-    if (r > 0)
+    if (r > 0) {
         pipe_skip(f, (size_t)r);
+    }
     return r;
 }
 
@@ -172,10 +183,12 @@ long pipe_room(struct file *f, bool wait)
     struct room room = {p, 1};
 
     while (p->readers > 0 && !may_write(&room)) {
-        if (!wait)
+        if (!wait) {
             return -EAGAIN;
-        if (waitq_wait(&p->write_q, may_write, &room, HV_NO_DEADLINE, true) < 0)
+        }
+        if (waitq_wait(&p->write_q, may_write, &room, HV_NO_DEADLINE, true) < 0) {
             return -ERESTARTSYS;
+        }
     }
     return p->readers > 0 ? (long)(p->capacity - used(p)) : broken_pipe();
 }
@@ -188,18 +201,22 @@ static ssize_t pipe_write(struct file *f, vaddr_t buf, size_t n, u64 *pos)
     (void)pos;
     while (done < n) {
         struct room room = {p, n <= PIPE_BUF_SIZE ? (u32)n : 1};
-        if (p->readers == 0)
+        if (p->readers == 0) {
             return done ? (ssize_t)done : broken_pipe();
+        }
         if (!may_write(&room)) {
-            if (f->flags & O_NONBLOCK)
+            if (f->flags & O_NONBLOCK) {
                 return done ? (ssize_t)done : -EAGAIN;
-            if (waitq_wait(&p->write_q, may_write, &room, HV_NO_DEADLINE, true) < 0)
+            }
+            if (waitq_wait(&p->write_q, may_write, &room, HV_NO_DEADLINE, true) < 0) {
                 return done ? (ssize_t)done : -ERESTARTSYS;
+            }
             continue;
         }
         ssize_t r = pipe_put(p, buf + done, n - done);
-        if (r < 0)
+        if (r < 0) {
             return done ? (ssize_t)done : r;
+        }
         done += (size_t)r;
         waitq_wake(&p->read_q, 1);
     }
@@ -213,17 +230,21 @@ static u32 pipe_poll(struct file *f, struct poll_table *pt)
 
     if (file_readable(f)) {
         poll_on(pt, &p->read_q);
-        if (used(p))
+        if (used(p)) {
             mask |= POLLIN | POLLRDNORM;
-        if (p->writers == 0 && p->writer_opens)
+        }
+        if (p->writers == 0 && p->writer_opens) {
             mask |= POLLHUP;
+        }
     }
     if (file_writable(f)) {
         poll_on(pt, &p->write_q);
-        if (p->capacity - used(p) >= PIPE_BUF_SIZE)
+        if (p->capacity - used(p) >= PIPE_BUF_SIZE) {
             mask |= POLLOUT | POLLWRNORM;
-        if (p->readers == 0)
+        }
+        if (p->readers == 0) {
             mask |= POLLERR;
+        }
     }
     return mask;
 }
@@ -239,10 +260,12 @@ static void pipe_release(struct file *f)
 {
     struct pipe *p = f->priv;
 
-    if (file_readable(f) && --p->readers == 0)
+    if (file_readable(f) && --p->readers == 0) {
         waitq_wake(&p->write_q, 1 << 30);
-    if (file_writable(f) && --p->writers == 0)
+    }
+    if (file_writable(f) && --p->writers == 0) {
         waitq_wake(&p->read_q, 1 << 30);
+    }
     if (--p->files == 0) {
         f->inode->u.priv = NULL;
         free_pages(p->pages, p->capacity);
@@ -272,8 +295,9 @@ static int attach(struct inode *i, struct file *f)
 
     if (!p) {
         p = pipe_new();
-        if (!p)
+        if (!p) {
             return -ENOMEM;
+        }
         i->u.priv = p;
     }
     f->ops = &pipe_ops;
@@ -310,19 +334,23 @@ static int fifo_open(struct inode *i, struct file *f)
     struct pipe *p = f->priv;
     bool reads = file_readable(f), writes = file_writable(f);
 
-    if (r < 0 || (reads && writes))
+    if (r < 0 || (reads && writes)) {
         return r;
+    }
     struct partner w = {reads ? &p->writer_opens : &p->reader_opens, 0};
     w.before = *w.opens;
-    if ((reads ? p->writers : p->readers) > 0)
+    if ((reads ? p->writers : p->readers) > 0) {
         return 0;
-    if (f->flags & O_NONBLOCK)
+    }
+    if (f->flags & O_NONBLOCK) {
         r = reads ? 0 : -ENXIO;
-    else if (waitq_wait(reads ? &p->read_q : &p->write_q, partner_came, &w, HV_NO_DEADLINE, true) <
-             0)
+    } else if (waitq_wait(reads ? &p->read_q : &p->write_q, partner_came, &w, HV_NO_DEADLINE,
+                          true) < 0) {
         r = -ERESTARTSYS;
-    if (r < 0)
+    }
+    if (r < 0) {
         pipe_release(f); /* inode_open() forgets the operations */
+    }
     return r;
 }
 
@@ -334,17 +362,20 @@ int pipe_create(u32 flags, struct file *out[2])
     struct inode *i = anon_inode(S_IFIFO | 0600);
     int r = 0;
 
-    if (!i)
+    if (!i) {
         return -ENFILE;
+    }
     i->ops = &fifo_inode_ops;
     out[1] = NULL;
     for (int k = 0; r == 0 && k < 2; k++) {
         out[k] = file_new(i, access[k] | (flags & (O_NONBLOCK | O_DIRECT)), NULL);
         r = out[k] ? attach(i, out[k]) : -ENFILE;
-        if (r < 0 && out[k])
+        if (r < 0 && out[k]) {
             file_put(out[k]);
-        if (r < 0 && k == 1)
+        }
+        if (r < 0 && k == 1) {
             file_put(out[0]);
+        }
     }
     inode_put(i);
     return r;
@@ -355,8 +386,9 @@ static int resize(struct pipe *p, u32 capacity)
     u8 **pages = kzalloc(capacity / PAGE_SIZE * sizeof(*pages));
     struct pipe next = *p;
 
-    if (!pages)
+    if (!pages) {
         return -ENOMEM;
+    }
     next.pages = pages;
     next.capacity = capacity;
     for (u32 at = p->tail; at != p->head;) {
@@ -382,14 +414,18 @@ long pipe_size(struct file *f, long set)
     struct pipe *p = f->priv;
     u32 capacity = PAGE_SIZE;
 
-    if (set < 0)
+    if (set < 0) {
         return p->capacity;
-    if (set > PIPE_MAX)
+    }
+    if (set > PIPE_MAX) {
         return -EPERM;
-    while (capacity < set)
+    }
+    while (capacity < set) {
         capacity *= 2;
-    if (capacity < used(p))
+    }
+    if (capacity < used(p)) {
         return -EBUSY;
+    }
     int r = resize(p, capacity);
     return r < 0 ? r : (long)capacity;
 }

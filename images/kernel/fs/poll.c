@@ -43,8 +43,9 @@ struct poller *poller_new(void)
 {
     struct poller *p = kzalloc(sizeof(*p));
 
-    if (p)
+    if (p) {
         p->table.add = join;
+    }
     return p;
 }
 
@@ -62,21 +63,25 @@ void poller_leave(struct poller *p)
 {
     for (struct chunk *c = p->chunks, *next; c; c = next) {
         u32 used = c == p->chunks ? p->used : CHUNK;
-        for (u32 k = 0; k < used; k++)
+        for (u32 k = 0; k < used; k++) {
             waitq_remove(&c->entries[k]);
+        }
         next = c->next;
-        if (c != p->chunks)
+        if (c != p->chunks) {
             kfree(c);
+        }
     }
-    if (p->chunks)
+    if (p->chunks) {
         p->chunks->next = NULL;
+    }
     p->used = 0;
 }
 
 void poller_free(struct poller *p)
 {
-    if (!p)
+    if (!p) {
         return;
+    }
     poller_leave(p);
     kfree(p->chunks);
     kfree(p);
@@ -90,14 +95,16 @@ static long scan(struct pollfd *fds, struct file **refs, size_t n, struct poller
 
     for (size_t k = 0; k < n; k++) {
         fds[k].revents = 0;
-        if (fds[k].fd < 0)
+        if (fds[k].fd < 0) {
             continue;
+        }
         u32 mask = POLLNVAL;
         if (refs[k]) {
             u32 wanted = (u16)fds[k].events | POLLERR | POLLHUP;
             mask = file_poll(refs[k], p && !ready ? poller_table(p) : NULL);
-            if (mask != POLLNVAL)
+            if (mask != POLLNVAL) {
                 mask &= wanted;
+            }
         }
         fds[k].revents = (short)mask;
         ready += mask != 0;
@@ -111,17 +118,21 @@ static long poll_loop(struct pollfd *fds, struct file **refs, size_t n, u64 dead
     struct poller *p;
     int r = 0;
 
-    if (ready || deadline == 0)
+    if (ready || deadline == 0) {
         return ready;
+    }
     p = poller_new();
-    if (!p)
+    if (!p) {
         return -ENOMEM;
+    }
     for (;;) {
         ready = scan(fds, refs, n, p);
-        if (poller_failed(p))
+        if (poller_failed(p)) {
             ready = -ENOMEM;
-        if (ready || r == -ETIMEDOUT)
+        }
+        if (ready || r == -ETIMEDOUT) {
             break;
+        }
         if (r < 0) {
             ready = -EINTR;
             break;
@@ -139,14 +150,17 @@ long poll_files(struct pollfd *fds, size_t n, u64 deadline)
     struct file **refs = kzalloc(MAX(n, 1ul) * sizeof(*refs));
     long r;
 
-    if (!refs)
+    if (!refs) {
         return -ENOMEM;
-    for (size_t k = 0; k < n; k++)
+    }
+    for (size_t k = 0; k < n; k++) {
         refs[k] = fds[k].fd >= 0 ? fd_get(fds[k].fd) : NULL;
+    }
     r = poll_loop(fds, refs, n, deadline);
     for (size_t k = 0; k < n; k++) {
-        if (refs[k])
+        if (refs[k]) {
             file_put(refs[k]);
+        }
     }
     kfree(refs);
     return r;

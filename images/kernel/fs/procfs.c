@@ -135,8 +135,9 @@ static struct inode *procfs_make(struct inode *dir, const char *name, size_t len
 {
     struct inode *i = inode_new(mode, ops);
 
-    if (!i)
+    if (!i) {
         return NULL;
+    }
     i->dentry = dentry_new(dir, name, len);
     if (!i->dentry) {
         kfree(i);
@@ -155,8 +156,9 @@ static struct inode *procfs_make(struct inode *dir, const char *name, size_t len
 
 static u32 entry_mode(const struct entry *e)
 {
-    if (e->dir)
+    if (e->dir) {
         return S_IFDIR | (e->dir == FDS ? 0500 : 0555);
+    }
     return e->link ? S_IFLNK | 0777 : S_IFREG | (e->mode ? e->mode : 0444u);
 }
 
@@ -176,11 +178,13 @@ static int parse_number(const char *name, size_t len)
 {
     int n = 0;
 
-    if (len == 0 || len > 8 || (len > 1 && name[0] == '0'))
+    if (len == 0 || len > 8 || (len > 1 && name[0] == '0')) {
         return -1;
+    }
     for (size_t k = 0; k < len; k++) {
-        if (name[k] < '0' || name[k] > '9')
+        if (name[k] < '0' || name[k] > '9') {
             return -1;
+        }
         n = n * 10 + (name[k] - '0');
     }
     return n;
@@ -226,15 +230,17 @@ static int proc_lookup(struct inode *dir, const char *name, size_t len, struct i
             return *out ? 0 : -ENOMEM;
         }
     }
-    if (n < 0 || !numbered(dir, n))
+    if (n < 0 || !numbered(dir, n)) {
         return -ENOENT;
-    if (dir->u.id.a == FDS)
+    }
+    if (dir->u.id.a == FDS) {
         *out = procfs_make(dir, name, len, fd_link_mode(n), &jump_ops, LINK_FD, (u32)n);
-    else if (dir->u.id.a == FDINFO)
+    } else if (dir->u.id.a == FDINFO) {
         *out = procfs_make(dir, name, len, S_IFREG | 0444, &fdinfo_ops, 0, (u32)n);
-    else
+    } else {
         *out = procfs_make(dir, name, len, S_IFDIR | 0555, &dir_ops,
                            dir->u.id.a == ROOT ? PROCESS : TASK, (u32)n);
+    }
     return *out ? 0 : -ENOMEM;
 }
 
@@ -249,8 +255,9 @@ static int next_number(const struct inode *dir, int n)
         return n <= cur_proc()->pid ? cur_proc()->pid : -1;
     case TASKS:
         LIST_FOREACH (t, &cur_proc()->threads, proc_link) {
-            if (t->state != THREAD_DEAD && t->tid >= n && (best < 0 || t->tid < best))
+            if (t->state != THREAD_DEAD && t->tid >= n && (best < 0 || t->tid < best)) {
                 best = t->tid;
+            }
         }
         return best;
     case FDS:
@@ -271,20 +278,23 @@ static int proc_readdir(struct inode *dir, u64 *pos, struct dir_sink *s)
     for (; *pos < 2 + ARRAY_SIZE(entries); (*pos)++) {
         const struct entry *e = *pos < 2 ? NULL : &entries[*pos - 2];
         const char *dots = *pos == 0 ? "." : "..";
-        if (e && !entry_in(e, dir->u.id.a))
+        if (e && !entry_in(e, dir->u.id.a)) {
             continue;
+        }
         u64 ino = e ? *pos + 1 : *pos == 0 ? dir->ino : dir->parent->ino;
         if (!s->emit(s, e ? e->name : dots, strlen(e ? e->name : dots), ino,
-                     e ? entry_mode(e) : S_IFDIR, *pos + 1))
+                     e ? entry_mode(e) : S_IFDIR, *pos + 1)) {
             return 0;
+        }
     }
     *pos = MAX(*pos, (u64)NUMBERS);
     while ((n = next_number(dir, (int)(*pos - NUMBERS))) >= 0) {
         int len = snprintf(name, sizeof(name), "%d", n);
         u64 next = NUMBERS + (u64)n + 1;
         u32 mode = dir->u.id.a == FDS ? S_IFLNK : dir->u.id.a == FDINFO ? S_IFREG : S_IFDIR;
-        if (!s->emit(s, name, (size_t)len, 0x10000u + (u32)n, mode, next))
+        if (!s->emit(s, name, (size_t)len, 0x10000u + (u32)n, mode, next)) {
             return 0;
+        }
         *pos = next;
     }
     return 0;
@@ -327,15 +337,17 @@ static int proc_jump(struct inode *i, struct inode **out)
         break;
     default:
         f = fd_get((int)i->u.id.b);
-        if (!f)
+        if (!f) {
             return -ENOENT;
+        }
         *out = f->inode;
         inode_ref(*out);
         file_put(f);
         return 0;
     }
-    if (!*out)
+    if (!*out) {
         return -ENOENT;
+    }
     inode_ref(*out);
     return 0;
 }
@@ -364,16 +376,18 @@ static ssize_t jump_readlink(struct inode *i, char *buf, size_t size)
     int r = proc_jump(i, &to);
     size_t n;
 
-    if (r < 0)
+    if (r < 0) {
         return r;
+    }
     char *path = kmalloc(PATH_LEN_MAX);
     if (!path) {
         inode_put(to);
         return -ENOMEM;
     }
     n = inode_path(to, path, PATH_LEN_MAX);
-    if (n == 0)
+    if (n == 0) {
         n = nameless(to, path);
+    }
     n = MIN(n, size);
     memcpy(buf, path, n);
     kfree(path);
@@ -388,11 +402,13 @@ static ssize_t text_read(struct file *f, vaddr_t buf, size_t n, u64 *pos)
 {
     struct text *t = f->priv;
 
-    if (*pos >= t->len)
+    if (*pos >= t->len) {
         return 0;
+    }
     n = MIN(n, t->len - *pos);
-    if (copy_to_user(buf, t->data + *pos, n) < 0)
+    if (copy_to_user(buf, t->data + *pos, n) < 0) {
         return -EFAULT;
+    }
     *pos += n;
     return (ssize_t)n;
 }
@@ -404,10 +420,12 @@ static ssize_t text_write(struct file *f, vaddr_t buf, size_t n, u64 *pos)
     char name[THREAD_NAME_LEN] = {0};
 
     (void)pos;
-    if (!t) /* only comm can be opened for writing */
+    if (!t) { /* only comm can be opened for writing */
         return -EINVAL;
-    if (copy_from_user(name, buf, MIN(n, sizeof(name) - 1)) < 0)
+    }
+    if (copy_from_user(name, buf, MIN(n, sizeof(name) - 1)) < 0) {
         return -EFAULT;
+    }
     memcpy(t->name, name, sizeof(name));
     return (ssize_t)n;
 }
@@ -438,12 +456,14 @@ static int text_start(struct file *f, const struct entry *e, int tid)
 {
     struct text *t = kzalloc(sizeof(*t));
 
-    if (!t)
+    if (!t) {
         return -ENOMEM;
-    if (e->fixed)
+    }
+    if (e->fixed) {
         text_put(t, e->fixed, strlen(e->fixed));
-    else
+    } else {
         e->text(t, tid);
+    }
     if (t->failed) {
         kfree(t->data);
         kfree(t);
@@ -458,10 +478,12 @@ static int text_open(struct inode *i, struct file *f)
 {
     const struct entry *e = &entries[i->u.id.a];
 
-    if (file_writable(f) && e->text != text_comm)
+    if (file_writable(f) && e->text != text_comm) {
         return -EACCES;
-    if (i->u.id.b && !thread_find((int)i->u.id.b) && (int)i->u.id.b != cur_proc()->pid)
+    }
+    if (i->u.id.b && !thread_find((int)i->u.id.b) && (int)i->u.id.b != cur_proc()->pid) {
         return -ESRCH;
+    }
     return text_start(f, e, (int)i->u.id.b);
 }
 
@@ -472,8 +494,9 @@ static void text_fdinfo(struct text *t, int fd)
 {
     struct file *f = fd_get(fd);
 
-    if (!f)
+    if (!f) {
         return;
+    }
     u32 flags = f->flags | 0100000u | (fd_flags(fd) & FD_CLOEXEC ? O_CLOEXEC : 0);
     text_printf(t, "pos:\t%lu\nflags:\t0%o\nmnt_id:\t%d\nino:\t%lu\n",
                 f->ops->stream ? 0 : (unsigned long)f->pos, flags,
@@ -496,14 +519,16 @@ int procfs_init(void)
     struct dentry *d = dir_find(fs_root, "proc", 4);
     struct inode *root = inode_new(S_IFDIR | 0555, &dir_ops);
 
-    if (!root)
+    if (!root) {
         return -ENOMEM;
+    }
     root->dev = DEV_PROC;
     root->u.id.a = ROOT;
     if (!d) {
         struct inode *i = ramfs_new(S_IFDIR | 0555);
-        if (!i || dir_add(fs_root, "proc", 4, i) < 0)
+        if (!i || dir_add(fs_root, "proc", 4, i) < 0) {
             return -ENOMEM;
+        }
         d = dir_find(fs_root, "proc", 4);
     }
     root->dentry = d;

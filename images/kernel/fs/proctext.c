@@ -13,8 +13,9 @@
 
 void text_put(struct text *t, const char *s, size_t n)
 {
-    if (t->failed)
+    if (t->failed) {
         return;
+    }
     if (t->len + n > t->cap) {
         size_t cap = MAX(t->cap * 2, MAX(t->len + n, 512ul));
         char *data = krealloc(t->data, cap);
@@ -116,8 +117,9 @@ void text_status(struct text *t, int tid)
     put_ids(t, "Uid", c->uid);
     put_ids(t, "Gid", c->gid);
     text_printf(t, "FDSize:\t%u\nGroups:\t", fd_room(p->fds));
-    for (u32 k = 0; k < c->ngroups; k++)
+    for (u32 k = 0; k < c->ngroups; k++) {
         text_printf(t, "%u ", c->groups[k]);
+    }
     text_printf(t, "%s\nNStgid:\t%d\nNSpid:\t%d\nNSpgid:\t%d\nNSsid:\t%d\n", c->ngroups ? "" : " ",
                 p->pid, th->tid, pf->pgid, pf->sid);
     put_memory(t, p);
@@ -182,8 +184,9 @@ static void put_user(struct text *t, vaddr_t at, vaddr_t end)
 
     for (size_t n; at < end; at += n) {
         n = MIN(end - at, sizeof(part));
-        if (copy_from_user(part, at, n) != 0)
+        if (copy_from_user(part, at, n) != 0) {
             return;
+        }
         text_put(t, part, n);
     }
 }
@@ -210,8 +213,9 @@ void text_auxv(struct text *t, int tid)
     size_t n = 0;
 
     (void)tid;
-    while (aux[n])
+    while (aux[n]) {
         n += 2;
+    }
     text_put(t, (const char *)aux, (n + 2) * sizeof(*aux));
 }
 
@@ -238,10 +242,11 @@ void text_comm(struct text *t, int tid)
 
 static void limit_value(char *buf, size_t size, u64 value)
 {
-    if (value == UINT64_MAX)
+    if (value == UINT64_MAX) {
         snprintf(buf, size, "unlimited");
-    else
+    } else {
         snprintf(buf, size, "%lu", (unsigned long)value);
+    }
 }
 
 void text_limits(struct text *t, int tid)

@@ -24,10 +24,12 @@ paddr_t radix_get(const struct ramdata *d, u64 index)
 {
     u64 at = d->root;
 
-    if (index >= capacity(d->height))
+    if (index >= capacity(d->height)) {
         return 0;
-    for (u32 level = d->height; level > 0 && at; level--)
+    }
+    for (u32 level = d->height; level > 0 && at; level--) {
         at = node(at)[index >> (BITS * (level - 1)) & (SLOTS - 1)];
+    }
     return at;
 }
 
@@ -36,8 +38,9 @@ static int radix_grow(struct ramdata *d, u64 index)
     while (index >= capacity(d->height)) {
         if (d->root) {
             paddr_t top = pmm_alloc(1, PMM_ZERO);
-            if (!top)
+            if (!top) {
                 return -ENOSPC;
+            }
             node(top)[0] = d->root;
             d->root = top;
         }
@@ -50,11 +53,13 @@ int radix_set(struct ramdata *d, u64 index, paddr_t frame)
 {
     u64 *slot = &d->root;
 
-    if (radix_grow(d, index) < 0)
+    if (radix_grow(d, index) < 0) {
         return -ENOSPC;
+    }
     for (u32 level = d->height; level > 0; level--) {
-        if (!*slot && !(*slot = pmm_alloc(1, PMM_ZERO)))
+        if (!*slot && !(*slot = pmm_alloc(1, PMM_ZERO))) {
             return -ENOSPC;
+        }
         slot = &node(*slot)[index >> (BITS * (level - 1)) & (SLOTS - 1)];
     }
     KASSERT(!*slot);
@@ -68,8 +73,9 @@ static void drop_below(struct ramdata *d, u64 *slot, u32 level, u64 base, u64 fi
 {
     u64 span = capacity(level);
 
-    if (!*slot || base >= end || base + span <= first)
+    if (!*slot || base >= end || base + span <= first) {
         return;
+    }
     if (level == 0) {
         if (d->mapped) {
             memset(phys_ptr(*slot), 0, PAGE_SIZE);
@@ -81,8 +87,10 @@ static void drop_below(struct ramdata *d, u64 *slot, u32 level, u64 base, u64 fi
         return;
     }
     u64 step = capacity(level - 1);
-    for (u64 k = first > base ? (first - base) / step : 0; k < SLOTS && base + k * step < end; k++)
+    for (u64 k = first > base ? (first - base) / step : 0; k < SLOTS && base + k * step < end;
+         k++) {
         drop_below(d, &node(*slot)[k], level - 1, base + k * step, first, end);
+    }
     if (!d->mapped && first <= base && end - base >= span) {
         pmm_free(*slot, 1);
         *slot = 0;
@@ -98,15 +106,18 @@ void radix_drop(struct ramdata *d, u64 first, u64 end)
  */
 static u64 next_in(u64 at, u32 level, u64 base, u64 first)
 {
-    if (!at || base + capacity(level) <= first)
+    if (!at || base + capacity(level) <= first) {
         return UINT64_MAX;
-    if (level == 0)
+    }
+    if (level == 0) {
         return base;
+    }
     u64 step = capacity(level - 1);
     for (u64 k = first > base ? (first - base) / step : 0; k < SLOTS; k++) {
         u64 found = next_in(node(at)[k], level - 1, base + k * step, first);
-        if (found != UINT64_MAX)
+        if (found != UINT64_MAX) {
             return found;
+        }
     }
     return UINT64_MAX;
 }

@@ -16,8 +16,9 @@ static int set_page(struct inode *i, u64 index, paddr_t frame)
 {
     int r = radix_set(&i->u.data, index, frame);
 
-    if (r == 0 && index * PAGE_SIZE < i->u.data.ext_len)
+    if (r == 0 && index * PAGE_SIZE < i->u.data.ext_len) {
         mm_inode_changed(i, index, 1);
+    }
     return r;
 }
 
@@ -30,10 +31,12 @@ static int own_page(struct inode *i, u64 index, u8 **out)
 
     if (!frame) {
         frame = pmm_alloc(1, PMM_ZERO);
-        if (!frame)
+        if (!frame) {
             return -ENOSPC;
-        if (off < d->ext_len)
+        }
+        if (off < d->ext_len) {
             memcpy(phys_ptr(frame), d->ext + off, MIN(PAGE_SIZE, d->ext_len - off));
+        }
         int r = set_page(i, index, frame);
         if (r < 0) {
             pmm_free(frame, 1);
@@ -50,11 +53,13 @@ static int read_piece(const struct ramdata *d, vaddr_t buf, u64 off, size_t n)
     paddr_t frame = d->owned ? radix_get(d, off / PAGE_SIZE) : 0;
     size_t have;
 
-    if (frame)
+    if (frame) {
         return copy_to_user(buf, (const u8 *)phys_ptr(frame) + (off & PAGE_MASK), n);
+    }
     have = off < d->ext_len ? MIN(n, d->ext_len - off) : 0;
-    if (have && copy_to_user(buf, d->ext + off, have) < 0)
+    if (have && copy_to_user(buf, d->ext + off, have) < 0) {
         return -EFAULT;
+    }
     return have < n ? clear_user(buf + have, n - have) : 0;
 }
 
@@ -63,15 +68,18 @@ ssize_t ramfs_read(struct inode *i, vaddr_t buf, size_t n, u64 off)
     struct ramdata *d = &i->u.data;
     size_t done = 0;
 
-    if (off >= i->size)
+    if (off >= i->size) {
         return 0;
+    }
     n = MIN(n, i->size - off);
-    if (d->owned == 0 && off + n <= d->ext_len)
+    if (d->owned == 0 && off + n <= d->ext_len) {
         return copy_to_user(buf, d->ext + off, n) < 0 ? -EFAULT : (ssize_t)n;
+    }
     while (done < n) {
         size_t piece = MIN(n - done, PAGE_SIZE - ((off + done) & PAGE_MASK));
-        if (read_piece(d, buf + done, off + done, piece) < 0)
+        if (read_piece(d, buf + done, off + done, piece) < 0) {
             return done ? (ssize_t)done : -EFAULT;
+        }
         done += piece;
     }
     return (ssize_t)done;
@@ -82,8 +90,9 @@ static void clear_tail(struct inode *i)
 {
     paddr_t frame = i->size & PAGE_MASK ? radix_get(&i->u.data, i->size / PAGE_SIZE) : 0;
 
-    if (frame)
+    if (frame) {
         memset((u8 *)phys_ptr(frame) + (i->size & PAGE_MASK), 0, PAGE_SIZE - (i->size & PAGE_MASK));
+    }
 }
 
 /* Files leave some memory to the program, which must be able to handle ENOSPC. */
@@ -98,13 +107,16 @@ static int write_fresh(struct inode *i, u64 index, vaddr_t buf)
     paddr_t frame = pmm_alloc(1, 0);
     int r;
 
-    if (!frame)
+    if (!frame) {
         return -ENOSPC;
+    }
     r = copy_from_user(phys_ptr(frame), buf, PAGE_SIZE);
-    if (r == 0)
+    if (r == 0) {
         r = set_page(i, index, frame);
-    if (r < 0)
+    }
+    if (r < 0) {
         pmm_free(frame, 1);
+    }
     return r;
 }
 
@@ -115,10 +127,12 @@ static int write_piece(struct inode *i, vaddr_t buf, size_t n, u64 off)
     u8 *page;
     int r;
 
-    if (fresh && !room_for_page())
+    if (fresh && !room_for_page()) {
         return -ENOSPC;
-    if (fresh && n == PAGE_SIZE)
+    }
+    if (fresh && n == PAGE_SIZE) {
         return write_fresh(i, off / PAGE_SIZE, buf);
+    }
     r = own_page(i, off / PAGE_SIZE, &page);
     return r < 0 ? r : copy_from_user(page + (off & PAGE_MASK), buf, n);
 }
@@ -128,13 +142,16 @@ ssize_t ramfs_write(struct inode *i, vaddr_t buf, size_t n, u64 off)
     size_t done = 0;
     int r = 0;
 
-    if (n == 0)
+    if (n == 0) {
         return 0;
-    if (off >= RAM_FILE_MAX)
+    }
+    if (off >= RAM_FILE_MAX) {
         return -EFBIG;
+    }
     n = MIN(n, RAM_FILE_MAX - off);
-    if (off > i->size)
+    if (off > i->size) {
         clear_tail(i);
+    }
     while (done < n) {
         u64 at = off + done;
         size_t piece = MIN(n - done, PAGE_SIZE - (at & PAGE_MASK));
@@ -146,11 +163,13 @@ ssize_t ramfs_write(struct inode *i, vaddr_t buf, size_t n, u64 off)
             break;
         }
         done += piece;
-        if (at + piece > i->size)
+        if (at + piece > i->size) {
             i->size = at + piece;
+        }
     }
-    if (done == 0)
+    if (done == 0) {
         return r;
+    }
     inode_touch(i);
     return (ssize_t)done;
 }
@@ -159,15 +178,17 @@ int ramfs_truncate(struct inode *i, u64 size)
 {
     struct ramdata *d = &i->u.data;
 
-    if (size > RAM_FILE_MAX)
+    if (size > RAM_FILE_MAX) {
         return -EFBIG;
+    }
     if (size < i->size) {
         u64 ext_end = PAGE_UP(d->ext_len) / PAGE_SIZE, first = size / PAGE_SIZE;
 
         radix_drop(d, PAGE_UP(size) / PAGE_SIZE, UINT64_MAX);
         d->ext_len = MIN(d->ext_len, size);
-        if (first < ext_end)
+        if (first < ext_end) {
             mm_inode_changed(i, first, ext_end - first);
+        }
         i->size = size;
         clear_tail(i);
     } else {
@@ -184,11 +205,13 @@ static int zero_piece(struct inode *i, u64 off, u64 n)
     u8 *page;
     int r = 0;
 
-    if (off >= i->u.data.ext_len && !radix_get(&i->u.data, off / PAGE_SIZE))
+    if (off >= i->u.data.ext_len && !radix_get(&i->u.data, off / PAGE_SIZE)) {
         return 0;
+    }
     r = own_page(i, off / PAGE_SIZE, &page);
-    if (r == 0)
+    if (r == 0) {
         memset(page + (off & PAGE_MASK), 0, n);
+    }
     return r;
 }
 
@@ -218,27 +241,35 @@ int ramfs_allocate(struct inode *i, u64 off, u64 len, int mode)
 {
     u64 end = off + len;
 
-    if (mode & ~(FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE))
+    if (mode & ~(FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE)) {
         return -EOPNOTSUPP;
-    if (end > RAM_FILE_MAX || end < off)
+    }
+    if (end > RAM_FILE_MAX || end < off) {
         return -EFBIG;
-    if (mode & FALLOC_FL_PUNCH_HOLE)
+    }
+    if (mode & FALLOC_FL_PUNCH_HOLE) {
         return mode & FALLOC_FL_KEEP_SIZE ? punch(i, off, end) : -EOPNOTSUPP;
+    }
     if (mode & FALLOC_FL_ZERO_RANGE) {
         int r = punch(i, off, end);
-        if (r < 0)
+        if (r < 0) {
             return r;
+        }
     }
-    if ((end - off) / PAGE_SIZE > pmm_free_pages() - MIN(pmm_free_pages(), pmm_total_pages() / 64))
+    if ((end - off) / PAGE_SIZE >
+        pmm_free_pages() - MIN(pmm_free_pages(), pmm_total_pages() / 64)) {
         return -ENOSPC;
+    }
     for (u64 index = off / PAGE_SIZE; index < PAGE_UP(end) / PAGE_SIZE; index++) {
         u8 *page;
         int r = index * PAGE_SIZE < i->u.data.ext_len ? 0 : own_page(i, index, &page);
-        if (r < 0)
+        if (r < 0) {
             return r;
+        }
     }
-    if (!(mode & FALLOC_FL_KEEP_SIZE) && end > i->size)
+    if (!(mode & FALLOC_FL_KEEP_SIZE) && end > i->size) {
         return ramfs_truncate(i, end);
+    }
     return 0;
 }
 
@@ -262,15 +293,18 @@ int ramfs_next(struct inode *i, u64 off, bool data, u64 *out)
 {
     u64 index = off / PAGE_SIZE, pages = PAGE_UP(i->size) / PAGE_SIZE;
 
-    if (off >= i->size)
+    if (off >= i->size) {
         return -ENXIO;
+    }
     if (data) {
         index = next_data(&i->u.data, index);
-        if (index >= pages)
+        if (index >= pages) {
             return -ENXIO;
+        }
     } else {
-        while (index < pages && next_data(&i->u.data, index) == index)
+        while (index < pages && next_data(&i->u.data, index) == index) {
             index++;
+        }
     }
     *out = index < pages ? MAX(off, index * PAGE_SIZE) : i->size;
     return 0;
@@ -282,19 +316,23 @@ int inode_page(struct inode *i, u64 pgoff, bool for_write, paddr_t *out)
     u64 off = pgoff * PAGE_SIZE;
     u8 *page;
 
-    if (i->ops != &ramfs_reg_ops)
+    if (i->ops != &ramfs_reg_ops) {
         return -ENXIO;
-    if (pgoff >= PAGE_UP(i->size) / PAGE_SIZE)
+    }
+    if (pgoff >= PAGE_UP(i->size) / PAGE_SIZE) {
         return -ENXIO;
+    }
     if (!for_write && !radix_get(d, pgoff) && ((u64)d->ext & PAGE_MASK) == 0 &&
         off + PAGE_SIZE <= d->ext_len) {
         *out = (paddr_t)d->ext + off;
         return 0;
     }
-    if (own_page(i, pgoff, &page) < 0)
+    if (own_page(i, pgoff, &page) < 0) {
         return -ENOMEM;
-    if (off + PAGE_SIZE > i->size)
+    }
+    if (off + PAGE_SIZE > i->size) {
         clear_tail(i);
+    }
     d->mapped = true;
     *out = (paddr_t)page;
     return 0;
@@ -310,8 +348,9 @@ static ssize_t reg_read(struct file *f, vaddr_t buf, size_t n, u64 *pos)
 {
     ssize_t r = ramfs_read(f->inode, buf, n, *pos);
 
-    if (r > 0)
+    if (r > 0) {
         *pos += (u64)r;
+    }
     return r;
 }
 
@@ -320,21 +359,25 @@ static ssize_t within_limit(u64 off, size_t n)
 {
     u64 limit = cur_proc()->rlimit_cur[RLIMIT_FSIZE];
 
-    if (off < limit || n == 0)
+    if (off < limit || n == 0) {
         return (ssize_t)MIN(n, limit - off);
+    }
     signal_send(cur_proc(), current, SIGXFSZ, 0, 0);
     return -EFBIG;
 }
 
 static ssize_t reg_write(struct file *f, vaddr_t buf, size_t n, u64 *pos)
 {
-    if (f->flags & O_APPEND)
+    if (f->flags & O_APPEND) {
         *pos = f->inode->size;
+    }
     ssize_t r = within_limit(*pos, n);
-    if (r > 0)
+    if (r > 0) {
         r = ramfs_write(f->inode, buf, (size_t)r, *pos);
-    if (r > 0)
+    }
+    if (r > 0) {
         *pos += (u64)r;
+    }
     return r;
 }
 
@@ -390,8 +433,9 @@ struct inode *ramfs_new(u32 mode)
 {
     struct inode *i = inode_new(mode, S_ISDIR(mode) ? &ramfs_dir_ops : &ramfs_reg_ops);
 
-    if (i && S_ISDIR(mode))
+    if (i && S_ISDIR(mode)) {
         i->nlink = 2;
+    }
     return i;
 }
 
@@ -399,8 +443,9 @@ struct inode *ramfs_symlink(const char *target, size_t len)
 {
     struct inode *i = inode_new(S_IFLNK | 0777, &ramfs_lnk_ops);
 
-    if (!i)
+    if (!i) {
         return NULL;
+    }
     i->u.target = kmalloc(len + 1);
     if (!i->u.target) {
         inode_put(i);

@@ -28,8 +28,9 @@ u64 run_next(void *buf, size_t size)
     s64 n = hv_call(HV_CALL_RUN, (u64)buf, size, HV_RUN_VECTORS, 0);
     xstate_reload(current->xstate);
     hv_shared()->counts.resume_tsc = hv_rdtsc();
-    if (n < (s64)sizeof(struct hv_run))
+    if (n < (s64)sizeof(struct hv_run)) {
         panic("the host gave a run frame of %ld bytes", (long)n);
+    }
     const struct hv_resume *r = &hv_shared()->resume;
     time_resume(r);
     random_resume(r->entropy);
@@ -55,21 +56,24 @@ static ssize_t run_read(struct file *f, vaddr_t buf, size_t n, u64 *pos)
         f->priv = &window;
         f->pos = 0;
     }
-    if (f->pos >= window.size)
+    if (f->pos >= window.size) {
         return 0;
+    }
     n = MIN(n, window.size - f->pos);
     while (done < n) {
         if (f->pos < window.start || f->pos >= window.start + WINDOW) {
             u64 start = f->pos / WINDOW * WINDOW;
             s64 got = hv_call(HV_CALL_FRAME, start, window.frames, WINDOW, 0);
-            if (got < 0 || (u64)got < MIN(WINDOW, window.size - start))
+            if (got < 0 || (u64)got < MIN(WINDOW, window.size - start)) {
                 return -EIO;
+            }
             window.start = start;
         }
         size_t piece = MIN(n - done, window.start + WINDOW - f->pos);
         const u8 *from = (const u8 *)phys_ptr(window.frames) + (f->pos - window.start);
-        if (copy_to_user(buf + done, from, piece) < 0)
+        if (copy_to_user(buf + done, from, piece) < 0) {
             return done ? (ssize_t)done : -EFAULT;
+        }
         f->pos += piece;
         done += piece;
     }
@@ -81,10 +85,12 @@ static const struct file_ops run_ops = {.name = "pyhl", .read = run_read, .strea
 int rundev_open(struct inode *i, struct file *f)
 {
     (void)i;
-    if (!window.frames)
+    if (!window.frames) {
         window.frames = pmm_alloc(WINDOW_PAGES, PMM_ZERO);
-    if (!window.frames)
+    }
+    if (!window.frames) {
         return -ENOMEM;
+    }
     f->ops = &run_ops;
     return 0;
 }

@@ -44,11 +44,13 @@ static int take_one(struct file *f, siginfo_t *info)
     int ret;
 
     while (signal_dequeue(current, *set_of(f), info) == 0) {
-        if ((f->flags & O_NONBLOCK) != 0)
+        if ((f->flags & O_NONBLOCK) != 0) {
             return -EAGAIN;
+        }
         ret = waitq_wait(&cur_proc()->signals->readers, ready, set_of(f), HV_NO_DEADLINE, true);
-        if (ret != 0)
+        if (ret != 0) {
             return ret == -EINTR ? -ERESTARTSYS : ret;
+        }
     }
     return 0;
 }
@@ -60,16 +62,19 @@ static ssize_t signalfd_read(struct file *f, vaddr_t buf, size_t n, u64 *pos)
     size_t done = 0;
 
     (void)pos;
-    if (n < sizeof(out))
+    if (n < sizeof(out)) {
         return -EINVAL;
+    }
     while (n - done >= sizeof(out) && (done == 0 || ready(set_of(f)))) {
         int ret = take_one(f, &info);
 
-        if (ret != 0)
+        if (ret != 0) {
             return ret;
+        }
         describe(&out, &info);
-        if (copy_to_user(buf + done, &out, sizeof(out)) != 0)
+        if (copy_to_user(buf + done, &out, sizeof(out)) != 0) {
             return -EFAULT;
+        }
         done += sizeof(out);
     }
     return (ssize_t)done;
@@ -99,8 +104,9 @@ static long set_replace(int fd, u64 set)
     struct file *f = fd_get(fd);
     long ret = -EINVAL;
 
-    if (f == NULL)
+    if (f == NULL) {
         return -EBADF;
+    }
     if (f->ops == &signalfd_ops) {
         *set_of(f) = set;
         ret = fd;
@@ -114,8 +120,9 @@ static long signalfd_create(u64 set, u32 flags)
     u64 *priv = kmalloc(sizeof(*priv));
     struct file *f;
 
-    if (priv == NULL)
+    if (priv == NULL) {
         return -ENOMEM;
+    }
     *priv = set;
     int r = anon_file(&signalfd_ops, priv, O_RDWR | (flags & O_NONBLOCK), &f);
     if (r < 0) {
@@ -129,10 +136,12 @@ long sys_signalfd4(const long a[6])
 {
     u64 set;
 
-    if ((size_t)a[2] != sizeof(set) || (a[3] & ~(long)(O_NONBLOCK | O_CLOEXEC)) != 0)
+    if ((size_t)a[2] != sizeof(set) || (a[3] & ~(long)(O_NONBLOCK | O_CLOEXEC)) != 0) {
         return -EINVAL;
-    if (copy_from_user(&set, (vaddr_t)a[1], sizeof(set)) != 0)
+    }
+    if (copy_from_user(&set, (vaddr_t)a[1], sizeof(set)) != 0) {
         return -EFAULT;
+    }
     set &= ~SIG_NOMASK;
     return (int)a[0] == -1 ? signalfd_create(set, (u32)a[3]) : set_replace((int)a[0], set);
 }

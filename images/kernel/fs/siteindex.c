@@ -19,8 +19,9 @@ static const struct sites_site *sites;
 static void say(const char *what, const char *name)
 {
     char line[200];
-    if (!hv_trace_enabled)
+    if (!hv_trace_enabled) {
         return;
+    }
     int n = snprintf(line, sizeof(line), "sites: %s %s", name, what);
     hv_trace_line(line, MIN((size_t)n, sizeof(line) - 1));
 }
@@ -57,12 +58,15 @@ void sites_index_init(void)
 {
     struct sitefile f;
     struct inode *i;
-    if (walk_inode(fs_root, SITES_PATH, WALK_FOLLOW, &i) < 0)
+    if (walk_inode(fs_root, SITES_PATH, WALK_FOLLOW, &i) < 0) {
         return;
-    if (i->type == INODE_REG && pristine(i, i->size) && sitefile_check(i->u.data.ext, i->size, &f))
+    }
+    if (i->type == INODE_REG && pristine(i, i->size) &&
+        sitefile_check(i->u.data.ext, i->size, &f)) {
         add_files(&f);
-    else
+    } else {
         say("is damaged, or of another version: every system call will trap", SITES_PATH);
+    }
     inode_put(i);
 }
 
@@ -71,10 +75,12 @@ static bool bytes_agree(const struct indexed *x)
 {
     const struct sites_site *s = sites + x->file->first;
     u8 there[SITES_MAX];
-    for (u32 n = 0; n < x->file->count; n++)
+    for (u32 n = 0; n < x->file->count; n++) {
         if (inode_read(x->inode, there, s[n].len, s[n].offset) != s[n].len ||
-            memcmp(there, s[n].bytes, s[n].len) != 0)
+            memcmp(there, s[n].bytes, s[n].len) != 0) {
             return false;
+        }
+    }
     return true;
 }
 
@@ -82,8 +88,9 @@ const struct sites_site *sites_of_inode(struct inode *i, unsigned *count)
 {
     for (unsigned n = 0; n < file_count; n++) {
         const struct indexed *x = &files[n];
-        if (x->inode != i)
+        if (x->inode != i) {
             continue;
+        }
         if (!pristine(i, x->file->size) || !bytes_agree(x)) {
             say("is not what was indexed", "a file");
             return NULL;

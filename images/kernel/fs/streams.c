@@ -21,8 +21,9 @@ static struct file *stream_files[3]; /* while the first program has not closed t
 
 void console_stdin_poll(void)
 {
-    if (!sched_input_poll)
+    if (!sched_input_poll) {
         return;
+    }
     sched_input_poll = NULL; /* who still finds nothing sets it again */
     waitq_wake(&stdin_q, 1);
 }
@@ -40,13 +41,16 @@ void console_stdin_drop(void)
 /* Does a read return at once? */
 static bool stdin_ready(void)
 {
-    if (peek_len || peek_eof)
+    if (peek_len || peek_eof) {
         return true;
-    if (!peek_buf && !(peek_buf = kmalloc(PEEK_SIZE)))
+    }
+    if (!peek_buf && !(peek_buf = kmalloc(PEEK_SIZE))) {
         return false;
+    }
     s64 n = host_read(peek_buf, PEEK_SIZE);
-    if (n == -EAGAIN)
+    if (n == -EAGAIN) {
         return false;
+    }
     peek_off = 0;
     peek_len = n > 0 ? (u32)n : 0;
     peek_eof = n <= 0;
@@ -56,8 +60,9 @@ static bool stdin_ready(void)
 static ssize_t read_peeked(vaddr_t buf, size_t n)
 {
     n = MIN(n, peek_len);
-    if (copy_to_user(buf, peek_buf + peek_off, n) < 0)
+    if (copy_to_user(buf, peek_buf + peek_off, n) < 0) {
         return -EFAULT;
+    }
     peek_off += (u32)n;
     peek_len -= (u32)n;
     return (ssize_t)n;
@@ -67,8 +72,9 @@ static ssize_t read_host(vaddr_t buf, size_t n, void *bounce, size_t bounce_size
 {
     s64 got = host_read(bounce, MIN(n, bounce_size));
 
-    if (got > 0 && copy_to_user(buf, bounce, (size_t)got) < 0)
+    if (got > 0 && copy_to_user(buf, bounce, (size_t)got) < 0) {
         return -EFAULT;
+    }
     return got;
 }
 
@@ -80,8 +86,9 @@ static ssize_t wait_for_host(struct file *f, vaddr_t buf, size_t n, void *bounce
 
     for (;;) {
         r = peek_len ? read_peeked(buf, n) : read_host(buf, n, bounce, bounce_size);
-        if (r != -EAGAIN)
+        if (r != -EAGAIN) {
             return r;
+        }
         if (f->flags & O_NONBLOCK) {
             /* Who watches an edge-triggered epoll looks no more until it is told. */
             sched_input_poll = TAILQ_EMPTY(&stdin_q.list) ? NULL : console_stdin_poll;
@@ -91,8 +98,9 @@ static ssize_t wait_for_host(struct file *f, vaddr_t buf, size_t n, void *bounce
         sched_input_poll = console_stdin_poll;
         int interrupted = thread_block(HV_NO_DEADLINE, true);
         waitq_remove(&e);
-        if (interrupted < 0)
+        if (interrupted < 0) {
             return -ERESTARTSYS;
+        }
     }
 }
 
@@ -101,17 +109,20 @@ static ssize_t stdin_read(struct file *f, vaddr_t buf, size_t n, u64 *pos)
     size_t bounce_size = MIN(n, BOUNCE);
 
     (void)pos;
-    if (n == 0)
+    if (n == 0) {
         return 0;
-    if (peek_len)
+    }
+    if (peek_len) {
         return read_peeked(buf, n);
+    }
     if (peek_eof) {
         peek_eof = false;
         return 0;
     }
     void *bounce = kmalloc(bounce_size);
-    if (!bounce)
+    if (!bounce) {
         return -ENOMEM;
+    }
     ssize_t r = wait_for_host(f, buf, n, bounce, bounce_size);
     kfree(bounce);
     return r;
@@ -121,10 +132,12 @@ static u32 stdin_poll(struct file *f, struct poll_table *pt)
 {
     (void)f;
     poll_on(pt, &stdin_q);
-    if (stdin_ready())
+    if (stdin_ready()) {
         return peek_eof ? POLLIN | POLLRDNORM | POLLHUP : POLLIN | POLLRDNORM;
-    if (pt)
+    }
+    if (pt) {
         sched_input_poll = console_stdin_poll;
+    }
     return 0;
 }
 
@@ -132,10 +145,12 @@ static long stream_ioctl(struct file *f, u32 cmd, vaddr_t arg)
 {
     u32 fd = f->inode->u.id.a;
 
-    if (hv_shared()->streams.kind[fd] == HV_STREAM_TERMINAL && (cmd != FIONREAD || fd != 0))
+    if (hv_shared()->streams.kind[fd] == HV_STREAM_TERMINAL && (cmd != FIONREAD || fd != 0)) {
         return terminal_ioctl(fd, cmd, arg);
-    if (cmd != FIONREAD || fd != 0)
+    }
+    if (cmd != FIONREAD || fd != 0) {
         return -ENOTTY;
+    }
     stdin_ready();
     return copy_to_user(arg, &peek_len, sizeof(peek_len));
 }
@@ -148,12 +163,14 @@ static ssize_t out_write(struct file *f, vaddr_t buf, size_t n, u64 *pos)
     int which = f->priv ? 2 : 1;
 
     (void)pos;
-    if (chunk)
+    if (chunk) {
         size = MIN(n, BOUNCE);
+    }
     while (done < n) {
         size_t piece = MIN(n - done, size);
-        if (copy_from_user(chunk ? chunk : small, buf + done, piece) < 0)
+        if (copy_from_user(chunk ? chunk : small, buf + done, piece) < 0) {
             break;
+        }
         hv_console_write(which, chunk ? chunk : small, piece);
         done += piece;
     }
@@ -182,16 +199,20 @@ static ssize_t stdin_file_read(struct file *f, vaddr_t buf, size_t n, u64 *pos)
     void *bounce = n ? kmalloc(size) : NULL;
     s64 got;
 
-    if (!bounce)
+    if (!bounce) {
         return n ? -ENOMEM : 0;
+    }
     got = hv_call(HV_CALL_STDIN, (u64)bounce, size, *pos, 0);
-    if (got > 0 && copy_to_user(buf, bounce, (size_t)got) < 0)
+    if (got > 0 && copy_to_user(buf, bounce, (size_t)got) < 0) {
         got = -EFAULT;
+    }
     kfree(bounce);
-    if (got > 0)
+    if (got > 0) {
         *pos += (u64)got;
-    if (pos != &f->pos) /* pread() */
+    }
+    if (pos != &f->pos) { /* pread() */
         stdin_file_place(f);
+    }
     return got;
 }
 
@@ -200,8 +221,9 @@ static s64 stdin_file_lseek(struct file *f, s64 off, int whence)
     u64 before = f->pos;
     s64 r = file_seek(f, off, whence, f->inode->size);
 
-    if (f->pos != before)
+    if (f->pos != before) {
         stdin_file_place(f);
+    }
     return r;
 }
 
@@ -221,8 +243,9 @@ static const struct file_ops out_ops = {
 
 static const struct file_ops *stream_ops(u32 fd)
 {
-    if (fd != 0)
+    if (fd != 0) {
         return &out_ops;
+    }
     return hv_shared()->streams.kind[0] == HV_STREAM_FILE ? &stdin_file_ops : &stdin_ops;
 }
 
@@ -232,8 +255,9 @@ static int stream_open(struct inode *i, struct file *f)
     u32 fd = i->u.id.a;
     bool reads = (f->flags & O_ACCMODE) == O_RDONLY;
 
-    if (reads != (fd == 0))
+    if (reads != (fd == 0)) {
         return -EACCES;
+    }
     f->ops = stream_ops(fd);
     f->priv = fd == 2 ? i : NULL;
     return 0;
@@ -243,8 +267,9 @@ static const struct inode_ops stream_inode_ops = {.open = stream_open};
 
 bool stream_is_pipe(const struct file *f)
 {
-    if (f->ops != &stdin_ops && f->ops != &out_ops)
+    if (f->ops != &stdin_ops && f->ops != &out_ops) {
         return false;
+    }
     return hv_shared()->streams.kind[f->inode->u.id.a] != HV_STREAM_TERMINAL;
 }
 
@@ -252,18 +277,21 @@ int console_files(struct file *out[3])
 {
     int r = 0;
 
-    if (!stdin_q.list.tqh_last)
+    if (!stdin_q.list.tqh_last) {
         waitq_init(&stdin_q);
+    }
     for (u32 fd = 0; fd < 3; fd++) {
         struct inode *i = anon_inode(S_IFIFO | 0600);
-        if (!i)
+        if (!i) {
             return -ENOMEM;
+        }
         i->ops = &stream_inode_ops;
         i->u.id.a = fd;
         r = inode_open(i, fd == 0 ? O_RDONLY : O_WRONLY, &out[fd]);
         inode_put(i);
-        if (r < 0)
+        if (r < 0) {
             return r;
+        }
         stream_files[fd] = out[fd];
     }
     return 0;
@@ -289,8 +317,9 @@ static void become(struct file *f, u32 fd, const struct hv_streams *s)
         i->size = s->stdin_size;
         f->pos = s->stdin_offset;
     }
-    if (f->ops != stream_ops(fd))
+    if (f->ops != stream_ops(fd)) {
         f->ops = stream_ops(fd);
+    }
 }
 
 void console_resume(void)
@@ -301,11 +330,14 @@ void console_resume(void)
         struct file *f = fd_get((int)fd);
         bool ours = f && f == stream_files[fd];
 
-        if (ours)
+        if (ours) {
             become(f, fd, s);
-        if (f)
+        }
+        if (f) {
             file_put(f);
-        if (ours && s->kind[fd] == HV_STREAM_CLOSED)
+        }
+        if (ours && s->kind[fd] == HV_STREAM_CLOSED) {
             fd_close((int)fd);
+        }
     }
 }

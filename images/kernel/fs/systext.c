@@ -149,8 +149,9 @@ void text_syscalls(struct text *t, int tid)
 
 static void put_uuid(struct text *t, const u8 b[16])
 {
-    for (int k = 0; k < 16; k++)
+    for (int k = 0; k < 16; k++) {
         text_printf(t, "%s%02x", k == 4 || k == 6 || k == 8 || k == 10 ? "-" : "", (u32)b[k]);
+    }
     text_printf(t, "\n");
 }
 

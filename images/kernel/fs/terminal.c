@@ -40,8 +40,9 @@ static long get_modes(u32 stream, vaddr_t arg)
     s64 state = hv_call(HV_CALL_TERMINAL, stream, HV_TERMINAL_GET, 0, 0);
     struct termios t = fresh;
 
-    if (state < 0)
+    if (state < 0) {
         return state;
+    }
     t.c_lflag |=
         (state & HV_TERMINAL_ECHO ? ECHO : 0) | (state & HV_TERMINAL_CANONICAL ? ICANON : 0);
     return copy_to_user(arg, &t, sizeof(t));
@@ -51,10 +52,12 @@ static long set_modes(u32 stream, vaddr_t arg, bool drop)
 {
     struct termios t;
 
-    if (copy_from_user(&t, arg, sizeof(t)) < 0)
+    if (copy_from_user(&t, arg, sizeof(t)) < 0) {
         return -EFAULT;
-    if (drop && stream == 0)
+    }
+    if (drop && stream == 0) {
         console_stdin_drop();
+    }
     return hv_call(HV_CALL_TERMINAL, stream, HV_TERMINAL_SET,
                    (t.c_lflag & ECHO ? HV_TERMINAL_ECHO : 0) |
                        (t.c_lflag & ICANON ? HV_TERMINAL_CANONICAL : 0),
@@ -72,12 +75,15 @@ static long get_size(u32 stream, vaddr_t arg)
 /* Output is with the host as soon as it is written, so there is none to drop. */
 static long flush(u32 stream, vaddr_t queue)
 {
-    if (queue > TCIOFLUSH)
+    if (queue > TCIOFLUSH) {
         return -EINVAL;
-    if (queue == TCOFLUSH)
+    }
+    if (queue == TCOFLUSH) {
         return 0;
-    if (stream == 0)
+    }
+    if (stream == 0) {
         console_stdin_drop();
+    }
     return hv_call(HV_CALL_TERMINAL, stream, HV_TERMINAL_FLUSH, 0, 0);
 }
 

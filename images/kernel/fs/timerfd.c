@@ -32,8 +32,9 @@ static void timerfd_arm(struct timerfd *t)
 {
     u64 mono;
 
-    if (t->next && clock_to_mono(t->clock, t->next, &mono) == 0)
+    if (t->next && clock_to_mono(t->clock, t->next, &mono) == 0) {
         ktimer_arm(&t->timer, mono, on_timer);
+    }
 }
 
 /* Counts what has expired up to now. */
@@ -41,8 +42,9 @@ static void update(struct timerfd *t)
 {
     u64 at = now(t), n = 1;
 
-    if (!t->next || at < t->next)
+    if (!t->next || at < t->next) {
         return;
+    }
     if (t->interval) {
         n += (at - t->next) / t->interval;
         t->next += n * t->interval;
@@ -57,8 +59,9 @@ static void on_timer(struct ktimer *k)
     struct timerfd *t = CONTAINER_OF(k, struct timerfd, timer);
 
     update(t);
-    if (t->expired)
+    if (t->expired) {
         waitq_wake(&t->q, 1);
+    }
     timerfd_arm(t);
 }
 
@@ -75,13 +78,16 @@ static ssize_t timer_read(struct file *f, vaddr_t buf, size_t n, u64 *pos)
     struct timerfd *t = f->priv;
 
     (void)pos;
-    if (n < sizeof(t->expired))
+    if (n < sizeof(t->expired)) {
         return -EINVAL;
+    }
     while (!has_expired(t)) {
-        if (f->flags & O_NONBLOCK)
+        if (f->flags & O_NONBLOCK) {
             return -EAGAIN;
-        if (waitq_wait(&t->q, has_expired, t, HV_NO_DEADLINE, true) < 0)
+        }
+        if (waitq_wait(&t->q, has_expired, t, HV_NO_DEADLINE, true) < 0) {
             return -ERESTARTSYS;
+        }
     }
     u64 value = t->expired;
     t->expired = 0;
@@ -117,16 +123,19 @@ int timerfd_create(int clock, u32 flags, struct file **out)
     struct timerfd *t;
 
     if ((flags & ~(u32)(TFD_CLOEXEC | TFD_NONBLOCK)) ||
-        (clock != CLOCK_REALTIME && clock != CLOCK_MONOTONIC && clock != CLOCK_BOOTTIME))
+        (clock != CLOCK_REALTIME && clock != CLOCK_MONOTONIC && clock != CLOCK_BOOTTIME)) {
         return -EINVAL;
+    }
     t = kzalloc(sizeof(*t));
-    if (!t)
+    if (!t) {
         return -ENOMEM;
+    }
     t->clock = clock;
     waitq_init(&t->q);
     int r = anon_file(&timer_ops, t, O_RDWR | (flags & TFD_NONBLOCK), out);
-    if (r < 0)
+    if (r < 0) {
         kfree(t);
+    }
     return r;
 }
 
@@ -149,8 +158,9 @@ int timerfd_set(struct file *f, u32 flags, const struct timer_setting *new,
 {
     struct timerfd *t = f->priv;
 
-    if (flags & ~(u32)(TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET))
+    if (flags & ~(u32)(TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET)) {
         return -EINVAL;
+    }
     timerfd_get(f, old);
     ktimer_cancel(&t->timer);
     t->interval = new->interval;

@@ -49,8 +49,9 @@ int unix_type(const struct file *f)
 
 static bool at_end(const struct sock *s)
 {
-    if (s->no_receive)
+    if (s->no_receive) {
         return true;
+    }
     return s->type != SOCK_DGRAM && s->connected && (!s->peer || s->peer->no_send);
 }
 
@@ -92,8 +93,10 @@ static int cursor_move(struct cursor *c, u8 *mem, size_t n, bool to_user)
         const struct socket_io *io = &c->io[c->index];
         size_t piece = MIN(n, io->n - c->off);
         vaddr_t at = io->buf + c->off;
-        if (piece && (to_user ? copy_to_user(at, mem, piece) : copy_from_user(mem, at, piece)) < 0)
+        if (piece &&
+            (to_user ? copy_to_user(at, mem, piece) : copy_from_user(mem, at, piece)) < 0) {
             return -EFAULT;
+        }
         mem += piece;
         n -= piece;
         c->off += piece;
@@ -109,19 +112,23 @@ static size_t total(const struct socket_io *io, size_t count)
 {
     size_t n = 0;
 
-    for (size_t k = 0; k < count; k++)
+    for (size_t k = 0; k < count; k++) {
         n += io[k].n;
+    }
     return n;
 }
 
 static int send_error(const struct sock *s, int flags)
 {
-    if (!s->connected)
+    if (!s->connected) {
         return -ENOTCONN;
-    if (s->type == SOCK_DGRAM && !s->no_send)
+    }
+    if (s->type == SOCK_DGRAM && !s->no_send) {
         return -ECONNREFUSED;
-    if (!(flags & MSG_NOSIGNAL))
+    }
+    if (!(flags & MSG_NOSIGNAL)) {
         signal_send(cur_proc(), current, SIGPIPE, 0, 0);
+    }
     return -EPIPE;
 }
 
@@ -129,10 +136,12 @@ static int wait_room(struct file *f, int flags)
 {
     struct sock *s = f->priv;
 
-    if (has_room(s))
+    if (has_room(s)) {
         return 0;
-    if ((f->flags & O_NONBLOCK) || (flags & MSG_DONTWAIT))
+    }
+    if ((f->flags & O_NONBLOCK) || (flags & MSG_DONTWAIT)) {
         return -EAGAIN;
+    }
     return waitq_wait(&s->write_q, has_room, s, HV_NO_DEADLINE, true) < 0 ? -ERESTARTSYS : 0;
 }
 
@@ -143,13 +152,16 @@ static int send_one(struct file *f, struct cursor *c, size_t n, int flags)
     struct message *m;
     int r = wait_room(f, flags);
 
-    if (r == 0 && cannot_send(s))
+    if (r == 0 && cannot_send(s)) {
         r = send_error(s, flags);
-    if (r < 0)
+    }
+    if (r < 0) {
         return r;
+    }
     m = kmalloc(sizeof(*m) + n);
-    if (!m)
+    if (!m) {
         return -ENOBUFS;
+    }
     m->len = n;
     m->off = 0;
     r = cursor_move(c, m->data, n, false);
@@ -170,19 +182,22 @@ ssize_t unix_send(struct file *f, const struct socket_io *io, size_t count, int 
     size_t n = total(io, count), done = 0;
     int r;
 
-    if (cannot_send(s))
+    if (cannot_send(s)) {
         return send_error(s, flags);
+    }
     if (s->type != SOCK_STREAM) {
-        if (n > QUEUE_MAX)
+        if (n > QUEUE_MAX) {
             return -EMSGSIZE;
+        }
         r = send_one(f, &c, n, flags);
         return r < 0 ? r : (ssize_t)n;
     }
     while (done < n) {
         size_t piece = MIN(n - done, (size_t)PIECE_MAX);
         r = send_one(f, &c, piece, flags);
-        if (r < 0)
+        if (r < 0) {
             return done ? (ssize_t)done : r;
+        }
         done += piece;
     }
     return (ssize_t)done;
@@ -197,8 +212,9 @@ static void message_done(struct sock *s, struct message *m)
 static void took(struct sock *s, size_t n)
 {
     s->queued -= n;
-    if (s->peer)
+    if (s->peer) {
         waitq_wake(&s->peer->write_q, 1);
+    }
 }
 
 static ssize_t take_stream(struct sock *s, struct cursor *c, size_t n, bool peek)
@@ -208,15 +224,18 @@ static ssize_t take_stream(struct sock *s, struct cursor *c, size_t n, bool peek
     for (struct message *m = TAILQ_FIRST(&s->queue), *next; m && done < n; m = next) {
         size_t piece = MIN(n - done, m->len - m->off);
         next = TAILQ_NEXT(m, link);
-        if (cursor_move(c, m->data + m->off, piece, true) < 0)
+        if (cursor_move(c, m->data + m->off, piece, true) < 0) {
             return done ? (ssize_t)done : -EFAULT;
+        }
         done += piece;
-        if (peek)
+        if (peek) {
             continue;
+        }
         m->off += piece;
         took(s, piece);
-        if (m->off == m->len)
+        if (m->off == m->len) {
             message_done(s, m);
+        }
     }
     return (ssize_t)done;
 }
@@ -226,8 +245,9 @@ static ssize_t take_message(struct sock *s, struct cursor *c, size_t n, int flag
     struct message *m = TAILQ_FIRST(&s->queue);
     size_t len = m->len, piece = MIN(n, len);
 
-    if (cursor_move(c, m->data, piece, true) < 0)
+    if (cursor_move(c, m->data, piece, true) < 0) {
         return -EFAULT;
+    }
     *truncated = len > n;
     if (!(flags & MSG_PEEK)) {
         message_done(s, m);
@@ -244,28 +264,36 @@ ssize_t unix_receive(struct file *f, const struct socket_io *io, size_t count, i
     size_t n = total(io, count), done = 0;
 
     *truncated = false;
-    if (!s->connected && s->type != SOCK_DGRAM)
+    if (!s->connected && s->type != SOCK_DGRAM) {
         return s->type == SOCK_STREAM ? -EINVAL : -ENOTCONN;
-    if (n == 0 && s->type == SOCK_STREAM)
+    }
+    if (n == 0 && s->type == SOCK_STREAM) {
         return 0;
+    }
     for (;;) {
         if (!TAILQ_EMPTY(&s->queue)) {
-            if (s->type != SOCK_STREAM)
+            if (s->type != SOCK_STREAM) {
                 return take_message(s, &c, n, flags, truncated);
+            }
             ssize_t r = take_stream(s, &c, n - done, flags & MSG_PEEK);
-            if (r < 0)
+            if (r < 0) {
                 return done ? (ssize_t)done : r;
+            }
             done += (size_t)r;
-            if (done == n || !(flags & MSG_WAITALL) || (flags & MSG_PEEK))
+            if (done == n || !(flags & MSG_WAITALL) || (flags & MSG_PEEK)) {
                 return (ssize_t)done;
+            }
             continue;
         }
-        if (at_end(s))
+        if (at_end(s)) {
             return (ssize_t)done;
-        if ((f->flags & O_NONBLOCK) || (flags & MSG_DONTWAIT))
+        }
+        if ((f->flags & O_NONBLOCK) || (flags & MSG_DONTWAIT)) {
             return done ? (ssize_t)done : -EAGAIN;
-        if (waitq_wait(&s->read_q, has_input, s, HV_NO_DEADLINE, true) < 0)
+        }
+        if (waitq_wait(&s->read_q, has_input, s, HV_NO_DEADLINE, true) < 0) {
             return done ? (ssize_t)done : -ERESTARTSYS;
+        }
     }
 }
 
@@ -280,15 +308,18 @@ int unix_shutdown(struct file *f, int how)
 {
     struct sock *s = f->priv;
 
-    if (how < 0 || how > 2)
+    if (how < 0 || how > 2) {
         return -EINVAL;
-    if (!s->connected)
+    }
+    if (!s->connected) {
         return -ENOTCONN;
+    }
     s->no_receive |= how != 1;
     s->no_send |= how != 0;
     wake_all(s);
-    if (s->peer)
+    if (s->peer) {
         wake_all(s->peer);
+    }
     return 0;
 }
 
@@ -316,16 +347,21 @@ static u32 sock_poll(struct file *f, struct poll_table *pt)
 
     poll_on(pt, &s->read_q);
     poll_on(pt, &s->write_q);
-    if (!s->connected)
+    if (!s->connected) {
         return s->type == SOCK_DGRAM ? POLLOUT | POLLWRNORM : POLLOUT | POLLWRNORM | POLLHUP;
-    if (has_input(s))
+    }
+    if (has_input(s)) {
         mask |= POLLIN | POLLRDNORM;
-    if (at_end(s))
+    }
+    if (at_end(s)) {
         mask |= POLLRDHUP;
-    if (s->type != SOCK_DGRAM && (!s->peer || (s->no_receive && s->no_send)))
+    }
+    if (s->type != SOCK_DGRAM && (!s->peer || (s->no_receive && s->no_send))) {
         mask |= POLLHUP;
-    if (is_writable(s))
+    }
+    if (is_writable(s)) {
         mask |= POLLOUT | POLLWRNORM;
+    }
     return mask;
 }
 
@@ -369,8 +405,9 @@ int unix_create(int type, u32 flags, struct file **out)
     struct sock *s = kzalloc(sizeof(*s));
     struct file *f = i && s ? file_new(i, O_RDWR | (flags & O_NONBLOCK), &sock_ops) : NULL;
 
-    if (i)
+    if (i) {
         inode_put(i);
+    }
     if (!f) {
         kfree(s);
         return -ENOMEM;
@@ -388,8 +425,9 @@ int unix_pair(int type, u32 flags, struct file *out[2])
 {
     int r = unix_create(type, flags, &out[0]);
 
-    if (r < 0)
+    if (r < 0) {
         return r;
+    }
     r = unix_create(type, flags, &out[1]);
     if (r < 0) {
         file_put(out[0]);

@@ -109,8 +109,9 @@ struct poll_table {
 };
 static inline void poll_on(struct poll_table *pt, struct waitq *q)
 {
-    if (pt)
+    if (pt) {
         pt->add(pt, q);
+    }
 }
 
 /* ---- open files ---- */

@@ -26,8 +26,9 @@ void hv_exit(enum hv_exit kind, int status, const char *msg)
 {
     hv_shared()->counts.exit_tsc = hv_rdtsc();
     hv_call(HV_CALL_EXIT, kind, (u64)status, (u64)msg, msg ? strlen(msg) : 0);
-    for (;;)
+    for (;;) {
         doorbell();
+    }
 }
 
 void hv_trace_line(const char *line, size_t len)

@@ -30,7 +30,8 @@ void hv_console_write(int which, const void *buf, size_t len)
         u32 n = ring_put(ring, data, p, len);
         p += n;
         len -= n;
-        if (len)
+        if (len) {
             hv_call(HV_CALL_DRAIN, 0, 0, 0, 0);
+        }
     }
 }

@@ -32,21 +32,25 @@ static void block(const u32 k[8], u32 counter, u32 out[16])
     u32 x[16];
     memcpy(x, in, sizeof(x));
     for (int i = 0; i < 10; i++) {
-        for (int c = 0; c < 4; c++)
+        for (int c = 0; c < 4; c++) {
             quarter(&x[c], &x[c + 4], &x[c + 8], &x[c + 12]);
-        for (int c = 0; c < 4; c++)
+        }
+        for (int c = 0; c < 4; c++) {
             quarter(&x[c], &x[4 + (c + 1) % 4], &x[8 + (c + 2) % 4], &x[12 + (c + 3) % 4]);
+        }
     }
-    for (int i = 0; i < 16; i++)
+    for (int i = 0; i < 16; i++) {
         out[i] = x[i] + in[i];
+    }
 }
 
 void random_resume(const u8 seed[64])
 {
     u32 s[16], mixed[16];
     memcpy(s, seed, sizeof(s));
-    for (int i = 0; i < 8; i++)
+    for (int i = 0; i < 8; i++) {
         key[i] ^= s[i] ^ s[i + 8];
+    }
     block(key, 0, mixed);
     memcpy(key, mixed, sizeof(key));
     memset(boot_id, 0, sizeof(boot_id));
@@ -82,7 +86,8 @@ void random_uuid(u8 id[16])
  * machine has nothing of any run before, so each run is a boot. */
 void random_boot_id(u8 id[16])
 {
-    if (boot_id[6] == 0) /* where a version 4 UUID has its version */
+    if (boot_id[6] == 0) { /* where a version 4 UUID has its version */
         random_uuid(boot_id);
+    }
     memcpy(id, boot_id, sizeof(boot_id));
 }

@@ -31,8 +31,9 @@ paddr_t time_page(void)
 
 void time_resume(const struct hv_resume *r)
 {
-    if (!r->tsc_khz)
+    if (!r->tsc_khz) {
         panic("the host gave no TSC frequency");
+    }
     shown.clock = (struct clock_page){.mono_base = r->mono_ns,
                                       .wall_base = r->wall_ns,
                                       .tsc_base = hv_rdtsc(),
@@ -43,15 +44,17 @@ void time_resume(const struct hv_resume *r)
 static u64 from_now(u64 deadline)
 {
     u64 now = time_mono();
-    if (deadline == HV_NO_DEADLINE)
+    if (deadline == HV_NO_DEADLINE) {
         return deadline;
+    }
     return deadline > now ? deadline - now : 0;
 }
 
 void time_arm(u64 deadline)
 {
-    if (deadline >= armed)
+    if (deadline >= armed) {
         return;
+    }
     armed = deadline;
     hv_call(HV_CALL_TIMER, from_now(deadline), 0, 0, 0);
 }

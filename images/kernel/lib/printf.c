@@ -17,20 +17,24 @@ struct spec {
 
 static void printf_put(struct out *o, char c)
 {
-    if (o->len + 1 < o->size)
+    if (o->len + 1 < o->size) {
         o->buf[o->len] = c;
+    }
     o->len++;
 }
 
 static void put_padded(struct out *o, const char *s, size_t n, const struct spec *f)
 {
     int pad = f->width > (int)n ? f->width - (int)n : 0;
-    for (; !f->left && pad; pad--)
+    for (; !f->left && pad; pad--) {
         printf_put(o, ' ');
-    while (n--)
+    }
+    while (n--) {
         printf_put(o, *s++);
-    for (; pad; pad--)
+    }
+    for (; pad; pad--) {
         printf_put(o, ' ');
+    }
 }
 
 static void put_number(struct out *o, u64 v, unsigned base, bool negative, const struct spec *f)
@@ -51,8 +55,9 @@ static void put_number(struct out *o, u64 v, unsigned base, bool negative, const
         text[--n] = 'x';
         text[--n] = '0';
     }
-    if (negative)
+    if (negative) {
         text[--n] = '-';
+    }
     put_padded(o, text + n, sizeof(text) - (size_t)n, f);
 }
 
@@ -63,8 +68,9 @@ static int parse_int(const char **fmt, va_list *ap)
         ++*fmt;
         return va_arg(*ap, int);
     }
-    for (; **fmt >= '0' && **fmt <= '9'; ++*fmt)
+    for (; **fmt >= '0' && **fmt <= '9'; ++*fmt) {
         v = v * 10 + **fmt - '0';
+    }
     return v;
 }
 
@@ -72,22 +78,24 @@ static const char *parse_spec(const char *fmt, struct spec *f, va_list *ap)
 {
     *f = (struct spec){.precision = -1};
     for (;; fmt++) {
-        if (*fmt == '-')
+        if (*fmt == '-') {
             f->left = true;
-        else if (*fmt == '0')
+        } else if (*fmt == '0') {
             f->zero = true;
-        else if (*fmt == '#')
+        } else if (*fmt == '#') {
             f->alt = true;
-        else
+        } else {
             break;
+        }
     }
     f->width = parse_int(&fmt, ap);
     if (*fmt == '.') {
         fmt++;
         f->precision = parse_int(&fmt, ap);
     }
-    for (; *fmt == 'l' || *fmt == 'z'; fmt++)
+    for (; *fmt == 'l' || *fmt == 'z'; fmt++) {
         f->longs++;
+    }
     return fmt;
 }
 
@@ -105,8 +113,9 @@ static void convert(struct out *o, char c, const struct spec *f, va_list *ap)
         put_number(o, (u64)va_arg(*ap, void *), 16, false, &hex);
     } else if (c == 's') {
         const char *s = va_arg(*ap, const char *);
-        if (!s)
+        if (!s) {
             s = "(null)";
+        }
         put_padded(o, s, f->precision >= 0 ? strnlen(s, (size_t)f->precision) : strlen(s), f);
     } else if (c == 'c') {
         char ch = (char)va_arg(*ap, int);
@@ -128,13 +137,15 @@ int vsnprintf(char *buf, size_t size, const char *fmt, va_list ap)
         }
         struct spec f;
         fmt = parse_spec(fmt + 1, &f, &args);
-        if (!*fmt)
+        if (!*fmt) {
             break;
+        }
         convert(&o, *fmt, &f, &args);
     }
     va_end(args);
-    if (size)
+    if (size) {
         buf[MIN(o.len, size - 1)] = 0;
+    }
     return (int)o.len;
 }
 

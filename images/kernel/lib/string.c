@@ -14,12 +14,14 @@ void *memcpy(void *restrict dst, const void *restrict src, size_t n)
 
 void *memmove(void *dst, const void *src, size_t n)
 {
-    if ((u64)dst - (u64)src >= n)
+    if ((u64)dst - (u64)src >= n) {
         return memcpy(dst, src, n);
+    }
     char *d = dst;
     const char *s = src;
-    while (n--)
+    while (n--) {
         d[n] = s[n];
+    }
     return dst;
 }
 
@@ -33,47 +35,55 @@ void *memset(void *dst, int c, size_t n)
 int memcmp(const void *a, const void *b, size_t n)
 {
     const u8 *x = a, *y = b;
-    for (; n; n--, x++, y++)
-        if (*x != *y)
+    for (; n; n--, x++, y++) {
+        if (*x != *y) {
             return *x - *y;
+        }
+    }
     return 0;
 }
 
 size_t strlen(const char *s)
 {
     const char *e = s;
-    while (*e)
+    while (*e) {
         e++;
+    }
     return (size_t)(e - s);
 }
 
 size_t strnlen(const char *s, size_t max)
 {
     size_t n = 0;
-    while (n < max && s[n])
+    while (n < max && s[n]) {
         n++;
+    }
     return n;
 }
 
 int strcmp(const char *a, const char *b)
 {
-    while (*a && *a == *b)
+    while (*a && *a == *b) {
         a++, b++;
+    }
     return (u8)*a - (u8)*b;
 }
 
 int strncmp(const char *a, const char *b, size_t n)
 {
-    while (n && *a && *a == *b)
+    while (n && *a && *a == *b) {
         a++, b++, n--;
+    }
     return n ? (u8)*a - (u8)*b : 0;
 }
 
 char *strchr(const char *s, int c)
 {
-    for (; *s != (char)c; s++)
-        if (!*s)
+    for (; *s != (char)c; s++) {
+        if (!*s) {
             return NULL;
+        }
+    }
     return (char *)(u64)s;
 }
 
@@ -81,9 +91,11 @@ char *strrchr(const char *s, int c)
 {
     const char *last = NULL;
     for (;; s++) {
-        if (*s == (char)c)
+        if (*s == (char)c) {
             last = s;
-        if (!*s)
+        }
+        if (!*s) {
             return (char *)(u64)last;
+        }
     }
 }

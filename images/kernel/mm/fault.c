@@ -17,26 +17,31 @@
 static int own_copy(u64 *e, const void *src, int prot)
 {
     paddr_t pa = pmm_alloc(1, src ? 0 : PMM_ZERO);
-    if (!pa)
+    if (!pa) {
         return -ENOMEM;
-    if (src)
+    }
+    if (src) {
         memcpy(phys_ptr(pa), src, PAGE_SIZE);
+    }
     *e = pa | pt_prot_bits(prot) | PTE_OWNED;
     return 0;
 }
 
 static int enter_page(const struct vma *v, vaddr_t va, u64 *e)
 {
-    if (!v->inode)
+    if (!v->inode) {
         return own_copy(e, NULL, v->prot);
+    }
     u64 pgoff = v->pgoff + (va - v->start) / PAGE_SIZE;
     bool shared = v->flags & MAP_SHARED;
     paddr_t pa;
     int r = inode_page(v->inode, pgoff, shared && v->prot & PROT_WRITE, &pa);
-    if (r)
+    if (r) {
         return r;
-    if (!shared && v->prot & PROT_WRITE)
+    }
+    if (!shared && v->prot & PROT_WRITE) {
         return own_copy(e, phys_ptr(pa), v->prot);
+    }
     *e = pa | pt_prot_bits(v->prot);
     return 0;
 }
@@ -46,14 +51,18 @@ int mm_own_page(const struct vma *v, vaddr_t va, void **frame)
     u64 *e = pt_entry(va, true);
     paddr_t pa = 0;
     int r = e ? 0 : -ENOMEM;
-    if (!r && !*e && v->inode)
+    if (!r && !*e && v->inode) {
         r = inode_page(v->inode, v->pgoff + (va - v->start) / PAGE_SIZE, false, &pa);
-    if (!r && !*e)
+    }
+    if (!r && !*e) {
         r = own_copy(e, pa ? phys_ptr(pa) : NULL, v->prot);
-    if (!r && !(*e & PTE_OWNED))
+    }
+    if (!r && !(*e & PTE_OWNED)) {
         r = -EBUSY;
-    if (!r)
+    }
+    if (!r) {
         *frame = phys_ptr(*e & PTE_ADDR);
+    }
     return r;
 }
 
@@ -66,8 +75,9 @@ int mm_populate(struct vma *v, vaddr_t start, vaddr_t end)
         }
         u64 *e = pt_entry(va, true);
         int r = !e ? -ENOMEM : *e ? 0 : enter_page(v, va, e);
-        if (r)
+        if (r) {
             return r;
+        }
     }
     return 0;
 }
@@ -87,10 +97,12 @@ bool mm_unpopulate(vaddr_t start, vaddr_t end)
             continue;
         }
         present |= *e & PTE_P;
-        if (*e & PTE_OWNED)
+        if (*e & PTE_OWNED) {
             pmm_free(*e & PTE_ADDR, 1);
-        if (*e)
+        }
+        if (*e) {
             *e = 0;
+        }
     }
     return present;
 }
@@ -107,8 +119,9 @@ static int make_writable(const struct vma *v, vaddr_t va, u64 *e)
         return enter_page(v, va, e);
     }
     int r = own_copy(e, phys_ptr(*e & PTE_ADDR), v->prot);
-    if (!r)
+    if (!r) {
         tlb_flush();
+    }
     return r;
 }
 
@@ -123,34 +136,43 @@ static bool enter_large(const struct vma *v, vaddr_t va)
 {
     vaddr_t at = va & ~(LARGE_PAGE - 1);
     if (v->inode || v->end - v->start < LARGE_MIN || at < v->start || v->end - at < LARGE_PAGE ||
-        pmm_free_pages() < pmm_total_pages() / 2)
+        pmm_free_pages() < pmm_total_pages() / 2) {
         return false;
+    }
     paddr_t pa = pmm_alloc_large();
-    if (pa && pt_enter_large(at, pa, v->prot))
+    if (pa && pt_enter_large(at, pa, v->prot)) {
         return true;
-    if (pa)
+    }
+    if (pa) {
         pmm_free(pa, LARGE_PAGE / PAGE_SIZE);
+    }
     return false;
 }
 
 static enum mm_fault_result fault_paged(struct vma *v, vaddr_t va, u64 error)
 {
-    if (!v->inode && pt_is_large(va))
+    if (!v->inode && pt_is_large(va)) {
         return MM_FAULT_OK; /* the tables allow it */
-    if (enter_large(v, va))
+    }
+    if (enter_large(v, va)) {
         return MM_FAULT_OK;
+    }
     u64 *e = pt_entry(va, true);
-    if (!e)
+    if (!e) {
         return MM_FAULT_OOM;
-    if (*e)
+    }
+    if (*e) {
         return result(error & PF_WRITE && !(*e & PTE_W) ? make_writable(v, va, e) : 0);
+    }
     int r = enter_page(v, va, e);
-    if (r)
+    if (r) {
         return result(r);
+    }
     /* Neighbours are a guess: running out of file or memory there is no failure. */
     vaddr_t around = va & ~(AROUND * PAGE_SIZE - 1);
-    if (pmm_free_pages() > 4 * AROUND)
+    if (pmm_free_pages() > 4 * AROUND) {
         mm_populate(v, around, around + AROUND * PAGE_SIZE);
+    }
     return MM_FAULT_OK;
 }
 
@@ -158,13 +180,16 @@ enum mm_fault_result mm_handle_fault(struct mm *mm, vaddr_t addr, u64 error)
 {
     struct vma *v = mm ? vma_find(mm, addr) : NULL;
     hv_shared()->counts.faults++;
-    if (!v)
+    if (!v) {
         return MM_FAULT_MAPERR;
+    }
     int need = error & PF_WRITE ? PROT_WRITE : error & PF_FETCH ? PROT_EXEC : 0;
-    if ((v->prot & need) != need || !(v->prot & (PROT_READ | PROT_WRITE | PROT_EXEC)))
+    if ((v->prot & need) != need || !(v->prot & (PROT_READ | PROT_WRITE | PROT_EXEC))) {
         return MM_FAULT_ACCERR;
-    if (v->kind == VMA_IDENT)
+    }
+    if (v->kind == VMA_IDENT) {
         return MM_FAULT_OK; /* the tables allow it: a stale translation, retried */
+    }
     return fault_paged(v, PAGE_DOWN(addr), error);
 }
 
@@ -172,23 +197,27 @@ void mm_inode_changed(struct inode *i, u64 pgoff, u64 pages)
 {
     struct mm *mm = current && current->proc ? cur_proc()->mm : NULL;
     bool flush = false;
-    if (!mm)
+    if (!mm) {
         return;
+    }
     for (struct vma *v = RB_MIN(vma_tree, &mm->tree); v; v = vma_next(v)) {
         u64 n = (v->end - v->start) / PAGE_SIZE;
         if (v->inode != i || v->kind != VMA_PAGED || pgoff >= v->pgoff + n ||
-            pgoff + pages <= v->pgoff)
+            pgoff + pages <= v->pgoff) {
             continue;
+        }
         u64 from = MAX(pgoff, v->pgoff) - v->pgoff, to = MIN(pgoff + pages - v->pgoff, n);
         for (vaddr_t va = v->start + from * PAGE_SIZE; va < v->start + to * PAGE_SIZE;
              va += PAGE_SIZE) {
             u64 *e = pt_entry(va, false);
-            if (!e || !*e || *e & PTE_OWNED)
+            if (!e || !*e || *e & PTE_OWNED) {
                 continue;
+            }
             flush |= *e & PTE_P;
             *e = 0;
         }
     }
-    if (flush)
+    if (flush) {
         tlb_flush();
+    }
 }

@@ -35,17 +35,20 @@ static struct slab *slab_of(void *p)
 
 static unsigned class_for(size_t size)
 {
-    for (unsigned c = 0; c < CLASSES; c++)
-        if (size <= class_size[c])
+    for (unsigned c = 0; c < CLASSES; c++) {
+        if (size <= class_size[c]) {
             return c;
+        }
+    }
     return LARGE_CLASS;
 }
 
 static struct slab *slab_new(unsigned c)
 {
     paddr_t pa = pmm_alloc(1, 0);
-    if (!pa)
+    if (!pa) {
         return NULL;
+    }
     struct slab *s = phys_ptr(pa);
     *s = (struct slab){.magic = SLAB_MAGIC, .class = (u16)c};
     char *base = (char *)s;
@@ -61,11 +64,13 @@ static struct slab *slab_new(unsigned c)
 static void *alloc_large(size_t size)
 {
     u64 pages = PAGE_UP(size + HEADER) / PAGE_SIZE;
-    if (size + HEADER < size)
+    if (size + HEADER < size) {
         return NULL;
+    }
     paddr_t pa = pmm_alloc(pages, 0);
-    if (!pa)
+    if (!pa) {
         return NULL;
+    }
     struct slab *s = phys_ptr(pa);
     *s = (struct slab){.magic = SLAB_MAGIC, .class = LARGE_CLASS, .pages = pages};
     return (char *)s + HEADER;
@@ -74,41 +79,48 @@ static void *alloc_large(size_t size)
 void *kmalloc(size_t size)
 {
     unsigned c = class_for(size);
-    if (c == LARGE_CLASS)
+    if (c == LARGE_CLASS) {
         return alloc_large(size);
+    }
     struct slab *s = LIST_FIRST(&partial[c]);
-    if (!s)
+    if (!s) {
         s = slab_new(c);
-    if (!s)
+    }
+    if (!s) {
         return NULL;
+    }
     void *p = s->free;
     s->free = *(void **)p;
     s->used++;
-    if (!s->free)
+    if (!s->free) {
         LIST_REMOVE(s, link);
+    }
     return p;
 }
 
 void *kzalloc(size_t size)
 {
     void *p = kmalloc(size);
-    if (p)
+    if (p) {
         memset(p, 0, size);
+    }
     return p;
 }
 
 void kfree(void *p)
 {
-    if (!p)
+    if (!p) {
         return;
+    }
     struct slab *s = slab_of(p);
     if (s->class == LARGE_CLASS) {
         s->magic = 0;
         pmm_free((paddr_t)s, s->pages);
         return;
     }
-    if (!s->free)
+    if (!s->free) {
         LIST_INSERT_HEAD(&partial[s->class], s, link);
+    }
     *(void **)p = s->free;
     s->free = p;
     if (--s->used == 0 && LIST_NEXT(LIST_FIRST(&partial[s->class]), link)) {
@@ -120,15 +132,18 @@ void kfree(void *p)
 
 void *krealloc(void *p, size_t size)
 {
-    if (!p)
+    if (!p) {
         return kmalloc(size);
+    }
     struct slab *s = slab_of(p);
     size_t have = s->class == LARGE_CLASS ? s->pages * PAGE_SIZE - HEADER : class_size[s->class];
-    if (size <= have)
+    if (size <= have) {
         return p;
+    }
     void *n = kmalloc(size);
-    if (!n)
+    if (!n) {
         return NULL;
+    }
     memcpy(n, p, have);
     kfree(p);
     return n;

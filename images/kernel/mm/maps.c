@@ -9,37 +9,44 @@
 
 static const char *special_name(const struct vma *v)
 {
-    if (v->flags & VMA_SITES)
+    if (v->flags & VMA_SITES) {
         return "[syscalls]";
+    }
     const u64 *e =
         v->kind == VMA_PAGED && !pt_is_large(v->start) ? pt_entry(v->start, false) : NULL;
-    if (e && (*e & PTE_ADDR) == (u64)vdso_start)
+    if (e && (*e & PTE_ADDR) == (u64)vdso_start) {
         return "[vdso]";
-    if (e && *e && (*e & PTE_ADDR) == time_page())
+    }
+    if (e && *e && (*e & PTE_ADDR) == time_page()) {
         return "[vvar]";
+    }
     const struct process *p = cur_proc();
-    if (v->start < p->stack_top && p->stack_top <= v->end)
+    if (v->start < p->stack_top && p->stack_top <= v->end) {
         return "[stack]";
+    }
     const struct mm *mm = p->mm;
-    if (v->start >= mm->brk_start && v->end <= mm->brk_limit && mm->brk_start < mm->brk_end)
+    if (v->start >= mm->brk_start && v->end <= mm->brk_limit && mm->brk_start < mm->brk_end) {
         return "[heap]";
+    }
     return "";
 }
 
 static size_t format(const struct vma *v, char *line)
 {
     char path[256] = "";
-    if (v->inode)
+    if (v->inode) {
         inode_path(v->inode, path, sizeof(path));
-    else
+    } else {
         snprintf(path, sizeof(path), "%s", special_name(v));
+    }
     int n = snprintf(line, LINE_MAX, "%08lx-%08lx %c%c%c%c %08lx 00:%02d %lu", v->start, v->end,
                      v->prot & PROT_READ ? 'r' : '-', v->prot & PROT_WRITE ? 'w' : '-',
                      v->prot & PROT_EXEC ? 'x' : '-', v->flags & MAP_SHARED ? 's' : 'p',
                      v->inode ? v->pgoff * PAGE_SIZE : 0, v->inode ? 1 : 0,
                      v->inode ? inode_number(v->inode) : 0);
-    while (path[0] && n < 73)
+    while (path[0] && n < 73) {
         line[n++] = ' ';
+    }
     n += snprintf(line + n, LINE_MAX - (size_t)n, "%s%s\n", path[0] ? "" : " ", path);
     return (size_t)n;
 }
@@ -47,8 +54,9 @@ static size_t format(const struct vma *v, char *line)
 void mm_maps(struct mm *mm, void (*emit)(void *arg, const char *line, size_t len), void *arg)
 {
     char line[LINE_MAX];
-    for (struct vma *v = vma_first_from(mm, 0); v; v = vma_next(v))
+    for (struct vma *v = vma_first_from(mm, 0); v; v = vma_next(v)) {
         emit(arg, line, format(v, line));
+    }
 }
 
 /* Identity memory counts as resident whole: nobody knows which of it was touched. */

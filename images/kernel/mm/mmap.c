@@ -53,8 +53,9 @@ static bool unmap_one(struct mm *mm, struct vma *v, bool *flush)
     } else {
         *flush |= mm_unpopulate(v->start, v->end);
     }
-    if (v->start == mm->library)
+    if (v->start == mm->library) {
         mm->library = 0;
+    }
     vma_remove(mm, v);
     return rewritten;
 }
@@ -63,20 +64,24 @@ long mm_munmap(struct mm *mm, vaddr_t addr, u64 len)
 {
     vaddr_t end = addr + PAGE_UP(len);
     bool flush = false, rewritten = false;
-    if (addr & PAGE_MASK || !len || end <= addr)
+    if (addr & PAGE_MASK || !len || end <= addr) {
         return -EINVAL;
-    if (vma_split(mm, addr) || vma_split(mm, end))
+    }
+    if (vma_split(mm, addr) || vma_split(mm, end)) {
         return -ENOMEM;
+    }
     struct vma *v = vma_first_from(mm, addr);
     while (v && v->start < end) {
         struct vma *next = vma_next(v);
         rewritten |= unmap_one(mm, v, &flush);
         v = next;
     }
-    if (flush)
+    if (flush) {
         tlb_flush();
-    if (rewritten)
+    }
+    if (rewritten) {
         sites_unmapped(mm);
+    }
     return 0;
 }
 
@@ -97,16 +102,19 @@ static long add_ident(struct mm *mm, vaddr_t addr, u64 len, int prot, int flags,
         pmm_free(addr, len / PAGE_SIZE);
         return -ENOMEM;
     }
-    if (inode)
+    if (inode) {
         sites_rewrite(mm, v);
+    }
     if (!plain_rw(prot) && pt_protect_ident(addr, addr + len, prot, &flush)) {
         mm_munmap(mm, addr, len);
         return -ENOMEM;
     }
-    if (flush)
+    if (flush) {
         tlb_flush();
-    if (!inode)
+    }
+    if (!inode) {
         vma_merge(mm, addr, addr + len);
+    }
     return (long)addr;
 }
 
@@ -114,8 +122,9 @@ static long add_ident(struct mm *mm, vaddr_t addr, u64 len, int prot, int flags,
  * mprotect(). */
 static long add_stack(struct mm *mm, vaddr_t addr, u64 len, int flags)
 {
-    if (vma_add(mm, addr, addr + len, PROT_NONE, flags, VMA_IDENT, NULL, 0))
+    if (vma_add(mm, addr, addr + len, PROT_NONE, flags, VMA_IDENT, NULL, 0)) {
         return (long)addr;
+    }
     pmm_free(addr, len / PAGE_SIZE);
     return -ENOMEM;
 }
@@ -125,8 +134,9 @@ static long add_stack(struct mm *mm, vaddr_t addr, u64 len, int flags)
  * page tables, in every run. */
 static u64 eager_limit(int prot, int flags, const struct inode *inode)
 {
-    if (inode)
+    if (inode) {
         return prot & PROT_WRITE ? EAGER_WRITE : EAGER_READ;
+    }
     return prot & PROT_WRITE && flags & MAP_FIXED && !(flags & MAP_NORESERVE) ? EAGER_ZERO : 0;
 }
 
@@ -134,27 +144,31 @@ static long map_paged(struct mm *mm, vaddr_t addr, u64 len, int prot, int flags,
                       struct inode *inode, u64 off)
 {
     struct vma *v = vma_add(mm, addr, addr + len, prot, flags, VMA_PAGED, inode, off / PAGE_SIZE);
-    if (!v)
+    if (!v) {
         return -ENOMEM;
+    }
     sites_rewrite(mm, v);
     if (prot & PROT_ALL && len <= eager_limit(prot, flags, inode) &&
         mm_populate(v, addr, addr + len) == -ENOMEM) {
         mm_munmap(mm, addr, len);
         return -ENOMEM;
     }
-    if (!inode)
+    if (!inode) {
         vma_merge(mm, addr, addr + len);
+    }
     return (long)addr;
 }
 
 int mm_map_frames(struct mm *mm, vaddr_t va, paddr_t pa, u64 len, int prot)
 {
-    if (!vma_add(mm, va, va + len, prot, MAP_PRIVATE, VMA_PAGED, NULL, 0))
+    if (!vma_add(mm, va, va + len, prot, MAP_PRIVATE, VMA_PAGED, NULL, 0)) {
         return -ENOMEM;
+    }
     for (u64 at = 0; at < len; at += PAGE_SIZE) {
         u64 *e = pt_entry(va + at, true);
-        if (!e)
+        if (!e) {
             return -ENOMEM;
+        }
         *e = (pa + at) | pt_prot_bits(prot);
     }
     return 0;
@@ -163,24 +177,31 @@ int mm_map_frames(struct mm *mm, vaddr_t va, paddr_t pa, u64 len, int prot)
 static long map_fixed(struct mm *mm, vaddr_t addr, u64 len, int prot, int flags,
                       struct inode *inode, u64 off)
 {
-    if (addr & PAGE_MASK)
+    if (addr & PAGE_MASK) {
         return -EINVAL;
-    if (!range_valid(addr, len))
+    }
+    if (!range_valid(addr, len)) {
         return addr < USER_MIN ? -EPERM : -ENOMEM;
+    }
     if ((flags & MAP_FIXED_NOREPLACE) == MAP_FIXED_NOREPLACE) {
         struct vma *v = vma_first_from(mm, addr);
-        if (v && v->start < addr + len)
+        if (v && v->start < addr + len) {
             return -EEXIST;
+        }
     }
     long r = mm_munmap(mm, addr, len);
-    if (r)
+    if (r) {
         return r;
-    if (addr >= hv_shared()->ram_size)
+    }
+    if (addr >= hv_shared()->ram_size) {
         return map_paged(mm, addr, len, prot, flags, inode, off);
-    if (inode && flags & MAP_SHARED)
+    }
+    if (inode && flags & MAP_SHARED) {
         return -EINVAL; /* identity memory cannot show a file's own frames */
-    if (!pmm_is_ram(addr, len) || !pmm_claim(addr, len / PAGE_SIZE))
+    }
+    if (!pmm_is_ram(addr, len) || !pmm_claim(addr, len / PAGE_SIZE)) {
         return -ENOMEM;
+    }
     pmm_zero_range(addr, len / PAGE_SIZE);
     return add_ident(mm, addr, len, prot, flags, inode, off);
 }
@@ -204,8 +225,9 @@ static bool may_promise(u64 len)
  */
 static vaddr_t window_place(struct mm *mm, u64 len, int flags, struct inode *inode, vaddr_t hint)
 {
-    if (inode || len < LARGE_MIN || hint)
+    if (inode || len < LARGE_MIN || hint) {
         return vma_find_gap(mm, len, hint);
+    }
     vaddr_t gap = vma_find_gap(mm, len + LARGE_PAGE, 0);
     u64 past = flags & MAP_STACK ? len : 0;
     return gap ? ((gap + past + LARGE_PAGE - 1) & ~(LARGE_PAGE - 1)) - past : 0;
@@ -214,27 +236,34 @@ static vaddr_t window_place(struct mm *mm, u64 len, int flags, struct inode *ino
 long mm_map_inode(struct mm *mm, vaddr_t hint, u64 len, int prot, int flags, struct inode *inode,
                   u64 off)
 {
-    if (PAGE_UP(len) < len || !len)
+    if (PAGE_UP(len) < len || !len) {
         return len ? -ENOMEM : -EINVAL;
+    }
     len = PAGE_UP(len);
-    if (flags & (MAP_FIXED | MAP_FIXED_NOREPLACE))
+    if (flags & (MAP_FIXED | MAP_FIXED_NOREPLACE)) {
         return map_fixed(mm, hint, len, prot, flags, inode, off);
+    }
     vaddr_t stack = flags & MAP_STACK && !prot && !inode ? stackpool_take(len) : 0;
-    if (stack)
+    if (stack) {
         return add_stack(mm, stack, len, flags);
+    }
     bool hinted = hint && vma_gap_free(mm, PAGE_DOWN(hint), len);
     if (!hinted && wants_frames(len, prot, flags, inode)) {
         paddr_t pa = pmm_alloc(len / PAGE_SIZE, PMM_ZERO);
-        if (!pa && stackpool_release())
+        if (!pa && stackpool_release()) {
             pa = pmm_alloc(len / PAGE_SIZE, PMM_ZERO);
-        if (pa)
+        }
+        if (pa) {
             return add_ident(mm, pa, len, prot, flags, NULL, 0);
-        if (len / PAGE_SIZE > pmm_free_pages() && !may_promise(len))
+        }
+        if (len / PAGE_SIZE > pmm_free_pages() && !may_promise(len)) {
             return -ENOMEM;
+        }
     }
     vaddr_t at = hinted ? 0 : text_place(mm, len, flags, inode, off);
-    if (!at)
+    if (!at) {
         at = window_place(mm, len, flags, inode, hinted ? hint : 0);
+    }
     return at ? map_paged(mm, at, len, prot, flags, inode, off) : -ENOMEM;
 }
 
@@ -243,12 +272,15 @@ long mm_mmap(struct mm *mm, vaddr_t hint, u64 len, int prot, int flags, struct f
     struct inode *inode = NULL;
     if (file && !file_mmap_anonymous(file)) {
         inode = file_inode(file);
-        if (!inode || inode_type(inode) != INODE_REG)
+        if (!inode || inode_type(inode) != INODE_REG) {
             return -ENODEV;
-        if (!file_readable(file))
+        }
+        if (!file_readable(file)) {
             return -EACCES;
-        if (flags & MAP_SHARED && prot & PROT_WRITE && !file_writable(file))
+        }
+        if (flags & MAP_SHARED && prot & PROT_WRITE && !file_writable(file)) {
             return -EACCES;
+        }
     }
     return mm_map_inode(mm, hint, len, prot, flags, inode, off);
 }
@@ -259,8 +291,9 @@ static u64 protect_entry(const struct vma *v, u64 e, int prot)
 {
     u64 bits = pt_prot_bits(prot);
     bool writable = e & PTE_OWNED || (v->flags & MAP_SHARED && e & PTE_W);
-    if (!writable)
+    if (!writable) {
         bits &= ~(PTE_W | PTE_D);
+    }
     return (e & (PTE_ADDR | PTE_OWNED)) | bits;
 }
 
@@ -274,8 +307,9 @@ static void protect_paged(struct vma *v, int prot, bool *flush)
             va = (va | (LARGE_PAGE - 1)) - PAGE_MASK;
             continue;
         }
-        if (!*e)
+        if (!*e) {
             continue;
+        }
         *flush |= *e & PTE_P;
         *e = protect_entry(v, *e, prot);
     }
@@ -285,24 +319,29 @@ long mm_mprotect(struct mm *mm, vaddr_t addr, u64 len, int prot)
 {
     vaddr_t end = addr + PAGE_UP(len), at = addr;
     bool flush = false;
-    if (addr & PAGE_MASK || end < addr)
+    if (addr & PAGE_MASK || end < addr) {
         return -EINVAL;
-    if (vma_split(mm, addr) || vma_split(mm, end))
+    }
+    if (vma_split(mm, addr) || vma_split(mm, end)) {
         return -ENOMEM;
+    }
     for (struct vma *v = vma_first_from(mm, addr); v && v->start < end; v = vma_next(v)) {
-        if (v->start != at)
+        if (v->start != at) {
             break;
+        }
         at = v->end;
         if (v->kind == VMA_IDENT && (plain_rw(prot) != plain_rw(v->prot) || !plain_rw(prot))) {
-            if (pt_protect_ident(v->start, v->end, prot, &flush))
+            if (pt_protect_ident(v->start, v->end, prot, &flush)) {
                 return -ENOMEM;
+            }
         } else if (v->kind == VMA_PAGED) {
             protect_paged(v, prot, &flush);
         }
         v->prot = prot;
     }
-    if (flush)
+    if (flush) {
         tlb_flush();
+    }
     vma_merge(mm, addr, end);
     return at < end ? -ENOMEM : 0;
 }

@@ -72,8 +72,9 @@ static u64 find_run(u64 n, u64 from, u64 to)
             run = bit(used, i) ? 0 : run + 1;
             i++;
         }
-        if (run >= n)
+        if (run >= n) {
             return i - run;
+        }
     }
     return 0;
 }
@@ -98,11 +99,12 @@ static u64 dirty_count(u64 from, u64 n)
 
 static void clear_dirty(u64 from, u64 end)
 {
-    for (u64 i = from; i < end; i++)
+    for (u64 i = from; i < end; i++) {
         if (bit(dirty, i)) {
             memset(phys_ptr(i * PAGE_SIZE), 0, PAGE_SIZE);
             bit_clear(dirty, i);
         }
+    }
 }
 
 /* What was freed may never have been touched, and clearing would touch it all. Only whole large
@@ -132,18 +134,23 @@ static u64 find_aligned(u64 n, u64 from, u64 to)
 paddr_t pmm_alloc(u64 pages, unsigned flags)
 {
     u64 low_end = MIN(PMM_LOW_END / PAGE_SIZE, frames);
-    if (!pages || pages > free_frames)
+    if (!pages || pages > free_frames) {
         return 0;
+    }
     u64 at = find_aligned(pages, pages == 1 ? MAX(hint, low_end) : low_end, frames);
-    if (pages == 1 && at)
+    if (pages == 1 && at) {
         hint = at + 1;
-    if (!at)
+    }
+    if (!at) {
         at = find_run(pages, 1, low_end);
-    if (!at)
+    }
+    if (!at) {
         return 0;
+    }
     pmm_take(at, pages);
-    if (flags & PMM_ZERO)
+    if (flags & PMM_ZERO) {
         pmm_zero_range(at * PAGE_SIZE, pages);
+    }
     return at * PAGE_SIZE;
 }
 
@@ -154,10 +161,12 @@ paddr_t pmm_alloc_large(void)
     for (u64 at = frames; at >= PMM_LOW_END / PAGE_SIZE + n;) {
         at -= n;
         u64 any = 0;
-        for (u64 w = 0; w < n / 64; w++)
+        for (u64 w = 0; w < n / 64; w++) {
             any |= used[at / 64 + w];
-        if (any)
+        }
+        if (any) {
             continue;
+        }
         pmm_take(at, n);
         pmm_zero_range(at * PAGE_SIZE, n);
         return at * PAGE_SIZE;
@@ -168,11 +177,14 @@ paddr_t pmm_alloc_large(void)
 bool pmm_claim(paddr_t pa, u64 pages)
 {
     u64 from = pa / PAGE_SIZE;
-    if (from + pages > frames || from + pages < from)
+    if (from + pages > frames || from + pages < from) {
         return false;
-    for (u64 i = from; i < from + pages; i++)
-        if (bit(used, i))
+    }
+    for (u64 i = from; i < from + pages; i++) {
+        if (bit(used, i)) {
             return false;
+        }
+    }
     pmm_take(from, pages);
     return true;
 }
@@ -187,8 +199,9 @@ void pmm_free(paddr_t pa, u64 pages)
     }
     set_range(dirty, from, pages);
     free_frames += pages;
-    if (from < hint && from >= PMM_LOW_END / PAGE_SIZE)
+    if (from < hint && from >= PMM_LOW_END / PAGE_SIZE) {
         hint = from;
+    }
 }
 
 void pmm_mark_dirty(paddr_t pa, u64 pages)
@@ -198,12 +211,13 @@ void pmm_mark_dirty(paddr_t pa, u64 pages)
 
 void pmm_scrub(void)
 {
-    for (u64 w = 0; w < frames / 64; w++)
+    for (u64 w = 0; w < frames / 64; w++) {
         for (u64 m = dirty[w] & ~used[w]; m; m &= m - 1) {
             u64 i = w * 64 + (u64)__builtin_ctzll(m);
             memset(phys_ptr(i * PAGE_SIZE), 0, PAGE_SIZE);
             bit_clear(dirty, i);
         }
+    }
 }
 
 u64 pmm_free_pages(void)
@@ -223,8 +237,9 @@ bool pmm_is_ram(paddr_t pa, u64 len)
 
 static void release(u64 from, u64 to)
 {
-    for (u64 i = from; i < to; i++)
+    for (u64 i = from; i < to; i++) {
         bit_clear(used, i);
+    }
     free_frames += to - from;
 }
 

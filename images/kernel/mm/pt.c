@@ -43,11 +43,13 @@ static u64 *spare_take(void)
 static u64 *split_large(u64 *entry)
 {
     u64 *table = *entry & PTE_OWNED ? spare_take() : table_new();
-    if (!table)
+    if (!table) {
         return NULL;
+    }
     u64 base = *entry & PTE_ADDR & ~(LARGE_PAGE - 1), bits = *entry & (PTE_NX | PTE_OWNED | 0x7f);
-    for (unsigned i = 0; i < 512; i++)
+    for (unsigned i = 0; i < 512; i++) {
         table[i] = (base + i * PAGE_SIZE) | bits;
+    }
     *entry = (u64)table | PTE_TABLE;
     return table;
 }
@@ -64,11 +66,13 @@ u64 *pt_entry(vaddr_t va, bool create)
             table = phys_ptr(*entry & PTE_ADDR);
         } else {
             table = create ? table_new() : NULL;
-            if (table)
+            if (table) {
                 *entry = (u64)table | PTE_TABLE;
+            }
         }
-        if (!table)
+        if (!table) {
             return NULL;
+        }
     }
     return &table[va >> 12 & 511];
 }
@@ -76,8 +80,9 @@ u64 *pt_entry(vaddr_t va, bool create)
 /* x86 has no write-only and no execute-only page here: any right implies read. */
 u64 pt_prot_bits(int prot)
 {
-    if (!(prot & (PROT_READ | PROT_WRITE | PROT_EXEC)))
+    if (!(prot & (PROT_READ | PROT_WRITE | PROT_EXEC))) {
         return 0;
+    }
     return PTE_P | PTE_U | PTE_A | (prot & PROT_WRITE ? PTE_W | PTE_D : 0) |
            (prot & PROT_EXEC ? 0 : PTE_NX);
 }
@@ -94,10 +99,12 @@ static u64 *large_entry(vaddr_t va)
     u64 *table = root;
     for (int shift = 39; shift >= 21; shift -= 9) {
         u64 *entry = &table[va >> shift & 511];
-        if (!(*entry & PTE_P))
+        if (!(*entry & PTE_P)) {
             return NULL;
-        if (*entry & PTE_LARGE)
+        }
+        if (*entry & PTE_LARGE) {
             return entry;
+        }
         table = phys_ptr(*entry & PTE_ADDR);
     }
     return NULL;
@@ -112,10 +119,12 @@ bool pt_is_large(vaddr_t va)
  * now. */
 static bool protect_large(u64 *large, vaddr_t va, vaddr_t end, u64 bits, bool *need_flush)
 {
-    if ((*large & (PTE_NX | 0x7f)) == bits)
+    if ((*large & (PTE_NX | 0x7f)) == bits) {
         return true;
-    if (!bits || va & (LARGE_PAGE - 1) || end - va < LARGE_PAGE)
+    }
+    if (!bits || va & (LARGE_PAGE - 1) || end - va < LARGE_PAGE) {
         return false;
+    }
     *need_flush |= takes_rights(*large, bits);
     *large = va | bits | PTE_LARGE;
     return true;
@@ -142,13 +151,16 @@ int pt_protect_ident(vaddr_t start, vaddr_t end, int prot, bool *need_flush)
             continue;
         }
         u64 *e = pt_entry(va, true);
-        if (!e)
+        if (!e) {
             return -ENOMEM;
+        }
         u64 new = bits ? va | bits : 0;
-        if (*e == new)
+        if (*e == new) {
             continue;
-        if (*e & PTE_P && (*e & PTE_ADDR) != va)
+        }
+        if (*e & PTE_P && (*e & PTE_ADDR) != va) {
             take_back(e, va);
+        }
         *need_flush |= takes_rights(*e, new);
         *e = new;
     }
@@ -160,8 +172,9 @@ static bool all_text(const u64 *table, vaddr_t va)
 {
     bool text = false;
     for (unsigned i = 0; i < 512; i++) {
-        if ((table[i] & ~PTE_NX) != ((va + i * PAGE_SIZE) | pt_prot_bits(PROT_READ | PROT_EXEC)))
+        if ((table[i] & ~PTE_NX) != ((va + i * PAGE_SIZE) | pt_prot_bits(PROT_READ | PROT_EXEC))) {
             return false;
+        }
         text |= !(table[i] & PTE_NX);
     }
     return text;
@@ -174,10 +187,12 @@ static u64 *second_entry(vaddr_t va)
     for (int shift = 39; shift > 21; shift -= 9) {
         u64 *entry = &table[va >> shift & 511];
         u64 *below = *entry & PTE_P ? phys_ptr(*entry & PTE_ADDR) : table_new();
-        if (!below)
+        if (!below) {
             return NULL;
-        if (!(*entry & PTE_P))
+        }
+        if (!(*entry & PTE_P)) {
             *entry = (u64)below | PTE_TABLE;
+        }
         table = below;
     }
     return &table[va >> 21 & 511];
@@ -195,8 +210,9 @@ bool pt_enter_large(vaddr_t va, paddr_t pa, int prot)
 {
     u64 *entry = second_entry(va);
     paddr_t table = entry && !*entry ? pmm_alloc(1, 0) : 0;
-    if (!table)
+    if (!table) {
         return false;
+    }
     spare_put(phys_ptr(table));
     *entry = pa | pt_prot_bits(prot) | PTE_LARGE | PTE_OWNED;
     return true;
@@ -205,8 +221,10 @@ bool pt_enter_large(vaddr_t va, paddr_t pa, int prot)
 bool pt_protect_large(vaddr_t va, vaddr_t end, int prot)
 {
     u64 *entry = large_entry(va), bits = pt_prot_bits(prot);
-    if (!entry || !(*entry & PTE_OWNED) || !bits || va & (LARGE_PAGE - 1) || end - va < LARGE_PAGE)
+    if (!entry || !(*entry & PTE_OWNED) || !bits || va & (LARGE_PAGE - 1) ||
+        end - va < LARGE_PAGE) {
         return false;
+    }
     *entry = (*entry & PTE_ADDR) | bits | PTE_LARGE | PTE_OWNED;
     return true;
 }
@@ -214,8 +232,9 @@ bool pt_protect_large(vaddr_t va, vaddr_t end, int prot)
 paddr_t pt_take_large(vaddr_t va, vaddr_t end)
 {
     u64 *entry = large_entry(va);
-    if (!entry || !(*entry & PTE_OWNED) || va & (LARGE_PAGE - 1) || end - va < LARGE_PAGE)
+    if (!entry || !(*entry & PTE_OWNED) || va & (LARGE_PAGE - 1) || end - va < LARGE_PAGE) {
         return 0;
+    }
     paddr_t pa = *entry & PTE_ADDR;
     *entry = 0;
     pmm_free((paddr_t)spare_take(), 1);
@@ -229,12 +248,14 @@ void pt_join_text(void)
         u64 *third = phys_ptr(root[va >> 39 & 511] & PTE_ADDR);
         u64 *second = phys_ptr(third[va >> 30 & 511] & PTE_ADDR);
         u64 *entry = &second[va >> 21 & 511];
-        if (*entry & PTE_LARGE || !all_text(phys_ptr(*entry & PTE_ADDR), va))
+        if (*entry & PTE_LARGE || !all_text(phys_ptr(*entry & PTE_ADDR), va)) {
             continue;
+        }
         pmm_free(*entry & PTE_ADDR, 1);
         *entry = va | pt_prot_bits(PROT_READ | PROT_EXEC) | PTE_LARGE;
         joined = true;
     }
-    if (joined)
+    if (joined) {
         tlb_flush();
+    }
 }

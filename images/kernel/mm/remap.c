@@ -11,13 +11,15 @@
 static long grow_in_place(struct mm *mm, struct vma *v, u64 extra)
 {
     struct vma *next = vma_next(v);
-    if (next && next->start - v->end < extra)
+    if (next && next->start - v->end < extra) {
         return -ENOMEM;
+    }
     if (v->kind == VMA_IDENT) {
         /* Free frames are mapped read-write: with other rights the mapping moves, and gets them
          * there. */
-        if (v->prot != (PROT_READ | PROT_WRITE) || !pmm_claim(v->end, extra / PAGE_SIZE))
+        if (v->prot != (PROT_READ | PROT_WRITE) || !pmm_claim(v->end, extra / PAGE_SIZE)) {
             return -ENOMEM;
+        }
         pmm_zero_range(v->end, extra / PAGE_SIZE);
     } else if (v->end > WINDOW_END - extra) {
         return -ENOMEM;
@@ -34,13 +36,16 @@ static bool move_entries(vaddr_t from, vaddr_t to, u64 len)
     u64 at = 0;
     for (; at < len; at += PAGE_SIZE) {
         u64 *src = pt_entry(from + at, false);
-        if (!src)
+        if (!src) {
             at = ((from + at) | (LARGE_PAGE - 1)) - PAGE_MASK - from;
-        if (!src || !*src)
+        }
+        if (!src || !*src) {
             continue;
+        }
         u64 *dst = pt_entry(to + at, true);
-        if (!dst)
+        if (!dst) {
             break;
+        }
         *dst = *src;
         *src = 0;
     }
@@ -52,8 +57,9 @@ static long remap_move(struct mm *mm, struct vma *v, u64 old_len, u64 new_len, i
                        vaddr_t fixed)
 {
     int map_flags = v->flags & ~(MAP_FIXED | MAP_FIXED_NOREPLACE | VMA_REWRITTEN | VMA_SITES);
-    if (flags & MREMAP_FIXED)
+    if (flags & MREMAP_FIXED) {
         map_flags |= MAP_FIXED;
+    }
     bool ident = v->kind == VMA_IDENT;
     bool rewritten = v->flags & VMA_REWRITTEN;
     vaddr_t from = v->start;
@@ -63,8 +69,9 @@ static long remap_move(struct mm *mm, struct vma *v, u64 old_len, u64 new_len, i
      * advance. */
     long to = mm_map_inode(mm, fixed, new_len, ident ? PROT_READ | PROT_WRITE : PROT_NONE,
                            map_flags, inode, v->pgoff * PAGE_SIZE);
-    if (to < 0)
+    if (to < 0) {
         return to;
+    }
     u64 n = MIN(old_len, new_len);
     bool moved;
     if (ident) {
@@ -74,8 +81,9 @@ static long remap_move(struct mm *mm, struct vma *v, u64 old_len, u64 new_len, i
         nv->prot = prot;
         moved = nv->kind == VMA_PAGED && move_entries(from, (vaddr_t)to, n);
     }
-    if (moved && rewritten)
+    if (moved && rewritten) {
         sites_moved(mm, from, (vaddr_t)to, n);
+    }
     if (!moved || (ident && mm_mprotect(mm, (vaddr_t)to, new_len, prot))) {
         mm_munmap(mm, (vaddr_t)to, new_len);
         return -ENOMEM;
@@ -86,37 +94,46 @@ static long remap_move(struct mm *mm, struct vma *v, u64 old_len, u64 new_len, i
 
 long mm_mremap(struct mm *mm, vaddr_t addr, u64 old_len, u64 new_len, int flags, vaddr_t fixed)
 {
-    if (addr & PAGE_MASK || !new_len || flags & ~(MREMAP_MAYMOVE | MREMAP_FIXED) || !old_len)
+    if (addr & PAGE_MASK || !new_len || flags & ~(MREMAP_MAYMOVE | MREMAP_FIXED) || !old_len) {
         return -EINVAL;
-    if (flags & MREMAP_FIXED && (!(flags & MREMAP_MAYMOVE) || fixed & PAGE_MASK))
+    }
+    if (flags & MREMAP_FIXED && (!(flags & MREMAP_MAYMOVE) || fixed & PAGE_MASK)) {
         return -EINVAL;
+    }
     old_len = PAGE_UP(old_len);
     new_len = PAGE_UP(new_len);
-    if (flags & MREMAP_FIXED && fixed < addr + old_len && addr < fixed + new_len)
+    if (flags & MREMAP_FIXED && fixed < addr + old_len && addr < fixed + new_len) {
         return -EINVAL;
+    }
     struct vma *v = vma_find(mm, addr);
-    if (!v || addr + old_len > v->end)
+    if (!v || addr + old_len > v->end) {
         return -EFAULT;
+    }
     if (!(flags & MREMAP_FIXED) && new_len <= old_len) {
         long r = new_len < old_len ? mm_munmap(mm, addr + new_len, old_len - new_len) : 0;
         return r < 0 ? r : (long)addr;
     }
-    if (vma_split(mm, addr) || vma_split(mm, addr + old_len))
+    if (vma_split(mm, addr) || vma_split(mm, addr + old_len)) {
         return -ENOMEM;
+    }
     v = vma_find(mm, addr);
-    if (!(flags & MREMAP_FIXED) && !grow_in_place(mm, v, new_len - old_len))
+    if (!(flags & MREMAP_FIXED) && !grow_in_place(mm, v, new_len - old_len)) {
         return (long)addr;
-    if (!(flags & MREMAP_MAYMOVE))
+    }
+    if (!(flags & MREMAP_MAYMOVE)) {
         return -ENOMEM;
+    }
     return remap_move(mm, v, old_len, new_len, flags, fixed);
 }
 
 static bool page_is_zero(vaddr_t page)
 {
     const u64 *p = (const u64 *)page;
-    for (unsigned i = 0; i < PAGE_SIZE / sizeof(*p); i++)
-        if (p[i])
+    for (unsigned i = 0; i < PAGE_SIZE / sizeof(*p); i++) {
+        if (p[i]) {
             return false;
+        }
+    }
     return true;
 }
 
@@ -139,13 +156,14 @@ static void clear_stack(vaddr_t start, vaddr_t end)
 
 static void dontneed(struct vma *v, vaddr_t start, vaddr_t end, bool *flush)
 {
-    if (v->flags & VMA_REWRITTEN)
+    if (v->flags & VMA_REWRITTEN) {
         return; /* a site may lie in two pages, which must stay alike */
-    if (v->kind == VMA_PAGED)
+    }
+    if (v->kind == VMA_PAGED) {
         *flush |= mm_unpopulate(start, end);
-    else if (v->flags & MAP_STACK && v->prot & PROT_WRITE)
+    } else if (v->flags & MAP_STACK && v->prot & PROT_WRITE) {
         clear_stack(start, end);
-    else if (!v->inode && v->prot & PROT_WRITE) {
+    } else if (!v->inode && v->prot & PROT_WRITE) {
         pmm_mark_dirty(start, (end - start) / PAGE_SIZE);
         pmm_zero_range(start, (end - start) / PAGE_SIZE);
     }
@@ -156,17 +174,20 @@ long mm_madvise(struct mm *mm, vaddr_t addr, u64 len, int advice)
     vaddr_t end = addr + PAGE_UP(len);
     bool flush = false, hole = false;
     if (addr & PAGE_MASK || end < addr || advice < 0 || (advice > 25 && advice != MADV_HWPOISON) ||
-        (advice > MADV_WILLNEED && advice == 5))
+        (advice > MADV_WILLNEED && advice == 5)) {
         return -EINVAL;
+    }
     vaddr_t at = addr;
     for (struct vma *v = vma_first_from(mm, addr); v && v->start < end; v = vma_next(v)) {
         hole |= v->start > at;
         at = v->end;
-        if (advice == MADV_DONTNEED)
+        if (advice == MADV_DONTNEED) {
             dontneed(v, MAX(addr, v->start), MIN(end, v->end), &flush);
+        }
     }
-    if (flush)
+    if (flush) {
         tlb_flush();
+    }
     return hole || at < end ? -ENOMEM : 0;
 }
 
@@ -177,13 +198,15 @@ int mm_brk_reserve(struct mm *mm, vaddr_t after)
     u64 pages = MIN(BRK_MAX, pmm_free_pages() * PAGE_SIZE / 8) / PAGE_SIZE;
     vaddr_t start = PAGE_UP(after);
     if (start < hv_shared()->ram_size) {
-        while (pages && !pmm_claim(start, pages))
+        while (pages && !pmm_claim(start, pages)) {
             pages /= 2;
+        }
     } else {
         start = pmm_alloc(pages, 0);
     }
-    if (!start || !pages)
+    if (!start || !pages) {
         return -ENOMEM;
+    }
     mm->brk_start = mm->brk_end = start;
     mm->brk_limit = start + pages * PAGE_SIZE;
     return 0;
@@ -192,8 +215,9 @@ int mm_brk_reserve(struct mm *mm, vaddr_t after)
 /* Gives the frames back; nothing may be mapped there any more. */
 void mm_brk_release(struct mm *mm)
 {
-    if (mm->brk_limit)
+    if (mm->brk_limit) {
         pmm_free(mm->brk_start, (mm->brk_limit - mm->brk_start) / PAGE_SIZE);
+    }
     mm->brk_start = mm->brk_end = mm->brk_limit = 0;
 }
 
@@ -206,12 +230,14 @@ static bool brk_resize(struct mm *mm, vaddr_t old_end, vaddr_t new_end)
 {
     struct vma *v = mm->brk_start < old_end ? vma_find(mm, old_end - 1) : NULL;
     if (new_end < old_end) {
-        if (vma_split(mm, new_end))
+        if (vma_split(mm, new_end)) {
             return false;
+        }
         bool flush = false;
         while ((v = vma_first_from(mm, new_end)) && v->start < old_end) {
-            if (pt_protect_ident(v->start, v->end, PROT_READ | PROT_WRITE, &flush))
+            if (pt_protect_ident(v->start, v->end, PROT_READ | PROT_WRITE, &flush)) {
                 return false;
+            }
             vma_remove(mm, v);
         }
         pmm_mark_dirty(new_end, (old_end - new_end) / PAGE_SIZE);
@@ -229,11 +255,13 @@ static bool brk_resize(struct mm *mm, vaddr_t old_end, vaddr_t new_end)
 
 long mm_brk(struct mm *mm, vaddr_t brk)
 {
-    if (brk < mm->brk_start || brk > mm->brk_limit)
+    if (brk < mm->brk_start || brk > mm->brk_limit) {
         return (long)mm->brk_end;
+    }
     vaddr_t old_end = PAGE_UP(mm->brk_end), new_end = PAGE_UP(brk);
-    if (new_end != old_end && !brk_resize(mm, old_end, new_end))
+    if (new_end != old_end && !brk_resize(mm, old_end, new_end)) {
         return (long)mm->brk_end;
+    }
     mm->brk_end = brk;
     return (long)brk;
 }

@@ -62,8 +62,9 @@ static bool write_at(struct vma *v, page_fn page, vaddr_t va, const u8 *bytes, s
     while (n) {
         size_t piece = MIN(n, PAGE_SIZE - (va & PAGE_MASK));
         u8 *to = page(v, va);
-        if (!to)
+        if (!to) {
             return false;
+        }
         memcpy(to + (va & PAGE_MASK), bytes, piece);
         va += piece;
         bytes += piece;
@@ -109,8 +110,9 @@ static bool write_slots(const struct sites_area *a, struct vma *v, page_fn page)
     u8 slot[SLOT];
     for (unsigned n = 0; n < a->count; n++) {
         make_slot(slot, slot_of(a, n), &a->sites[n], a->base + a->sites[n].offset);
-        if (!write_at(v, page, slot_of(a, n), slot, SLOT))
+        if (!write_at(v, page, slot_of(a, n), slot, SLOT)) {
             return false;
+        }
     }
     return true;
 }
@@ -124,8 +126,9 @@ static bool write_jumps(const struct sites_area *a, struct vma *v, page_fn page)
         put_jump(jump, a->base + s->offset, slot_of(a, n) + RESTART - s->pre);
         /* All of a site or nothing, though it may lie in two pages. */
         vaddr_t at = a->base + s->offset;
-        if (!page(v, at) || !page(v, at + s->len - 1) || !write_at(v, page, at, jump, s->len))
+        if (!page(v, at) || !page(v, at + s->len - 1) || !write_at(v, page, at, jump, s->len)) {
             return false;
+        }
     }
     return true;
 }
@@ -136,19 +139,23 @@ static struct sites_area *area_new(const struct vma *text)
     unsigned count, first = 0;
     u64 from = text->pgoff * PAGE_SIZE, to = from + (text->end - text->start);
     const struct sites_site *s = sites_of_inode(text->inode, &count);
-    if (!s)
+    if (!s) {
         return NULL;
-    while (first < count && s[first].offset < from)
+    }
+    while (first < count && s[first].offset < from) {
         first++;
-    while (count > first && s[count - 1].offset + (u64)s[count - 1].len > to)
+    }
+    while (count > first && s[count - 1].offset + (u64)s[count - 1].len > to) {
         count--;
+    }
     struct sites_area *a = count > first ? kzalloc(sizeof(*a)) : NULL;
-    if (a)
+    if (a) {
         *a = (struct sites_area){.text_start = text->start,
                                  .text_end = text->end,
                                  .base = text->start - from,
                                  .sites = s + first,
                                  .count = count - first};
+    }
     return a;
 }
 
@@ -158,13 +165,15 @@ static bool slots_paged(struct mm *mm, struct sites_area *a)
     u64 len = PAGE_UP((u64)a->count * SLOT);
     vaddr_t at = vma_gap_above(mm, PAGE_UP(a->text_end) + MARGIN, len + 2 * PAGE_SIZE);
     struct vma *v;
-    if (!at || at + len - a->text_start > REACH)
+    if (!at || at + len - a->text_start > REACH) {
         return false;
+    }
     a->start = at + PAGE_SIZE;
     a->end = a->start + len;
     v = vma_add(mm, a->start, a->end, PROT_READ | PROT_EXEC, AREA_FLAGS, VMA_PAGED, NULL, 0);
-    if (v && write_slots(a, v, paged_page))
+    if (v && write_slots(a, v, paged_page)) {
         return true;
+    }
     if (v) {
         mm_unpopulate(v->start, v->end);
         vma_remove(mm, v);
@@ -178,15 +187,17 @@ static bool slots_ident(struct mm *mm, struct sites_area *a)
     u64 len = PAGE_UP((u64)a->count * SLOT);
     paddr_t pa = pmm_alloc(len / PAGE_SIZE, PMM_ZERO);
     bool flush = false;
-    if (!pa)
+    if (!pa) {
         return false;
+    }
     a->start = pa;
     a->end = pa + len;
     if (a->end <= REACH && a->text_end <= REACH && write_slots(a, NULL, ident_page) &&
         !pt_protect_ident(a->start, a->end, PROT_READ | PROT_EXEC, &flush) &&
         vma_add(mm, a->start, a->end, PROT_READ | PROT_EXEC, AREA_FLAGS, VMA_IDENT, NULL, 0)) {
-        if (flush)
+        if (flush) {
             tlb_flush();
+        }
         return true;
     }
     pmm_free(pa, len / PAGE_SIZE);
@@ -202,11 +213,13 @@ void sites_rewrite(struct mm *mm, struct vma *text)
 {
     bool ident = text->kind == VMA_IDENT;
     struct sites_area *a;
-    if (!(text->prot & PROT_EXEC) || !text->inode || (text->flags & MAP_TYPE) != MAP_PRIVATE)
+    if (!(text->prot & PROT_EXEC) || !text->inode || (text->flags & MAP_TYPE) != MAP_PRIVATE) {
         return;
+    }
     a = area_new(text);
-    if (!a)
+    if (!a) {
         return;
+    }
     if (!(ident ? slots_ident(mm, a) : slots_paged(mm, a))) {
         kfree(a);
         return;
@@ -220,9 +233,11 @@ void sites_rewrite(struct mm *mm, struct vma *text)
 static bool in_use(struct mm *mm, const struct sites_area *a)
 {
     struct vma *v = vma_first_from(mm, a->text_start);
-    for (; v && v->start < a->text_end; v = vma_next(v))
-        if (v->flags & VMA_REWRITTEN)
+    for (; v && v->start < a->text_end; v = vma_next(v)) {
+        if (v->flags & VMA_REWRITTEN) {
             return true;
+        }
+    }
     return false;
 }
 
@@ -231,12 +246,14 @@ void sites_unmapped(struct mm *mm)
     struct sites_area *next;
     for (struct sites_area *a = LIST_FIRST(&mm->sites); a; a = next) {
         next = LIST_NEXT(a, link);
-        if (in_use(mm, a))
+        if (in_use(mm, a)) {
             continue;
+        }
         LIST_REMOVE(a, link);
         struct vma *v = vma_find(mm, a->start);
-        if (v && v->flags & VMA_SITES)
+        if (v && v->flags & VMA_SITES) {
             mm_munmap(mm, a->start, a->end - a->start);
+        }
         kfree(a);
         next = LIST_FIRST(&mm->sites);
     }
@@ -247,23 +264,26 @@ void sites_moved(struct mm *mm, vaddr_t from, vaddr_t to, u64 len)
 {
     struct vma *v = vma_find(mm, to);
     struct sites_area *a;
-    LIST_FOREACH (a, &mm->sites, link)
+    LIST_FOREACH (a, &mm->sites, link) {
         for (unsigned n = 0; n < a->count; n++) {
             vaddr_t at = a->base + a->sites[n].offset;
-            if (at >= from && at < from + len)
+            if (at >= from && at < from + len) {
                 write_at(v, v->kind == VMA_IDENT ? ident_page : paged_page, at - from + to,
                          a->sites[n].bytes, a->sites[n].len);
+            }
         }
+    }
 }
 
 static const struct sites_area *area_at(struct mm *mm, vaddr_t rip, unsigned *n)
 {
     struct sites_area *a;
-    LIST_FOREACH (a, &mm->sites, link)
+    LIST_FOREACH (a, &mm->sites, link) {
         if (rip >= a->start && rip < a->start + (u64)a->count * SLOT) {
             *n = (unsigned)((rip - a->start) / SLOT);
             return a;
         }
+    }
     return NULL;
 }
 
@@ -272,8 +292,9 @@ static const struct sites_area *area_at(struct mm *mm, vaddr_t rip, unsigned *n)
 static bool loads(const struct sites_site *s, u64 nr)
 {
     u32 constant = 0;
-    if (s->pre >= sizeof(constant))
+    if (s->pre >= sizeof(constant)) {
         memcpy(&constant, s->bytes + s->pre - sizeof(constant), sizeof(constant));
+    }
     return s->pre && constant == nr;
 }
 
@@ -281,8 +302,9 @@ vaddr_t sites_restart(struct mm *mm, vaddr_t rip, u64 nr)
 {
     unsigned n;
     const struct sites_area *a = area_at(mm, rip, &n);
-    if (!a || rip != slot_of(a, n) + RESUME)
+    if (!a || rip != slot_of(a, n) + RESUME) {
         return rip - SITES_SYSCALL;
+    }
     return loads(&a->sites[n], nr) ? a->base + a->sites[n].offset : slot_of(a, n) + RESTART;
 }
 
@@ -290,8 +312,9 @@ vaddr_t sites_shown(struct mm *mm, vaddr_t rip)
 {
     unsigned n;
     const struct sites_area *a = area_at(mm, rip, &n);
-    if (!a || rip != slot_of(a, n) + RESUME)
+    if (!a || rip != slot_of(a, n) + RESUME) {
         return rip;
+    }
     const struct sites_site *s = &a->sites[n];
     return s->len == s->pre + SITES_SYSCALL ? a->base + s->offset + s->len : rip;
 }

@@ -22,16 +22,18 @@ void stackpool_init(void)
     bool flush = false;
     while (slot_count < SLOTS_MAX && (slot_count + 1) * SLOT_SIZE <= budget) {
         paddr_t pa = pmm_alloc(SLOT_SIZE / PAGE_SIZE, PMM_ZERO);
-        if (!pa)
+        if (!pa) {
             break;
+        }
         if (pt_protect_ident(pa, pa + PAGE_SIZE, PROT_NONE, &flush)) {
             pmm_free(pa, SLOT_SIZE / PAGE_SIZE);
             break;
         }
         slots[slot_count++] = pa;
     }
-    if (flush)
+    if (flush) {
         tlb_flush();
+    }
 }
 
 vaddr_t stackpool_take(u64 len)

@@ -21,13 +21,16 @@ static u64 constant_part(struct inode *inode)
     Elf64_Phdr ph;
     if (inode_read(inode, &eh, sizeof(eh), 0) != sizeof(eh) ||
         memcmp(eh.e_ident, ELFMAG, SELFMAG) != 0 || eh.e_ident[EI_CLASS] != ELFCLASS64 ||
-        eh.e_type != ET_DYN || eh.e_phentsize != sizeof(ph))
+        eh.e_type != ET_DYN || eh.e_phentsize != sizeof(ph)) {
         return 0;
+    }
     for (unsigned n = 0; n < eh.e_phnum; n++) {
-        if (inode_read(inode, &ph, sizeof(ph), eh.e_phoff + n * sizeof(ph)) != sizeof(ph))
+        if (inode_read(inode, &ph, sizeof(ph), eh.e_phoff + n * sizeof(ph)) != sizeof(ph)) {
             return 0;
-        if (ph.p_type == PT_LOAD && ph.p_flags & PF_W)
+        }
+        if (ph.p_type == PT_LOAD && ph.p_flags & PF_W) {
             return PAGE_DOWN(ph.p_vaddr);
+        }
     }
     return 0;
 }
@@ -37,15 +40,18 @@ vaddr_t text_place(struct mm *mm, u64 len, int flags, struct inode *inode, u64 o
     u64 part = mm->library || !inode || off || (flags & MAP_TYPE) != MAP_PRIVATE || len < PART_MIN
                    ? 0
                    : constant_part(inode);
-    if (part < PART_MIN || part > LARGE_PAGE || part >= len)
+    if (part < PART_MIN || part > LARGE_PAGE || part >= len) {
         return 0;
+    }
     vaddr_t gap = vma_find_gap(mm, len + 2 * LARGE_PAGE, 0);
-    if (!gap)
+    if (!gap) {
         return 0;
+    }
     vaddr_t start = (gap + LARGE_PAGE - 1) & ~(LARGE_PAGE - 1), at = start + LARGE_PAGE - part;
     if (at > start &&
-        !vma_add(mm, start, at, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, VMA_PAGED, NULL, 0))
+        !vma_add(mm, start, at, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, VMA_PAGED, NULL, 0)) {
         return 0;
+    }
     mm->library = start;
     mm->library_text = at;
     return at;
@@ -56,8 +62,9 @@ static bool is_constant(vaddr_t start, vaddr_t end)
 {
     for (vaddr_t va = start; va < end; va += PAGE_SIZE) {
         const u64 *e = pt_entry(va, false);
-        if (!e || !(*e & PTE_P) || *e & PTE_W)
+        if (!e || !(*e & PTE_P) || *e & PTE_W) {
             return false;
+        }
     }
     return true;
 }
@@ -65,8 +72,9 @@ static bool is_constant(vaddr_t start, vaddr_t end)
 static paddr_t large_frame(void)
 {
     paddr_t pa = LARGE_PAGE;
-    while (pa < PMM_LOW_END && !pmm_claim(pa, LARGE_PAGE / PAGE_SIZE))
+    while (pa < PMM_LOW_END && !pmm_claim(pa, LARGE_PAGE / PAGE_SIZE)) {
         pa += LARGE_PAGE;
+    }
     return pa < PMM_LOW_END ? pa : 0;
 }
 
@@ -76,18 +84,22 @@ static void join_library(struct mm *mm)
     struct vma *rest = vma_find(mm, start);
     mm->library = 0;
     if (!start || (text > start && (!rest || rest->end != text || rest->prot != PROT_NONE)) ||
-        !is_constant(text, end))
+        !is_constant(text, end)) {
         return;
+    }
     paddr_t pa = large_frame();
-    if (!pa)
+    if (!pa) {
         return;
+    }
     pmm_zero_range(pa, LARGE_PAGE / PAGE_SIZE);
-    for (vaddr_t va = text; va < end; va += PAGE_SIZE)
+    for (vaddr_t va = text; va < end; va += PAGE_SIZE) {
         memcpy(phys_ptr(pa + (va - start)), phys_ptr(*pt_entry(va, false) & PTE_ADDR), PAGE_SIZE);
+    }
     mm_unpopulate(start, end);
     pt_set_large(start, pa);
-    if (text > start)
+    if (text > start) {
         rest->prot = PROT_READ;
+    }
 }
 
 static void share_constants(const struct vma *v)
@@ -100,8 +112,9 @@ static void share_constants(const struct vma *v)
         }
         u64 *e = pt_entry(va, false);
         if (inode_page(v->inode, v->pgoff + (va - v->start) / PAGE_SIZE, false, &file) ||
-            file < HV_INITRD_GPA || memcmp(phys_ptr(va), phys_ptr(file), PAGE_SIZE) != 0)
+            file < HV_INITRD_GPA || memcmp(phys_ptr(va), phys_ptr(file), PAGE_SIZE) != 0) {
             continue;
+        }
         u64 rights = *e & ~PTE_ADDR;
         *e = va | pt_prot_bits(PROT_READ | PROT_WRITE);
         tlb_flush();
@@ -115,8 +128,10 @@ void text_settle(struct mm *mm)
 {
     pt_join_text();
     join_library(mm);
-    for (struct vma *v = vma_first_from(mm, 0); v; v = vma_next(v))
+    for (struct vma *v = vma_first_from(mm, 0); v; v = vma_next(v)) {
         if (v->kind == VMA_IDENT && v->inode && (v->prot & (PROT_READ | PROT_WRITE)) == PROT_READ &&
-            !(v->flags & VMA_REWRITTEN))
+            !(v->flags & VMA_REWRITTEN)) {
             share_constants(v);
+        }
+    }
 }

@@ -15,12 +15,14 @@ bool user_range_ok(vaddr_t addr, size_t len, int prot)
 {
     struct mm *mm = cur_proc()->mm;
     vaddr_t end = addr + len;
-    if (end < addr)
+    if (end < addr) {
         return false;
+    }
     while (addr < end) {
         struct vma *v = vma_find(mm, addr);
-        if (!v || (v->prot & prot) != prot || !(v->prot & (PROT_READ | PROT_WRITE | PROT_EXEC)))
+        if (!v || (v->prot & prot) != prot || !(v->prot & (PROT_READ | PROT_WRITE | PROT_EXEC))) {
             return false;
+        }
         addr = v->end;
     }
     return true;
@@ -28,8 +30,9 @@ bool user_range_ok(vaddr_t addr, size_t len, int prot)
 
 int copy_from_user(void *dst, vaddr_t src, size_t n)
 {
-    if (!n)
+    if (!n) {
         return 0;
+    }
     if (current->kernel_buffers) {
         memcpy(dst, (const void *)src, n);
         return 0;
@@ -39,8 +42,9 @@ int copy_from_user(void *dst, vaddr_t src, size_t n)
 
 int copy_to_user(vaddr_t dst, const void *src, size_t n)
 {
-    if (!n)
+    if (!n) {
         return 0;
+    }
     if (current->kernel_buffers) {
         memcpy((void *)dst, src, n);
         return 0;
@@ -50,8 +54,9 @@ int copy_to_user(vaddr_t dst, const void *src, size_t n)
 
 int clear_user(vaddr_t dst, size_t n)
 {
-    if (!n)
+    if (!n) {
         return 0;
+    }
     if (current->kernel_buffers) {
         memset((void *)dst, 0, n);
         return 0;
@@ -65,11 +70,13 @@ long strncpy_from_user(char *dst, vaddr_t src, size_t size)
     while (done < size) {
         size_t n = MIN(size - done, PAGE_SIZE - ((src + done) & PAGE_MASK));
         n = MIN(n, 256);
-        if (copy_from_user(dst + done, src + done, n))
+        if (copy_from_user(dst + done, src + done, n)) {
             return -EFAULT;
+        }
         size_t len = strnlen(dst + done, n);
-        if (len < n)
+        if (len < n) {
             return (long)(done + len);
+        }
         done += n;
     }
     return -ENAMETOOLONG;
@@ -82,7 +89,8 @@ int user_get_u32(vaddr_t addr, u32 *value)
 
 int user_cmpxchg_u32(vaddr_t addr, u32 expect, u32 desired, u32 *old)
 {
-    if (!user_range_ok(addr, sizeof(u32), PROT_WRITE))
+    if (!user_range_ok(addr, sizeof(u32), PROT_WRITE)) {
         return -EFAULT;
+    }
     return usercmpxchg((u32 *)addr, expect, desired, old) ? -EFAULT : 0;
 }

@@ -17,8 +17,9 @@ RB_GENERATE(vma_tree, vma, link, vma_compare)
 int mm_create(struct mm **out)
 {
     *out = kzalloc(sizeof(**out));
-    if (!*out)
+    if (!*out) {
         return -ENOMEM;
+    }
     RB_INIT(&(*out)->tree);
     LIST_INIT(&(*out)->sites);
     (*out)->window_next = WINDOW_START;
@@ -42,11 +43,13 @@ struct vma *vma_first_from(struct mm *mm, vaddr_t addr)
 struct vma *vma_find(struct mm *mm, vaddr_t addr)
 {
     struct vma *v = mm->last;
-    if (v && addr >= v->start && addr < v->end)
+    if (v && addr >= v->start && addr < v->end) {
         return v;
+    }
     v = vma_first_from(mm, addr);
-    if (!v || addr < v->start)
+    if (!v || addr < v->start) {
         return NULL;
+    }
     return mm->last = v;
 }
 
@@ -59,8 +62,9 @@ struct vma *vma_add(struct mm *mm, vaddr_t start, vaddr_t end, int prot, int fla
                     enum vma_kind kind, struct inode *inode, u64 pgoff)
 {
     struct vma *v = kzalloc(sizeof(*v));
-    if (!v)
+    if (!v) {
         return NULL;
+    }
     *v = (struct vma){.start = start,
                       .end = end,
                       .prot = prot,
@@ -68,8 +72,9 @@ struct vma *vma_add(struct mm *mm, vaddr_t start, vaddr_t end, int prot, int fla
                       .kind = kind,
                       .inode = inode,
                       .pgoff = pgoff};
-    if (inode)
+    if (inode) {
         inode_ref(inode);
+    }
     struct vma *clash = RB_INSERT(vma_tree, &mm->tree, v);
     KASSERT(!clash);
     mm->mapped_pages += (end - start) / PAGE_SIZE;
@@ -79,27 +84,32 @@ struct vma *vma_add(struct mm *mm, vaddr_t start, vaddr_t end, int prot, int fla
 void vma_remove(struct mm *mm, struct vma *v)
 {
     RB_REMOVE(vma_tree, &mm->tree, v);
-    if (mm->last == v)
+    if (mm->last == v) {
         mm->last = NULL;
+    }
     mm->mapped_pages -= (v->end - v->start) / PAGE_SIZE;
-    if (v->kind == VMA_PAGED && v->start >= WINDOW_START)
+    if (v->kind == VMA_PAGED && v->start >= WINDOW_START) {
         mm->window_next = MIN(mm->window_next, v->start);
-    if (v->inode)
+    }
+    if (v->inode) {
         inode_put(v->inode);
+    }
     kfree(v);
 }
 
 int vma_split(struct mm *mm, vaddr_t at)
 {
     struct vma *v = vma_find(mm, at);
-    if (!v || v->start == at)
+    if (!v || v->start == at) {
         return 0;
+    }
     vaddr_t end = v->end;
     mm->mapped_pages -= (end - at) / PAGE_SIZE;
     v->end = at;
     if (vma_add(mm, at, end, v->prot, v->flags, v->kind, v->inode,
-                v->pgoff + (at - v->start) / PAGE_SIZE))
+                v->pgoff + (at - v->start) / PAGE_SIZE)) {
         return 0;
+    }
     v->end = end;
     mm->mapped_pages += (end - at) / PAGE_SIZE;
     return -ENOMEM;
@@ -139,8 +149,9 @@ bool vma_gap_free(struct mm *mm, vaddr_t at, u64 len)
 
 static vaddr_t gap_from(struct mm *mm, vaddr_t at, u64 len)
 {
-    for (struct vma *v = vma_first_from(mm, at); v && v->start < at + len; v = vma_next(v))
+    for (struct vma *v = vma_first_from(mm, at); v && v->start < at + len; v = vma_next(v)) {
         at = MAX(at, v->end);
+    }
     return at <= WINDOW_END && len <= WINDOW_END - at ? at : 0;
 }
 
@@ -153,12 +164,15 @@ vaddr_t vma_gap_above(struct mm *mm, vaddr_t at, u64 len)
 vaddr_t vma_find_gap(struct mm *mm, u64 len, vaddr_t hint)
 {
     hint = PAGE_DOWN(hint);
-    if (hint && vma_gap_free(mm, hint, len))
+    if (hint && vma_gap_free(mm, hint, len)) {
         return hint;
+    }
     vaddr_t at = gap_from(mm, mm->window_next, len + PAGE_SIZE);
-    if (!at)
+    if (!at) {
         at = gap_from(mm, WINDOW_START, len + PAGE_SIZE);
-    if (at)
+    }
+    if (at) {
         mm->window_next = at;
+    }
     return at;
 }

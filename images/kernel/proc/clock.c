@@ -15,25 +15,29 @@ static int cpu_clock_read(int clock, u64 *ns)
     int id = ~(clock >> 3);
     struct thread *t;
 
-    if ((clock & CPUCLOCK_KIND) == CPUCLOCK_FD)
+    if ((clock & CPUCLOCK_KIND) == CPUCLOCK_FD) {
         return -EINVAL;
+    }
     if ((clock & CPUCLOCK_PERTHREAD) == 0) {
-        if (id != 0 && id != cur_proc()->pid)
+        if (id != 0 && id != cur_proc()->pid) {
             return -EINVAL;
+        }
         *ns = process_cpu_ns(cur_proc());
         return 0;
     }
     t = id == 0 ? current : thread_find(id);
-    if (t == NULL)
+    if (t == NULL) {
         return -EINVAL;
+    }
     *ns = thread_cpu_ns(t);
     return 0;
 }
 
 int clock_read(int clock, u64 *ns)
 {
-    if (clock < 0)
+    if (clock < 0) {
         return cpu_clock_read(clock, ns);
+    }
     switch (clock) {
     case CLOCK_REALTIME:
     case CLOCK_REALTIME_COARSE:
@@ -69,8 +73,9 @@ int clock_to_mono(int clock, u64 ns, u64 *mono)
     u64 now;
     int ret = clock_read(clock, &now);
 
-    if (ret != 0)
+    if (ret != 0) {
         return ret;
+    }
     *mono = ns > now ? time_add(time_mono(), ns - now) : 0;
     return 0;
 }

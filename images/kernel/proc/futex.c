@@ -27,8 +27,9 @@ static struct futex_bucket *bucket_of(vaddr_t addr)
 {
     struct futex_bucket *b = &buckets[(addr >> 2 ^ addr >> 8 ^ addr >> 14) % FUTEX_BUCKETS];
 
-    if (b->tqh_last == NULL)
+    if (b->tqh_last == NULL) {
         TAILQ_INIT(b);
+    }
     return b;
 }
 
@@ -46,8 +47,9 @@ static void waiter_wake(struct futex_bucket *b, struct futex_waiter *w)
 
 static int futex_check(vaddr_t addr, u32 *value)
 {
-    if (addr % sizeof(u32) != 0)
+    if (addr % sizeof(u32) != 0) {
         return -EINVAL;
+    }
     return user_get_u32(addr, value);
 }
 
@@ -57,19 +59,23 @@ long futex_wait(vaddr_t addr, u32 val, u32 bitset, u64 deadline)
     u32 found;
     int ret;
 
-    if (bitset == 0)
+    if (bitset == 0) {
         return -EINVAL;
+    }
     ret = futex_check(addr, &found);
-    if (ret != 0)
+    if (ret != 0) {
         return ret;
-    if (found != val)
+    }
+    if (found != val) {
         return -EAGAIN;
+    }
     waiter_add(&w);
     do {
         ret = thread_block(deadline, true);
     } while (ret == 0 && !w.woken);
-    if (w.woken)
+    if (w.woken) {
         return 0;
+    }
     TAILQ_REMOVE(bucket_of(w.addr), &w, link); /* requeueing may have changed the address */
     return ret;
 }
@@ -80,8 +86,9 @@ long futex_wake(vaddr_t addr, u32 count, u32 bitset)
     struct futex_waiter *w, *next;
     u32 woken = 0;
 
-    if (addr % sizeof(u32) != 0 || bitset == 0)
+    if (addr % sizeof(u32) != 0 || bitset == 0) {
         return -EINVAL;
+    }
     b = bucket_of(addr);
     for (w = TAILQ_FIRST(b); w != NULL && woken < count; w = next) {
         next = TAILQ_NEXT(w, link);
@@ -100,17 +107,21 @@ long futex_requeue(vaddr_t from, u32 wake, u32 move, vaddr_t to, const u32 *expe
     u32 value, woken = 0, moved = 0;
     int ret = futex_check(from, &value);
 
-    if (ret == 0)
+    if (ret == 0) {
         ret = futex_check(to, &(u32){0});
-    if (ret != 0)
+    }
+    if (ret != 0) {
         return ret;
-    if (expect != NULL && value != *expect)
+    }
+    if (expect != NULL && value != *expect) {
         return -EAGAIN;
+    }
     b = bucket_of(from);
     for (w = TAILQ_FIRST(b); w != NULL && woken + moved < wake + move; w = next) {
         next = TAILQ_NEXT(w, link);
-        if (w->addr != from)
+        if (w->addr != from) {
             continue;
+        }
         if (woken < wake) {
             waiter_wake(b, w);
             woken++;
@@ -137,8 +148,9 @@ static int wake_op_value(u32 op, u32 old, u32 *value)
     u32 arg = (u32)sign12(op >> 12);
 
     if (op >> 28 & FUTEX_OP_OPARG_SHIFT) {
-        if (arg > 31)
+        if (arg > 31) {
             return -EINVAL;
+        }
         arg = 1u << arg;
     }
     switch (op >> 28 & 7) {
@@ -190,21 +202,27 @@ long futex_wake_op(vaddr_t a, u32 na, vaddr_t b, u32 nb, u32 op)
     long woken, more;
     int ret = futex_check(a, &(u32){0});
 
-    if (ret == 0)
+    if (ret == 0) {
         ret = futex_check(b, &old);
-    if (ret == 0)
+    }
+    if (ret == 0) {
         ret = wake_op_value(op, old, &value);
-    if (ret == 0)
+    }
+    if (ret == 0) {
         ret = user_cmpxchg_u32(b, old, value, &found);
-    if (ret != 0)
+    }
+    if (ret != 0) {
         return ret;
+    }
     KASSERT(found == old); /* nobody runs between the read and the exchange */
     ret = wake_op_compare(op, old);
-    if (ret < 0)
+    if (ret < 0) {
         return ret;
+    }
     woken = futex_wake(a, na, FUTEX_BITSET_MATCH_ANY);
-    if (ret == 0)
+    if (ret == 0) {
         return woken;
+    }
     more = futex_wake(b, nb, FUTEX_BITSET_MATCH_ANY);
     return more < 0 ? more : woken + more;
 }
@@ -214,18 +232,22 @@ static void robust_release(vaddr_t addr, int tid, bool pending)
 {
     u32 value, found;
 
-    if (addr % sizeof(u32) != 0 || user_get_u32(addr, &value) != 0)
+    if (addr % sizeof(u32) != 0 || user_get_u32(addr, &value) != 0) {
         return;
+    }
     if (pending && value == 0) { /* died between unlocking and waking */
         futex_wake(addr, 1, FUTEX_BITSET_MATCH_ANY);
         return;
     }
-    if ((value & FUTEX_TID_MASK) != (u32)tid)
+    if ((value & FUTEX_TID_MASK) != (u32)tid) {
         return;
-    if (user_cmpxchg_u32(addr, value, (value & FUTEX_WAITERS) | FUTEX_OWNER_DIED, &found) != 0)
+    }
+    if (user_cmpxchg_u32(addr, value, (value & FUTEX_WAITERS) | FUTEX_OWNER_DIED, &found) != 0) {
         return;
-    if ((value & FUTEX_WAITERS) != 0)
+    }
+    if ((value & FUTEX_WAITERS) != 0) {
         futex_wake(addr, 1, FUTEX_BITSET_MATCH_ANY);
+    }
 }
 
 static int robust_next(vaddr_t at, vaddr_t *next)
@@ -243,31 +265,37 @@ static void robust_walk(struct thread *t)
     struct robust_list_head head;
     vaddr_t pending, entry;
 
-    if (copy_from_user(&head, t->p->robust_head, sizeof(head)) != 0)
+    if (copy_from_user(&head, t->p->robust_head, sizeof(head)) != 0) {
         return;
+    }
     pending = (vaddr_t)head.list_op_pending & ~1ul;
     entry = (vaddr_t)head.list.next & ~1ul;
     for (int i = 0; i < ROBUST_LIST_MAX && entry != t->p->robust_head; i++) {
         vaddr_t next;
         int bad = robust_next(entry, &next);
 
-        if (entry != pending)
+        if (entry != pending) {
             robust_release(entry + (u64)head.futex_offset, t->tid, false);
-        if (bad)
+        }
+        if (bad) {
             return;
+        }
         entry = next;
     }
-    if (pending != 0)
+    if (pending != 0) {
         robust_release(pending + (u64)head.futex_offset, t->tid, true);
+    }
 }
 
 void futex_thread_exit(struct thread *t)
 {
     u32 zero = 0;
 
-    if (t->p->robust_head != 0)
+    if (t->p->robust_head != 0) {
         robust_walk(t);
+    }
     /* As Linux: a bad address is the program's own affair. */
-    if (t->p->clear_tid != 0 && copy_to_user(t->p->clear_tid, &zero, sizeof(zero)) == 0)
+    if (t->p->clear_tid != 0 && copy_to_user(t->p->clear_tid, &zero, sizeof(zero)) == 0) {
         futex_wake(t->p->clear_tid, 1, FUTEX_BITSET_MATCH_ANY);
+    }
 }

@@ -44,8 +44,9 @@ int proc_timers_create(struct proc_timers **out)
 {
     struct proc_timers *ts = kzalloc(sizeof(*ts));
 
-    if (ts == NULL)
+    if (ts == NULL) {
         return -ENOMEM;
+    }
     LIST_INIT(&ts->ptimers);
     *out = ts;
     return 0;
@@ -56,14 +57,16 @@ void proc_timers_exec(struct process *p)
 {
     struct ptimer *t;
 
-    while ((t = LIST_FIRST(&p->timers->ptimers)) != NULL)
+    while ((t = LIST_FIRST(&p->timers->ptimers)) != NULL) {
         ptimer_delete(p, t->id);
+    }
 }
 
 static int timeval_ns(const struct __kernel_old_timeval *tv, u64 *ns)
 {
-    if (tv->tv_usec < 0 || tv->tv_usec >= 1000000)
+    if (tv->tv_usec < 0 || tv->tv_usec >= 1000000) {
         return -EINVAL;
+    }
     return timespec_ns(tv->tv_sec, tv->tv_usec * 1000, ns);
 }
 
@@ -77,8 +80,9 @@ int itimer_get(struct process *p, int which, struct __kernel_old_itimerval *out)
     const struct itimer *t;
     u64 now, left = 0;
 
-    if (which < 0 || which >= ITIMERS)
+    if (which < 0 || which >= ITIMERS) {
         return -EINVAL;
+    }
     t = &p->timers->itimers[which];
     if (t->at != 0) {
         now = itimer_now(t);
@@ -97,12 +101,15 @@ int itimer_set(struct process *p, int which, const struct __kernel_old_itimerval
     u64 first, interval, now;
     int ret = itimer_get(p, which, old);
 
-    if (ret == 0)
+    if (ret == 0) {
         ret = timeval_ns(&in->it_value, &first);
-    if (ret == 0)
+    }
+    if (ret == 0) {
         ret = timeval_ns(&in->it_interval, &interval);
-    if (ret != 0)
+    }
+    if (ret != 0) {
         return ret;
+    }
     t = &p->timers->itimers[which];
     t->proc = p;
     t->which = which;

@@ -222,12 +222,14 @@ static inline u64 time_add(u64 a, u64 b)
 /* struct timespec to ns, saturating; -EINVAL when it is not normalised. */
 static inline int timespec_ns(s64 sec, s64 nsec, u64 *ns)
 {
-    if (sec < 0 || nsec < 0 || nsec >= (s64)NSEC_PER_SEC)
+    if (sec < 0 || nsec < 0 || nsec >= (s64)NSEC_PER_SEC) {
         return -EINVAL;
-    if ((u64)sec > HV_NO_DEADLINE / NSEC_PER_SEC - 1)
+    }
+    if ((u64)sec > HV_NO_DEADLINE / NSEC_PER_SEC - 1) {
         *ns = HV_NO_DEADLINE - 1;
-    else
+    } else {
         *ns = (u64)sec * NSEC_PER_SEC + (u64)nsec;
+    }
     return 0;
 }
 

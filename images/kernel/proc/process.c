@@ -19,8 +19,9 @@ const struct new_utsname system_name = {
 
 static void rlimits_init(struct process *p)
 {
-    for (unsigned i = 0; i < RLIM_NLIMITS; i++)
+    for (unsigned i = 0; i < RLIM_NLIMITS; i++) {
         p->rlimit_cur[i] = p->rlimit_max[i] = RLIM64_INFINITY;
+    }
     p->rlimit_cur[RLIMIT_STACK] = 8u << 20;
     p->rlimit_cur[RLIMIT_CORE] = 0;
     p->rlimit_cur[RLIMIT_NOFILE] = 1024;
@@ -46,20 +47,23 @@ int process_create(struct process **out)
     struct process_full *pf = kzalloc(sizeof(*pf));
     int ret = -ENOMEM;
 
-    if (pf == NULL)
+    if (pf == NULL) {
         return ret;
+    }
     LIST_INIT(&pf->p.threads);
     identity_init(pf);
     rlimits_init(&pf->p);
     pf->p.start_ns = time_mono();
     pf->p.signals = kzalloc(sizeof(*pf->p.signals));
-    if (pf->p.signals == NULL)
+    if (pf->p.signals == NULL) {
         goto fail;
+    }
     sigpending_init(&pf->p.signals->shared);
     waitq_init(&pf->p.signals->readers);
     ret = proc_timers_create(&pf->p.timers);
-    if (ret != 0)
+    if (ret != 0) {
         goto fail_signals;
+    }
     *out = &pf->p;
     return 0;
 

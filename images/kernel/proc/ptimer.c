@@ -11,9 +11,11 @@ static struct ptimer *ptimer_find(struct process *p, int id)
 {
     struct ptimer *t;
 
-    LIST_FOREACH (t, &p->timers->ptimers, link)
-        if (t->id == id)
+    LIST_FOREACH (t, &p->timers->ptimers, link) {
+        if (t->id == id) {
             return t;
+        }
+    }
     return NULL;
 }
 
@@ -21,8 +23,9 @@ static u64 ptimer_now(const struct ptimer *t)
 {
     u64 now = 0;
 
-    if (clock_read(t->clock, &now) != 0)
+    if (clock_read(t->clock, &now) != 0) {
         now = 0; /* the clock of a thread that is gone stands still */
+    }
     return now;
 }
 
@@ -42,8 +45,9 @@ static void expire(struct ptimer *t, u64 times)
 {
     struct thread *to = target(t);
 
-    if (t->notify == SIGEV_NONE || (t->notify == SIGEV_THREAD_ID && to == NULL))
+    if (t->notify == SIGEV_NONE || (t->notify == SIGEV_THREAD_ID && to == NULL)) {
         return;
+    }
     if (t->sigq.queued) {
         t->overrun += times;
         return;
@@ -58,8 +62,9 @@ static void ptimer_fire(struct ktimer *k)
     u64 now = ptimer_now(t), times = 1;
 
     if (now >= t->at) {
-        if (t->interval != 0)
+        if (t->interval != 0) {
             times += (now - t->at) / t->interval;
+        }
         expire(t, times);
         if (t->interval == 0) {
             t->at = 0;
@@ -80,12 +85,15 @@ void ptimer_delivered(struct ptimer *t, siginfo_t *info)
 static int event_check(const struct sigevent *ev)
 {
     if (ev->sigev_notify != SIGEV_SIGNAL && ev->sigev_notify != SIGEV_NONE &&
-        ev->sigev_notify != SIGEV_THREAD_ID)
+        ev->sigev_notify != SIGEV_THREAD_ID) {
         return -EINVAL;
-    if (ev->sigev_notify == SIGEV_THREAD_ID && thread_find(ev->sigev_notify_thread_id) == NULL)
+    }
+    if (ev->sigev_notify == SIGEV_THREAD_ID && thread_find(ev->sigev_notify_thread_id) == NULL) {
         return -EINVAL;
-    if (ev->sigev_notify != SIGEV_NONE && (ev->sigev_signo < 1 || ev->sigev_signo > SIG_COUNT))
+    }
+    if (ev->sigev_notify != SIGEV_NONE && (ev->sigev_signo < 1 || ev->sigev_signo > SIG_COUNT)) {
         return -EINVAL;
+    }
     return 0;
 }
 
@@ -96,13 +104,16 @@ int ptimer_create(struct process *p, int clock, const struct sigevent *ev, int *
     u64 now;
     int ret = clock_read(clock, &now);
 
-    if (ret == 0 && ev != NULL)
+    if (ret == 0 && ev != NULL) {
         ret = event_check(ev);
-    if (ret != 0)
+    }
+    if (ret != 0) {
         return ret;
+    }
     t = kzalloc(sizeof(*t));
-    if (t == NULL)
+    if (t == NULL) {
         return -EAGAIN;
+    }
     t->proc = p;
     t->clock = clock;
     t->id = p->timers->next_id++;
@@ -112,10 +123,11 @@ int ptimer_create(struct process *p, int clock, const struct sigevent *ev, int *
     t->sigq.info.si_signo = ev != NULL ? ev->sigev_signo : SIGALRM;
     t->sigq.info.si_code = SI_TIMER;
     t->sigq.info.si_tid = t->id;
-    if (ev != NULL)
+    if (ev != NULL) {
         t->sigq.info.si_value = ev->sigev_value;
-    else
+    } else {
         t->sigq.info.si_value.sival_int = t->id;
+    }
     LIST_INSERT_HEAD(&p->timers->ptimers, t, link);
     *id = t->id;
     return 0;
@@ -125,8 +137,9 @@ int ptimer_delete(struct process *p, int id)
 {
     struct ptimer *t = ptimer_find(p, id);
 
-    if (t == NULL)
+    if (t == NULL) {
         return -EINVAL;
+    }
     ktimer_cancel(&t->ktimer);
     signal_unqueue_timer(p, &t->sigq);
     LIST_REMOVE(t, link);
@@ -139,8 +152,9 @@ int ptimer_get(struct process *p, int id, u64 *left, u64 *interval)
     const struct ptimer *t = ptimer_find(p, id);
     u64 now;
 
-    if (t == NULL)
+    if (t == NULL) {
         return -EINVAL;
+    }
     *left = 0;
     if (t->at != 0) {
         now = ptimer_now(t);
@@ -155,14 +169,16 @@ int ptimer_set(struct process *p, int id, bool absolute, u64 first, u64 interval
     struct ptimer *t = ptimer_find(p, id);
     u64 now;
 
-    if (t == NULL)
+    if (t == NULL) {
         return -EINVAL;
+    }
     ktimer_cancel(&t->ktimer);
     t->interval = interval;
     t->at = 0;
     t->overrun = t->overrun_last = 0;
-    if (first == 0)
+    if (first == 0) {
         return 0;
+    }
     now = ptimer_now(t);
     t->at = absolute ? first : time_add(now, first);
     ptimer_arm(t, now);

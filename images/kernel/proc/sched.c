@@ -51,11 +51,13 @@ void sched_arm(void)
     bool slice = !runq_empty() || sched_input_poll;
     u64 now;
 
-    if (deadline == HV_NO_DEADLINE && !slice)
+    if (deadline == HV_NO_DEADLINE && !slice) {
         return;
+    }
     now = time_mono();
-    if (slice)
+    if (slice) {
         deadline = MIN(deadline, now + SCHED_SLICE_NS);
+    }
     time_arm(MAX(deadline, now + SCHED_SLACK_NS));
 }
 
@@ -64,8 +66,9 @@ void sched_enqueue(struct thread *t, bool expired)
     bool was_alone = runq_empty();
 
     runq_push(expired ? &timed_out : &runq, t);
-    if (was_alone && !idling && current != NULL && current->state == THREAD_RUNNABLE)
+    if (was_alone && !idling && current != NULL && current->state == THREAD_RUNNABLE) {
         time_arm(time_mono() + SCHED_SLICE_NS);
+    }
 }
 
 bool sched_need_resched(void)
@@ -76,11 +79,13 @@ bool sched_need_resched(void)
 void sched_tick(void)
 {
     ktimer_expire(time_mono());
-    if (sched_input_poll && !idling) /* nobody idles, so nobody else would look */
+    if (sched_input_poll && !idling) { /* nobody idles, so nobody else would look */
         sched_input_poll();
+    }
     sched_slice_over = !runq_empty();
-    if (!sched_slice_over && !idling)
+    if (!sched_slice_over && !idling) {
         sched_arm();
+    }
 }
 
 void events_handle(void)
@@ -90,25 +95,29 @@ void events_handle(void)
         time_arm_expired();
         sched_tick();
     }
-    if (events & HV_EVENT_INT)
+    if (events & HV_EVENT_INT) {
         signal_send(cur_proc(), NULL, SIGINT, SI_KERNEL, 0);
-    if (events & HV_EVENT_TERM)
+    }
+    if (events & HV_EVENT_TERM) {
         signal_send(cur_proc(), NULL, SIGTERM, SI_KERNEL, 0);
-    if (events & HV_EVENT_END)
+    }
+    if (events & HV_EVENT_END) {
         signal_send(cur_proc(), NULL, HV_END_SIGNAL, SI_KERNEL, 0);
+    }
 }
 
 static void idle_until(u64 deadline)
 {
     u64 now = time_mono();
 
-    if (deadline == HV_NO_DEADLINE || deadline > now + SCHED_SPIN_NS)
+    if (deadline == HV_NO_DEADLINE || deadline > now + SCHED_SPIN_NS) {
         hv_idle(deadline, sched_input_poll != NULL);
-    else
+    } else {
         while (now < deadline && __atomic_load_n(&hv_shared()->events, __ATOMIC_RELAXED) == 0) {
             __builtin_ia32_pause();
             now = time_mono();
         }
+    }
 }
 
 /* Waits for work. Timers and host events put threads into the queue, perhaps the calling one. */
@@ -121,8 +130,9 @@ static struct thread *idle(void)
         idle_until(ktimer_next());
         events_handle();
         ktimer_expire(time_mono());
-        if (sched_input_poll)
+        if (sched_input_poll) {
             sched_input_poll();
+        }
     }
     idling = false;
     return next;
@@ -137,23 +147,28 @@ void schedule(void)
     bool waits = prev->state != THREAD_RUNNABLE;
 
     sched_slice_over = false;
-    if (runq_empty() && prev->state == THREAD_RUNNABLE)
+    if (runq_empty() && prev->state == THREAD_RUNNABLE) {
         return;
+    }
     now = time_mono();
     if (prev->p != NULL) { /* the boot thread has no private part, and never comes back */
         prev->p->cpu_ns += now - prev->p->cpu_start;
         prev->p->cpu_start = HV_NO_DEADLINE;
-        if (prev->state == THREAD_RUNNABLE)
+        if (prev->state == THREAD_RUNNABLE) {
             runq_push(&runq, prev);
+        }
     }
-    if (ktimer_next() <= now)
+    if (ktimer_next() <= now) {
         ktimer_expire(now);
+    }
     next = runq_pop();
-    if (next == NULL)
+    if (next == NULL) {
         next = idle();
+    }
     next->p->cpu_start = time_mono();
-    if (waits)
+    if (waits) {
         process_full(next->proc)->switches++;
+    }
     if (next != prev) {
         process_full(next->proc)->preemptions += !waits;
         sched_arm();
@@ -174,8 +189,9 @@ u64 thread_cpu_ns(const struct thread *t)
 {
     u64 ns = t->p->cpu_ns;
 
-    if (t == current && t->p->cpu_start != HV_NO_DEADLINE)
+    if (t == current && t->p->cpu_start != HV_NO_DEADLINE) {
         ns += time_mono() - t->p->cpu_start;
+    }
     return ns;
 }
 
@@ -184,7 +200,8 @@ u64 process_cpu_ns(struct process *p)
     u64 ns = process_full(p)->dead_cpu_ns;
     struct thread *t;
 
-    LIST_FOREACH (t, &p->threads, proc_link)
+    LIST_FOREACH (t, &p->threads, proc_link) {
         ns += thread_cpu_ns(t);
+    }
     return ns;
 }

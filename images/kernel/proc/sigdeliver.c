@@ -28,12 +28,13 @@ static void fix_call(struct trapframe *tf, const struct sigaction *act)
 {
     s64 ret = (s64)tf->rax;
 
-    if (act == NULL && ret == -ERESTART_RESTARTBLOCK)
+    if (act == NULL && ret == -ERESTART_RESTARTBLOCK) {
         restart_call(tf, __NR_restart_syscall);
-    else if (act == NULL || (ret == -ERESTARTSYS && (act->sa_flags & SA_RESTART) != 0))
+    } else if (act == NULL || (ret == -ERESTARTSYS && (act->sa_flags & SA_RESTART) != 0)) {
         restart_call(tf, tf->t.error);
-    else
+    } else {
         tf->rax = (u64)-EINTR;
+    }
 }
 
 static void run_handler(struct trapframe *tf, int sig, const siginfo_t *info)
@@ -43,14 +44,17 @@ static void run_handler(struct trapframe *tf, int sig, const siginfo_t *info)
     u64 old = (p->sigwork & SIGWORK_RESTORE) != 0 ? p->saved_mask : p->blocked;
     u64 mask = p->blocked | act.sa_mask;
 
-    if ((act.sa_flags & SA_NODEFER) == 0)
+    if ((act.sa_flags & SA_NODEFER) == 0) {
         mask |= SIGBIT(sig);
+    }
     p->sigwork &= ~SIGWORK_RESTORE;
     tf->t.rip = sites_shown(cur_proc()->mm, tf->t.rip);
-    if ((act.sa_flags & SA_RESETHAND) != 0)
+    if ((act.sa_flags & SA_RESETHAND) != 0) {
         cur_proc()->signals->act[sig].sa_handler = SIG_DFL;
-    if (sigframe_push(tf, sig, &act, info, old) != 0)
+    }
+    if (sigframe_push(tf, sig, &act, info, old) != 0) {
         process_kill(SIGSEGV);
+    }
     signal_set_blocked(current, mask);
 }
 
@@ -61,24 +65,29 @@ void signal_deliver(struct trapframe *tf, bool from_syscall)
     siginfo_t info;
     int sig;
 
-    if ((p->sigwork & SIGWORK_KILLED) != 0)
+    if ((p->sigwork & SIGWORK_KILLED) != 0) {
         thread_exit(0);
+    }
     p->sigwork &= ~SIGWORK_INTERRUPTED;
     while ((sig = signal_dequeue(current, signal_deliverable(current), &info)) != 0) {
         const struct sigaction *act = &cur_proc()->signals->act[sig];
 
         if (act->sa_handler == SIG_IGN ||
-            (act->sa_handler == SIG_DFL && signal_default_ignored(sig)))
+            (act->sa_handler == SIG_DFL && signal_default_ignored(sig))) {
             continue;
-        if (act->sa_handler == SIG_DFL)
+        }
+        if (act->sa_handler == SIG_DFL) {
             process_kill(sig);
-        if (interrupted)
+        }
+        if (interrupted) {
             fix_call(tf, act);
+        }
         interrupted = false;
         run_handler(tf, sig, &info);
     }
-    if (interrupted)
+    if (interrupted) {
         fix_call(tf, NULL);
+    }
     if ((p->sigwork & SIGWORK_RESTORE) != 0) {
         p->sigwork &= ~SIGWORK_RESTORE;
         signal_set_blocked(current, p->saved_mask);
@@ -92,11 +101,13 @@ void signal_fault(struct trapframe *tf, int sig, int si_code, vaddr_t addr)
 
     p->trapno = tf->t.vector;
     p->trap_error = tf->t.error;
-    if (tf->t.vector == PAGE_FAULT)
+    if (tf->t.vector == PAGE_FAULT) {
         p->trap_addr = addr;
+    }
     /* Returning to the same instruction would fault for ever. */
-    if ((p->blocked & SIGBIT(sig)) != 0 || cur_proc()->signals->act[sig].sa_handler == SIG_IGN)
+    if ((p->blocked & SIGBIT(sig)) != 0 || cur_proc()->signals->act[sig].sa_handler == SIG_IGN) {
         process_kill(sig);
+    }
     siginfo_fill(&info, sig, si_code, 0);
     info.si_addr = (void *)addr;
     signal_queue(cur_proc(), current, &info);

@@ -97,8 +97,9 @@ static int xstate_put(vaddr_t addr)
 
     xstate_save(area);
     memcpy(area + SW_BYTES_OFF, &sw, sizeof(sw));
-    if (copy_to_user(addr, area, xstate_size) != 0)
+    if (copy_to_user(addr, area, xstate_size) != 0) {
         return -EFAULT;
+    }
     return copy_to_user(addr + xstate_size, &magic2, sizeof(magic2));
 }
 
@@ -112,19 +113,24 @@ static int xstate_get(vaddr_t addr)
     bool whole;
 
     xstate_init(area);
-    if (addr == 0)
+    if (addr == 0) {
         goto load;
-    if (copy_from_user(&sw, addr + SW_BYTES_OFF, sizeof(sw)) != 0)
+    }
+    if (copy_from_user(&sw, addr + SW_BYTES_OFF, sizeof(sw)) != 0) {
         return -EFAULT;
+    }
     whole = sw.magic1 == FP_XSTATE_MAGIC1 && sw.xstate_size == xstate_size &&
             copy_from_user(&magic2, addr + xstate_size, sizeof(magic2)) == 0 &&
             magic2 == FP_XSTATE_MAGIC2;
-    if (copy_from_user(area, addr, whole ? xstate_size : FXSAVE_SIZE) != 0)
+    if (copy_from_user(area, addr, whole ? xstate_size : FXSAVE_SIZE) != 0) {
         return -EFAULT;
-    if (!whole)
+    }
+    if (!whole) {
         *(u64 *)(void *)(area + XSTATE_BV_OFF) = 3; /* x87 and SSE: what FXSAVE holds */
-    if (!xstate_valid(area))
+    }
+    if (!xstate_valid(area)) {
         return -EFAULT;
+    }
 load:
     xstate_restore(area);
     return 0;
@@ -139,8 +145,9 @@ static u64 frame_base(u64 sp, const struct sigaction *act, size_t size)
     bool enter = (act->sa_flags & SA_ONSTACK) != 0 && p->alt_size != 0 && !nested;
 
     sp = enter ? p->alt_sp + p->alt_size : sp - RED_ZONE;
-    if ((enter || nested) && sp - p->alt_sp < size)
+    if ((enter || nested) && sp - p->alt_sp < size) {
         return 0;
+    }
     return sp;
 }
 
@@ -162,8 +169,9 @@ int sigframe_push(struct trapframe *tf, int sig, const struct sigaction *act, co
     u64 fp, at;
     struct sigframe f;
 
-    if (sp == 0 || (act->sa_flags & SA_RESTORER) == 0 || (u64)act->sa_handler >= USER_TOP)
+    if (sp == 0 || (act->sa_flags & SA_RESTORER) == 0 || (u64)act->sa_handler >= USER_TOP) {
         return -EFAULT;
+    }
     fp = (sp - fpsize) & ~63ull;
     at = ((fp - sizeof(f)) & ~15ull) - 8; /* as after a call: the handler sees rsp % 16 == 8 */
     memset(&f, 0, sizeof(f));
@@ -175,8 +183,9 @@ int sigframe_push(struct trapframe *tf, int sig, const struct sigaction *act, co
     f.uc.uc_mcontext.oldmask = mask;
     f.uc.uc_sigmask = mask;
     f.info = *info;
-    if (xstate_put(fp) != 0 || copy_to_user(at, &f, sizeof(f)) != 0)
+    if (xstate_put(fp) != 0 || copy_to_user(at, &f, sizeof(f)) != 0) {
         return -EFAULT;
+    }
     if ((p->alt_flags & SS_AUTODISARM) != 0) {
         p->alt_sp = p->alt_size = 0;
         p->alt_flags = SS_DISABLE;
@@ -199,12 +208,15 @@ int sigframe_pop(struct trapframe *tf)
     struct ucontext uc;
 
     /* The handler's `ret` took pretcode off the stack. */
-    if (copy_from_user(&uc, tf->t.rsp, sizeof(uc)) != 0)
+    if (copy_from_user(&uc, tf->t.rsp, sizeof(uc)) != 0) {
         return -EFAULT;
-    if (uc.uc_mcontext.rip >= USER_TOP) /* IRET would fault in the kernel */
+    }
+    if (uc.uc_mcontext.rip >= USER_TOP) { /* IRET would fault in the kernel */
         return -EFAULT;
-    if (xstate_get((vaddr_t)uc.uc_mcontext.fpstate) != 0)
+    }
+    if (xstate_get((vaddr_t)uc.uc_mcontext.fpstate) != 0) {
         return -EFAULT;
+    }
     signal_set_blocked(current, uc.uc_sigmask);
     context_load(tf, &uc.uc_mcontext);
     tf->t.vector = VECTOR_SYSCALL + 1; /* as after execve: rax holds no call's result */

@@ -30,8 +30,9 @@ void sigpending_flush(struct proc_signals *s, struct sigpending *p, u64 mask)
     while (q != NULL) {
         struct sigq *next = TAILQ_NEXT(q, link);
 
-        if ((SIGBIT(q->info.si_signo) & mask) != 0)
+        if ((SIGBIT(q->info.si_signo) & mask) != 0) {
             sigq_unlink(s, p, q);
+        }
         q = next;
     }
     p->mask &= ~mask;
@@ -64,8 +65,9 @@ static bool ignored(struct process *p, const struct thread *t, int sig)
 {
     __sighandler_t handler = p->signals->act[sig].sa_handler;
 
-    if (t == NULL || ((t->p->blocked | t->p->sigwait) & SIGBIT(sig)) != 0)
+    if (t == NULL || ((t->p->blocked | t->p->sigwait) & SIGBIT(sig)) != 0) {
         return false;
+    }
     return handler == SIG_IGN || (handler == SIG_DFL && signal_default_ignored(sig));
 }
 
@@ -81,9 +83,11 @@ static struct thread *pick_target(struct process *p, int sig)
 {
     struct thread *t, *best = NULL;
 
-    LIST_FOREACH (t, &p->threads, proc_link)
-        if (wants(t, sig) && (best == NULL || t->tid < best->tid))
+    LIST_FOREACH (t, &p->threads, proc_link) {
+        if (wants(t, sig) && (best == NULL || t->tid < best->tid)) {
             best = t;
+        }
+    }
     return best;
 }
 
@@ -92,14 +96,17 @@ static int enqueue(struct process *p, struct sigpending *to, const siginfo_t *in
     int sig = info->si_signo;
     struct sigq *q;
 
-    if (sig < SIGRTMIN && (to->mask & SIGBIT(sig)) != 0)
+    if (sig < SIGRTMIN && (to->mask & SIGBIT(sig)) != 0) {
         return 0;
+    }
     q = p->signals->queued < SIGQUEUE_MAX ? kzalloc(sizeof(*q)) : NULL;
-    if (q == NULL && sig >= SIGRTMIN)
+    if (q == NULL && sig >= SIGRTMIN) {
         return -EAGAIN;
+    }
     to->mask |= SIGBIT(sig); /* a standard signal survives without its siginfo */
-    if (q == NULL)
+    if (q == NULL) {
         return 0;
+    }
     q->info = *info;
     q->queued = true;
     p->signals->queued++;
@@ -110,8 +117,9 @@ static int enqueue(struct process *p, struct sigpending *to, const siginfo_t *in
 static void notify(struct process *p, struct thread *target, int sig)
 {
     waitq_wake(&p->signals->readers, 1);
-    if (target != NULL && wants(target, sig))
+    if (target != NULL && wants(target, sig)) {
         thread_interrupt(target);
+    }
 }
 
 int signal_queue(struct process *p, struct thread *t, const siginfo_t *info)
@@ -120,11 +128,13 @@ int signal_queue(struct process *p, struct thread *t, const siginfo_t *info)
     struct thread *target = t != NULL ? t : pick_target(p, sig);
     int ret;
 
-    if (ignored(p, target, sig))
+    if (ignored(p, target, sig)) {
         return 0;
+    }
     ret = enqueue(p, t != NULL ? &t->p->pending : &p->signals->shared, info);
-    if (ret == 0)
+    if (ret == 0) {
         notify(p, target, sig);
+    }
     return ret;
 }
 
@@ -143,8 +153,9 @@ void signal_queue_timer(struct process *p, struct thread *t, struct sigq *q)
     struct sigpending *to = t != NULL ? &t->p->pending : &p->signals->shared;
     struct thread *target = t != NULL ? t : pick_target(p, q->info.si_signo);
 
-    if (q->queued || ignored(p, target, q->info.si_signo))
+    if (q->queued || ignored(p, target, q->info.si_signo)) {
         return;
+    }
     q->queued = true;
     q->on = to;
     TAILQ_INSERT_TAIL(&to->queue, q, link);
@@ -158,12 +169,15 @@ void signal_unqueue_timer(struct process *p, struct sigq *q)
     int sig = q->info.si_signo;
     struct sigq *other;
 
-    if (!q->queued)
+    if (!q->queued) {
         return;
+    }
     sigq_unlink(p->signals, from, q);
-    TAILQ_FOREACH (other, &from->queue, link)
-        if (other->info.si_signo == sig)
+    TAILQ_FOREACH (other, &from->queue, link) {
+        if (other->info.si_signo == sig) {
             return;
+        }
+    }
     from->mask &= ~SIGBIT(sig);
 }
 
@@ -176,8 +190,9 @@ u64 signal_deliverable(struct thread *t)
     for (; shared != 0; shared &= shared - 1) {
         int sig = __builtin_ctzll(shared) + 1;
 
-        if (pick_target(t->proc, sig) == t)
+        if (pick_target(t->proc, sig) == t) {
             mine |= SIGBIT(sig);
+        }
     }
     return mine;
 }
@@ -192,23 +207,29 @@ static void signal_take(struct thread *t, struct sigpending *from, int sig, sigi
     struct proc_signals *s = t->proc->signals;
     struct sigq *q, *more = NULL;
 
-    TAILQ_FOREACH (q, &from->queue, link)
-        if (q->info.si_signo == sig)
+    TAILQ_FOREACH (q, &from->queue, link) {
+        if (q->info.si_signo == sig) {
             break;
+        }
+    }
     if (q == NULL) { /* sent when no memory was left for its siginfo */
         siginfo_fill(info, sig, SI_USER, 0);
         info->si_pid = 0;
     } else {
-        for (more = TAILQ_NEXT(q, link); more != NULL; more = TAILQ_NEXT(more, link))
-            if (more->info.si_signo == sig)
+        for (more = TAILQ_NEXT(q, link); more != NULL; more = TAILQ_NEXT(more, link)) {
+            if (more->info.si_signo == sig) {
                 break;
+            }
+        }
         *info = q->info;
-        if (q->timer != NULL)
+        if (q->timer != NULL) {
             ptimer_delivered(q->timer, info);
+        }
         sigq_unlink(s, from, q);
     }
-    if (more == NULL)
+    if (more == NULL) {
         from->mask &= ~SIGBIT(sig);
+    }
 }
 
 int signal_dequeue(struct thread *t, u64 wanted, siginfo_t *info)
@@ -221,10 +242,12 @@ int signal_dequeue(struct thread *t, u64 wanted, siginfo_t *info)
         from = &t->proc->signals->shared;
         ready = from->mask & wanted;
     }
-    if (ready == 0)
+    if (ready == 0) {
         return 0;
-    if ((ready & SIG_SYNC) != 0)
+    }
+    if ((ready & SIG_SYNC) != 0) {
         ready &= SIG_SYNC;
+    }
     sig = __builtin_ctzll(ready) + 1;
     signal_take(t, from, sig, info);
     return sig;
@@ -236,8 +259,9 @@ void signal_set_blocked(struct thread *t, u64 mask)
     u64 newly;
 
     mask &= ~SIG_NOMASK;
-    if (mask == t->p->blocked)
+    if (mask == t->p->blocked) {
         return;
+    }
     newly = mask & ~t->p->blocked & t->proc->signals->shared.mask;
     t->p->blocked = mask;
     for (; newly != 0; newly &= newly - 1) {
@@ -255,10 +279,11 @@ void signal_mask_push(u64 mask)
 
 void signal_mask_pop(bool interrupted)
 {
-    if (interrupted)
+    if (interrupted) {
         current->p->sigwork |= SIGWORK_RESTORE;
-    else
+    } else {
         signal_set_blocked(current, current->p->saved_mask);
+    }
 }
 
 void signals_discard(struct process *p, int sig)
@@ -266,8 +291,9 @@ void signals_discard(struct process *p, int sig)
     struct thread *t;
 
     sigpending_flush(p->signals, &p->signals->shared, SIGBIT(sig));
-    LIST_FOREACH (t, &p->threads, proc_link)
+    LIST_FOREACH (t, &p->threads, proc_link) {
         sigpending_flush(p->signals, &t->p->pending, SIGBIT(sig));
+    }
 }
 
 void signals_exec(struct process *p)

@@ -23,8 +23,9 @@ struct thread *thread_create(struct process *p)
 
     thread_reap();
     t = kzalloc(sizeof(*t) + sizeof(*t->p));
-    if (t == NULL)
+    if (t == NULL) {
         return NULL;
+    }
     t->p = (struct proc_thread *)(t + 1);
     t->p->thread = t;
     t->p->cpu_start = HV_NO_DEADLINE;
@@ -45,21 +46,25 @@ void thread_start(struct thread *t)
 
 static void thread_free(struct thread *t)
 {
-    if (t->kstack)
+    if (t->kstack) {
         pmm_free(t->kstack, KSTACK_PAGES);
-    if (t->xstate)
+    }
+    if (t->xstate) {
         pmm_free((paddr_t)t->xstate, 1);
+    }
     kfree(t);
 }
 
 int thread_context(struct thread *t, const struct trapframe *tf, const void *xstate)
 {
     t->kstack = pmm_alloc(KSTACK_PAGES, 0);
-    if (!t->kstack)
+    if (!t->kstack) {
         return -ENOMEM;
+    }
     paddr_t area = pmm_alloc(1, PMM_ZERO);
-    if (!area)
+    if (!area) {
         return -ENOMEM;
+    }
     t->xstate = phys_ptr(area);
     t->kstack_top = t->kstack + KSTACK_PAGES * PAGE_SIZE;
     cpu_thread_init(t, tf, xstate);
@@ -95,10 +100,12 @@ void thread_exit(int status)
     struct thread *t = current;
     struct process_full *pf = process_full(t->proc);
 
-    if (t->tid == t->proc->pid)
+    if (t->tid == t->proc->pid) {
         pf->leader_status = status;
-    if (t->proc->thread_count == 1)
+    }
+    if (t->proc->thread_count == 1) {
         process_exit(pf->leader_status);
+    }
     futex_thread_exit(t);
     thread_unlink(t);
     TAILQ_INSERT_TAIL(&dead, t, p->dead_link);
@@ -110,9 +117,11 @@ struct thread *thread_find(int tid)
 {
     struct thread *t;
 
-    LIST_FOREACH (t, &current->proc->threads, proc_link)
-        if (t->tid == tid)
+    LIST_FOREACH (t, &current->proc->threads, proc_link) {
+        if (t->tid == tid) {
             return t;
+        }
+    }
     return NULL;
 }
 
@@ -128,8 +137,9 @@ struct thread *thread_clone(u64 flags, u64 stack, u64 tls, int *error)
         return NULL;
     }
     tf.rax = 0;
-    if (stack != 0)
+    if (stack != 0) {
         tf.t.rsp = stack;
+    }
     xstate_save(self->xstate);
     *error = thread_context(t, &tf, self->xstate);
     if (*error != 0) {
@@ -151,13 +161,17 @@ void thread_kill_others(void)
 {
     struct thread *t;
 
-    LIST_FOREACH (t, &current->proc->threads, proc_link)
-        if (t != current)
+    LIST_FOREACH (t, &current->proc->threads, proc_link) {
+        if (t != current) {
             t->p->sigwork |= SIGWORK_KILLED;
+        }
+    }
     while (current->proc->thread_count > 1) {
-        LIST_FOREACH (t, &current->proc->threads, proc_link)
-            if (t != current)
+        LIST_FOREACH (t, &current->proc->threads, proc_link) {
+            if (t != current) {
                 thread_interrupt(t);
+            }
+        }
         schedule();
     }
     thread_reap();

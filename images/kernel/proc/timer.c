@@ -22,26 +22,31 @@ void ktimer_insert(struct ktimer *t, u64 deadline, void (*fn)(struct ktimer *t))
     t->deadline = deadline;
     t->fn = fn;
     t->armed = true;
-    TAILQ_FOREACH (at, &timers, link)
-        if (at->deadline > deadline)
+    TAILQ_FOREACH (at, &timers, link) {
+        if (at->deadline > deadline) {
             break;
-    if (at != NULL)
+        }
+    }
+    if (at != NULL) {
         TAILQ_INSERT_BEFORE(at, t, link);
-    else
+    } else {
         TAILQ_INSERT_TAIL(&timers, t, link);
+    }
 }
 
 void ktimer_arm(struct ktimer *t, u64 deadline, void (*fn)(struct ktimer *t))
 {
     ktimer_insert(t, deadline, fn);
-    if (TAILQ_FIRST(&timers) == t)
+    if (TAILQ_FIRST(&timers) == t) {
         sched_arm();
+    }
 }
 
 void ktimer_cancel(struct ktimer *t)
 {
-    if (!t->armed)
+    if (!t->armed) {
         return;
+    }
     TAILQ_REMOVE(&timers, t, link);
     t->armed = false;
 }

@@ -8,8 +8,9 @@
 
 static void wake_with(struct thread *t, int cause)
 {
-    if (t->state != THREAD_BLOCKED)
+    if (t->state != THREAD_BLOCKED) {
         return;
+    }
     t->p->wake_cause = cause;
     t->state = THREAD_RUNNABLE;
     sched_enqueue(t, cause == -ETIMEDOUT);
@@ -22,8 +23,9 @@ void thread_wake(struct thread *t)
 
 void thread_interrupt(struct thread *t)
 {
-    if (!t->p->interruptible || t->state != THREAD_BLOCKED)
+    if (!t->p->interruptible || t->state != THREAD_BLOCKED) {
         return;
+    }
     t->p->sigwork |= SIGWORK_INTERRUPTED;
     wake_with(t, -EINTR);
 }
@@ -38,15 +40,18 @@ int thread_block(u64 deadline, bool interruptible)
     struct thread *t = current;
     struct proc_thread *p = t->p;
 
-    if (interruptible && signal_pending(t))
+    if (interruptible && signal_pending(t)) {
         return -EINTR;
-    if (deadline != HV_NO_DEADLINE && deadline <= time_mono())
+    }
+    if (deadline != HV_NO_DEADLINE && deadline <= time_mono()) {
         return -ETIMEDOUT;
+    }
     p->wake_cause = 0;
     p->interruptible = interruptible;
     t->state = THREAD_BLOCKED;
-    if (deadline != HV_NO_DEADLINE)
+    if (deadline != HV_NO_DEADLINE) {
         ktimer_insert(&p->block_timer, deadline, block_timeout);
+    }
     schedule();
     ktimer_cancel(&p->block_timer);
     p->interruptible = false;
@@ -70,8 +75,9 @@ __attribute__((noinline)) void waitq_add(struct waitq *q, struct wait_entry *e)
 
 void waitq_remove(struct wait_entry *e)
 {
-    if (e->q == NULL)
+    if (e->q == NULL) {
         return;
+    }
     TAILQ_REMOVE(&e->q->list, e, link);
     e->q = NULL;
 }
@@ -85,14 +91,16 @@ int waitq_wake(struct waitq *q, int exclusive_max)
         struct wait_entry *next = TAILQ_NEXT(e, link);
 
         if (!e->exclusive || (exclusive_max > 0 && !e->woken)) {
-            if (e->exclusive)
+            if (e->exclusive) {
                 exclusive_max--;
+            }
             e->woken = true;
             woken++;
-            if (e->fn != NULL)
+            if (e->fn != NULL) {
                 e->fn(e);
-            else
+            } else {
                 thread_wake(e->thread);
+            }
         }
         e = next;
     }
@@ -104,8 +112,9 @@ int waitq_wait(struct waitq *q, bool (*cond)(void *), void *arg, u64 deadline, b
     struct wait_entry e = {.thread = current};
     int ret = 0;
 
-    if (cond(arg))
+    if (cond(arg)) {
         return 0;
+    }
     waitq_add(q, &e);
     while (ret == 0) {
         ret = thread_block(deadline, interruptible);

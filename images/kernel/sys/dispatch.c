@@ -13,8 +13,9 @@ long syscall_dispatch(struct trapframe *tf)
     const long a[6] = {(long)tf->rdi, (long)tf->rsi, (long)tf->rdx,
                        (long)tf->r10, (long)tf->r8,  (long)tf->r9};
     const struct syscall *s = nr < syscall_table_size ? &syscall_table[nr] : NULL;
-    if (__builtin_expect(hv_trace_enabled, 0))
+    if (__builtin_expect(hv_trace_enabled, 0)) {
         return trace_call(nr, s, a);
+    }
     return s && s->fn ? s->fn(a) : -ENOSYS;
 }
 
@@ -23,8 +24,9 @@ static bool handle(struct trapframe *tf)
 {
     current->tf = tf;
     long r = syscall_dispatch(tf);
-    if (tf->t.vector != VECTOR_SYSCALL)
+    if (tf->t.vector != VECTOR_SYSCALL) {
         return false;
+    }
     tf->rax = (u64)r;
     return true;
 }
@@ -51,8 +53,9 @@ static inline bool work_pending(void)
 bool syscall_handle_call(struct trapframe *tf)
 {
     hv_shared()->counts.syscalls_rewritten++;
-    if (handle(tf) && !work_pending())
+    if (handle(tf) && !work_pending()) {
         return true;
+    }
     user_return_work(tf);
     return false;
 }

@@ -17,12 +17,15 @@
 
 static int flags_check(u64 flags)
 {
-    if ((flags & CLONE_THREAD) != 0 && (flags & CLONE_SIGHAND) == 0)
+    if ((flags & CLONE_THREAD) != 0 && (flags & CLONE_SIGHAND) == 0) {
         return -EINVAL;
-    if ((flags & CLONE_SIGHAND) != 0 && (flags & CLONE_VM) == 0)
+    }
+    if ((flags & CLONE_SIGHAND) != 0 && (flags & CLONE_VM) == 0) {
         return -EINVAL;
-    if ((flags & THREAD_FLAGS) != THREAD_FLAGS)
+    }
+    if ((flags & THREAD_FLAGS) != THREAD_FLAGS) {
         return -ENOSYS;
+    }
     return (flags & ~KNOWN_FLAGS) != 0 ? -EINVAL : 0;
 }
 
@@ -31,20 +34,26 @@ static long clone_thread(u64 flags, u64 stack, u64 tls, vaddr_t parent_tid, vadd
     struct thread *t;
     int ret = flags_check(flags);
 
-    if (ret == 0 && (flags & CLONE_SETTLS) != 0 && tls >= USER_TOP)
+    if (ret == 0 && (flags & CLONE_SETTLS) != 0 && tls >= USER_TOP) {
         ret = -EPERM;
-    if (ret != 0)
+    }
+    if (ret != 0) {
         return ret;
+    }
     t = thread_clone(flags, stack, tls, &ret);
-    if (t == NULL)
+    if (t == NULL) {
         return ret;
+    }
     /* As Linux, a bad address here is the program's own affair. */
-    if ((flags & CLONE_PARENT_SETTID) != 0)
+    if ((flags & CLONE_PARENT_SETTID) != 0) {
         (void)copy_to_user(parent_tid, &t->tid, sizeof(t->tid));
-    if ((flags & CLONE_CHILD_SETTID) != 0)
+    }
+    if ((flags & CLONE_CHILD_SETTID) != 0) {
         (void)copy_to_user(child_tid, &t->tid, sizeof(t->tid));
-    if ((flags & CLONE_CHILD_CLEARTID) != 0)
+    }
+    if ((flags & CLONE_CHILD_CLEARTID) != 0) {
         t->p->clear_tid = child_tid;
+    }
     ret = t->tid;
     thread_start(t);
     return ret;
@@ -63,19 +72,25 @@ long sys_clone3(const long a[6])
     size_t size = (size_t)a[1];
     int ret;
 
-    if (size < CLONE_ARGS_SIZE_VER0)
+    if (size < CLONE_ARGS_SIZE_VER0) {
         return -EINVAL;
-    if (size > PAGE_SIZE)
+    }
+    if (size > PAGE_SIZE) {
         return -E2BIG;
-    if (copy_from_user(&args, (vaddr_t)a[0], MIN(size, sizeof(args))) != 0)
+    }
+    if (copy_from_user(&args, (vaddr_t)a[0], MIN(size, sizeof(args))) != 0) {
         return -EFAULT;
-    if ((args.stack == 0) != (args.stack_size == 0))
+    }
+    if ((args.stack == 0) != (args.stack_size == 0)) {
         return -EINVAL;
+    }
     ret = flags_check(args.flags);
-    if (ret != 0)
+    if (ret != 0) {
         return ret;
-    if (args.exit_signal != 0 || args.set_tid_size != 0)
+    }
+    if (args.exit_signal != 0 || args.set_tid_size != 0) {
         return -EINVAL;
+    }
     return clone_thread(args.flags, args.stack + args.stack_size, args.tls, args.parent_tid,
                         args.child_tid);
 }

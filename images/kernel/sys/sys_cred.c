@@ -30,21 +30,26 @@ static bool allowed(const u32 id[ID_KINDS], u32 want)
 
 static long set_res(u32 id[ID_KINDS], u32 r, u32 e, u32 s)
 {
-    if (!allowed(id, r) || !allowed(id, e) || !allowed(id, s))
+    if (!allowed(id, r) || !allowed(id, e) || !allowed(id, s)) {
         return -EPERM;
-    if (r != KEEP)
+    }
+    if (r != KEEP) {
         id[ID_REAL] = r;
-    if (e != KEEP)
+    }
+    if (e != KEEP) {
         id[ID_EFFECTIVE] = id[ID_FS] = e;
-    if (s != KEEP)
+    }
+    if (s != KEEP) {
         id[ID_SAVED] = s;
+    }
     return 0;
 }
 
 static long set_one(u32 id[ID_KINDS], u32 want)
 {
-    if (want == KEEP)
+    if (want == KEEP) {
         return -EINVAL;
+    }
     return privileged() ? set_res(id, want, want, want) : set_res(id, KEEP, want, KEEP);
 }
 
@@ -53,8 +58,9 @@ static long set_re(u32 id[ID_KINDS], u32 r, u32 e)
     u32 old = id[ID_REAL];
     long ret = set_res(id, r, e, KEEP);
 
-    if (ret == 0 && (r != KEEP || (e != KEEP && e != old)))
+    if (ret == 0 && (r != KEEP || (e != KEEP && e != old))) {
         id[ID_SAVED] = id[ID_EFFECTIVE];
+    }
     return ret;
 }
 
@@ -62,16 +68,19 @@ static long set_fs(u32 id[ID_KINDS], u32 want)
 {
     u32 old = id[ID_FS];
 
-    if (want != KEEP && (allowed(id, want) || want == old))
+    if (want != KEEP && (allowed(id, want) || want == old)) {
         id[ID_FS] = want;
+    }
     return old;
 }
 
 static long get_res(const u32 id[ID_KINDS], const long a[6])
 {
-    for (int i = 0; i <= ID_SAVED; i++)
-        if (copy_to_user((vaddr_t)a[i], &id[i], sizeof(id[i])) != 0)
+    for (int i = 0; i <= ID_SAVED; i++) {
+        if (copy_to_user((vaddr_t)a[i], &id[i], sizeof(id[i])) != 0) {
             return -EFAULT;
+        }
+    }
     return 0;
 }
 
@@ -156,12 +165,15 @@ long sys_getgroups(const long a[6])
 {
     const struct cred *c = cred();
 
-    if ((int)a[0] < 0)
+    if ((int)a[0] < 0) {
         return -EINVAL;
-    if (a[0] == 0)
+    }
+    if (a[0] == 0) {
         return c->ngroups;
-    if ((u32)a[0] < c->ngroups)
+    }
+    if ((u32)a[0] < c->ngroups) {
         return -EINVAL;
+    }
     return copy_to_user((vaddr_t)a[1], c->groups, c->ngroups * sizeof(u32)) != 0 ? -EFAULT
                                                                                  : (long)c->ngroups;
 }
@@ -173,12 +185,15 @@ long sys_setgroups(const long a[6])
     u32 groups[ARRAY_SIZE(c->groups)];
     size_t n = (u32)a[0];
 
-    if (!privileged())
+    if (!privileged()) {
         return -EPERM;
-    if (n > ARRAY_SIZE(groups))
+    }
+    if (n > ARRAY_SIZE(groups)) {
         return -EINVAL;
-    if (copy_from_user(groups, (vaddr_t)a[1], n * sizeof(u32)) != 0)
+    }
+    if (copy_from_user(groups, (vaddr_t)a[1], n * sizeof(u32)) != 0) {
         return -EFAULT;
+    }
     memcpy(c->groups, groups, n * sizeof(u32));
     c->ngroups = (u32)n;
     return 0;
@@ -192,16 +207,19 @@ static int cap_header(vaddr_t addr, bool *probe)
     u32 ours = _LINUX_CAPABILITY_VERSION_3;
 
     *probe = false;
-    if (copy_from_user(&h, addr, sizeof(h)) != 0)
+    if (copy_from_user(&h, addr, sizeof(h)) != 0) {
         return -EFAULT;
-    if (h.version == _LINUX_CAPABILITY_VERSION_1)
+    }
+    if (h.version == _LINUX_CAPABILITY_VERSION_1) {
         return 1;
+    }
     if (h.version != _LINUX_CAPABILITY_VERSION_2 && h.version != _LINUX_CAPABILITY_VERSION_3) {
         *probe = true;
         return copy_to_user(addr, &ours, sizeof(ours)) != 0 ? -EFAULT : -EINVAL;
     }
-    if (h.pid != 0 && thread_find(h.pid) == NULL)
+    if (h.pid != 0 && thread_find(h.pid) == NULL) {
         return -ESRCH;
+    }
     return 2;
 }
 
@@ -212,10 +230,12 @@ long sys_capget(const long a[6])
     bool probe;
     int words = cap_header((vaddr_t)a[0], &probe);
 
-    if (words < 0)
+    if (words < 0) {
         return probe && a[1] == 0 && words == -EINVAL ? 0 : words;
-    if (a[1] == 0)
+    }
+    if (a[1] == 0) {
         return 0;
+    }
     for (int i = 0; i < 2; i++) {
         d[i].effective = (u32)(c->cap_effective >> 32 * i);
         d[i].permitted = (u32)(c->cap_permitted >> 32 * i);
@@ -232,16 +252,19 @@ long sys_capset(const long a[6])
     bool probe;
     int words = cap_header((vaddr_t)a[0], &probe);
 
-    if (words < 0)
+    if (words < 0) {
         return words;
-    if (copy_from_user(d, (vaddr_t)a[1], (size_t)words * sizeof(d[0])) != 0)
+    }
+    if (copy_from_user(d, (vaddr_t)a[1], (size_t)words * sizeof(d[0])) != 0) {
         return -EFAULT;
+    }
     effective = d[0].effective | (u64)d[1].effective << 32;
     permitted = d[0].permitted | (u64)d[1].permitted << 32;
     inheritable = d[0].inheritable | (u64)d[1].inheritable << 32;
     if ((permitted & ~c->cap_permitted) != 0 || (effective & ~permitted) != 0 ||
-        (inheritable & ~(c->cap_inheritable | c->cap_permitted)) != 0)
+        (inheritable & ~(c->cap_inheritable | c->cap_permitted)) != 0) {
         return -EPERM;
+    }
     c->cap_effective = effective;
     c->cap_permitted = permitted;
     c->cap_inheritable = inheritable;

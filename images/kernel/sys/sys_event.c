@@ -11,8 +11,9 @@ static long make_pipe(vaddr_t ufds, u32 flags)
     struct file *ends[2];
     int r;
 
-    if (flags & ~(u32)(O_CLOEXEC | O_NONBLOCK | O_DIRECT))
+    if (flags & ~(u32)(O_CLOEXEC | O_NONBLOCK | O_DIRECT)) {
         return -EINVAL;
+    }
     r = pipe_create(flags, ends);
     return r < 0 ? r : fd_install_pair(ends[0], ends[1], flags & O_CLOEXEC, ufds);
 }
@@ -56,8 +57,9 @@ SYSCALL(timerfd_create)
 /* struct itimerspec: the interval, then the value. */
 static long put_setting(vaddr_t to, const struct timer_setting *s)
 {
-    if (timespec_put(to, s->interval) < 0)
+    if (timespec_put(to, s->interval) < 0) {
         return -EFAULT;
+    }
     return timespec_put(to + 16, s->value);
 }
 
@@ -74,11 +76,13 @@ SYSCALL(timerfd_settime)
     long r = get_setting((vaddr_t)a[2], &fresh);
     struct file *f;
 
-    if (r < 0)
+    if (r < 0) {
         return r;
+    }
     f = fd_get((int)a[0]);
-    if (!f)
+    if (!f) {
         return -EBADF;
+    }
     r = timerfd_is(f) ? timerfd_set(f, (u32)a[1], &fresh, &old) : -EINVAL;
     file_put(f);
     return r == 0 && a[3] ? put_setting((vaddr_t)a[3], &old) : r;
@@ -90,12 +94,14 @@ SYSCALL(timerfd_gettime)
     struct file *f = fd_get((int)a[0]);
     long r = 0;
 
-    if (!f)
+    if (!f) {
         return -EBADF;
-    if (timerfd_is(f))
+    }
+    if (timerfd_is(f)) {
         timerfd_get(f, &s);
-    else
+    } else {
         r = -EINVAL;
+    }
     file_put(f);
     return r < 0 ? r : put_setting((vaddr_t)a[1], &s);
 }

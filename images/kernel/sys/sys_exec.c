@@ -15,18 +15,21 @@ static int string_get(vaddr_t addr, char *buf, char **out)
 {
     long len = strncpy_from_user(buf, addr, STRING_MAX);
 
-    if (len == -ENAMETOOLONG)
+    if (len == -ENAMETOOLONG) {
         return -E2BIG;
-    if (len < 0)
+    }
+    if (len < 0) {
         return (int)len;
+    }
     *out = kstrdup(buf);
     return *out != NULL ? 0 : -ENOMEM;
 }
 
 static void args_free(char **v)
 {
-    for (size_t i = 0; v != NULL && v[i] != NULL; i++)
+    for (size_t i = 0; v != NULL && v[i] != NULL; i++) {
         kfree(v[i]);
+    }
     kfree(v);
 }
 
@@ -36,12 +39,15 @@ static int vector_count(vaddr_t addr, size_t *count)
     u64 p = 1;
 
     for (*count = 0; addr != 0; ++*count) {
-        if (*count >= VECTOR_BYTES / sizeof(p))
+        if (*count >= VECTOR_BYTES / sizeof(p)) {
             return -E2BIG;
-        if (copy_from_user(&p, addr + *count * sizeof(p), sizeof(p)) != 0)
+        }
+        if (copy_from_user(&p, addr + *count * sizeof(p), sizeof(p)) != 0) {
             return -EFAULT;
-        if (p == 0)
+        }
+        if (p == 0) {
             break;
+        }
     }
     return 0;
 }
@@ -52,19 +58,23 @@ static int args_get(vaddr_t addr, char *buf, char ***out)
     int ret = vector_count(addr, &count);
     char **v;
 
-    if (ret != 0)
+    if (ret != 0) {
         return ret;
+    }
     v = kzalloc((count + 1) * sizeof(*v));
-    if (v == NULL)
+    if (v == NULL) {
         return -ENOMEM;
+    }
     for (size_t i = 0; i < count && ret == 0; i++) {
         u64 p;
 
         ret = copy_from_user(&p, addr + i * sizeof(p), sizeof(p));
-        if (ret == 0)
+        if (ret == 0) {
             ret = string_get(p, buf, &v[i]);
-        if (ret == 0 && (bytes += strlen(v[i]) + 1) > VECTOR_BYTES)
+        }
+        if (ret == 0 && (bytes += strlen(v[i]) + 1) > VECTOR_BYTES) {
             ret = -E2BIG;
+        }
     }
     if (ret != 0) {
         args_free(v);
@@ -79,8 +89,9 @@ static int check(const char *path)
     struct inode *i;
     int ret = path_lookup(path, true, &i);
 
-    if (ret != 0)
+    if (ret != 0) {
         return ret;
+    }
     ret = inode_type(i) == INODE_REG && inode_executable(i) ? 0 : -EACCES;
     inode_put(i);
     return ret;
@@ -107,15 +118,19 @@ static int exec(const char *path, char **argv, char **envp)
     bool alone = cur_proc()->thread_count == 1;
     int ret = check(path);
 
-    if (ret != 0)
+    if (ret != 0) {
         return ret;
-    if (!alone)
+    }
+    if (!alone) {
         thread_kill_others();
+    }
     ret = exec_load(cur_proc(), path, argv, envp, &tf);
-    if (ret != 0 && !alone) /* the other threads are gone: there is no going back */
+    if (ret != 0 && !alone) { /* the other threads are gone: there is no going back */
         process_kill(SIGKILL);
-    if (ret == 0)
+    }
+    if (ret == 0) {
         thread_become(&tf);
+    }
     return ret;
 }
 
@@ -126,14 +141,18 @@ long sys_execve(const long a[6])
     char *buf = kmalloc(STRING_MAX);
     long ret = path != NULL && buf != NULL ? 0 : -ENOMEM;
 
-    if (ret == 0)
+    if (ret == 0) {
         ret = strncpy_from_user(path, (vaddr_t)a[0], PATH_LEN);
-    if (ret >= 0)
+    }
+    if (ret >= 0) {
         ret = args_get((vaddr_t)a[1], buf, &argv);
-    if (ret == 0)
+    }
+    if (ret == 0) {
         ret = args_get((vaddr_t)a[2], buf, &envp);
-    if (ret == 0)
+    }
+    if (ret == 0) {
         ret = exec(path, argv, envp);
+    }
     args_free(argv);
     args_free(envp);
     kfree(buf);

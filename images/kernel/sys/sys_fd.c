@@ -19,22 +19,25 @@ SYSCALL(dup)
 
 SYSCALL(dup2)
 {
-    if (a[0] == a[1])
+    if (a[0] == a[1]) {
         return fd_flags((int)a[0]) < 0 ? -EBADF : a[1];
+    }
     return fd_dup_to((int)a[0], (int)a[1], false);
 }
 
 SYSCALL(dup3)
 {
-    if (a[0] == a[1] || (a[2] & ~(long)O_CLOEXEC))
+    if (a[0] == a[1] || (a[2] & ~(long)O_CLOEXEC)) {
         return -EINVAL;
+    }
     return fd_dup_to((int)a[0], (int)a[1], a[2] & O_CLOEXEC);
 }
 
 static long dup_from(struct file *f, long min, bool cloexec)
 {
-    if (min < 0 || (u64)min >= cur_proc()->rlimit_cur[RLIMIT_NOFILE])
+    if (min < 0 || (u64)min >= cur_proc()->rlimit_cur[RLIMIT_NOFILE]) {
         return -EINVAL;
+    }
     file_ref(f);
     return fd_install(f, (int)min, cloexec);
 }
@@ -44,10 +47,12 @@ static long dup_from(struct file *f, long min, bool cloexec)
 /* Of the program's streams, what lies between it and the host cannot grow. */
 static long any_pipe_size(struct file *f, long set)
 {
-    if (pipe_is(f))
+    if (pipe_is(f)) {
         return pipe_size(f, set);
-    if (!stream_is_pipe(f))
+    }
+    if (!stream_is_pipe(f)) {
         return -EBADF;
+    }
     return set > (long)HV_RING_SIZE ? -EPERM : (long)HV_RING_SIZE;
 }
 
@@ -66,8 +71,9 @@ static long do_fcntl(struct file *f, int fd, int cmd, long arg)
                       (f->flags & O_PATH ? 0u
                                          : 0100000u)); /* O_LARGEFILE, as a 64-bit Linux shows it */
     }
-    if (f->flags & O_PATH)
+    if (f->flags & O_PATH) {
         return -EBADF;
+    }
     switch (cmd) {
     case F_SETFL:
         f->flags = (f->flags & ~(u32)SETTABLE) | ((u32)arg & SETTABLE);
@@ -81,8 +87,9 @@ static long do_fcntl(struct file *f, int fd, int cmd, long arg)
         return lock_fcntl(f, cmd, (vaddr_t)arg);
     case F_GETPIPE_SZ:
     case F_SETPIPE_SZ:
-        if (cmd == F_SETPIPE_SZ && (int)arg < 0)
+        if (cmd == F_SETPIPE_SZ && (int)arg < 0) {
             return -EINVAL;
+        }
         return any_pipe_size(f, cmd == F_SETPIPE_SZ ? (long)(u32)arg : -1);
     case F_GETOWN:
         return 0; /* SIGIO does not exist here, so there is never an owner */
@@ -95,8 +102,9 @@ SYSCALL(fcntl)
 {
     struct file *f = fd_get((int)a[0]);
 
-    if (!f)
+    if (!f) {
         return -EBADF;
+    }
     long r = do_fcntl(f, (int)a[0], (int)a[1], a[2]);
     file_put(f);
     return r;
@@ -106,16 +114,18 @@ static long do_ioctl(struct file *f, int fd, u32 cmd, vaddr_t arg)
 {
     int on;
 
-    if (f->flags & O_PATH)
+    if (f->flags & O_PATH) {
         return -EBADF;
+    }
     switch (cmd) {
     case FIOCLEX:
         return fd_set_flags(fd, FD_CLOEXEC);
     case FIONCLEX:
         return fd_set_flags(fd, 0);
     case FIONBIO:
-        if (copy_from_user(&on, arg, sizeof(on)) < 0)
+        if (copy_from_user(&on, arg, sizeof(on)) < 0) {
             return -EFAULT;
+        }
         f->flags = on ? f->flags | O_NONBLOCK : f->flags & ~(u32)O_NONBLOCK;
         return 0;
     case FIONREAD:
@@ -132,8 +142,9 @@ SYSCALL(ioctl)
 {
     struct file *f = fd_get((int)a[0]);
 
-    if (!f)
+    if (!f) {
         return -EBADF;
+    }
     long r = do_ioctl(f, (int)a[0], (u32)a[1], (vaddr_t)a[2]);
     file_put(f);
     return r;
@@ -143,8 +154,9 @@ SYSCALL(flock)
 {
     struct file *f = fd_get((int)a[0]);
 
-    if (!f)
+    if (!f) {
         return -EBADF;
+    }
     long r = f->flags & O_PATH ? -EBADF : lock_flock(f, (int)a[1]);
     file_put(f);
     return r;
@@ -155,8 +167,9 @@ static long synced(long fd)
 {
     struct file *f = fd_get((int)fd);
 
-    if (!f)
+    if (!f) {
         return -EBADF;
+    }
     long r = f->flags & O_PATH ? -EBADF : f->ops->stream ? -EINVAL : 0;
     file_put(f);
     return r;
@@ -195,12 +208,14 @@ SYSCALL(fadvise64)
     struct file *f = fd_get((int)a[0]);
     long r;
 
-    if (!f)
+    if (!f) {
         return -EBADF;
-    if (f->ops->stream)
+    }
+    if (f->ops->stream) {
         r = -ESPIPE;
-    else
+    } else {
         r = a[2] < 0 || a[3] < POSIX_FADV_NORMAL || a[3] > POSIX_FADV_NOREUSE ? -EINVAL : 0;
+    }
     file_put(f);
     return r;
 }
@@ -210,8 +225,9 @@ SYSCALL(readahead)
     struct file *f = fd_get((int)a[0]);
     long r;
 
-    if (!f)
+    if (!f) {
         return -EBADF;
+    }
     r = !file_readable(f) ? -EBADF : f->inode->type != INODE_REG ? -EINVAL : 0;
     file_put(f);
     return r;

@@ -26,10 +26,12 @@ static long wait_result(int ret, u64 deadline, vaddr_t addr, u32 val, u32 bitset
 {
     struct restart_block *r = &current->p->restart;
 
-    if (ret != -EINTR)
+    if (ret != -EINTR) {
         return ret;
-    if (deadline == HV_NO_DEADLINE)
+    }
+    if (deadline == HV_NO_DEADLINE) {
         return -ERESTARTSYS;
+    }
     *r = (struct restart_block){
         .fn = wait_restart, .deadline = deadline, .arg = {addr, val, bitset}};
     return -ERESTART_RESTARTBLOCK;
@@ -40,25 +42,30 @@ static long do_wait(const long a[6], int op, u32 bitset)
     u64 deadline = HV_NO_DEADLINE;
     int ret = 0;
 
-    if (a[3] != 0)
+    if (a[3] != 0) {
         ret = timespec_get((vaddr_t)a[3], &deadline);
-    if (ret != 0)
+    }
+    if (ret != 0) {
         return ret;
-    if (a[3] != 0 && (op & FUTEX_CMD_MASK) == FUTEX_WAIT)
+    }
+    if (a[3] != 0 && (op & FUTEX_CMD_MASK) == FUTEX_WAIT) {
         deadline = time_add(time_mono(), deadline);
-    else if (a[3] != 0)
+    } else if (a[3] != 0) {
         ret = clock_to_mono((op & FUTEX_CLOCK_REALTIME) != 0 ? CLOCK_REALTIME : CLOCK_MONOTONIC,
                             deadline, &deadline);
-    if (ret != 0)
+    }
+    if (ret != 0) {
         return ret;
+    }
     ret = (int)futex_wait((vaddr_t)a[0], (u32)a[2], bitset, deadline);
     return wait_result(ret, deadline, (vaddr_t)a[0], (u32)a[2], bitset);
 }
 
 static long do_requeue(const long a[6], const u32 *expect)
 {
-    if ((int)a[2] < 0 || (int)a[3] < 0)
+    if ((int)a[2] < 0 || (int)a[3] < 0) {
         return -EINVAL;
+    }
     return futex_requeue((vaddr_t)a[0], (u32)a[2], (u32)a[3], (vaddr_t)a[4], expect);
 }
 
@@ -68,8 +75,9 @@ long sys_futex(const long a[6])
     u32 val3 = (u32)a[5];
 
     if ((op & FUTEX_CLOCK_REALTIME) != 0 && (op & FUTEX_CMD_MASK) != FUTEX_WAIT_BITSET &&
-        (op & FUTEX_CMD_MASK) != FUTEX_WAIT)
+        (op & FUTEX_CMD_MASK) != FUTEX_WAIT) {
         return -ENOSYS;
+    }
     switch (op & FUTEX_CMD_MASK) {
     case FUTEX_WAIT:
         return do_wait(a, op, FUTEX_BITSET_MATCH_ANY);
@@ -92,8 +100,9 @@ long sys_futex(const long a[6])
 
 long sys_set_robust_list(const long a[6])
 {
-    if ((size_t)a[1] != sizeof(struct robust_list_head))
+    if ((size_t)a[1] != sizeof(struct robust_list_head)) {
         return -EINVAL;
+    }
     current->p->robust_head = (vaddr_t)a[0];
     return 0;
 }
@@ -103,9 +112,11 @@ long sys_get_robust_list(const long a[6])
     u64 size = sizeof(struct robust_list_head);
     struct thread *t = (int)a[0] == 0 ? current : thread_find((int)a[0]);
 
-    if (t == NULL)
+    if (t == NULL) {
         return -ESRCH;
-    if (copy_to_user((vaddr_t)a[2], &size, sizeof(size)) != 0)
+    }
+    if (copy_to_user((vaddr_t)a[2], &size, sizeof(size)) != 0) {
         return -EFAULT;
+    }
     return copy_to_user((vaddr_t)a[1], &t->p->robust_head, sizeof(t->p->robust_head));
 }

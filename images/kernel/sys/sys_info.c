@@ -64,16 +64,20 @@ static long do_rlimit(unsigned which, vaddr_t in, vaddr_t out)
     struct process *p = cur_proc();
     struct rlimit64 new, old;
 
-    if (which >= RLIM_NLIMITS)
+    if (which >= RLIM_NLIMITS) {
         return -EINVAL;
+    }
     old = (struct rlimit64){p->rlimit_cur[which], p->rlimit_max[which]};
     if (in != 0) {
-        if (copy_from_user(&new, in, sizeof(new)) != 0)
+        if (copy_from_user(&new, in, sizeof(new)) != 0) {
             return -EFAULT;
-        if (new.rlim_cur > new.rlim_max)
+        }
+        if (new.rlim_cur > new.rlim_max) {
             return -EINVAL;
-        if (new.rlim_max > old.rlim_max && process_full(p)->cred.uid[ID_EFFECTIVE] != 0)
+        }
+        if (new.rlim_max > old.rlim_max && process_full(p)->cred.uid[ID_EFFECTIVE] != 0) {
             return -EPERM;
+        }
         p->rlimit_cur[which] = new.rlim_cur;
         p->rlimit_max[which] = new.rlim_max;
     }
@@ -93,8 +97,9 @@ long sys_setrlimit(const long a[6])
 
 long sys_prlimit64(const long a[6])
 {
-    if (a[0] != 0 && thread_find((int)a[0]) == NULL)
+    if (a[0] != 0 && thread_find((int)a[0]) == NULL) {
         return -ESRCH;
+    }
     return do_rlimit((unsigned)a[1], (vaddr_t)a[2], (vaddr_t)a[3]);
 }
 
@@ -105,14 +110,16 @@ long sys_getrandom(const long a[6])
     u32 flags = (u32)a[2];
 
     if ((flags & ~(u32)(GRND_NONBLOCK | GRND_RANDOM | GRND_INSECURE)) != 0 ||
-        (flags & (GRND_RANDOM | GRND_INSECURE)) == (GRND_RANDOM | GRND_INSECURE))
+        (flags & (GRND_RANDOM | GRND_INSECURE)) == (GRND_RANDOM | GRND_INSECURE)) {
         return -EINVAL;
+    }
     for (size_t done = 0; done < len; done += sizeof(chunk)) {
         size_t n = MIN(len - done, sizeof(chunk));
 
         random_bytes(chunk, n);
-        if (copy_to_user((vaddr_t)a[0] + done, chunk, n) != 0)
+        if (copy_to_user((vaddr_t)a[0] + done, chunk, n) != 0) {
             return done != 0 ? (long)done : -EFAULT;
+        }
     }
     return (long)len;
 }

@@ -21,11 +21,13 @@ long sys_kill(const long a[6])
     int pid = (int)a[0], sig = (int)a[1];
     int pgid = process_full(cur_proc())->pgid;
 
-    if (sig_check(sig) != 0)
+    if (sig_check(sig) != 0) {
         return -EINVAL;
+    }
     /* kill(-1) spares the caller (kill(2)): then nobody is left. */
-    if (pid != cur_proc()->pid && pid != 0 && (pid == -1 || pid != -pgid))
+    if (pid != cur_proc()->pid && pid != 0 && (pid == -1 || pid != -pgid)) {
         return -ESRCH;
+    }
     return kill_send(NULL, sig, SI_USER);
 }
 
@@ -33,10 +35,12 @@ static long thread_signal(int tgid, int tid, int sig)
 {
     struct thread *t = thread_find(tid);
 
-    if (sig_check(sig) != 0 || tid <= 0)
+    if (sig_check(sig) != 0 || tid <= 0) {
         return -EINVAL;
-    if (t == NULL || tgid != cur_proc()->pid)
+    }
+    if (t == NULL || tgid != cur_proc()->pid) {
         return -ESRCH;
+    }
     return kill_send(t, sig, SI_TKILL);
 }
 
@@ -47,8 +51,9 @@ long sys_tkill(const long a[6])
 
 long sys_tgkill(const long a[6])
 {
-    if ((int)a[0] <= 0)
+    if ((int)a[0] <= 0) {
         return -EINVAL;
+    }
     return thread_signal((int)a[0], (int)a[1], (int)a[2]);
 }
 
@@ -56,18 +61,21 @@ static long queue(struct thread *t, int sig, vaddr_t uinfo)
 {
     siginfo_t info;
 
-    if (sig_check(sig) != 0)
+    if (sig_check(sig) != 0) {
         return -EINVAL;
-    if (copy_from_user(&info, uinfo, sizeof(info)) != 0)
+    }
+    if (copy_from_user(&info, uinfo, sizeof(info)) != 0) {
         return -EFAULT;
+    }
     info.si_signo = sig;
     return sig == 0 ? 0 : signal_queue(cur_proc(), t, &info);
 }
 
 long sys_rt_sigqueueinfo(const long a[6])
 {
-    if ((int)a[0] != cur_proc()->pid)
+    if ((int)a[0] != cur_proc()->pid) {
         return -ESRCH;
+    }
     return queue(NULL, (int)a[1], (vaddr_t)a[2]);
 }
 
@@ -75,9 +83,11 @@ long sys_rt_tgsigqueueinfo(const long a[6])
 {
     struct thread *t = thread_find((int)a[1]);
 
-    if ((int)a[0] <= 0 || (int)a[1] <= 0)
+    if ((int)a[0] <= 0 || (int)a[1] <= 0) {
         return -EINVAL;
-    if ((int)a[0] != cur_proc()->pid || t == NULL)
+    }
+    if ((int)a[0] != cur_proc()->pid || t == NULL) {
         return -ESRCH;
+    }
     return queue(t, (int)a[2], (vaddr_t)a[3]);
 }

@@ -19,46 +19,55 @@ SYSCALL(mmap)
     u64 len = (u64)a[1], off = (u64)a[5];
     int prot = (int)a[2], flags = (int)a[3], type = flags & MAP_TYPE;
     if (!len || off & PAGE_MASK || off + PAGE_UP(len) < off ||
-        (type != MAP_SHARED && type != MAP_PRIVATE && type != MAP_SHARED_VALIDATE))
+        (type != MAP_SHARED && type != MAP_PRIVATE && type != MAP_SHARED_VALIDATE)) {
         return -EINVAL;
+    }
     struct file *f = NULL;
-    if (!(flags & MAP_ANONYMOUS) && !(f = fd_get((int)a[4])))
+    if (!(flags & MAP_ANONYMOUS) && !(f = fd_get((int)a[4]))) {
         return -EBADF;
-    if (type == MAP_SHARED_VALIDATE)
+    }
+    if (type == MAP_SHARED_VALIDATE) {
         flags = (flags & ~MAP_TYPE) | MAP_SHARED;
+    }
     long r = mm_mmap(cur_proc()->mm, (vaddr_t)a[0], len, prot & PROT_KNOWN, flags, f, off);
-    if (f)
+    if (f) {
         file_put(f);
+    }
     return r;
 }
 
 SYSCALL(munmap)
 {
-    if ((u64)a[0] > WINDOW_END || (u64)a[1] > WINDOW_END - (u64)a[0])
+    if ((u64)a[0] > WINDOW_END || (u64)a[1] > WINDOW_END - (u64)a[0]) {
         return -EINVAL;
+    }
     return mm_munmap(cur_proc()->mm, (vaddr_t)a[0], (u64)a[1]);
 }
 
 SYSCALL(mprotect)
 {
-    if (a[2] & ~PROT_KNOWN || (u64)a[0] & PAGE_MASK)
+    if (a[2] & ~PROT_KNOWN || (u64)a[0] & PAGE_MASK) {
         return -EINVAL;
-    if ((u64)a[0] > WINDOW_END || (u64)a[1] > WINDOW_END - (u64)a[0])
+    }
+    if ((u64)a[0] > WINDOW_END || (u64)a[1] > WINDOW_END - (u64)a[0]) {
         return -ENOMEM;
+    }
     return a[1] ? mm_mprotect(cur_proc()->mm, (vaddr_t)a[0], (u64)a[1], (int)a[2]) : 0;
 }
 
 SYSCALL(mremap)
 {
-    if ((u64)a[1] > WINDOW_END || (u64)a[2] > WINDOW_END)
+    if ((u64)a[1] > WINDOW_END || (u64)a[2] > WINDOW_END) {
         return -ENOMEM;
+    }
     return mm_mremap(cur_proc()->mm, (vaddr_t)a[0], (u64)a[1], (u64)a[2], (int)a[3], (vaddr_t)a[4]);
 }
 
 SYSCALL(madvise)
 {
-    if ((u64)a[0] > WINDOW_END || (u64)a[1] > WINDOW_END - (u64)a[0])
+    if ((u64)a[0] > WINDOW_END || (u64)a[1] > WINDOW_END - (u64)a[0]) {
         return -EINVAL;
+    }
     return mm_madvise(cur_proc()->mm, (vaddr_t)a[0], (u64)a[1], (int)a[2]);
 }
 
@@ -66,25 +75,29 @@ SYSCALL(madvise)
 SYSCALL(msync)
 {
     if ((u64)a[0] & PAGE_MASK || a[2] & ~(MS_ASYNC | MS_INVALIDATE | MS_SYNC) ||
-        (a[2] & (MS_ASYNC | MS_SYNC)) == (MS_ASYNC | MS_SYNC))
+        (a[2] & (MS_ASYNC | MS_SYNC)) == (MS_ASYNC | MS_SYNC)) {
         return -EINVAL;
+    }
     return user_range_ok((vaddr_t)a[0], PAGE_UP(a[1]), 0) ? 0 : -ENOMEM;
 }
 
 SYSCALL(mincore)
 {
     u64 pages = PAGE_UP(a[1]) / PAGE_SIZE;
-    if ((u64)a[0] & PAGE_MASK)
+    if ((u64)a[0] & PAGE_MASK) {
         return -EINVAL;
-    if (!user_range_ok((vaddr_t)a[0], pages * PAGE_SIZE, 0))
+    }
+    if (!user_range_ok((vaddr_t)a[0], pages * PAGE_SIZE, 0)) {
         return -ENOMEM;
+    }
     for (u64 i = 0; i < pages; i++) {
         vaddr_t va = (vaddr_t)a[0] + i * PAGE_SIZE;
         bool large = pt_is_large(va);
         const u64 *e = large ? NULL : pt_entry(va, false);
         u8 resident = large || (e && *e & PTE_P);
-        if (copy_to_user((vaddr_t)a[2] + i, &resident, 1))
+        if (copy_to_user((vaddr_t)a[2] + i, &resident, 1)) {
             return -EFAULT;
+        }
     }
     return 0;
 }

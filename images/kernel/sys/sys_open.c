@@ -14,8 +14,9 @@ static long do_open(int dirfd, vaddr_t upath, u32 flags, u32 mode)
     char *path;
     int r = path_from_user(upath, false, &path);
 
-    if (r < 0)
+    if (r < 0) {
         return r;
+    }
     r = vfs_open(dirfd, path, flags, mode, &f);
     kfree(path);
     return r < 0 ? r : fd_install(f, 0, flags & O_CLOEXEC);
@@ -43,8 +44,9 @@ SYSCALL(close)
 
 SYSCALL(close_range)
 {
-    if (a[2] & ~6l) /* CLOSE_RANGE_UNSHARE, CLOSE_RANGE_CLOEXEC */
+    if (a[2] & ~6l) { /* CLOSE_RANGE_UNSHARE, CLOSE_RANGE_CLOEXEC */
         return -EINVAL;
+    }
     return fd_close_range((u32)a[0], (u32)a[1], a[2] & 4);
 }
 
@@ -54,14 +56,17 @@ SYSCALL(memfd_create)
     char name[NAME_LEN_MAX - 5];
     struct file *f;
 
-    if (flags & ~(MFD_CLOEXEC | MFD_ALLOW_SEALING))
+    if (flags & ~(MFD_CLOEXEC | MFD_ALLOW_SEALING)) {
         return -EINVAL;
+    }
     long n = strncpy_from_user(name, (vaddr_t)a[0], sizeof(name));
-    if (n < 0)
+    if (n < 0) {
         return n == -ENAMETOOLONG ? -EINVAL : n;
+    }
     struct inode *i = ramfs_new(S_IFREG | 0777);
-    if (!i)
+    if (!i) {
         return -ENOMEM;
+    }
     int r = inode_open(i, O_RDWR, &f);
     inode_put(i);
     return r < 0 ? r : fd_install(f, 0, flags & MFD_CLOEXEC);
@@ -69,10 +74,12 @@ SYSCALL(memfd_create)
 
 static long truncate_inode(struct inode *i, s64 size)
 {
-    if (i->type == INODE_DIR)
+    if (i->type == INODE_DIR) {
         return -EISDIR;
-    if (size < 0 || i->ops != &ramfs_reg_ops)
+    }
+    if (size < 0 || i->ops != &ramfs_reg_ops) {
         return -EINVAL;
+    }
     if ((u64)size > i->size && (u64)size > cur_proc()->rlimit_cur[RLIMIT_FSIZE]) {
         signal_send(cur_proc(), current, SIGXFSZ, 0, 0);
         return -EFBIG;
@@ -84,8 +91,9 @@ SYSCALL(truncate)
 {
     struct inode *i;
 
-    if (a[1] < 0)
+    if (a[1] < 0) {
         return -EINVAL;
+    }
     long r = lookup_at(AT_FDCWD, (vaddr_t)a[0], 0, true, &i);
     if (r == 0) {
         r = truncate_inode(i, a[1]);
@@ -99,8 +107,9 @@ SYSCALL(ftruncate)
     struct file *f = fd_get((int)a[0]);
     long r;
 
-    if (!f)
+    if (!f) {
         return -EBADF;
+    }
     r = file_writable(f) ? truncate_inode(f->inode, a[1]) : -EINVAL;
     file_put(f);
     return r;
@@ -111,16 +120,18 @@ SYSCALL(fallocate)
     struct file *f = fd_get((int)a[0]);
     long r;
 
-    if (!f)
+    if (!f) {
         return -EBADF;
-    if (!file_writable(f))
+    }
+    if (!file_writable(f)) {
         r = -EBADF;
-    else if (a[2] < 0 || a[3] <= 0)
+    } else if (a[2] < 0 || a[3] <= 0) {
         r = -EINVAL;
-    else if (f->inode->ops != &ramfs_reg_ops)
+    } else if (f->inode->ops != &ramfs_reg_ops) {
         r = f->ops->stream ? -ESPIPE : -ENODEV;
-    else
+    } else {
         r = ramfs_allocate(f->inode, (u64)a[2], (u64)a[3], (int)a[1]);
+    }
     file_put(f);
     return r;
 }

@@ -51,8 +51,9 @@ static long do_symlink(vaddr_t utarget, int dirfd, vaddr_t upath)
     char *target;
     int r = path_from_user(utarget, false, &target);
 
-    if (r < 0)
+    if (r < 0) {
         return r;
+    }
     r = vfs_mknod(dirfd, upath, S_IFLNK | 0777, 0, target);
     kfree(target);
     return r;
@@ -72,8 +73,9 @@ static long do_link(int olddir, vaddr_t oldpath, int newdir, vaddr_t newpath, u3
 {
     struct inode *i;
 
-    if (flags & ~(u32)(AT_SYMLINK_FOLLOW | AT_EMPTY_PATH))
+    if (flags & ~(u32)(AT_SYMLINK_FOLLOW | AT_EMPTY_PATH)) {
         return -EINVAL;
+    }
     long r = lookup_at(olddir, oldpath, flags, flags & AT_SYMLINK_FOLLOW, &i);
     if (r == 0) {
         r = vfs_link(i, newdir, newpath);
@@ -104,8 +106,9 @@ SYSCALL(rmdir)
 
 SYSCALL(unlinkat)
 {
-    if (a[2] & ~(long)AT_REMOVEDIR)
+    if (a[2] & ~(long)AT_REMOVEDIR) {
         return -EINVAL;
+    }
     return vfs_unlink((int)a[0], (vaddr_t)a[1], a[2] & AT_REMOVEDIR);
 }
 
@@ -134,28 +137,35 @@ struct change {
 
 static long apply(struct inode *i, const struct change *c)
 {
-    if (i->dev == DEV_PROC)
+    if (i->dev == DEV_PROC) {
         return -EPERM;
+    }
     switch (c->what) {
     case CHANGE_MODE:
-        if (i->type == INODE_LNK)
+        if (i->type == INODE_LNK) {
             return -EOPNOTSUPP;
+        }
         i->mode = (i->mode & S_IFMT) | (c->mode & 07777);
         break;
     case CHANGE_OWNER:
-        if (c->uid != (u32)-1)
+        if (c->uid != (u32)-1) {
             i->uid = c->uid;
-        if (c->gid != (u32)-1)
+        }
+        if (c->gid != (u32)-1) {
             i->gid = c->gid;
+        }
         if (i->type ==
-            INODE_REG) /* chown(2): set-id bits go, unless setgid means mandatory locking */
+            INODE_REG) { /* chown(2): set-id bits go, unless setgid means mandatory locking */
             i->mode &= i->mode & S_IXGRP ? ~(u32)(S_ISUID | S_ISGID) : ~(u32)S_ISUID;
+        }
         break;
     case CHANGE_TIMES:
-        if (c->set_atime)
+        if (c->set_atime) {
             i->atime = c->atime;
-        if (c->set_mtime)
+        }
+        if (c->set_mtime) {
             i->mtime = c->mtime;
+        }
         break;
     }
     i->ctime = time_wall();
@@ -166,8 +176,9 @@ static long apply_at(int dirfd, vaddr_t upath, u32 flags, const struct change *c
 {
     struct inode *i;
 
-    if (flags & ~(u32)(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))
+    if (flags & ~(u32)(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH)) {
         return -EINVAL;
+    }
     long r = lookup_at(dirfd, upath, flags, !(flags & AT_SYMLINK_NOFOLLOW), &i);
     if (r == 0) {
         r = apply(i, c);
@@ -180,8 +191,9 @@ static long apply_fd(long fd, const struct change *c)
 {
     struct file *f = fd_get((int)fd);
 
-    if (!f)
+    if (!f) {
         return -EBADF;
+    }
     long r = f->flags & O_PATH ? -EBADF : apply(f->inode, c);
     file_put(f);
     return r;
@@ -242,12 +254,13 @@ SYSCALL(fchownat)
 static long one_time(const s64 t[2], bool *set, u64 *ns)
 {
     *set = t[1] != NSEC_OMIT;
-    if (t[1] == NSEC_NOW)
+    if (t[1] == NSEC_NOW) {
         *ns = time_wall();
-    else if (*set && (t[1] < 0 || t[1] >= (s64)NSEC_PER_SEC))
+    } else if (*set && (t[1] < 0 || t[1] >= (s64)NSEC_PER_SEC)) {
         return -EINVAL;
-    else /* times before the epoch are kept as the epoch */
+    } else { /* times before the epoch are kept as the epoch */
         *ns = t[0] < 0 ? 0 : (u64)t[0] * NSEC_PER_SEC + (u64)t[1];
+    }
     return 0;
 }
 
@@ -257,11 +270,13 @@ static long change_times(struct change *c, vaddr_t utimes, s64 scale)
     s64 t[4] = {0, NSEC_NOW, 0, NSEC_NOW};
 
     c->what = CHANGE_TIMES;
-    if (utimes && copy_from_user(t, utimes, sizeof(t)) < 0)
+    if (utimes && copy_from_user(t, utimes, sizeof(t)) < 0) {
         return -EFAULT;
+    }
     if (utimes && scale != 1) {
-        if (t[1] < 0 || t[1] >= 1000000 || t[3] < 0 || t[3] >= 1000000)
+        if (t[1] < 0 || t[1] >= 1000000 || t[3] < 0 || t[3] >= 1000000) {
             return -EINVAL;
+        }
         t[1] *= scale;
         t[3] *= scale;
     }
@@ -276,8 +291,9 @@ SYSCALL(utime)
 
     c.atime = c.mtime = time_wall();
     if (a[1]) {
-        if (copy_from_user(t, (vaddr_t)a[1], sizeof(t)) < 0)
+        if (copy_from_user(t, (vaddr_t)a[1], sizeof(t)) < 0) {
             return -EFAULT;
+        }
         c.atime = t[0] < 0 ? 0 : (u64)t[0] * NSEC_PER_SEC;
         c.mtime = t[1] < 0 ? 0 : (u64)t[1] * NSEC_PER_SEC;
     }
@@ -305,10 +321,12 @@ SYSCALL(utimensat)
     struct change c = {0};
     long r = change_times(&c, (vaddr_t)a[2], 1);
 
-    if (r < 0)
+    if (r < 0) {
         return r;
-    if (a[1] == 0)
+    }
+    if (a[1] == 0) {
         return apply_fd(a[0], &c); /* futimens() */
+    }
     return apply_at((int)a[0], (vaddr_t)a[1], (u32)a[3], &c);
 }
 
@@ -316,8 +334,9 @@ static long set_cwd(struct inode *i)
 {
     struct fs_context *fs = cur_proc()->fs;
 
-    if (i->type != INODE_DIR)
+    if (i->type != INODE_DIR) {
         return -ENOTDIR;
+    }
     inode_ref(i);
     inode_put(fs->cwd);
     fs->cwd = i;
@@ -340,8 +359,9 @@ SYSCALL(fchdir)
 {
     struct file *f = fd_get((int)a[0]);
 
-    if (!f)
+    if (!f) {
         return -EBADF;
+    }
     long r = set_cwd(f->inode);
     file_put(f);
     return r;
@@ -352,10 +372,12 @@ SYSCALL(getcwd)
     static KERNEL_COLD char buf[PATH_LEN_MAX]; /* nothing here blocks */
     size_t len = inode_path(cur_proc()->fs->cwd, buf, sizeof(buf));
 
-    if (len == 0)
+    if (len == 0) {
         return -ENOENT;
-    if (len + 1 > (size_t)a[1])
+    }
+    if (len + 1 > (size_t)a[1]) {
         return -ERANGE;
+    }
     return copy_to_user((vaddr_t)a[0], buf, len + 1) < 0 ? -EFAULT : (long)len + 1;
 }
 

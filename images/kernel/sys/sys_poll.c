@@ -28,11 +28,13 @@ static int deadline_timespec(vaddr_t uts, u64 *deadline)
     int r;
 
     *deadline = HV_NO_DEADLINE;
-    if (!uts)
+    if (!uts) {
         return 0;
+    }
     r = timespec_get(uts, &ns);
-    if (r == 0)
+    if (r == 0) {
         *deadline = deadline_in(ns);
+    }
     return r;
 }
 
@@ -48,20 +50,24 @@ static int push_mask(vaddr_t umask, u64 size)
 {
     u64 mask;
 
-    if (!umask)
+    if (!umask) {
         return 0;
-    if (size != sizeof(mask))
+    }
+    if (size != sizeof(mask)) {
         return -EINVAL;
-    if (copy_from_user(&mask, umask, sizeof(mask)) < 0)
+    }
+    if (copy_from_user(&mask, umask, sizeof(mask)) < 0) {
         return -EFAULT;
+    }
     signal_mask_push(mask);
     return 1;
 }
 
 static long poll_finish(long r, int pushed)
 {
-    if (pushed > 0)
+    if (pushed > 0) {
         signal_mask_pop(r == -EINTR);
+    }
     return r;
 }
 
@@ -70,16 +76,20 @@ static long do_poll(vaddr_t ufds, u64 n, u64 deadline)
     struct pollfd *fds;
     long r;
 
-    if (n > cur_proc()->rlimit_cur[RLIMIT_NOFILE])
+    if (n > cur_proc()->rlimit_cur[RLIMIT_NOFILE]) {
         return -EINVAL;
+    }
     fds = kmalloc(MAX(n, 1ul) * sizeof(*fds));
-    if (!fds)
+    if (!fds) {
         return -ENOMEM;
+    }
     r = copy_from_user(fds, ufds, n * sizeof(*fds));
-    if (r == 0)
+    if (r == 0) {
         r = poll_files(fds, n, deadline);
-    if (r >= 0 && copy_to_user(ufds, fds, n * sizeof(*fds)) < 0)
+    }
+    if (r >= 0 && copy_to_user(ufds, fds, n * sizeof(*fds)) < 0) {
         r = -EFAULT;
+    }
     kfree(fds);
     return r;
 }
@@ -100,15 +110,18 @@ SYSCALL(ppoll)
     int pushed;
     long r = deadline_timespec((vaddr_t)a[2], &deadline);
 
-    if (r < 0)
+    if (r < 0) {
         return r;
+    }
     pushed = push_mask((vaddr_t)a[3], (u64)a[4]);
-    if (pushed < 0)
+    if (pushed < 0) {
         return pushed;
+    }
     r = poll_finish(do_poll((vaddr_t)a[0], (u32)a[1], deadline), pushed);
-    if (a[2])
+    if (a[2]) {
         timespec_put((vaddr_t)a[2],
                      left(deadline)); /* as Linux: not an error when it is read-only */
+    }
     return restartable(r);
 }
 
@@ -135,22 +148,27 @@ static int selection_get(struct selection *s, int n, const vaddr_t usets[3])
     s->count = 0;
     s->sets = kzalloc(3 * s->bytes + 1);
     s->fds = kmalloc(((size_t)s->n + 1) * sizeof(*s->fds));
-    if (!s->sets || !s->fds)
+    if (!s->sets || !s->fds) {
         return -ENOMEM;
+    }
     for (int k = 0; k < 3; k++) {
-        if (usets[k] && copy_from_user(s->sets + (size_t)k * s->bytes, usets[k], s->bytes) < 0)
+        if (usets[k] && copy_from_user(s->sets + (size_t)k * s->bytes, usets[k], s->bytes) < 0) {
             return -EFAULT;
+        }
     }
     for (int fd = 0; fd < s->n; fd++) {
         u32 events = 0;
         for (size_t k = 0; k < 3; k++) {
-            if (s->sets[k * s->bytes + (size_t)fd / 8] >> (fd % 8) & 1)
+            if (s->sets[k * s->bytes + (size_t)fd / 8] >> (fd % 8) & 1) {
                 events |= set_events[k];
+            }
         }
-        if (!events)
+        if (!events) {
             continue;
-        if (fd_flags(fd) < 0)
+        }
+        if (fd_flags(fd) < 0) {
             return -EBADF;
+        }
         s->fds[s->count++] = (struct pollfd){.fd = fd, .events = (short)events};
     }
     return 0;
@@ -164,17 +182,20 @@ static long selection_put(struct selection *s, const vaddr_t usets[3])
         size_t fd = (size_t)s->fds[p].fd;
         for (size_t k = 0; k < 3; k++) {
             u8 *byte = &s->sets[k * s->bytes + fd / 8];
-            if (!(*byte >> (fd % 8) & 1))
+            if (!(*byte >> (fd % 8) & 1)) {
                 continue;
-            if ((u16)s->fds[p].revents & set_events[k])
+            }
+            if ((u16)s->fds[p].revents & set_events[k]) {
                 bits++;
-            else
+            } else {
                 *byte &= (u8) ~(1u << (fd % 8));
+            }
         }
     }
     for (size_t k = 0; k < 3; k++) {
-        if (usets[k] && copy_to_user(usets[k], s->sets + k * s->bytes, s->bytes) < 0)
+        if (usets[k] && copy_to_user(usets[k], s->sets + k * s->bytes, s->bytes) < 0) {
             return -EFAULT;
+        }
     }
     return bits;
 }
@@ -185,13 +206,16 @@ static long do_select(const long a[6], u64 deadline)
     struct selection s;
     long r;
 
-    if ((int)a[0] < 0)
+    if ((int)a[0] < 0) {
         return -EINVAL;
+    }
     r = selection_get(&s, (int)a[0], usets);
-    if (r == 0)
+    if (r == 0) {
         r = poll_files(s.fds, s.count, deadline);
-    if (r >= 0)
+    }
+    if (r >= 0) {
         r = selection_put(&s, usets);
+    }
     kfree(s.sets);
     kfree(s.fds);
     return r;
@@ -204,10 +228,12 @@ SYSCALL(select)
     long r;
 
     if (a[4]) {
-        if (copy_from_user(tv, (vaddr_t)a[4], sizeof(tv)) < 0)
+        if (copy_from_user(tv, (vaddr_t)a[4], sizeof(tv)) < 0) {
             return -EFAULT;
-        if (tv[0] < 0 || tv[1] < 0)
+        }
+        if (tv[0] < 0 || tv[1] < 0) {
             return -EINVAL;
+        }
         u64 seconds = MIN((u64)tv[0] + (u64)tv[1] / 1000000, 1ull << 33);
         deadline = deadline_in(seconds * NSEC_PER_SEC + (u64)tv[1] % 1000000 * 1000);
     }
@@ -228,16 +254,20 @@ SYSCALL(pselect6)
     int pushed;
     long r = deadline_timespec((vaddr_t)a[4], &deadline);
 
-    if (r < 0)
+    if (r < 0) {
         return r;
-    if (a[5] && copy_from_user(mask, (vaddr_t)a[5], sizeof(mask)) < 0)
+    }
+    if (a[5] && copy_from_user(mask, (vaddr_t)a[5], sizeof(mask)) < 0) {
         return -EFAULT;
+    }
     pushed = push_mask(mask[0], mask[1]);
-    if (pushed < 0)
+    if (pushed < 0) {
         return pushed;
+    }
     r = poll_finish(do_select(a, deadline), pushed);
-    if (a[4])
+    if (a[4]) {
         timespec_put((vaddr_t)a[4], left(deadline));
+    }
     return restartable(r);
 }
 
@@ -267,20 +297,24 @@ SYSCALL(epoll_ctl)
     struct file *ep, *f;
     long r;
 
-    if (a[1] != EPOLL_CTL_DEL && copy_from_user(&event, (vaddr_t)a[3], sizeof(event)) < 0)
+    if (a[1] != EPOLL_CTL_DEL && copy_from_user(&event, (vaddr_t)a[3], sizeof(event)) < 0) {
         return -EFAULT;
+    }
     ep = fd_get((int)a[0]);
     f = fd_get((int)a[2]);
-    if (!ep || !f)
+    if (!ep || !f) {
         r = -EBADF;
-    else if (!epoll_is(ep))
+    } else if (!epoll_is(ep)) {
         r = -EINVAL;
-    else
+    } else {
         r = epoll_control(ep, (int)a[1], f, (int)a[2], &event);
-    if (f)
+    }
+    if (f) {
         file_put(f);
-    if (ep)
+    }
+    if (ep) {
         file_put(ep);
+    }
     return r;
 }
 
@@ -290,11 +324,13 @@ static long do_epoll_wait(const long a[6], u64 deadline)
     int max = (int)a[2];
     long r;
 
-    if (max <= 0 || (u64)max > 0x7fffffff / sizeof(struct epoll_event))
+    if (max <= 0 || (u64)max > 0x7fffffff / sizeof(struct epoll_event)) {
         return -EINVAL;
+    }
     ep = fd_get((int)a[0]);
-    if (!ep)
+    if (!ep) {
         return -EBADF;
+    }
     r = epoll_is(ep) ? epoll_wait_events(ep, (vaddr_t)a[1], max, deadline) : -EINVAL;
     file_put(ep);
     return r;

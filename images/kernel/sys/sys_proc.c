@@ -50,8 +50,9 @@ long sys_getsid(const long a[6])
 /* The process leads its session from the start, and a leader may not move (setpgid(2)). */
 long sys_setpgid(const long a[6])
 {
-    if ((int)a[1] < 0)
+    if ((int)a[1] < 0) {
         return -EINVAL;
+    }
     return is_self((int)a[0]) ? -EPERM : -ESRCH;
 }
 
@@ -62,13 +63,15 @@ long sys_arch_prctl(const long a[6])
 
     switch ((int)a[0]) {
     case ARCH_SET_FS:
-        if (value >= USER_TOP)
+        if (value >= USER_TOP) {
             return -EPERM;
+        }
         __asm__ volatile("wrfsbase %0" ::"r"(value));
         return 0;
     case ARCH_SET_GS:
-        if (value >= USER_TOP)
+        if (value >= USER_TOP) {
             return -EPERM;
+        }
         __asm__ volatile("wrgsbase %0" ::"r"(value));
         return 0;
     case ARCH_GET_FS:
@@ -87,8 +90,9 @@ static long set_name(vaddr_t addr)
     char name[THREAD_NAME_LEN] = "";
     long len = strncpy_from_user(name, addr, sizeof(name));
 
-    if (len < 0 && len != -ENAMETOOLONG) /* a longer name is cut */
+    if (len < 0 && len != -ENAMETOOLONG) { /* a longer name is cut */
         return len;
+    }
     name[THREAD_NAME_LEN - 1] = '\0';
     memcpy(current->name, name, sizeof(name));
     return 0;
@@ -96,16 +100,18 @@ static long set_name(vaddr_t addr)
 
 static long set_dumpable(u64 value)
 {
-    if (value > 1)
+    if (value > 1) {
         return -EINVAL;
+    }
     process_full(cur_proc())->dumpable = (u8)value;
     return 0;
 }
 
 static long set_pdeathsig(u64 sig)
 {
-    if (sig > SIG_COUNT)
+    if (sig > SIG_COUNT) {
         return -EINVAL;
+    }
     process_full(cur_proc())->pdeathsig = (u32)sig;
     return 0;
 }
@@ -116,13 +122,16 @@ static long set_strings(u64 which, vaddr_t addr, long a3, long a4)
     struct process *p = cur_proc();
     vaddr_t at[] = {p->arg_start, p->arg_end, p->env_start, p->env_end};
 
-    if (a3 != 0 || a4 != 0 || which < PR_SET_MM_ARG_START || which > PR_SET_MM_ENV_END)
+    if (a3 != 0 || a4 != 0 || which < PR_SET_MM_ARG_START || which > PR_SET_MM_ENV_END) {
         return -EINVAL;
-    if (addr < PAGE_SIZE || addr >= USER_TOP)
+    }
+    if (addr < PAGE_SIZE || addr >= USER_TOP) {
         return -EINVAL;
+    }
     at[which - PR_SET_MM_ARG_START] = addr;
-    if (at[0] > at[1] || at[2] > at[3])
+    if (at[0] > at[1] || at[2] > at[3]) {
         return -EINVAL;
+    }
     p->arg_start = at[0];
     p->arg_end = at[1];
     p->env_start = at[2];
@@ -149,8 +158,9 @@ long sys_prctl(const long a[6])
     case PR_GET_DUMPABLE:
         return pf->dumpable;
     case PR_SET_NO_NEW_PRIVS:
-        if (arg != 1 || a[2] != 0 || a[3] != 0 || a[4] != 0)
+        if (arg != 1 || a[2] != 0 || a[3] != 0 || a[4] != 0) {
             return -EINVAL;
+        }
         pf->no_new_privs = true;
         return 0;
     case PR_GET_NO_NEW_PRIVS:
@@ -179,7 +189,8 @@ long sys_personality(const long a[6])
     struct process_full *pf = process_full(cur_proc());
     u32 old = pf->personality;
 
-    if ((u32)a[0] != 0xffffffff)
+    if ((u32)a[0] != 0xffffffff) {
         pf->personality = (u32)a[0];
+    }
     return old;
 }

@@ -19,8 +19,9 @@ struct vector {
 
 static void iov_free(struct vector *v)
 {
-    if (v->iov != v->few)
+    if (v->iov != v->few) {
         kfree(v->iov);
+    }
 }
 
 static int iov_get(struct vector *v, vaddr_t uiov, u64 count)
@@ -28,10 +29,12 @@ static int iov_get(struct vector *v, vaddr_t uiov, u64 count)
     u64 total = 0;
 
     v->iov = v->few;
-    if (count > UIO_MAXIOV)
+    if (count > UIO_MAXIOV) {
         return -EINVAL;
-    if (count > IOV_FEW && !(v->iov = kmalloc(count * sizeof(*v->iov))))
+    }
+    if (count > IOV_FEW && !(v->iov = kmalloc(count * sizeof(*v->iov)))) {
         return -ENOMEM;
+    }
     v->count = count;
     if (copy_from_user(v->iov, uiov, count * sizeof(*v->iov)) < 0) {
         iov_free(v);
@@ -53,18 +56,22 @@ static long rw_move(struct file *f, mover fn, const struct vector *v, u64 *pos)
 {
     long done = 0;
 
-    if (v->count == 0)
+    if (v->count == 0) {
         return fn(f, 0, 0, pos);
+    }
     for (size_t k = 0; k < v->count; k++) {
         size_t n = v->iov[k].iov_len;
-        if (n == 0 && (k + 1 < v->count || done))
+        if (n == 0 && (k + 1 < v->count || done)) {
             continue;
+        }
         ssize_t r = fn(f, (vaddr_t)v->iov[k].iov_base, n, pos);
-        if (r < 0)
+        if (r < 0) {
             return done ? done : r;
+        }
         done += r;
-        if ((size_t)r < n)
+        if ((size_t)r < n) {
             break;
+        }
     }
     return done;
 }
@@ -89,8 +96,9 @@ static long simple(long fd, mover fn, vaddr_t buf, size_t n)
 {
     struct file *f = fd_get((int)fd);
 
-    if (!f)
+    if (!f) {
         return -EBADF;
+    }
     long r = (s64)n < 0 ? -EINVAL : fn(f, buf, n, &f->pos);
     file_put(f);
     return counted(fn, r);
@@ -102,12 +110,14 @@ static long simple_at(long fd, mover fn, vaddr_t buf, size_t n, s64 off)
     u64 pos = (u64)off;
     long r;
 
-    if (!f)
+    if (!f) {
         return -EBADF;
-    if (off < 0)
+    }
+    if (off < 0) {
         r = -EINVAL;
-    else
+    } else {
         r = f->ops->stream ? -ESPIPE : fn(f, buf, n, &pos);
+    }
     file_put(f);
     return counted(fn, r);
 }
@@ -120,14 +130,16 @@ static long vectored(long fd, mover fn, vaddr_t uiov, u64 count, bool at, s64 of
     struct vector v;
     long r;
 
-    if (!f)
+    if (!f) {
         return -EBADF;
-    if (at && off < 0)
+    }
+    if (at && off < 0) {
         r = -EINVAL;
-    else if (at && f->ops->stream)
+    } else if (at && f->ops->stream) {
         r = -ESPIPE;
-    else
+    } else {
         r = iov_get(&v, uiov, count);
+    }
     if (r == 0) {
         r = rw_move(f, fn, &v, at ? &pos : &f->pos);
         iov_free(&v);
@@ -179,8 +191,9 @@ SYSCALL(pwritev)
 /* RWF_HIPRI, RWF_DSYNC, RWF_SYNC ask for what memory does anyhow; others are refused by name. */
 static long vectored2(const long a[6], mover fn)
 {
-    if (a[5] & ~(long)(RWF_HIPRI | RWF_DSYNC | RWF_SYNC))
+    if (a[5] & ~(long)(RWF_HIPRI | RWF_DSYNC | RWF_SYNC)) {
         return -EOPNOTSUPP;
+    }
     return vectored(a[0], fn, (vaddr_t)a[1], (u64)a[2], a[3] != -1, a[3]);
 }
 
@@ -199,14 +212,16 @@ SYSCALL(lseek)
     struct file *f = fd_get((int)a[0]);
     long r;
 
-    if (!f)
+    if (!f) {
         return -EBADF;
-    if (f->flags & O_PATH)
+    }
+    if (f->flags & O_PATH) {
         r = -EBADF;
-    else if (f->ops->stream || !f->ops->lseek)
+    } else if (f->ops->stream || !f->ops->lseek) {
         r = -ESPIPE;
-    else
+    } else {
         r = f->ops->lseek(f, a[1], (int)a[2]);
+    }
     file_put(f);
     return r;
 }

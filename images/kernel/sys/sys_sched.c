@@ -27,10 +27,12 @@ long sys_sched_getaffinity(const long a[6])
 {
     u64 mask = 1;
 
-    if ((size_t)a[1] < sizeof(mask) || a[1] % (long)sizeof(mask) != 0)
+    if ((size_t)a[1] < sizeof(mask) || a[1] % (long)sizeof(mask) != 0) {
         return -EINVAL;
-    if (sched_target((int)a[0]) == NULL)
+    }
+    if (sched_target((int)a[0]) == NULL) {
         return -ESRCH;
+    }
     return copy_to_user((vaddr_t)a[2], &mask, sizeof(mask)) != 0 ? -EFAULT : (long)sizeof(mask);
 }
 
@@ -38,10 +40,12 @@ long sys_sched_setaffinity(const long a[6])
 {
     u8 mask = 0;
 
-    if (sched_target((int)a[0]) == NULL)
+    if (sched_target((int)a[0]) == NULL) {
         return -ESRCH;
-    if (a[1] > 0 && copy_from_user(&mask, (vaddr_t)a[2], 1) != 0)
+    }
+    if (a[1] > 0 && copy_from_user(&mask, (vaddr_t)a[2], 1) != 0) {
         return -EFAULT;
+    }
     return (mask & 1) != 0 ? 0 : -EINVAL;
 }
 
@@ -54,8 +58,9 @@ long sys_sched_getparam(const long a[6])
 {
     int priority = 0;
 
-    if (sched_target((int)a[0]) == NULL)
+    if (sched_target((int)a[0]) == NULL) {
         return -ESRCH;
+    }
     return copy_to_user((vaddr_t)a[1], &priority, sizeof(priority));
 }
 
@@ -68,12 +73,15 @@ static long set_policy(int tid, int policy, vaddr_t param)
 {
     int priority;
 
-    if (copy_from_user(&priority, param, sizeof(priority)) != 0)
+    if (copy_from_user(&priority, param, sizeof(priority)) != 0) {
         return -EFAULT;
-    if (sched_target(tid) == NULL)
+    }
+    if (sched_target(tid) == NULL) {
         return -ESRCH;
-    if (policy == SCHED_FIFO || policy == SCHED_RR)
+    }
+    if (policy == SCHED_FIFO || policy == SCHED_RR) {
         return -EPERM;
+    }
     return fair_policy(policy) && priority == 0 ? 0 : -EINVAL;
 }
 
@@ -91,17 +99,20 @@ long sys_sched_getattr(const long a[6])
 {
     struct sched_attr attr = {.size = SCHED_ATTR_SIZE_VER0, .sched_policy = SCHED_NORMAL};
 
-    if ((u32)a[2] < SCHED_ATTR_SIZE_VER0 || (u32)a[2] > PAGE_SIZE || a[3] != 0)
+    if ((u32)a[2] < SCHED_ATTR_SIZE_VER0 || (u32)a[2] > PAGE_SIZE || a[3] != 0) {
         return -EINVAL;
-    if (sched_target((int)a[0]) == NULL)
+    }
+    if (sched_target((int)a[0]) == NULL) {
         return -ESRCH;
+    }
     return copy_to_user((vaddr_t)a[1], &attr, SCHED_ATTR_SIZE_VER0);
 }
 
 static long priority_limit(int policy, long real_time)
 {
-    if (policy == SCHED_FIFO || policy == SCHED_RR)
+    if (policy == SCHED_FIFO || policy == SCHED_RR) {
         return real_time;
+    }
     return fair_policy(policy) || policy == SCHED_DEADLINE ? 0 : -EINVAL;
 }
 
@@ -117,8 +128,9 @@ long sys_sched_get_priority_min(const long a[6])
 
 long sys_sched_rr_get_interval(const long a[6])
 {
-    if (sched_target((int)a[0]) == NULL)
+    if (sched_target((int)a[0]) == NULL) {
         return -ESRCH;
+    }
     return timespec_put((vaddr_t)a[1], SCHED_SLICE_NS);
 }
 
@@ -133,8 +145,9 @@ long sys_getpriority(const long a[6])
 {
     struct thread *t;
 
-    if ((int)a[0] < PRIO_PROCESS || (int)a[0] > PRIO_USER)
+    if ((int)a[0] < PRIO_PROCESS || (int)a[0] > PRIO_USER) {
         return -EINVAL;
+    }
     t = priority_of((int)a[0], (int)a[1]);
     return t != NULL ? 20 - t->p->nice : -ESRCH;
 }
@@ -144,11 +157,13 @@ long sys_setpriority(const long a[6])
 {
     struct thread *t;
 
-    if ((int)a[0] < PRIO_PROCESS || (int)a[0] > PRIO_USER)
+    if ((int)a[0] < PRIO_PROCESS || (int)a[0] > PRIO_USER) {
         return -EINVAL;
+    }
     t = priority_of((int)a[0], (int)a[1]);
-    if (t == NULL)
+    if (t == NULL) {
         return -ESRCH;
+    }
     t->p->nice = MAX(-20, MIN((int)a[2], 19));
     return 0;
 }
@@ -157,8 +172,9 @@ long sys_getcpu(const long a[6])
 {
     u32 zero = 0;
 
-    if (a[0] != 0 && copy_to_user((vaddr_t)a[0], &zero, sizeof(zero)) != 0)
+    if (a[0] != 0 && copy_to_user((vaddr_t)a[0], &zero, sizeof(zero)) != 0) {
         return -EFAULT;
+    }
     return a[1] != 0 ? copy_to_user((vaddr_t)a[1], &zero, sizeof(zero)) : 0;
 }
 
@@ -171,9 +187,11 @@ long sys_membarrier(const long a[6])
                            MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED;
     int cmd = (int)a[0];
 
-    if (a[1] != 0)
+    if (a[1] != 0) {
         return -EINVAL;
-    if (cmd == MEMBARRIER_CMD_QUERY)
+    }
+    if (cmd == MEMBARRIER_CMD_QUERY) {
         return supported;
+    }
     return (cmd & (cmd - 1)) == 0 && (cmd & supported) != 0 ? 0 : -EINVAL;
 }

@@ -10,8 +10,9 @@
 
 static int sigset_get(vaddr_t addr, long size, u64 *set)
 {
-    if ((size_t)size != SIGSET_SIZE)
+    if ((size_t)size != SIGSET_SIZE) {
         return -EINVAL;
+    }
     return copy_from_user(set, addr, sizeof(*set));
 }
 
@@ -21,19 +22,24 @@ long sys_rt_sigaction(const long a[6])
     struct sigaction act, *slot;
     struct sigaction old;
 
-    if ((size_t)a[3] != SIGSET_SIZE || sig < 1 || sig > SIG_COUNT)
+    if ((size_t)a[3] != SIGSET_SIZE || sig < 1 || sig > SIG_COUNT) {
         return -EINVAL;
-    if (a[1] != 0 && (SIGBIT(sig) & SIG_NOMASK) != 0)
+    }
+    if (a[1] != 0 && (SIGBIT(sig) & SIG_NOMASK) != 0) {
         return -EINVAL;
-    if (a[1] != 0 && copy_from_user(&act, (vaddr_t)a[1], sizeof(act)) != 0)
+    }
+    if (a[1] != 0 && copy_from_user(&act, (vaddr_t)a[1], sizeof(act)) != 0) {
         return -EFAULT;
+    }
     slot = &cur_proc()->signals->act[sig];
     old = *slot;
     if (a[1] != 0) {
         act.sa_mask &= ~SIG_NOMASK;
         *slot = act;
-        if (act.sa_handler == SIG_IGN || (act.sa_handler == SIG_DFL && signal_default_ignored(sig)))
+        if (act.sa_handler == SIG_IGN ||
+            (act.sa_handler == SIG_DFL && signal_default_ignored(sig))) {
             signals_discard(cur_proc(), sig);
+        }
     }
     return a[2] != 0 ? copy_to_user((vaddr_t)a[2], &old, sizeof(old)) : 0;
 }
@@ -43,17 +49,20 @@ long sys_rt_sigprocmask(const long a[6])
     u64 old = current->p->blocked;
     u64 set;
 
-    if ((size_t)a[3] != SIGSET_SIZE)
+    if ((size_t)a[3] != SIGSET_SIZE) {
         return -EINVAL;
+    }
     if (a[1] != 0) {
-        if (copy_from_user(&set, (vaddr_t)a[1], sizeof(set)) != 0)
+        if (copy_from_user(&set, (vaddr_t)a[1], sizeof(set)) != 0) {
             return -EFAULT;
-        if (a[0] == SIG_BLOCK)
+        }
+        if (a[0] == SIG_BLOCK) {
             set |= old;
-        else if (a[0] == SIG_UNBLOCK)
+        } else if (a[0] == SIG_UNBLOCK) {
             set = old & ~set;
-        else if (a[0] != SIG_SETMASK)
+        } else if (a[0] != SIG_SETMASK) {
             return -EINVAL;
+        }
         signal_set_blocked(current, set);
     }
     return a[2] != 0 ? copy_to_user((vaddr_t)a[2], &old, sizeof(old)) : 0;
@@ -63,8 +72,9 @@ long sys_rt_sigpending(const long a[6])
 {
     u64 set = (current->p->pending.mask | cur_proc()->signals->shared.mask) & current->p->blocked;
 
-    if ((size_t)a[1] > SIGSET_SIZE)
+    if ((size_t)a[1] > SIGSET_SIZE) {
         return -EINVAL;
+    }
     return copy_to_user((vaddr_t)a[0], &set, (size_t)a[1]);
 }
 
@@ -72,8 +82,9 @@ long sys_rt_sigpending(const long a[6])
 long sys_rt_sigreturn(const long a[6])
 {
     (void)a;
-    if (sigframe_pop(current->tf) != 0)
+    if (sigframe_pop(current->tf) != 0) {
         process_kill(SIGSEGV);
+    }
     return (long)current->tf->rax;
 }
 
@@ -82,8 +93,9 @@ long sys_rt_sigsuspend(const long a[6])
     u64 set;
     int ret = sigset_get((vaddr_t)a[0], a[1], &set);
 
-    if (ret != 0)
+    if (ret != 0) {
         return ret;
+    }
     signal_mask_push(set);
     while (thread_block(HV_NO_DEADLINE, true) != -EINTR)
         ;
@@ -111,8 +123,9 @@ static int sigwait(u64 set, u64 deadline, siginfo_t *info)
         p->sigwait = 0;
         sig = signal_dequeue(current, set, info);
     }
-    if (sig != 0)
+    if (sig != 0) {
         return sig;
+    }
     return ret == -ETIMEDOUT ? -EAGAIN : ret;
 }
 
@@ -126,11 +139,13 @@ long sys_rt_sigtimedwait(const long a[6])
         ret = timespec_get((vaddr_t)a[2], &ns);
         deadline = time_add(time_mono(), ns);
     }
-    if (ret != 0)
+    if (ret != 0) {
         return ret;
+    }
     ret = sigwait(set & ~SIG_NOMASK, deadline, &info);
-    if (ret > 0 && a[1] != 0 && copy_to_user((vaddr_t)a[1], &info, sizeof(info)) != 0)
+    if (ret > 0 && a[1] != 0 && copy_to_user((vaddr_t)a[1], &info, sizeof(info)) != 0) {
         return -EFAULT;
+    }
     return ret;
 }
 
@@ -139,14 +154,16 @@ long sys_sigaltstack(const long a[6])
     u64 sp = current->tf->t.rsp;
     stack_t new, old;
 
-    if (a[0] != 0 && copy_from_user(&new, (vaddr_t)a[0], sizeof(new)) != 0)
+    if (a[0] != 0 && copy_from_user(&new, (vaddr_t)a[0], sizeof(new)) != 0) {
         return -EFAULT;
+    }
     altstack_get(current, sp, &old);
     if (a[0] != 0) {
         int ret = altstack_set(current, sp, &new);
 
-        if (ret != 0)
+        if (ret != 0) {
             return ret;
+        }
     }
     return a[1] != 0 ? copy_to_user((vaddr_t)a[1], &old, sizeof(old)) : 0;
 }

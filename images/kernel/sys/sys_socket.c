@@ -30,8 +30,9 @@ struct message_header {
 
 static int check_type(long family, long type)
 {
-    if (family != AF_UNIX)
+    if (family != AF_UNIX) {
         return -EAFNOSUPPORT;
+    }
     switch (type & ~(long)TYPE_FLAGS) {
     case SOCK_STREAM:
     case SOCK_DGRAM:
@@ -47,10 +48,12 @@ SYSCALL(socket)
     int type = check_type(a[0], a[1]);
     struct file *f;
 
-    if (type < 0)
+    if (type < 0) {
         return type;
-    if (a[2] != 0 && a[2] != AF_UNIX)
+    }
+    if (a[2] != 0 && a[2] != AF_UNIX) {
         return -EPROTONOSUPPORT;
+    }
     int r = unix_create(type, (u32)a[1], &f);
     return r < 0 ? r : fd_install(f, 0, a[1] & O_CLOEXEC);
 }
@@ -60,10 +63,12 @@ SYSCALL(socketpair)
     int type = check_type(a[0], a[1]);
     struct file *ends[2];
 
-    if (type < 0)
+    if (type < 0) {
         return type;
-    if (a[2] != 0 && a[2] != AF_UNIX)
+    }
+    if (a[2] != 0 && a[2] != AF_UNIX) {
         return -EPROTONOSUPPORT;
+    }
     int r = unix_pair(type, (u32)a[1], ends);
     return r < 0 ? r : fd_install_pair(ends[0], ends[1], a[1] & O_CLOEXEC, (vaddr_t)a[3]);
 }
@@ -73,8 +78,9 @@ static int get_socket(long fd, struct file **out)
 {
     struct file *f = fd_get((int)fd);
 
-    if (!f)
+    if (!f) {
         return -EBADF;
+    }
     if (!unix_is(f)) {
         file_put(f);
         return -ENOTSOCK;
@@ -89,8 +95,9 @@ static long answer(long fd, long value)
     struct file *f;
     int r = get_socket(fd, &f);
 
-    if (r < 0)
+    if (r < 0) {
         return r;
+    }
     file_put(f);
     return value;
 }
@@ -102,22 +109,28 @@ SYSCALL(connect)
     long r = answer(a[0], 0);
     struct inode *i;
 
-    if (r < 0)
+    if (r < 0) {
         return r;
-    if (a[2] < 2 || (u64)a[2] > sizeof(addr))
+    }
+    if (a[2] < 2 || (u64)a[2] > sizeof(addr)) {
         return -EINVAL;
-    if (copy_from_user(&addr, (vaddr_t)a[1], (size_t)a[2]) < 0)
+    }
+    if (copy_from_user(&addr, (vaddr_t)a[1], (size_t)a[2]) < 0) {
         return -EFAULT;
-    if (addr.sun_family != AF_UNIX)
+    }
+    if (addr.sun_family != AF_UNIX) {
         return -EINVAL;
-    if (addr.sun_path[0] == 0)
+    }
+    if (addr.sun_path[0] == 0) {
         return -ECONNREFUSED; /* an abstract name */
+    }
     char path[sizeof(addr.sun_path) + 1];
     memcpy(path, addr.sun_path, sizeof(addr.sun_path));
     path[sizeof(addr.sun_path)] = 0;
     r = path_lookup(path, true, &i);
-    if (r < 0)
+    if (r < 0) {
         return r;
+    }
     inode_put(i);
     return -ECONNREFUSED;
 }
@@ -147,8 +160,9 @@ SYSCALL(shutdown)
     struct file *f;
     long r = get_socket(a[0], &f);
 
-    if (r < 0)
+    if (r < 0) {
         return r;
+    }
     r = unix_shutdown(f, (int)a[1]);
     file_put(f);
     return r;
@@ -160,8 +174,9 @@ SYSCALL(sendto)
     struct file *f;
     long r = get_socket(a[0], &f);
 
-    if (r < 0)
+    if (r < 0) {
         return r;
+    }
     r = a[4] && a[5] ? -EISCONN : unix_send(f, &io, 1, (int)a[3]);
     file_put(f);
     return r;
@@ -175,12 +190,14 @@ SYSCALL(recvfrom)
     struct file *f;
     long r = get_socket(a[0], &f);
 
-    if (r < 0)
+    if (r < 0) {
         return r;
+    }
     r = unix_receive(f, &io, 1, (int)a[3], &truncated);
     file_put(f);
-    if (r >= 0 && a[5] && copy_to_user((vaddr_t)a[5], &no_name, sizeof(no_name)) < 0)
+    if (r >= 0 && a[5] && copy_to_user((vaddr_t)a[5], &no_name, sizeof(no_name)) < 0) {
         return -EFAULT;
+    }
     return r;
 }
 
@@ -189,13 +206,16 @@ static int get_message(vaddr_t umsg, struct message_header *h, struct socket_io 
 {
     _Static_assert(sizeof(struct socket_io) == 16, "struct iovec");
 
-    if (copy_from_user(h, umsg, sizeof(*h)) < 0)
+    if (copy_from_user(h, umsg, sizeof(*h)) < 0) {
         return -EFAULT;
-    if (h->iov_count > IOV_MAX)
+    }
+    if (h->iov_count > IOV_MAX) {
         return -EMSGSIZE;
+    }
     *io = kmalloc(h->iov_count * sizeof(**io) + 1);
-    if (!*io)
+    if (!*io) {
         return -ENOMEM;
+    }
     if (copy_from_user(*io, h->iov, h->iov_count * sizeof(**io)) < 0) {
         kfree(*io);
         return -EFAULT;
@@ -210,14 +230,16 @@ SYSCALL(sendmsg)
     struct file *f;
     long r = get_socket(a[0], &f);
 
-    if (r < 0)
+    if (r < 0) {
         return r;
+    }
     r = get_message((vaddr_t)a[1], &h, &io);
     if (r == 0) {
-        if (h.control_len)
+        if (h.control_len) {
             r = -EOPNOTSUPP; /* descriptors are not passed: there is nobody to pass them to */
-        else
+        } else {
             r = h.name_len ? -EISCONN : unix_send(f, io, h.iov_count, (int)a[2]);
+        }
         kfree(io);
     }
     file_put(f);
@@ -232,16 +254,18 @@ SYSCALL(recvmsg)
     bool truncated;
     long r = get_socket(a[0], &f);
 
-    if (r < 0)
+    if (r < 0) {
         return r;
+    }
     r = get_message((vaddr_t)a[1], &h, &io);
     if (r == 0) {
         r = unix_receive(f, io, h.iov_count, (int)a[2], &truncated);
         kfree(io);
     }
     file_put(f);
-    if (r < 0)
+    if (r < 0) {
         return r;
+    }
     h.name_len = 0;
     h.control_len = 0;
     h.flags = (truncated ? MSG_TRUNC : 0) | ((u32)a[2] & MSG_CMSG_CLOEXEC);
@@ -255,14 +279,18 @@ static long put_name(const long a[6])
     u32 len;
     long r = answer(a[0], 0);
 
-    if (r < 0)
+    if (r < 0) {
         return r;
-    if (copy_from_user(&len, (vaddr_t)a[2], sizeof(len)) < 0)
+    }
+    if (copy_from_user(&len, (vaddr_t)a[2], sizeof(len)) < 0) {
         return -EFAULT;
-    if ((int)len < 0)
+    }
+    if ((int)len < 0) {
         return -EINVAL;
-    if (copy_to_user((vaddr_t)a[1], &family, MIN((size_t)len, sizeof(family))) < 0)
+    }
+    if (copy_to_user((vaddr_t)a[1], &family, MIN((size_t)len, sizeof(family))) < 0) {
         return -EFAULT;
+    }
     len = sizeof(family);
     return copy_to_user((vaddr_t)a[2], &len, sizeof(len));
 }
@@ -315,19 +343,24 @@ SYSCALL(getsockopt)
     struct file *f;
     long r = get_socket(a[0], &f);
 
-    if (r < 0)
+    if (r < 0) {
         return r;
+    }
     r = a[1] == SOL_SOCKET ? option_value(f, a[2], value, &have) : -EOPNOTSUPP;
     file_put(f);
-    if (r < 0)
+    if (r < 0) {
         return r;
-    if (copy_from_user(&len, (vaddr_t)a[4], sizeof(len)) < 0)
+    }
+    if (copy_from_user(&len, (vaddr_t)a[4], sizeof(len)) < 0) {
         return -EFAULT;
-    if ((int)len < 0)
+    }
+    if ((int)len < 0) {
         return -EINVAL;
+    }
     len = MIN(len, have);
-    if (copy_to_user((vaddr_t)a[3], value, len) < 0)
+    if (copy_to_user((vaddr_t)a[3], value, len) < 0) {
         return -EFAULT;
+    }
     return copy_to_user((vaddr_t)a[4], &len, sizeof(len));
 }
 
@@ -335,8 +368,9 @@ SYSCALL(getsockopt)
  * lie. */
 SYSCALL(setsockopt)
 {
-    if (a[1] != SOL_SOCKET)
+    if (a[1] != SOL_SOCKET) {
         return answer(a[0], -EOPNOTSUPP);
+    }
     switch (a[2]) {
     case SO_SNDBUF:
     case SO_RCVBUF:

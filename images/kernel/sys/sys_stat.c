@@ -21,11 +21,13 @@ static long stat_at(int dirfd, vaddr_t upath, u32 flags, vaddr_t ust)
 {
     struct inode *i;
 
-    if (flags & ~(u32)(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH | AT_NO_AUTOMOUNT))
+    if (flags & ~(u32)(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH | AT_NO_AUTOMOUNT)) {
         return -EINVAL;
+    }
     long r = lookup_at(dirfd, upath, flags, !(flags & AT_SYMLINK_NOFOLLOW), &i);
-    if (r < 0)
+    if (r < 0) {
         return r;
+    }
     r = put_stat(i, ust);
     inode_put(i);
     return r;
@@ -50,8 +52,9 @@ SYSCALL(fstat)
 {
     struct file *f = fd_get((int)a[0]);
 
-    if (!f)
+    if (!f) {
         return -EBADF;
+    }
     long r = put_stat(f->inode, (vaddr_t)a[1]);
     file_put(f);
     return r;
@@ -95,11 +98,13 @@ SYSCALL(statx)
 
     if (flags &
             ~(u32)(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH | AT_NO_AUTOMOUNT | AT_STATX_SYNC_TYPE) ||
-        ((u32)a[3] & STATX__RESERVED))
+        ((u32)a[3] & STATX__RESERVED)) {
         return -EINVAL;
+    }
     long r = lookup_at((int)a[0], (vaddr_t)a[1], flags, !(flags & AT_SYMLINK_NOFOLLOW), &i);
-    if (r < 0)
+    if (r < 0) {
         return r;
+    }
     fill_statx(i, &x);
     inode_put(i);
     return copy_to_user((vaddr_t)a[4], &x, sizeof(x));
@@ -110,13 +115,16 @@ static long access_at(int dirfd, vaddr_t upath, u32 mode, u32 flags)
 {
     struct inode *i;
 
-    if ((mode & ~7u) || (flags & ~(u32)(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH | AT_EACCESS)))
+    if ((mode & ~7u) || (flags & ~(u32)(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH | AT_EACCESS))) {
         return -EINVAL;
+    }
     long r = lookup_at(dirfd, upath, flags, !(flags & AT_SYMLINK_NOFOLLOW), &i);
-    if (r < 0)
+    if (r < 0) {
         return r;
-    if ((mode & 1) && i->type != INODE_DIR && !(i->mode & 0111))
+    }
+    if ((mode & 1) && i->type != INODE_DIR && !(i->mode & 0111)) {
         r = -EACCES;
+    }
     inode_put(i);
     return r;
 }
@@ -141,19 +149,23 @@ static long readlink_at(int dirfd, vaddr_t upath, vaddr_t ubuf, long size)
     struct inode *i;
     char *text = NULL;
 
-    if (size <= 0)
+    if (size <= 0) {
         return -EINVAL;
+    }
     long r = lookup_at(dirfd, upath, AT_EMPTY_PATH, false, &i);
-    if (r < 0)
+    if (r < 0) {
         return r;
-    if (i->type != INODE_LNK)
+    }
+    if (i->type != INODE_LNK) {
         r = -EINVAL;
-    else if (!(text = kmalloc(PATH_LEN_MAX)))
+    } else if (!(text = kmalloc(PATH_LEN_MAX))) {
         r = -ENOMEM;
-    else
+    } else {
         r = i->ops->readlink(i, text, MIN((u64)size, PATH_LEN_MAX));
-    if (r > 0 && copy_to_user(ubuf, text, (size_t)r) < 0)
+    }
+    if (r > 0 && copy_to_user(ubuf, text, (size_t)r) < 0) {
         r = -EFAULT;
+    }
     kfree(text);
     inode_put(i);
     return r;
@@ -211,19 +223,22 @@ static long do_getdents(const long a[6], bool old)
     struct file *f = fd_get((int)a[0]);
     long r;
 
-    if (!f)
+    if (!f) {
         return -EBADF;
-    if (f->flags & O_PATH)
+    }
+    if (f->flags & O_PATH) {
         r = -EBADF;
-    else if (f->inode->type != INODE_DIR)
+    } else if (f->inode->type != INODE_DIR) {
         r = -ENOTDIR;
-    else if (f->inode->nlink == 0)
+    } else if (f->inode->nlink == 0) {
         r = -ENOENT; /* it was removed */
-    else
+    } else {
         r = f->inode->ops->readdir(f->inode, &f->pos, &g.sink);
+    }
     file_put(f);
-    if (r < 0)
+    if (r < 0) {
         return r;
+    }
     return g.at != (vaddr_t)a[1] ? (long)(g.at - (vaddr_t)a[1]) : g.error;
 }
 
@@ -272,8 +287,9 @@ SYSCALL(fstatfs)
 {
     struct file *f = fd_get((int)a[0]);
 
-    if (!f)
+    if (!f) {
         return -EBADF;
+    }
     long r = put_statfs(f->inode, (vaddr_t)a[1]);
     file_put(f);
     return r;

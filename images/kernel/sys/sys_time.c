@@ -9,8 +9,9 @@ int timespec_get(vaddr_t addr, u64 *ns)
 {
     struct timespec ts;
 
-    if (copy_from_user(&ts, addr, sizeof(ts)) != 0)
+    if (copy_from_user(&ts, addr, sizeof(ts)) != 0) {
         return -EFAULT;
+    }
     return timespec_ns(ts.tv_sec, ts.tv_nsec, ns);
 }
 
@@ -34,8 +35,9 @@ long sys_clock_getres(const long a[6])
     u64 ns;
     int ret = clock_read((int)a[0], &ns);
 
-    if (ret != 0)
+    if (ret != 0) {
         return ret;
+    }
     return a[1] != 0 ? timespec_put((vaddr_t)a[1], 1) : 0;
 }
 
@@ -45,8 +47,9 @@ long sys_gettimeofday(const long a[6])
     struct timeval tv = {(s64)(ns / NSEC_PER_SEC), (s64)(ns % NSEC_PER_SEC / 1000)};
     const struct timezone utc = {0, 0};
 
-    if (a[0] != 0 && copy_to_user((vaddr_t)a[0], &tv, sizeof(tv)) != 0)
+    if (a[0] != 0 && copy_to_user((vaddr_t)a[0], &tv, sizeof(tv)) != 0) {
         return -EFAULT;
+    }
     return a[1] != 0 ? copy_to_user((vaddr_t)a[1], &utc, sizeof(utc)) : 0;
 }
 
@@ -54,8 +57,9 @@ long sys_time(const long a[6])
 {
     s64 now = (s64)(time_wall() / NSEC_PER_SEC);
 
-    if (a[0] != 0 && copy_to_user((vaddr_t)a[0], &now, sizeof(now)) != 0)
+    if (a[0] != 0 && copy_to_user((vaddr_t)a[0], &now, sizeof(now)) != 0) {
         return -EFAULT;
+    }
     return now;
 }
 
@@ -76,10 +80,12 @@ static long sleep_relative(struct thread *t)
     long ret = sleep_until(r->deadline);
     u64 now = time_mono();
 
-    if (ret != -EINTR)
+    if (ret != -EINTR) {
         return ret;
-    if (r->arg[0] != 0 && timespec_put(r->arg[0], r->deadline > now ? r->deadline - now : 0) != 0)
+    }
+    if (r->arg[0] != 0 && timespec_put(r->arg[0], r->deadline > now ? r->deadline - now : 0) != 0) {
         return -EFAULT;
+    }
     return -ERESTART_RESTARTBLOCK;
 }
 
@@ -106,21 +112,27 @@ long sys_clock_nanosleep(const long a[6])
     u64 ns, deadline;
     int ret;
 
-    if (clock == CLOCK_THREAD_CPUTIME_ID)
+    if (clock == CLOCK_THREAD_CPUTIME_ID) {
         return -EINVAL;
-    if (clock_is_cpu(clock))
+    }
+    if (clock_is_cpu(clock)) {
         return -EOPNOTSUPP; /* sleeping on other threads' CPU time: nothing here would wake it in
                                time */
+    }
     ret = clock_read(clock, &deadline);
-    if (ret == 0)
+    if (ret == 0) {
         ret = timespec_get((vaddr_t)a[2], &ns);
-    if (ret != 0)
+    }
+    if (ret != 0) {
         return ret;
-    if ((a[1] & TIMER_ABSTIME) == 0)
+    }
+    if ((a[1] & TIMER_ABSTIME) == 0) {
         return sleep_for(ns, (vaddr_t)a[3]);
+    }
     ret = clock_to_mono(clock, ns, &deadline);
-    if (ret != 0)
+    if (ret != 0) {
         return ret;
+    }
     ret = (int)sleep_until(deadline);
     return ret == -EINTR ? -ERESTARTNOHAND : ret;
 }
@@ -136,7 +148,8 @@ long sys_times(const long a[6])
 {
     struct tms t = {.tms_utime = (s64)(process_cpu_ns(cur_proc()) / NSEC_PER_TICK)};
 
-    if (a[0] != 0 && copy_to_user((vaddr_t)a[0], &t, sizeof(t)) != 0)
+    if (a[0] != 0 && copy_to_user((vaddr_t)a[0], &t, sizeof(t)) != 0) {
         return -EFAULT;
+    }
     return (s64)(time_mono() / NSEC_PER_TICK);
 }

@@ -19,11 +19,13 @@ long sys_setitimer(const long a[6])
     int ret;
 
     /* A null value disarms (an old mistake that Linux keeps). */
-    if (a[1] != 0 && copy_from_user(&new, (vaddr_t)a[1], sizeof(new)) != 0)
+    if (a[1] != 0 && copy_from_user(&new, (vaddr_t)a[1], sizeof(new)) != 0) {
         return -EFAULT;
+    }
     ret = itimer_set(cur_proc(), (int)a[0], &new, &old);
-    if (ret != 0 || a[2] == 0)
+    if (ret != 0 || a[2] == 0) {
         return ret;
+    }
     return copy_to_user((vaddr_t)a[2], &old, sizeof(old));
 }
 
@@ -33,10 +35,12 @@ long sys_alarm(const long a[6])
     struct __kernel_old_itimerval new = {.it_value = {(u32)a[0], 0}}, old;
     int ret = itimer_set(cur_proc(), ITIMER_REAL, &new, &old);
 
-    if (ret != 0)
+    if (ret != 0) {
         return ret;
-    if ((old.it_value.tv_sec == 0 && old.it_value.tv_usec != 0) || old.it_value.tv_usec >= 500000)
+    }
+    if ((old.it_value.tv_sec == 0 && old.it_value.tv_usec != 0) || old.it_value.tv_usec >= 500000) {
         old.it_value.tv_sec++;
+    }
     return old.it_value.tv_sec;
 }
 
@@ -45,11 +49,13 @@ long sys_timer_create(const long a[6])
     struct sigevent ev;
     int id, ret;
 
-    if (a[1] != 0 && copy_from_user(&ev, (vaddr_t)a[1], sizeof(ev)) != 0)
+    if (a[1] != 0 && copy_from_user(&ev, (vaddr_t)a[1], sizeof(ev)) != 0) {
         return -EFAULT;
+    }
     ret = ptimer_create(cur_proc(), (int)a[0], a[1] != 0 ? &ev : NULL, &id);
-    if (ret != 0)
+    if (ret != 0) {
         return ret;
+    }
     if (copy_to_user((vaddr_t)a[2], &id, sizeof(id)) != 0) {
         ptimer_delete(cur_proc(), id);
         return -EFAULT;
@@ -69,14 +75,18 @@ long sys_timer_settime(const long a[6])
     u64 first, interval, left, old_interval;
     int ret = timespec_get((vaddr_t)a[2] + offsetof(struct itimerspec, it_value), &first);
 
-    if (ret == 0)
+    if (ret == 0) {
         ret = timespec_get((vaddr_t)a[2] + offsetof(struct itimerspec, it_interval), &interval);
-    if (ret == 0)
+    }
+    if (ret == 0) {
         ret = ptimer_get(cur_proc(), (int)a[0], &left, &old_interval);
-    if (ret == 0)
+    }
+    if (ret == 0) {
         ret = ptimer_set(cur_proc(), (int)a[0], (a[1] & TIMER_ABSTIME) != 0, first, interval);
-    if (ret != 0 || a[3] == 0)
+    }
+    if (ret != 0 || a[3] == 0) {
         return ret;
+    }
     return itimerspec_put((vaddr_t)a[3], left, old_interval);
 }
 

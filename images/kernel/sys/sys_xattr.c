@@ -11,8 +11,9 @@ static long by_path(vaddr_t upath, bool follow, long answer)
     struct inode *i;
     int r = lookup_at(AT_FDCWD, upath, 0, follow, &i);
 
-    if (r < 0)
+    if (r < 0) {
         return r;
+    }
     inode_put(i);
     return answer;
 }

@@ -26,8 +26,9 @@ static long copy(struct file *in, u64 *in_pos, struct file *out, u64 *out_pos, s
     void *buf = kmalloc(MAX(size, 1ul));
     ssize_t r = 0;
 
-    if (!buf)
+    if (!buf) {
         return -ENOMEM;
+    }
     while (done < n) {
         u64 pos = *in_pos;
         ssize_t got = with_kernel_buffer(file_read, in, buf, MIN(n - done, size), &pos);
@@ -36,12 +37,14 @@ static long copy(struct file *in, u64 *in_pos, struct file *out, u64 *out_pos, s
             break;
         }
         r = with_kernel_buffer(file_write, out, buf, (size_t)got, out_pos);
-        if (r <= 0)
+        if (r <= 0) {
             break;
+        }
         *in_pos += (u64)r;
         done += (size_t)r;
-        if (r < got)
+        if (r < got) {
             break;
+        }
     }
     kfree(buf);
     return done ? (long)done : r;
@@ -51,12 +54,15 @@ static long copy(struct file *in, u64 *in_pos, struct file *out, u64 *out_pos, s
 static int position(vaddr_t upos, struct file *f, u64 *local, u64 **pos)
 {
     *pos = &f->pos;
-    if (!upos)
+    if (!upos) {
         return 0;
-    if (f->ops->stream)
+    }
+    if (f->ops->stream) {
         return -ESPIPE;
-    if (copy_from_user(local, upos, sizeof(*local)) < 0)
+    }
+    if (copy_from_user(local, upos, sizeof(*local)) < 0) {
         return -EFAULT;
+    }
     *pos = local;
     return (s64)*local < 0 ? -EINVAL : 0;
 }
@@ -66,17 +72,21 @@ static long xfer_send(struct file *out, struct file *in, vaddr_t upos, size_t n)
     u64 local, *pos;
     long r;
 
-    if (!file_readable(in) || !file_writable(out))
+    if (!file_readable(in) || !file_writable(out)) {
         return -EBADF;
+    }
     r = position(upos, in, &local, &pos);
-    if (r < 0)
+    if (r < 0) {
         return r;
+    }
     /* The source must be seekable: sendfile(2). */
-    if (in->ops->stream || (out->flags & O_APPEND))
+    if (in->ops->stream || (out->flags & O_APPEND)) {
         return -EINVAL;
+    }
     r = copy(in, pos, out, &out->pos, MIN(n, 0x7ffff000ul));
-    if (upos && r >= 0 && copy_to_user(upos, &local, sizeof(local)) < 0)
+    if (upos && r >= 0 && copy_to_user(upos, &local, sizeof(local)) < 0) {
         return -EFAULT;
+    }
     return r;
 }
 
@@ -85,10 +95,12 @@ SYSCALL(sendfile)
     struct file *out = fd_get((int)a[0]), *in = fd_get((int)a[1]);
     long r = out && in ? xfer_send(out, in, (vaddr_t)a[2], (size_t)a[3]) : -EBADF;
 
-    if (out)
+    if (out) {
         file_put(out);
-    if (in)
+    }
+    if (in) {
         file_put(in);
+    }
     return r;
 }
 
@@ -103,8 +115,9 @@ static bool pipe_like(const struct file *f)
 /* One side of splice(2): the position to use. */
 static int splice_side(struct file *f, vaddr_t upos, u64 *local, u64 **pos)
 {
-    if (upos && f->ops->stream)
+    if (upos && f->ops->stream) {
         return pipe_like(f) ? -ESPIPE : -EINVAL;
+    }
     return position(upos, f, local, pos);
 }
 
@@ -123,13 +136,15 @@ static ssize_t splice_step(struct file *in, u64 *in_pos, struct file *out, u64 *
     } else {
         got = with_kernel_buffer(file_read, in, buf, n, &pos);
     }
-    if (got <= 0)
+    if (got <= 0) {
         return got;
+    }
     ssize_t r = with_kernel_buffer(file_write, out, buf, (size_t)got, out_pos);
-    if (r > 0 && pipe_is(in))
+    if (r > 0 && pipe_is(in)) {
         pipe_skip(in, (size_t)r);
-    else if (r > 0)
+    } else if (r > 0) {
         *in_pos += (u64)r;
+    }
     return r;
 }
 
@@ -139,34 +154,42 @@ static long splice(struct file *in, vaddr_t uin, struct file *out, vaddr_t uout,
     u64 in_local, out_local, *in_pos, *out_pos;
     bool wait = !(flags & SPLICE_F_NONBLOCK);
 
-    if (!file_readable(in) || !file_writable(out))
+    if (!file_readable(in) || !file_writable(out)) {
         return -EBADF;
-    if (!pipe_like(in) && !pipe_like(out))
+    }
+    if (!pipe_like(in) && !pipe_like(out)) {
         return -EINVAL;
+    }
     long r = splice_side(in, uin, &in_local, &in_pos);
-    if (r == 0)
+    if (r == 0) {
         r = splice_side(out, uout, &out_local, &out_pos);
-    if (r < 0)
+    }
+    if (r < 0) {
         return r;
-    if ((out->flags & O_APPEND && !pipe_like(out)) || (pipe_is(in) && in->priv == out->priv))
+    }
+    if ((out->flags & O_APPEND && !pipe_like(out)) || (pipe_is(in) && in->priv == out->priv)) {
         return -EINVAL;
+    }
     wait = wait &&
            !(((pipe_like(in) ? in->flags : 0) | (pipe_like(out) ? out->flags : 0)) & O_NONBLOCK);
     n = MIN(n, CHUNK);
     if (pipe_is(out)) {
         r = pipe_room(out, wait);
-        if (r < 0)
+        if (r < 0) {
             return r;
+        }
         n = MIN(n, (size_t)r);
     }
     void *buf = kmalloc(n);
-    if (!buf)
+    if (!buf) {
         return -ENOMEM;
+    }
     r = splice_step(in, in_pos, out, out_pos, buf, n, wait);
     kfree(buf);
     if (r >= 0 && ((uin && copy_to_user(uin, &in_local, sizeof(in_local)) < 0) ||
-                   (uout && copy_to_user(uout, &out_local, sizeof(out_local)) < 0)))
+                   (uout && copy_to_user(uout, &out_local, sizeof(out_local)) < 0))) {
         return -EFAULT;
+    }
     return r;
 }
 
@@ -175,18 +198,23 @@ SYSCALL(splice)
     struct file *in, *out;
     long r = -EBADF;
 
-    if ((u64)a[5] & ~SPLICE_FLAGS)
+    if ((u64)a[5] & ~SPLICE_FLAGS) {
         return -EINVAL;
-    if (a[4] == 0)
+    }
+    if (a[4] == 0) {
         return 0;
+    }
     in = fd_get((int)a[0]);
     out = fd_get((int)a[2]);
-    if (in && out)
+    if (in && out) {
         r = splice(in, (vaddr_t)a[1], out, (vaddr_t)a[3], (size_t)a[4], (u64)a[5]);
-    if (out)
+    }
+    if (out) {
         file_put(out);
-    if (in)
+    }
+    if (in) {
         file_put(in);
+    }
     return r;
 }
 
@@ -200,24 +228,31 @@ static long copy_range(struct file *in, vaddr_t uin, struct file *out, vaddr_t u
     u64 in_local, out_local, *in_pos, *out_pos;
     long r;
 
-    if (!file_readable(in) || !file_writable(out) || (out->flags & O_APPEND))
+    if (!file_readable(in) || !file_writable(out) || (out->flags & O_APPEND)) {
         return -EBADF;
-    if (in->inode->type == INODE_DIR || out->inode->type == INODE_DIR)
+    }
+    if (in->inode->type == INODE_DIR || out->inode->type == INODE_DIR) {
         return -EISDIR;
-    if (in->inode->type != INODE_REG || out->inode->type != INODE_REG)
+    }
+    if (in->inode->type != INODE_REG || out->inode->type != INODE_REG) {
         return -EINVAL;
+    }
     n = MIN(n, 0x7ffff000ul);
     r = position(uin, in, &in_local, &in_pos);
-    if (r == 0)
+    if (r == 0) {
         r = position(uout, out, &out_local, &out_pos);
-    if (r < 0)
+    }
+    if (r < 0) {
         return r;
-    if (overlap(in, *in_pos, out, *out_pos, n))
+    }
+    if (overlap(in, *in_pos, out, *out_pos, n)) {
         return -EINVAL;
+    }
     r = copy(in, in_pos, out, out_pos, n);
     if (r >= 0 && ((uin && copy_to_user(uin, &in_local, sizeof(in_local)) < 0) ||
-                   (uout && copy_to_user(uout, &out_local, sizeof(out_local)) < 0)))
+                   (uout && copy_to_user(uout, &out_local, sizeof(out_local)) < 0))) {
         return -EFAULT;
+    }
     return r;
 }
 
@@ -226,11 +261,14 @@ SYSCALL(copy_file_range)
     struct file *in = fd_get((int)a[0]), *out = fd_get((int)a[2]);
     long r = -EBADF;
 
-    if (in && out)
+    if (in && out) {
         r = a[5] ? -EINVAL : copy_range(in, (vaddr_t)a[1], out, (vaddr_t)a[3], (size_t)a[4]);
-    if (out)
+    }
+    if (out) {
         file_put(out);
-    if (in)
+    }
+    if (in) {
         file_put(in);
+    }
     return r;
 }

@@ -27,14 +27,15 @@ static void add_quoted(struct line *l, const char *s, size_t n, bool more)
     put_text(l, "\"");
     for (size_t i = 0; i < n; i++) {
         u8 c = (u8)s[i];
-        if (c == '\n')
+        if (c == '\n') {
             put_text(l, "\\n");
-        else if (c == '"' || c == '\\')
+        } else if (c == '"' || c == '\\') {
             put_text(l, "\\%c", c);
-        else if (c < 32 || c > 126)
+        } else if (c < 32 || c > 126) {
             put_text(l, "\\%o", c);
-        else
+        } else {
             put_text(l, "%c", c);
+        }
     }
     put_text(l, more ? "\"..." : "\"");
 }
@@ -43,48 +44,52 @@ static void add_string(struct line *l, vaddr_t p)
 {
     char s[TEXT_MAX + 1];
     long n = strncpy_from_user(s, p, sizeof(s));
-    if (n == -EFAULT)
+    if (n == -EFAULT) {
         put_text(l, "%#lx", p);
-    else
+    } else {
         add_quoted(l, s, n < 0 ? TEXT_MAX : (size_t)n, n < 0);
+    }
 }
 
 static void add_buffer(struct line *l, vaddr_t p, u64 size)
 {
     char s[TEXT_MAX];
     size_t n = MIN(size, TEXT_MAX);
-    if (copy_from_user(s, p, n))
+    if (copy_from_user(s, p, n)) {
         put_text(l, "%#lx", p);
-    else
+    } else {
         add_quoted(l, s, n, size > n);
+    }
 }
 
 static void add_timespec(struct line *l, vaddr_t p)
 {
     s64 ts[2];
-    if (!p || copy_from_user(ts, p, sizeof(ts)))
+    if (!p || copy_from_user(ts, p, sizeof(ts))) {
         put_text(l, p ? "%#lx" : "NULL", p);
-    else
+    } else {
         put_text(l, "{%ld.%09ld}", ts[0], ts[1]);
+    }
 }
 
 static void add_arg(struct line *l, char kind, const long *a)
 {
     vaddr_t p = (vaddr_t)*a;
-    if (kind == 's' && p)
+    if (kind == 's' && p) {
         add_string(l, p);
-    else if (kind == 'b' && p)
+    } else if (kind == 'b' && p) {
         add_buffer(l, p, (u64)a[1]);
-    else if (kind == 't')
+    } else if (kind == 't') {
         add_timespec(l, p);
-    else if (kind == 'd' || kind == 'f')
+    } else if (kind == 'd' || kind == 'f') {
         put_text(l, "%d", (int)*a);
-    else if (kind == 'o')
+    } else if (kind == 'o') {
         put_text(l, "0%lo", *a);
-    else if (!p && (kind == 'p' || kind == 's' || kind == 'b'))
+    } else if (!p && (kind == 'p' || kind == 's' || kind == 'b')) {
         put_text(l, "NULL");
-    else
+    } else {
         put_text(l, "%#lx", *a);
+    }
 }
 
 static bool never_returns(u64 nr)
@@ -102,8 +107,9 @@ static void add_call(struct line *l, u64 nr, const struct syscall *s, const long
     }
     put_text(l, "%s(", s->name);
     for (int i = 0; i < 6 && s->args[i]; i++) {
-        if (i)
+        if (i) {
             put_text(l, ", ");
+        }
         add_arg(l, s->args[i], &a[i]);
     }
     put_text(l, ")");

@@ -64,19 +64,22 @@ int __vdso_clock_getres(int clock, struct timespec *ts)
 int __vdso_gettimeofday(struct vdso_timeval *tv, struct vdso_timezone *tz)
 {
     uint64_t ns = clock_read(&clock_page, clock_page.wall_base);
-    if (tv)
+    if (tv) {
         *tv =
             (struct vdso_timeval){(int64_t)(ns / 1000000000u), (int64_t)(ns % 1000000000u / 1000u)};
-    if (tz)
+    }
+    if (tz) {
         *tz = (struct vdso_timezone){0, 0};
+    }
     return 0;
 }
 
 int64_t __vdso_time(int64_t *t)
 {
     int64_t now = (int64_t)(clock_read(&clock_page, clock_page.wall_base) / 1000000000u);
-    if (t)
+    if (t) {
         *t = now;
+    }
     return now;
 }
 
@@ -84,9 +87,11 @@ int64_t __vdso_time(int64_t *t)
 int __vdso_getcpu(unsigned *cpu, unsigned *node, void *unused)
 {
     (void)unused;
-    if (cpu)
+    if (cpu) {
         *cpu = 0;
-    if (node)
+    }
+    if (node) {
         *node = 0;
+    }
     return 0;
 }
