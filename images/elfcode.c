@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-//
-// See elfcode.h. Reads sections, symbols, FDEs and relocations; decodes with Zydis. Every offset of
-// the file is checked before it is used. A file whose text nowhere has a real `syscall` is given up
-// early: that is nearly all of them, and decoding all of a big library takes a while.
+/*
+ * See elfcode.h. Reads sections, symbols, FDEs and relocations; decodes with Zydis. Every offset of
+ * the file is checked before it is used. A file whose text nowhere has a real `syscall` is given up
+ * early: that is nearly all of them, and decoding all of a big library takes a while.
+ */
 
 #include <Zydis/Zydis.h>
 #include <elf.h>
@@ -28,7 +29,7 @@ static void *grow(void *p, size_t count, size_t size)
 {
     if (count == 0 || (count >= 16 && (count & (count - 1)) == 0)) {
         p = realloc(p, (count ? count * 2 : 16) * size);
-        if (!p) {
+        if (p == NULL) {
             err(1, "memory");
         }
     }
@@ -53,7 +54,7 @@ static const struct range *text_of(const struct elf *e, uint64_t addr)
 
 static void add_target(struct elf *e, uint64_t addr)
 {
-    if (text_of(e, addr)) {
+    if (text_of(e, addr) != NULL) {
         e->targets = grow(e->targets, e->target_count, sizeof(*e->targets));
         e->targets[e->target_count++] = addr;
     }
@@ -62,7 +63,7 @@ static void add_target(struct elf *e, uint64_t addr)
 static void add_function(struct elf *e, uint64_t start, uint64_t len)
 {
     const struct range *text = text_of(e, start);
-    if (text && len > 0 && len <= text->end - start) {
+    if (text != NULL && len > 0 && len <= text->end - start) {
         add_range(&e->ranges, &e->range_count, start, start + len);
     }
 }
@@ -72,7 +73,7 @@ static bool in_file(const struct elf *e, uint64_t off, uint64_t len)
     return off <= e->size && len <= e->size - off;
 }
 
-// The section in memory that has all of these bytes in the file; NULL for none.
+/* The section in memory that has all of these bytes in the file; NULL for none. */
 static const Elf64_Shdr *section_at(const struct reader *r, uint64_t addr, uint64_t len)
 {
     for (size_t n = 0; n < r->section_count; n++) {
@@ -138,7 +139,7 @@ static void read_relocations(struct reader *r, const Elf64_Shdr *s)
     }
 }
 
-// Pointers in data: tables of functions and labels.
+/* Pointers in data: tables of functions and labels. */
 static void read_words(struct reader *r, const Elf64_Shdr *s)
 {
     for (uint64_t at = -s->sh_addr & 7; at < s->sh_size && s->sh_size - at >= 8; at += 8) {
@@ -148,7 +149,7 @@ static void read_words(struct reader *r, const Elf64_Shdr *s)
     }
 }
 
-// ---- .eh_frame (System V ABI, AMD64, 4.2.4) ----
+/* ---- .eh_frame (System V ABI, AMD64, 4.2.4) ---- */
 
 struct cursor {
     const uint8_t *at, *end;
@@ -184,7 +185,7 @@ static void skip_pointer(struct cursor *c, uint8_t encoding)
     c->at = n && c->end - c->at > n ? c->at + n : c->end;
 }
 
-// How the CIE's FDEs give their addresses; 0xff when that cannot be told.
+/* How the CIE's FDEs give their addresses; 0xff when that cannot be told. */
 static uint8_t cie_encoding(struct cursor c)
 {
     uint8_t version = take_byte(&c);
@@ -223,7 +224,7 @@ static void read_frames(struct reader *r, const Elf64_Shdr *s)
     while (c.end - c.at >= 8) {
         uint32_t len = take_u32(&c);
         if (len < 4 || len > (size_t)(c.end - c.at)) {
-            return; // the terminator, or a form that compilers do not write
+            return; /* the terminator, or a form that compilers do not write */
         }
         struct cursor f = {c.at, c.at + len};
         size_t id_at = (size_t)(c.at - start);
@@ -246,9 +247,9 @@ static void read_frames(struct reader *r, const Elf64_Shdr *s)
     }
 }
 
-// ---- instructions ----
+/* ---- instructions ---- */
 
-// One instruction inside [addr, end), which is in one section. False: there is none.
+/* One instruction inside [addr, end), which is in one section. False: there is none. */
 static bool decode(const struct reader *r, const Elf64_Shdr *s, uint64_t addr, uint64_t end,
                    ZydisDecodedInstruction *i)
 {
@@ -274,12 +275,12 @@ static bool is_movable(const ZydisDecodedInstruction *i)
     }
 }
 
-// A table of offsets from its own start, as compilers make for a switch in position-independent
-// code.
+/* A table of offsets from its own start, as compilers make for a switch in position-independent
+ * code. */
 static void read_jump_table(struct reader *r, uint64_t table)
 {
     const Elf64_Shdr *s = section_at(r, table, 4);
-    if (!s || s->sh_flags & SHF_EXECINSTR) {
+    if (s == NULL || s->sh_flags & SHF_EXECINSTR) {
         return;
     }
     uint64_t at = table - s->sh_addr;
@@ -287,7 +288,7 @@ static void read_jump_table(struct reader *r, uint64_t table)
         int32_t offset;
         memcpy(&offset, r->e->data + s->sh_offset + at, sizeof(offset));
         uint64_t to = table + (uint64_t)(int64_t)offset;
-        if (!text_of(r->e, to)) {
+        if (text_of(r->e, to) == NULL) {
             return;
         }
         add_target(r->e, to);
@@ -315,11 +316,11 @@ static void targets_of(struct reader *r, uint64_t addr, const ZydisDecodedInstru
     }
 }
 
-// Everything between two places where an instruction surely begins.
+/* Everything between two places where an instruction surely begins. */
 static void sweep(struct reader *r, uint64_t from, uint64_t to)
 {
     const Elf64_Shdr *s = section_at(r, from, to - from);
-    while (s && from < to) {
+    while (s != NULL && from < to) {
         ZydisDecodedInstruction i;
         if (decode(r, s, from, to, &i)) {
             targets_of(r, from, &i);
@@ -343,7 +344,7 @@ static void sweep_all(struct reader *r)
     const struct elf *e = r->e;
     size_t count = 0;
     uint64_t *cuts = malloc((e->range_count + e->text_count + 1) * 2 * sizeof(*cuts));
-    if (!cuts) {
+    if (cuts == NULL) {
         err(1, "memory");
     }
     for (size_t n = 0; n < e->range_count; n++) {
@@ -356,7 +357,7 @@ static void sweep_all(struct reader *r)
     }
     qsort(cuts, count, sizeof(*cuts), compare_u64);
     for (size_t n = 0; n + 1 < count; n++) {
-        if (cuts[n] < cuts[n + 1] && text_of(e, cuts[n])) {
+        if (cuts[n] < cuts[n + 1] && text_of(e, cuts[n]) != NULL) {
             sweep(r, cuts[n], cuts[n + 1]);
         }
     }
@@ -368,14 +369,15 @@ static bool has_pattern(const uint8_t *p, uint64_t n)
     return memmem(p, n, "\x0f\x05", 2) != NULL;
 }
 
-// Keeps the function's instructions when a system call is among them.
+/* Keeps the function's instructions when a system call is among them. */
 static void decode_function(struct reader *r, const struct range *f)
 {
     struct elf *e = r->e;
     const Elf64_Shdr *s = section_at(r, f->start, f->end - f->start);
     struct function fn = {.first = e->insn_count};
     bool found = false;
-    if (!s || !has_pattern(e->data + s->sh_offset + (f->start - s->sh_addr), f->end - f->start)) {
+    if (s == NULL ||
+        !has_pattern(e->data + s->sh_offset + (f->start - s->sh_addr), f->end - f->start)) {
         return;
     }
     for (uint64_t at = f->start; at < f->end;) {
@@ -450,7 +452,7 @@ static void read_section(struct reader *r, const Elf64_Shdr *s, bool functions)
     }
 }
 
-// .eh_frame, by its name or its type.
+/* .eh_frame, by its name or its type. */
 static bool is_frames(const struct reader *r, const Elf64_Shdr *s)
 {
     const Elf64_Ehdr *eh = (const void *)r->e->data;
@@ -460,7 +462,7 @@ static bool is_frames(const struct reader *r, const Elf64_Shdr *s)
         return false;
     }
     return s->sh_type == SHT_X86_64_UNWIND ||
-           (names && names->sh_type == SHT_STRTAB && s->sh_name < names->sh_size &&
+           (names != NULL && names->sh_type == SHT_STRTAB && s->sh_name < names->sh_size &&
             names->sh_size - s->sh_name >= sizeof(".eh_frame") &&
             !memcmp(r->e->data + names->sh_offset + s->sh_name, ".eh_frame", sizeof(".eh_frame")));
 }
@@ -506,5 +508,5 @@ void elf_free(struct elf *e)
 bool elf_is_target(const struct elf *e, uint64_t addr)
 {
     return e->target_count > 0 &&
-           bsearch(&addr, e->targets, e->target_count, sizeof(*e->targets), compare_u64);
+           bsearch(&addr, e->targets, e->target_count, sizeof(*e->targets), compare_u64) != NULL;
 }

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-//
-// mkcpio ROOT_DIR OUT.cpio: writes a directory tree as a newc CPIO archive that can be mapped.
-//
-// Same tree, same bytes: entries come in strcmp order of their names, directory before content,
-// owner 0:0, inode numbers counted up from 1, and one time for all, from -t SECONDS or
-// SOURCE_DATE_EPOCH (else 0). The data of every file of a page or more begins on a page boundary of
-// the archive; where it would not, an entry named ".align" (mode 0, skipped by the guest) fills the
-// gap. Hard links become independent files. The output appears under its name only when complete.
+/*
+ * mkcpio ROOT_DIR OUT.cpio: writes a directory tree as a newc CPIO archive that can be mapped.
+ *
+ * Same tree, same bytes: entries come in strcmp order of their names, directory before content,
+ * owner 0:0, inode numbers counted up from 1, and one time for all, from -t SECONDS or
+ * SOURCE_DATE_EPOCH (else 0). The data of every file of a page or more begins on a page boundary of
+ * the archive; where it would not, an entry named ".align" (mode 0, skipped by the guest) fills the
+ * gap. Hard links become independent files. The output appears under its name only when complete.
+ */
 
 #include <archive.h>
 #include <archive_entry.h>
@@ -25,7 +26,7 @@
 
 enum {
     PAGE = 4096,
-    NEWC_HEADER = 110, // fixed part; the name with its NUL follows, padded to 4
+    NEWC_HEADER = 110, /* fixed part; the name with its NUL follows, padded to 4 */
     COPY_CHUNK = 1 << 20,
 };
 
@@ -34,12 +35,12 @@ static const char align_name[] = ".align";
 struct writer {
     struct archive *archive;
     struct archive_entry *entry;
-    const char *out;      // the name it will have, for messages
-    char tmp[PATH_MAX];   // what is removed on failure
-    struct stat tmp_stat; // to notice the output inside the tree
-    time_t time;          // of every entry
-    int64_t ino;          // last one given out
-    char *buffer;         // COPY_CHUNK bytes
+    const char *out;      /* the name it will have, for messages */
+    char tmp[PATH_MAX];   /* what is removed on failure */
+    struct stat tmp_stat; /* to notice the output inside the tree */
+    time_t time;          /* of every entry */
+    int64_t ino;          /* last one given out */
+    char *buffer;         /* COPY_CHUNK bytes */
 };
 
 static struct writer w;
@@ -51,7 +52,7 @@ static void remove_tmp(void)
     }
 }
 
-// Interrupted: nothing is left behind, and the caller sees which signal it was.
+/* Interrupted: nothing is left behind, and the caller sees which signal it was. */
 static void on_signal(int sig)
 {
     remove_tmp();
@@ -71,7 +72,7 @@ static int64_t round_up(int64_t n, int64_t to)
     return (n + to - 1) / to * to;
 }
 
-// What a newc entry of this name takes before its data.
+/* What a newc entry of this name takes before its data. */
 static int64_t header_size(const char *name)
 {
     return round_up(NEWC_HEADER + (int64_t)strlen(name) + 1, 4);
@@ -87,7 +88,7 @@ static void write_header(const char *name, mode_t mode, int64_t size, const char
     archive_entry_set_ino64(e, ++w.ino);
     archive_entry_set_mtime(e, w.time, 0);
     archive_entry_set_size(e, size);
-    if (link) {
+    if (link != NULL) {
         archive_entry_set_symlink(e, link);
     }
     check(archive_write_header(w.archive, e));
@@ -102,7 +103,7 @@ static void write_data(const char *data, size_t size)
     }
 }
 
-// Brings the data of the next entry, called `name`, to a page boundary.
+/* Brings the data of the next entry, called `name`, to a page boundary. */
 static void align_data(const char *name)
 {
     static const char zeros[PAGE];
@@ -207,7 +208,7 @@ static void write_tree(char *root)
     FTS *tree = fts_open(roots, FTS_PHYSICAL | FTS_NOCHDIR, by_name);
     FTSENT *node;
 
-    if (!tree) {
+    if (tree == NULL) {
         err(1, "%s", root);
     }
     while ((errno = 0, node = fts_read(tree)) != NULL) {
@@ -250,12 +251,12 @@ static void open_archive(int fd)
     w.archive = archive_write_new();
     w.entry = archive_entry_new();
     w.buffer = malloc(COPY_CHUNK);
-    if (!w.archive || !w.entry || !w.buffer) {
+    if (w.archive == NULL || w.entry == NULL || w.buffer == NULL) {
         errx(1, "out of memory");
     }
     check(archive_write_set_format_cpio_newc(w.archive));
     check(archive_write_add_filter_none(w.archive));
-    // unbuffered: archive_filter_bytes() is then the offset in the file
+    /* unbuffered: archive_filter_bytes() is then the offset in the file */
     check(archive_write_set_bytes_per_block(w.archive, 0));
     check(archive_write_open_fd(w.archive, fd));
 }
@@ -277,7 +278,7 @@ int main(int argc, char **argv)
     const char *epoch = getenv("SOURCE_DATE_EPOCH");
     int opt;
 
-    if (epoch) {
+    if (epoch != NULL) {
         w.time = parse_time(epoch, "SOURCE_DATE_EPOCH");
     }
     opterr = 0;

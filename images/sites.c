@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-//
-// sites ROOT_DIR: finds the system call instructions of every x86-64 ELF file below ROOT_DIR that
-// the guest kernel can replace by a jump, and writes ROOT_DIR/usr/lib/pyhl/sites, the index of them
-// (images/kernel/include/sites.h). Same tree, same bytes. With -v, says what it found.
-//
-// Wrong is worse than slow: only what lies in a function (one with an FDE or a sized symbol) is
-// decoded, from its start and up to the first byte that is no instruction; whatever could be jumped
-// to is collected from branches, addresses taken, jump tables, symbols and relocations, of all code
-// there is, and nothing but the first byte of a site may be among it. What is left out traps.
+/*
+ * sites ROOT_DIR: finds the system call instructions of every x86-64 ELF file below ROOT_DIR that
+ * the guest kernel can replace by a jump, and writes ROOT_DIR/usr/lib/pyhl/sites, the index of them
+ * (images/kernel/include/sites.h). Same tree, same bytes. With -v, says what it found.
+ *
+ * Wrong is worse than slow: only what lies in a function (one with an FDE or a sized symbol) is
+ * decoded, from its start and up to the first byte that is no instruction; whatever could be jumped
+ * to is collected from branches, addresses taken, jump tables, symbols and relocations, of all code
+ * there is, and nothing but the first byte of a site may be among it. What is left out traps.
+ */
 
 #include <elf.h>
 #include <err.h>
@@ -26,11 +27,11 @@
 
 struct list {
     void *data;
-    size_t count, size; // elements, bytes of each
+    size_t count, size; /* elements, bytes of each */
 };
 
 static struct {
-    struct list files, sites, paths; // struct sites_file, struct sites_site, char
+    struct list files, sites, paths; /* struct sites_file, struct sites_site, char */
     bool verbose;
 } out = {.files.size = sizeof(struct sites_file),
          .sites.size = sizeof(struct sites_site),
@@ -39,14 +40,14 @@ static struct {
 static void append(struct list *l, const void *items, size_t n)
 {
     l->data = realloc(l->data, (l->count + n) * l->size);
-    if (!l->data) {
+    if (l->data == NULL) {
         err(1, "memory");
     }
     memcpy((char *)l->data + l->count * l->size, items, n * l->size);
     l->count += n;
 }
 
-// Loads rax with a constant and does nothing else that running it twice would show.
+/* Loads rax with a constant and does nothing else that running it twice would show. */
 static bool loads_number(const struct insn *i)
 {
     const uint8_t *b = i->bytes;
@@ -54,24 +55,24 @@ static bool loads_number(const struct insn *i)
            (i->len == 2 && (b[0] == 0x31 || b[0] == 0x33) && b[1] == 0xc0);
 }
 
-// rt_sigreturn: unwinders know that code by its bytes.
+/* rt_sigreturn: unwinders know that code by its bytes. */
 static bool is_sigreturn(const struct insn *i)
 {
     return i->len >= 5 && i->bytes[i->len - 4] == 15 && !i->bytes[i->len - 3];
 }
 
-// The best site around the syscall at[0], given the instructions before and behind it in the same
-// function. False when there is none.
+/* The best site around the syscall at[0], given the instructions before and behind it in the same
+ * function. False when there is none. */
 static bool make_site(const struct elf *e, const struct insn *before, const struct insn *at,
                       size_t behind, struct sites_site *s)
 {
-    bool pre = before && loads_number(before) && !elf_is_target(e, at->addr);
+    bool pre = before != NULL && loads_number(before) && !elf_is_target(e, at->addr);
     unsigned pre_len = pre ? before->len : 0, len = pre_len + at->len, post = 0;
-    if (before && loads_number(before) && is_sigreturn(before)) {
+    if (before != NULL && loads_number(before) && is_sigreturn(before)) {
         return false;
     }
     for (size_t n = 1; len < SITES_JUMP; n++) {
-        // Whatever is moved must not be jumped to, not even its first byte.
+        /* Whatever is moved must not be jumped to, not even its first byte. */
         if (n > behind || !at[n].movable || elf_is_target(e, at[n].addr)) {
             return false;
         }
@@ -99,7 +100,7 @@ static int compare_sites(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-// Sorts, and drops what occurs twice (functions may overlap) or overlaps another.
+/* Sorts, and drops what occurs twice (functions may overlap) or overlaps another. */
 static size_t tidy(struct sites_site *s, size_t n)
 {
     size_t kept = 0;
@@ -178,11 +179,11 @@ static void walk(const char *root)
 {
     char *const roots[] = {(char *)(uintptr_t)root, NULL};
     FTS *fts = fts_open(roots, FTS_PHYSICAL | FTS_NOCHDIR | FTS_XDEV, by_name);
-    if (!fts) {
+    if (fts == NULL) {
         err(1, "%s", root);
     }
     FTSENT *f;
-    while ((f = fts_read(fts))) {
+    while ((f = fts_read(fts)) != NULL) {
         if (f->fts_info == FTS_ERR || f->fts_info == FTS_DNR || f->fts_info == FTS_NS) {
             errx(1, "%s: %s", f->fts_path, strerror(f->fts_errno));
         }
@@ -223,7 +224,7 @@ static void write_index(const char *root)
     make_parents(name, strlen(root));
     snprintf(tmp, sizeof(tmp), "%s.tmp", name);
     FILE *f = fopen(tmp, "wb");
-    if (!f) {
+    if (f == NULL) {
         err(1, "%s", tmp);
     }
     struct sites_header h = {.magic = SITES_MAGIC,

@@ -110,18 +110,18 @@ static void boot_in_child(void *arg, int report)
     const struct vmm_key key = {0}; /* belongs to nothing: it never leaves this process */
     struct vmm *vm = NULL;
     struct vmm_err err;
-    int r = vmm_create(job->config, &vm, &err);
+    int rc = vmm_create(job->config, &vm, &err);
 
-    if (r == 0) {
-        r = child_jail(vm, outputs, sizeof(outputs) / sizeof(outputs[0]), job->fd, &err);
+    if (rc == 0) {
+        rc = child_jail(vm, outputs, sizeof(outputs) / sizeof(outputs[0]), job->fd, &err);
     }
-    if (r == 0) {
-        r = boot_start(vm, job->config, job->timeout_ns, &err);
+    if (rc == 0) {
+        rc = boot_start(vm, job->config, job->timeout_ns, &err);
     }
-    if (r == 0) {
-        r = vmm_snapshot_write(vm, job->fd, &key, &err);
+    if (rc == 0) {
+        rc = vmm_snapshot_write(vm, job->fd, &key, &err);
     }
-    child_tell(report, r, &err, NULL);
+    child_tell(report, rc, &err, NULL);
     vmm_destroy(vm);
 }
 
@@ -133,24 +133,24 @@ static int restore_booted(const struct vmm_config *config, uint64_t timeout_ns, 
     struct boot_job job = {config, timeout_ns, memfd_create("pyhl-boot", MFD_CLOEXEC)};
     int initrd_fd = open(config->initrd_path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
     struct child child = {0};
-    int r;
+    int rc;
 
     if (job.fd < 0) {
-        r = vmm_err_set(err, errno, "memfd_create: %s", strerror(errno));
+        rc = vmm_err_set(err, errno, "memfd_create: %s", strerror(errno));
     } else if (initrd_fd < 0) {
-        r = vmm_err_set(err, errno, "%s: %s", config->initrd_path, strerror(errno));
+        rc = vmm_err_set(err, errno, "%s: %s", config->initrd_path, strerror(errno));
     } else {
-        r = child_start(&child, boot_in_child, &job, &job.fd, 1, err);
+        rc = child_start(&child, boot_in_child, &job, &job.fd, 1, err);
     }
-    if (r == 0) {
-        r = child_step(&child, NULL, err);
+    if (rc == 0) {
+        rc = child_step(&child, NULL, err);
     }
     child_end(&child);
-    if (r == 0) {
-        r = vmm_snapshot_open_fds(job.fd, initrd_fd, NULL, snap, err);
+    if (rc == 0) {
+        rc = vmm_snapshot_open_fds(job.fd, initrd_fd, NULL, snap, err);
     }
-    if (r == 0) {
-        r = vmm_restore(*snap, &config->io, true, vm, err);
+    if (rc == 0) {
+        rc = vmm_restore(*snap, &config->io, true, vm, err);
     }
     if (initrd_fd >= 0) {
         close(initrd_fd);
@@ -158,7 +158,7 @@ static int restore_booted(const struct vmm_config *config, uint64_t timeout_ns, 
     if (job.fd >= 0) {
         close(job.fd);
     }
-    return r;
+    return rc;
 }
 
 static int boot_session(struct session *session, const struct vmm_config *config,
@@ -166,23 +166,23 @@ static int boot_session(struct session *session, const struct vmm_config *config
 {
     const uint64_t timeout_ns = session->run.timeout_ns;
     struct vmm_err err = {0};
-    int r = deadline_begin(timeout_ns, &err);
+    int rc = deadline_begin(timeout_ns, &err);
 
-    if (r == 0) {
-        r = session->repeat > 0 ? restore_booted(config, timeout_ns, &session->vm, snap, &err)
-                                : vmm_create(config, &session->vm, &err);
+    if (rc == 0) {
+        rc = session->repeat > 0 ? restore_booted(config, timeout_ns, &session->vm, snap, &err)
+                                 : vmm_create(config, &session->vm, &err);
     }
-    if (r == 0 && session_begin(session, NULL) != CMD_OK) {
+    if (rc == 0 && session_begin(session, NULL) != CMD_OK) {
         return CMD_FAILED;
     }
-    if (r == 0 && session->repeat == 0) {
-        r = boot_start(session->vm, config, timeout_ns, &err);
+    if (rc == 0 && session->repeat == 0) {
+        rc = boot_start(session->vm, config, timeout_ns, &err);
     }
-    if (r == 0) {
+    if (rc == 0) {
         return session_run(session);
     }
     (void)cmd_fail(session->cmd, &err);
-    return r == -ETIMEDOUT ? CMD_TIMEOUT : CMD_FAILED;
+    return rc == -ETIMEDOUT ? CMD_TIMEOUT : CMD_FAILED;
 }
 
 static int boot_program(const struct cmd *cmd, const struct boot_options *options,
@@ -231,7 +231,7 @@ static int boot_main(const struct cmd *cmd, int argc, char **argv)
     if (words.count < 2) {
         return cmd_usage(cmd, "give a KERNEL and, after --, a PROGRAM of the image with its path");
     }
-    if (!options.initrd) {
+    if (options.initrd == NULL) {
         return cmd_usage(cmd, "give the image's root with --initrd CPIO");
     }
     status = cmd_close_inherited(cmd);
@@ -239,7 +239,7 @@ static int boot_main(const struct cmd *cmd, int argc, char **argv)
         return status;
     }
     env = session_env(&options.env, false);
-    if (!env) {
+    if (env == NULL) {
         return cmd_fail(cmd, &(struct vmm_err){.code = ENOMEM, .msg = "out of memory"});
     }
     status = boot_program(cmd, &options, words.items[0], words.items + 1, env);

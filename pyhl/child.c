@@ -95,7 +95,7 @@ void child_tell(int report, int rc, const struct vmm_err *err, const char *note)
     if (rc < 0) {
         said.err = *err;
     }
-    if (note) {
+    if (note != NULL) {
         strncpy(said.note, note, sizeof(said.note) - 1);
     }
     if (write(report, &said, sizeof(said)) != (ssize_t)sizeof(said)) {
@@ -153,7 +153,7 @@ int child_step(struct child *child, char *note, struct vmm_err *err)
     }
     clean(said.err.msg, sizeof(said.err.msg));
     clean(said.note, sizeof(said.note));
-    if (note) {
+    if (note != NULL) {
         memcpy(note, said.note, sizeof(said.note));
     }
     if (said.err.code > 0) {

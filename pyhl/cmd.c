@@ -26,7 +26,7 @@ static void cmd_help(const struct cmd *cmd)
     }
     printf("\n%s.\n\n", cmd->summary);
     opts_help(cmd->opts);
-    if (cmd->notes) {
+    if (cmd->notes != NULL) {
         printf("\n%s\n", cmd->notes);
     }
 }
@@ -53,12 +53,12 @@ bool cmd_parse(const struct cmd *cmd, int argc, char **argv, void *into, struct 
                int *status)
 {
     struct vmm_err err = {0};
-    int r = opts_parse(cmd->opts, argc, argv, into, words, &err);
+    int rc = opts_parse(cmd->opts, argc, argv, into, words, &err);
 
-    if (r == 0) {
+    if (rc == 0) {
         return true;
     }
-    if (r > 0) {
+    if (rc > 0) {
         cmd_help(cmd);
         *status = CMD_OK;
     } else {

@@ -18,7 +18,7 @@ static struct word option_word(const struct opt *o)
 {
     struct word word;
 
-    if (o->name) {
+    if (o->name != NULL) {
         snprintf(word.s, sizeof(word.s), "--%s", o->name);
     } else {
         snprintf(word.s, sizeof(word.s), "-%c", o->letter);
@@ -28,7 +28,7 @@ static struct word option_word(const struct opt *o)
 
 static void print_options(const struct opt *opts)
 {
-    for (const struct opt *o = opts; o->name || o->letter; o++) {
+    for (const struct opt *o = opts; o->name != NULL || o->letter; o++) {
         printf("%s ", option_word(o).s);
     }
     printf("--help");
@@ -45,8 +45,8 @@ static bool takes_path(const struct opt *o)
 static void print_values(const struct cmd *const *commands)
 {
     printf("    case $previous in\n");
-    for (; *commands; commands++) {
-        for (const struct opt *o = (*commands)->opts; o->name || o->letter; o++) {
+    for (; *commands != NULL; commands++) {
+        for (const struct opt *o = (*commands)->opts; o->name != NULL || o->letter; o++) {
             if (opts_takes_value(o) && !takes_path(o)) {
                 printf("    %s) return ;;\n", option_word(o).s);
             }
@@ -64,7 +64,7 @@ static void print_bash(const struct cmd *const *commands)
            "    COMPREPLY=()\n"
            "    if [ \"$COMP_CWORD\" = 1 ]; then\n"
            "        COMPREPLY=($(compgen -W '");
-    for (const struct cmd *const *c = commands; *c; c++) {
+    for (const struct cmd *const *c = commands; *c != NULL; c++) {
         printf("%s ", (*c)->name);
     }
     printf("--help --version' -- \"$word\"))\n"
@@ -72,7 +72,7 @@ static void print_bash(const struct cmd *const *commands)
            "    fi\n");
     print_values(commands);
     printf("    case ${COMP_WORDS[1]} in\n");
-    for (const struct cmd *const *c = commands; *c; c++) {
+    for (const struct cmd *const *c = commands; *c != NULL; c++) {
         printf("    %s) options='", (*c)->name);
         print_options((*c)->opts);
         printf("' ;;\n");

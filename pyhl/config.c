@@ -63,7 +63,7 @@ struct parse {
 static bool is_plain(const char *text)
 {
     for (; *text; text++) {
-        if ((unsigned char)*text <= ' ' || *text == 127 || strchr("=;#[]", *text)) {
+        if ((unsigned char)*text <= ' ' || *text == 127 || strchr("=;#[]", *text) != NULL) {
             return false;
         }
     }
@@ -136,7 +136,7 @@ static int add_package(struct packages *packages, const char *name, const char *
         return 0; /* shown and kept only when it is one word each */
     }
     text = realloc(packages->text, packages->len + room);
-    if (!text) {
+    if (text == NULL) {
         return vmm_err_set(err, ENOMEM, "out of memory");
     }
     packages->text = text;
@@ -154,7 +154,8 @@ static int on_line(void *arg, const char *section, const char *name, const char 
         return 0;
     }
     if (strcmp(section, "packages") == 0) {
-        return !parse->packages || add_package(parse->packages, name, value, parse->err) == 0;
+        return parse->packages == NULL ||
+               add_package(parse->packages, name, value, parse->err) == 0;
     }
     if (strcmp(section, parse->section) != 0) {
         return 1;
@@ -162,7 +163,7 @@ static int on_line(void *arg, const char *section, const char *name, const char 
     if (strcmp(name, "format") == 0) {
         return opts_count(name, value, &parse->format, parse->err) == 0;
     }
-    for (unsigned i = 0; parse->fields[i].key; i++) {
+    for (unsigned i = 0; parse->fields[i].key != NULL; i++) {
         if (strcmp(name, parse->fields[i].key) == 0) {
             parse->seen |= 1u << i;
             return take(&parse->fields[i], value, parse->config, parse->err) == 0;
@@ -189,7 +190,7 @@ static int parse_ini(const char *text, const char *path, struct parse *parse, st
         return vmm_err_set(err, EPROTO, "%s: format %llu, this pyhl knows %u", path,
                            (unsigned long long)parse->format, CONFIG_FORMAT);
     }
-    for (unsigned i = 0; parse->fields[i].key; i++) {
+    for (unsigned i = 0; parse->fields[i].key != NULL; i++) {
         if (!(parse->seen & 1u << i) && !parse->fields[i].optional) {
             return vmm_err_set(err, EBADMSG, "%s: no '%s' in [%s]", path, parse->fields[i].key,
                                parse->section);
@@ -222,14 +223,14 @@ int config_parse_home(const char *text, const char *path, bool packages, struct 
         .config = config,
         .packages = packages ? &config->packages : NULL,
     };
-    int r;
+    int rc;
 
     *config = (struct home_config){0};
-    r = parse_ini(text, path, &parse, err);
-    if (r == 0 && parse.format != CONFIG_FORMAT) {
-        r = vmm_err_set(err, EPROTO, "%s: no format %u", path, CONFIG_FORMAT);
+    rc = parse_ini(text, path, &parse, err);
+    if (rc == 0 && parse.format != CONFIG_FORMAT) {
+        rc = vmm_err_set(err, EPROTO, "%s: no format %u", path, CONFIG_FORMAT);
     }
-    return r;
+    return rc;
 }
 
 int config_format_home(const struct home_config *config, char **text, size_t *len,

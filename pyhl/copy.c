@@ -22,26 +22,26 @@ static void *copy_main(void *arg)
 int copy_begin(struct copy *copy, int from, const char *name, int to, struct vmm_err *err)
 {
     sigset_t all, before;
-    int r;
+    int rc;
 
     snprintf(copy->name, sizeof(copy->name), "%s", name);
     copy->from = from;
     copy->to = to;
     if (fstat(from, &copy->original) < 0) {
-        r = vmm_err_set(err, errno, "%s: %s", name, strerror(errno));
+        rc = vmm_err_set(err, errno, "%s: %s", name, strerror(errno));
         close(to);
-        return r;
+        return rc;
     }
     sigfillset(&all); /* signals are for the thread that began it */
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    r = pthread_create(&copy->thread, NULL, copy_main, copy);
+    rc = pthread_create(&copy->thread, NULL, copy_main, copy);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
-    copy->running = r == 0;
+    copy->running = rc == 0;
     if (copy->running) {
         return 0;
     }
     close(to);
-    return vmm_err_set(err, r, "a thread to copy %s: %s", name, strerror(r));
+    return vmm_err_set(err, rc, "a thread to copy %s: %s", name, strerror(rc));
 }
 
 static bool same_time(struct timespec a, struct timespec b)

@@ -29,7 +29,7 @@ static int read_all(int fd, const char *path, size_t size, size_t max, char **te
     char *buf = malloc(size + 1);
 
     *len = 0;
-    while (buf) {
+    while (buf != NULL) {
         ssize_t n = read(fd, buf + *len, size - *len);
 
         if (n < 0) {
@@ -49,7 +49,7 @@ static int read_all(int fd, const char *path, size_t size, size_t max, char **te
         if (*len == size) {
             char *more = realloc(buf, (size *= 2) + 1);
 
-            if (!more) {
+            if (more == NULL) {
                 free(buf);
             }
             buf = more;
@@ -122,27 +122,27 @@ static int copy_by_hand(int in, int out)
     char *buf = malloc(COPY_CHUNK);
     off_t done = 0;
     ssize_t n = -1;
-    int r = buf ? 0 : -ENOMEM;
+    int rc = buf != NULL ? 0 : -ENOMEM;
 
-    while (r == 0 && (n = pread(in, buf, COPY_CHUNK, done)) > 0) {
-        r = file_pwrite(out, buf, (size_t)n, done);
+    while (rc == 0 && (n = pread(in, buf, COPY_CHUNK, done)) > 0) {
+        rc = file_pwrite(out, buf, (size_t)n, done);
         done += n;
     }
-    if (r == 0 && n < 0) {
-        r = -errno;
+    if (rc == 0 && n < 0) {
+        rc = -errno;
     }
     free(buf);
-    return r;
+    return rc;
 }
 
 int file_copy(int in, int out, const char *to, struct vmm_err *err)
 {
-    int r = copy_in_kernel(in, out);
+    int rc = copy_in_kernel(in, out);
 
-    if (r == -EOPNOTSUPP) {
-        r = copy_by_hand(in, out);
+    if (rc == -EOPNOTSUPP) {
+        rc = copy_by_hand(in, out);
     }
-    return r < 0 ? vmm_err_set(err, -r, "%s: %s", to, strerror(-r)) : 0;
+    return rc < 0 ? vmm_err_set(err, -rc, "%s: %s", to, strerror(-rc)) : 0;
 }
 
 int file_sync(int fd, const char *name, struct vmm_err *err)
@@ -157,10 +157,10 @@ int file_size(int fd, const char *name, uint64_t *size, uint64_t *disk, struct v
     if (fstat(fd, &st) < 0) {
         return file_fail(err, name);
     }
-    if (size) {
+    if (size != NULL) {
         *size = (uint64_t)st.st_size;
     }
-    if (disk) {
+    if (disk != NULL) {
         *disk = (uint64_t)st.st_blocks * 512;
     }
     return 0;

@@ -56,20 +56,20 @@ static int open_regular(const struct folder *folder, const char *name, int flags
 {
     int fd = openat(folder->fd, name, flags | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
     struct stat st;
-    int r = 0;
+    int rc = 0;
 
     if (fd < 0 || fstat(fd, &st) < 0) {
-        r = folder_fail(folder, name, err);
+        rc = folder_fail(folder, name, err);
     } else if (!S_ISREG(st.st_mode)) {
-        r = vmm_err_set(err, EINVAL, "%s/%s: not a regular file", folder->path, name);
+        rc = vmm_err_set(err, EINVAL, "%s/%s: not a regular file", folder->path, name);
     }
-    if (r == 0) {
+    if (rc == 0) {
         return fd;
     }
     if (fd >= 0) {
         close(fd);
     }
-    return r;
+    return rc;
 }
 
 int folder_read(const struct folder *folder, const char *name, enum folder_links links,
@@ -94,14 +94,14 @@ int folder_size(const struct folder *folder, const char *name, uint64_t *size, u
                 struct vmm_err *err)
 {
     int fd = folder_read(folder, name, FOLDER_NO_LINK, err);
-    int r;
+    int rc;
 
     if (fd < 0) {
         return fd;
     }
-    r = file_size(fd, name, size, disk, err);
+    rc = file_size(fd, name, size, disk, err);
     close(fd);
-    return r;
+    return rc;
 }
 
 int folder_remove(const struct folder *folder, const char *name, struct vmm_err *err)

@@ -22,15 +22,15 @@ static const char *env(const char *name)
 {
     const char *value = getenv(name);
 
-    return value && *value ? value : NULL;
+    return value != NULL && *value ? value : NULL;
 }
 
 const char *home_default(const char *dest)
 {
-    if (dest) {
+    if (dest != NULL) {
         return dest;
     }
-    return env("PYHL_HOME") ? env("PYHL_HOME") : HOME_LOCAL;
+    return env("PYHL_HOME") != NULL ? env("PYHL_HOME") : HOME_LOCAL;
 }
 
 /* The home of a user; false when the environment names none. */
@@ -38,30 +38,30 @@ static bool user_home(char buf[PATH_MAX])
 {
     const char *data = env("XDG_DATA_HOME"), *home = env("HOME");
 
-    if (data) {
+    if (data != NULL) {
         return snprintf(buf, PATH_MAX, "%s/pyhl", data) < PATH_MAX;
     }
-    return home && snprintf(buf, PATH_MAX, "%s/.local/share/pyhl", home) < PATH_MAX;
+    return home != NULL && snprintf(buf, PATH_MAX, "%s/.local/share/pyhl", home) < PATH_MAX;
 }
 
 static int home_ini(struct home *home, bool packages, struct vmm_err *err)
 {
     char path[PATH_MAX + sizeof("/" HOME_INI)], *text;
-    int fd = home_file(home, HOME_INI, err), r;
+    int fd = home_file(home, HOME_INI, err), rc;
     size_t len;
 
     if (fd < 0) {
         return fd;
     }
     snprintf(path, sizeof(path), "%s/%s", home->dir.path, HOME_INI);
-    r = file_read(fd, path, CONFIG_MAX, &text, &len, err);
+    rc = file_read(fd, path, CONFIG_MAX, &text, &len, err);
     close(fd);
-    if (r < 0) {
-        return r;
+    if (rc < 0) {
+        return rc;
     }
-    r = config_parse_home(text, path, packages, &home->config, err);
+    rc = config_parse_home(text, path, packages, &home->config, err);
     free(text);
-    return r;
+    return rc;
 }
 
 /* What is wrong, then what to do about it. */
@@ -76,14 +76,14 @@ static int damaged(struct vmm_err *err)
 
 int home_open_at(const char *dir, bool packages, struct home *home, struct vmm_err *err)
 {
-    int r;
+    int rc;
 
     *home = (struct home){.dir = FOLDER_NONE};
     if (folder_open(&home->dir, dir, err) < 0 || vmm_file_trusted(home->dir.fd, dir, err) < 0) {
         return -err->code;
     }
-    r = home_ini(home, packages, err);
-    return r == -EBADMSG || r == -EPROTO ? damaged(err) : r;
+    rc = home_ini(home, packages, err);
+    return rc == -EBADMSG || rc == -EPROTO ? damaged(err) : rc;
 }
 
 void home_close(struct home *home)
@@ -96,22 +96,22 @@ void home_close(struct home *home)
 int home_file(const struct home *home, const char *name, struct vmm_err *err)
 {
     int fd = folder_read(&home->dir, name, FOLDER_NO_LINK, err);
-    int r = fd < 0 ? fd : vmm_file_trusted(fd, name, err);
+    int rc = fd < 0 ? fd : vmm_file_trusted(fd, name, err);
 
-    if (fd >= 0 && r < 0) {
+    if (fd >= 0 && rc < 0) {
         close(fd);
         return vmm_err_context(err, "%s", home->dir.path);
     }
-    return r < 0 ? r : fd;
+    return rc < 0 ? rc : fd;
 }
 
 /* What is not trusted, then what to do about it. */
-static int advise(int r, struct vmm_err *err)
+static int advise(int rc, struct vmm_err *err)
 {
     char why[sizeof(err->msg)];
 
-    if (r != -EPERM) {
-        return r;
+    if (rc != -EPERM) {
+        return rc;
     }
     snprintf(why, sizeof(why), "%s", err->msg);
     return vmm_err_set(err, EPERM,
@@ -124,14 +124,14 @@ static int advise(int r, struct vmm_err *err)
 static int open_named(const char *dir, const char *named_by, bool packages, struct home *home,
                       struct vmm_err *err)
 {
-    int r = home_open_at(dir, packages, home, err);
+    int rc = home_open_at(dir, packages, home, err);
 
-    if (r == -ENOENT || r == -ENOTDIR) {
+    if (rc == -ENOENT || rc == -ENOTDIR) {
         return vmm_err_set(err, ENOENT,
                            "no home in '%s' (%s); make one with: pyhl setup --from IMAGE --dest %s",
                            dir, named_by, dir);
     }
-    return advise(r, err);
+    return advise(rc, err);
 }
 
 /* Nobody can know the inode number that a file will have where it is unpacked. */
@@ -155,31 +155,31 @@ static int check_made_here(const struct home *home, struct vmm_err *err)
 
 static int open_local(bool packages, struct home *home, struct vmm_err *err)
 {
-    int r = home_open_at(HOME_LOCAL, packages, home, err);
+    int rc = home_open_at(HOME_LOCAL, packages, home, err);
 
-    return r == 0 ? check_made_here(home, err) : advise(r, err);
+    return rc == 0 ? check_made_here(home, err) : advise(rc, err);
 }
 
 int home_open(const char *dest, bool packages, struct home *home, struct vmm_err *err)
 {
     char user[PATH_MAX];
-    int r;
+    int rc;
 
-    if (dest) {
+    if (dest != NULL) {
         return open_named(dest, "--dest", packages, home, err);
     }
-    if (env("PYHL_HOME")) {
+    if (env("PYHL_HOME") != NULL) {
         return open_named(env("PYHL_HOME"), "$PYHL_HOME", packages, home, err);
     }
-    r = open_local(packages, home, err);
-    if (r != -ENOENT) {
-        return r;
+    rc = open_local(packages, home, err);
+    if (rc != -ENOENT) {
+        return rc;
     }
     home_close(home);
     if (!user_home(user)) {
         strcpy(user, "~/.local/share/pyhl");
-    } else if ((r = home_open_at(user, packages, home, err)) != -ENOENT) {
-        return advise(r, err);
+    } else if ((rc = home_open_at(user, packages, home, err)) != -ENOENT) {
+        return advise(rc, err);
     }
     return vmm_err_set(err, ENOENT,
                        "no home found: searched --dest (not given), $PYHL_HOME (not set), "
@@ -189,15 +189,15 @@ int home_open(const char *dest, bool packages, struct home *home, struct vmm_err
 
 static int open_files(const struct home *home, struct vmm_snapshot **snap, struct vmm_err *err)
 {
-    int fd = home_file(home, HOME_SNAPSHOT, err), initrd_fd = -1, r = fd;
+    int fd = home_file(home, HOME_SNAPSHOT, err), initrd_fd = -1, rc = fd;
 
     *snap = NULL;
-    if (r >= 0) {
-        r = initrd_fd = home_file(home, HOME_INITRD, err);
+    if (rc >= 0) {
+        rc = initrd_fd = home_file(home, HOME_INITRD, err);
     }
-    if (r >= 0) {
-        r = vmm_snapshot_open_fds(fd, initrd_fd, &home->config.key, snap, err);
-        if (r < 0) {
+    if (rc >= 0) {
+        rc = vmm_snapshot_open_fds(fd, initrd_fd, &home->config.key, snap, err);
+        if (rc < 0) {
             vmm_err_context(err, "%s", home->dir.path);
         }
     }
@@ -207,12 +207,12 @@ static int open_files(const struct home *home, struct vmm_snapshot **snap, struc
     if (fd >= 0) {
         close(fd);
     }
-    return r;
+    return rc;
 }
 
 int home_snapshot(const struct home *home, struct vmm_snapshot **snap, struct vmm_err *err)
 {
-    int r = open_files(home, snap, err);
+    int rc = open_files(home, snap, err);
 
-    return r < 0 && r != -EMFILE && r != -ENOMEM ? damaged(err) : r;
+    return rc < 0 && rc != -EMFILE && rc != -ENOMEM ? damaged(err) : rc;
 }

@@ -54,34 +54,34 @@ static int image_ini(const struct folder *folder, struct image_config *config, s
 {
     char path[PATH_MAX + sizeof("/" IMAGE_INI)], *text = NULL;
     struct vmm_err why = {0};
-    int fd = folder_read(folder, IMAGE_INI, FOLDER_NO_LINK, &why), r = fd;
+    int fd = folder_read(folder, IMAGE_INI, FOLDER_NO_LINK, &why), rc = fd;
     size_t len;
 
     snprintf(path, sizeof(path), "%s/%s", folder->path, IMAGE_INI);
     if (fd >= 0) {
-        r = file_read(fd, path, CONFIG_MAX, &text, &len, &why);
+        rc = file_read(fd, path, CONFIG_MAX, &text, &len, &why);
         close(fd);
     }
-    if (r == 0) {
-        r = config_parse_image(text, path, config, &why);
+    if (rc == 0) {
+        rc = config_parse_image(text, path, config, &why);
     }
     free(text);
-    return r < 0 ? vmm_err_set(err, EINVAL, "%s", why.msg) : 0;
+    return rc < 0 ? vmm_err_set(err, EINVAL, "%s", why.msg) : 0;
 }
 
 /* All that the library wants of a kernel, before anything is done with the rest. */
 static int check_kernel(const struct folder *into, struct vmm_err *err)
 {
     char path[FILE_FD_PATH];
-    int fd = folder_read(into, HOME_KERNEL, FOLDER_NO_LINK, err), r;
+    int fd = folder_read(into, HOME_KERNEL, FOLDER_NO_LINK, err), rc;
 
     if (fd < 0) {
         return fd;
     }
     file_fd_path(fd, path);
-    r = vmm_kernel_check(path, HOME_KERNEL, err);
+    rc = vmm_kernel_check(path, HOME_KERNEL, err);
     close(fd);
-    return r;
+    return rc;
 }
 
 /* What there is at `from` and how long it is. A link to a kernel or an initrd is followed; one to
@@ -94,7 +94,7 @@ static int open_member(const struct folder *source, enum member member, const st
     struct vmm_err why = {0};
     int fd = folder_read(source, name, links, &why);
     uint64_t size;
-    int r;
+    int rc;
 
     if (fd == -ENOENT) {
         return vmm_err_set(err, EINVAL, "--from '%s' has no file '%s': " NOT_AN_IMAGE, source->path,
@@ -103,53 +103,53 @@ static int open_member(const struct folder *source, enum member member, const st
     if (fd < 0) {
         return vmm_err_set(err, EINVAL, "--from '%s': %s", source->path, why.msg);
     }
-    r = file_size(fd, name, &size, NULL, err);
-    if (r == 0 && size == 0) {
-        r = vmm_err_set(err, EINVAL, "--from '%s': '%s' is empty: " NOT_AN_IMAGE, source->path,
-                        name);
+    rc = file_size(fd, name, &size, NULL, err);
+    if (rc == 0 && size == 0) {
+        rc = vmm_err_set(err, EINVAL, "--from '%s': '%s' is empty: " NOT_AN_IMAGE, source->path,
+                         name);
     }
-    if (r == 0 && size > limits->max[member]) {
+    if (rc == 0 && size > limits->max[member]) {
         too_large(member, size, limits->max[member], err);
-        r = vmm_err_context(err, "--from '%s'", source->path);
+        rc = vmm_err_context(err, "--from '%s'", source->path);
     }
-    if (r == 0) {
+    if (rc == 0) {
         return fd;
     }
     close(fd);
-    return r;
+    return rc;
 }
 
 static int copy_kernel(int from, const struct folder *into, struct vmm_err *err)
 {
-    int fd = folder_make(into, HOME_KERNEL, err), r;
+    int fd = folder_make(into, HOME_KERNEL, err), rc;
 
     if (fd < 0) {
         return fd;
     }
-    r = file_copy(from, fd, HOME_KERNEL, err);
-    if (close(fd) < 0 && r == 0) {
-        r = folder_fail(into, HOME_KERNEL, err);
+    rc = file_copy(from, fd, HOME_KERNEL, err);
+    if (close(fd) < 0 && rc == 0) {
+        rc = folder_fail(into, HOME_KERNEL, err);
     }
-    return r == 0 ? check_kernel(into, err) : r;
+    return rc == 0 ? check_kernel(into, err) : rc;
 }
 
 static int fetch_members(const struct folder *source, const struct limits *limits,
                          const struct folder *into, struct image *image, struct vmm_err *err)
 {
-    int fds[MEMBERS] = {-1, -1, -1}, r = 0;
+    int fds[MEMBERS] = {-1, -1, -1}, rc = 0;
 
     /* Everything is looked at before the first byte is copied. */
-    for (int i = 0; i < MEMBERS && r == 0; i++) {
+    for (int i = 0; i < MEMBERS && rc == 0; i++) {
         fds[i] = open_member(source, (enum member)i, limits, err);
-        r = fds[i] < 0 ? fds[i] : 0;
+        rc = fds[i] < 0 ? fds[i] : 0;
     }
-    if (r == 0 && image_ini(source, &image->config, err) < 0) {
-        r = vmm_err_context(err, "--from '%s'", source->path);
+    if (rc == 0 && image_ini(source, &image->config, err) < 0) {
+        rc = vmm_err_context(err, "--from '%s'", source->path);
     }
-    if (r == 0) {
-        r = copy_kernel(fds[MEMBER_KERNEL], into, err);
+    if (rc == 0) {
+        rc = copy_kernel(fds[MEMBER_KERNEL], into, err);
     }
-    if (r == 0) {
+    if (rc == 0) {
         snprintf(image->initrd, PATH_MAX, "%.*s/%s", PATH_MAX - 16, source->path, HOME_INITRD);
         image->initrd_fd = fds[MEMBER_INITRD];
         fds[MEMBER_INITRD] = -1;
@@ -159,7 +159,7 @@ static int fetch_members(const struct folder *source, const struct limits *limit
             close(fds[i]);
         }
     }
-    return r;
+    return rc;
 }
 
 static int fetch_directory(const char *from, const struct limits *limits, const struct folder *into,
@@ -167,14 +167,14 @@ static int fetch_directory(const char *from, const struct limits *limits, const 
 {
     struct vmm_err why = {0};
     struct folder source;
-    int r = folder_open(&source, from, &why);
+    int rc = folder_open(&source, from, &why);
 
-    if (r < 0) {
+    if (rc < 0) {
         return vmm_err_set(err, EINVAL, "--from: %s", why.msg);
     }
-    r = fetch_members(&source, limits, into, image, err);
+    rc = fetch_members(&source, limits, into, image, err);
     folder_close(&source);
-    return r;
+    return rc;
 }
 
 /* Which member an archive's name is, or MEMBERS. */
@@ -187,7 +187,7 @@ static enum member which_member(const char *name)
         name += 2;
     }
     slash = strchr(name, '/');
-    if (slash) {
+    if (slash != NULL) {
         name = slash + 1;
     }
     while (member < MEMBERS && strcmp(name, member_names[member]) != 0) {
@@ -201,7 +201,7 @@ static int archive_fail(struct archive *archive, struct vmm_err *err)
     const char *why = archive_error_string(archive);
 
     return vmm_err_set(err, EINVAL, "not a tar archive, or damaged (%s): " NOT_AN_IMAGE,
-                       why ? why : "blocks out of order");
+                       why != NULL ? why : "blocks out of order");
 }
 
 /* Writes an entry's data; holes of a sparse entry stay holes. */
@@ -211,7 +211,7 @@ static int unpack_data(struct archive *archive, enum member member, uint64_t max
     la_int64_t offset, end = 0;
     const void *data;
     size_t len;
-    int got, r;
+    int got, rc;
 
     while ((got = archive_read_data_block(archive, &data, &len, &offset)) == ARCHIVE_OK) {
         if (offset < end) {
@@ -221,9 +221,9 @@ static int unpack_data(struct archive *archive, enum member member, uint64_t max
         if ((uint64_t)end > max) {
             return too_large(member, (uint64_t)end, max, err);
         }
-        r = file_pwrite(fd, data, len, offset);
-        if (r < 0) {
-            return vmm_err_set(err, -r, "'%s': %s", member_names[member], strerror(-r));
+        rc = file_pwrite(fd, data, len, offset);
+        if (rc < 0) {
+            return vmm_err_set(err, -rc, "'%s': %s", member_names[member], strerror(-rc));
         }
     }
     return got == ARCHIVE_EOF ? 0 : archive_fail(archive, err);
@@ -233,7 +233,7 @@ static int unpack_entry(struct archive *archive, enum member member, uint64_t ma
                         const struct folder *into, struct vmm_err *err)
 {
     const char *name = member_names[member];
-    int fd = folder_make(into, name, err), r;
+    int fd = folder_make(into, name, err), rc;
 
     if (fd == -EEXIST) {
         return vmm_err_set(err, EINVAL, "'%s' is twice in the archive", name);
@@ -241,11 +241,11 @@ static int unpack_entry(struct archive *archive, enum member member, uint64_t ma
     if (fd < 0) {
         return fd;
     }
-    r = unpack_data(archive, member, max, fd, err);
-    if (close(fd) < 0 && r == 0) {
-        r = folder_fail(into, name, err);
+    rc = unpack_data(archive, member, max, fd, err);
+    if (close(fd) < 0 && rc == 0) {
+        rc = folder_fail(into, name, err);
     }
-    return r == 0 && member == MEMBER_KERNEL ? check_kernel(into, err) : r;
+    return rc == 0 && member == MEMBER_KERNEL ? check_kernel(into, err) : rc;
 }
 
 /* An entry before any byte of it is unpacked: its own size, and what the archive has come to. What
@@ -281,7 +281,7 @@ static int unpack_members(struct archive *archive, const struct limits *limits,
 
     while ((got = archive_read_next_header(archive, &entry)) == ARCHIVE_OK) {
         const char *name = archive_entry_pathname(entry);
-        enum member member = name ? which_member(name) : MEMBERS;
+        enum member member = name != NULL ? which_member(name) : MEMBERS;
 
         if (archive_entry_filetype(entry) != AE_IFREG) {
             member = MEMBERS;
@@ -308,9 +308,9 @@ static int unpack_archive(int fd, const struct limits *limits, const struct fold
 {
     struct archive *archive = archive_read_new();
     unsigned found = 0;
-    int r;
+    int rc;
 
-    if (!archive) {
+    if (archive == NULL) {
         return vmm_err_set(err, ENOMEM, "out of memory");
     }
     archive_read_support_filter_gzip(archive);
@@ -319,59 +319,59 @@ static int unpack_archive(int fd, const struct limits *limits, const struct fold
     archive_read_support_filter_zstd(archive);
     archive_read_support_format_tar(archive);
     if (archive_read_open_fd(archive, fd, READ_BLOCK) != ARCHIVE_OK) {
-        r = archive_fail(archive, err);
+        rc = archive_fail(archive, err);
     } else {
-        r = unpack_members(archive, limits, into, &found, err);
+        rc = unpack_members(archive, limits, into, &found, err);
     }
     archive_read_free(archive);
-    for (int i = 0; i < MEMBERS && r == 0; i++) {
+    for (int i = 0; i < MEMBERS && rc == 0; i++) {
         if (!(found & 1u << i)) {
-            r = vmm_err_set(err, EINVAL, "no file '%s' in it: " NOT_AN_IMAGE, member_names[i]);
+            rc = vmm_err_set(err, EINVAL, "no file '%s' in it: " NOT_AN_IMAGE, member_names[i]);
         }
     }
-    return r;
+    return rc;
 }
 
 static int fetch_archive(const char *from, int fd, const struct limits *limits,
                          const struct folder *into, struct image *image, struct vmm_err *err)
 {
-    int r = unpack_archive(fd, limits, into, err);
+    int rc = unpack_archive(fd, limits, into, err);
 
-    if (r == 0) {
-        r = image_ini(into, &image->config, err);
+    if (rc == 0) {
+        rc = image_ini(into, &image->config, err);
     }
-    if (r == 0) {
-        r = folder_remove(into, IMAGE_INI, err);
+    if (rc == 0) {
+        rc = folder_remove(into, IMAGE_INI, err);
     }
-    if (r == 0) {
+    if (rc == 0) {
         snprintf(image->initrd, PATH_MAX, "%.*s/%s", PATH_MAX - 16, into->path, HOME_INITRD);
         image->unpacked = true;
-        r = image->initrd_fd = folder_read(into, HOME_INITRD, FOLDER_NO_LINK, err);
+        rc = image->initrd_fd = folder_read(into, HOME_INITRD, FOLDER_NO_LINK, err);
     }
-    return r < 0 ? vmm_err_context(err, "--from '%s'", from) : 0;
+    return rc < 0 ? vmm_err_context(err, "--from '%s'", from) : 0;
 }
 
 int image_fetch(const char *from, uint64_t initrd_max, const struct folder *into,
                 struct image *image, struct vmm_err *err)
 {
     const struct limits limits = make_limits(initrd_max);
-    int fd = open(from, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC), r;
+    int fd = open(from, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC), rc;
     struct stat st;
 
     *image = (struct image){.initrd_fd = -1};
     if (fd < 0 || fstat(fd, &st) < 0) {
-        r = vmm_err_set(err, EINVAL, "--from '%s': %s", from, strerror(errno));
+        rc = vmm_err_set(err, EINVAL, "--from '%s': %s", from, strerror(errno));
     } else if (S_ISDIR(st.st_mode)) {
-        r = fetch_directory(from, &limits, into, image, err);
+        rc = fetch_directory(from, &limits, into, image, err);
     } else if (!S_ISREG(st.st_mode)) {
-        r = vmm_err_set(err, EINVAL, "--from '%s' is neither: " NOT_AN_IMAGE, from);
+        rc = vmm_err_set(err, EINVAL, "--from '%s' is neither: " NOT_AN_IMAGE, from);
     } else if (st.st_size == 0) {
-        r = vmm_err_set(err, EINVAL, "--from '%s' is an empty file: " NOT_AN_IMAGE, from);
+        rc = vmm_err_set(err, EINVAL, "--from '%s' is an empty file: " NOT_AN_IMAGE, from);
     } else {
-        r = fetch_archive(from, fd, &limits, into, image, err);
+        rc = fetch_archive(from, fd, &limits, into, image, err);
     }
     if (fd >= 0) {
         close(fd);
     }
-    return r;
+    return rc;
 }

@@ -50,7 +50,7 @@ static void print_snapshot(const struct vmm_snapshot *snap)
 
     vmm_snapshot_info(snap, &info);
     seconds = (time_t)(info.created_ns / 1000000000u);
-    if (gmtime_r(&seconds, &tm)) {
+    if (gmtime_r(&seconds, &tm) != NULL) {
         strftime(made, sizeof(made), "%Y-%m-%d %H:%M:%S UTC", &tm);
     }
     printf("  %-14s version %u, ABI %u, made %s\n", "format", info.version, info.abi_version, made);
@@ -90,7 +90,7 @@ static bool print_home(const char *dest)
         printf("  %-14s cannot be used: %s\n", "snapshot", err.msg);
     }
     printf("packages: %zu\n", home.config.packages.count);
-    for (const char *p = home.config.packages.text; p && *p; p++) {
+    for (const char *p = home.config.packages.text; p != NULL && *p; p++) {
         printf("  ");
         for (; *p != '\n'; p++) {
             putchar(*p);
@@ -124,7 +124,7 @@ static bool print_host(void)
                             : "cannot be had: this kernel or container has no seccomp filters");
     }
     printf("chosen for this host:\n");
-    for (size_t i = 0; (choice = vmm_choice(i)); i++) {
+    for (size_t i = 0; (choice = vmm_choice(i)) != NULL; i++) {
         printf("  %-14s %s: %s\n", choice->what, choice->choice, choice->why);
     }
     return host.filters;

@@ -24,14 +24,15 @@ static json_t *packages(const char *text)
 {
     json_t *all = json_object();
 
-    for (const char *end; all && text && *text; text = end + 1) {
+    for (const char *end; all != NULL && text != NULL && *text; text = end + 1) {
         const char *equals = strstr(text, " = ");
         char *name;
 
         end = strchr(text, '\n');
         name = strndup(text, (size_t)(equals - text));
-        if (!name || json_object_set_new(
-                         all, name, json_stringn(equals + 3, (size_t)(end - equals - 3))) < 0) {
+        if (name == NULL ||
+            json_object_set_new(all, name, json_stringn(equals + 3, (size_t)(end - equals - 3))) <
+                0) {
             all = (json_decref(all), NULL);
         }
         free(name);
@@ -96,7 +97,7 @@ static json_t *choices(void)
     json_t *all = json_object();
     const struct vmm_choice *choice;
 
-    for (size_t i = 0; (choice = vmm_choice(i)); i++) {
+    for (size_t i = 0; (choice = vmm_choice(i)) != NULL; i++) {
         (void)json_object_set_new(
             all, choice->what,
             json_pack("{s:s, s:s}", "choice", choice->choice, "why", choice->why));
@@ -121,7 +122,7 @@ static json_t *machine(void)
 
 static bool usable(const json_t *part)
 {
-    return part && !json_object_get(part, "error");
+    return part != NULL && json_object_get(part, "error") == NULL;
 }
 
 int info_json(const char *dest, bool *good, struct vmm_err *err)
@@ -132,7 +133,7 @@ int info_json(const char *dest, bool *good, struct vmm_err *err)
             json_is_true(json_object_get(host, "seccomp"));
     all = json_pack("{s:s, s:i, s:o, s:o}", "pyhl", PYHL_VERSION, "abi", HV_ABI_VERSION, "home",
                     home, "host", host);
-    if (!all) {
+    if (all == NULL) {
         return vmm_err_set(err, ENOMEM, "out of memory, or a name that is no UTF-8");
     }
     if (json_dumpf(all, stdout, JSON_INDENT(2)) == 0) {

@@ -22,7 +22,7 @@ static void main_help(FILE *out)
 {
     fprintf(out, "usage: pyhl COMMAND [ARGUMENTS...]\n\n"
                  "Runs Python scripts, each in its own micro-VM restored from a snapshot.\n\n");
-    for (const struct cmd *const *c = commands; *c; c++) {
+    for (const struct cmd *const *c = commands; *c != NULL; c++) {
         fprintf(out, "  %-10s %s\n", (*c)->name, (*c)->summary);
     }
     fprintf(out,
@@ -57,7 +57,7 @@ static int dispatch(int argc, char **argv)
         main_help(stdout);
         return CMD_OK;
     }
-    for (const struct cmd *const *c = commands; *c; c++) {
+    for (const struct cmd *const *c = commands; *c != NULL; c++) {
         if (strcmp(argv[1], (*c)->name) == 0) {
             return (*c)->run(*c, argc - 1, argv + 1);
         }

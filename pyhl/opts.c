@@ -20,7 +20,7 @@ static int append(struct opt_list *list, const char *item, struct vmm_err *err)
 {
     const char **items = realloc(list->items, (list->count + 2) * sizeof(*items));
 
-    if (!items) {
+    if (items == NULL) {
         return vmm_err_set(err, ENOMEM, "out of memory");
     }
     items[list->count++] = item;
@@ -33,7 +33,7 @@ static int add_env(const char *text, struct opt_list *list, struct vmm_err *err)
 {
     const char *equals = strchr(text, '=');
 
-    if (!equals || equals == text) {
+    if (equals == NULL || equals == text) {
         return vmm_err_set(err, EINVAL, "--env '%s': give it as KEY=VALUE", text);
     }
     return append(list, text, err);
@@ -47,10 +47,10 @@ static bool is_all_passed(const struct opt *table, const char *word)
     for (const char *letter = word + 1; *letter; letter++) {
         const struct opt *opt = find(table, *letter);
 
-        if (!opt || opt->kind != OPT_PASS) {
+        if (opt == NULL || opt->kind != OPT_PASS) {
             return false;
         }
-        if (opt->arg) {
+        if (opt->arg != NULL) {
             return true;
         }
     }
@@ -63,7 +63,7 @@ static int pass_on(const struct opt *table, const struct opt *opt, const char *w
                    const char *text, struct opt_list *list, struct vmm_err *err)
 {
     const bool whole = is_all_passed(table, word);
-    const bool apart = text && (!whole || text < word || text > word + strlen(word));
+    const bool apart = text != NULL && (!whole || text < word || text > word + strlen(word));
 
     if (!whole && append(list, opt->word, err) < 0) {
         return -err->code;
@@ -106,13 +106,14 @@ static int set_value(const struct opt *opt, const char *what, const char *text, 
 
 bool opts_takes_value(const struct opt *opt)
 {
-    return opt->kind != OPT_FLAG && opt->kind != OPT_TALLY && (opt->kind != OPT_PASS || opt->arg);
+    return opt->kind != OPT_FLAG && opt->kind != OPT_TALLY &&
+           (opt->kind != OPT_PASS || opt->arg != NULL);
 }
 
 /* The option as a user writes it. */
 static const char *spelling(const struct opt *opt, char buf[64])
 {
-    if (opt->name) {
+    if (opt->name != NULL) {
         snprintf(buf, 64, "--%s", opt->name);
     } else {
         snprintf(buf, 64, "-%c", opt->letter);
@@ -123,7 +124,7 @@ static const char *spelling(const struct opt *opt, char buf[64])
 /* Does the command run a program, whose arguments follow? */
 static bool runs_program(const struct opt *table)
 {
-    for (; table->name || table->letter; table++) {
+    for (; table->name != NULL || table->letter; table++) {
         if (table->last) {
             return true;
         }
@@ -173,7 +174,7 @@ static void make_tables(const struct opt *table, struct getopt_tables *out)
     struct option *name = out->names;
 
     letter = stpcpy(letter, "-:h");
-    for (int i = 0; i < OPTS_MAX && (table[i].name || table[i].letter); i++) {
+    for (int i = 0; i < OPTS_MAX && (table[i].name != NULL || table[i].letter); i++) {
         int takes = opts_takes_value(&table[i]) ? required_argument : no_argument;
 
         if (table[i].letter) {
@@ -182,7 +183,7 @@ static void make_tables(const struct opt *table, struct getopt_tables *out)
                 *letter++ = ':';
             }
         }
-        if (table[i].name) {
+        if (table[i].name != NULL) {
             *name++ = (struct option){table[i].name, takes, NULL, OPTS_LONG + i};
         }
     }
@@ -196,7 +197,7 @@ static const struct opt *find(const struct opt *table, int code)
     if (code >= OPTS_LONG) {
         return &table[code - OPTS_LONG];
     }
-    for (; table->name || table->letter; table++) {
+    for (; table->name != NULL || table->letter; table++) {
         if (table->letter == code) {
             return table;
         }
@@ -214,9 +215,11 @@ static int take_option(const struct opt *table, const struct opt *opt, char **ar
         return pass_on(table, opt, word, optarg, (struct opt_list *)((char *)into + opt->offset),
                        err);
     }
-    if (opt->name && is_abbreviated(opt, argv)) {
-        return unknown_option(
-            table, optarg && argv[optind - 1] == optarg ? argv[optind - 2] : argv[optind - 1], err);
+    if (opt->name != NULL && is_abbreviated(opt, argv)) {
+        return unknown_option(table,
+                              optarg != NULL && argv[optind - 1] == optarg ? argv[optind - 2]
+                                                                           : argv[optind - 1],
+                              err);
     }
     spelling(opt, what);
     return set_value(opt, what, optarg, into, err);
@@ -233,7 +236,7 @@ int opts_parse(const struct opt *table, int argc, char **argv, void *into, struc
 
     make_tables(table, &tables);
     *words = (struct opt_words){.items = calloc((size_t)argc + 1, sizeof(*words->items))};
-    if (!words->items) {
+    if (words->items == NULL) {
         return vmm_err_set(err, ENOMEM, "out of memory");
     }
     optind = 1;
@@ -275,9 +278,9 @@ int opts_parse(const struct opt *table, int argc, char **argv, void *into, struc
 
 void opts_help(const struct opt *table)
 {
-    for (; table->name || table->letter; table++) {
+    for (; table->name != NULL || table->letter; table++) {
         char what[64];
-        const char *name = spelling(table, what), *arg = table->arg ? table->arg : "";
+        const char *name = spelling(table, what), *arg = table->arg != NULL ? table->arg : "";
         int pad = 22 - (int)strlen(name) - (int)strlen(arg);
 
         printf("  %s %s%*s %s\n", name, arg, pad > 0 ? pad : 0, "", table->help);

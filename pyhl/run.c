@@ -119,9 +119,9 @@ struct program {
 static int choose(const struct cmd *cmd, const struct run_options *options,
                   const struct opt_words *words, struct program *program)
 {
-    if (options->code) {
+    if (options->code != NULL) {
         *program = (struct program){.mode = HV_RUN_CODE, .name = "-c", .source = options->code};
-    } else if (options->module) {
+    } else if (options->module != NULL) {
         if (!*options->module) {
             return cmd_usage(cmd, "-m '': give a module's name");
         }
@@ -142,16 +142,16 @@ static int choose(const struct cmd *cmd, const struct run_options *options,
 static int read_file(struct program *program, struct vmm_err *err)
 {
     bool is_stdin = program->mode == HV_RUN_STDIN;
-    int fd = is_stdin ? STDIN_FILENO : open(program->name, O_RDONLY | O_CLOEXEC), r;
+    int fd = is_stdin ? STDIN_FILENO : open(program->name, O_RDONLY | O_CLOEXEC), rc;
 
     if (fd < 0) {
         return vmm_err_set(err, errno, "%s: %s", program->name, strerror(errno));
     }
-    r = file_read(fd, program->name, SCRIPT_MAX, &program->text, &program->len, err);
+    rc = file_read(fd, program->name, SCRIPT_MAX, &program->text, &program->len, err);
     if (!is_stdin) {
         close(fd);
     }
-    return r;
+    return rc;
 }
 
 /* A script may come from a FIFO, a terminal, a socket: its end is waited for as long as an
@@ -160,22 +160,22 @@ static int read_script(const struct cmd *cmd, const struct run_options *options,
                        struct program *program)
 {
     struct vmm_err err = {0};
-    int r;
+    int rc;
 
-    if (program->source) {
+    if (program->source != NULL) {
         return CMD_OK;
     }
     if (deadline_watch(&err) < 0) {
         return cmd_fail(cmd, &err);
     }
-    r = read_file(program, &err);
+    rc = read_file(program, &err);
     deadline_unwatch();
-    if (r == -EINTR) {
+    if (rc == -EINTR) {
         message("pyhl %s: stopped: --timeout of %g s is over, and the script %s has not ended\n",
                 cmd->name, (double)options->timeout_ns / 1e9, program->name);
         return CMD_TIMEOUT;
     }
-    if (r < 0) {
+    if (rc < 0) {
         return cmd_usage(cmd, "cannot read the script %s%s", err.msg,
                          err.code == ENOENT   ? " (a file of this host)"
                          : err.code == EISDIR ? "; name a .py file in it"
@@ -190,16 +190,16 @@ static int read_script(const struct cmd *cmd, const struct run_options *options,
 static int open_home(const char *dest, struct home *home, struct vmm_snapshot **snap,
                      struct vmm_err *err)
 {
-    int r = -1;
+    int rc = -1;
 
-    for (int look = 0; look < 2 && r < 0; look++) {
-        r = home_open(dest, false, home, err);
-        if (r == 0) {
-            r = home_snapshot(home, snap, err);
+    for (int look = 0; look < 2 && rc < 0; look++) {
+        rc = home_open(dest, false, home, err);
+        if (rc == 0) {
+            rc = home_snapshot(home, snap, err);
         }
         home_close(home);
     }
-    return r;
+    return rc;
 }
 
 /* Of the whole process, for -vv. */
@@ -267,20 +267,20 @@ static int take_after(const struct cmd *cmd, struct opt_words *words, bool is_wo
     if (words->marked) {
         return CMD_OK;
     }
-    if (is_word && rest[0] && strcmp(rest[0], name) == 0) {
-        if (!rest[1]) {
+    if (is_word && rest[0] != NULL && strcmp(rest[0], name) == 0) {
+        if (rest[1] == NULL) {
             return cmd_usage(cmd, "%s needs a value", name);
         }
         value = rest[1];
         taken = 2;
-    } else if (is_word && rest[0] && strncmp(rest[0], "--repeat=", sizeof(name)) == 0) {
+    } else if (is_word && rest[0] != NULL && strncmp(rest[0], "--repeat=", sizeof(name)) == 0) {
         value = rest[0] + sizeof(name);
         taken = 1;
     }
-    if (value && opts_count(name, value, &options->repeat, &err) < 0) {
+    if (value != NULL && opts_count(name, value, &options->repeat, &err) < 0) {
         return cmd_usage(cmd, "%s", err.msg);
     }
-    if (rest[taken] && strcmp(rest[taken], "--") == 0) {
+    if (rest[taken] != NULL && strcmp(rest[taken], "--") == 0) {
         taken++;
     }
     memmove(rest, rest + taken, (words->count - is_word - taken + 1) * sizeof(*rest));
@@ -294,7 +294,7 @@ static const char **guest_argv(const struct program *program, const struct opt_w
     bool is_word = program->mode == HV_RUN_FILE || program->mode == HV_RUN_STDIN;
     const char **argv = calloc(words->count + 2, sizeof(*argv));
 
-    if (!argv) {
+    if (argv == NULL) {
         return NULL;
     }
     argv[0] = program->name;
@@ -321,7 +321,7 @@ static int run_program(const struct cmd *cmd, const struct run_options *options,
                 .argv = argv,
                 .options = options->python.items,
                 .env = env,
-                .cwd = cwd && cwd[0] == '/' ? cwd : "/", /* a removed one has no name */
+                .cwd = cwd != NULL && cwd[0] == '/' ? cwd : "/", /* a removed one has no name */
                 .source = program->source,
                 .source_len = program->len,
                 .timeout_ns = options->timeout_ns,
@@ -333,7 +333,7 @@ static int run_program(const struct cmd *cmd, const struct run_options *options,
     };
     int status;
 
-    if (argv && env) {
+    if (argv != NULL && env != NULL) {
         status = run_restored(&session, options->dest, times);
     } else {
         status = cmd_fail(cmd, &(struct vmm_err){.code = ENOMEM, .msg = "out of memory"});
@@ -361,7 +361,7 @@ static int run_main(const struct cmd *cmd, int argc, char **argv)
     }
     status = choose(cmd, &options, &words, &program);
     if (status == CMD_OK) {
-        status = take_after(cmd, &words, !options.code && !options.module, &options);
+        status = take_after(cmd, &words, options.code == NULL && options.module == NULL, &options);
     }
     if (status == CMD_OK && deadline_begin(options.timeout_ns, &err) < 0) {
         status = cmd_fail(cmd, &err);

@@ -50,7 +50,7 @@ static const char *inherited(const char *name)
 {
     const char *value = getenv(name);
 
-    return value ? value - strlen(name) - 1 : NULL;
+    return value != NULL ? value - strlen(name) - 1 : NULL;
 }
 
 static bool session_on_terminal(void)
@@ -66,7 +66,7 @@ static size_t terminal_env(const char **env)
     size_t n = 0;
 
     for (size_t i = 0; i < SESSION_TERMINAL_ENV; i++) {
-        if (inherited(names[i])) {
+        if (inherited(names[i]) != NULL) {
             env[n++] = inherited(names[i]);
         }
     }
@@ -83,7 +83,7 @@ const char **session_env(const struct opt_list *user, bool plain)
     size_t room = sizeof(fixed) / sizeof(fixed[0]) + SESSION_TERMINAL_ENV + user->count + 1, n = 0;
     const char **env = calloc(room, sizeof(*env));
 
-    if (!env) {
+    if (env == NULL) {
         return NULL;
     }
     for (size_t i = 0; i < sizeof(fixed) / sizeof(fixed[0]); i++) {
@@ -211,7 +211,7 @@ int session_begin(const struct session *session, uint64_t *jail_ns)
     if (vmm_jail(&jail, &err) < 0) {
         return cmd_fail(session->cmd, &err);
     }
-    if (jail_ns) {
+    if (jail_ns != NULL) {
         *jail_ns = report_now() - began;
     }
     return CMD_OK;

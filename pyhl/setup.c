@@ -76,17 +76,17 @@ static int run_steps(struct setup *setup, struct vmm_err *err)
 {
     for (size_t i = 0; i < STEPS; i++) {
         uint64_t began = report_now();
-        int r;
+        int rc;
 
         setup->note[0] = 0;
         report_begin(steps[i].name);
-        r = steps[i].run(setup, err);
+        rc = steps[i].run(setup, err);
         if (signals_last() && i + 1 < STEPS) {
-            r = vmm_err_set(err, EINTR, "stopped by a signal; nothing was installed");
+            rc = vmm_err_set(err, EINTR, "stopped by a signal; nothing was installed");
         }
-        if (r < 0) {
+        if (rc < 0) {
             report_abandon();
-            return r;
+            return rc;
         }
         report_end(steps[i].name, setup->note, report_now() - began);
     }
@@ -107,7 +107,7 @@ static void summarise(const struct setup *setup, const char *dest, uint64_t bega
     printf("  %s/%-12s %12s\n", setup->stage.home, HOME_INITRD, report_size(config->initrd_size).s);
     printf("  %s/%-12s %12s on disk, guest memory %s\n", setup->stage.home, HOME_SNAPSHOT,
            report_size(setup->snapshot_disk).s, report_size(config->memory).s);
-    if (!dest || strcmp(dest, HOME_LOCAL) == 0) {
+    if (dest == NULL || strcmp(dest, HOME_LOCAL) == 0) {
         printf("try: %s run -c 'print(1)'\n", program_invocation_name);
     } else {
         printf("try: %s run --dest %s -c 'print(1)'\n", program_invocation_name, dest);
@@ -195,24 +195,24 @@ static int install(const struct cmd *cmd, struct setup *setup, const struct setu
     uint64_t began = report_now();
     struct vmm_err err = {0};
     struct vmm_host host;
-    int r = vmm_host_probe(&host, &err);
+    int rc = vmm_host_probe(&host, &err);
 
-    if (r == 0) {
-        r = stage_lock(&setup->stage, home_default(options->dest), tell_waiting, &err);
+    if (rc == 0) {
+        rc = stage_lock(&setup->stage, home_default(options->dest), tell_waiting, &err);
     }
-    if (r == 0) {
-        r = look(setup, options, &err);
+    if (rc == 0) {
+        rc = look(setup, options, &err);
     }
-    if (r > 0) {
+    if (rc > 0) {
         return CMD_OK;
     }
-    if (r == 0) {
-        r = stage_begin(&setup->stage, &err);
+    if (rc == 0) {
+        rc = stage_begin(&setup->stage, &err);
     }
-    if (r == 0) {
-        r = run_steps(setup, &err);
+    if (rc == 0) {
+        rc = run_steps(setup, &err);
     }
-    if (r == 0) {
+    if (rc == 0) {
         summarise(setup, options->dest, began);
         return CMD_OK;
     }
@@ -247,7 +247,7 @@ static int setup_main(const struct cmd *cmd, int argc, char **argv)
     if (!cmd_parse_options(cmd, argc, argv, &options, "the image is given with --from", &status)) {
         return status;
     }
-    if (!options.from) {
+    if (options.from == NULL) {
         return cmd_usage(cmd, "give the image with --from DIR (make image builds "
                               "build/images/python)");
     }

@@ -111,23 +111,23 @@ static int boot(const struct setup *setup, int report, struct vmm **vm, struct v
         .io = loud_io(),
     };
     struct vmm_outcome outcome;
-    int r = setup_boot_files(setup, &files, err);
+    int rc = setup_boot_files(setup, &files, err);
 
-    if (r < 0) {
-        return r;
+    if (rc < 0) {
+        return rc;
     }
-    r = vmm_create(&config, vm, err);
+    rc = vmm_create(&config, vm, err);
     close(files.kernel_fd);
-    if (r == 0) {
-        r = enter_jail(setup, *vm, report, err);
+    if (rc == 0) {
+        rc = enter_jail(setup, *vm, report, err);
     }
-    if (r == 0) {
-        r = vmm_start(*vm, BOOT_TIMEOUT, &outcome, err);
+    if (rc == 0) {
+        rc = vmm_start(*vm, BOOT_TIMEOUT, &outcome, err);
     }
-    if (r == 0 && outcome.kind != VMM_READY) {
-        r = setup_describe(setup, "the guest kernel", &outcome, BOOT_TIMEOUT, err);
+    if (rc == 0 && outcome.kind != VMM_READY) {
+        rc = setup_describe(setup, "the guest kernel", &outcome, BOOT_TIMEOUT, err);
     }
-    return r;
+    return rc;
 }
 
 static int preload(const struct setup *setup, struct vmm *vm, struct vmm_err *err)
@@ -142,17 +142,17 @@ static int preload(const struct setup *setup, struct vmm *vm, struct vmm_err *er
         .timeout_ns = PRELOAD_TIMEOUT,
     };
     struct vmm_outcome outcome;
-    int r;
+    int rc;
 
-    if (!env) {
+    if (env == NULL) {
         return vmm_err_set(err, ENOMEM, "out of memory");
     }
-    r = vmm_run(vm, &run, &outcome, err);
+    rc = vmm_run(vm, &run, &outcome, err);
     free(env);
-    if (r == 0 && outcome.kind != VMM_READY) {
-        r = setup_describe(setup, setup->image.config.init, &outcome, PRELOAD_TIMEOUT, err);
+    if (rc == 0 && outcome.kind != VMM_READY) {
+        rc = setup_describe(setup, setup->image.config.init, &outcome, PRELOAD_TIMEOUT, err);
     }
-    return r;
+    return rc;
 }
 
 /* The first child: a step told for each of boot, preload and snapshot. */
@@ -161,16 +161,16 @@ static void make_machine(void *arg, int report)
     const struct setup *setup = arg;
     struct vmm *vm = NULL;
     struct vmm_err err;
-    int r = boot(setup, report, &vm, &err);
+    int rc = boot(setup, report, &vm, &err);
 
-    child_tell(report, r, &err, NULL);
-    if (r == 0) {
-        r = preload(setup, vm, &err);
-        child_tell(report, r, &err, NULL);
+    child_tell(report, rc, &err, NULL);
+    if (rc == 0) {
+        rc = preload(setup, vm, &err);
+        child_tell(report, rc, &err, NULL);
     }
-    if (r == 0) {
-        r = vmm_snapshot_write(vm, setup->file, &setup->config.key, &err);
-        child_tell(report, r, &err, NULL);
+    if (rc == 0) {
+        rc = vmm_snapshot_write(vm, setup->file, &setup->config.key, &err);
+        child_tell(report, rc, &err, NULL);
     }
     vmm_destroy(vm);
 }
@@ -192,20 +192,20 @@ static int run_code(const struct setup *setup, struct vmm *vm, enum hv_run_mode 
         .source_len = strlen(code),
         .timeout_ns = TRY_TIMEOUT,
     };
-    int r;
+    int rc;
 
     *outcome = (struct vmm_outcome){.kind = VMM_BROKEN};
-    if (!env) {
+    if (env == NULL) {
         return vmm_err_set(err, ENOMEM, "out of memory");
     }
     io.stdout_fd = output;
     vmm_io_set(vm, &io);
-    r = vmm_run(vm, &run, outcome, err);
+    rc = vmm_run(vm, &run, outcome, err);
     free(env);
-    if (r == 0 && (outcome->kind != VMM_EXITED || outcome->status != 0)) {
-        r = setup_describe(setup, what, outcome, TRY_TIMEOUT, err);
+    if (rc == 0 && (outcome->kind != VMM_EXITED || outcome->status != 0)) {
+        rc = setup_describe(setup, what, outcome, TRY_TIMEOUT, err);
     }
-    return r;
+    return rc;
 }
 
 static int try_run(const struct setup *setup, struct vmm *vm, enum hv_run_mode mode,
@@ -229,9 +229,9 @@ static int restore(const struct setup *setup, bool rewindable, struct vmm_snapsh
                    struct vmm **vm, struct vmm_err *err)
 {
     struct vmm_io io = loud_io();
-    int r = setup_open_snapshot(setup, snap, err);
+    int rc = setup_open_snapshot(setup, snap, err);
 
-    return r == 0 ? vmm_restore(*snap, &io, rewindable, vm, err) : r;
+    return rc == 0 ? vmm_restore(*snap, &io, rewindable, vm, err) : rc;
 }
 
 /* What small runs write, in either of the ways that most are started, and then what longer ones
@@ -239,22 +239,22 @@ static int restore(const struct setup *setup, bool rewindable, struct vmm_snapsh
 static int record_runs(const struct setup *setup, struct vmm *vm, struct vmm_err *err)
 {
     struct vmm_outcome outcome;
-    int r = try_run(setup, vm, HV_RUN_CODE, &outcome, err);
+    int rc = try_run(setup, vm, HV_RUN_CODE, &outcome, err);
 
-    if (r == 0) {
-        r = vmm_rewind(vm, err);
+    if (rc == 0) {
+        rc = vmm_rewind(vm, err);
     }
-    if (r == 0) {
-        r = try_run(setup, vm, HV_RUN_FILE, &outcome, err);
+    if (rc == 0) {
+        rc = try_run(setup, vm, HV_RUN_FILE, &outcome, err);
     }
-    if (r == 0) {
-        r = vmm_workset_small(vm, err);
+    if (rc == 0) {
+        rc = vmm_workset_small(vm, err);
     }
-    if (r < 0 || setup->image.config.rehearsal[0] == 0) {
-        return r;
+    if (rc < 0 || setup->image.config.rehearsal[0] == 0) {
+        return rc;
     }
-    r = vmm_rewind(vm, err);
-    return r == 0 ? rehearse(setup, vm, err) : r;
+    rc = vmm_rewind(vm, err);
+    return rc == 0 ? rehearse(setup, vm, err) : rc;
 }
 #define RECORD_TRIES 2
 
@@ -264,19 +264,19 @@ static void make_workset(void *arg, int report)
     struct vmm_snapshot *snap = NULL;
     struct vmm *vm = NULL;
     struct vmm_err err;
-    int r = restore(setup, true, &snap, &vm, &err);
+    int rc = restore(setup, true, &snap, &vm, &err);
 
-    if (r == 0) {
+    if (rc == 0) {
         vmm_workset_watch(vm);
-        r = enter_jail(setup, vm, report, &err);
+        rc = enter_jail(setup, vm, report, &err);
     }
-    if (r == 0) {
-        r = record_runs(setup, vm, &err);
+    if (rc == 0) {
+        rc = record_runs(setup, vm, &err);
     }
-    if (r == 0) {
-        r = vmm_snapshot_set_workset(vm, setup->file, &err);
+    if (rc == 0) {
+        rc = vmm_snapshot_set_workset(vm, setup->file, &err);
     }
-    child_tell(report, r, &err, NULL);
+    child_tell(report, rc, &err, NULL);
     vmm_destroy(vm);
     vmm_snapshot_close(snap);
 }
@@ -289,18 +289,18 @@ static void make_first_run(void *arg, int report)
     struct vmm *vm = NULL;
     char note[64] = "";
     struct vmm_err err;
-    int r = restore(setup, false, &snap, &vm, &err);
+    int rc = restore(setup, false, &snap, &vm, &err);
 
-    if (r == 0) {
-        r = enter_jail(setup, vm, report, &err);
+    if (rc == 0) {
+        rc = enter_jail(setup, vm, report, &err);
     }
-    if (r == 0) {
-        r = try_run(setup, vm, HV_RUN_CODE, &outcome, &err);
+    if (rc == 0) {
+        rc = try_run(setup, vm, HV_RUN_CODE, &outcome, &err);
     }
-    if (r == 0) {
+    if (rc == 0) {
         snprintf(note, sizeof(note), "restore %s", report_time(outcome.counters.restore_ns).s);
     }
-    child_tell(report, r, &err, note);
+    child_tell(report, rc, &err, note);
     vmm_destroy(vm);
     vmm_snapshot_close(snap);
 }
@@ -312,12 +312,12 @@ static int setup_start(struct setup *setup, void (*work)(void *arg, int report),
 {
     const int keep[] = {setup->file, setup->output, setup->nowhere, setup->image.initrd_fd,
                         setup->stage.dir.fd};
-    int r = child_start(&setup->child, work, setup, keep, sizeof(keep) / sizeof(keep[0]), err);
+    int rc = child_start(&setup->child, work, setup, keep, sizeof(keep) / sizeof(keep[0]), err);
 
-    if (r == 0) {
+    if (rc == 0) {
         signals_to_process(setup->child.pid);
     }
-    return r;
+    return rc;
 }
 
 void setup_guest_end(struct setup *setup)
@@ -365,74 +365,74 @@ static int check_output(const struct setup *setup, size_t tries, struct vmm_err 
 
 int setup_boot(struct setup *setup, struct vmm_err *err)
 {
-    int r = setup->file = folder_make(&setup->stage.dir, HOME_SNAPSHOT, err);
+    int rc = setup->file = folder_make(&setup->stage.dir, HOME_SNAPSHOT, err);
 
-    if (r >= 0) {
-        r = setup_start(setup, make_machine, err);
+    if (rc >= 0) {
+        rc = setup_start(setup, make_machine, err);
     }
-    return r == 0 ? child_step(&setup->child, NULL, err) : r;
+    return rc == 0 ? child_step(&setup->child, NULL, err) : rc;
 }
 
 int setup_preload(struct setup *setup, struct vmm_err *err)
 {
-    int r = child_step(&setup->child, NULL, err);
+    int rc = child_step(&setup->child, NULL, err);
 
-    if (r == 0) {
+    if (rc == 0) {
         snprintf(setup->note, sizeof(setup->note), "%zu packages",
                  setup->image.config.packages.count);
     }
-    return r;
+    return rc;
 }
 
 int setup_snapshot(struct setup *setup, struct vmm_err *err)
 {
     const struct folder *dir = &setup->stage.dir;
-    int r = child_step(&setup->child, NULL, err);
+    int rc = child_step(&setup->child, NULL, err);
 
     setup_guest_end(setup);
-    if (r < 0) {
+    if (rc < 0) {
         return vmm_err_context(err, "%s/%s", dir->path, HOME_SNAPSHOT);
     }
-    r = folder_size(dir, HOME_SNAPSHOT, NULL, &setup->snapshot_disk, err);
-    if (r == 0) {
+    rc = folder_size(dir, HOME_SNAPSHOT, NULL, &setup->snapshot_disk, err);
+    if (rc == 0) {
         snprintf(setup->note, sizeof(setup->note), "%s", report_size(setup->snapshot_disk).s);
     }
-    return r;
+    return rc;
 }
 
 int setup_workset(struct setup *setup, struct vmm_err *err)
 {
-    int r = setup->file = folder_rewrite(&setup->stage.dir, HOME_SNAPSHOT, err);
+    int rc = setup->file = folder_rewrite(&setup->stage.dir, HOME_SNAPSHOT, err);
 
-    if (r >= 0) {
-        r = open_outputs(setup, err);
+    if (rc >= 0) {
+        rc = open_outputs(setup, err);
     }
-    if (r == 0) {
-        r = setup_start(setup, make_workset, err);
+    if (rc == 0) {
+        rc = setup_start(setup, make_workset, err);
     }
-    if (r == 0) {
-        r = child_step(&setup->child, NULL, err);
+    if (rc == 0) {
+        rc = child_step(&setup->child, NULL, err);
     }
-    if (r == 0) {
-        r = check_output(setup, RECORD_TRIES, err);
+    if (rc == 0) {
+        rc = check_output(setup, RECORD_TRIES, err);
     }
     setup_guest_end(setup);
-    return r;
+    return rc;
 }
 
 int setup_first_run(struct setup *setup, struct vmm_err *err)
 {
-    int r = open_outputs(setup, err);
+    int rc = open_outputs(setup, err);
 
-    if (r == 0) {
-        r = setup_start(setup, make_first_run, err);
+    if (rc == 0) {
+        rc = setup_start(setup, make_first_run, err);
     }
-    if (r == 0) {
-        r = child_step(&setup->child, setup->note, err);
+    if (rc == 0) {
+        rc = child_step(&setup->child, setup->note, err);
     }
-    if (r == 0) {
-        r = check_output(setup, 1, err);
+    if (rc == 0) {
+        rc = check_output(setup, 1, err);
     }
     setup_guest_end(setup);
-    return r;
+    return rc;
 }

@@ -36,13 +36,13 @@ int setup_boot_files(const struct setup *setup, struct boot_files *files, struct
 
 int setup_open_snapshot(const struct setup *setup, struct vmm_snapshot **snap, struct vmm_err *err)
 {
-    int fd = staged(setup, HOME_SNAPSHOT, err), initrd_fd = -1, r = fd;
+    int fd = staged(setup, HOME_SNAPSHOT, err), initrd_fd = -1, rc = fd;
 
-    if (r >= 0) {
-        r = initrd_fd = staged(setup, HOME_INITRD, err);
+    if (rc >= 0) {
+        rc = initrd_fd = staged(setup, HOME_INITRD, err);
     }
-    if (r >= 0) {
-        r = vmm_snapshot_open_fds(fd, initrd_fd, &setup->config.key, snap, err);
+    if (rc >= 0) {
+        rc = vmm_snapshot_open_fds(fd, initrd_fd, &setup->config.key, snap, err);
     }
     if (initrd_fd >= 0) {
         close(initrd_fd);
@@ -50,7 +50,7 @@ int setup_open_snapshot(const struct setup *setup, struct vmm_snapshot **snap, s
     if (fd >= 0) {
         close(fd);
     }
-    return r;
+    return rc;
 }
 
 static int begin_copy(struct setup *setup, struct vmm_err *err)
@@ -65,11 +65,11 @@ int setup_fetch(struct setup *setup, struct vmm_err *err)
 {
     struct home_config *config = &setup->config;
     struct image *image = &setup->image;
-    int r = image_fetch(setup->from, setup->initrd_max, &setup->stage.dir, image, err);
+    int rc = image_fetch(setup->from, setup->initrd_max, &setup->stage.dir, image, err);
 
-    if (r < 0) {
-        setup->bad_usage = r == -EINVAL || r == -E2BIG;
-        return r;
+    if (rc < 0) {
+        setup->bad_usage = rc == -EINVAL || rc == -E2BIG;
+        return rc;
     }
     if (folder_size(&setup->stage.dir, HOME_KERNEL, &config->kernel_size, NULL, err) < 0 ||
         file_size(image->initrd_fd, image->initrd, &config->initrd_size, NULL, err) < 0 ||
@@ -87,7 +87,7 @@ int setup_identify(struct setup *setup, struct vmm_err *err)
     const struct image_config *image = &setup->image.config;
     struct boot_files files;
     char key[33];
-    int r;
+    int rc;
 
     snprintf(config->version, sizeof(config->version), "%s", PYHL_VERSION);
     snprintf(config->image, sizeof(config->image), "%s", image->name);
@@ -100,14 +100,14 @@ int setup_identify(struct setup *setup, struct vmm_err *err)
         return vmm_err_set(err, EINVAL, "--memory %s: the image needs %s at least",
                            report_size(config->memory).s, report_size(image->memory_min).s);
     }
-    r = setup_boot_files(setup, &files, err);
-    if (r < 0) {
-        return r;
+    rc = setup_boot_files(setup, &files, err);
+    if (rc < 0) {
+        return rc;
     }
-    r = vmm_key_compute(files.kernel, files.initrd, config->memory, &config->key, err);
+    rc = vmm_key_compute(files.kernel, files.initrd, config->memory, &config->key, err);
     close(files.kernel_fd);
-    if (r < 0) {
-        return r;
+    if (rc < 0) {
+        return rc;
     }
     vmm_key_text(&config->key, key);
     snprintf(setup->note, sizeof(setup->note), "key %.12s...", key);
@@ -123,18 +123,18 @@ int setup_check(struct setup *setup, struct vmm_err *err)
 {
     struct vmm_snapshot_info info;
     struct vmm_snapshot *snap = NULL;
-    int r = setup_open_snapshot(setup, &snap, err);
+    int rc = setup_open_snapshot(setup, &snap, err);
 
-    if (r < 0) {
-        return r;
+    if (rc < 0) {
+        return rc;
     }
-    r = vmm_snapshot_verify(snap, err);
+    rc = vmm_snapshot_verify(snap, err);
     vmm_snapshot_info(snap, &info);
     snprintf(setup->note, sizeof(setup->note), "%llu pages, %llu + %llu in set",
              (unsigned long long)info.data_pages, (unsigned long long)info.workset_pages,
              (unsigned long long)info.workset_longer);
     vmm_snapshot_close(snap);
-    return r;
+    return rc;
 }
 
 static int write_ini(const struct setup *setup, struct vmm_err *err)
@@ -142,38 +142,38 @@ static int write_ini(const struct setup *setup, struct vmm_err *err)
     const struct folder *dir = &setup->stage.dir;
     char *text;
     size_t len;
-    int fd, r;
+    int fd, rc;
 
     if (config_format_home(&setup->config, &text, &len, err) < 0) {
         return -err->code;
     }
     fd = folder_make(dir, HOME_INI, err);
-    r = fd < 0 ? fd : file_pwrite(fd, text, len, 0);
-    if (fd >= 0 && r < 0) {
-        vmm_err_set(err, -r, "%s/%s: %s", dir->path, HOME_INI, strerror(-r));
+    rc = fd < 0 ? fd : file_pwrite(fd, text, len, 0);
+    if (fd >= 0 && rc < 0) {
+        vmm_err_set(err, -rc, "%s/%s: %s", dir->path, HOME_INI, strerror(-rc));
     }
-    if (fd >= 0 && close(fd) < 0 && r == 0) {
-        r = folder_fail(dir, HOME_INI, err);
+    if (fd >= 0 && close(fd) < 0 && rc == 0) {
+        rc = folder_fail(dir, HOME_INI, err);
     }
     free(text);
-    return r;
+    return rc;
 }
 
 int setup_install(struct setup *setup, struct vmm_err *err)
 {
     struct home_config *config = &setup->config;
-    int fd = staged(setup, HOME_SNAPSHOT, err), r;
+    int fd = staged(setup, HOME_SNAPSHOT, err), rc;
 
     if (fd < 0) {
         return fd;
     }
-    r = file_size(fd, HOME_SNAPSHOT, &config->snapshot_size, &setup->snapshot_disk, err);
-    if (r == 0) {
-        r = file_inode(fd, HOME_SNAPSHOT, &config->snapshot_inode, err);
+    rc = file_size(fd, HOME_SNAPSHOT, &config->snapshot_size, &setup->snapshot_disk, err);
+    if (rc == 0) {
+        rc = file_inode(fd, HOME_SNAPSHOT, &config->snapshot_inode, err);
     }
     close(fd);
-    if (r == 0) {
-        r = write_ini(setup, err);
+    if (rc == 0) {
+        rc = write_ini(setup, err);
     }
-    return r == 0 ? stage_publish(&setup->stage, err) : r;
+    return rc == 0 ? stage_publish(&setup->stage, err) : rc;
 }

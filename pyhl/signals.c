@@ -32,7 +32,7 @@ static void on_signal(int signo)
     if (atomic_fetch_add(&seen, 1) > 0) {
         what = VMM_INTERRUPT_KILL;
     }
-    if (vm) {
+    if (vm != NULL) {
         vmm_interrupt(vm, what);
     }
     if (pid) {

@@ -39,14 +39,14 @@ static int survey(const struct folder *dir, size_t *ours, size_t *others, struct
     struct dirent *entry;
 
     *ours = *others = 0;
-    if (!stream) {
+    if (stream == NULL) {
         file_fail(err, dir->path);
         if (fd >= 0) {
             close(fd);
         }
         return -err->code;
     }
-    while ((entry = readdir(stream))) {
+    while ((entry = readdir(stream)) != NULL) {
         if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0) {
             continue;
         }
@@ -103,7 +103,7 @@ static int make_parents(const char *path, struct vmm_err *err)
 {
     char part[PATH_MAX];
 
-    for (const char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+    for (const char *slash = strchr(path + 1, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
         snprintf(part, sizeof(part), "%.*s", (int)(slash - path), path);
         if (mkdir(part, 0700) < 0 && errno != EEXIST) {
             return vmm_err_set(err, errno, "%s: %s; it is to hold the home", part, strerror(errno));
@@ -128,7 +128,7 @@ static int set_paths(struct stage *stage, const char *home, struct vmm_err *err)
     memcpy(stage->home, home, len);
     stage->home[len] = 0;
     slash = strrchr(stage->home, '/');
-    stage->name = slash ? slash + 1 : stage->home;
+    stage->name = slash != NULL ? slash + 1 : stage->home;
     if (strcmp(stage->name, "..") == 0 || strcmp(stage->name, ".") == 0 ||
         strcmp(stage->home, "/") == 0) {
         return vmm_err_set(err, EINVAL, "'%s' cannot be the name of a home: give a new directory",
@@ -170,16 +170,16 @@ static int open_lock(struct stage *stage, struct vmm_err *err)
 static int take_lock(struct stage *stage, int fd, void (*waiting)(const char *home), bool *waited,
                      struct vmm_err *err)
 {
-    int r = flock(fd, LOCK_EX | LOCK_NB);
+    int rc = flock(fd, LOCK_EX | LOCK_NB);
 
-    if (r < 0 && errno == EWOULDBLOCK) {
+    if (rc < 0 && errno == EWOULDBLOCK) {
         if (!*waited) {
             waiting(stage->home);
         }
         *waited = true;
-        r = flock(fd, LOCK_EX);
+        rc = flock(fd, LOCK_EX);
     }
-    if (r == 0) {
+    if (rc == 0) {
         return 0;
     }
     if (errno == EINTR) {
@@ -200,19 +200,19 @@ int stage_lock(struct stage *stage, const char *home, void (*waiting)(const char
     }
     snprintf(stage->lock, PATH_MAX, "%.*s" LOCK_SUFFIX, PATH_MAX - 8, stage->name);
     for (;;) {
-        int fd = open_lock(stage, err), r;
+        int fd = open_lock(stage, err), rc;
 
         if (fd < 0) {
             return fd;
         }
-        r = take_lock(stage, fd, waiting, &waited, err);
-        if (r == 0 && is_still(stage, stage->lock, fd)) {
+        rc = take_lock(stage, fd, waiting, &waited, err);
+        if (rc == 0 && is_still(stage, stage->lock, fd)) {
             stage->lock_fd = fd;
             return 0;
         }
         close(fd); /* its last holder has removed it, and somebody may have made another one */
-        if (r < 0) {
-            return r;
+        if (rc < 0) {
+            return rc;
         }
     }
 }
@@ -286,16 +286,16 @@ static int finish_file(const struct stage *stage, const char *name, struct vmm_e
 {
     int fd = folder_read(&stage->dir, name, FOLDER_NO_LINK, err);
     struct stat st;
-    int r = 0;
+    int rc = 0;
 
     if (fd < 0) {
         return fd;
     }
     if (fstat(fd, &st) < 0 || fchmod(fd, st.st_mode & 0444) < 0 || fsync(fd) < 0) {
-        r = folder_fail(&stage->dir, name, err);
+        rc = folder_fail(&stage->dir, name, err);
     }
     close(fd);
-    return r;
+    return rc;
 }
 
 static int finish_files(const struct stage *stage, struct vmm_err *err)
@@ -337,7 +337,7 @@ static int replace(struct stage *stage, const char *name, struct vmm_err *err)
 int stage_publish(struct stage *stage, struct vmm_err *err)
 {
     char name[PATH_MAX];
-    int r = 0;
+    int rc = 0;
 
     tmp_name(stage, name);
     if (finish_files(stage, err) < 0) {
@@ -350,10 +350,10 @@ int stage_publish(struct stage *stage, struct vmm_err *err)
         if ((errno != ENOTEMPTY && errno != EEXIST) || stage->old.fd < 0) {
             return file_fail(err, stage->home);
         }
-        r = replace(stage, name, err);
+        rc = replace(stage, name, err);
     }
-    if (r < 0) {
-        return r;
+    if (rc < 0) {
+        return rc;
     }
     folder_close(&stage->dir);
     return file_sync(stage->parent.fd, stage->parent.path, err);

@@ -49,7 +49,7 @@ int opts_size(const char *what, const char *text, uint64_t *value, struct vmm_er
     if (good && *p) {
         const char *unit = strchr(units, *p & ~0x20);
 
-        good = unit && p[1] == 0;
+        good = unit != NULL && p[1] == 0;
         for (ptrdiff_t i = 0; good && i <= unit - units; i++) {
             good = !__builtin_mul_overflow(*value, 1024u, value);
         }

@@ -55,15 +55,15 @@ static int check_sizes(const struct home *home, struct vmm_err *err)
 static int compute_key(const struct home *home, struct vmm_key *key, struct vmm_err *err)
 {
     char kernel_path[FILE_FD_PATH], initrd_path[FILE_FD_PATH];
-    int kernel = home_file(home, HOME_KERNEL, err), initrd = -1, r = kernel;
+    int kernel = home_file(home, HOME_KERNEL, err), initrd = -1, rc = kernel;
 
-    if (r >= 0) {
-        r = initrd = home_file(home, HOME_INITRD, err);
+    if (rc >= 0) {
+        rc = initrd = home_file(home, HOME_INITRD, err);
     }
-    if (r >= 0) {
+    if (rc >= 0) {
         file_fd_path(kernel, kernel_path);
         file_fd_path(initrd, initrd_path);
-        r = vmm_key_compute(kernel_path, initrd_path, home->config.memory, key, err);
+        rc = vmm_key_compute(kernel_path, initrd_path, home->config.memory, key, err);
     }
     if (initrd >= 0) {
         close(initrd);
@@ -71,7 +71,7 @@ static int compute_key(const struct home *home, struct vmm_key *key, struct vmm_
     if (kernel >= 0) {
         close(kernel);
     }
-    return r;
+    return rc;
 }
 
 static int check_key(const struct home *home, struct vmm_err *err)
@@ -97,14 +97,14 @@ static int check_key(const struct home *home, struct vmm_err *err)
 static int check_snapshot(const struct home *home, struct vmm_err *err)
 {
     struct vmm_snapshot *snap = NULL;
-    int r = home_snapshot(home, &snap, err);
+    int rc = home_snapshot(home, &snap, err);
 
-    if (r < 0) {
-        return r;
+    if (rc < 0) {
+        return rc;
     }
-    r = vmm_snapshot_verify(snap, err);
+    rc = vmm_snapshot_verify(snap, err);
     vmm_snapshot_close(snap);
-    return r;
+    return rc;
 }
 
 static const struct {

@@ -38,7 +38,7 @@ static PyObject *loaded(const char *name)
     PyObject *key = PyUnicode_FromString(name);
     PyObject *module = key == NULL ? NULL : PyImport_GetModule(key);
     Py_XDECREF(key);
-    if (module == NULL && PyErr_Occurred()) {
+    if (module == NULL && PyErr_Occurred() != NULL) {
         PyErr_Print();
         drv_fail("cannot look up %s", name);
     }

@@ -142,7 +142,7 @@ static void place_start_time(void)
         start_time->ob_fval = 0;
         check(PyObject_SetAttrString(logging, "_startTime", (PyObject *)start_time), "logging");
     }
-    if (PyErr_Occurred()) {
+    if (PyErr_Occurred() != NULL) {
         fail_python("logging");
     }
     Py_XDECREF(logging);

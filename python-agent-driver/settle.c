@@ -123,7 +123,7 @@ static void fill_heap(void)
     const uintptr_t top = (uintptr_t)first;
     free(first);
     for (size_t size = HEAP_SMALL - HEAP_STEP; size >= HEAP_STEP; size -= HEAP_STEP) {
-        // cppcheck-suppress leakReturnValNotUsed // what is below the top stays taken
+        /* cppcheck-suppress leakReturnValNotUsed ; what is below the top stays taken */
         while ((uintptr_t)allocate(size) < top) {
         }
     }

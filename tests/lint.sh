@@ -63,6 +63,7 @@ done < <(git ls-files)
 while IFS= read -r file; do
     [ "$(wc -l <"$file")" -le 600 ] || note "$file: over 600 lines"
 done < <(git ls-files '*.c' '*.h' '*.S' '*.py' '*.sh')
+said=$(git grep -nE '^//|[[:space:]]// ' -- '*.c' '*.h' | grep -vE 'SPDX|NOLINT') && note "comments in //, where the tree has /* */: $said"
 said=$(git grep -nIE '\b([T]ODO|[F]IXME|[X]XX|[H]ACK)\b' -- '*.c' '*.h' '*.S' '*.py' '*.sh') &&
     note "marks of unfinished work: $said"
 said=$(git grep -nIE '(^|[[:space:]=:(])["]?/(work|farm|root)/' -- .) &&

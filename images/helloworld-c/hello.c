@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-//
-// The smallest program worth booting: prints its arguments and environment and a line on each of
-// stdout and stderr, and exits with argv[1] as its status (0 without). Built static, static-pie,
-// PIE and non-PIE, it doubles as the kernel's test bed for every way of loading a program.
+/*
+ * The smallest program worth booting: prints its arguments and environment and a line on each of
+ * stdout and stderr, and exits with argv[1] as its status (0 without). Built static, static-pie,
+ * PIE and non-PIE, it doubles as the kernel's test bed for every way of loading a program.
+ */
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,7 +15,7 @@ int main(int argc, char **argv)
     for (int i = 0; i < argc; i++) {
         printf("argv[%d]=%s\n", i, argv[i]);
     }
-    for (char **e = environ; *e; e++) {
+    for (char **e = environ; *e != NULL; e++) {
         printf("env %s\n", *e);
     }
     printf("hello, stdout\n");

@@ -175,7 +175,7 @@ static void bench_open(struct bench *bench, const char *kernel)
     const struct vmm_key key = {0};
     char page[4096] = "initrd";
     int fd = memfd_create("initrd", 0);
-    int file = open(dir ? dir : "/tmp", O_TMPFILE | O_RDWR, 0600);
+    int file = open(dir != NULL ? dir : "/tmp", O_TMPFILE | O_RDWR, 0600);
     bench->out = memfd_create("out", 0);
     if (fd < 0 || file < 0 || bench->out < 0 || write(fd, page, sizeof(page)) != sizeof(page)) {
         give_up("scratch files");

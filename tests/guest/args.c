@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a program finds on its stack at entry: argc, argv, envp and their layout, as the System V
-// ABI (process initialization) fixes them. Prints its arguments, so the runner compares them.
+/*
+ * What a program finds on its stack at entry: argc, argv, envp and their layout, as the System V
+ * ABI (process initialization) fixes them. Prints its arguments, so the runner compares them.
+ */
 #include "t.h"
 
 extern char **environ;
@@ -27,7 +29,7 @@ static void check_layout(int argc, char **argv)
     char **after = argv + argc + 1;
     size_t count = 0;
 
-    // The word before argv[0] is argc, and the stack pointer at entry pointed there.
+    /* The word before argv[0] is argc, and the stack pointer at entry pointed there. */
     T_EQ("stack is 16-byte aligned at entry", ((uintptr_t)argv - sizeof(long)) % 16, 0);
     T_EQ("argc lies before argv", *((const long *)(const void *)argv - 1), argc);
     T_CHECK("environment follows argv", environ == after);

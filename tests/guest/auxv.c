@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// The auxiliary vector (getauxval(3)): program headers, page size, random bytes, ids, platform and
-// file name, each checked against what it must agree with inside the process.
+/*
+ * The auxiliary vector (getauxval(3)): program headers, page size, random bytes, ids, platform and
+ * file name, each checked against what it must agree with inside the process.
+ */
 #include "t.h"
 
 #include <cpuid.h>
@@ -69,7 +71,7 @@ static void check_ids(void)
     T_EQ("AT_SECURE", getauxval(AT_SECURE), 0);
 }
 
-// The vector as the kernel left it: glibc's getauxval shows its own AT_HWCAP instead.
+/* The vector as the kernel left it: glibc's getauxval shows its own AT_HWCAP instead. */
 static unsigned long on_stack(unsigned long type)
 {
     char **word = environ;
@@ -94,7 +96,7 @@ static void check_hardware(void)
     T_STR("AT_PLATFORM", (const char *)getauxval(AT_PLATFORM), "x86_64");
     T_MUST("cpuid leaf 1", __get_cpuid(1, &a, &b, &c, &d));
     T_EQ("AT_HWCAP is CPUID 1 EDX", on_stack(AT_HWCAP), d);
-    // Bit 1 of AT_HWCAP2: the FSGSBASE instructions may be used; then they must work.
+    /* Bit 1 of AT_HWCAP2: the FSGSBASE instructions may be used; then they must work. */
     if (getauxval(AT_HWCAP2) & 2) {
         unsigned long base = 0;
         unsigned long asked = 0;

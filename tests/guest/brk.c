@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// The program break: it grows and shrinks, what it gives is zero (also the second time), a refusal
-// leaves it where it was, and malloc works on top of it.
+/*
+ * The program break: it grows and shrinks, what it gives is zero (also the second time), a refusal
+ * leaves it where it was, and malloc works on top of it.
+ */
 #include "t.h"
 #include "fault.h"
 
@@ -28,7 +30,7 @@ static bool all_bytes(const char *p, size_t size, char value)
 static void check_grow_and_shrink(void)
 {
     char *start = raw_brk(NULL);
-    // Whole pages from here on, whatever malloc has done before.
+    /* Whole pages from here on, whatever malloc has done before. */
     char *page = (char *)(((uintptr_t)start + 4095) & ~4095UL);
 
     T_CHECK("brk(0) asks", start != NULL && start == raw_brk(NULL));
@@ -47,8 +49,8 @@ static void check_grow_and_shrink(void)
     T_CHECK("back to where it was", raw_brk(start) == start);
 }
 
-// What was a part of the heap belongs to the heap again when the break comes back, and nobody
-// else's memory is lost by it.
+/* What was a part of the heap belongs to the heap again when the break comes back, and nobody
+ * else's memory is lost by it. */
 static void check_hole(void)
 {
     enum { BLOCKS = 64 };
@@ -115,7 +117,7 @@ static void check_malloc(void)
     grown = realloc(grown, 8 * MIB);
     T_CHECK("realloc keeps what was there", grown && all_bytes(grown, 100, 3));
     free(grown);
-    // volatile: the compiler may assume that a malloc nobody uses succeeds.
+    /* volatile: the compiler may assume that a malloc nobody uses succeeds. */
     volatile size_t absurd = SIZE_MAX / 4;
     errno = 0;
     char *volatile none = malloc(absurd);

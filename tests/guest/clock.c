@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Time: every clock runs forward and agrees with its siblings, resolutions, the vDSO against the
-// system call, nanosleep and clock_nanosleep relative and absolute, times and clocks of the CPU.
+/*
+ * Time: every clock runs forward and agrees with its siblings, resolutions, the vDSO against the
+ * system call, nanosleep and clock_nanosleep relative and absolute, times and clocks of the CPU.
+ */
 #include "t.h"
 
 #include <sys/resource.h>
@@ -43,7 +45,7 @@ static void check_each(void)
     T_ERR("its resolution", clock_getres(77, &ts), EINVAL);
 }
 
-// Two readings of one clock, the second by another way: it must not be behind.
+/* Two readings of one clock, the second by another way: it must not be behind. */
 static void check_agreement(void)
 {
     struct timespec ts;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Copies inside the kernel: sendfile and copy_file_range between files, and sendfile from a file
-// to a pipe and to stdout, with offsets given and not given; splice into and out of pipes.
+/*
+ * Copies inside the kernel: sendfile and copy_file_range between files, and sendfile from a file
+ * to a pipe and to stdout, with offsets given and not given; splice into and out of pipes.
+ */
 #include "t.h"
 
 #include <fcntl.h>
@@ -127,7 +129,7 @@ static void check_splice_errors(int in, int ends[2])
     close(append);
 }
 
-// Bytes that the other side does not take stay in the pipe.
+/* Bytes that the other side does not take stay in the pipe. */
 static void check_splice_keeps(int ends[2])
 {
     int small[2];

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// The flags of /proc/cpuinfo and what CPUID shows. In the guest each bit that has a name is in both
-// or in neither, and no flag is there without a bit. Linux hides some bits (what it or its
-// hypervisor has no use for) and has flags of its own; there a flag with a bit in the table must
-// have the bit set, which checks the table.
+/*
+ * The flags of /proc/cpuinfo and what CPUID shows. In the guest each bit that has a name is in both
+ * or in neither, and no flag is there without a bit. Linux hides some bits (what it or its
+ * hypervisor has no use for) and has flags of its own; there a flag with a bit in the table must
+ * have the bit set, which checks the table.
+ */
 #include "t.h"
 
 #include <cpuid.h>
@@ -10,13 +12,13 @@
 
 struct flag {
     unsigned leaf, sub;
-    char reg; // a, b, c, d
+    char reg; /* a, b, c, d */
     int bit;
     const char *name;
 };
 
-// From the Intel SDM (2A, CPUID) and the AMD APM (3, appendix E), with the names of
-// proc_cpuinfo(5).
+/* From the Intel SDM (2A, CPUID) and the AMD APM (3, appendix E), with the names of
+ * proc_cpuinfo(5). */
 static const struct flag flags[] = {
     {1, 0, 'd', 0, "fpu"},
     {1, 0, 'd', 1, "vme"},
@@ -214,7 +216,7 @@ static char info[1 << 16];
 
 static bool bit_set(const struct flag *f)
 {
-    static unsigned leaf, sub, r[4]; // CPUID may trap: each leaf is asked once in a row
+    static unsigned leaf, sub, r[4]; /* CPUID may trap: each leaf is asked once in a row */
 
     if (leaf != f->leaf || sub != f->sub) {
         leaf = f->leaf;
@@ -226,7 +228,7 @@ static bool bit_set(const struct flag *f)
     return r[f->reg - 'a'] >> f->bit & 1;
 }
 
-// The value of a line of the first processor, up to the end of the line.
+/* The value of a line of the first processor, up to the end of the line. */
 static const char *value_of(const char *name, char *value, size_t size)
 {
     size_t length = strlen(name);

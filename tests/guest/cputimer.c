@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Timers on CPU time, overruns of timers whose signal is blocked, SIGEV_THREAD, threads' CPU
-// clocks.
+/*
+ * Timers on CPU time, overruns of timers whose signal is blocked, SIGEV_THREAD, threads' CPU
+ * clocks.
+ */
 #include "t.h"
 
 #include <pthread.h>
@@ -27,7 +29,7 @@ static void install(int sig)
     T_MUST("sigaction", sigaction(sig, &act, NULL) == 0);
 }
 
-// Until the signal came, or what would be far too long.
+/* Until the signal came, or what would be far too long. */
 static void compute_until_signal(void)
 {
     int64_t limit = t_nanoseconds(CLOCK_MONOTONIC) + 20000 * MS;
@@ -47,7 +49,7 @@ static void check_interval(const char *name, int which, int sig)
     T_EQ("  does not count sleep", count, 0);
     compute_until_signal();
     T_EQ("  counts computing", count, 1);
-    // Linux counts whole ticks of 4 ms.
+    /* Linux counts whole ticks of 4 ms. */
     T_CHECK("  not early", t_nanoseconds(CLOCK_PROCESS_CPUTIME_ID) - start >= 10 * MS);
     T_EQ("  getitimer", getitimer(which, &now), 0);
     T_CHECK("  is disarmed", now.it_value.tv_sec == 0 && now.it_value.tv_usec == 0);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// The device nodes every program expects: null, zero, full, random, urandom, fd, stdin, stdout,
-// stderr, with their types and what reading, writing and seeking do.
+/*
+ * The device nodes every program expects: null, zero, full, random, urandom, fd, stdin, stdout,
+ * stderr, with their types and what reading, writing and seeking do.
+ */
 #include "t.h"
 
 #include <fcntl.h>
@@ -92,7 +94,7 @@ static void check_random(const char *name)
         counts[(unsigned char)buffer[i]]++;
     }
     for (int i = 0; i < 256; i++) {
-        // 273 expected each; the standard deviation is 16.
+        /* 273 expected each; the standard deviation is 16. */
         spread = spread && counts[i] > 100 && counts[i] < 500;
     }
     T_CHECK("evenly spread", spread);

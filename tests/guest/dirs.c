@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Directories: thousands of entries through getdents, entries removed while reading, d_type,
-// seekdir, mkdir, nested trees, chdir, fchdir and getcwd, link counts.
+/*
+ * Directories: thousands of entries through getdents, entries removed while reading, d_type,
+ * seekdir, mkdir, nested trees, chdir, fchdir and getcwd, link counts.
+ */
 #include "t.h"
 
 #include <dirent.h>
@@ -31,7 +33,7 @@ static void make_entries(void)
     T_CHECK("back", chdir("..") == 0);
 }
 
-// Reads a directory; counts each entry once, and dots; false when a name is unknown or doubled.
+/* Reads a directory; counts each entry once, and dots; false when a name is unknown or doubled. */
 static bool read_all(DIR *dir, int *found, int *dots)
 {
     static bool seen[ENTRIES];
@@ -71,7 +73,7 @@ static void check_listing(void)
     long here = telldir(dir);
     char expected[NAME_MAX + 1];
     struct dirent *entry = readdir(dir);
-    snprintf(expected, sizeof(expected), "%s", entry ? entry->d_name : "?");
+    snprintf(expected, sizeof(expected), "%s", entry != NULL ? entry->d_name : "?");
     readdir(dir);
     seekdir(dir, here);
     entry = readdir(dir);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Loading a library at run time, beside the program ($ORIGIN): symbols, constructors, its own
-// thread-local storage in old and new threads, unloading, and errors that are reported.
+/*
+ * Loading a library at run time, beside the program ($ORIGIN): symbols, constructors, its own
+ * thread-local storage in old and new threads, unloading, and errors that are reported.
+ */
 #include "t.h"
 
 #include <dlfcn.h>

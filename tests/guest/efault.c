@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Pointers that lead nowhere: every system call that takes one must answer EFAULT, and go on
-// working afterwards. One table; each row names the arguments that are pointers, and each of those
-// is replaced in turn by addresses of several kinds.
+/*
+ * Pointers that lead nowhere: every system call that takes one must answer EFAULT, and go on
+ * working afterwards. One table; each row names the arguments that are pointers, and each of those
+ * is replaced in turn by addresses of several kinds.
+ */
 #include "t.h"
 
 #include <fcntl.h>
@@ -22,7 +24,7 @@ struct row {
     const char *name;
     long number;
     long a[6];
-    unsigned pointers; // which arguments are replaced, a bit each
+    unsigned pointers; /* which arguments are replaced, a bit each */
 };
 
 static char good_buffer[4096];
@@ -49,7 +51,7 @@ static void prepare(void)
     fd_dir = open("/", O_RDONLY | O_DIRECTORY);
 }
 
-// Tries one row with one pointer; false when the answer was not EFAULT.
+/* Tries one row with one pointer; false when the answer was not EFAULT. */
 static bool faults(const struct row *r, int which, uintptr_t address)
 {
     long a[6];
@@ -73,13 +75,13 @@ static void check_rows(const struct row *rows, size_t count)
     mprotect(mapped, 4096, PROT_NONE);
     munmap(mapped + 4096, 4096);
     const uintptr_t bad[] = {
-        8,                        // the first page
-        (uintptr_t)mapped,        // no access
-        (uintptr_t)mapped + 4096, // unmapped
-        0x7ffffffff000 + 8,       // just beyond user space
-        0xffff888000000008,       // where Linux keeps its memory
-        0x8000000000000000,       // non-canonical
-        UINTPTR_MAX - 15,         // the very end
+        8,                        /* the first page */
+        (uintptr_t)mapped,        /* no access */
+        (uintptr_t)mapped + 4096, /* unmapped */
+        0x7ffffffff000 + 8,       /* just beyond user space */
+        0xffff888000000008,       /* where Linux keeps its memory */
+        0x8000000000000000,       /* non-canonical */
+        UINTPTR_MAX - 15,         /* the very end */
     };
     for (size_t i = 0; i < count; i++) {
         bool good = true;
@@ -220,7 +222,7 @@ static void check_system(void)
     check_rows(fixed, T_COUNT(fixed));
 }
 
-// A buffer that begins well and ends badly: what could be moved is moved, or nothing is.
+/* A buffer that begins well and ends badly: what could be moved is moved, or nothing is. */
 static void check_partly_bad(void)
 {
     char *p = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);

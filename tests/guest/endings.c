@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// One way for a program to end per run, named by its argument: statuses, atexit handlers, signals
-// by their default action, faults nobody handles. The runner compares what the shell sees.
+/*
+ * One way for a program to end per run, named by its argument: statuses, atexit handlers, signals
+ * by their default action, faults nobody handles. The runner compares what the shell sees.
+ */
 #include "t.h"
 
 #include <pthread.h>
@@ -30,7 +32,7 @@ static void spin(void)
     }
 }
 
-// One thread ends the process while the main thread computes or sleeps.
+/* One thread ends the process while the main thread computes or sleeps. */
 static void in_thread(void *(*function)(void *), void *argument, bool sleeping)
 {
     pthread_t thread;
@@ -86,7 +88,7 @@ static void by_fault(const char *how)
         signal(SIGSEGV, SIG_IGN);
         *null = 1;
     } else if (strcmp(how, "bad-stack") == 0) {
-        // No room for the signal frame of a handler: the program can only be ended.
+        /* No room for the signal frame of a handler: the program can only be ended. */
         signal(SIGSEGV, SIG_DFL);
         __asm__ volatile("xorl %%esp, %%esp\n\tpush %%rax" : : : "memory");
     } else if (strcmp(how, "jump-to-garbage") == 0) {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// epoll: level and edge triggering, one-shot, modification, removal by closing, many descriptors,
-// nesting, waiting threads, timeouts and refusals.
+/*
+ * epoll: level and edge triggering, one-shot, modification, removal by closing, many descriptors,
+ * nesting, waiting threads, timeouts and refusals.
+ */
 #include "t.h"
 
 #include <fcntl.h>

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// eventfd as a counter and as a semaphore: values, limits, blocking and waking between threads;
-// and timerfd: one shot, periodic, absolute, disarmed, non-blocking, cancelled by a new setting.
+/*
+ * eventfd as a counter and as a semaphore: values, limits, blocking and waking between threads;
+ * and timerfd: one shot, periodic, absolute, disarmed, non-blocking, cancelled by a new setting.
+ */
 #include "t.h"
 
 #include <fcntl.h>

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// execve: what is refused, and what a new program inherits or not (descriptors, signal actions,
-// mask, pending signals, directory, umask, ids, other threads), by running itself anew; scripts
-// with an interpreter line.
+/*
+ * execve: what is refused, and what a new program inherits or not (descriptors, signal actions,
+ * mask, pending signals, directory, umask, ids, other threads), by running itself anew; scripts
+ * with an interpreter line.
+ */
 #include "t.h"
 
 #include <fcntl.h>
@@ -122,7 +124,7 @@ static void second(int argc, char **argv)
     T_CHECK("execve of a script", false);
 }
 
-// Run by way of a script: interpreter, its one argument, the script, the script's arguments.
+/* Run by way of a script: interpreter, its one argument, the script, the script's arguments. */
 static void third(int argc, char **argv)
 {
     const char *slash = strrchr(argv[2], '/');

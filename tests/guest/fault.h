@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Touching memory that may not be there: t_try_read and t_try_write return 0, or the signal that
-// the access raised; the siginfo of the last fault stays in t_fault. t_fault_install comes first.
-// The handler leaves with siglongjmp, which also puts the signal mask back.
-// t_unmapped asks the kernel instead: in the guest, memory that was unmapped from RAM is unmapped
-// for system calls, while a stray access by the program need not fault (images/kernel/README.md).
+/*
+ * Touching memory that may not be there: t_try_read and t_try_write return 0, or the signal that
+ * the access raised; the siginfo of the last fault stays in t_fault. t_fault_install comes first.
+ * The handler leaves with siglongjmp, which also puts the signal mask back.
+ * t_unmapped asks the kernel instead: in the guest, memory that was unmapped from RAM is unmapped
+ * for system calls, while a stray access by the program need not fault (images/kernel/README.md).
+ */
 #ifndef TESTS_GUEST_FAULT_H
 #define TESTS_GUEST_FAULT_H
 
@@ -60,7 +62,7 @@ static inline int t_try_write(volatile void *p, char value)
     return t_fault.sig;
 }
 
-// Whether a system call that reads a byte there is refused.
+/* Whether a system call that reads a byte there is refused. */
 static inline bool t_unmapped(const void *p)
 {
     int ends[2];

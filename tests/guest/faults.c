@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Faults of the processor as signals: SIGFPE, SIGILL, SIGSEGV, SIGTRAP with their codes and
-// addresses, the registers in the ucontext, and a handler that changes them to go on elsewhere.
+/*
+ * Faults of the processor as signals: SIGFPE, SIGILL, SIGSEGV, SIGTRAP with their codes and
+ * addresses, the registers in the ucontext, and a handler that changes them to go on elsewhere.
+ */
 #include "t.h"
 
 #include <fenv.h>
@@ -15,7 +17,7 @@ static struct {
 } seen;
 static int skip;
 
-// Notes everything and continues after the faulting instruction, with a mark in RAX.
+/* Notes everything and continues after the faulting instruction, with a mark in RAX. */
 static void handler(int sig, siginfo_t *info, void *context)
 {
     ucontext_t *uc = context;
@@ -28,7 +30,7 @@ static void handler(int sig, siginfo_t *info, void *context)
     uc->uc_mcontext.gregs[REG_RAX] = 0x1234567812345678;
 }
 
-// Runs one instruction of `length` bytes with known registers; RAX afterwards.
+/* Runs one instruction of `length` bytes with known registers; RAX afterwards. */
 #define FAULT(instruction, length)                                                                 \
     ({                                                                                             \
         unsigned long rax_ = 0, at_;                                                               \
@@ -94,7 +96,7 @@ static void check_privileged(void)
     expect("mov to cr3", FAULT("movq %%rax, %%cr3", 3), SIGSEGV, SI_KERNEL);
     expect("rdmsr", FAULT("rdmsr", 2), SIGSEGV, SI_KERNEL);
     expect("a port of nobody", FAULT("outb %%al, $0x70", 2), SIGSEGV, SI_KERNEL);
-    // Software interrupts other than 3 reach a guest as one or the other, by kind of KVM.
+    /* Software interrupts other than 3 reach a guest as one or the other, by kind of KVM. */
     FAULT("int $0x21", 2);
     T_CHECK("an unknown interrupt", seen.sig == SIGSEGV || seen.sig == SIGILL);
 }
@@ -116,7 +118,7 @@ static void check_memory(void)
     __asm__ volatile("movb $1, (%%rdx)" : : "d"(page) : "rax", "memory");
     T_CHECK("a write to a read-only page", seen.sig == SIGSEGV && seen.code == SEGV_ACCERR);
     T_CHECK("at its address", seen.addr == page);
-    // Present or not depends on whether the page was touched: only the write bit is certain.
+    /* Present or not depends on whether the page was touched: only the write bit is certain. */
     T_EQ("the error code is a user's write", seen.regs[REG_ERR] & 6, 6);
 }
 
@@ -133,7 +135,7 @@ static void check_traps(void)
 
 static void check_floating_point(void)
 {
-    // Unmasked divide-by-zero of SSE; the handler skips the instruction and masks come back.
+    /* Unmasked divide-by-zero of SSE; the handler skips the instruction and masks come back. */
     volatile double zero = 0, one = 1;
     double x = one, y = zero;
 

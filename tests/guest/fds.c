@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Descriptors: dup, dup2, dup3, fcntl, close-on-exec, close_range, the lowest free number, limits,
-// shared offsets, and locks (flock, fcntl) as one process sees them.
+/*
+ * Descriptors: dup, dup2, dup3, fcntl, close-on-exec, close_range, the lowest free number, limits,
+ * shared offsets, and locks (flock, fcntl) as one process sees them.
+ */
 #include "t.h"
 
 #include <fcntl.h>

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// futex(2) itself: wait and wake, counts, bitsets, requeue and its comparing form, wake_op,
-// timeouts relative and absolute, refusals, and a signal that ends a wait.
+/*
+ * futex(2) itself: wait and wake, counts, bitsets, requeue and its comparing form, wake_op,
+ * timeouts relative and absolute, refusals, and a signal that ends a wait.
+ */
 #include "t.h"
 
 #include <linux/futex.h>
@@ -32,7 +34,7 @@ static void *wait_thread(void *argument)
     return NULL;
 }
 
-// How many wait at a word: they are moved to another one, which counts them, and back.
+/* How many wait at a word: they are moved to another one, which counts them, and back. */
 static int waiters_at(int *at)
 {
     static int aside;
@@ -42,7 +44,7 @@ static int waiters_at(int *at)
     return moved == futex(&aside, FUTEX_REQUEUE_PRIVATE, 0, all, at, 0) ? (int)moved : -1;
 }
 
-// Returns when all of the new threads wait.
+/* Returns when all of the new threads wait. */
 static void start_waiters(struct waiter w[], int count)
 {
     awake = 0;
@@ -129,7 +131,7 @@ static void check_wake_op(void)
     const void *one = (const void *)(uintptr_t)1;
 
     start_waiters(w, 2);
-    // second = 5, and its waiters wake too because it was 0.
+    /* second = 5, and its waiters wake too because it was 0. */
     T_EQ("wake_op wakes at both words",
          futex(&word, FUTEX_WAKE_OP_PRIVATE, 1, one, &second,
                FUTEX_OP(FUTEX_OP_SET, 5, FUTEX_OP_CMP_EQ, 0)),
@@ -196,7 +198,7 @@ static void check_signal(void)
     awake = 0;
     sigaction(SIGUSR1, &act, NULL);
     T_MUST("thread", pthread_create(&thread, NULL, interrupted, &result) == 0);
-    // Again and again: the signal may come before the wait begins.
+    /* Again and again: the signal may come before the wait begins. */
     while (__atomic_load_n(&awake, __ATOMIC_SEQ_CST) == 0) {
         pthread_kill(thread, SIGUSR1);
         t_sleep_ms(5);

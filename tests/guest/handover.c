@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// A lock that is handed over on request, as CPython's: who waits asks for it when 5 ms have brought
-// no change, and the holder gives it up between two steps of its work and waits until another has
-// it. Three threads that only compute must not hand it around among themselves while a fourth
-// waits. The bound is generous: chance alone gives every fourth turn to it, here and on Linux.
+/*
+ * A lock that is handed over on request, as CPython's: who waits asks for it when 5 ms have brought
+ * no change, and the holder gives it up between two steps of its work and waits until another has
+ * it. Three threads that only compute must not hand it around among themselves while a fourth
+ * waits. The bound is generous: chance alone gives every fourth turn to it, here and on Linux.
+ */
 #include "t.h"
 
 #include <pthread.h>
@@ -37,8 +39,8 @@ static void lock_take(unsigned long me)
     while (lock.locked) {
         const struct timespec until = in_5_ms();
         unsigned long changes = lock.changes;
-        int r = pthread_cond_timedwait(&lock.free, &lock.mutex, &until);
-        if (r == ETIMEDOUT && lock.locked && lock.changes == changes) {
+        int rc = pthread_cond_timedwait(&lock.free, &lock.mutex, &until);
+        if (rc == ETIMEDOUT && lock.locked && lock.changes == changes) {
             __atomic_store_n(&lock.wanted, true, __ATOMIC_SEQ_CST);
         }
     }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Identities: process, thread, session, user and group ids as root has them, supplementary groups,
-// prctl names, personality, capabilities.
+/*
+ * Identities: process, thread, session, user and group ids as root has them, supplementary groups,
+ * prctl names, personality, capabilities.
+ */
 #include "t.h"
 
 #include <grp.h>

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Timers that signal: alarm, setitimer, timer_create; SIGALRM ending pause, nanosleep and a read;
-// remaining times; a signal into a computing loop.
+/*
+ * Timers that signal: alarm, setitimer, timer_create; SIGALRM ending pause, nanosleep and a read;
+ * remaining times; a signal into a computing loop.
+ */
 #include "t.h"
 
 #include <signal.h>
@@ -32,7 +34,7 @@ static void once_in(long us)
     T_MUST("setitimer", setitimer(ITIMER_REAL, &set, NULL) == 0);
 }
 
-// Signals every few ms until stopped: then nothing hangs when the first one comes too early.
+/* Signals every few ms until stopped: then nothing hangs when the first one comes too early. */
 static void repeat_every(long us)
 {
     struct itimerval set = {{0, us}, {0, us}};

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Non-local jumps and stacks of one's own: setjmp, sigsetjmp and the mask, makecontext and
-// swapcontext, alloca and large frames, functions with many arguments, long double arithmetic.
+/*
+ * Non-local jumps and stacks of one's own: setjmp, sigsetjmp and the mask, makecontext and
+ * swapcontext, alloca and large frames, functions with many arguments, long double arithmetic.
+ */
 #include "t.h"
 
 #include <math.h>

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Mappings of files: a private one never writes back, a shared one is the file, the tail of the
-// last page is zero, beyond it is SIGBUS, the descriptor may be closed, and shared anonymous
-// memory is seen by every thread.
+/*
+ * Mappings of files: a private one never writes back, a shared one is the file, the tail of the
+ * last page is zero, beyond it is SIGBUS, the descriptor may be closed, and shared anonymous
+ * memory is seen by every thread.
+ */
 #include "t.h"
 #include "fault.h"
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Anonymous mappings: zero at first, hints, MAP_FIXED over something else, MAP_FIXED_NOREPLACE,
-// munmap of the middle, out of memory, and every argument that must be refused.
+/*
+ * Anonymous mappings: zero at first, hints, MAP_FIXED over something else, MAP_FIXED_NOREPLACE,
+ * munmap of the middle, out of memory, and every argument that must be refused.
+ */
 #include "t.h"
 #include "fault.h"
 
@@ -72,7 +74,7 @@ static void check_fixed(void)
     T_CHECK("an unaligned hint is only a hint", low != MAP_FAILED && (uintptr_t)low % PAGE == 0);
 }
 
-// In a range that was reserved and given up: surely free, in the guest as on Linux.
+/* In a range that was reserved and given up: surely free, in the guest as on Linux. */
 static void check_free_range(void)
 {
     size_t size = (size_t)8 << 30;
@@ -120,7 +122,7 @@ static void check_refusals(void)
 
 static void check_exec_and_flags(void)
 {
-    static const unsigned char code[] = {0xb8, 0x2a, 0, 0, 0, 0xc3}; // mov $42, %eax; ret
+    static const unsigned char code[] = {0xb8, 0x2a, 0, 0, 0, 0xc3}; /* mov $42, %eax; ret */
     char *p = map(NULL, PAGE, RW | PROT_EXEC, ANON);
     int (*function)(void);
 

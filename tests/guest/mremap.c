@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// mremap (grow in place, move, shrink, fixed), madvise DONTNEED, mincore, mlock, and memory given
-// back by free and realloc: what comes back is zero where Linux says so.
+/*
+ * mremap (grow in place, move, shrink, fixed), madvise DONTNEED, mincore, mlock, and memory given
+ * back by free and realloc: what comes back is zero where Linux says so.
+ */
 #include "t.h"
 #include "fault.h"
 

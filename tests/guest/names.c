@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Names: rename and renameat2, hard and symbolic links, readlink, unlink and rmdir, and what each
-// refuses.
+/*
+ * Names: rename and renameat2, hard and symbolic links, readlink, unlink and rmdir, and what each
+ * refuses.
+ */
 #include "t.h"
 
 #include <fcntl.h>

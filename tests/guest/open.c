@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// open and openat: every flag that changes what is opened or refused, modes under the umask,
-// names that are too long or wrong, paths relative to a directory descriptor, unlinked files.
+/*
+ * open and openat: every flag that changes what is opened or refused, modes under the umask,
+ * names that are too long or wrong, paths relative to a directory descriptor, unlinked files.
+ */
 #include "t.h"
 
 #include <fcntl.h>

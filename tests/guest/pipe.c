@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Pipes: order, end of file, EPIPE with and without SIGPIPE, EAGAIN, capacity, atomic small
-// writes, blocking readers and writers in two threads.
+/*
+ * Pipes: order, end of file, EPIPE with and without SIGPIPE, EAGAIN, capacity, atomic small
+ * writes, blocking readers and writers in two threads.
+ */
 #include "stream.h"
 
 #include <fcntl.h>

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// The shared library that dlopen.c loads. It holds one of everything the loader must handle:
-// a constructor, relocated data, thread-local storage, calls into itself and into libc.
+/*
+ * The shared library that dlopen.c loads. It holds one of everything the loader must handle:
+ * a constructor, relocated data, thread-local storage, calls into itself and into libc.
+ */
 #include <stdio.h>
 
 extern int plugin_constructed;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// poll, ppoll, select and pselect on pipes, files and eventfds: readiness, hang-up, errors,
-// timeouts that do not end early, wake-ups from another thread, and signals let in by a mask.
+/*
+ * poll, ppoll, select and pselect on pipes, files and eventfds: readiness, hang-up, errors,
+ * timeouts that do not end early, wake-ups from another thread, and signals let in by a mask.
+ */
 #include "t.h"
 
 #include <fcntl.h>

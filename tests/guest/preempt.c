@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Preemption: threads that only compute, without a system call, do not keep others from running,
-// from sleeping and waking, from being signalled or from being timed out; sleepers wake in order.
+/*
+ * Preemption: threads that only compute, without a system call, do not keep others from running,
+ * from sleeping and waking, from being signalled or from being timed out; sleepers wake in order.
+ */
 #include "t.h"
 
 #include <pthread.h>
@@ -43,7 +45,7 @@ static void check_all_progress(void)
     int64_t limit = t_nanoseconds(CLOCK_MONOTONIC) + 20000000000;
 
     start_spinners(threads, 4);
-    // The main thread computes too: nobody ever asks to be scheduled.
+    /* The main thread computes too: nobody ever asks to be scheduled. */
     while (t_nanoseconds(CLOCK_MONOTONIC) < limit &&
            (spins[0] < 1000 || spins[1] < 1000 || spins[2] < 1000 || spins[3] < 1000)) {
     }
@@ -98,7 +100,7 @@ static void *sleeper(void *argument)
 {
     int which = *(int *)argument;
 
-    // Far enough apart for any machine: the order is what is checked, not the time.
+    /* Far enough apart for any machine: the order is what is checked, not the time. */
     int64_t at = wake_base + 100000000LL * which;
     struct timespec until = {at / 1000000000, at % 1000000000};
 

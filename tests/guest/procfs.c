@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// The files of /proc that programs read: self/exe, maps, fd, status, stat, cmdline, and cpuinfo,
-// meminfo, uptime, environ, auxv, io, sys/kernel/random; each parsed, and compared with what the
-// process knows of itself.
+/*
+ * The files of /proc that programs read: self/exe, maps, fd, status, stat, cmdline, and cpuinfo,
+ * meminfo, uptime, environ, auxv, io, sys/kernel/random; each parsed, and compared with what the
+ * process knows of itself.
+ */
 #include "t.h"
 
 #include <dirent.h>
@@ -22,7 +24,7 @@ static const char *slurp(const char *name)
     size_t size = 0;
     ssize_t n = 0;
 
-    // Small reads: a /proc file must keep its place between them.
+    /* Small reads: a /proc file must keep its place between them. */
     while (fd >= 0 && size + 600 < sizeof(text) && (n = read(fd, text + size, 500)) > 0) {
         size += (size_t)n;
     }
@@ -144,7 +146,7 @@ static void check_status_and_stat(void)
             sscanf(stat_line, "%d (%63[^)]) %c %d", &pid, name, &state, &ppid) == 4 &&
                 pid == getpid() && !strcmp(name, "procfs") && state == 'R' && ppid == getppid());
     int fields = 1;
-    for (const char *p = strchr(stat_line, ')'); p && *p; p++) {
+    for (const char *p = strchr(stat_line, ')'); p != NULL && *p; p++) {
         fields += *p == ' ';
     }
     T_EQ("stat has 52 fields", fields + 1, 52);
@@ -191,7 +193,7 @@ static mode_t mode_of(const char *name)
     return stat(name, &st) == 0 ? st.st_mode : 0;
 }
 
-// As they were given to the program: nothing has changed them.
+/* As they were given to the program: nothing has changed them. */
 static void check_environ_and_auxv(void)
 {
     const char *p = slurp("/proc/self/environ");
@@ -210,7 +212,7 @@ static void check_environ_and_auxv(void)
     T_CHECK("auxv is pairs up to AT_NULL", n > 0 && n % 16 == 0 && aux[n / 8 - 2] == AT_NULL);
     int pairs = 0;
     for (unsigned long *a = aux; a[0] != AT_NULL; a += 2) {
-        // glibc puts its own bits into AT_HWCAP.
+        /* glibc puts its own bits into AT_HWCAP. */
         good = good && (a[0] == AT_HWCAP || getauxval(a[0]) == a[1]);
         pairs++;
     }
@@ -265,7 +267,7 @@ static void check_io(void)
     int fd = open("file", O_CREAT | O_RDWR | O_TRUNC, 0600);
     long wrote = io_count("wchar"), calls = io_count("syscw"), got = io_count("rchar");
 
-    // Nothing else is written in between: what T_ macros print counts too.
+    /* Nothing else is written in between: what T_ macros print counts too. */
     bool good = write(fd, bytes, 100) == 100 && pwrite(fd, bytes, 10, 5) == 10 &&
                 pread(fd, bytes, 50, 0) == 50;
     long wrote_after = io_count("wchar"), calls_after = io_count("syscw");

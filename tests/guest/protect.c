@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// mprotect and what an access against it raises: the signal, si_code and si_addr; NULL and its
-// page, addresses outside user space, pages of the program itself.
+/*
+ * mprotect and what an access against it raises: the signal, si_code and si_addr; NULL and its
+ * page, addresses outside user space, pages of the program itself.
+ */
 #include "t.h"
 #include "fault.h"
 
@@ -98,7 +100,7 @@ static void check_no_execute(void)
     void *page = mmap(NULL, PAGE, RW, ANON, -1, 0);
     void (*function)(void);
 
-    memset(page, 0xc3, PAGE); // ret
+    memset(page, 0xc3, PAGE); /* ret */
     memcpy(&function, &page, sizeof(page));
     t_fault.sig = 0;
     if (sigsetjmp(t_fault_back, 1) == 0) {
@@ -126,14 +128,15 @@ static int call_of(char *code)
     return t_fault.sig;
 }
 
-// Whole large pages may get their rights in one piece; parts of them have their own all the same.
+/* Whole large pages may get their rights in one piece; parts of them have their own all the same.
+ */
 static void check_large(void)
 {
     char *p = mmap(NULL, 4 * (size_t)LARGE, RW, ANON, -1, 0);
 
     T_MUST("map large", p != MAP_FAILED);
     p += -(uintptr_t)p & (LARGE - 1);
-    memset(p, 0xc3, 3 * (size_t)LARGE); // ret
+    memset(p, 0xc3, 3 * (size_t)LARGE); /* ret */
     T_EQ("large: read and execute", mprotect(p, 2 * LARGE, PROT_READ | PROT_EXEC), 0);
     T_EQ("large: a call", call_of(p + LARGE), 0);
     check_faults(p + LARGE - PAGE);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// File data: read, write, pread, pwrite, readv, writev, preadv2, lseek with all origins, holes,
-// truncation both ways, fallocate, sparse sizes and the limits of offsets.
+/*
+ * File data: read, write, pread, pwrite, readv, writev, preadv2, lseek with all origins, holes,
+ * truncation both ways, fallocate, sparse sizes and the limits of offsets.
+ */
 #include "t.h"
 
 #include <fcntl.h>
@@ -45,7 +47,7 @@ static void check_vectors(int fd)
     char one[4] = "", two[8] = "", three[4] = "";
     struct iovec in[] = {{one, 3}, {two, 0}, {two, 4}, {three, 3}};
     struct iovec negative = {one, (size_t)-1};
-    volatile int too_many = 1025; // volatile: the compiler knows the size of `in`
+    volatile int too_many = 1025; /* volatile: the compiler knows the size of `in` */
 
     lseek(fd, 0, SEEK_SET);
     T_EQ("readv", readv(fd, in, 4), 10);

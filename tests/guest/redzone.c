@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Signals that arrive between two instructions: the 128 bytes below the stack pointer, every
-// general register and the flags are as before, although a handler ran; the handler itself starts
-// with an aligned stack and a clear direction flag.
+/*
+ * Signals that arrive between two instructions: the 128 bytes below the stack pointer, every
+ * general register and the flags are as before, although a handler ran; the handler itself starts
+ * with an aligned stack and a clear direction flag.
+ */
 #include "t.h"
 
 #include <signal.h>
@@ -19,7 +21,7 @@ static void handler(int sig, siginfo_t *info, void *context)
     (void)sig;
     (void)info;
     __asm__ volatile("pushfq\n\tpop %0" : "=r"(flags));
-    // A frame pointer of this function would be 16 bytes below what was 16-byte aligned at call.
+    /* A frame pointer of this function would be 16 bytes below what was 16-byte aligned at call. */
     misaligned |= ((uintptr_t)__builtin_frame_address(0) & 15) != 0;
     direction |= (flags & 0x400) != 0;
     was_direction |= (uc->uc_mcontext.gregs[REG_EFL] & 0x400) != 0;
@@ -28,7 +30,7 @@ static void handler(int sig, siginfo_t *info, void *context)
     ticks++;
 }
 
-// Fills the red zone and the registers, computes for a while, compares. 1 when all is as before.
+/* Fills the red zone and the registers, computes for a while, compares. 1 when all is as before. */
 __attribute__((naked, noinline)) static long one_round(void)
 {
     __asm__ volatile(
@@ -41,7 +43,7 @@ __attribute__((naked, noinline)) static long one_round(void)
         "movabs $0xbbbbbbbbbbbbbbbb, %r14\n movabs $0xcccccccccccccccc, %r15\n"
         "mov $-16, %rcx\n"
         "1: lea (%rbx,%rcx), %rax\n mov %rax, (%rsp,%rcx,8)\n inc %rcx\n jnz 1b\n"
-        // The direction flag too must come back as it was.
+        /* The direction flag too must come back as it was. */
         "std\n mov $300000, %ecx\n"
         "2: dec %ecx\n jnz 2b\n"
         "pushfq\n pop %rdx\n cld\n"
@@ -59,7 +61,7 @@ __attribute__((naked, noinline)) static long one_round(void)
         "movabs $0xbbbbbbbbbbbbbbbb, %rdx\n cmp %rdx, %r14\n jne 9f\n"
         "movabs $0xcccccccccccccccc, %rdx\n cmp %rdx, %r15\n jne 9f\n"
         "mov $-16, %rcx\n"
-        // The topmost word went to pushfq.
+        /* The topmost word went to pushfq. */
         "3: lea (%rbx,%rcx), %rdx\n cmp $-1, %rcx\n je 4f\n cmp %rdx, (%rsp,%rcx,8)\n jne 9f\n"
         "4: inc %rcx\n jnz 3b\n"
         "mov $1, %eax\n"
@@ -74,7 +76,7 @@ int main(void)
 
     sigaction(SIGALRM, &act, NULL);
     T_MUST("setitimer", setitimer(ITIMER_REAL, &every, NULL) == 0);
-    // Until enough signals have arrived, most of them inside a round.
+    /* Until enough signals have arrived, most of them inside a round. */
     for (int i = 0; i < 100000 && (ticks < 100 || !was_direction); i++) {
         good = good && one_round() == 1;
     }

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a system call leaves alone: every general register but rax, rcx and r11, the flags, the
-// direction flag, the red zone, and the whole vector state. Each call is made by a `syscall`
-// written here in the shapes that rewriting must handle, slow calls and failing ones included.
+/*
+ * What a system call leaves alone: every general register but rax, rcx and r11, the flags, the
+ * direction flag, the red zone, and the whole vector state. Each call is made by a `syscall`
+ * written here in the shapes that rewriting must handle, slow calls and failing ones included.
+ */
 #include "t.h"
 
 #include <fcntl.h>
@@ -9,14 +11,14 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 
-// Registers before and after, in the order of the pushes in the block below.
+/* Registers before and after, in the order of the pushes in the block below. */
 struct frame {
     uint64_t in[12];
     uint64_t out[12];
     uint64_t rax, flags, red_zone_good;
 };
 
-// rbx rdx rsi rdi rbp r8 r9 r10 r12 r13 r14 r15; 128 bytes of red zone filled and compared.
+/* rbx rdx rsi rdi rbp r8 r9 r10 r12 r13 r14 r15; 128 bytes of red zone filled and compared. */
 __attribute__((naked, noinline)) static void call_in_frame(struct frame *f __attribute__((unused)),
                                                            long number __attribute__((unused)))
 {
@@ -26,13 +28,13 @@ __attribute__((naked, noinline)) static void call_in_frame(struct frame *f __att
         "mov 0(%rcx), %rbx\n mov 8(%rcx), %rdx\n mov 16(%rcx), %rsi\n mov 24(%rcx), %rdi\n"
         "mov 32(%rcx), %rbp\n mov 40(%rcx), %r8\n mov 48(%rcx), %r9\n mov 56(%rcx), %r10\n"
         "mov 64(%rcx), %r12\n mov 72(%rcx), %r13\n mov 80(%rcx), %r14\n mov 88(%rcx), %r15\n"
-        // The red zone: sixteen words below the stack pointer, each with a value of its own.
+        /* The red zone: sixteen words below the stack pointer, each with a value of its own. */
         "movabs $0x5a5a5a5a00000000, %r11\n mov $-16, %rcx\n"
         "1: lea (%r11,%rcx), %r11\n mov %r11, (%rsp,%rcx,8)\n inc %rcx\n jnz 1b\n"
         "stc\n"
         "syscall\n"
         "pushfq\n pop %rcx\n"
-        // pushfq used the topmost word of the red zone; the other fifteen are compared.
+        /* pushfq used the topmost word of the red zone; the other fifteen are compared. */
         "mov (%rsp), %r11\n"
         "mov %rax, 192(%r11)\n mov %rcx, 200(%r11)\n"
         "mov %rbx, 96(%r11)\n mov %rdx, 104(%r11)\n mov %rsi, 112(%r11)\n mov %rdi, 120(%r11)\n"
@@ -68,7 +70,8 @@ static void check_call(const char *name, long number, struct frame f, bool may_f
     bool failed = (int64_t)f.rax < 0 && (int64_t)f.rax >= -4095;
     T_CHECK(name, failed == may_fail);
     T_CHECK("  general registers", memcmp(f.in, f.out, sizeof(f.in)) == 0);
-    // Carry was set before; interrupts stay enabled; no direction, trap or alignment flag appears.
+    /* Carry was set before; interrupts stay enabled; no direction, trap or alignment flag appears.
+     */
     T_EQ("  flags", f.flags & 0x40701, 0x201);
     T_EQ("  red zone", f.red_zone_good, 1);
 }
@@ -94,14 +97,14 @@ static void check_calls(void)
     close(zero);
 }
 
-// The shapes in which compilers and hand-written code make a system call.
+/* The shapes in which compilers and hand-written code make a system call. */
 static void check_shapes(void)
 {
     long a, b, c, d, number = SYS_getpid, minus = -1;
 
     __asm__ volatile("mov $39, %%eax\n\tsyscall" : "=a"(a) : : "rcx", "r11");
     __asm__ volatile("syscall" : "=a"(b) : "a"(number) : "rcx", "r11");
-    // The instruction after it is the target of a jump, twice around.
+    /* The instruction after it is the target of a jump, twice around. */
     __asm__ volatile("mov $2, %%ebx\n\t"
                      "mov $39, %%eax\n"
                      "1:\tsyscall\n"
@@ -111,14 +114,14 @@ static void check_shapes(void)
                      : "=a"(c)
                      :
                      : "rbx", "rcx", "r11", "cc");
-    // The syscall itself is the target of a jump that skips the mov before it.
+    /* The syscall itself is the target of a jump that skips the mov before it. */
     __asm__ volatile("mov %1, %%rax\n\tjmp 1f\n\tmov $1, %%eax\n1:\tsyscall"
                      : "=&a"(d)
                      : "r"(number)
                      : "rcx", "r11");
     T_CHECK("mov before it, register before it, jump after it, jump to it",
             a == getpid() && b == a && c == 39 && d == a);
-    // 0f 05 inside an immediate is no system call.
+    /* 0f 05 inside an immediate is no system call. */
     __asm__ volatile("movabs $0x0f05050f0f05050f, %0" : "=r"(a));
     T_CHECK("an immediate that looks like one", a == 0x0f05050f0f05050f);
     __asm__ volatile("mov $39, %%eax\n\tjmp 1f\n\t.byte 0xb8\n1:\tsyscall\n\tnop"
@@ -130,7 +133,7 @@ static void check_shapes(void)
     T_EQ("number -1 is ENOSYS", a, -ENOSYS);
 }
 
-// Code that nobody can have prepared: written at run time.
+/* Code that nobody can have prepared: written at run time. */
 static void check_generated(void)
 {
     static const unsigned char code[] = {0xb8, 39, 0, 0, 0, 0x0f, 0x05, 0xc3};

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Large PROT_NONE reservations, far beyond memory, of which a little is committed: what arenas,
-// garbage collectors and thread stacks do. Committed with mprotect, with MAP_FIXED, and given back.
+/*
+ * Large PROT_NONE reservations, far beyond memory, of which a little is committed: what arenas,
+ * garbage collectors and thread stacks do. Committed with mprotect, with MAP_FIXED, and given back.
+ */
 #include "t.h"
 #include "fault.h"
 
@@ -62,7 +64,7 @@ static void check_unmap_parts(char *base)
 
 static void check_alignment_idiom(void)
 {
-    // Reserve twice the size, keep the aligned part: how jemalloc-like allocators align.
+    /* Reserve twice the size, keep the aligned part: how jemalloc-like allocators align. */
     size_t size = GIB;
     char *raw = reserve(2 * size);
 

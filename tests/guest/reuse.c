@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Large memory that was written, given back and taken again is zero, whichever way it went and
-// came: munmap and mmap, MADV_DONTNEED, growing into what was freed, the heap, in parts.
+/*
+ * Large memory that was written, given back and taken again is zero, whichever way it went and
+ * came: munmap and mmap, MADV_DONTNEED, growing into what was freed, the heap, in parts.
+ */
 #include "t.h"
 
 #include <sys/mman.h>
@@ -49,7 +51,7 @@ static void check_again(void)
         fill(p, LARGE);
         T_MUST("unmap", munmap(p, LARGE) == 0);
     }
-    // Freed in pieces, taken as a whole, and in other pieces.
+    /* Freed in pieces, taken as a whole, and in other pieces. */
     char *p = map(LARGE);
     fill(p, LARGE);
     for (size_t at = 0; at < LARGE; at += 5 * MIB) {

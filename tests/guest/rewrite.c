@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// The rules of rewriting system calls into jumps, one by one, in code of every shape: what may be
-// rewritten, what must not be, and that nobody can tell: flags, restarts, signals in the middle,
-// single steps, what a handler sees, what the file and other mappings of it show.
+/*
+ * The rules of rewriting system calls into jumps, one by one, in code of every shape: what may be
+ * rewritten, what must not be, and that nobody can tell: flags, restarts, signals in the middle,
+ * single steps, what a handler sees, what the file and other mappings of it show.
+ */
 #include "t.h"
 
 #include <fcntl.h>
@@ -16,7 +18,7 @@
 #define FUNCTION(name, body)                                                                       \
     __asm__(".text\n.type " #name ", @function\n" #name ":\n" body ".size " #name ", .-" #name "\n")
 
-// getpid, and whatever number, in the shapes that compilers make.
+/* getpid, and whatever number, in the shapes that compilers make. */
 FUNCTION(number_before, "mov $39, %eax\n syscall\n ret\n");
 FUNCTION(long_number_before, "mov $39, %rax\n syscall\n ret\n");
 FUNCTION(check_behind, "mov %rdi, %rax\n syscall\n cmp $-4096, %rax\n ja 1f\n ret\n"
@@ -24,17 +26,17 @@ FUNCTION(check_behind, "mov %rdi, %rax\n syscall\n cmp $-4096, %rax\n ja 1f\n re
 FUNCTION(short_ones_behind, "mov %rdi, %rax\n syscall\n nop\n nop\n nop\n ret\n");
 FUNCTION(stack_behind, "mov %rdi, %rax\n mov $77, %edx\n syscall\n push %rdx\n pop %rcx\n"
                        "add %rcx, %rax\n ret\n");
-// The function ends with the call; what follows is another one that is called, too.
+/* The function ends with the call; what follows is another one that is called, too. */
 FUNCTION(at_the_end, "mov %rdi, %rax\n syscall\n");
 FUNCTION(the_next, "add $1000000, %rax\n ret\n");
-// Jumped to from below, to the instruction behind the call.
+/* Jumped to from below, to the instruction behind the call. */
 FUNCTION(target_behind, "xor %r8d, %r8d\n mov %rdi, %rax\n syscall\n"
                         "1: lea 1(%r8), %r8d\n nop\n nop\n nop\n cmp $3, %r8d\n jb 1b\n"
                         "mov %r8d, %eax\n ret\n");
-// The call itself is jumped to, past the number.
+/* The call itself is jumped to, past the number. */
 FUNCTION(target_call, "test %edi, %edi\n mov $39, %eax\n jz 1f\n mov $102, %eax\n jmp 2f\n"
                       "1: mov $39, %eax\n 2: syscall\n ret\n");
-// A table, as of a switch, has the address behind the call.
+/* A table, as of a switch, has the address behind the call. */
 FUNCTION(target_in_table,
          "lea 9f(%rip), %r8\n movslq (%r8), %rdx\n add %r8, %rdx\n cmp $0, %rdi\n je 2f\n"
          "mov $39, %eax\n syscall\n 1: nop\n nop\n nop\n ret\n"
@@ -43,14 +45,14 @@ FUNCTION(target_in_table,
 FUNCTION(in_immediate, "movabs $0x0f05c3050f05050f, %rax\n mov $0x050f050f, %ecx\n"
                        "xor %rcx, %rax\n ret\n");
 FUNCTION(relative_behind, "mov %rdi, %rax\n syscall\n lea 1f(%rip), %rcx\n jmp *%rcx\n 1: ret\n");
-// Flags in, flags out, around a call of either shape.
+/* Flags in, flags out, around a call of either shape. */
 FUNCTION(flags_before, "push %rdi\n popfq\n mov $39, %eax\n syscall\n pushfq\n pop %rax\n cld\n"
                        "pushq $0x202\n popfq\n ret\n");
 FUNCTION(flags_behind, "mov $39, %eax\n push %rdi\n popfq\n syscall\n pushfq\n pop %rax\n"
                        "pushq $0x202\n popfq\n ret\n");
 FUNCTION(stepped, "pushfq\n orl $0x100, (%rsp)\n popfq\n mov $39, %eax\n syscall\n"
                   "nop\n nop\n pushfq\n andl $~0x100, (%rsp)\n popfq\n ret\n");
-// read(2) that a handler will interrupt: as in the C library, and with a number of 5 bytes.
+/* read(2) that a handler will interrupt: as in the C library, and with a number of 5 bytes. */
 FUNCTION(read_short, "xor %eax, %eax\n syscall\n cmp $-4096, %rax\n nop\n ret\n");
 FUNCTION(read_long, "mov $0, %eax\n syscall\n ret\n");
 FUNCTION(read_bare, "mov %rcx, %rax\n syscall\n cmp $-4096, %rax\n nop\n ret\n");
@@ -112,7 +114,7 @@ static void on_signal(int sig, siginfo_t *info, void *context)
     (void)sig;
     (void)info;
     memcpy(&rip, &uc->uc_mcontext.gregs[REG_RIP], sizeof(rip));
-    wrong_rip += expect_from && (rip < expect_from || rip > expect_to);
+    wrong_rip += expect_from != NULL && (rip < expect_from || rip > expect_to);
     handled++;
     if (fds[1] && write(fds[1], "x", 1) != 1) {
         _exit(9);
@@ -184,7 +186,7 @@ static void *hammer(void *arg)
     return NULL;
 }
 
-// Signals and thread switches at every instruction of the way.
+/* Signals and thread switches at every instruction of the way. */
 static void check_interruptions(void)
 {
     pthread_t threads[3];
@@ -243,18 +245,18 @@ static void check_null(void)
 {
     struct sigaction act = {.sa_sigaction = on_fault, .sa_flags = SA_SIGINFO};
     long (*volatile nothing)(void) = NULL;
-    int r;
+    int rc;
 
     sigaction(SIGSEGV, &act, NULL);
-    r = sigsetjmp(back, 1);
-    if (r == 0) {
+    rc = sigsetjmp(back, 1);
+    if (rc == 0) {
         nothing();
     }
-    T_EQ("a call of nothing is a fault at 0", r, 1);
+    T_EQ("a call of nothing is a fault at 0", rc, 1);
     signal(SIGSEGV, SIG_DFL);
 }
 
-// The file as it was, and other mappings of it. The linker keeps a page's offset.
+/* The file as it was, and other mappings of it. The linker keeps a page's offset. */
 static void check_file(void)
 {
     static const unsigned char code[] = {0xb8, 39, 0, 0, 0, 0x0f, 0x05, 0xc3};

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Scheduling calls: yield, affinity, getcpu, policies and priorities, and a robust list and rseq
-// registration as the C library makes them.
+/*
+ * Scheduling calls: yield, affinity, getcpu, policies and priorities, and a robust list and rseq
+ * registration as the C library makes them.
+ */
 #include "t.h"
 
 #include <pthread.h>

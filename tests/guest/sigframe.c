@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a handler may write into its signal frame: the kernel checks it before loading it. Without
-// an argument the changes that are allowed, else one that ends the program as on Linux.
+/*
+ * What a handler may write into its signal frame: the kernel checks it before loading it. Without
+ * an argument the changes that are allowed, else one that ends the program as on Linux.
+ */
 #include "t.h"
 
 #include <asm/prctl.h>
@@ -9,7 +11,7 @@
 #include <sys/syscall.h>
 #include <ucontext.h>
 
-// Not canonical: no instruction pointer, segment base or handler can be there.
+/* Not canonical: no instruction pointer, segment base or handler can be there. */
 #define BAD 0x8000000000000000ULL
 
 static const char *how = "";
@@ -78,7 +80,7 @@ static void check_no_state(void)
 
     how = "initial";
     raise(SIGUSR1);
-    // The initial state: the x87 stack is empty and usable.
+    /* The initial state: the x87 stack is empty and usable. */
     __asm__ volatile("fld1; fld1; faddp; fstpl %0" : "=m"(x));
     T_CHECK("a frame without vector state gives the initial one", x == 2);
 }
@@ -87,7 +89,7 @@ static void check_disarm(void)
 {
     stack_t stack = {.ss_sp = alternate,
                      .ss_size = sizeof(alternate),
-                     .ss_flags = (int)(1U << 31)}; // SS_AUTODISARM
+                     .ss_flags = (int)(1U << 31)}; /* SS_AUTODISARM */
     stack_t after;
 
     how = "";

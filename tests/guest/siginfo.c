@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a handler learns (siginfo) by how the signal was sent; queued real-time signals and their
-// order; sigwaitinfo; signalfd; and a handler of one signal entered while another's runs.
+/*
+ * What a handler learns (siginfo) by how the signal was sent; queued real-time signals and their
+ * order; sigwaitinfo; signalfd; and a handler of one signal entered while another's runs.
+ */
 #include "t.h"
 
 #include <poll.h>
@@ -112,7 +114,7 @@ static void check_blocking_wait(void)
     sigprocmask(SIG_BLOCK, &set, &old);
     T_MUST("thread", pthread_create(&thread, NULL, sends_later, &self) == 0);
     T_EQ("sigwaitinfo waits", sigwaitinfo(&set, &info), SIGUSR2);
-    // glibc shows SI_TKILL as SI_USER here.
+    /* glibc shows SI_TKILL as SI_USER here. */
     T_EQ("for another thread's signal", info.si_code, SI_USER);
     pthread_join(thread, NULL);
     sigprocmask(SIG_SETMASK, &old, NULL);

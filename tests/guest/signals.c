@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Signals: sigaction and its flags, masks, pending signals, order, sigsuspend, the alternate
-// stack, what is interrupted and what restarts.
+/*
+ * Signals: sigaction and its flags, masks, pending signals, order, sigsuspend, the alternate
+ * stack, what is interrupted and what restarts.
+ */
 #include "t.h"
 
 #include <pthread.h>
@@ -168,7 +170,7 @@ static void *reader(void *result)
     return NULL;
 }
 
-// A read that blocks, in another thread, and a signal to it, again and again until it was there.
+/* A read that blocks, in another thread, and a signal to it, again and again until it was there. */
 static long interrupted_read(int flags)
 {
     pthread_t thread;
@@ -200,7 +202,7 @@ static void check_threads(void)
 {
     sigset_t set, old;
 
-    // Blocked here, so a signal to the process waits, although another thread could be chosen.
+    /* Blocked here, so a signal to the process waits, although another thread could be chosen. */
     sigemptyset(&set);
     sigaddset(&set, SIGUSR1);
     pthread_sigmask(SIG_BLOCK, &set, &old);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Connected pairs of local sockets, which event loops use to wake themselves: streams, datagrams,
-// shutdown, peeking, non-blocking calls, poll, EPIPE, vectors.
+/*
+ * Connected pairs of local sockets, which event loops use to wake themselves: streams, datagrams,
+ * shutdown, peeking, non-blocking calls, poll, EPIPE, vectors.
+ */
 #include "stream.h"
 
 #include <fcntl.h>

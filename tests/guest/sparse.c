@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// A file of 1 TiB that is nearly all hole: finding its data, punching a hole of a terabyte and
-// filling it with random changes, which a model in memory must agree with. Walking over the hole
-// page by page would take minutes.
+/*
+ * A file of 1 TiB that is nearly all hole: finding its data, punching a hole of a terabyte and
+ * filling it with random changes, which a model in memory must agree with. Walking over the hole
+ * page by page would take minutes.
+ */
 #include "t.h"
 
 #include <fcntl.h>

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// The stack: it grows to its limit, its end is a fault that a handler on the alternate stack can
-// catch, in the main thread and in others, and the program goes on afterwards.
+/*
+ * The stack: it grows to its limit, its end is a fault that a handler on the alternate stack can
+ * catch, in the main thread and in others, and the program goes on afterwards.
+ */
 #include "t.h"
 #include "fault.h"
 
@@ -33,7 +35,7 @@ static void install(void)
     sigaction(SIGSEGV, &act, NULL);
 }
 
-// Not a tail call: the buffer is used after the call.
+/* Not a tail call: the buffer is used after the call. */
 __attribute__((noinline)) static unsigned recurse(unsigned depth)
 {
     volatile char frame[512];
@@ -114,7 +116,7 @@ static void check_depth(void)
 
     T_EQ("RLIMIT_STACK", getrlimit(RLIMIT_STACK, &limit), 0);
     T_CHECK("it is at least 1 MiB", limit.rlim_cur >= 1 << 20);
-    // 6 MiB of the usual 8.
+    /* 6 MiB of the usual 8. */
     unsigned levels = limit.rlim_cur >= 8 << 20 ? 6 * 1024 - 512 : 512;
     T_EQ("deep recursion", deep(levels), levels);
 }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// What files say about themselves: stat in all its forms, statx, statfs, times and how they are
-// set, modes, owners, access.
+/*
+ * What files say about themselves: stat in all its forms, statx, statfs, times and how they are
+ * set, modes, owners, access.
+ */
 #include "t.h"
 
 #include <fcntl.h>
@@ -119,7 +121,7 @@ static void check_modes(void)
     close(fd);
 }
 
-// As root: the owner may be anyone, and access is nearly always granted.
+/* As root: the owner may be anyone, and access is nearly always granted. */
 static void check_owners(void)
 {
     T_EQ("chown", chown("file", 1234, 5678), 0);

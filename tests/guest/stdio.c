@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Output, byte for byte: small and large writes, every byte value, writev, a stream closed at
-// exit, stdout and stderr apart, an empty stdin. The runner compares both streams.
+/*
+ * Output, byte for byte: small and large writes, every byte value, writev, a stream closed at
+ * exit, stdout and stderr apart, an empty stdin. The runner compares both streams.
+ */
 #include "t.h"
 
 #include <sys/uio.h>
@@ -78,6 +80,6 @@ int main(void)
     T_ERR("a write to a closed descriptor", write(77, "x", 1), EBADF);
     setvbuf(stdout, kept, _IOFBF, sizeof(kept));
     printf("written by exit, without a newline");
-    // exit, not return: the buffer lives in this frame until the streams are flushed.
+    /* exit, not return: the buffer lives in this frame until the streams are flushed. */
     exit(t_done());
 }

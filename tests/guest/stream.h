@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// More than a pipe or a socket pair holds, written in one thread and read in another, so that both
-// block in turn. The writer closes its end when it is done; the caller closes the other.
+/*
+ * More than a pipe or a socket pair holds, written in one thread and read in another, so that both
+ * block in turn. The writer closes its end when it is done; the caller closes the other.
+ */
 #ifndef TESTS_GUEST_STREAM_H
 #define TESTS_GUEST_STREAM_H
 
@@ -12,12 +14,12 @@
 #include <unistd.h>
 
 struct stream {
-    int in, out; // read from in what is written to out
+    int in, out; /* read from in what is written to out */
     char *data;
     size_t size;
-    size_t came;   // bytes read
-    bool same;     // they were the data
-    bool finished; // the writer got rid of all
+    size_t came;   /* bytes read */
+    bool same;     /* they were the data */
+    bool finished; /* the writer got rid of all */
 };
 
 static void *stream_write(void *arg)
@@ -36,7 +38,7 @@ static void *stream_write(void *arg)
     return s;
 }
 
-// Fills the data with a pattern and sends it through.
+/* Fills the data with a pattern and sends it through. */
 static void stream_run(struct stream *s)
 {
     static char chunk[10000];

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// The string functions that the C library chooses for the processor (IFUNC), at every alignment
-// and right up to a page that may not be touched: results correct, no access beyond the end.
+/*
+ * The string functions that the C library chooses for the processor (IFUNC), at every alignment
+ * and right up to a page that may not be touched: results correct, no access beyond the end.
+ */
 #include "t.h"
 
 #include <stdlib.h>
@@ -11,7 +13,7 @@ enum { PAGE = 4096, MOST = 300 };
 
 static char *end_a, *end_b;
 
-// The first byte behind a page, which is PROT_NONE, as is the one before.
+/* The first byte behind a page, which is PROT_NONE, as is the one before. */
 static char *edge(void)
 {
     char *p = mmap(NULL, 4 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -22,7 +24,7 @@ static char *edge(void)
     return p + 3 * PAGE;
 }
 
-// Volatile pointers: the compiler must call the library, not its own idea of the function.
+/* Volatile pointers: the compiler must call the library, not its own idea of the function. */
 static size_t (*volatile v_strlen)(const char *) = strlen;
 static size_t (*volatile v_strnlen)(const char *, size_t) = strnlen;
 static void *(*volatile v_memcpy)(void *, const void *, size_t) = memcpy;
@@ -53,7 +55,7 @@ static void check_lengths(void)
         chr = chr && v_strchr(s, 0) == s + n && v_strchr(s, 'b') == NULL;
         rchr = rchr && v_strrchr(s, 'a') == (n ? s + n - 1 : NULL);
         if (n == 0) {
-            // strnlen(s + 1, 0) above did not read: s + 1 is the guard page.
+            /* strnlen(s + 1, 0) above did not read: s + 1 is the guard page. */
             continue;
         }
         s[n - 1] = 'z';
@@ -171,12 +173,12 @@ static void check_strings(void)
     T_CHECK("wcslen", wide);
 }
 
-// Beyond the thresholds where the library turns to other instructions (rep movsb, streaming).
+/* Beyond the thresholds where the library turns to other instructions (rep movsb, streaming). */
 static void check_large(void)
 {
     enum { LARGE = 24 << 20 };
     char *a = malloc(LARGE + 64), *b = malloc(LARGE + 64);
-    bool good = a && b;
+    bool good = a != NULL && b != NULL;
 
     for (size_t i = 0; good && i < LARGE; i++) {
         a[i] = (char)(i * 2654435761u >> 11);

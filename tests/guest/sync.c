@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// What is built on futexes: mutexes of every kind, robust ones, condition variables, rwlocks,
-// barriers, semaphores, once, spin locks, and the timed form of each.
+/*
+ * What is built on futexes: mutexes of every kind, robust ones, condition variables, rwlocks,
+ * barriers, semaphores, once, spin locks, and the timed form of each.
+ */
 #include "t.h"
 
 #include <pthread.h>

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the system says about itself and its limits: uname, sysinfo, getrandom, getrusage, rlimits,
-// sysconf, hostname. Values differ between machines, so only their sense is checked.
+/*
+ * What the system says about itself and its limits: uname, sysinfo, getrandom, getrusage, rlimits,
+ * sysconf, hostname. Values differ between machines, so only their sense is checked.
+ */
 #include "t.h"
 
 #include <sys/random.h>

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// Checks for the programs in tests/guest: each prints `ok NAME` on stdout when it holds; one that
-// does not prints where, what and why on stderr, and the program ends with status 1.
-// T_CHECK, T_EQ, T_STR and T_ERR go on after a failure (one boot shows every failure); T_MUST, for
-// what later checks build on, is silent when it holds and ends the program at once when not, so it
-// may stand in threads and loops. Nothing that differs from run to run may
-// appear on stdout: the runner compares it byte for byte between Linux and the guest.
+/*
+ * Checks for the programs in tests/guest: each prints `ok NAME` on stdout when it holds; one that
+ * does not prints where, what and why on stderr, and the program ends with status 1.
+ * T_CHECK, T_EQ, T_STR and T_ERR go on after a failure (one boot shows every failure); T_MUST, for
+ * what later checks build on, is silent when it holds and ends the program at once when not, so it
+ * may stand in threads and loops. Nothing that differs from run to run may
+ * appear on stdout: the runner compares it byte for byte between Linux and the guest.
+ */
 #ifndef TESTS_GUEST_T_H
 #define TESTS_GUEST_T_H
 
@@ -36,7 +38,7 @@
 
 static int t_failures;
 
-// One write(2) per line, so that lines survive a crash and never interleave.
+/* One write(2) per line, so that lines survive a crash and never interleave. */
 __attribute__((format(printf, 2, 3))) static inline void t_line(int fd, const char *format, ...)
 {
     char text[2048];
@@ -85,12 +87,12 @@ static inline bool t_str(const char *name, const char *got, const char *want, co
     bool good = got != NULL && strcmp(got, want) == 0;
 
     if (!good) {
-        t_line(2, "%s: got \"%s\", expected \"%s\"\n", what, got ? got : "(null)", want);
+        t_line(2, "%s: got \"%s\", expected \"%s\"\n", what, got != NULL ? got : "(null)", want);
     }
     return t_check(name, good, what, file, line);
 }
 
-// The call must have returned -1 and set errno to `err`.
+/* The call must have returned -1 and set errno to `err`. */
 static inline bool t_err(const char *name, long got, int err, const char *what, const char *file,
                          int line)
 {
@@ -104,13 +106,13 @@ static inline bool t_err(const char *name, long got, int err, const char *what, 
     return t_check(name, true, what, file, line);
 }
 
-// A fresh directory for this program's files; the working directory from here on.
+/* A fresh directory for this program's files; the working directory from here on. */
 static inline void t_scratch(void)
 {
     const char *base = getenv("TMPDIR");
     char path[256];
 
-    snprintf(path, sizeof(path), "%s/gtXXXXXX", base ? base : "/tmp");
+    snprintf(path, sizeof(path), "%s/gtXXXXXX", base != NULL ? base : "/tmp");
     if (mkdtemp(path) == NULL || chdir(path) != 0) {
         t_line(2, "FAILED scratch directory %s: errno %d\n", path, errno);
         _exit(1);
@@ -136,7 +138,7 @@ static inline void t_sleep_ms(long ms)
     }
 }
 
-// The exit status of main().
+/* The exit status of main(). */
 static inline int t_done(void)
 {
     return t_failures == 0 ? 0 : 1;

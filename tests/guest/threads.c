@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Threads: created and joined a thousand times, many at once, detached, with a stack of a given
-// size, ended in every way, cancelled, and main leaving before the others.
+/*
+ * Threads: created and joined a thousand times, many at once, detached, with a stack of a given
+ * size, ended in every way, cancelled, and main leaving before the others.
+ */
 #include "t.h"
 
 #include <pthread.h>

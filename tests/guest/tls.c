@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Thread-local storage: initialised and zeroed __thread variables, their alignment, one copy per
-// thread, the FS base, and the keys of pthread_key_create(3).
+/*
+ * Thread-local storage: initialised and zeroed __thread variables, their alignment, one copy per
+ * thread, the FS base, and the keys of pthread_key_create(3).
+ */
 #include "t.h"
 
 #include <asm/prctl.h>

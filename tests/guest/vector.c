@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Vector and x87 state: kept over system calls, over being preempted by other threads that use the
-// same registers, and over signal handlers that spoil them; mxcsr and the x87 control word too.
+/*
+ * Vector and x87 state: kept over system calls, over being preempted by other threads that use the
+ * same registers, and over signal handlers that spoil them; mxcsr and the x87 control word too.
+ */
 #include "t.h"
 
 #include <fenv.h>
@@ -8,7 +10,7 @@
 #include <signal.h>
 #include <sys/syscall.h>
 
-// 16 registers of 32 bytes; the upper halves are compared only where AVX is there.
+/* 16 registers of 32 bytes; the upper halves are compared only where AVX is there. */
 typedef uint64_t vectors[16][4];
 
 static bool avx;
@@ -24,7 +26,7 @@ static bool avx;
     "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10",       \
         "xmm11", "xmm12", "xmm13", "xmm14", "xmm15"
 
-// Loads every vector register, does `middle`, stores them again.
+/* Loads every vector register, does `middle`, stores them again. */
 #define AROUND(in, out, middle)                                                                    \
     do {                                                                                           \
         if (avx) {                                                                                 \
@@ -67,7 +69,7 @@ static void check_system_calls(void)
     T_CHECK("vectors over getpid", same(in, out));
     AROUND(in, out, "mov $24, %%eax\n\tsyscall\n\t");
     T_CHECK("vectors over sched_yield", same(in, out));
-    // read(-1, ...), with whatever is in the other registers: EBADF.
+    /* read(-1, ...), with whatever is in the other registers: EBADF. */
     AROUND(in, out, "push %%rdi\n\tmov $-1, %%edi\n\txor %%eax, %%eax\n\tsyscall\n\tpop %%rdi\n\t");
     T_CHECK("vectors over a failing call", same(in, out));
 }
@@ -131,8 +133,8 @@ static void check_signals(void)
     double before = strtod("2.5", NULL);
     raise(SIGUSR1);
     T_CHECK("doubles over raise", before * 2 == 5.0 && handled == 1);
-    // tgkill from assembly, so that nothing stands between the registers and the handler.
-    // The calls come first: they would spoil the registers bound below.
+    /* tgkill from assembly, so that nothing stands between the registers and the handler.
+     * The calls come first: they would spoil the registers bound below. */
     long process = getpid(), thread = gettid();
     register long pid __asm__("rdi") = process;
     register long tid __asm__("rsi") = thread;

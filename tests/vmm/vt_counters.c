@@ -95,7 +95,8 @@ static void t_guest_lies(void)
     struct vmm_err err;
     struct vmm *vm = restored(true);
     for (int i = 0; i < 3; i++) {
-        for (const char *const *arg = (const char *const[]){"0", "1", "2", NULL}; *arg; arg++) {
+        for (const char *const *arg = (const char *const[]){"0", "1", "2", NULL}; *arg != NULL;
+             arg++) {
             const struct vmm_outcome o = vt_run(vm, "count-lie", *arg);
             IS(o, VMM_EXITED, 0, "");
             const uint64_t *ns = o.counters.phase_ns;

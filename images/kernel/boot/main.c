@@ -27,13 +27,13 @@ static void boot_check(const struct hv_shared *s)
 static struct hv_run *read_frame(void)
 {
     struct hv_run *frame = kmalloc(PAGE_SIZE);
-    u64 size = frame ? run_next(frame, PAGE_SIZE) : 0;
+    u64 size = frame != NULL ? run_next(frame, PAGE_SIZE) : 0;
     if (size > PAGE_SIZE) {
         if (size > FRAME_MAX) {
             panic("a run frame of %lu bytes is more than the kernel takes", size);
         }
         frame = krealloc(frame, size);
-        for (u64 at = PAGE_SIZE; frame && at < size;) {
+        for (u64 at = PAGE_SIZE; frame != NULL && at < size;) {
             s64 n = hv_call(HV_CALL_FRAME, at, (u64)frame + at, size - at, 0);
             if (n <= 0) {
                 panic("the run frame ended early");
@@ -41,7 +41,7 @@ static struct hv_run *read_frame(void)
             at += (u64)n;
         }
     }
-    if (!frame) {
+    if (frame == NULL) {
         panic("no memory for the run frame");
     }
     return frame;
@@ -51,7 +51,7 @@ static char **string_list(const struct hv_run *frame, u64 off, u32 count)
 {
     char **list = kmalloc((count + 1ul) * sizeof(char *));
     const char *s = (const char *)frame + off;
-    if (!list) {
+    if (list == NULL) {
         panic("no memory for the program's arguments");
     }
     for (u32 i = 0; i < count; i++) {
@@ -88,9 +88,9 @@ static void init_thread(struct process *p)
     if (fs_chdir_create(cwd)) {
         panic("cannot make the working directory %s", cwd);
     }
-    int r = exec_load(p, argv[0], argv, envp, &tf);
-    if (r) {
-        fatal_exec(argv[0], r);
+    int rc = exec_load(p, argv[0], argv, envp, &tf);
+    if (rc) {
+        fatal_exec(argv[0], rc);
     }
     kfree(argv);
     kfree(envp);
@@ -116,7 +116,7 @@ static void start_init(void)
     struct trapframe tf = {0};
     struct thread *t = NULL;
     if (process_create(&p) || fs_context_create(&p->fs) || fdtable_create(&p->fds) ||
-        mm_create(&p->mm) || !(t = thread_create(p)) || thread_context(t, &tf, NULL)) {
+        mm_create(&p->mm) || (t = thread_create(p)) == NULL || thread_context(t, &tf, NULL)) {
         panic("no memory for the first process");
     }
     cpu_thread_call(t, init_entry);

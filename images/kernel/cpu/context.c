@@ -30,7 +30,7 @@ void cpu_setup(void (*syscall)(void), void (*user_return_path)(void))
 
 void cpu_thread_init(struct thread *t, const struct trapframe *tf, const void *xstate)
 {
-    if (xstate) {
+    if (xstate != NULL) {
         memcpy(t->xstate, xstate, xstate_size);
     } else {
         xstate_init(t->xstate);
@@ -44,7 +44,7 @@ void cpu_thread_init(struct thread *t, const struct trapframe *tf, const void *x
 
 void cpu_switch(struct thread *prev, struct thread *next)
 {
-    if (prev->xstate) {
+    if (prev->xstate != NULL) {
         xstate_save(prev->xstate);
         prev->fs_base = cpu_rdfsbase();
         prev->gs_base = cpu_rdgsbase();

@@ -30,16 +30,16 @@ struct image {
 
 static int read_exact(struct inode *i, void *buf, size_t n, u64 off)
 {
-    ssize_t r = inode_read(i, buf, n, off);
-    return r < 0 ? (int)r : (size_t)r == n ? 0 : -ENOEXEC;
+    ssize_t rc = inode_read(i, buf, n, off);
+    return rc < 0 ? (int)rc : (size_t)rc == n ? 0 : -ENOEXEC;
 }
 
 static int read_headers(struct inode *i, struct image *img)
 {
-    int r = read_exact(i, &img->eh, sizeof(img->eh), 0);
+    int rc = read_exact(i, &img->eh, sizeof(img->eh), 0);
     const Elf64_Ehdr *eh = &img->eh;
-    if (r) {
-        return r;
+    if (rc) {
+        return rc;
     }
     if (memcmp(eh->e_ident, ELFMAG, SELFMAG) != 0 || eh->e_ident[EI_CLASS] != ELFCLASS64 ||
         eh->e_machine != EM_X86_64 || (eh->e_type != ET_EXEC && eh->e_type != ET_DYN) ||
@@ -59,9 +59,9 @@ static int scan_segments(struct inode *i, struct image *img)
             if (p->p_filesz < 2 || p->p_filesz > sizeof(img->interp)) {
                 return -ENOEXEC;
             }
-            int r = read_exact(i, img->interp, p->p_filesz, p->p_offset);
-            if (r) {
-                return r;
+            int rc = read_exact(i, img->interp, p->p_filesz, p->p_offset);
+            if (rc) {
+                return rc;
             }
             if (img->interp[p->p_filesz - 1]) {
                 return -ENOEXEC;
@@ -92,16 +92,16 @@ static int map_segment(struct mm *mm, struct inode *i, const struct image *img, 
     vaddr_t file_end = at + p->p_filesz, end = at + p->p_memsz;
     int prot = elf_prot(p->p_flags), fixed = MAP_PRIVATE | MAP_FIXED;
     if (p->p_filesz) {
-        long r = mm_map_inode(mm, page, file_end - page, prot, fixed, i, PAGE_DOWN(p->p_offset));
-        if (r < 0) {
-            return (int)r;
+        long rc = mm_map_inode(mm, page, file_end - page, prot, fixed, i, PAGE_DOWN(p->p_offset));
+        if (rc < 0) {
+            return (int)rc;
         }
     }
     vaddr_t anon = p->p_filesz ? PAGE_UP(file_end) : page;
     if (end > anon) {
-        long r = mm_map_inode(mm, anon, end - anon, prot, fixed | MAP_ANONYMOUS, NULL, 0);
-        if (r < 0) {
-            return (int)r;
+        long rc = mm_map_inode(mm, anon, end - anon, prot, fixed | MAP_ANONYMOUS, NULL, 0);
+        if (rc < 0) {
+            return (int)rc;
         }
     }
     /* The whole rest of the last file page is zero, even past the bss: ld.so allocates from it. */
@@ -113,19 +113,19 @@ static int map_segment(struct mm *mm, struct inode *i, const struct image *img, 
 
 static int map_image(struct mm *mm, struct inode *i, struct image *img, vaddr_t base)
 {
-    int r = read_headers(i, img);
-    if (!r) {
-        r = scan_segments(i, img);
+    int rc = read_headers(i, img);
+    if (rc == 0) {
+        rc = scan_segments(i, img);
     }
-    if (r) {
-        return r;
+    if (rc) {
+        return rc;
     }
     img->bias = img->eh.e_type == ET_DYN ? base - img->start : 0;
     for (int n = 0; n < img->eh.e_phnum; n++) {
         if (img->ph[n].p_type == PT_LOAD && img->ph[n].p_memsz) {
-            r = map_segment(mm, i, img, &img->ph[n]);
-            if (r) {
-                return r;
+            rc = map_segment(mm, i, img, &img->ph[n]);
+            if (rc) {
+                return rc;
             }
         }
     }
@@ -157,8 +157,8 @@ static int stack_map(struct process *p)
         return -ENOMEM;
     }
     if (pt_protect_ident(pa, pa + PAGE_SIZE, PROT_NONE, &flush) ||
-        !vma_add(p->mm, pa + PAGE_SIZE, pa + PAGE_SIZE + STACK_SIZE, PROT_READ | PROT_WRITE,
-                 MAP_PRIVATE | MAP_ANONYMOUS | MAP_GROWSDOWN, VMA_IDENT, NULL, 0)) {
+        vma_add(p->mm, pa + PAGE_SIZE, pa + PAGE_SIZE + STACK_SIZE, PROT_READ | PROT_WRITE,
+                MAP_PRIVATE | MAP_ANONYMOUS | MAP_GROWSDOWN, VMA_IDENT, NULL, 0) == NULL) {
         return -ENOMEM;
     }
     tlb_flush();
@@ -172,8 +172,8 @@ static void image_drop(struct process *p)
     if (p->stack_top) {
         paddr_t guard = p->stack_top - STACK_SIZE - PAGE_SIZE;
         bool flush = false;
-        int r = pt_protect_ident(guard, guard + PAGE_SIZE, PROT_READ | PROT_WRITE, &flush);
-        KASSERT(r == 0);
+        int rc = pt_protect_ident(guard, guard + PAGE_SIZE, PROT_READ | PROT_WRITE, &flush);
+        KASSERT(rc == 0);
         pmm_free(guard, 1);
     }
     mm_munmap(p->mm, USER_MIN, WINDOW_END - USER_MIN);
@@ -184,18 +184,18 @@ static void image_drop(struct process *p)
 static int process_name(struct process *p, struct inode *i, const char *path)
 {
     char *copy = kstrdup(path);
-    if (!copy) {
+    if (copy == NULL) {
         return -ENOMEM;
     }
     kfree(p->exe_path);
-    if (p->exe) {
+    if (p->exe != NULL) {
         inode_put(p->exe);
     }
     inode_ref(i);
     p->exe = i;
     p->exe_path = copy;
     const char *base = strrchr(path, '/');
-    snprintf(current->name, sizeof(current->name), "%s", base ? base + 1 : path);
+    snprintf(current->name, sizeof(current->name), "%s", base != NULL ? base + 1 : path);
     return 0;
 }
 
@@ -209,7 +209,7 @@ static int shebang(struct inode *i, char *line, const char **path, char **argv, 
     }
     line[n] = 0;
     char *end = strchr(line, '\n');
-    if (!end) {
+    if (end == NULL) {
         return -ENOEXEC;
     }
     *end = 0;
@@ -261,37 +261,37 @@ struct exec {
 static int resolve(struct exec *x, const char *path, char *const argv[])
 {
     int argc = 0, max;
-    while (argv[argc]) {
+    while (argv[argc] != NULL) {
         argc++;
     }
     max = argc + 3 * SHEBANG_DEPTH + 1;
     x->lines = kmalloc((SHEBANG_MAX + 1) * SHEBANG_DEPTH);
     x->argv = kmalloc((size_t)max * sizeof(char *));
-    if (!x->lines || !x->argv) {
+    if (x->lines == NULL || x->argv == NULL) {
         return -ENOMEM;
     }
     memcpy(x->argv, argv, (size_t)(argc + 1) * sizeof(char *));
     x->path = path;
     for (int depth = 0;; depth++) {
         char magic[2];
-        int r = path_lookup(x->path, true, &x->inode);
-        if (r) {
-            return r;
+        int rc = path_lookup(x->path, true, &x->inode);
+        if (rc) {
+            return rc;
         }
         if (inode_type(x->inode) != INODE_REG || !inode_executable(x->inode)) {
-            r = -EACCES;
+            rc = -EACCES;
         } else if (inode_read(x->inode, magic, 2, 0) != 2 || magic[0] != '#' || magic[1] != '!') {
             return 0;
         } else if (depth == SHEBANG_DEPTH) {
-            r = -ELOOP;
+            rc = -ELOOP;
         } else {
-            r = shebang(x->inode, x->lines + depth * (SHEBANG_MAX + 1), &x->path, x->argv, &argc,
-                        max);
+            rc = shebang(x->inode, x->lines + depth * (SHEBANG_MAX + 1), &x->path, x->argv, &argc,
+                         max);
         }
         inode_put(x->inode);
         x->inode = NULL;
-        if (r) {
-            return r;
+        if (rc) {
+            return rc;
         }
     }
 }
@@ -299,24 +299,24 @@ static int resolve(struct exec *x, const char *path, char *const argv[])
 static int map_interp(struct process *p, struct exec *x)
 {
     struct inode *i;
-    int r = path_lookup(x->main->interp, true, &i);
-    if (r) {
-        return r;
+    int rc = path_lookup(x->main->interp, true, &i);
+    if (rc) {
+        return rc;
     }
-    r = inode_type(i) == INODE_REG ? map_image(p->mm, i, x->interp, INTERP_BASE) : -EACCES;
+    rc = inode_type(i) == INODE_REG ? map_image(p->mm, i, x->interp, INTERP_BASE) : -EACCES;
     inode_put(i);
-    return r;
+    return rc;
 }
 
 /* The clock page, then the vDSO that reads it. */
 static int vdso_map(struct mm *mm)
 {
-    int r = mm_map_frames(mm, VDSO_BASE - PAGE_SIZE, time_page(), PAGE_SIZE, PROT_READ);
-    if (!r) {
-        r = mm_map_frames(mm, VDSO_BASE, (paddr_t)vdso_start, (u64)(vdso_end - vdso_start),
-                          PROT_READ | PROT_EXEC);
+    int rc = mm_map_frames(mm, VDSO_BASE - PAGE_SIZE, time_page(), PAGE_SIZE, PROT_READ);
+    if (rc == 0) {
+        rc = mm_map_frames(mm, VDSO_BASE, (paddr_t)vdso_start, (u64)(vdso_end - vdso_start),
+                           PROT_READ | PROT_EXEC);
     }
-    return r;
+    return rc;
 }
 
 /* From here on the old program is gone: a failure kills the process. */
@@ -324,21 +324,21 @@ static int replace_image(struct process *p, struct exec *x, char *const envp[],
                          struct trapframe *tf)
 {
     image_drop(p);
-    int r = map_image(p->mm, x->inode, x->main, PIE_BASE);
-    if (!r && x->main->interp[0]) {
-        r = map_interp(p, x);
+    int rc = map_image(p->mm, x->inode, x->main, PIE_BASE);
+    if (rc == 0 && x->main->interp[0]) {
+        rc = map_interp(p, x);
     }
-    if (!r) {
-        r = mm_brk_reserve(p->mm, x->main->bias + x->main->end);
+    if (rc == 0) {
+        rc = mm_brk_reserve(p->mm, x->main->bias + x->main->end);
     }
-    if (!r) {
-        r = stack_map(p);
+    if (rc == 0) {
+        rc = stack_map(p);
     }
-    if (!r) {
-        r = vdso_map(p->mm);
+    if (rc == 0) {
+        rc = vdso_map(p->mm);
     }
-    if (r) {
-        return r;
+    if (rc) {
+        return rc;
     }
     bool dynamic = x->main->interp[0];
     const struct image *first = dynamic ? x->interp : x->main;
@@ -353,9 +353,9 @@ static int replace_image(struct process *p, struct exec *x, char *const envp[],
         .vdso = VDSO_BASE,
     };
     vaddr_t sp;
-    r = exec_stack(p, &s, &sp);
-    if (r) {
-        return r;
+    rc = exec_stack(p, &s, &sp);
+    if (rc) {
+        return rc;
     }
     *tf = (struct trapframe){.t = {.vector = VECTOR_SYSCALL + 1,
                                    .rip = first->bias + first->eh.e_entry,
@@ -371,37 +371,37 @@ int exec_load(struct process *p, const char *path, char *const argv[], char *con
 {
     struct exec x = {.main = kzalloc(sizeof(struct image)),
                      .interp = kzalloc(sizeof(struct image))};
-    int r = x.main && x.interp ? resolve(&x, path, argv) : -ENOMEM;
-    if (!r) {
-        r = read_headers(x.inode, x.main);
+    int rc = x.main != NULL && x.interp != NULL ? resolve(&x, path, argv) : -ENOMEM;
+    if (rc == 0) {
+        rc = read_headers(x.inode, x.main);
     }
-    if (!r) {
-        r = scan_segments(x.inode, x.main);
+    if (rc == 0) {
+        rc = scan_segments(x.inode, x.main);
     }
-    if (!r && x.main->interp[0]) {
+    if (rc == 0 && x.main->interp[0]) {
         struct inode *i;
-        r = path_lookup(x.main->interp, true, &i);
-        if (!r) {
+        rc = path_lookup(x.main->interp, true, &i);
+        if (rc == 0) {
             inode_put(i);
         }
     }
-    if (!r) {
+    if (rc == 0) {
         memset(x.main, 0, sizeof(*x.main));
-        r = replace_image(p, &x, envp, tf);
-        if (r && !p->exe) {
-            panic("cannot start %s: error %d", path, -r);
+        rc = replace_image(p, &x, envp, tf);
+        if (rc && p->exe == NULL) {
+            panic("cannot start %s: error %d", path, -rc);
         }
-        if (r) {
+        if (rc) {
             process_kill(SIGKILL);
         }
         fdtable_close_on_exec(p->fds);
     }
-    if (x.inode) {
+    if (x.inode != NULL) {
         inode_put(x.inode);
     }
     kfree(x.lines);
     kfree(x.argv);
     kfree(x.main);
     kfree(x.interp);
-    return r;
+    return rc;
 }

@@ -35,7 +35,7 @@ static vaddr_t push_string(struct builder *b, const char *s)
 static size_t strings_size(char *const *list, u64 *count)
 {
     size_t n = 0;
-    for (*count = 0; list[*count]; ++*count) {
+    for (*count = 0; list[*count] != NULL; ++*count) {
         n += strlen(list[*count]) + 1;
     }
     return n;
@@ -99,7 +99,7 @@ int exec_stack(struct process *p, const struct exec_start *s, vaddr_t *sp)
         return -E2BIG;
     }
     u64 *vec = kmalloc((argc + envc + 64) * sizeof(u64));
-    if (!vec) {
+    if (vec == NULL) {
         return -ENOMEM;
     }
     struct builder b = {.sp = p->stack_top - sizeof(u64)};

@@ -8,41 +8,41 @@
 static int make_one(const char *path)
 {
     struct walk w;
-    int r = walk_path(fs_root, path, WALK_FOLLOW, &w);
-    if (r < 0) {
-        return r;
+    int rc = walk_path(fs_root, path, WALK_FOLLOW, &w);
+    if (rc < 0) {
+        return rc;
     }
-    if (!w.inode) {
-        r = vfs_make(&w, S_IFDIR | 0755, inode_new(S_IFDIR | 0755, &ramfs_dir_ops));
+    if (w.inode == NULL) {
+        rc = vfs_make(&w, S_IFDIR | 0755, inode_new(S_IFDIR | 0755, &ramfs_dir_ops));
     } else if (w.inode->type != INODE_DIR) {
-        r = -ENOTDIR;
+        rc = -ENOTDIR;
     }
     walk_done(&w);
-    return r;
+    return rc;
 }
 
 int fs_chdir_create(const char *path)
 {
     char *copy = kstrdup(path);
-    int r = copy ? 0 : -ENOMEM;
-    for (char *slash = copy; !r && slash;) {
+    int rc = copy != NULL ? 0 : -ENOMEM;
+    for (char *slash = copy; rc == 0 && slash != NULL;) {
         slash = strchr(slash + 1, '/');
-        if (slash) {
+        if (slash != NULL) {
             *slash = 0;
         }
-        r = make_one(copy);
-        if (slash) {
+        rc = make_one(copy);
+        if (slash != NULL) {
             *slash = '/';
         }
     }
     struct inode *dir;
-    if (!r) {
-        r = walk_inode(fs_root, path, WALK_FOLLOW, &dir);
+    if (rc == 0) {
+        rc = walk_inode(fs_root, path, WALK_FOLLOW, &dir);
     }
-    if (!r) {
+    if (rc == 0) {
         inode_put(cur_proc()->fs->cwd);
         cur_proc()->fs->cwd = dir;
     }
     kfree(copy);
-    return r;
+    return rc;
 }

@@ -210,9 +210,9 @@ int cpio_walk(const uint8_t *buf, uint64_t size,
             return fail(err, "has a name with a \"..\" component", at);
         }
         if (!is_padding(normal, e.name_len, e.mode)) {
-            int r = entry(arg, &e);
-            if (r < 0) {
-                return r;
+            int rc = entry(arg, &e);
+            if (rc < 0) {
+                return rc;
             }
         }
         uint64_t next = (data_at + f[F_FILESIZE] + 3) & ~3ull;

@@ -72,12 +72,12 @@ static void put_word(struct text *t, const char *names, u32 bits)
 {
     for (const char *s = names; *s; bits >>= 1) {
         const char *end = strchr(s, ' ');
-        size_t n = end ? (size_t)(end - s) : strlen(s);
+        size_t n = end != NULL ? (size_t)(end - s) : strlen(s);
         if ((bits & 1) && *s != '-') {
             text_put(t, " ", 1);
             text_put(t, s, n);
         }
-        s += end ? n + 1 : n;
+        s += end != NULL ? n + 1 : n;
     }
 }
 

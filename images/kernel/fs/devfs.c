@@ -84,7 +84,7 @@ static int dev_open(struct inode *i, struct file *f)
         return rundev_open(i, f);
     }
     for (size_t k = 0; k < ARRAY_SIZE(devices); k++) {
-        if (S_ISCHR(i->mode) && devices[k].rdev == i->rdev && devices[k].ops) {
+        if (S_ISCHR(i->mode) && devices[k].rdev == i->rdev && devices[k].ops != NULL) {
             f->ops = devices[k].ops;
             return 0;
         }
@@ -107,15 +107,15 @@ static int devfs_add(struct inode *dir, const char *name, struct inode *i)
 {
     struct dentry *old = dir_find(dir, name, strlen(name));
 
-    if (!i) {
+    if (i == NULL) {
         return -ENOMEM;
     }
-    if (old) {
+    if (old != NULL) {
         dir_remove(dir, old);
     }
-    int r = dir_add(dir, name, strlen(name), i);
+    int rc = dir_add(dir, name, strlen(name), i);
     inode_put(i);
-    return r;
+    return rc;
 }
 
 /* The directory below dir, made when missing; what is no directory is replaced. NULL: out of
@@ -124,7 +124,7 @@ static struct inode *need_dir(struct inode *dir, const char *name, u32 mode)
 {
     struct dentry *d = dir_find(dir, name, strlen(name));
 
-    if (d && d->inode->type == INODE_DIR) {
+    if (d != NULL && d->inode->type == INODE_DIR) {
         return d->inode;
     }
     struct inode *i = ramfs_new(S_IFDIR | mode);
@@ -135,7 +135,7 @@ static int add_text(struct inode *dir, const char *name, const char *text)
 {
     struct inode *i = ramfs_new(S_IFREG | 0444);
 
-    if (i) {
+    if (i != NULL) {
         i->u.data.ext = (const u8 *)text;
         i->u.data.ext_len = i->size = strlen(text);
     }
@@ -147,37 +147,37 @@ static int sysfs_init(void)
     static const char *const path[] = {"sys", "devices", "system", "cpu"};
     static const char *const files[] = {"online", "possible", "present"};
     struct inode *dir = fs_root;
-    int r = 0;
+    int rc = 0;
 
-    for (size_t k = 0; dir && k < ARRAY_SIZE(path); k++) {
+    for (size_t k = 0; dir != NULL && k < ARRAY_SIZE(path); k++) {
         dir = need_dir(dir, path[k], 0755);
     }
-    if (!dir) {
+    if (dir == NULL) {
         return -ENOMEM;
     }
-    for (size_t k = 0; r == 0 && k < ARRAY_SIZE(files); k++) {
-        r = add_text(dir, files[k], "0\n");
+    for (size_t k = 0; rc == 0 && k < ARRAY_SIZE(files); k++) {
+        rc = add_text(dir, files[k], "0\n");
     }
-    return r == 0 && need_dir(dir, "cpu0", 0755) ? 0 : -ENOMEM;
+    return rc == 0 && need_dir(dir, "cpu0", 0755) != NULL ? 0 : -ENOMEM;
 }
 
 int devfs_init(void)
 {
     struct inode *dev = need_dir(fs_root, "dev", 0755);
-    int r = dev && need_dir(dev, "shm", 01777) ? 0 : -ENOMEM;
+    int rc = dev != NULL && need_dir(dev, "shm", 01777) != NULL ? 0 : -ENOMEM;
 
-    for (size_t k = 0; r == 0 && k < ARRAY_SIZE(devices); k++) {
+    for (size_t k = 0; rc == 0 && k < ARRAY_SIZE(devices); k++) {
         struct inode *i = inode_new(S_IFCHR | 0666, &devfs_ops);
-        if (i) {
+        if (i != NULL) {
             i->rdev = devices[k].rdev;
         }
-        r = devfs_add(dev, devices[k].name, i);
+        rc = devfs_add(dev, devices[k].name, i);
     }
-    for (size_t k = 0; r == 0 && k < ARRAY_SIZE(links); k++) {
-        r = devfs_add(dev, links[k].name, ramfs_symlink(links[k].target, strlen(links[k].target)));
+    for (size_t k = 0; rc == 0 && k < ARRAY_SIZE(links); k++) {
+        rc = devfs_add(dev, links[k].name, ramfs_symlink(links[k].target, strlen(links[k].target)));
     }
-    if (r == 0 && !need_dir(fs_root, "tmp", 01777)) {
-        r = -ENOMEM;
+    if (rc == 0 && need_dir(fs_root, "tmp", 01777) == NULL) {
+        rc = -ENOMEM;
     }
-    return r < 0 ? r : sysfs_init();
+    return rc < 0 ? rc : sysfs_init();
 }

@@ -21,7 +21,7 @@ struct dentry *dentry_new(struct inode *dir, const char *name, size_t len)
 {
     struct dentry *d = kzalloc(sizeof(*d) + len + 1);
 
-    if (!d) {
+    if (d == NULL) {
         return NULL;
     }
     d->dir = dir;
@@ -39,7 +39,7 @@ struct dentry *dir_find(struct inode *dir, const char *name, size_t len)
     if (dd->bucket_count == 0) {
         return NULL;
     }
-    for (struct dentry *d = dd->buckets[h & (dd->bucket_count - 1)]; d; d = d->hash_next) {
+    for (struct dentry *d = dd->buckets[h & (dd->bucket_count - 1)]; d != NULL; d = d->hash_next) {
         if (d->hash == h && d->len == len && memcmp(d->name, name, len) == 0) {
             return d;
         }
@@ -52,11 +52,11 @@ static int grow_buckets(struct dirdata *dd)
     u32 count = dd->bucket_count ? dd->bucket_count * 4 : 4;
     struct dentry **buckets = kzalloc(count * sizeof(*buckets));
 
-    if (!buckets) {
+    if (buckets == NULL) {
         return -ENOSPC;
     }
     for (u32 b = 0; b < dd->bucket_count; b++) {
-        for (struct dentry *d = dd->buckets[b], *next; d; d = next) {
+        for (struct dentry *d = dd->buckets[b], *next; d != NULL; d = next) {
             next = d->hash_next;
             d->hash_next = buckets[d->hash & (count - 1)];
             buckets[d->hash & (count - 1)] = d;
@@ -73,7 +73,7 @@ static void squeeze(struct dirdata *dd)
     u32 to = 0;
 
     for (u32 from = 0; from < dd->slot_count; from++) {
-        if (dd->slots[from].d) {
+        if (dd->slots[from].d != NULL) {
             dd->slots[to++] = dd->slots[from];
         }
     }
@@ -91,7 +91,7 @@ static int need_slot(struct dirdata *dd)
     }
     u32 cap = dd->slot_cap ? dd->slot_cap * 2 : 4;
     struct dir_slot *slots = krealloc(dd->slots, cap * sizeof(*slots));
-    if (!slots) {
+    if (slots == NULL) {
         return -ENOSPC;
     }
     dd->slots = slots;
@@ -124,7 +124,7 @@ static u32 subdirs(const struct inode *dir)
     }
     for (u32 k = 0; k < dir->u.dir.slot_count; k++) {
         const struct dentry *d = dir->u.dir.slots[k].d;
-        n += d && d->inode->type == INODE_DIR;
+        n += d != NULL && d->inode->type == INODE_DIR;
     }
     return n;
 }
@@ -151,7 +151,7 @@ int dir_add(struct inode *dir, const char *name, size_t len, struct inode *i)
         return -ENOSPC;
     }
     struct dentry *d = dentry_new(dir, name, len);
-    if (!d) {
+    if (d == NULL) {
         return -ENOSPC;
     }
     struct dentry **bucket = &dd->buckets[d->hash & (dd->bucket_count - 1)];
@@ -212,10 +212,10 @@ static int ram_lookup(struct inode *dir, const char *name, size_t len, struct in
 {
     struct dentry *d = dir_find(dir, name, len);
 
-    if (!d) {
+    if (d == NULL) {
         return -ENOENT;
     }
-    if (!d->inode->dentry) {
+    if (d->inode->dentry == NULL) {
         d->inode->dentry = d; /* another of its names was removed */
     }
     inode_ref(d->inode);
@@ -242,7 +242,7 @@ static int ram_readdir(struct inode *dir, u64 *pos, struct dir_sink *s)
     for (u32 k = slot_at(dd, *pos); k < dd->slot_count; k++) {
         struct dir_slot slot = dd->slots[k];
 
-        if (!slot.d) {
+        if (slot.d == NULL) {
             continue;
         }
         if (!s->emit(s, slot.d->name, slot.d->len, slot.d->inode->ino, slot.d->inode->mode,

@@ -111,7 +111,7 @@ static void item_free(struct epitem *it)
 
 void epoll_forget(struct file *f)
 {
-    while (f->watchers) {
+    while (f->watchers != NULL) {
         item_free(f->watchers);
     }
 }
@@ -153,17 +153,17 @@ int epoll_create_file(struct file **out)
 {
     struct epoll *ep = kzalloc(sizeof(*ep));
 
-    if (!ep) {
+    if (ep == NULL) {
         return -ENOMEM;
     }
     TAILQ_INIT(&ep->all);
     TAILQ_INIT(&ep->ready);
     waitq_init(&ep->q);
-    int r = anon_file(&epoll_ops, ep, O_RDWR, out);
-    if (r < 0) {
+    int rc = anon_file(&epoll_ops, ep, O_RDWR, out);
+    if (rc < 0) {
         kfree(ep);
     }
-    return r;
+    return rc;
 }
 
 /* A file is watched by few, an epoll watches many: so look from the file's side. */
@@ -171,7 +171,7 @@ static struct epitem *epoll_find(const struct epoll *ep, const struct file *f, i
 {
     struct epitem *it = f->watchers;
 
-    while (it && (it->ep != ep || it->fd != fd)) {
+    while (it != NULL && (it->ep != ep || it->fd != fd)) {
         it = it->next_watcher;
     }
     return it;
@@ -200,14 +200,14 @@ static int epoll_add(struct epoll *ep, struct file *f, int fd, const struct epol
 {
     struct epitem *it;
 
-    if (!f->ops->poll) {
+    if (f->ops->poll == NULL) {
         return -EPERM; /* regular files and directories */
     }
     if (too_deep(ep, f, 1)) {
         return -ELOOP;
     }
     it = kzalloc(sizeof(*it));
-    if (!it) {
+    if (it == NULL) {
         return -ENOMEM;
     }
     it->ep = ep;
@@ -236,14 +236,14 @@ int epoll_control(struct file *epf, int op, struct file *f, int fd, const struct
     it = epoll_find(ep, f, fd);
     switch (op) {
     case EPOLL_CTL_ADD:
-        return it ? -EEXIST : epoll_add(ep, f, fd, event);
+        return it != NULL ? -EEXIST : epoll_add(ep, f, fd, event);
     case EPOLL_CTL_DEL:
-        if (it) {
+        if (it != NULL) {
             item_free(it);
         }
-        return it ? 0 : -ENOENT;
+        return it != NULL ? 0 : -ENOENT;
     case EPOLL_CTL_MOD:
-        if (!it) {
+        if (it == NULL) {
             return -ENOENT;
         }
         it->event = *event;
@@ -290,11 +290,11 @@ static long collect(struct epoll *ep, vaddr_t events, int max)
     long n = 0;
 
     for (; looks > 0 && n < max && !TAILQ_EMPTY(&ep->ready); looks--) {
-        int r = report(TAILQ_FIRST(&ep->ready), events + (u64)n * sizeof(struct epoll_event));
-        if (r < 0) {
-            return n ? n : r;
+        int rc = report(TAILQ_FIRST(&ep->ready), events + (u64)n * sizeof(struct epoll_event));
+        if (rc < 0) {
+            return n ? n : rc;
         }
-        n += r;
+        n += rc;
     }
     return n;
 }
@@ -304,18 +304,18 @@ long epoll_wait_events(struct file *epf, vaddr_t events, int max, u64 deadline)
 {
     struct epoll *ep = epf->priv;
     struct wait_entry e = {.thread = current};
-    int r = 0;
+    int rc = 0;
 
     for (;;) {
         long n = collect(ep, events, max);
-        if (n || deadline == 0 || r == -ETIMEDOUT) {
+        if (n || deadline == 0 || rc == -ETIMEDOUT) {
             return n;
         }
-        if (r < 0) {
+        if (rc < 0) {
             return -EINTR;
         }
         waitq_add(&ep->q, &e);
-        r = thread_block(deadline, true);
+        rc = thread_block(deadline, true);
         waitq_remove(&e);
     }
 }

@@ -118,18 +118,18 @@ int eventfd_create(u64 initial, u32 flags, struct file **out)
         return -EINVAL;
     }
     e = kzalloc(sizeof(*e));
-    if (!e) {
+    if (e == NULL) {
         return -ENOMEM;
     }
     e->count = initial;
     e->semaphore = flags & EFD_SEMAPHORE;
     waitq_init(&e->read_q);
     waitq_init(&e->write_q);
-    int r = anon_file(&event_ops, e, O_RDWR | (flags & O_NONBLOCK), out);
-    if (r < 0) {
+    int rc = anon_file(&event_ops, e, O_RDWR | (flags & O_NONBLOCK), out);
+    if (rc < 0) {
         kfree(e);
     }
-    return r;
+    return rc;
 }
 
 /* An open file on an inode of its own, without a name. */
@@ -137,13 +137,13 @@ int anon_file(const struct file_ops *ops, void *priv, u32 flags, struct file **o
 {
     struct inode *i = anon_inode(0600);
 
-    if (!i) {
+    if (i == NULL) {
         return -ENOMEM;
     }
     i->u.label = ops->name;
     *out = file_new(i, flags, ops);
     inode_put(i);
-    if (!*out) {
+    if (*out == NULL) {
         return -ENFILE;
     }
     (*out)->priv = priv;

@@ -41,7 +41,7 @@ static int fdtab_grow(struct fdtable *t, u32 need)
         return 0;
     }
     struct fd_slot *slots = krealloc(t->slots, count * sizeof(*slots));
-    if (!slots) {
+    if (slots == NULL) {
         return -ENOMEM;
     }
     memset(slots + t->count, 0, (count - t->count) * sizeof(*slots));
@@ -54,17 +54,17 @@ int fdtable_create(struct fdtable **out)
 {
     struct fdtable *t = kzalloc(sizeof(*t));
     struct file *std[3] = {NULL};
-    int r = t ? fdtab_grow(t, 64) : -ENOMEM;
+    int rc = t != NULL ? fdtab_grow(t, 64) : -ENOMEM;
 
-    if (r == 0) {
-        r = console_files(std);
+    if (rc == 0) {
+        rc = console_files(std);
     }
-    if (r < 0) {
-        if (t) {
+    if (rc < 0) {
+        if (t != NULL) {
             kfree(t->slots);
         }
         kfree(t);
-        return r;
+        return rc;
     }
     for (int fd = 0; fd < 3; fd++) {
         t->slots[fd].file = std[fd];
@@ -83,7 +83,7 @@ struct file *fd_get(int fd)
 {
     struct file *f = at(table(), fd);
 
-    if (f) {
+    if (f != NULL) {
         file_ref(f);
     }
     return f;
@@ -93,14 +93,14 @@ static int find_free(struct fdtable *t, u32 min)
 {
     u32 fd = MAX(min, t->lowest);
 
-    while (fd < t->count && t->slots[fd].file) {
+    while (fd < t->count && t->slots[fd].file != NULL) {
         fd++;
     }
     if (fd >= fdtab_limit()) {
         return -EMFILE;
     }
-    int r = fdtab_grow(t, fd + 1);
-    return r < 0 ? r : (int)fd;
+    int rc = fdtab_grow(t, fd + 1);
+    return rc < 0 ? rc : (int)fd;
 }
 
 static void put_in(struct fdtable *t, u32 fd, struct file *f, bool cloexec)
@@ -161,7 +161,7 @@ static void remove(struct fdtable *t, u32 fd)
 
 int fd_close(int fd)
 {
-    if (!at(table(), fd)) {
+    if (at(table(), fd) == NULL) {
         return -EBADF;
     }
     remove(table(), (u32)fd);
@@ -173,17 +173,17 @@ int fd_dup_to(int from, int to, bool cloexec)
     struct fdtable *t = table();
     struct file *f = at(t, from);
 
-    if (!f || to < 0 || (u32)to >= fdtab_limit()) {
+    if (f == NULL || to < 0 || (u32)to >= fdtab_limit()) {
         return -EBADF;
     }
-    int r = fdtab_grow(t, (u32)to + 1);
-    if (r < 0) {
-        return r;
+    int rc = fdtab_grow(t, (u32)to + 1);
+    if (rc < 0) {
+        return rc;
     }
     struct file *old = t->slots[to].file;
     file_ref(f);
     put_in(t, (u32)to, f, cloexec);
-    if (old) {
+    if (old != NULL) {
         file_put(old);
     }
     return to;
@@ -193,14 +193,14 @@ int fd_flags(int fd)
 {
     struct fdtable *t = table();
 
-    return at(t, fd) ? (int)t->slots[fd].flags : -EBADF;
+    return at(t, fd) != NULL ? (int)t->slots[fd].flags : -EBADF;
 }
 
 int fd_set_flags(int fd, int flags)
 {
     struct fdtable *t = table();
 
-    if (!at(t, fd)) {
+    if (at(t, fd) == NULL) {
         return -EBADF;
     }
     t->slots[fd].flags = flags & FD_CLOEXEC;
@@ -215,7 +215,7 @@ int fd_close_range(u32 first, u32 last, bool cloexec)
         return -EINVAL;
     }
     for (u32 fd = first; fd < t->count && fd <= last; fd++) {
-        if (!t->slots[fd].file) {
+        if (t->slots[fd].file == NULL) {
             continue;
         }
         if (cloexec) {
@@ -230,7 +230,7 @@ int fd_close_range(u32 first, u32 last, bool cloexec)
 int fd_next(struct fdtable *t, int fd)
 {
     for (; (u32)fd < t->count; fd++) {
-        if (t->slots[fd].file) {
+        if (t->slots[fd].file != NULL) {
             return fd;
         }
     }
@@ -240,7 +240,7 @@ int fd_next(struct fdtable *t, int fd)
 void fdtable_close_on_exec(struct fdtable *t)
 {
     for (u32 fd = 0; fd < t->count; fd++) {
-        if (t->slots[fd].file && (t->slots[fd].flags & FD_CLOEXEC)) {
+        if (t->slots[fd].file != NULL && (t->slots[fd].flags & FD_CLOEXEC)) {
             remove(t, fd);
         }
     }

@@ -9,7 +9,7 @@ struct file *file_new(struct inode *i, u32 flags, const struct file_ops *ops)
 {
     struct file *f = kzalloc(sizeof(*f));
 
-    if (!f) {
+    if (f == NULL) {
         return NULL;
     }
     f->refs = 1;
@@ -24,7 +24,7 @@ struct inode *anon_inode(u32 mode)
 {
     struct inode *i = inode_new(mode, NULL);
 
-    if (i) {
+    if (i != NULL) {
         i->dev = DEV_ANON;
         i->nlink = 1;
     }
@@ -42,13 +42,13 @@ void file_put(struct file *f)
     if (--f->refs > 0) {
         return;
     }
-    if (f->watchers) {
+    if (f->watchers != NULL) {
         epoll_forget(f);
     }
-    if (f->inode->locks) {
+    if (f->inode->locks != NULL) {
         lock_release(f);
     }
-    if (f->ops && f->ops->release) {
+    if (f->ops != NULL && f->ops->release != NULL) {
         f->ops->release(f);
     }
     inode_put(f->inode);
@@ -83,7 +83,7 @@ ssize_t file_read(struct file *f, vaddr_t buf, size_t n, u64 *pos)
     if (f->inode->type == INODE_DIR) {
         return -EISDIR;
     }
-    if (!f->ops->read) {
+    if (f->ops->read == NULL) {
         return -EINVAL;
     }
     if ((s64)*pos < 0) {
@@ -98,7 +98,7 @@ ssize_t file_write(struct file *f, vaddr_t buf, size_t n, u64 *pos)
     if (!file_writable(f)) {
         return -EBADF;
     }
-    if (!f->ops->write) {
+    if (f->ops->write == NULL) {
         return -EINVAL;
     }
     if ((s64)*pos < 0) {
@@ -124,7 +124,7 @@ u32 file_poll(struct file *f, struct poll_table *pt)
     if (f->flags & O_PATH) {
         return POLLNVAL;
     }
-    if (f->ops->poll) {
+    if (f->ops->poll != NULL) {
         return f->ops->poll(f, pt);
     }
     return POLLIN | POLLOUT | POLLRDNORM | POLLWRNORM;

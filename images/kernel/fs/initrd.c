@@ -50,9 +50,9 @@ static struct inode *enter(struct inode *dir, const char *name, size_t len,
     if (len > NAME_LEN_MAX) {
         refuse(e, "has a name that is too long");
     }
-    if (!d) {
+    if (d == NULL) {
         i = ramfs_new(S_IFDIR | 0755);
-        if (!i || dir_add(dir, name, len, i) < 0) {
+        if (i == NULL || dir_add(dir, name, len, i) < 0) {
             panic("initrd: too little memory for the image");
         }
         inode_put(i);
@@ -101,8 +101,8 @@ static struct link_node **link_slot(struct unpack *u, const struct cpio_entry *e
 {
     struct link_node **at = &u->links[e->ino % LINK_BUCKETS];
 
-    while (*at && ((*at)->ino != e->ino || (*at)->dev_major != e->dev_major ||
-                   (*at)->dev_minor != e->dev_minor)) {
+    while (*at != NULL && ((*at)->ino != e->ino || (*at)->dev_major != e->dev_major ||
+                           (*at)->dev_minor != e->dev_minor)) {
         at = &(*at)->next;
     }
     return at;
@@ -115,14 +115,14 @@ static struct inode *regular(struct unpack *u, const struct cpio_entry *e)
     struct link_node **at = e->nlink > 1 ? link_slot(u, e) : NULL;
     struct inode *i;
 
-    if (at && *at) {
+    if (at != NULL && *at != NULL) {
         i = (*at)->inode;
         inode_ref(i);
     } else {
         i = ramfs_new(S_IFREG);
-        if (i && at) {
+        if (i != NULL && at != NULL) {
             struct link_node *n = kmalloc(sizeof(*n));
-            if (!n) {
+            if (n == NULL) {
                 return NULL;
             }
             *n = (struct link_node){NULL, e->ino, e->dev_major, e->dev_minor, i};
@@ -131,7 +131,7 @@ static struct inode *regular(struct unpack *u, const struct cpio_entry *e)
         }
     }
     /* The data comes with the last name, or with each. */
-    if (i && e->size > 0) {
+    if (i != NULL && e->size > 0) {
         i->u.data.ext = e->data;
         i->u.data.ext_len = i->size = e->size;
     }
@@ -176,18 +176,18 @@ static int unpack_entry(void *arg, const struct cpio_entry *e)
     }
     struct inode *dir = parent_of(e, &name, &len);
     struct dentry *old = dir_find(dir, name, len);
-    if (old && old->inode->type == INODE_DIR && type == S_IFDIR) {
+    if (old != NULL && old->inode->type == INODE_DIR && type == S_IFDIR) {
         set_meta(old->inode, e);
         return 0;
     }
-    if (old && old->inode->type == INODE_DIR && !dir_empty(old->inode)) {
+    if (old != NULL && old->inode->type == INODE_DIR && !dir_empty(old->inode)) {
         refuse(e, "replaces a directory that is not empty");
     }
     struct inode *i = initrd_make(arg, e);
-    if (i && old) {
+    if (i != NULL && old != NULL) {
         dir_remove(dir, old);
     }
-    if (!i || dir_add(dir, name, len, i) < 0) {
+    if (i == NULL || dir_add(dir, name, len, i) < 0) {
         panic("initrd: too little memory for the image");
     }
     set_meta(i, e);
@@ -198,7 +198,7 @@ static int unpack_entry(void *arg, const struct cpio_entry *e)
 static void free_links(struct unpack *u)
 {
     for (u32 b = 0; b < LINK_BUCKETS; b++) {
-        for (struct link_node *n = u->links[b], *next; n; n = next) {
+        for (struct link_node *n = u->links[b], *next; n != NULL; n = next) {
             next = n->next;
             inode_put(n->inode);
             kfree(n);
@@ -212,7 +212,7 @@ static void unpack(const u8 *image, u64 size)
     struct unpack u = {.links = kzalloc(LINK_BUCKETS * sizeof(*u.links))};
     struct cpio_error err;
 
-    if (!u.links) {
+    if (u.links == NULL) {
         panic("initrd: too little memory for the image");
     }
     if (cpio_walk(image, size, unpack_entry, &u, &err) < 0) {
@@ -225,7 +225,7 @@ static void unpack(const u8 *image, u64 size)
 void fs_init(paddr_t initrd, u64 size)
 {
     fs_root = ramfs_new(S_IFDIR | 0755);
-    if (!fs_root) {
+    if (fs_root == NULL) {
         panic("initrd: too little memory for the image");
     }
     fs_root->parent = fs_root;

@@ -39,7 +39,7 @@ struct inode *inode_new(u32 mode, const struct inode_ops *ops)
 {
     struct inode *i = kzalloc(sizeof(*i));
 
-    if (!i) {
+    if (i == NULL) {
         return NULL;
     }
     i->refs = 1;
@@ -65,14 +65,14 @@ void inode_ref(struct inode *i)
 void inode_put(struct inode *i)
 {
     /* A directory that goes may take the last reference to its parent along. */
-    while (i) {
+    while (i != NULL) {
         struct inode *parent = i->parent;
 
         KASSERT(i->refs > 0);
         if (--i->refs > 0) {
             return;
         }
-        if (i->ops && i->ops->free) {
+        if (i->ops != NULL && i->ops->free != NULL) {
             i->ops->free(i);
         }
         lock_inode_free(i);
@@ -104,9 +104,9 @@ ssize_t inode_read(struct inode *i, void *kbuf, size_t n, u64 off)
         return -EINVAL;
     }
     current->kernel_buffers = true;
-    ssize_t r = ramfs_read(i, (vaddr_t)kbuf, n, off);
+    ssize_t rc = ramfs_read(i, (vaddr_t)kbuf, n, off);
     current->kernel_buffers = saved;
-    return r;
+    return rc;
 }
 
 void inode_stat(const struct inode *i, struct stat *st)
@@ -150,7 +150,7 @@ size_t inode_path(const struct inode *i, char *buf, size_t size)
     while (i != fs_root) {
         const struct dentry *d = i->dentry;
 
-        if (!d) {
+        if (d == NULL) {
             buf[0] = 0;
             return 0;
         }

@@ -26,9 +26,9 @@ struct file_locks {
 
 static struct file_locks *locks_of(struct inode *i)
 {
-    if (!i->locks) {
+    if (i->locks == NULL) {
         i->locks = kzalloc(sizeof(*i->locks));
-        if (i->locks) {
+        if (i->locks != NULL) {
             waitq_init(&i->locks->q);
         }
     }
@@ -37,7 +37,7 @@ static struct file_locks *locks_of(struct inode *i)
 
 static struct file_lock *conflict(struct file_locks *l, const struct file_lock *want)
 {
-    for (struct file_lock *k = l->list; k; k = k->next) {
+    for (struct file_lock *k = l->list; k != NULL; k = k->next) {
         if (k->owner != want->owner && k->record == want->record && k->start < want->end &&
             want->start < k->end && (k->exclusive || want->exclusive)) {
             return k;
@@ -50,7 +50,7 @@ static struct file_lock *piece(const struct file_lock *of, u64 start, u64 end)
 {
     struct file_lock *p = kmalloc(sizeof(*p));
 
-    if (p) {
+    if (p != NULL) {
         *p = *of;
         p->start = start;
         p->end = end;
@@ -63,13 +63,13 @@ static int cut(struct file_locks *l, const struct file_lock *range)
 {
     struct file_lock **at = &l->list, *k;
 
-    while ((k = *at)) {
+    while ((k = *at) != NULL) {
         if (k->owner != range->owner || k->record != range->record || k->end <= range->start ||
             range->end <= k->start) {
             at = &k->next;
         } else if (k->start < range->start && range->end < k->end) {
             struct file_lock *tail = piece(k, range->end, k->end);
-            if (!tail) {
+            if (tail == NULL) {
                 return -ENOLCK;
             }
             k->end = range->start;
@@ -99,7 +99,7 @@ static bool free_now(void *arg)
 {
     struct lock_wait *w = arg;
 
-    return !conflict(w->l, w->want);
+    return conflict(w->l, w->want) == NULL;
 }
 
 static long lock_take(struct file *f, const struct file_lock *want, bool block)
@@ -107,22 +107,22 @@ static long lock_take(struct file *f, const struct file_lock *want, bool block)
     struct file_locks *l = locks_of(f->inode);
     struct lock_wait w = {l, want};
     struct file_lock *fresh;
-    int r;
+    int rc;
 
-    if (!l || !(fresh = piece(want, want->start, want->end))) {
+    if (l == NULL || (fresh = piece(want, want->start, want->end)) == NULL) {
         return -ENOLCK;
     }
-    if (conflict(l, want)) {
-        r = block ? waitq_wait(&l->q, free_now, &w, HV_NO_DEADLINE, true) : -EWOULDBLOCK;
-        if (r < 0) {
+    if (conflict(l, want) != NULL) {
+        rc = block ? waitq_wait(&l->q, free_now, &w, HV_NO_DEADLINE, true) : -EWOULDBLOCK;
+        if (rc < 0) {
             kfree(fresh);
-            return r == -EINTR ? -ERESTARTSYS : r;
+            return rc == -EINTR ? -ERESTARTSYS : rc;
         }
     }
-    r = cut(l, want);
-    if (r < 0) {
+    rc = cut(l, want);
+    if (rc < 0) {
         kfree(fresh);
-        return r;
+        return rc;
     }
     fresh->next = l->list;
     l->list = fresh;
@@ -131,7 +131,7 @@ static long lock_take(struct file *f, const struct file_lock *want, bool block)
 
 static long lock_drop(struct file *f, const struct file_lock *range)
 {
-    return f->inode->locks ? cut(f->inode->locks, range) : 0;
+    return f->inode->locks != NULL ? cut(f->inode->locks, range) : 0;
 }
 
 long lock_flock(struct file *f, int op)
@@ -173,9 +173,9 @@ static int range_from(struct file *f, const struct flock *fl, struct file_lock *
 
 static long get_lock(struct file *f, bool ofd, struct flock *fl, const struct file_lock *want)
 {
-    struct file_lock *k = ofd && f->inode->locks ? conflict(f->inode->locks, want) : NULL;
+    struct file_lock *k = ofd && f->inode->locks != NULL ? conflict(f->inode->locks, want) : NULL;
 
-    if (!k) {
+    if (k == NULL) {
         fl->l_type = F_UNLCK; /* the process's own locks never stand in its way */
         return 0;
     }
@@ -192,7 +192,7 @@ long lock_fcntl(struct file *f, int cmd, vaddr_t arg)
     struct file_lock want = {.owner = f, .record = true};
     bool ofd = cmd == F_OFD_GETLK || cmd == F_OFD_SETLK || cmd == F_OFD_SETLKW;
     struct flock fl;
-    long r;
+    long rc;
 
     if (copy_from_user(&fl, arg, sizeof(fl)) < 0) {
         return -EFAULT;
@@ -203,14 +203,14 @@ long lock_fcntl(struct file *f, int cmd, vaddr_t arg)
     if (ofd && fl.l_pid != 0) {
         return -EINVAL;
     }
-    r = range_from(f, &fl, &want);
-    if (r < 0) {
-        return r;
+    rc = range_from(f, &fl, &want);
+    if (rc < 0) {
+        return rc;
     }
     want.exclusive = fl.l_type == F_WRLCK;
     if (cmd == F_GETLK || cmd == F_OFD_GETLK) {
-        r = get_lock(f, ofd, &fl, &want);
-        return r < 0 ? r : copy_to_user(arg, &fl, sizeof(fl));
+        rc = get_lock(f, ofd, &fl, &want);
+        return rc < 0 ? rc : copy_to_user(arg, &fl, sizeof(fl));
     }
     if ((fl.l_type == F_RDLCK && !file_readable(f)) ||
         (fl.l_type == F_WRLCK && !file_writable(f))) {
@@ -234,8 +234,8 @@ void lock_release(struct file *f)
 
 void lock_inode_free(struct inode *i)
 {
-    if (i->locks) {
-        KASSERT(!i->locks->list);
+    if (i->locks != NULL) {
+        KASSERT(i->locks->list == NULL);
     }
     kfree(i->locks);
 }

@@ -35,7 +35,7 @@ static int splice_link(struct walker *k, struct inode *link)
     char *fresh = kmalloc(2 * PATH_LEN_MAX);
     size_t rest = strlen(k->p);
 
-    if (!fresh) {
+    if (fresh == NULL) {
         return -ENOMEM;
     }
     ssize_t n = link->ops->readlink(link, fresh, PATH_LEN_MAX);
@@ -60,7 +60,7 @@ static int follow(struct walker *k, struct inode *link, struct inode **target)
     if (++k->links > LINKS_MAX) {
         return -ELOOP;
     }
-    if (link->ops->jump) {
+    if (link->ops->jump != NULL) {
         return link->ops->jump(link, target);
     }
     return splice_link(k, link);
@@ -115,19 +115,19 @@ static int step(struct walker *k, struct walk *w)
         namei_finish(k, w, with_ref(k->dir), name, 0, true, true);
         return 1;
     }
-    int r = k->dir->ops->lookup(k->dir, name, len, &i);
-    if (r == -ENOENT && last) {
+    int rc = k->dir->ops->lookup(k->dir, name, len, &i);
+    if (rc == -ENOENT && last) {
         namei_finish(k, w, NULL, name, len, false, slash);
         return 1;
     }
-    if (r < 0) {
-        return r;
+    if (rc < 0) {
+        return rc;
     }
     if (i->type == INODE_LNK && (!last || slash || (k->flags & WALK_FOLLOW))) {
-        r = follow(k, i, &target);
+        rc = follow(k, i, &target);
         inode_put(i);
-        if (r < 0 || !target) {
-            return r;
+        if (rc < 0 || target == NULL) {
+            return rc;
         }
         i = target;
     }
@@ -147,7 +147,7 @@ int walk_path(struct inode *start, const char *path, unsigned flags, struct walk
 {
     size_t len = strlen(path);
     struct walker k = {.flags = flags};
-    int r;
+    int rc;
 
     *w = (struct walk){0};
     if (len == 0) {
@@ -157,17 +157,17 @@ int walk_path(struct inode *start, const char *path, unsigned flags, struct walk
         return -ENAMETOOLONG;
     }
     k.buf = kstrdup(path);
-    if (!k.buf) {
+    if (k.buf == NULL) {
         return -ENOMEM;
     }
     k.p = k.buf;
     k.dir = with_ref(path[0] == '/' ? fs_root : start);
     do {
-        r = step(&k, w);
-    } while (r == 0);
+        rc = step(&k, w);
+    } while (rc == 0);
     inode_put(k.dir);
     kfree(k.buf);
-    return r < 0 ? r : 0;
+    return rc < 0 ? rc : 0;
 }
 
 void walk_done(struct walk *w)
@@ -180,15 +180,15 @@ void walk_done(struct walk *w)
 int walk_inode(struct inode *start, const char *path, unsigned flags, struct inode **out)
 {
     struct walk w;
-    int r = walk_path(start, path, flags, &w);
+    int rc = walk_path(start, path, flags, &w);
 
-    if (r < 0) {
-        return r;
+    if (rc < 0) {
+        return rc;
     }
     *out = w.inode;
     w.inode = NULL;
     walk_done(&w);
-    return *out ? 0 : -ENOENT;
+    return *out != NULL ? 0 : -ENOENT;
 }
 
 int walk_start(int dirfd, const char *path, struct inode **out)
@@ -198,7 +198,7 @@ int walk_start(int dirfd, const char *path, struct inode **out)
         return 0;
     }
     struct file *f = fd_get(dirfd);
-    if (!f) {
+    if (f == NULL) {
         return -EBADF;
     }
     if (f->inode->type != INODE_DIR && path[0]) {
@@ -214,7 +214,7 @@ static long path_copy(vaddr_t upath, size_t size, char **out)
 {
     char *path = kmalloc(size);
 
-    if (!path) {
+    if (path == NULL) {
         return -ENOMEM;
     }
     long n = strncpy_from_user(path, upath, size);
@@ -245,25 +245,25 @@ int lookup_at(int dirfd, vaddr_t upath, u32 at_flags, bool follow_last, struct i
 {
     struct inode *start;
     char *path;
-    int r;
+    int rc;
 
     /* fstat() is newfstatat(fd, "", AT_EMPTY_PATH); Linux lets the path be NULL then, too. */
     if (upath == 0 && (at_flags & AT_EMPTY_PATH)) {
         return walk_start(dirfd, "", out);
     }
-    r = path_from_user(upath, at_flags & AT_EMPTY_PATH, &path);
-    if (r < 0) {
-        return r;
+    rc = path_from_user(upath, at_flags & AT_EMPTY_PATH, &path);
+    if (rc < 0) {
+        return rc;
     }
-    r = walk_start(dirfd, path, &start);
-    if (r == 0 && path[0] == 0) {
+    rc = walk_start(dirfd, path, &start);
+    if (rc == 0 && path[0] == 0) {
         *out = start;
-    } else if (r == 0) {
-        r = walk_inode(start, path, follow_last ? WALK_FOLLOW : 0, out);
+    } else if (rc == 0) {
+        rc = walk_inode(start, path, follow_last ? WALK_FOLLOW : 0, out);
         inode_put(start);
     }
     kfree(path);
-    return r;
+    return rc;
 }
 
 int path_lookup(const char *path, bool follow_last, struct inode **out)
@@ -277,7 +277,7 @@ int fs_context_create(struct fs_context **out)
 {
     struct fs_context *c = kzalloc(sizeof(*c));
 
-    if (!c) {
+    if (c == NULL) {
         return -ENOMEM;
     }
     c->cwd = with_ref(fs_root);

@@ -22,12 +22,12 @@ bool dir_writable(const struct inode *dir, int *err)
 /* Links an inode made for this under the name of the walk, consuming the caller's reference. */
 int vfs_make(struct walk *w, u32 mode, struct inode *ready)
 {
-    int r = 0;
+    int rc = 0;
 
-    if (!ready) {
+    if (ready == NULL) {
         return -ENOSPC;
     }
-    if (dir_writable(w->dir, &r)) {
+    if (dir_writable(w->dir, &rc)) {
         ready->mode = (ready->mode & S_IFMT) | (mode & 07777);
         if (w->dir->mode & S_ISGID) {
             ready->gid = w->dir->gid;
@@ -35,13 +35,13 @@ int vfs_make(struct walk *w, u32 mode, struct inode *ready)
                 ready->mode |= S_ISGID;
             }
         }
-        r = dir_add(w->dir, w->name, w->len, ready);
-        if (r == 0) {
+        rc = dir_add(w->dir, w->name, w->len, ready);
+        if (rc == 0) {
             inode_touch(w->dir);
         }
     }
     inode_put(ready);
-    return r;
+    return rc;
 }
 
 /* Walks to the place of a name from the program. */
@@ -49,18 +49,18 @@ static int walk_user(int dirfd, vaddr_t upath, unsigned flags, struct walk *w)
 {
     struct inode *start;
     char *path;
-    int r = path_from_user(upath, false, &path);
+    int rc = path_from_user(upath, false, &path);
 
-    if (r < 0) {
-        return r;
+    if (rc < 0) {
+        return rc;
     }
-    r = walk_start(dirfd, path, &start);
-    if (r >= 0) {
-        r = walk_path(start, path, flags, w);
+    rc = walk_start(dirfd, path, &start);
+    if (rc >= 0) {
+        rc = walk_path(start, path, flags, w);
         inode_put(start);
     }
     kfree(path);
-    return r;
+    return rc;
 }
 
 static struct inode *make_inode(u32 mode, u32 rdev, const char *target)
@@ -77,7 +77,7 @@ static struct inode *make_inode(u32 mode, u32 rdev, const char *target)
         return inode_new(mode, &fifo_inode_ops);
     default:
         i = inode_new(mode, &devfs_ops);
-        if (i) {
+        if (i != NULL) {
             i->rdev = rdev;
         }
         return i;
@@ -87,59 +87,59 @@ static struct inode *make_inode(u32 mode, u32 rdev, const char *target)
 int vfs_mknod(int dirfd, vaddr_t upath, u32 mode, u32 rdev, const char *target)
 {
     struct walk w;
-    int r = walk_user(dirfd, upath, 0, &w);
+    int rc = walk_user(dirfd, upath, 0, &w);
 
-    if (r < 0) {
-        return r;
+    if (rc < 0) {
+        return rc;
     }
-    if (w.inode) {
-        r = -EEXIST;
+    if (w.inode != NULL) {
+        rc = -EEXIST;
     } else if (w.want_dir && !S_ISDIR(mode)) {
-        r = -ENOENT;
+        rc = -ENOENT;
     } else {
-        r = vfs_make(&w, S_ISLNK(mode) ? 0777 : mode & ~cur_proc()->fs->umask,
-                     make_inode(mode, rdev, target));
+        rc = vfs_make(&w, S_ISLNK(mode) ? 0777 : mode & ~cur_proc()->fs->umask,
+                      make_inode(mode, rdev, target));
     }
     walk_done(&w);
-    return r;
+    return rc;
 }
 
 int vfs_link(struct inode *i, int dirfd, vaddr_t upath)
 {
     struct walk w;
-    int r;
+    int rc;
 
     if (i->type == INODE_DIR) {
         return -EPERM;
     }
-    r = walk_user(dirfd, upath, 0, &w);
-    if (r < 0) {
-        return r;
+    rc = walk_user(dirfd, upath, 0, &w);
+    if (rc < 0) {
+        return rc;
     }
-    if (w.inode) {
-        r = -EEXIST;
+    if (w.inode != NULL) {
+        rc = -EEXIST;
     } else if (w.want_dir) {
-        r = -ENOENT;
+        rc = -ENOENT;
     } else if (i->dev != w.dir->dev) {
-        r = -EXDEV;
-    } else if (dir_writable(w.dir, &r)) {
-        r = dir_add(w.dir, w.name, w.len, i);
-        if (r == 0) {
+        rc = -EXDEV;
+    } else if (dir_writable(w.dir, &rc)) {
+        rc = dir_add(w.dir, w.name, w.len, i);
+        if (rc == 0) {
             i->ctime = time_wall();
             inode_touch(w.dir);
         }
     }
     walk_done(&w);
-    return r;
+    return rc;
 }
 
 /* May the name of this walk be taken away? */
 static int may_remove(const struct walk *w, bool rmdir)
 {
-    int r = 0;
+    int rc = 0;
 
-    if (!dir_writable(w->dir, &r)) {
-        return r;
+    if (!dir_writable(w->dir, &rc)) {
+        return rc;
     }
     if (rmdir) {
         if (w->inode->type != INODE_DIR) {
@@ -153,25 +153,25 @@ static int may_remove(const struct walk *w, bool rmdir)
 int vfs_unlink(int dirfd, vaddr_t upath, bool rmdir)
 {
     struct walk w;
-    int r = walk_user(dirfd, upath, 0, &w);
+    int rc = walk_user(dirfd, upath, 0, &w);
 
-    if (r < 0) {
-        return r;
+    if (rc < 0) {
+        return rc;
     }
     if (w.dots) {
-        r = !rmdir ? -EISDIR : w.inode == fs_root ? -EBUSY : -EINVAL;
-    } else if (!w.inode) {
-        r = -ENOENT;
+        rc = !rmdir ? -EISDIR : w.inode == fs_root ? -EBUSY : -EINVAL;
+    } else if (w.inode == NULL) {
+        rc = -ENOENT;
     } else {
-        r = may_remove(&w, rmdir);
+        rc = may_remove(&w, rmdir);
     }
-    if (r == 0) {
+    if (rc == 0) {
         dir_remove(w.dir, dir_find(w.dir, w.name, w.len));
         w.inode->ctime = time_wall();
         inode_touch(w.dir);
     }
     walk_done(&w);
-    return r;
+    return rc;
 }
 
 static bool is_ancestor(const struct inode *of, const struct inode *i)
@@ -186,20 +186,20 @@ static bool is_ancestor(const struct inode *of, const struct inode *i)
 
 static int may_rename(const struct walk *from, const struct walk *to, unsigned flags)
 {
-    int r = 0;
+    int rc = 0;
 
-    if (!from->inode) {
+    if (from->inode == NULL) {
         return -ENOENT;
     }
-    if (!dir_writable(from->dir, &r) || !dir_writable(to->dir, &r)) {
-        return from->dir->dev != to->dir->dev ? -EXDEV : r;
+    if (!dir_writable(from->dir, &rc) || !dir_writable(to->dir, &rc)) {
+        return from->dir->dev != to->dir->dev ? -EXDEV : rc;
     }
     if ((from->inode->type == INODE_DIR && is_ancestor(from->inode, to->dir)) ||
-        ((flags & RENAME_EXCHANGE) && to->inode && to->inode->type == INODE_DIR &&
+        ((flags & RENAME_EXCHANGE) && to->inode != NULL && to->inode->type == INODE_DIR &&
          is_ancestor(to->inode, from->dir))) {
         return -EINVAL;
     }
-    if (!to->inode) {
+    if (to->inode == NULL) {
         if (flags & RENAME_EXCHANGE) {
             return -ENOENT;
         }
@@ -245,22 +245,22 @@ static void exchange(struct walk *from, struct walk *to, struct dentry *src, str
 static int do_rename(struct walk *from, struct walk *to, bool both_stay)
 {
     struct dentry *src = dir_find(from->dir, from->name, from->len);
-    struct dentry *dst = to->inode ? dir_find(to->dir, to->name, to->len) : NULL;
+    struct dentry *dst = to->inode != NULL ? dir_find(to->dir, to->name, to->len) : NULL;
     u32 nlink = from->inode->nlink;
 
     if (from->inode == to->inode) {
         return 0; /* two names of one file: rename(2) does nothing */
     }
-    if (dst) {
+    if (dst != NULL) {
         exchange(from, to, src, dst);
         if (!both_stay) {
             dir_remove(from->dir, src);
         }
         return 0;
     }
-    int r = dir_add(to->dir, to->name, to->len, from->inode);
-    if (r < 0) {
-        return r;
+    int rc = dir_add(to->dir, to->name, to->len, from->inode);
+    if (rc < 0) {
+        return rc;
     }
     dir_remove(from->dir, src);
     from->inode->nlink = nlink;
@@ -275,37 +275,37 @@ static int check_rename_end(const struct walk *w)
 int vfs_rename(int olddir, vaddr_t oldpath, int newdir, vaddr_t newpath, unsigned flags)
 {
     struct walk from, to;
-    int r;
+    int rc;
 
     if ((flags & ~(RENAME_NOREPLACE | RENAME_EXCHANGE)) ||
         flags == (RENAME_NOREPLACE | RENAME_EXCHANGE)) {
         return -EINVAL;
     }
-    r = walk_user(olddir, oldpath, 0, &from);
-    if (r < 0) {
-        return r;
+    rc = walk_user(olddir, oldpath, 0, &from);
+    if (rc < 0) {
+        return rc;
     }
-    r = walk_user(newdir, newpath, 0, &to);
-    if (r < 0) {
+    rc = walk_user(newdir, newpath, 0, &to);
+    if (rc < 0) {
         walk_done(&from);
-        return r;
+        return rc;
     }
-    r = check_rename_end(&from);
-    if (r == 0) {
-        r = check_rename_end(&to);
+    rc = check_rename_end(&from);
+    if (rc == 0) {
+        rc = check_rename_end(&to);
     }
-    if (r == 0) {
-        r = may_rename(&from, &to, flags);
+    if (rc == 0) {
+        rc = may_rename(&from, &to, flags);
     }
-    if (r == 0) {
-        r = do_rename(&from, &to, flags & RENAME_EXCHANGE);
+    if (rc == 0) {
+        rc = do_rename(&from, &to, flags & RENAME_EXCHANGE);
     }
-    if (r == 0) {
+    if (rc == 0) {
         from.inode->ctime = time_wall();
         inode_touch(from.dir);
         inode_touch(to.dir);
     }
     walk_done(&to);
     walk_done(&from);
-    return r;
+    return rc;
 }

@@ -17,9 +17,9 @@ static const struct file_ops path_file_ops = {.name = "path"};
 int inode_open(struct inode *i, u32 flags, struct file **out)
 {
     struct file *f = file_new(i, flags & ~(u32)CREATION_FLAGS, NULL);
-    int r = 0;
+    int rc = 0;
 
-    if (!f) {
+    if (f == NULL) {
         return -ENFILE;
     }
     if (flags & O_PATH) {
@@ -27,12 +27,12 @@ int inode_open(struct inode *i, u32 flags, struct file **out)
     } else if (i->type == INODE_DIR) {
         f->ops = &dir_file_ops;
     } else {
-        r = i->ops && i->ops->open ? i->ops->open(i, f) : -ENXIO;
+        rc = i->ops != NULL && i->ops->open != NULL ? i->ops->open(i, f) : -ENXIO;
     }
-    if (r < 0) {
+    if (rc < 0) {
         f->ops = &path_file_ops;
         file_put(f);
-        return r;
+        return rc;
     }
     *out = f;
     return 0;
@@ -56,7 +56,7 @@ static int may_open(const struct inode *i, u32 flags)
 
 static int open_tmpfile(struct inode *dir, u32 flags, u32 mode, struct file **out)
 {
-    int r = 0;
+    int rc = 0;
 
     if ((flags & O_ACCMODE) == O_RDONLY) {
         return -EINVAL;
@@ -64,35 +64,35 @@ static int open_tmpfile(struct inode *dir, u32 flags, u32 mode, struct file **ou
     if (dir->type != INODE_DIR) {
         return -ENOTDIR;
     }
-    if (!dir_writable(dir, &r)) {
-        return r == -EPERM ? -EOPNOTSUPP : r;
+    if (!dir_writable(dir, &rc)) {
+        return rc == -EPERM ? -EOPNOTSUPP : rc;
     }
     struct inode *i = ramfs_new(S_IFREG | (mode & 07777 & ~cur_proc()->fs->umask));
-    if (!i) {
+    if (i == NULL) {
         return -ENOSPC;
     }
-    r = inode_open(i, flags & ~(u32)O_TMPFILE, out);
+    rc = inode_open(i, flags & ~(u32)O_TMPFILE, out);
     inode_put(i);
-    return r;
+    return rc;
 }
 
 /* Makes the file a walk ended at. */
 static int open_create(struct walk *w, u32 mode)
 {
     struct inode *i;
-    int r;
+    int rc;
 
     if (w->want_dir) {
         return -EISDIR;
     }
     i = ramfs_new(S_IFREG);
-    if (i) {
+    if (i != NULL) {
         inode_ref(i);
     }
-    r = vfs_make(w, mode & ~cur_proc()->fs->umask, i);
-    if (r < 0) {
+    rc = vfs_make(w, mode & ~cur_proc()->fs->umask, i);
+    if (rc < 0) {
         inode_put(i);
-        return r == -EPERM ? -ENOENT : r;
+        return rc == -EPERM ? -ENOENT : rc;
     }
     w->inode = i;
     return 0;
@@ -101,15 +101,15 @@ static int open_create(struct walk *w, u32 mode)
 static int open_walked(struct walk *w, u32 flags, u32 mode, struct file **out)
 {
     bool fresh = false;
-    int r;
+    int rc;
 
-    if (!w->inode) {
+    if (w->inode == NULL) {
         if (!(flags & O_CREAT)) {
             return -ENOENT;
         }
-        r = open_create(w, mode);
-        if (r < 0) {
-            return r;
+        rc = open_create(w, mode);
+        if (rc < 0) {
+            return rc;
         }
         fresh = true;
     } else if ((flags & (O_CREAT | O_EXCL)) == (O_CREAT | O_EXCL)) {
@@ -118,12 +118,12 @@ static int open_walked(struct walk *w, u32 flags, u32 mode, struct file **out)
     if ((flags & O_TMPFILE) == O_TMPFILE) {
         return open_tmpfile(w->inode, flags, mode, out);
     }
-    r = may_open(w->inode, flags);
-    if (r == 0 && !fresh && (flags & O_TRUNC) && !(flags & O_PATH) &&
+    rc = may_open(w->inode, flags);
+    if (rc == 0 && !fresh && (flags & O_TRUNC) && !(flags & O_PATH) &&
         w->inode->ops == &ramfs_reg_ops) {
-        r = ramfs_truncate(w->inode, 0);
+        rc = ramfs_truncate(w->inode, 0);
     }
-    return r < 0 ? r : inode_open(w->inode, flags, out);
+    return rc < 0 ? rc : inode_open(w->inode, flags, out);
 }
 
 int vfs_open(int dirfd, const char *path, u32 flags, u32 mode, struct file **out)
@@ -131,23 +131,23 @@ int vfs_open(int dirfd, const char *path, u32 flags, u32 mode, struct file **out
     struct inode *start;
     struct walk w;
     bool follow = !(flags & O_NOFOLLOW) && (flags & (O_CREAT | O_EXCL)) != (O_CREAT | O_EXCL);
-    int r;
+    int rc;
 
     if (flags & O_PATH) {
         flags &= O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
     } else if ((flags & O_ACCMODE) == O_ACCMODE) {
         return -EINVAL;
     }
-    r = walk_start(dirfd, path, &start);
-    if (r < 0) {
-        return r;
+    rc = walk_start(dirfd, path, &start);
+    if (rc < 0) {
+        return rc;
     }
-    r = walk_path(start, path, follow ? WALK_FOLLOW : 0, &w);
+    rc = walk_path(start, path, follow ? WALK_FOLLOW : 0, &w);
     inode_put(start);
-    if (r < 0) {
-        return r;
+    if (rc < 0) {
+        return rc;
     }
-    r = open_walked(&w, flags, mode, out);
+    rc = open_walked(&w, flags, mode, out);
     walk_done(&w);
-    return r;
+    return rc;
 }

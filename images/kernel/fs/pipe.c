@@ -31,12 +31,12 @@ static struct pipe *pipe_new(void)
 {
     struct pipe *p = kzalloc(sizeof(*p));
 
-    if (!p) {
+    if (p == NULL) {
         return NULL;
     }
     p->capacity = PIPE_DEFAULT;
     p->pages = kzalloc(PIPE_DEFAULT / PAGE_SIZE * sizeof(*p->pages));
-    if (!p->pages) {
+    if (p->pages == NULL) {
         kfree(p);
         return NULL;
     }
@@ -48,7 +48,7 @@ static struct pipe *pipe_new(void)
 static void free_pages(u8 **pages, u32 capacity)
 {
     for (u32 k = 0; k < capacity / PAGE_SIZE; k++) {
-        if (pages[k]) {
+        if (pages[k] != NULL) {
             pmm_free((paddr_t)pages[k], 1);
         }
     }
@@ -63,7 +63,7 @@ static u8 *ring_at(struct pipe *p, u32 at, u32 *run)
     u8 **page = &p->pages[off / PAGE_SIZE];
 
     *run = (u32)(PAGE_SIZE - (off & PAGE_MASK));
-    if (!*page) {
+    if (*page == NULL) {
         paddr_t frame = pmm_alloc(1, 0);
         if (!frame) {
             return NULL;
@@ -100,7 +100,7 @@ static ssize_t pipe_put(struct pipe *p, vaddr_t buf, size_t n)
         u32 run;
         u8 *to = ring_at(p, p->head, &run);
         size_t piece = MIN(n - done, run);
-        if (!to) {
+        if (to == NULL) {
             return done ? (ssize_t)done : -ENOMEM;
         }
         if (copy_from_user(to, buf + done, piece) < 0) {
@@ -150,13 +150,13 @@ void pipe_skip(struct file *f, size_t n)
 
 static ssize_t pipe_read(struct file *f, vaddr_t buf, size_t n, u64 *pos)
 {
-    ssize_t r = pipe_peek(f, buf, n, !(f->flags & O_NONBLOCK));
+    ssize_t rc = pipe_peek(f, buf, n, !(f->flags & O_NONBLOCK));
 
     (void)pos;
-    if (r > 0) {
-        pipe_skip(f, (size_t)r);
+    if (rc > 0) {
+        pipe_skip(f, (size_t)rc);
     }
-    return r;
+    return rc;
 }
 
 struct room {
@@ -213,11 +213,11 @@ static ssize_t pipe_write(struct file *f, vaddr_t buf, size_t n, u64 *pos)
             }
             continue;
         }
-        ssize_t r = pipe_put(p, buf + done, n - done);
-        if (r < 0) {
-            return done ? (ssize_t)done : r;
+        ssize_t rc = pipe_put(p, buf + done, n - done);
+        if (rc < 0) {
+            return done ? (ssize_t)done : rc;
         }
-        done += (size_t)r;
+        done += (size_t)rc;
         waitq_wake(&p->read_q, 1);
     }
     return (ssize_t)done;
@@ -293,9 +293,9 @@ static int attach(struct inode *i, struct file *f)
 {
     struct pipe *p = i->u.priv;
 
-    if (!p) {
+    if (p == NULL) {
         p = pipe_new();
-        if (!p) {
+        if (p == NULL) {
             return -ENOMEM;
         }
         i->u.priv = p;
@@ -330,12 +330,12 @@ static bool partner_came(void *arg)
 /* fifo(7): opening waits for the other side, but for O_NONBLOCK and O_RDWR. */
 static int fifo_open(struct inode *i, struct file *f)
 {
-    int r = attach(i, f);
+    int rc = attach(i, f);
     struct pipe *p = f->priv;
     bool reads = file_readable(f), writes = file_writable(f);
 
-    if (r < 0 || (reads && writes)) {
-        return r;
+    if (rc < 0 || (reads && writes)) {
+        return rc;
     }
     struct partner w = {reads ? &p->writer_opens : &p->reader_opens, 0};
     w.before = *w.opens;
@@ -343,15 +343,15 @@ static int fifo_open(struct inode *i, struct file *f)
         return 0;
     }
     if (f->flags & O_NONBLOCK) {
-        r = reads ? 0 : -ENXIO;
+        rc = reads ? 0 : -ENXIO;
     } else if (waitq_wait(reads ? &p->read_q : &p->write_q, partner_came, &w, HV_NO_DEADLINE,
                           true) < 0) {
-        r = -ERESTARTSYS;
+        rc = -ERESTARTSYS;
     }
-    if (r < 0) {
+    if (rc < 0) {
         pipe_release(f); /* inode_open() forgets the operations */
     }
-    return r;
+    return rc;
 }
 
 const struct inode_ops fifo_inode_ops = {.open = fifo_open};
@@ -360,25 +360,25 @@ int pipe_create(u32 flags, struct file *out[2])
 {
     static const u32 access[2] = {O_RDONLY, O_WRONLY};
     struct inode *i = anon_inode(S_IFIFO | 0600);
-    int r = 0;
+    int rc = 0;
 
-    if (!i) {
+    if (i == NULL) {
         return -ENFILE;
     }
     i->ops = &fifo_inode_ops;
     out[1] = NULL;
-    for (int k = 0; r == 0 && k < 2; k++) {
+    for (int k = 0; rc == 0 && k < 2; k++) {
         out[k] = file_new(i, access[k] | (flags & (O_NONBLOCK | O_DIRECT)), NULL);
-        r = out[k] ? attach(i, out[k]) : -ENFILE;
-        if (r < 0 && out[k]) {
+        rc = out[k] != NULL ? attach(i, out[k]) : -ENFILE;
+        if (rc < 0 && out[k] != NULL) {
             file_put(out[k]);
         }
-        if (r < 0 && k == 1) {
+        if (rc < 0 && k == 1) {
             file_put(out[0]);
         }
     }
     inode_put(i);
-    return r;
+    return rc;
 }
 
 static int resize(struct pipe *p, u32 capacity)
@@ -386,7 +386,7 @@ static int resize(struct pipe *p, u32 capacity)
     u8 **pages = kzalloc(capacity / PAGE_SIZE * sizeof(*pages));
     struct pipe next = *p;
 
-    if (!pages) {
+    if (pages == NULL) {
         return -ENOMEM;
     }
     next.pages = pages;
@@ -394,7 +394,7 @@ static int resize(struct pipe *p, u32 capacity)
     for (u32 at = p->tail; at != p->head;) {
         u32 from_run, to_run;
         u8 *from = ring_at(p, at, &from_run), *to = ring_at(&next, at, &to_run);
-        if (!to) {
+        if (to == NULL) {
             free_pages(pages, capacity);
             return -ENOMEM;
         }
@@ -426,6 +426,6 @@ long pipe_size(struct file *f, long set)
     if (capacity < used(p)) {
         return -EBUSY;
     }
-    int r = resize(p, capacity);
-    return r < 0 ? r : (long)capacity;
+    int rc = resize(p, capacity);
+    return rc < 0 ? rc : (long)capacity;
 }

@@ -24,9 +24,9 @@ static void join(struct poll_table *pt, struct waitq *q)
 {
     struct poller *p = CONTAINER_OF(pt, struct poller, table);
 
-    if (!p->chunks || p->used == CHUNK) {
+    if (p->chunks == NULL || p->used == CHUNK) {
         struct chunk *c = kmalloc(sizeof(*c));
-        if (!c) {
+        if (c == NULL) {
             p->failed = true;
             return;
         }
@@ -43,7 +43,7 @@ struct poller *poller_new(void)
 {
     struct poller *p = kzalloc(sizeof(*p));
 
-    if (p) {
+    if (p != NULL) {
         p->table.add = join;
     }
     return p;
@@ -61,7 +61,7 @@ bool poller_failed(const struct poller *p)
 
 void poller_leave(struct poller *p)
 {
-    for (struct chunk *c = p->chunks, *next; c; c = next) {
+    for (struct chunk *c = p->chunks, *next; c != NULL; c = next) {
         u32 used = c == p->chunks ? p->used : CHUNK;
         for (u32 k = 0; k < used; k++) {
             waitq_remove(&c->entries[k]);
@@ -71,7 +71,7 @@ void poller_leave(struct poller *p)
             kfree(c);
         }
     }
-    if (p->chunks) {
+    if (p->chunks != NULL) {
         p->chunks->next = NULL;
     }
     p->used = 0;
@@ -79,7 +79,7 @@ void poller_leave(struct poller *p)
 
 void poller_free(struct poller *p)
 {
-    if (!p) {
+    if (p == NULL) {
         return;
     }
     poller_leave(p);
@@ -99,9 +99,9 @@ static long scan(struct pollfd *fds, struct file **refs, size_t n, struct poller
             continue;
         }
         u32 mask = POLLNVAL;
-        if (refs[k]) {
+        if (refs[k] != NULL) {
             u32 wanted = (u16)fds[k].events | POLLERR | POLLHUP;
-            mask = file_poll(refs[k], p && !ready ? poller_table(p) : NULL);
+            mask = file_poll(refs[k], p != NULL && !ready ? poller_table(p) : NULL);
             if (mask != POLLNVAL) {
                 mask &= wanted;
             }
@@ -116,13 +116,13 @@ static long poll_loop(struct pollfd *fds, struct file **refs, size_t n, u64 dead
 {
     long ready = scan(fds, refs, n, NULL);
     struct poller *p;
-    int r = 0;
+    int rc = 0;
 
     if (ready || deadline == 0) {
         return ready;
     }
     p = poller_new();
-    if (!p) {
+    if (p == NULL) {
         return -ENOMEM;
     }
     for (;;) {
@@ -130,14 +130,14 @@ static long poll_loop(struct pollfd *fds, struct file **refs, size_t n, u64 dead
         if (poller_failed(p)) {
             ready = -ENOMEM;
         }
-        if (ready || r == -ETIMEDOUT) {
+        if (ready || rc == -ETIMEDOUT) {
             break;
         }
-        if (r < 0) {
+        if (rc < 0) {
             ready = -EINTR;
             break;
         }
-        r = thread_block(deadline, true);
+        rc = thread_block(deadline, true);
         poller_leave(p);
     }
     poller_free(p);
@@ -148,20 +148,20 @@ static long poll_loop(struct pollfd *fds, struct file **refs, size_t n, u64 dead
 long poll_files(struct pollfd *fds, size_t n, u64 deadline)
 {
     struct file **refs = kzalloc(MAX(n, 1ul) * sizeof(*refs));
-    long r;
+    long rc;
 
-    if (!refs) {
+    if (refs == NULL) {
         return -ENOMEM;
     }
     for (size_t k = 0; k < n; k++) {
         refs[k] = fds[k].fd >= 0 ? fd_get(fds[k].fd) : NULL;
     }
-    r = poll_loop(fds, refs, n, deadline);
+    rc = poll_loop(fds, refs, n, deadline);
     for (size_t k = 0; k < n; k++) {
-        if (refs[k]) {
+        if (refs[k] != NULL) {
             file_put(refs[k]);
         }
     }
     kfree(refs);
-    return r;
+    return rc;
 }

@@ -135,11 +135,11 @@ static struct inode *procfs_make(struct inode *dir, const char *name, size_t len
 {
     struct inode *i = inode_new(mode, ops);
 
-    if (!i) {
+    if (i == NULL) {
         return NULL;
     }
     i->dentry = dentry_new(dir, name, len);
-    if (!i->dentry) {
+    if (i->dentry == NULL) {
         kfree(i);
         return NULL;
     }
@@ -211,7 +211,7 @@ static u32 fd_link_mode(int fd)
     struct file *f = fd_get(fd);
     u32 mode = S_IFLNK;
 
-    if (f) {
+    if (f != NULL) {
         mode |= (file_readable(f) ? 0500u : 0) | (file_writable(f) ? 0300u : 0);
         file_put(f);
     }
@@ -227,7 +227,7 @@ static int proc_lookup(struct inode *dir, const char *name, size_t len, struct i
         const struct entry *e = &entries[k];
         if (entry_in(e, dir->u.id.a) && strlen(e->name) == len && memcmp(e->name, name, len) == 0) {
             *out = make_entry(dir, e);
-            return *out ? 0 : -ENOMEM;
+            return *out != NULL ? 0 : -ENOMEM;
         }
     }
     if (n < 0 || !numbered(dir, n)) {
@@ -241,7 +241,7 @@ static int proc_lookup(struct inode *dir, const char *name, size_t len, struct i
         *out = procfs_make(dir, name, len, S_IFDIR | 0555, &dir_ops,
                            dir->u.id.a == ROOT ? PROCESS : TASK, (u32)n);
     }
-    return *out ? 0 : -ENOMEM;
+    return *out != NULL ? 0 : -ENOMEM;
 }
 
 /* The next number at or after n in this directory; -1 at the end. */
@@ -278,12 +278,12 @@ static int proc_readdir(struct inode *dir, u64 *pos, struct dir_sink *s)
     for (; *pos < 2 + ARRAY_SIZE(entries); (*pos)++) {
         const struct entry *e = *pos < 2 ? NULL : &entries[*pos - 2];
         const char *dots = *pos == 0 ? "." : "..";
-        if (e && !entry_in(e, dir->u.id.a)) {
+        if (e != NULL && !entry_in(e, dir->u.id.a)) {
             continue;
         }
-        u64 ino = e ? *pos + 1 : *pos == 0 ? dir->ino : dir->parent->ino;
-        if (!s->emit(s, e ? e->name : dots, strlen(e ? e->name : dots), ino,
-                     e ? entry_mode(e) : S_IFDIR, *pos + 1)) {
+        u64 ino = e != NULL ? *pos + 1 : *pos == 0 ? dir->ino : dir->parent->ino;
+        if (!s->emit(s, e != NULL ? e->name : dots, strlen(e != NULL ? e->name : dots), ino,
+                     e != NULL ? entry_mode(e) : S_IFDIR, *pos + 1)) {
             return 0;
         }
     }
@@ -337,7 +337,7 @@ static int proc_jump(struct inode *i, struct inode **out)
         break;
     default:
         f = fd_get((int)i->u.id.b);
-        if (!f) {
+        if (f == NULL) {
             return -ENOENT;
         }
         *out = f->inode;
@@ -345,7 +345,7 @@ static int proc_jump(struct inode *i, struct inode **out)
         file_put(f);
         return 0;
     }
-    if (!*out) {
+    if (*out == NULL) {
         return -ENOENT;
     }
     inode_ref(*out);
@@ -373,14 +373,14 @@ static size_t nameless(const struct inode *i, char *path)
 static ssize_t jump_readlink(struct inode *i, char *buf, size_t size)
 {
     struct inode *to;
-    int r = proc_jump(i, &to);
+    int rc = proc_jump(i, &to);
     size_t n;
 
-    if (r < 0) {
-        return r;
+    if (rc < 0) {
+        return rc;
     }
     char *path = kmalloc(PATH_LEN_MAX);
-    if (!path) {
+    if (path == NULL) {
         inode_put(to);
         return -ENOMEM;
     }
@@ -420,7 +420,7 @@ static ssize_t text_write(struct file *f, vaddr_t buf, size_t n, u64 *pos)
     char name[THREAD_NAME_LEN] = {0};
 
     (void)pos;
-    if (!t) { /* only comm can be opened for writing */
+    if (t == NULL) { /* only comm can be opened for writing */
         return -EINVAL;
     }
     if (copy_from_user(name, buf, MIN(n, sizeof(name) - 1)) < 0) {
@@ -456,10 +456,10 @@ static int text_start(struct file *f, const struct entry *e, int tid)
 {
     struct text *t = kzalloc(sizeof(*t));
 
-    if (!t) {
+    if (t == NULL) {
         return -ENOMEM;
     }
-    if (e->fixed) {
+    if (e->fixed != NULL) {
         text_put(t, e->fixed, strlen(e->fixed));
     } else {
         e->text(t, tid);
@@ -481,7 +481,7 @@ static int text_open(struct inode *i, struct file *f)
     if (file_writable(f) && e->text != text_comm) {
         return -EACCES;
     }
-    if (i->u.id.b && !thread_find((int)i->u.id.b) && (int)i->u.id.b != cur_proc()->pid) {
+    if (i->u.id.b && thread_find((int)i->u.id.b) == NULL && (int)i->u.id.b != cur_proc()->pid) {
         return -ESRCH;
     }
     return text_start(f, e, (int)i->u.id.b);
@@ -494,7 +494,7 @@ static void text_fdinfo(struct text *t, int fd)
 {
     struct file *f = fd_get(fd);
 
-    if (!f) {
+    if (f == NULL) {
         return;
     }
     u32 flags = f->flags | 0100000u | (fd_flags(fd) & FD_CLOEXEC ? O_CLOEXEC : 0);
@@ -519,14 +519,14 @@ int procfs_init(void)
     struct dentry *d = dir_find(fs_root, "proc", 4);
     struct inode *root = inode_new(S_IFDIR | 0555, &dir_ops);
 
-    if (!root) {
+    if (root == NULL) {
         return -ENOMEM;
     }
     root->dev = DEV_PROC;
     root->u.id.a = ROOT;
-    if (!d) {
+    if (d == NULL) {
         struct inode *i = ramfs_new(S_IFDIR | 0555);
-        if (!i || dir_add(fs_root, "proc", 4, i) < 0) {
+        if (i == NULL || dir_add(fs_root, "proc", 4, i) < 0) {
             return -ENOMEM;
         }
         d = dir_find(fs_root, "proc", 4);

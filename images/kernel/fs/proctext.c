@@ -19,7 +19,7 @@ void text_put(struct text *t, const char *s, size_t n)
     if (t->len + n > t->cap) {
         size_t cap = MAX(t->cap * 2, MAX(t->len + n, 512ul));
         char *data = krealloc(t->data, cap);
-        if (!data) {
+        if (data == NULL) {
             t->failed = true;
             return;
         }
@@ -56,7 +56,7 @@ static struct thread *thread_or_current(int tid)
 {
     struct thread *t = thread_find(tid);
 
-    return t ? t : current;
+    return t != NULL ? t : current;
 }
 
 static char state_letter(const struct thread *t)

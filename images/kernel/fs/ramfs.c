@@ -14,12 +14,12 @@
  */
 static int set_page(struct inode *i, u64 index, paddr_t frame)
 {
-    int r = radix_set(&i->u.data, index, frame);
+    int rc = radix_set(&i->u.data, index, frame);
 
-    if (r == 0 && index * PAGE_SIZE < i->u.data.ext_len) {
+    if (rc == 0 && index * PAGE_SIZE < i->u.data.ext_len) {
         mm_inode_changed(i, index, 1);
     }
-    return r;
+    return rc;
 }
 
 /* A page of the inode's own, made from what the file shows there. */
@@ -37,10 +37,10 @@ static int own_page(struct inode *i, u64 index, u8 **out)
         if (off < d->ext_len) {
             memcpy(phys_ptr(frame), d->ext + off, MIN(PAGE_SIZE, d->ext_len - off));
         }
-        int r = set_page(i, index, frame);
-        if (r < 0) {
+        int rc = set_page(i, index, frame);
+        if (rc < 0) {
             pmm_free(frame, 1);
-            return r;
+            return rc;
         }
     }
     *out = phys_ptr(frame);
@@ -105,19 +105,19 @@ static bool room_for_page(void)
 static int write_fresh(struct inode *i, u64 index, vaddr_t buf)
 {
     paddr_t frame = pmm_alloc(1, 0);
-    int r;
+    int rc;
 
     if (!frame) {
         return -ENOSPC;
     }
-    r = copy_from_user(phys_ptr(frame), buf, PAGE_SIZE);
-    if (r == 0) {
-        r = set_page(i, index, frame);
+    rc = copy_from_user(phys_ptr(frame), buf, PAGE_SIZE);
+    if (rc == 0) {
+        rc = set_page(i, index, frame);
     }
-    if (r < 0) {
+    if (rc < 0) {
         pmm_free(frame, 1);
     }
-    return r;
+    return rc;
 }
 
 /* Writes n bytes, all inside one page. */
@@ -125,7 +125,7 @@ static int write_piece(struct inode *i, vaddr_t buf, size_t n, u64 off)
 {
     bool fresh = radix_get(&i->u.data, off / PAGE_SIZE) == 0;
     u8 *page;
-    int r;
+    int rc;
 
     if (fresh && !room_for_page()) {
         return -ENOSPC;
@@ -133,14 +133,14 @@ static int write_piece(struct inode *i, vaddr_t buf, size_t n, u64 off)
     if (fresh && n == PAGE_SIZE) {
         return write_fresh(i, off / PAGE_SIZE, buf);
     }
-    r = own_page(i, off / PAGE_SIZE, &page);
-    return r < 0 ? r : copy_from_user(page + (off & PAGE_MASK), buf, n);
+    rc = own_page(i, off / PAGE_SIZE, &page);
+    return rc < 0 ? rc : copy_from_user(page + (off & PAGE_MASK), buf, n);
 }
 
 ssize_t ramfs_write(struct inode *i, vaddr_t buf, size_t n, u64 off)
 {
     size_t done = 0;
-    int r = 0;
+    int rc = 0;
 
     if (n == 0) {
         return 0;
@@ -156,8 +156,8 @@ ssize_t ramfs_write(struct inode *i, vaddr_t buf, size_t n, u64 off)
         u64 at = off + done;
         size_t piece = MIN(n - done, PAGE_SIZE - (at & PAGE_MASK));
 
-        r = write_piece(i, buf + done, piece, at);
-        if (r < 0) {
+        rc = write_piece(i, buf + done, piece, at);
+        if (rc < 0) {
             /* What arrived of a piece behind the end of file must not appear later. */
             clear_tail(i);
             break;
@@ -168,7 +168,7 @@ ssize_t ramfs_write(struct inode *i, vaddr_t buf, size_t n, u64 off)
         }
     }
     if (done == 0) {
-        return r;
+        return rc;
     }
     inode_touch(i);
     return (ssize_t)done;
@@ -203,16 +203,16 @@ int ramfs_truncate(struct inode *i, u64 size)
 static int zero_piece(struct inode *i, u64 off, u64 n)
 {
     u8 *page;
-    int r = 0;
+    int rc = 0;
 
     if (off >= i->u.data.ext_len && !radix_get(&i->u.data, off / PAGE_SIZE)) {
         return 0;
     }
-    r = own_page(i, off / PAGE_SIZE, &page);
-    if (r == 0) {
+    rc = own_page(i, off / PAGE_SIZE, &page);
+    if (rc == 0) {
         memset(page + (off & PAGE_MASK), 0, n);
     }
-    return r;
+    return rc;
 }
 
 /* Zeroes [off, end). Pages over the extent become own pages, or its bytes would show; the others
@@ -220,9 +220,9 @@ static int zero_piece(struct inode *i, u64 off, u64 n)
 static int punch(struct inode *i, u64 off, u64 end)
 {
     u64 covered = PAGE_UP(i->u.data.ext_len);
-    int r = 0;
+    int rc = 0;
 
-    while (r == 0 && off < end) {
+    while (rc == 0 && off < end) {
         u64 piece = MIN(end - off, PAGE_SIZE - (off & PAGE_MASK));
         if (piece == PAGE_SIZE && off >= covered) {
             radix_drop(&i->u.data, off / PAGE_SIZE, end / PAGE_SIZE);
@@ -230,11 +230,11 @@ static int punch(struct inode *i, u64 off, u64 end)
             covered = UINT64_MAX; /* what is left is part of a page */
             continue;
         }
-        r = zero_piece(i, off, piece);
+        rc = zero_piece(i, off, piece);
         off += piece;
     }
     inode_touch(i);
-    return r;
+    return rc;
 }
 
 int ramfs_allocate(struct inode *i, u64 off, u64 len, int mode)
@@ -251,9 +251,9 @@ int ramfs_allocate(struct inode *i, u64 off, u64 len, int mode)
         return mode & FALLOC_FL_KEEP_SIZE ? punch(i, off, end) : -EOPNOTSUPP;
     }
     if (mode & FALLOC_FL_ZERO_RANGE) {
-        int r = punch(i, off, end);
-        if (r < 0) {
-            return r;
+        int rc = punch(i, off, end);
+        if (rc < 0) {
+            return rc;
         }
     }
     if ((end - off) / PAGE_SIZE >
@@ -262,9 +262,9 @@ int ramfs_allocate(struct inode *i, u64 off, u64 len, int mode)
     }
     for (u64 index = off / PAGE_SIZE; index < PAGE_UP(end) / PAGE_SIZE; index++) {
         u8 *page;
-        int r = index * PAGE_SIZE < i->u.data.ext_len ? 0 : own_page(i, index, &page);
-        if (r < 0) {
-            return r;
+        int rc = index * PAGE_SIZE < i->u.data.ext_len ? 0 : own_page(i, index, &page);
+        if (rc < 0) {
+            return rc;
         }
     }
     if (!(mode & FALLOC_FL_KEEP_SIZE) && end > i->size) {
@@ -346,12 +346,12 @@ static void reg_free(struct inode *i)
 
 static ssize_t reg_read(struct file *f, vaddr_t buf, size_t n, u64 *pos)
 {
-    ssize_t r = ramfs_read(f->inode, buf, n, *pos);
+    ssize_t rc = ramfs_read(f->inode, buf, n, *pos);
 
-    if (r > 0) {
-        *pos += (u64)r;
+    if (rc > 0) {
+        *pos += (u64)rc;
     }
-    return r;
+    return rc;
 }
 
 /* RLIMIT_FSIZE: how many of n bytes at off may be written; beyond it the program is told twice. */
@@ -371,22 +371,22 @@ static ssize_t reg_write(struct file *f, vaddr_t buf, size_t n, u64 *pos)
     if (f->flags & O_APPEND) {
         *pos = f->inode->size;
     }
-    ssize_t r = within_limit(*pos, n);
-    if (r > 0) {
-        r = ramfs_write(f->inode, buf, (size_t)r, *pos);
+    ssize_t rc = within_limit(*pos, n);
+    if (rc > 0) {
+        rc = ramfs_write(f->inode, buf, (size_t)rc, *pos);
     }
-    if (r > 0) {
-        *pos += (u64)r;
+    if (rc > 0) {
+        *pos += (u64)rc;
     }
-    return r;
+    return rc;
 }
 
 static s64 reg_lseek(struct file *f, s64 off, int whence)
 {
     if (whence == 3 || whence == 4) { /* SEEK_DATA, SEEK_HOLE */
         u64 found;
-        int r = off < 0 ? -ENXIO : ramfs_next(f->inode, (u64)off, whence == 3, &found);
-        return r < 0 ? r : file_seek(f, (s64)found, 0, f->inode->size);
+        int rc = off < 0 ? -ENXIO : ramfs_next(f->inode, (u64)off, whence == 3, &found);
+        return rc < 0 ? rc : file_seek(f, (s64)found, 0, f->inode->size);
     }
     return file_seek(f, off, whence, f->inode->size);
 }
@@ -433,7 +433,7 @@ struct inode *ramfs_new(u32 mode)
 {
     struct inode *i = inode_new(mode, S_ISDIR(mode) ? &ramfs_dir_ops : &ramfs_reg_ops);
 
-    if (i && S_ISDIR(mode)) {
+    if (i != NULL && S_ISDIR(mode)) {
         i->nlink = 2;
     }
     return i;
@@ -443,11 +443,11 @@ struct inode *ramfs_symlink(const char *target, size_t len)
 {
     struct inode *i = inode_new(S_IFLNK | 0777, &ramfs_lnk_ops);
 
-    if (!i) {
+    if (i == NULL) {
         return NULL;
     }
     i->u.target = kmalloc(len + 1);
-    if (!i->u.target) {
+    if (i->u.target == NULL) {
         inode_put(i);
         return NULL;
     }

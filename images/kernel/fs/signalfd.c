@@ -41,15 +41,15 @@ static bool ready(void *arg)
 
 static int take_one(struct file *f, siginfo_t *info)
 {
-    int ret;
+    int rc;
 
     while (signal_dequeue(current, *set_of(f), info) == 0) {
         if ((f->flags & O_NONBLOCK) != 0) {
             return -EAGAIN;
         }
-        ret = waitq_wait(&cur_proc()->signals->readers, ready, set_of(f), HV_NO_DEADLINE, true);
-        if (ret != 0) {
-            return ret == -EINTR ? -ERESTARTSYS : ret;
+        rc = waitq_wait(&cur_proc()->signals->readers, ready, set_of(f), HV_NO_DEADLINE, true);
+        if (rc != 0) {
+            return rc == -EINTR ? -ERESTARTSYS : rc;
         }
     }
     return 0;
@@ -66,10 +66,10 @@ static ssize_t signalfd_read(struct file *f, vaddr_t buf, size_t n, u64 *pos)
         return -EINVAL;
     }
     while (n - done >= sizeof(out) && (done == 0 || ready(set_of(f)))) {
-        int ret = take_one(f, &info);
+        int rc = take_one(f, &info);
 
-        if (ret != 0) {
-            return ret;
+        if (rc != 0) {
+            return rc;
         }
         describe(&out, &info);
         if (copy_to_user(buf + done, &out, sizeof(out)) != 0) {
@@ -102,17 +102,17 @@ static const struct file_ops signalfd_ops = {
 static long set_replace(int fd, u64 set)
 {
     struct file *f = fd_get(fd);
-    long ret = -EINVAL;
+    long rc = -EINVAL;
 
     if (f == NULL) {
         return -EBADF;
     }
     if (f->ops == &signalfd_ops) {
         *set_of(f) = set;
-        ret = fd;
+        rc = fd;
     }
     file_put(f);
-    return ret;
+    return rc;
 }
 
 static long signalfd_create(u64 set, u32 flags)
@@ -124,10 +124,10 @@ static long signalfd_create(u64 set, u32 flags)
         return -ENOMEM;
     }
     *priv = set;
-    int r = anon_file(&signalfd_ops, priv, O_RDWR | (flags & O_NONBLOCK), &f);
-    if (r < 0) {
+    int rc = anon_file(&signalfd_ops, priv, O_RDWR | (flags & O_NONBLOCK), &f);
+    if (rc < 0) {
         kfree(priv);
-        return r;
+        return rc;
     }
     return fd_install(f, 0, (flags & O_CLOEXEC) != 0);
 }

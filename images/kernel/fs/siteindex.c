@@ -38,7 +38,7 @@ static void add_files(const struct sitefile *f)
 {
     sites = f->sites;
     files = kzalloc(f->file_count * sizeof(*files));
-    for (u32 n = 0; files && n < f->file_count; n++) {
+    for (u32 n = 0; files != NULL && n < f->file_count; n++) {
         struct inode *i;
         const char *path = f->paths + f->files[n].path;
         if (walk_inode(fs_root, path, WALK_FOLLOW, &i) < 0) {

@@ -21,7 +21,7 @@ static struct file *stream_files[3]; /* while the first program has not closed t
 
 void console_stdin_poll(void)
 {
-    if (!sched_input_poll) {
+    if (sched_input_poll == NULL) {
         return;
     }
     sched_input_poll = NULL; /* who still finds nothing sets it again */
@@ -44,7 +44,7 @@ static bool stdin_ready(void)
     if (peek_len || peek_eof) {
         return true;
     }
-    if (!peek_buf && !(peek_buf = kmalloc(PEEK_SIZE))) {
+    if (peek_buf == NULL && (peek_buf = kmalloc(PEEK_SIZE)) == NULL) {
         return false;
     }
     s64 n = host_read(peek_buf, PEEK_SIZE);
@@ -82,17 +82,17 @@ static ssize_t wait_for_host(struct file *f, vaddr_t buf, size_t n, void *bounce
                              size_t bounce_size)
 {
     struct wait_entry e = {.thread = current};
-    ssize_t r;
+    ssize_t rc;
 
     for (;;) {
-        r = peek_len ? read_peeked(buf, n) : read_host(buf, n, bounce, bounce_size);
-        if (r != -EAGAIN) {
-            return r;
+        rc = peek_len ? read_peeked(buf, n) : read_host(buf, n, bounce, bounce_size);
+        if (rc != -EAGAIN) {
+            return rc;
         }
         if (f->flags & O_NONBLOCK) {
             /* Who watches an edge-triggered epoll looks no more until it is told. */
             sched_input_poll = TAILQ_EMPTY(&stdin_q.list) ? NULL : console_stdin_poll;
-            return r;
+            return rc;
         }
         waitq_add(&stdin_q, &e);
         sched_input_poll = console_stdin_poll;
@@ -120,12 +120,12 @@ static ssize_t stdin_read(struct file *f, vaddr_t buf, size_t n, u64 *pos)
         return 0;
     }
     void *bounce = kmalloc(bounce_size);
-    if (!bounce) {
+    if (bounce == NULL) {
         return -ENOMEM;
     }
-    ssize_t r = wait_for_host(f, buf, n, bounce, bounce_size);
+    ssize_t rc = wait_for_host(f, buf, n, bounce, bounce_size);
     kfree(bounce);
-    return r;
+    return rc;
 }
 
 static u32 stdin_poll(struct file *f, struct poll_table *pt)
@@ -135,7 +135,7 @@ static u32 stdin_poll(struct file *f, struct poll_table *pt)
     if (stdin_ready()) {
         return peek_eof ? POLLIN | POLLRDNORM | POLLHUP : POLLIN | POLLRDNORM;
     }
-    if (pt) {
+    if (pt != NULL) {
         sched_input_poll = console_stdin_poll;
     }
     return 0;
@@ -160,18 +160,18 @@ static ssize_t out_write(struct file *f, vaddr_t buf, size_t n, u64 *pos)
     char small[256];
     size_t size = sizeof(small), done = 0;
     char *chunk = n > size ? kmalloc(MIN(n, BOUNCE)) : NULL;
-    int which = f->priv ? 2 : 1;
+    int which = f->priv != NULL ? 2 : 1;
 
     (void)pos;
-    if (chunk) {
+    if (chunk != NULL) {
         size = MIN(n, BOUNCE);
     }
     while (done < n) {
         size_t piece = MIN(n - done, size);
-        if (copy_from_user(chunk ? chunk : small, buf + done, piece) < 0) {
+        if (copy_from_user(chunk != NULL ? chunk : small, buf + done, piece) < 0) {
             break;
         }
-        hv_console_write(which, chunk ? chunk : small, piece);
+        hv_console_write(which, chunk != NULL ? chunk : small, piece);
         done += piece;
     }
     kfree(chunk);
@@ -199,7 +199,7 @@ static ssize_t stdin_file_read(struct file *f, vaddr_t buf, size_t n, u64 *pos)
     void *bounce = n ? kmalloc(size) : NULL;
     s64 got;
 
-    if (!bounce) {
+    if (bounce == NULL) {
         return n ? -ENOMEM : 0;
     }
     got = hv_call(HV_CALL_STDIN, (u64)bounce, size, *pos, 0);
@@ -219,12 +219,12 @@ static ssize_t stdin_file_read(struct file *f, vaddr_t buf, size_t n, u64 *pos)
 static s64 stdin_file_lseek(struct file *f, s64 off, int whence)
 {
     u64 before = f->pos;
-    s64 r = file_seek(f, off, whence, f->inode->size);
+    s64 rc = file_seek(f, off, whence, f->inode->size);
 
     if (f->pos != before) {
         stdin_file_place(f);
     }
-    return r;
+    return rc;
 }
 
 static long stdin_file_ioctl(struct file *f, u32 cmd, vaddr_t arg)
@@ -275,22 +275,22 @@ bool stream_is_pipe(const struct file *f)
 
 int console_files(struct file *out[3])
 {
-    int r = 0;
+    int rc = 0;
 
-    if (!stdin_q.list.tqh_last) {
+    if (stdin_q.list.tqh_last == NULL) {
         waitq_init(&stdin_q);
     }
     for (u32 fd = 0; fd < 3; fd++) {
         struct inode *i = anon_inode(S_IFIFO | 0600);
-        if (!i) {
+        if (i == NULL) {
             return -ENOMEM;
         }
         i->ops = &stream_inode_ops;
         i->u.id.a = fd;
-        r = inode_open(i, fd == 0 ? O_RDONLY : O_WRONLY, &out[fd]);
+        rc = inode_open(i, fd == 0 ? O_RDONLY : O_WRONLY, &out[fd]);
         inode_put(i);
-        if (r < 0) {
-            return r;
+        if (rc < 0) {
+            return rc;
         }
         stream_files[fd] = out[fd];
     }
@@ -328,12 +328,12 @@ void console_resume(void)
 
     for (u32 fd = 0; fd < 3; fd++) {
         struct file *f = fd_get((int)fd);
-        bool ours = f && f == stream_files[fd];
+        bool ours = f != NULL && f == stream_files[fd];
 
         if (ours) {
             become(f, fd, s);
         }
-        if (f) {
+        if (f != NULL) {
             file_put(f);
         }
         if (ours && s->kind[fd] == HV_STREAM_CLOSED) {

@@ -127,16 +127,16 @@ int timerfd_create(int clock, u32 flags, struct file **out)
         return -EINVAL;
     }
     t = kzalloc(sizeof(*t));
-    if (!t) {
+    if (t == NULL) {
         return -ENOMEM;
     }
     t->clock = clock;
     waitq_init(&t->q);
-    int r = anon_file(&timer_ops, t, O_RDWR | (flags & TFD_NONBLOCK), out);
-    if (r < 0) {
+    int rc = anon_file(&timer_ops, t, O_RDWR | (flags & TFD_NONBLOCK), out);
+    if (rc < 0) {
         kfree(t);
     }
-    return r;
+    return rc;
 }
 
 bool timerfd_is(const struct file *f)

@@ -52,12 +52,12 @@ static bool at_end(const struct sock *s)
     if (s->no_receive) {
         return true;
     }
-    return s->type != SOCK_DGRAM && s->connected && (!s->peer || s->peer->no_send);
+    return s->type != SOCK_DGRAM && s->connected && (s->peer == NULL || s->peer->no_send);
 }
 
 static bool cannot_send(const struct sock *s)
 {
-    return !s->peer || s->no_send || s->peer->no_receive;
+    return s->peer == NULL || s->no_send || s->peer->no_receive;
 }
 
 /* Also true when waiting has become pointless. */
@@ -150,24 +150,24 @@ static int send_one(struct file *f, struct cursor *c, size_t n, int flags)
 {
     struct sock *s = f->priv;
     struct message *m;
-    int r = wait_room(f, flags);
+    int rc = wait_room(f, flags);
 
-    if (r == 0 && cannot_send(s)) {
-        r = send_error(s, flags);
+    if (rc == 0 && cannot_send(s)) {
+        rc = send_error(s, flags);
     }
-    if (r < 0) {
-        return r;
+    if (rc < 0) {
+        return rc;
     }
     m = kmalloc(sizeof(*m) + n);
-    if (!m) {
+    if (m == NULL) {
         return -ENOBUFS;
     }
     m->len = n;
     m->off = 0;
-    r = cursor_move(c, m->data, n, false);
-    if (r < 0) {
+    rc = cursor_move(c, m->data, n, false);
+    if (rc < 0) {
         kfree(m);
-        return r;
+        return rc;
     }
     TAILQ_INSERT_TAIL(&s->peer->queue, m, link);
     s->peer->queued += n;
@@ -180,7 +180,7 @@ ssize_t unix_send(struct file *f, const struct socket_io *io, size_t count, int 
     struct sock *s = f->priv;
     struct cursor c = {io, count, 0, 0};
     size_t n = total(io, count), done = 0;
-    int r;
+    int rc;
 
     if (cannot_send(s)) {
         return send_error(s, flags);
@@ -189,14 +189,14 @@ ssize_t unix_send(struct file *f, const struct socket_io *io, size_t count, int 
         if (n > QUEUE_MAX) {
             return -EMSGSIZE;
         }
-        r = send_one(f, &c, n, flags);
-        return r < 0 ? r : (ssize_t)n;
+        rc = send_one(f, &c, n, flags);
+        return rc < 0 ? rc : (ssize_t)n;
     }
     while (done < n) {
         size_t piece = MIN(n - done, (size_t)PIECE_MAX);
-        r = send_one(f, &c, piece, flags);
-        if (r < 0) {
-            return done ? (ssize_t)done : r;
+        rc = send_one(f, &c, piece, flags);
+        if (rc < 0) {
+            return done ? (ssize_t)done : rc;
         }
         done += piece;
     }
@@ -212,7 +212,7 @@ static void message_done(struct sock *s, struct message *m)
 static void took(struct sock *s, size_t n)
 {
     s->queued -= n;
-    if (s->peer) {
+    if (s->peer != NULL) {
         waitq_wake(&s->peer->write_q, 1);
     }
 }
@@ -221,7 +221,7 @@ static ssize_t take_stream(struct sock *s, struct cursor *c, size_t n, bool peek
 {
     size_t done = 0;
 
-    for (struct message *m = TAILQ_FIRST(&s->queue), *next; m && done < n; m = next) {
+    for (struct message *m = TAILQ_FIRST(&s->queue), *next; m != NULL && done < n; m = next) {
         size_t piece = MIN(n - done, m->len - m->off);
         next = TAILQ_NEXT(m, link);
         if (cursor_move(c, m->data + m->off, piece, true) < 0) {
@@ -275,11 +275,11 @@ ssize_t unix_receive(struct file *f, const struct socket_io *io, size_t count, i
             if (s->type != SOCK_STREAM) {
                 return take_message(s, &c, n, flags, truncated);
             }
-            ssize_t r = take_stream(s, &c, n - done, flags & MSG_PEEK);
-            if (r < 0) {
-                return done ? (ssize_t)done : r;
+            ssize_t rc = take_stream(s, &c, n - done, flags & MSG_PEEK);
+            if (rc < 0) {
+                return done ? (ssize_t)done : rc;
             }
-            done += (size_t)r;
+            done += (size_t)rc;
             if (done == n || !(flags & MSG_WAITALL) || (flags & MSG_PEEK)) {
                 return (ssize_t)done;
             }
@@ -317,7 +317,7 @@ int unix_shutdown(struct file *f, int how)
     s->no_receive |= how != 1;
     s->no_send |= how != 0;
     wake_all(s);
-    if (s->peer) {
+    if (s->peer != NULL) {
         wake_all(s->peer);
     }
     return 0;
@@ -356,7 +356,7 @@ static u32 sock_poll(struct file *f, struct poll_table *pt)
     if (at_end(s)) {
         mask |= POLLRDHUP;
     }
-    if (s->type != SOCK_DGRAM && (!s->peer || (s->no_receive && s->no_send))) {
+    if (s->type != SOCK_DGRAM && (s->peer == NULL || (s->no_receive && s->no_send))) {
         mask |= POLLHUP;
     }
     if (is_writable(s)) {
@@ -369,7 +369,7 @@ static long sock_ioctl(struct file *f, u32 cmd, vaddr_t arg)
 {
     struct sock *s = f->priv;
     struct message *m = TAILQ_FIRST(&s->queue);
-    int n = !m ? 0 : s->type == SOCK_STREAM ? (int)s->queued : (int)m->len;
+    int n = m == NULL ? 0 : s->type == SOCK_STREAM ? (int)s->queued : (int)m->len;
 
     return cmd == FIONREAD ? copy_to_user(arg, &n, sizeof(n)) : -ENOTTY;
 }
@@ -378,11 +378,11 @@ static void sock_release(struct file *f)
 {
     struct sock *s = f->priv;
 
-    for (struct message *m = TAILQ_FIRST(&s->queue), *next; m; m = next) {
+    for (struct message *m = TAILQ_FIRST(&s->queue), *next; m != NULL; m = next) {
         next = TAILQ_NEXT(m, link);
         message_done(s, m);
     }
-    if (s->peer) {
+    if (s->peer != NULL) {
         s->peer->peer = NULL;
         wake_all(s->peer);
     }
@@ -403,12 +403,13 @@ int unix_create(int type, u32 flags, struct file **out)
 {
     struct inode *i = anon_inode(S_IFSOCK | 0777);
     struct sock *s = kzalloc(sizeof(*s));
-    struct file *f = i && s ? file_new(i, O_RDWR | (flags & O_NONBLOCK), &sock_ops) : NULL;
+    struct file *f =
+        i != NULL && s != NULL ? file_new(i, O_RDWR | (flags & O_NONBLOCK), &sock_ops) : NULL;
 
-    if (i) {
+    if (i != NULL) {
         inode_put(i);
     }
-    if (!f) {
+    if (f == NULL) {
         kfree(s);
         return -ENOMEM;
     }
@@ -423,15 +424,15 @@ int unix_create(int type, u32 flags, struct file **out)
 
 int unix_pair(int type, u32 flags, struct file *out[2])
 {
-    int r = unix_create(type, flags, &out[0]);
+    int rc = unix_create(type, flags, &out[0]);
 
-    if (r < 0) {
-        return r;
+    if (rc < 0) {
+        return rc;
     }
-    r = unix_create(type, flags, &out[1]);
-    if (r < 0) {
+    rc = unix_create(type, flags, &out[1]);
+    if (rc < 0) {
         file_put(out[0]);
-        return r;
+        return rc;
     }
     struct sock *a = out[0]->priv, *b = out[1]->priv;
     a->peer = b;

@@ -109,7 +109,7 @@ struct poll_table {
 };
 static inline void poll_on(struct poll_table *pt, struct waitq *q)
 {
-    if (pt) {
+    if (pt != NULL) {
         pt->add(pt, q);
     }
 }

@@ -25,7 +25,7 @@ s64 hv_call(u32 nr, u64 a0, u64 a1, u64 a2, u64 a3)
 void hv_exit(enum hv_exit kind, int status, const char *msg)
 {
     hv_shared()->counts.exit_tsc = hv_rdtsc();
-    hv_call(HV_CALL_EXIT, kind, (u64)status, (u64)msg, msg ? strlen(msg) : 0);
+    hv_call(HV_CALL_EXIT, kind, (u64)status, (u64)msg, msg != NULL ? strlen(msg) : 0);
     for (;;) {
         doorbell();
     }

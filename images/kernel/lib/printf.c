@@ -113,7 +113,7 @@ static void convert(struct out *o, char c, const struct spec *f, va_list *ap)
         put_number(o, (u64)va_arg(*ap, void *), 16, false, &hex);
     } else if (c == 's') {
         const char *s = va_arg(*ap, const char *);
-        if (!s) {
+        if (s == NULL) {
             s = "(null)";
         }
         put_padded(o, s, f->precision >= 0 ? strnlen(s, (size_t)f->precision) : strlen(s), f);

@@ -16,11 +16,11 @@
 
 static int own_copy(u64 *e, const void *src, int prot)
 {
-    paddr_t pa = pmm_alloc(1, src ? 0 : PMM_ZERO);
+    paddr_t pa = pmm_alloc(1, src != NULL ? 0 : PMM_ZERO);
     if (!pa) {
         return -ENOMEM;
     }
-    if (src) {
+    if (src != NULL) {
         memcpy(phys_ptr(pa), src, PAGE_SIZE);
     }
     *e = pa | pt_prot_bits(prot) | PTE_OWNED;
@@ -29,15 +29,15 @@ static int own_copy(u64 *e, const void *src, int prot)
 
 static int enter_page(const struct vma *v, vaddr_t va, u64 *e)
 {
-    if (!v->inode) {
+    if (v->inode == NULL) {
         return own_copy(e, NULL, v->prot);
     }
     u64 pgoff = v->pgoff + (va - v->start) / PAGE_SIZE;
     bool shared = v->flags & MAP_SHARED;
     paddr_t pa;
-    int r = inode_page(v->inode, pgoff, shared && v->prot & PROT_WRITE, &pa);
-    if (r) {
-        return r;
+    int rc = inode_page(v->inode, pgoff, shared && v->prot & PROT_WRITE, &pa);
+    if (rc) {
+        return rc;
     }
     if (!shared && v->prot & PROT_WRITE) {
         return own_copy(e, phys_ptr(pa), v->prot);
@@ -50,20 +50,20 @@ int mm_own_page(const struct vma *v, vaddr_t va, void **frame)
 {
     u64 *e = pt_entry(va, true);
     paddr_t pa = 0;
-    int r = e ? 0 : -ENOMEM;
-    if (!r && !*e && v->inode) {
-        r = inode_page(v->inode, v->pgoff + (va - v->start) / PAGE_SIZE, false, &pa);
+    int rc = e != NULL ? 0 : -ENOMEM;
+    if (rc == 0 && !*e && v->inode != NULL) {
+        rc = inode_page(v->inode, v->pgoff + (va - v->start) / PAGE_SIZE, false, &pa);
     }
-    if (!r && !*e) {
-        r = own_copy(e, pa ? phys_ptr(pa) : NULL, v->prot);
+    if (rc == 0 && !*e) {
+        rc = own_copy(e, pa ? phys_ptr(pa) : NULL, v->prot);
     }
-    if (!r && !(*e & PTE_OWNED)) {
-        r = -EBUSY;
+    if (rc == 0 && !(*e & PTE_OWNED)) {
+        rc = -EBUSY;
     }
-    if (!r) {
+    if (rc == 0) {
         *frame = phys_ptr(*e & PTE_ADDR);
     }
-    return r;
+    return rc;
 }
 
 int mm_populate(struct vma *v, vaddr_t start, vaddr_t end)
@@ -74,9 +74,9 @@ int mm_populate(struct vma *v, vaddr_t start, vaddr_t end)
             continue;
         }
         u64 *e = pt_entry(va, true);
-        int r = !e ? -ENOMEM : *e ? 0 : enter_page(v, va, e);
-        if (r) {
-            return r;
+        int rc = e == NULL ? -ENOMEM : *e ? 0 : enter_page(v, va, e);
+        if (rc) {
+            return rc;
         }
     }
     return 0;
@@ -92,7 +92,7 @@ bool mm_unpopulate(vaddr_t start, vaddr_t end)
             pmm_free(large, LARGE_PAGE / PAGE_SIZE);
             present = true;
         }
-        if (!e) {
+        if (e == NULL) {
             va = (va | (LARGE_PAGE - 1)) - PAGE_MASK;
             continue;
         }
@@ -118,16 +118,16 @@ static int make_writable(const struct vma *v, vaddr_t va, u64 *e)
         *e = 0;
         return enter_page(v, va, e);
     }
-    int r = own_copy(e, phys_ptr(*e & PTE_ADDR), v->prot);
-    if (!r) {
+    int rc = own_copy(e, phys_ptr(*e & PTE_ADDR), v->prot);
+    if (rc == 0) {
         tlb_flush();
     }
-    return r;
+    return rc;
 }
 
-static enum mm_fault_result result(int r)
+static enum mm_fault_result result(int rc)
 {
-    return r == 0 ? MM_FAULT_OK : r == -ENXIO ? MM_FAULT_BUS : MM_FAULT_OOM;
+    return rc == 0 ? MM_FAULT_OK : rc == -ENXIO ? MM_FAULT_BUS : MM_FAULT_OOM;
 }
 
 /* Large anonymous mappings take 2 MiB at a time while memory is plentiful: one fault for all of it,
@@ -135,8 +135,8 @@ static enum mm_fault_result result(int r)
 static bool enter_large(const struct vma *v, vaddr_t va)
 {
     vaddr_t at = va & ~(LARGE_PAGE - 1);
-    if (v->inode || v->end - v->start < LARGE_MIN || at < v->start || v->end - at < LARGE_PAGE ||
-        pmm_free_pages() < pmm_total_pages() / 2) {
+    if (v->inode != NULL || v->end - v->start < LARGE_MIN || at < v->start ||
+        v->end - at < LARGE_PAGE || pmm_free_pages() < pmm_total_pages() / 2) {
         return false;
     }
     paddr_t pa = pmm_alloc_large();
@@ -151,22 +151,22 @@ static bool enter_large(const struct vma *v, vaddr_t va)
 
 static enum mm_fault_result fault_paged(struct vma *v, vaddr_t va, u64 error)
 {
-    if (!v->inode && pt_is_large(va)) {
+    if (v->inode == NULL && pt_is_large(va)) {
         return MM_FAULT_OK; /* the tables allow it */
     }
     if (enter_large(v, va)) {
         return MM_FAULT_OK;
     }
     u64 *e = pt_entry(va, true);
-    if (!e) {
+    if (e == NULL) {
         return MM_FAULT_OOM;
     }
     if (*e) {
         return result(error & PF_WRITE && !(*e & PTE_W) ? make_writable(v, va, e) : 0);
     }
-    int r = enter_page(v, va, e);
-    if (r) {
-        return result(r);
+    int rc = enter_page(v, va, e);
+    if (rc) {
+        return result(rc);
     }
     /* Neighbours are a guess: running out of file or memory there is no failure. */
     vaddr_t around = va & ~(AROUND * PAGE_SIZE - 1);
@@ -178,9 +178,9 @@ static enum mm_fault_result fault_paged(struct vma *v, vaddr_t va, u64 error)
 
 enum mm_fault_result mm_handle_fault(struct mm *mm, vaddr_t addr, u64 error)
 {
-    struct vma *v = mm ? vma_find(mm, addr) : NULL;
+    struct vma *v = mm != NULL ? vma_find(mm, addr) : NULL;
     hv_shared()->counts.faults++;
-    if (!v) {
+    if (v == NULL) {
         return MM_FAULT_MAPERR;
     }
     int need = error & PF_WRITE ? PROT_WRITE : error & PF_FETCH ? PROT_EXEC : 0;
@@ -195,12 +195,12 @@ enum mm_fault_result mm_handle_fault(struct mm *mm, vaddr_t addr, u64 error)
 
 void mm_inode_changed(struct inode *i, u64 pgoff, u64 pages)
 {
-    struct mm *mm = current && current->proc ? cur_proc()->mm : NULL;
+    struct mm *mm = current != NULL && current->proc != NULL ? cur_proc()->mm : NULL;
     bool flush = false;
-    if (!mm) {
+    if (mm == NULL) {
         return;
     }
-    for (struct vma *v = RB_MIN(vma_tree, &mm->tree); v; v = vma_next(v)) {
+    for (struct vma *v = RB_MIN(vma_tree, &mm->tree); v != NULL; v = vma_next(v)) {
         u64 n = (v->end - v->start) / PAGE_SIZE;
         if (v->inode != i || v->kind != VMA_PAGED || pgoff >= v->pgoff + n ||
             pgoff + pages <= v->pgoff) {
@@ -210,7 +210,7 @@ void mm_inode_changed(struct inode *i, u64 pgoff, u64 pages)
         for (vaddr_t va = v->start + from * PAGE_SIZE; va < v->start + to * PAGE_SIZE;
              va += PAGE_SIZE) {
             u64 *e = pt_entry(va, false);
-            if (!e || !*e || *e & PTE_OWNED) {
+            if (e == NULL || !*e || *e & PTE_OWNED) {
                 continue;
             }
             flush |= *e & PTE_P;

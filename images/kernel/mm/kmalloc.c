@@ -83,16 +83,16 @@ void *kmalloc(size_t size)
         return alloc_large(size);
     }
     struct slab *s = LIST_FIRST(&partial[c]);
-    if (!s) {
+    if (s == NULL) {
         s = slab_new(c);
     }
-    if (!s) {
+    if (s == NULL) {
         return NULL;
     }
     void *p = s->free;
     s->free = *(void **)p;
     s->used++;
-    if (!s->free) {
+    if (s->free == NULL) {
         LIST_REMOVE(s, link);
     }
     return p;
@@ -101,7 +101,7 @@ void *kmalloc(size_t size)
 void *kzalloc(size_t size)
 {
     void *p = kmalloc(size);
-    if (p) {
+    if (p != NULL) {
         memset(p, 0, size);
     }
     return p;
@@ -109,7 +109,7 @@ void *kzalloc(size_t size)
 
 void kfree(void *p)
 {
-    if (!p) {
+    if (p == NULL) {
         return;
     }
     struct slab *s = slab_of(p);
@@ -118,12 +118,12 @@ void kfree(void *p)
         pmm_free((paddr_t)s, s->pages);
         return;
     }
-    if (!s->free) {
+    if (s->free == NULL) {
         LIST_INSERT_HEAD(&partial[s->class], s, link);
     }
     *(void **)p = s->free;
     s->free = p;
-    if (--s->used == 0 && LIST_NEXT(LIST_FIRST(&partial[s->class]), link)) {
+    if (--s->used == 0 && LIST_NEXT(LIST_FIRST(&partial[s->class]), link) != NULL) {
         LIST_REMOVE(s, link);
         s->magic = 0;
         pmm_free((paddr_t)s, 1);
@@ -132,7 +132,7 @@ void kfree(void *p)
 
 void *krealloc(void *p, size_t size)
 {
-    if (!p) {
+    if (p == NULL) {
         return kmalloc(size);
     }
     struct slab *s = slab_of(p);
@@ -141,7 +141,7 @@ void *krealloc(void *p, size_t size)
         return p;
     }
     void *n = kmalloc(size);
-    if (!n) {
+    if (n == NULL) {
         return NULL;
     }
     memcpy(n, p, have);
@@ -153,5 +153,5 @@ char *kstrdup(const char *s)
 {
     size_t n = strlen(s) + 1;
     char *p = kmalloc(n);
-    return p ? memcpy(p, s, n) : NULL;
+    return p != NULL ? memcpy(p, s, n) : NULL;
 }

@@ -14,10 +14,10 @@ static const char *special_name(const struct vma *v)
     }
     const u64 *e =
         v->kind == VMA_PAGED && !pt_is_large(v->start) ? pt_entry(v->start, false) : NULL;
-    if (e && (*e & PTE_ADDR) == (u64)vdso_start) {
+    if (e != NULL && (*e & PTE_ADDR) == (u64)vdso_start) {
         return "[vdso]";
     }
-    if (e && *e && (*e & PTE_ADDR) == time_page()) {
+    if (e != NULL && *e && (*e & PTE_ADDR) == time_page()) {
         return "[vvar]";
     }
     const struct process *p = cur_proc();
@@ -34,7 +34,7 @@ static const char *special_name(const struct vma *v)
 static size_t format(const struct vma *v, char *line)
 {
     char path[256] = "";
-    if (v->inode) {
+    if (v->inode != NULL) {
         inode_path(v->inode, path, sizeof(path));
     } else {
         snprintf(path, sizeof(path), "%s", special_name(v));
@@ -42,8 +42,8 @@ static size_t format(const struct vma *v, char *line)
     int n = snprintf(line, LINE_MAX, "%08lx-%08lx %c%c%c%c %08lx 00:%02d %lu", v->start, v->end,
                      v->prot & PROT_READ ? 'r' : '-', v->prot & PROT_WRITE ? 'w' : '-',
                      v->prot & PROT_EXEC ? 'x' : '-', v->flags & MAP_SHARED ? 's' : 'p',
-                     v->inode ? v->pgoff * PAGE_SIZE : 0, v->inode ? 1 : 0,
-                     v->inode ? inode_number(v->inode) : 0);
+                     v->inode != NULL ? v->pgoff * PAGE_SIZE : 0, v->inode != NULL ? 1 : 0,
+                     v->inode != NULL ? inode_number(v->inode) : 0);
     while (path[0] && n < 73) {
         line[n++] = ' ';
     }
@@ -54,7 +54,7 @@ static size_t format(const struct vma *v, char *line)
 void mm_maps(struct mm *mm, void (*emit)(void *arg, const char *line, size_t len), void *arg)
 {
     char line[LINE_MAX];
-    for (struct vma *v = vma_first_from(mm, 0); v; v = vma_next(v)) {
+    for (struct vma *v = vma_first_from(mm, 0); v != NULL; v = vma_next(v)) {
         emit(arg, line, format(v, line));
     }
 }
@@ -69,5 +69,5 @@ void mm_usage(struct mm *mm, u64 *mapped_pages, u64 *resident_pages)
 u64 mm_mapping_pages(struct mm *mm, vaddr_t addr)
 {
     const struct vma *v = vma_find(mm, addr);
-    return v ? (v->end - v->start) / PAGE_SIZE : 0;
+    return v != NULL ? (v->end - v->start) / PAGE_SIZE : 0;
 }

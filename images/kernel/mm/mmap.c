@@ -47,8 +47,8 @@ static bool unmap_one(struct mm *mm, struct vma *v, bool *flush)
 {
     bool rewritten = v->flags & VMA_REWRITTEN;
     if (v->kind == VMA_IDENT) {
-        int r = plain_rw(v->prot) ? 0 : pt_protect_ident(v->start, v->end, PROT_RW, flush);
-        KASSERT(r == 0);
+        int rc = plain_rw(v->prot) ? 0 : pt_protect_ident(v->start, v->end, PROT_RW, flush);
+        KASSERT(rc == 0);
         free_frames(mm, v->start, v->end);
     } else {
         *flush |= mm_unpopulate(v->start, v->end);
@@ -71,7 +71,7 @@ long mm_munmap(struct mm *mm, vaddr_t addr, u64 len)
         return -ENOMEM;
     }
     struct vma *v = vma_first_from(mm, addr);
-    while (v && v->start < end) {
+    while (v != NULL && v->start < end) {
         struct vma *next = vma_next(v);
         rewritten |= unmap_one(mm, v, &flush);
         v = next;
@@ -90,7 +90,7 @@ static long add_ident(struct mm *mm, vaddr_t addr, u64 len, int prot, int flags,
                       struct inode *inode, u64 off)
 {
     bool flush = false;
-    if (inode) {
+    if (inode != NULL) {
         ssize_t n = inode_read(inode, phys_ptr(addr), len, off);
         if (n < 0) {
             pmm_free(addr, len / PAGE_SIZE);
@@ -98,11 +98,11 @@ static long add_ident(struct mm *mm, vaddr_t addr, u64 len, int prot, int flags,
         }
     }
     struct vma *v = vma_add(mm, addr, addr + len, prot, flags, VMA_IDENT, inode, off / PAGE_SIZE);
-    if (!v) {
+    if (v == NULL) {
         pmm_free(addr, len / PAGE_SIZE);
         return -ENOMEM;
     }
-    if (inode) {
+    if (inode != NULL) {
         sites_rewrite(mm, v);
     }
     if (!plain_rw(prot) && pt_protect_ident(addr, addr + len, prot, &flush)) {
@@ -112,7 +112,7 @@ static long add_ident(struct mm *mm, vaddr_t addr, u64 len, int prot, int flags,
     if (flush) {
         tlb_flush();
     }
-    if (!inode) {
+    if (inode == NULL) {
         vma_merge(mm, addr, addr + len);
     }
     return (long)addr;
@@ -122,7 +122,7 @@ static long add_ident(struct mm *mm, vaddr_t addr, u64 len, int prot, int flags,
  * mprotect(). */
 static long add_stack(struct mm *mm, vaddr_t addr, u64 len, int flags)
 {
-    if (vma_add(mm, addr, addr + len, PROT_NONE, flags, VMA_IDENT, NULL, 0)) {
+    if (vma_add(mm, addr, addr + len, PROT_NONE, flags, VMA_IDENT, NULL, 0) != NULL) {
         return (long)addr;
     }
     pmm_free(addr, len / PAGE_SIZE);
@@ -134,7 +134,7 @@ static long add_stack(struct mm *mm, vaddr_t addr, u64 len, int flags)
  * page tables, in every run. */
 static u64 eager_limit(int prot, int flags, const struct inode *inode)
 {
-    if (inode) {
+    if (inode != NULL) {
         return prot & PROT_WRITE ? EAGER_WRITE : EAGER_READ;
     }
     return prot & PROT_WRITE && flags & MAP_FIXED && !(flags & MAP_NORESERVE) ? EAGER_ZERO : 0;
@@ -144,7 +144,7 @@ static long map_paged(struct mm *mm, vaddr_t addr, u64 len, int prot, int flags,
                       struct inode *inode, u64 off)
 {
     struct vma *v = vma_add(mm, addr, addr + len, prot, flags, VMA_PAGED, inode, off / PAGE_SIZE);
-    if (!v) {
+    if (v == NULL) {
         return -ENOMEM;
     }
     sites_rewrite(mm, v);
@@ -153,7 +153,7 @@ static long map_paged(struct mm *mm, vaddr_t addr, u64 len, int prot, int flags,
         mm_munmap(mm, addr, len);
         return -ENOMEM;
     }
-    if (!inode) {
+    if (inode == NULL) {
         vma_merge(mm, addr, addr + len);
     }
     return (long)addr;
@@ -161,12 +161,12 @@ static long map_paged(struct mm *mm, vaddr_t addr, u64 len, int prot, int flags,
 
 int mm_map_frames(struct mm *mm, vaddr_t va, paddr_t pa, u64 len, int prot)
 {
-    if (!vma_add(mm, va, va + len, prot, MAP_PRIVATE, VMA_PAGED, NULL, 0)) {
+    if (vma_add(mm, va, va + len, prot, MAP_PRIVATE, VMA_PAGED, NULL, 0) == NULL) {
         return -ENOMEM;
     }
     for (u64 at = 0; at < len; at += PAGE_SIZE) {
         u64 *e = pt_entry(va + at, true);
-        if (!e) {
+        if (e == NULL) {
             return -ENOMEM;
         }
         *e = (pa + at) | pt_prot_bits(prot);
@@ -185,18 +185,18 @@ static long map_fixed(struct mm *mm, vaddr_t addr, u64 len, int prot, int flags,
     }
     if ((flags & MAP_FIXED_NOREPLACE) == MAP_FIXED_NOREPLACE) {
         struct vma *v = vma_first_from(mm, addr);
-        if (v && v->start < addr + len) {
+        if (v != NULL && v->start < addr + len) {
             return -EEXIST;
         }
     }
-    long r = mm_munmap(mm, addr, len);
-    if (r) {
-        return r;
+    long rc = mm_munmap(mm, addr, len);
+    if (rc) {
+        return rc;
     }
     if (addr >= hv_shared()->ram_size) {
         return map_paged(mm, addr, len, prot, flags, inode, off);
     }
-    if (inode && flags & MAP_SHARED) {
+    if (inode != NULL && flags & MAP_SHARED) {
         return -EINVAL; /* identity memory cannot show a file's own frames */
     }
     if (!pmm_is_ram(addr, len) || !pmm_claim(addr, len / PAGE_SIZE)) {
@@ -209,7 +209,7 @@ static long map_fixed(struct mm *mm, vaddr_t addr, u64 len, int prot, int flags,
 /* PROT_NONE and MAP_NORESERVE are reservations: address space without frames. */
 static bool wants_frames(u64 len, int prot, int flags, struct inode *inode)
 {
-    return !inode && prot & PROT_ALL && !(flags & MAP_NORESERVE && len >= LARGE_PAGE);
+    return inode == NULL && prot & PROT_ALL && !(flags & MAP_NORESERVE && len >= LARGE_PAGE);
 }
 
 /* What is larger than free memory is a promise, kept where it is touched, if it is much of all
@@ -225,7 +225,7 @@ static bool may_promise(u64 len)
  */
 static vaddr_t window_place(struct mm *mm, u64 len, int flags, struct inode *inode, vaddr_t hint)
 {
-    if (inode || len < LARGE_MIN || hint) {
+    if (inode != NULL || len < LARGE_MIN || hint) {
         return vma_find_gap(mm, len, hint);
     }
     vaddr_t gap = vma_find_gap(mm, len + LARGE_PAGE, 0);
@@ -243,7 +243,7 @@ long mm_map_inode(struct mm *mm, vaddr_t hint, u64 len, int prot, int flags, str
     if (flags & (MAP_FIXED | MAP_FIXED_NOREPLACE)) {
         return map_fixed(mm, hint, len, prot, flags, inode, off);
     }
-    vaddr_t stack = flags & MAP_STACK && !prot && !inode ? stackpool_take(len) : 0;
+    vaddr_t stack = flags & MAP_STACK && !prot && inode == NULL ? stackpool_take(len) : 0;
     if (stack) {
         return add_stack(mm, stack, len, flags);
     }
@@ -270,9 +270,9 @@ long mm_map_inode(struct mm *mm, vaddr_t hint, u64 len, int prot, int flags, str
 long mm_mmap(struct mm *mm, vaddr_t hint, u64 len, int prot, int flags, struct file *file, u64 off)
 {
     struct inode *inode = NULL;
-    if (file && !file_mmap_anonymous(file)) {
+    if (file != NULL && !file_mmap_anonymous(file)) {
         inode = file_inode(file);
-        if (!inode || inode_type(inode) != INODE_REG) {
+        if (inode == NULL || inode_type(inode) != INODE_REG) {
             return -ENODEV;
         }
         if (!file_readable(file)) {
@@ -303,7 +303,7 @@ static void protect_paged(struct vma *v, int prot, bool *flush)
         bool large = pt_protect_large(va, v->end, prot);
         u64 *e = large ? NULL : pt_entry(va, false);
         *flush |= large;
-        if (!e) {
+        if (e == NULL) {
             va = (va | (LARGE_PAGE - 1)) - PAGE_MASK;
             continue;
         }
@@ -325,7 +325,7 @@ long mm_mprotect(struct mm *mm, vaddr_t addr, u64 len, int prot)
     if (vma_split(mm, addr) || vma_split(mm, end)) {
         return -ENOMEM;
     }
-    for (struct vma *v = vma_first_from(mm, addr); v && v->start < end; v = vma_next(v)) {
+    for (struct vma *v = vma_first_from(mm, addr); v != NULL && v->start < end; v = vma_next(v)) {
         if (v->start != at) {
             break;
         }

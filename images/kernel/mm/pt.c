@@ -43,7 +43,7 @@ static u64 *spare_take(void)
 static u64 *split_large(u64 *entry)
 {
     u64 *table = *entry & PTE_OWNED ? spare_take() : table_new();
-    if (!table) {
+    if (table == NULL) {
         return NULL;
     }
     u64 base = *entry & PTE_ADDR & ~(LARGE_PAGE - 1), bits = *entry & (PTE_NX | PTE_OWNED | 0x7f);
@@ -66,11 +66,11 @@ u64 *pt_entry(vaddr_t va, bool create)
             table = phys_ptr(*entry & PTE_ADDR);
         } else {
             table = create ? table_new() : NULL;
-            if (table) {
+            if (table != NULL) {
                 *entry = (u64)table | PTE_TABLE;
             }
         }
-        if (!table) {
+        if (table == NULL) {
             return NULL;
         }
     }
@@ -146,12 +146,12 @@ int pt_protect_ident(vaddr_t start, vaddr_t end, int prot, bool *need_flush)
     u64 bits = pt_prot_bits(prot);
     for (vaddr_t va = start; va < end; va += PAGE_SIZE) {
         u64 *large = large_entry(va);
-        if (large && protect_large(large, va, end, bits, need_flush)) {
+        if (large != NULL && protect_large(large, va, end, bits, need_flush)) {
             va = (va | (LARGE_PAGE - 1)) - PAGE_MASK;
             continue;
         }
         u64 *e = pt_entry(va, true);
-        if (!e) {
+        if (e == NULL) {
             return -ENOMEM;
         }
         u64 new = bits ? va | bits : 0;
@@ -187,7 +187,7 @@ static u64 *second_entry(vaddr_t va)
     for (int shift = 39; shift > 21; shift -= 9) {
         u64 *entry = &table[va >> shift & 511];
         u64 *below = *entry & PTE_P ? phys_ptr(*entry & PTE_ADDR) : table_new();
-        if (!below) {
+        if (below == NULL) {
             return NULL;
         }
         if (!(*entry & PTE_P)) {
@@ -209,7 +209,7 @@ void pt_set_large(vaddr_t va, paddr_t pa)
 bool pt_enter_large(vaddr_t va, paddr_t pa, int prot)
 {
     u64 *entry = second_entry(va);
-    paddr_t table = entry && !*entry ? pmm_alloc(1, 0) : 0;
+    paddr_t table = entry != NULL && !*entry ? pmm_alloc(1, 0) : 0;
     if (!table) {
         return false;
     }
@@ -221,7 +221,7 @@ bool pt_enter_large(vaddr_t va, paddr_t pa, int prot)
 bool pt_protect_large(vaddr_t va, vaddr_t end, int prot)
 {
     u64 *entry = large_entry(va), bits = pt_prot_bits(prot);
-    if (!entry || !(*entry & PTE_OWNED) || !bits || va & (LARGE_PAGE - 1) ||
+    if (entry == NULL || !(*entry & PTE_OWNED) || !bits || va & (LARGE_PAGE - 1) ||
         end - va < LARGE_PAGE) {
         return false;
     }
@@ -232,7 +232,7 @@ bool pt_protect_large(vaddr_t va, vaddr_t end, int prot)
 paddr_t pt_take_large(vaddr_t va, vaddr_t end)
 {
     u64 *entry = large_entry(va);
-    if (!entry || !(*entry & PTE_OWNED) || va & (LARGE_PAGE - 1) || end - va < LARGE_PAGE) {
+    if (entry == NULL || !(*entry & PTE_OWNED) || va & (LARGE_PAGE - 1) || end - va < LARGE_PAGE) {
         return 0;
     }
     paddr_t pa = *entry & PTE_ADDR;

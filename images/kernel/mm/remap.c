@@ -11,7 +11,7 @@
 static long grow_in_place(struct mm *mm, struct vma *v, u64 extra)
 {
     struct vma *next = vma_next(v);
-    if (next && next->start - v->end < extra) {
+    if (next != NULL && next->start - v->end < extra) {
         return -ENOMEM;
     }
     if (v->kind == VMA_IDENT) {
@@ -36,14 +36,14 @@ static bool move_entries(vaddr_t from, vaddr_t to, u64 len)
     u64 at = 0;
     for (; at < len; at += PAGE_SIZE) {
         u64 *src = pt_entry(from + at, false);
-        if (!src) {
+        if (src == NULL) {
             at = ((from + at) | (LARGE_PAGE - 1)) - PAGE_MASK - from;
         }
-        if (!src || !*src) {
+        if (src == NULL || !*src) {
             continue;
         }
         u64 *dst = pt_entry(to + at, true);
-        if (!dst) {
+        if (dst == NULL) {
             break;
         }
         *dst = *src;
@@ -106,12 +106,12 @@ long mm_mremap(struct mm *mm, vaddr_t addr, u64 old_len, u64 new_len, int flags,
         return -EINVAL;
     }
     struct vma *v = vma_find(mm, addr);
-    if (!v || addr + old_len > v->end) {
+    if (v == NULL || addr + old_len > v->end) {
         return -EFAULT;
     }
     if (!(flags & MREMAP_FIXED) && new_len <= old_len) {
-        long r = new_len < old_len ? mm_munmap(mm, addr + new_len, old_len - new_len) : 0;
-        return r < 0 ? r : (long)addr;
+        long rc = new_len < old_len ? mm_munmap(mm, addr + new_len, old_len - new_len) : 0;
+        return rc < 0 ? rc : (long)addr;
     }
     if (vma_split(mm, addr) || vma_split(mm, addr + old_len)) {
         return -ENOMEM;
@@ -163,7 +163,7 @@ static void dontneed(struct vma *v, vaddr_t start, vaddr_t end, bool *flush)
         *flush |= mm_unpopulate(start, end);
     } else if (v->flags & MAP_STACK && v->prot & PROT_WRITE) {
         clear_stack(start, end);
-    } else if (!v->inode && v->prot & PROT_WRITE) {
+    } else if (v->inode == NULL && v->prot & PROT_WRITE) {
         pmm_mark_dirty(start, (end - start) / PAGE_SIZE);
         pmm_zero_range(start, (end - start) / PAGE_SIZE);
     }
@@ -178,7 +178,7 @@ long mm_madvise(struct mm *mm, vaddr_t addr, u64 len, int advice)
         return -EINVAL;
     }
     vaddr_t at = addr;
-    for (struct vma *v = vma_first_from(mm, addr); v && v->start < end; v = vma_next(v)) {
+    for (struct vma *v = vma_first_from(mm, addr); v != NULL && v->start < end; v = vma_next(v)) {
         hole |= v->start > at;
         at = v->end;
         if (advice == MADV_DONTNEED) {
@@ -234,7 +234,7 @@ static bool brk_resize(struct mm *mm, vaddr_t old_end, vaddr_t new_end)
             return false;
         }
         bool flush = false;
-        while ((v = vma_first_from(mm, new_end)) && v->start < old_end) {
+        while ((v = vma_first_from(mm, new_end)) != NULL && v->start < old_end) {
             if (pt_protect_ident(v->start, v->end, PROT_READ | PROT_WRITE, &flush)) {
                 return false;
             }
@@ -244,7 +244,7 @@ static bool brk_resize(struct mm *mm, vaddr_t old_end, vaddr_t new_end)
         return true;
     }
     pmm_zero_range(old_end, (new_end - old_end) / PAGE_SIZE);
-    if (v && v->prot == (PROT_READ | PROT_WRITE) && v->end == old_end) {
+    if (v != NULL && v->prot == (PROT_READ | PROT_WRITE) && v->end == old_end) {
         v->end = new_end;
         mm->mapped_pages += (new_end - old_end) / PAGE_SIZE;
         return true;

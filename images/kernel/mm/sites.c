@@ -62,7 +62,7 @@ static bool write_at(struct vma *v, page_fn page, vaddr_t va, const u8 *bytes, s
     while (n) {
         size_t piece = MIN(n, PAGE_SIZE - (va & PAGE_MASK));
         u8 *to = page(v, va);
-        if (!to) {
+        if (to == NULL) {
             return false;
         }
         memcpy(to + (va & PAGE_MASK), bytes, piece);
@@ -126,7 +126,8 @@ static bool write_jumps(const struct sites_area *a, struct vma *v, page_fn page)
         put_jump(jump, a->base + s->offset, slot_of(a, n) + RESTART - s->pre);
         /* All of a site or nothing, though it may lie in two pages. */
         vaddr_t at = a->base + s->offset;
-        if (!page(v, at) || !page(v, at + s->len - 1) || !write_at(v, page, at, jump, s->len)) {
+        if (page(v, at) == NULL || page(v, at + s->len - 1) == NULL ||
+            !write_at(v, page, at, jump, s->len)) {
             return false;
         }
     }
@@ -139,7 +140,7 @@ static struct sites_area *area_new(const struct vma *text)
     unsigned count, first = 0;
     u64 from = text->pgoff * PAGE_SIZE, to = from + (text->end - text->start);
     const struct sites_site *s = sites_of_inode(text->inode, &count);
-    if (!s) {
+    if (s == NULL) {
         return NULL;
     }
     while (first < count && s[first].offset < from) {
@@ -149,7 +150,7 @@ static struct sites_area *area_new(const struct vma *text)
         count--;
     }
     struct sites_area *a = count > first ? kzalloc(sizeof(*a)) : NULL;
-    if (a) {
+    if (a != NULL) {
         *a = (struct sites_area){.text_start = text->start,
                                  .text_end = text->end,
                                  .base = text->start - from,
@@ -171,10 +172,10 @@ static bool slots_paged(struct mm *mm, struct sites_area *a)
     a->start = at + PAGE_SIZE;
     a->end = a->start + len;
     v = vma_add(mm, a->start, a->end, PROT_READ | PROT_EXEC, AREA_FLAGS, VMA_PAGED, NULL, 0);
-    if (v && write_slots(a, v, paged_page)) {
+    if (v != NULL && write_slots(a, v, paged_page)) {
         return true;
     }
-    if (v) {
+    if (v != NULL) {
         mm_unpopulate(v->start, v->end);
         vma_remove(mm, v);
     }
@@ -194,7 +195,8 @@ static bool slots_ident(struct mm *mm, struct sites_area *a)
     a->end = pa + len;
     if (a->end <= REACH && a->text_end <= REACH && write_slots(a, NULL, ident_page) &&
         !pt_protect_ident(a->start, a->end, PROT_READ | PROT_EXEC, &flush) &&
-        vma_add(mm, a->start, a->end, PROT_READ | PROT_EXEC, AREA_FLAGS, VMA_IDENT, NULL, 0)) {
+        vma_add(mm, a->start, a->end, PROT_READ | PROT_EXEC, AREA_FLAGS, VMA_IDENT, NULL, 0) !=
+            NULL) {
         if (flush) {
             tlb_flush();
         }
@@ -213,11 +215,12 @@ void sites_rewrite(struct mm *mm, struct vma *text)
 {
     bool ident = text->kind == VMA_IDENT;
     struct sites_area *a;
-    if (!(text->prot & PROT_EXEC) || !text->inode || (text->flags & MAP_TYPE) != MAP_PRIVATE) {
+    if (!(text->prot & PROT_EXEC) || text->inode == NULL ||
+        (text->flags & MAP_TYPE) != MAP_PRIVATE) {
         return;
     }
     a = area_new(text);
-    if (!a) {
+    if (a == NULL) {
         return;
     }
     if (!(ident ? slots_ident(mm, a) : slots_paged(mm, a))) {
@@ -233,7 +236,7 @@ void sites_rewrite(struct mm *mm, struct vma *text)
 static bool in_use(struct mm *mm, const struct sites_area *a)
 {
     struct vma *v = vma_first_from(mm, a->text_start);
-    for (; v && v->start < a->text_end; v = vma_next(v)) {
+    for (; v != NULL && v->start < a->text_end; v = vma_next(v)) {
         if (v->flags & VMA_REWRITTEN) {
             return true;
         }
@@ -244,14 +247,14 @@ static bool in_use(struct mm *mm, const struct sites_area *a)
 void sites_unmapped(struct mm *mm)
 {
     struct sites_area *next;
-    for (struct sites_area *a = LIST_FIRST(&mm->sites); a; a = next) {
+    for (struct sites_area *a = LIST_FIRST(&mm->sites); a != NULL; a = next) {
         next = LIST_NEXT(a, link);
         if (in_use(mm, a)) {
             continue;
         }
         LIST_REMOVE(a, link);
         struct vma *v = vma_find(mm, a->start);
-        if (v && v->flags & VMA_SITES) {
+        if (v != NULL && v->flags & VMA_SITES) {
             mm_munmap(mm, a->start, a->end - a->start);
         }
         kfree(a);
@@ -302,7 +305,7 @@ vaddr_t sites_restart(struct mm *mm, vaddr_t rip, u64 nr)
 {
     unsigned n;
     const struct sites_area *a = area_at(mm, rip, &n);
-    if (!a || rip != slot_of(a, n) + RESUME) {
+    if (a == NULL || rip != slot_of(a, n) + RESUME) {
         return rip - SITES_SYSCALL;
     }
     return loads(&a->sites[n], nr) ? a->base + a->sites[n].offset : slot_of(a, n) + RESTART;
@@ -312,7 +315,7 @@ vaddr_t sites_shown(struct mm *mm, vaddr_t rip)
 {
     unsigned n;
     const struct sites_area *a = area_at(mm, rip, &n);
-    if (!a || rip != slot_of(a, n) + RESUME) {
+    if (a == NULL || rip != slot_of(a, n) + RESUME) {
         return rip;
     }
     const struct sites_site *s = &a->sites[n];

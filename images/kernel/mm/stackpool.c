@@ -46,8 +46,8 @@ bool stackpool_release(void)
     bool any = slot_count, flush = false;
     while (slot_count) {
         paddr_t pa = slots[--slot_count];
-        int r = pt_protect_ident(pa, pa + PAGE_SIZE, PROT_READ | PROT_WRITE, &flush);
-        KASSERT(r == 0);
+        int rc = pt_protect_ident(pa, pa + PAGE_SIZE, PROT_READ | PROT_WRITE, &flush);
+        KASSERT(rc == 0);
         pmm_free(pa, SLOT_SIZE / PAGE_SIZE);
     }
     return any;

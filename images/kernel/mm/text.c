@@ -37,9 +37,10 @@ static u64 constant_part(struct inode *inode)
 
 vaddr_t text_place(struct mm *mm, u64 len, int flags, struct inode *inode, u64 off)
 {
-    u64 part = mm->library || !inode || off || (flags & MAP_TYPE) != MAP_PRIVATE || len < PART_MIN
-                   ? 0
-                   : constant_part(inode);
+    u64 part =
+        mm->library || inode == NULL || off || (flags & MAP_TYPE) != MAP_PRIVATE || len < PART_MIN
+            ? 0
+            : constant_part(inode);
     if (part < PART_MIN || part > LARGE_PAGE || part >= len) {
         return 0;
     }
@@ -48,8 +49,8 @@ vaddr_t text_place(struct mm *mm, u64 len, int flags, struct inode *inode, u64 o
         return 0;
     }
     vaddr_t start = (gap + LARGE_PAGE - 1) & ~(LARGE_PAGE - 1), at = start + LARGE_PAGE - part;
-    if (at > start &&
-        !vma_add(mm, start, at, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, VMA_PAGED, NULL, 0)) {
+    if (at > start && vma_add(mm, start, at, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, VMA_PAGED,
+                              NULL, 0) == NULL) {
         return 0;
     }
     mm->library = start;
@@ -62,7 +63,7 @@ static bool is_constant(vaddr_t start, vaddr_t end)
 {
     for (vaddr_t va = start; va < end; va += PAGE_SIZE) {
         const u64 *e = pt_entry(va, false);
-        if (!e || !(*e & PTE_P) || *e & PTE_W) {
+        if (e == NULL || !(*e & PTE_P) || *e & PTE_W) {
             return false;
         }
     }
@@ -83,7 +84,8 @@ static void join_library(struct mm *mm)
     vaddr_t start = mm->library, text = mm->library_text, end = start + LARGE_PAGE;
     struct vma *rest = vma_find(mm, start);
     mm->library = 0;
-    if (!start || (text > start && (!rest || rest->end != text || rest->prot != PROT_NONE)) ||
+    if (!start ||
+        (text > start && (rest == NULL || rest->end != text || rest->prot != PROT_NONE)) ||
         !is_constant(text, end)) {
         return;
     }
@@ -128,9 +130,9 @@ void text_settle(struct mm *mm)
 {
     pt_join_text();
     join_library(mm);
-    for (struct vma *v = vma_first_from(mm, 0); v; v = vma_next(v)) {
-        if (v->kind == VMA_IDENT && v->inode && (v->prot & (PROT_READ | PROT_WRITE)) == PROT_READ &&
-            !(v->flags & VMA_REWRITTEN)) {
+    for (struct vma *v = vma_first_from(mm, 0); v != NULL; v = vma_next(v)) {
+        if (v->kind == VMA_IDENT && v->inode != NULL &&
+            (v->prot & (PROT_READ | PROT_WRITE)) == PROT_READ && !(v->flags & VMA_REWRITTEN)) {
             share_constants(v);
         }
     }

@@ -20,7 +20,8 @@ bool user_range_ok(vaddr_t addr, size_t len, int prot)
     }
     while (addr < end) {
         struct vma *v = vma_find(mm, addr);
-        if (!v || (v->prot & prot) != prot || !(v->prot & (PROT_READ | PROT_WRITE | PROT_EXEC))) {
+        if (v == NULL || (v->prot & prot) != prot ||
+            !(v->prot & (PROT_READ | PROT_WRITE | PROT_EXEC))) {
             return false;
         }
         addr = v->end;

@@ -17,7 +17,7 @@ RB_GENERATE(vma_tree, vma, link, vma_compare)
 int mm_create(struct mm **out)
 {
     *out = kzalloc(sizeof(**out));
-    if (!*out) {
+    if (*out == NULL) {
         return -ENOMEM;
     }
     RB_INIT(&(*out)->tree);
@@ -29,7 +29,7 @@ int mm_create(struct mm **out)
 struct vma *vma_first_from(struct mm *mm, vaddr_t addr)
 {
     struct vma *v = RB_ROOT(&mm->tree), *best = NULL;
-    while (v) {
+    while (v != NULL) {
         if (v->end > addr) {
             best = v;
             v = RB_LEFT(v, link);
@@ -43,11 +43,11 @@ struct vma *vma_first_from(struct mm *mm, vaddr_t addr)
 struct vma *vma_find(struct mm *mm, vaddr_t addr)
 {
     struct vma *v = mm->last;
-    if (v && addr >= v->start && addr < v->end) {
+    if (v != NULL && addr >= v->start && addr < v->end) {
         return v;
     }
     v = vma_first_from(mm, addr);
-    if (!v || addr < v->start) {
+    if (v == NULL || addr < v->start) {
         return NULL;
     }
     return mm->last = v;
@@ -62,7 +62,7 @@ struct vma *vma_add(struct mm *mm, vaddr_t start, vaddr_t end, int prot, int fla
                     enum vma_kind kind, struct inode *inode, u64 pgoff)
 {
     struct vma *v = kzalloc(sizeof(*v));
-    if (!v) {
+    if (v == NULL) {
         return NULL;
     }
     *v = (struct vma){.start = start,
@@ -72,11 +72,11 @@ struct vma *vma_add(struct mm *mm, vaddr_t start, vaddr_t end, int prot, int fla
                       .kind = kind,
                       .inode = inode,
                       .pgoff = pgoff};
-    if (inode) {
+    if (inode != NULL) {
         inode_ref(inode);
     }
     struct vma *clash = RB_INSERT(vma_tree, &mm->tree, v);
-    KASSERT(!clash);
+    KASSERT(clash == NULL);
     mm->mapped_pages += (end - start) / PAGE_SIZE;
     return v;
 }
@@ -91,7 +91,7 @@ void vma_remove(struct mm *mm, struct vma *v)
     if (v->kind == VMA_PAGED && v->start >= WINDOW_START) {
         mm->window_next = MIN(mm->window_next, v->start);
     }
-    if (v->inode) {
+    if (v->inode != NULL) {
         inode_put(v->inode);
     }
     kfree(v);
@@ -100,14 +100,14 @@ void vma_remove(struct mm *mm, struct vma *v)
 int vma_split(struct mm *mm, vaddr_t at)
 {
     struct vma *v = vma_find(mm, at);
-    if (!v || v->start == at) {
+    if (v == NULL || v->start == at) {
         return 0;
     }
     vaddr_t end = v->end;
     mm->mapped_pages -= (end - at) / PAGE_SIZE;
     v->end = at;
     if (vma_add(mm, at, end, v->prot, v->flags, v->kind, v->inode,
-                v->pgoff + (at - v->start) / PAGE_SIZE)) {
+                v->pgoff + (at - v->start) / PAGE_SIZE) != NULL) {
         return 0;
     }
     v->end = end;
@@ -118,16 +118,16 @@ int vma_split(struct mm *mm, vaddr_t at)
 static bool mergeable(const struct vma *a, const struct vma *b)
 {
     return a->end == b->start && a->kind == b->kind && a->prot == b->prot && a->flags == b->flags &&
-           !a->inode && !b->inode;
+           a->inode == NULL && b->inode == NULL;
 }
 
 /* Joins neighbours that have become alike in and around [start, end). */
 void vma_merge(struct mm *mm, vaddr_t start, vaddr_t end)
 {
     struct vma *v = vma_first_from(mm, start ? start - 1 : 0);
-    while (v && v->start <= end) {
+    while (v != NULL && v->start <= end) {
         struct vma *n = vma_next(v);
-        if (!n || !mergeable(v, n)) {
+        if (n == NULL || !mergeable(v, n)) {
             v = n;
             continue;
         }
@@ -144,12 +144,13 @@ bool vma_gap_free(struct mm *mm, vaddr_t at, u64 len)
 {
     struct vma *v = vma_first_from(mm, at);
     return at >= WINDOW_START && at <= WINDOW_END && len <= WINDOW_END - at &&
-           (!v || v->start >= at + len);
+           (v == NULL || v->start >= at + len);
 }
 
 static vaddr_t gap_from(struct mm *mm, vaddr_t at, u64 len)
 {
-    for (struct vma *v = vma_first_from(mm, at); v && v->start < at + len; v = vma_next(v)) {
+    for (struct vma *v = vma_first_from(mm, at); v != NULL && v->start < at + len;
+         v = vma_next(v)) {
         at = MAX(at, v->end);
     }
     return at <= WINDOW_END && len <= WINDOW_END - at ? at : 0;

@@ -71,10 +71,10 @@ bool clock_is_cpu(int clock)
 int clock_to_mono(int clock, u64 ns, u64 *mono)
 {
     u64 now;
-    int ret = clock_read(clock, &now);
+    int rc = clock_read(clock, &now);
 
-    if (ret != 0) {
-        return ret;
+    if (rc != 0) {
+        return rc;
     }
     *mono = ns > now ? time_add(time_mono(), ns - now) : 0;
     return 0;

@@ -57,27 +57,27 @@ long futex_wait(vaddr_t addr, u32 val, u32 bitset, u64 deadline)
 {
     struct futex_waiter w = {.thread = current, .addr = addr, .bitset = bitset};
     u32 found;
-    int ret;
+    int rc;
 
     if (bitset == 0) {
         return -EINVAL;
     }
-    ret = futex_check(addr, &found);
-    if (ret != 0) {
-        return ret;
+    rc = futex_check(addr, &found);
+    if (rc != 0) {
+        return rc;
     }
     if (found != val) {
         return -EAGAIN;
     }
     waiter_add(&w);
     do {
-        ret = thread_block(deadline, true);
-    } while (ret == 0 && !w.woken);
+        rc = thread_block(deadline, true);
+    } while (rc == 0 && !w.woken);
     if (w.woken) {
         return 0;
     }
     TAILQ_REMOVE(bucket_of(w.addr), &w, link); /* requeueing may have changed the address */
-    return ret;
+    return rc;
 }
 
 long futex_wake(vaddr_t addr, u32 count, u32 bitset)
@@ -105,13 +105,13 @@ long futex_requeue(vaddr_t from, u32 wake, u32 move, vaddr_t to, const u32 *expe
     struct futex_bucket *b;
     struct futex_waiter *w, *next;
     u32 value, woken = 0, moved = 0;
-    int ret = futex_check(from, &value);
+    int rc = futex_check(from, &value);
 
-    if (ret == 0) {
-        ret = futex_check(to, &(u32){0});
+    if (rc == 0) {
+        rc = futex_check(to, &(u32){0});
     }
-    if (ret != 0) {
-        return ret;
+    if (rc != 0) {
+        return rc;
     }
     if (expect != NULL && value != *expect) {
         return -EAGAIN;
@@ -200,27 +200,27 @@ long futex_wake_op(vaddr_t a, u32 na, vaddr_t b, u32 nb, u32 op)
 {
     u32 old, value, found;
     long woken, more;
-    int ret = futex_check(a, &(u32){0});
+    int rc = futex_check(a, &(u32){0});
 
-    if (ret == 0) {
-        ret = futex_check(b, &old);
+    if (rc == 0) {
+        rc = futex_check(b, &old);
     }
-    if (ret == 0) {
-        ret = wake_op_value(op, old, &value);
+    if (rc == 0) {
+        rc = wake_op_value(op, old, &value);
     }
-    if (ret == 0) {
-        ret = user_cmpxchg_u32(b, old, value, &found);
+    if (rc == 0) {
+        rc = user_cmpxchg_u32(b, old, value, &found);
     }
-    if (ret != 0) {
-        return ret;
+    if (rc != 0) {
+        return rc;
     }
     KASSERT(found == old); /* nobody runs between the read and the exchange */
-    ret = wake_op_compare(op, old);
-    if (ret < 0) {
-        return ret;
+    rc = wake_op_compare(op, old);
+    if (rc < 0) {
+        return rc;
     }
     woken = futex_wake(a, na, FUTEX_BITSET_MATCH_ANY);
-    if (ret == 0) {
+    if (rc == 0) {
         return woken;
     }
     more = futex_wake(b, nb, FUTEX_BITSET_MATCH_ANY);
@@ -252,12 +252,12 @@ static void robust_release(vaddr_t addr, int tid, bool pending)
 
 static int robust_next(vaddr_t at, vaddr_t *next)
 {
-    int ret;
+    int rc;
 
     *next = 0;
-    ret = copy_from_user(next, at, sizeof(*next));
+    rc = copy_from_user(next, at, sizeof(*next));
     *next &= ~1ul; /* bit 0 says priority inheritance: those locks cannot exist here */
-    return ret;
+    return rc;
 }
 
 static void robust_walk(struct thread *t)

@@ -99,16 +99,16 @@ int itimer_set(struct process *p, int which, const struct __kernel_old_itimerval
 {
     struct itimer *t;
     u64 first, interval, now;
-    int ret = itimer_get(p, which, old);
+    int rc = itimer_get(p, which, old);
 
-    if (ret == 0) {
-        ret = timeval_ns(&in->it_value, &first);
+    if (rc == 0) {
+        rc = timeval_ns(&in->it_value, &first);
     }
-    if (ret == 0) {
-        ret = timeval_ns(&in->it_interval, &interval);
+    if (rc == 0) {
+        rc = timeval_ns(&in->it_interval, &interval);
     }
-    if (ret != 0) {
-        return ret;
+    if (rc != 0) {
+        return rc;
     }
     t = &p->timers->itimers[which];
     t->proc = p;

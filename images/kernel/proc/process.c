@@ -45,10 +45,10 @@ static void identity_init(struct process_full *pf)
 int process_create(struct process **out)
 {
     struct process_full *pf = kzalloc(sizeof(*pf));
-    int ret = -ENOMEM;
+    int rc = -ENOMEM;
 
     if (pf == NULL) {
-        return ret;
+        return rc;
     }
     LIST_INIT(&pf->p.threads);
     identity_init(pf);
@@ -60,8 +60,8 @@ int process_create(struct process **out)
     }
     sigpending_init(&pf->p.signals->shared);
     waitq_init(&pf->p.signals->readers);
-    ret = proc_timers_create(&pf->p.timers);
-    if (ret != 0) {
+    rc = proc_timers_create(&pf->p.timers);
+    if (rc != 0) {
         goto fail_signals;
     }
     *out = &pf->p;
@@ -71,7 +71,7 @@ fail_signals:
     kfree(pf->p.signals);
 fail:
     kfree(pf);
-    return ret;
+    return rc;
 }
 
 void process_exit(int status)

@@ -102,13 +102,13 @@ int ptimer_create(struct process *p, int clock, const struct sigevent *ev, int *
 {
     struct ptimer *t;
     u64 now;
-    int ret = clock_read(clock, &now);
+    int rc = clock_read(clock, &now);
 
-    if (ret == 0 && ev != NULL) {
-        ret = event_check(ev);
+    if (rc == 0 && ev != NULL) {
+        rc = event_check(ev);
     }
-    if (ret != 0) {
-        return ret;
+    if (rc != 0) {
+        return rc;
     }
     t = kzalloc(sizeof(*t));
     if (t == NULL) {

@@ -48,7 +48,7 @@ static struct thread *runq_pop(void)
 void sched_arm(void)
 {
     u64 deadline = ktimer_next();
-    bool slice = !runq_empty() || sched_input_poll;
+    bool slice = !runq_empty() || sched_input_poll != NULL;
     u64 now;
 
     if (deadline == HV_NO_DEADLINE && !slice) {
@@ -79,7 +79,7 @@ bool sched_need_resched(void)
 void sched_tick(void)
 {
     ktimer_expire(time_mono());
-    if (sched_input_poll && !idling) { /* nobody idles, so nobody else would look */
+    if (sched_input_poll != NULL && !idling) { /* nobody idles, so nobody else would look */
         sched_input_poll();
     }
     sched_slice_over = !runq_empty();
@@ -130,7 +130,7 @@ static struct thread *idle(void)
         idle_until(ktimer_next());
         events_handle();
         ktimer_expire(time_mono());
-        if (sched_input_poll) {
+        if (sched_input_poll != NULL) {
             sched_input_poll();
         }
     }

@@ -17,20 +17,20 @@ static void restart_call(struct trapframe *tf, u64 nr)
 
 static bool interrupted_call(const struct trapframe *tf, bool from_syscall)
 {
-    s64 ret = (s64)tf->rax;
+    s64 rc = (s64)tf->rax;
 
     return from_syscall &&
-           (ret == -ERESTARTSYS || ret == -ERESTARTNOHAND || ret == -ERESTART_RESTARTBLOCK);
+           (rc == -ERESTARTSYS || rc == -ERESTARTNOHAND || rc == -ERESTART_RESTARTBLOCK);
 }
 
 /* act NULL: no handler runs, so the call goes on as if nothing had been. */
 static void fix_call(struct trapframe *tf, const struct sigaction *act)
 {
-    s64 ret = (s64)tf->rax;
+    s64 rc = (s64)tf->rax;
 
-    if (act == NULL && ret == -ERESTART_RESTARTBLOCK) {
+    if (act == NULL && rc == -ERESTART_RESTARTBLOCK) {
         restart_call(tf, __NR_restart_syscall);
-    } else if (act == NULL || (ret == -ERESTARTSYS && (act->sa_flags & SA_RESTART) != 0)) {
+    } else if (act == NULL || (rc == -ERESTARTSYS && (act->sa_flags & SA_RESTART) != 0)) {
         restart_call(tf, tf->t.error);
     } else {
         tf->rax = (u64)-EINTR;

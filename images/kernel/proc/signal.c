@@ -126,16 +126,16 @@ int signal_queue(struct process *p, struct thread *t, const siginfo_t *info)
 {
     int sig = info->si_signo;
     struct thread *target = t != NULL ? t : pick_target(p, sig);
-    int ret;
+    int rc;
 
     if (ignored(p, target, sig)) {
         return 0;
     }
-    ret = enqueue(p, t != NULL ? &t->p->pending : &p->signals->shared, info);
-    if (ret == 0) {
+    rc = enqueue(p, t != NULL ? &t->p->pending : &p->signals->shared, info);
+    if (rc == 0) {
         notify(p, target, sig);
     }
-    return ret;
+    return rc;
 }
 
 int signal_send(struct process *p, struct thread *t, int sig, int si_code, u64 value)

@@ -49,7 +49,7 @@ static void thread_free(struct thread *t)
     if (t->kstack) {
         pmm_free(t->kstack, KSTACK_PAGES);
     }
-    if (t->xstate) {
+    if (t->xstate != NULL) {
         pmm_free((paddr_t)t->xstate, 1);
     }
     kfree(t);

@@ -110,19 +110,19 @@ int waitq_wake(struct waitq *q, int exclusive_max)
 int waitq_wait(struct waitq *q, bool (*cond)(void *), void *arg, u64 deadline, bool interruptible)
 {
     struct wait_entry e = {.thread = current};
-    int ret = 0;
+    int rc = 0;
 
     if (cond(arg)) {
         return 0;
     }
     waitq_add(q, &e);
-    while (ret == 0) {
-        ret = thread_block(deadline, interruptible);
+    while (rc == 0) {
+        rc = thread_block(deadline, interruptible);
         if (cond(arg)) {
-            ret = 0;
+            rc = 0;
             break;
         }
     }
     waitq_remove(&e);
-    return ret;
+    return rc;
 }

@@ -16,18 +16,18 @@ long syscall_dispatch(struct trapframe *tf)
     if (__builtin_expect(hv_trace_enabled, 0)) {
         return trace_call(nr, s, a);
     }
-    return s && s->fn ? s->fn(a) : -ENOSYS;
+    return s != NULL && s->fn != NULL ? s->fn(a) : -ENOSYS;
 }
 
 /* execve and rt_sigreturn replace the whole frame, and its vector with it: false. */
 static bool handle(struct trapframe *tf)
 {
     current->tf = tf;
-    long r = syscall_dispatch(tf);
+    long rc = syscall_dispatch(tf);
     if (tf->t.vector != VECTOR_SYSCALL) {
         return false;
     }
-    tf->rax = (u64)r;
+    tf->rax = (u64)rc;
     return true;
 }
 

@@ -32,17 +32,17 @@ static int flags_check(u64 flags)
 static long clone_thread(u64 flags, u64 stack, u64 tls, vaddr_t parent_tid, vaddr_t child_tid)
 {
     struct thread *t;
-    int ret = flags_check(flags);
+    int rc = flags_check(flags);
 
-    if (ret == 0 && (flags & CLONE_SETTLS) != 0 && tls >= USER_TOP) {
-        ret = -EPERM;
+    if (rc == 0 && (flags & CLONE_SETTLS) != 0 && tls >= USER_TOP) {
+        rc = -EPERM;
     }
-    if (ret != 0) {
-        return ret;
+    if (rc != 0) {
+        return rc;
     }
-    t = thread_clone(flags, stack, tls, &ret);
+    t = thread_clone(flags, stack, tls, &rc);
     if (t == NULL) {
-        return ret;
+        return rc;
     }
     /* As Linux, a bad address here is the program's own affair. */
     if ((flags & CLONE_PARENT_SETTID) != 0) {
@@ -54,9 +54,9 @@ static long clone_thread(u64 flags, u64 stack, u64 tls, vaddr_t parent_tid, vadd
     if ((flags & CLONE_CHILD_CLEARTID) != 0) {
         t->p->clear_tid = child_tid;
     }
-    ret = t->tid;
+    rc = t->tid;
     thread_start(t);
-    return ret;
+    return rc;
 }
 
 long sys_clone(const long a[6])
@@ -70,7 +70,7 @@ long sys_clone3(const long a[6])
 {
     struct clone_args args = {0};
     size_t size = (size_t)a[1];
-    int ret;
+    int rc;
 
     if (size < CLONE_ARGS_SIZE_VER0) {
         return -EINVAL;
@@ -84,9 +84,9 @@ long sys_clone3(const long a[6])
     if ((args.stack == 0) != (args.stack_size == 0)) {
         return -EINVAL;
     }
-    ret = flags_check(args.flags);
-    if (ret != 0) {
-        return ret;
+    rc = flags_check(args.flags);
+    if (rc != 0) {
+        return rc;
     }
     if (args.exit_signal != 0 || args.set_tid_size != 0) {
         return -EINVAL;

@@ -56,12 +56,12 @@ static long set_one(u32 id[ID_KINDS], u32 want)
 static long set_re(u32 id[ID_KINDS], u32 r, u32 e)
 {
     u32 old = id[ID_REAL];
-    long ret = set_res(id, r, e, KEEP);
+    long rc = set_res(id, r, e, KEEP);
 
-    if (ret == 0 && (r != KEEP || (e != KEEP && e != old))) {
+    if (rc == 0 && (r != KEEP || (e != KEEP && e != old))) {
         id[ID_SAVED] = id[ID_EFFECTIVE];
     }
-    return ret;
+    return rc;
 }
 
 static long set_fs(u32 id[ID_KINDS], u32 want)

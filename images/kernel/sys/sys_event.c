@@ -9,21 +9,21 @@
 static long make_pipe(vaddr_t ufds, u32 flags)
 {
     struct file *ends[2];
-    int r;
+    int rc;
 
     if (flags & ~(u32)(O_CLOEXEC | O_NONBLOCK | O_DIRECT)) {
         return -EINVAL;
     }
-    r = pipe_create(flags, ends);
-    return r < 0 ? r : fd_install_pair(ends[0], ends[1], flags & O_CLOEXEC, ufds);
+    rc = pipe_create(flags, ends);
+    return rc < 0 ? rc : fd_install_pair(ends[0], ends[1], flags & O_CLOEXEC, ufds);
 }
 
-SYSCALL(pipe)
+long sys_pipe(const long a[6])
 {
     return make_pipe((vaddr_t)a[0], 0);
 }
 
-SYSCALL(pipe2)
+long sys_pipe2(const long a[6])
 {
     return make_pipe((vaddr_t)a[0], (u32)a[1]);
 }
@@ -31,27 +31,27 @@ SYSCALL(pipe2)
 static long make_eventfd(u32 initial, u32 flags)
 {
     struct file *f;
-    int r = eventfd_create(initial, flags, &f);
+    int rc = eventfd_create(initial, flags, &f);
 
-    return r < 0 ? r : fd_install(f, 0, flags & O_CLOEXEC);
+    return rc < 0 ? rc : fd_install(f, 0, flags & O_CLOEXEC);
 }
 
-SYSCALL(eventfd)
+long sys_eventfd(const long a[6])
 {
     return make_eventfd((u32)a[0], 0);
 }
 
-SYSCALL(eventfd2)
+long sys_eventfd2(const long a[6])
 {
     return make_eventfd((u32)a[0], (u32)a[1]);
 }
 
-SYSCALL(timerfd_create)
+long sys_timerfd_create(const long a[6])
 {
     struct file *f;
-    int r = timerfd_create((int)a[0], (u32)a[1], &f);
+    int rc = timerfd_create((int)a[0], (u32)a[1], &f);
 
-    return r < 0 ? r : fd_install(f, 0, a[1] & O_CLOEXEC);
+    return rc < 0 ? rc : fd_install(f, 0, a[1] & O_CLOEXEC);
 }
 
 /* struct itimerspec: the interval, then the value. */
@@ -65,43 +65,43 @@ static long put_setting(vaddr_t to, const struct timer_setting *s)
 
 static long get_setting(vaddr_t from, struct timer_setting *s)
 {
-    long r = timespec_get(from, &s->interval);
+    long rc = timespec_get(from, &s->interval);
 
-    return r < 0 ? r : timespec_get(from + 16, &s->value);
+    return rc < 0 ? rc : timespec_get(from + 16, &s->value);
 }
 
-SYSCALL(timerfd_settime)
+long sys_timerfd_settime(const long a[6])
 {
     struct timer_setting fresh, old;
-    long r = get_setting((vaddr_t)a[2], &fresh);
+    long rc = get_setting((vaddr_t)a[2], &fresh);
     struct file *f;
 
-    if (r < 0) {
-        return r;
+    if (rc < 0) {
+        return rc;
     }
     f = fd_get((int)a[0]);
-    if (!f) {
+    if (f == NULL) {
         return -EBADF;
     }
-    r = timerfd_is(f) ? timerfd_set(f, (u32)a[1], &fresh, &old) : -EINVAL;
+    rc = timerfd_is(f) ? timerfd_set(f, (u32)a[1], &fresh, &old) : -EINVAL;
     file_put(f);
-    return r == 0 && a[3] ? put_setting((vaddr_t)a[3], &old) : r;
+    return rc == 0 && a[3] ? put_setting((vaddr_t)a[3], &old) : rc;
 }
 
-SYSCALL(timerfd_gettime)
+long sys_timerfd_gettime(const long a[6])
 {
     struct timer_setting s = {0};
     struct file *f = fd_get((int)a[0]);
-    long r = 0;
+    long rc = 0;
 
-    if (!f) {
+    if (f == NULL) {
         return -EBADF;
     }
     if (timerfd_is(f)) {
         timerfd_get(f, &s);
     } else {
-        r = -EINVAL;
+        rc = -EINVAL;
     }
     file_put(f);
-    return r < 0 ? r : put_setting((vaddr_t)a[1], &s);
+    return rc < 0 ? rc : put_setting((vaddr_t)a[1], &s);
 }

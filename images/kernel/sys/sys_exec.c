@@ -55,30 +55,30 @@ static int vector_count(vaddr_t addr, size_t *count)
 static int args_get(vaddr_t addr, char *buf, char ***out)
 {
     size_t count, bytes = 0;
-    int ret = vector_count(addr, &count);
+    int rc = vector_count(addr, &count);
     char **v;
 
-    if (ret != 0) {
-        return ret;
+    if (rc != 0) {
+        return rc;
     }
     v = kzalloc((count + 1) * sizeof(*v));
     if (v == NULL) {
         return -ENOMEM;
     }
-    for (size_t i = 0; i < count && ret == 0; i++) {
+    for (size_t i = 0; i < count && rc == 0; i++) {
         u64 p;
 
-        ret = copy_from_user(&p, addr + i * sizeof(p), sizeof(p));
-        if (ret == 0) {
-            ret = string_get(p, buf, &v[i]);
+        rc = copy_from_user(&p, addr + i * sizeof(p), sizeof(p));
+        if (rc == 0) {
+            rc = string_get(p, buf, &v[i]);
         }
-        if (ret == 0 && (bytes += strlen(v[i]) + 1) > VECTOR_BYTES) {
-            ret = -E2BIG;
+        if (rc == 0 && (bytes += strlen(v[i]) + 1) > VECTOR_BYTES) {
+            rc = -E2BIG;
         }
     }
-    if (ret != 0) {
+    if (rc != 0) {
         args_free(v);
-        return ret;
+        return rc;
     }
     *out = v;
     return 0;
@@ -87,14 +87,14 @@ static int args_get(vaddr_t addr, char *buf, char ***out)
 static int check(const char *path)
 {
     struct inode *i;
-    int ret = path_lookup(path, true, &i);
+    int rc = path_lookup(path, true, &i);
 
-    if (ret != 0) {
-        return ret;
+    if (rc != 0) {
+        return rc;
     }
-    ret = inode_type(i) == INODE_REG && inode_executable(i) ? 0 : -EACCES;
+    rc = inode_type(i) == INODE_REG && inode_executable(i) ? 0 : -EACCES;
     inode_put(i);
-    return ret;
+    return rc;
 }
 
 static void thread_become(const struct trapframe *tf)
@@ -116,22 +116,22 @@ static int exec(const char *path, char **argv, char **envp)
 {
     struct trapframe tf;
     bool alone = cur_proc()->thread_count == 1;
-    int ret = check(path);
+    int rc = check(path);
 
-    if (ret != 0) {
-        return ret;
+    if (rc != 0) {
+        return rc;
     }
     if (!alone) {
         thread_kill_others();
     }
-    ret = exec_load(cur_proc(), path, argv, envp, &tf);
-    if (ret != 0 && !alone) { /* the other threads are gone: there is no going back */
+    rc = exec_load(cur_proc(), path, argv, envp, &tf);
+    if (rc != 0 && !alone) { /* the other threads are gone: there is no going back */
         process_kill(SIGKILL);
     }
-    if (ret == 0) {
+    if (rc == 0) {
         thread_become(&tf);
     }
-    return ret;
+    return rc;
 }
 
 long sys_execve(const long a[6])
@@ -139,23 +139,23 @@ long sys_execve(const long a[6])
     char **argv = NULL, **envp = NULL;
     char *path = kmalloc(PATH_LEN);
     char *buf = kmalloc(STRING_MAX);
-    long ret = path != NULL && buf != NULL ? 0 : -ENOMEM;
+    long rc = path != NULL && buf != NULL ? 0 : -ENOMEM;
 
-    if (ret == 0) {
-        ret = strncpy_from_user(path, (vaddr_t)a[0], PATH_LEN);
+    if (rc == 0) {
+        rc = strncpy_from_user(path, (vaddr_t)a[0], PATH_LEN);
     }
-    if (ret >= 0) {
-        ret = args_get((vaddr_t)a[1], buf, &argv);
+    if (rc >= 0) {
+        rc = args_get((vaddr_t)a[1], buf, &argv);
     }
-    if (ret == 0) {
-        ret = args_get((vaddr_t)a[2], buf, &envp);
+    if (rc == 0) {
+        rc = args_get((vaddr_t)a[2], buf, &envp);
     }
-    if (ret == 0) {
-        ret = exec(path, argv, envp);
+    if (rc == 0) {
+        rc = exec(path, argv, envp);
     }
     args_free(argv);
     args_free(envp);
     kfree(buf);
     kfree(path);
-    return ret;
+    return rc;
 }

@@ -10,14 +10,14 @@
 #include <linux/fadvise.h>
 #include <linux/resource.h>
 
-SYSCALL(dup)
+long sys_dup(const long a[6])
 {
     struct file *f = fd_get((int)a[0]);
 
-    return f ? fd_install(f, 0, false) : -EBADF;
+    return f != NULL ? fd_install(f, 0, false) : -EBADF;
 }
 
-SYSCALL(dup2)
+long sys_dup2(const long a[6])
 {
     if (a[0] == a[1]) {
         return fd_flags((int)a[0]) < 0 ? -EBADF : a[1];
@@ -25,7 +25,7 @@ SYSCALL(dup2)
     return fd_dup_to((int)a[0], (int)a[1], false);
 }
 
-SYSCALL(dup3)
+long sys_dup3(const long a[6])
 {
     if (a[0] == a[1] || (a[2] & ~(long)O_CLOEXEC)) {
         return -EINVAL;
@@ -98,16 +98,16 @@ static long do_fcntl(struct file *f, int fd, int cmd, long arg)
     }
 }
 
-SYSCALL(fcntl)
+long sys_fcntl(const long a[6])
 {
     struct file *f = fd_get((int)a[0]);
 
-    if (!f) {
+    if (f == NULL) {
         return -EBADF;
     }
-    long r = do_fcntl(f, (int)a[0], (int)a[1], a[2]);
+    long rc = do_fcntl(f, (int)a[0], (int)a[1], a[2]);
     file_put(f);
-    return r;
+    return rc;
 }
 
 static long do_ioctl(struct file *f, int fd, u32 cmd, vaddr_t arg)
@@ -135,31 +135,31 @@ static long do_ioctl(struct file *f, int fd, u32 cmd, vaddr_t arg)
         }
         break;
     }
-    return f->ops->ioctl ? f->ops->ioctl(f, cmd, arg) : -ENOTTY; /* there is no terminal */
+    return f->ops->ioctl != NULL ? f->ops->ioctl(f, cmd, arg) : -ENOTTY; /* there is no terminal */
 }
 
-SYSCALL(ioctl)
+long sys_ioctl(const long a[6])
 {
     struct file *f = fd_get((int)a[0]);
 
-    if (!f) {
+    if (f == NULL) {
         return -EBADF;
     }
-    long r = do_ioctl(f, (int)a[0], (u32)a[1], (vaddr_t)a[2]);
+    long rc = do_ioctl(f, (int)a[0], (u32)a[1], (vaddr_t)a[2]);
     file_put(f);
-    return r;
+    return rc;
 }
 
-SYSCALL(flock)
+long sys_flock(const long a[6])
 {
     struct file *f = fd_get((int)a[0]);
 
-    if (!f) {
+    if (f == NULL) {
         return -EBADF;
     }
-    long r = f->flags & O_PATH ? -EBADF : lock_flock(f, (int)a[1]);
+    long rc = f->flags & O_PATH ? -EBADF : lock_flock(f, (int)a[1]);
     file_put(f);
-    return r;
+    return rc;
 }
 
 /* Files live in memory: they are as safe as they get. Streams cannot be synced, as on Linux. */
@@ -167,68 +167,68 @@ static long synced(long fd)
 {
     struct file *f = fd_get((int)fd);
 
-    if (!f) {
+    if (f == NULL) {
         return -EBADF;
     }
-    long r = f->flags & O_PATH ? -EBADF : f->ops->stream ? -EINVAL : 0;
+    long rc = f->flags & O_PATH ? -EBADF : f->ops->stream ? -EINVAL : 0;
     file_put(f);
-    return r;
+    return rc;
 }
 
-SYSCALL(fsync)
+long sys_fsync(const long a[6])
 {
     return synced(a[0]);
 }
 
-SYSCALL(fdatasync)
+long sys_fdatasync(const long a[6])
 {
     return synced(a[0]);
 }
 
-SYSCALL(syncfs)
+long sys_syncfs(const long a[6])
 {
     return fd_flags((int)a[0]) < 0 ? -EBADF : 0;
 }
 
-SYSCALL(sync)
+long sys_sync(const long a[6])
 {
     (void)a;
     return 0;
 }
 
-SYSCALL(sync_file_range)
+long sys_sync_file_range(const long a[6])
 {
-    long r = synced(a[0]);
+    long rc = synced(a[0]);
 
-    return r == -EINVAL ? -ESPIPE : r;
+    return rc == -EINVAL ? -ESPIPE : rc;
 }
 
-SYSCALL(fadvise64)
+long sys_fadvise64(const long a[6])
 {
     struct file *f = fd_get((int)a[0]);
-    long r;
+    long rc;
 
-    if (!f) {
+    if (f == NULL) {
         return -EBADF;
     }
     if (f->ops->stream) {
-        r = -ESPIPE;
+        rc = -ESPIPE;
     } else {
-        r = a[2] < 0 || a[3] < POSIX_FADV_NORMAL || a[3] > POSIX_FADV_NOREUSE ? -EINVAL : 0;
+        rc = a[2] < 0 || a[3] < POSIX_FADV_NORMAL || a[3] > POSIX_FADV_NOREUSE ? -EINVAL : 0;
     }
     file_put(f);
-    return r;
+    return rc;
 }
 
-SYSCALL(readahead)
+long sys_readahead(const long a[6])
 {
     struct file *f = fd_get((int)a[0]);
-    long r;
+    long rc;
 
-    if (!f) {
+    if (f == NULL) {
         return -EBADF;
     }
-    r = !file_readable(f) ? -EBADF : f->inode->type != INODE_REG ? -EINVAL : 0;
+    rc = !file_readable(f) ? -EBADF : f->inode->type != INODE_REG ? -EINVAL : 0;
     file_put(f);
-    return r;
+    return rc;
 }

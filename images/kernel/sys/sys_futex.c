@@ -9,7 +9,7 @@
 #include "proc/proc.h"
 #include "sysproto.h"
 
-static long wait_result(int ret, u64 deadline, vaddr_t addr, u32 val, u32 bitset);
+static long wait_result(int rc, u64 deadline, vaddr_t addr, u32 val, u32 bitset);
 
 static long wait_restart(struct thread *t)
 {
@@ -22,12 +22,12 @@ static long wait_restart(struct thread *t)
 
 /* Interrupted: without a timeout the call starts again as it was, with one it must keep its
  * deadline. */
-static long wait_result(int ret, u64 deadline, vaddr_t addr, u32 val, u32 bitset)
+static long wait_result(int rc, u64 deadline, vaddr_t addr, u32 val, u32 bitset)
 {
     struct restart_block *r = &current->p->restart;
 
-    if (ret != -EINTR) {
-        return ret;
+    if (rc != -EINTR) {
+        return rc;
     }
     if (deadline == HV_NO_DEADLINE) {
         return -ERESTARTSYS;
@@ -40,25 +40,25 @@ static long wait_result(int ret, u64 deadline, vaddr_t addr, u32 val, u32 bitset
 static long do_wait(const long a[6], int op, u32 bitset)
 {
     u64 deadline = HV_NO_DEADLINE;
-    int ret = 0;
+    int rc = 0;
 
     if (a[3] != 0) {
-        ret = timespec_get((vaddr_t)a[3], &deadline);
+        rc = timespec_get((vaddr_t)a[3], &deadline);
     }
-    if (ret != 0) {
-        return ret;
+    if (rc != 0) {
+        return rc;
     }
     if (a[3] != 0 && (op & FUTEX_CMD_MASK) == FUTEX_WAIT) {
         deadline = time_add(time_mono(), deadline);
     } else if (a[3] != 0) {
-        ret = clock_to_mono((op & FUTEX_CLOCK_REALTIME) != 0 ? CLOCK_REALTIME : CLOCK_MONOTONIC,
-                            deadline, &deadline);
+        rc = clock_to_mono((op & FUTEX_CLOCK_REALTIME) != 0 ? CLOCK_REALTIME : CLOCK_MONOTONIC,
+                           deadline, &deadline);
     }
-    if (ret != 0) {
-        return ret;
+    if (rc != 0) {
+        return rc;
     }
-    ret = (int)futex_wait((vaddr_t)a[0], (u32)a[2], bitset, deadline);
-    return wait_result(ret, deadline, (vaddr_t)a[0], (u32)a[2], bitset);
+    rc = (int)futex_wait((vaddr_t)a[0], (u32)a[2], bitset, deadline);
+    return wait_result(rc, deadline, (vaddr_t)a[0], (u32)a[2], bitset);
 }
 
 static long do_requeue(const long a[6], const u32 *expect)

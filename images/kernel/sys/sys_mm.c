@@ -9,12 +9,12 @@
 
 #define PROT_KNOWN (PROT_READ | PROT_WRITE | PROT_EXEC | PROT_SEM | PROT_GROWSDOWN | PROT_GROWSUP)
 
-SYSCALL(brk)
+long sys_brk(const long a[6])
 {
     return mm_brk(cur_proc()->mm, (vaddr_t)a[0]);
 }
 
-SYSCALL(mmap)
+long sys_mmap(const long a[6])
 {
     u64 len = (u64)a[1], off = (u64)a[5];
     int prot = (int)a[2], flags = (int)a[3], type = flags & MAP_TYPE;
@@ -23,20 +23,20 @@ SYSCALL(mmap)
         return -EINVAL;
     }
     struct file *f = NULL;
-    if (!(flags & MAP_ANONYMOUS) && !(f = fd_get((int)a[4]))) {
+    if (!(flags & MAP_ANONYMOUS) && (f = fd_get((int)a[4])) == NULL) {
         return -EBADF;
     }
     if (type == MAP_SHARED_VALIDATE) {
         flags = (flags & ~MAP_TYPE) | MAP_SHARED;
     }
-    long r = mm_mmap(cur_proc()->mm, (vaddr_t)a[0], len, prot & PROT_KNOWN, flags, f, off);
-    if (f) {
+    long rc = mm_mmap(cur_proc()->mm, (vaddr_t)a[0], len, prot & PROT_KNOWN, flags, f, off);
+    if (f != NULL) {
         file_put(f);
     }
-    return r;
+    return rc;
 }
 
-SYSCALL(munmap)
+long sys_munmap(const long a[6])
 {
     if ((u64)a[0] > WINDOW_END || (u64)a[1] > WINDOW_END - (u64)a[0]) {
         return -EINVAL;
@@ -44,7 +44,7 @@ SYSCALL(munmap)
     return mm_munmap(cur_proc()->mm, (vaddr_t)a[0], (u64)a[1]);
 }
 
-SYSCALL(mprotect)
+long sys_mprotect(const long a[6])
 {
     if (a[2] & ~PROT_KNOWN || (u64)a[0] & PAGE_MASK) {
         return -EINVAL;
@@ -55,7 +55,7 @@ SYSCALL(mprotect)
     return a[1] ? mm_mprotect(cur_proc()->mm, (vaddr_t)a[0], (u64)a[1], (int)a[2]) : 0;
 }
 
-SYSCALL(mremap)
+long sys_mremap(const long a[6])
 {
     if ((u64)a[1] > WINDOW_END || (u64)a[2] > WINDOW_END) {
         return -ENOMEM;
@@ -63,7 +63,7 @@ SYSCALL(mremap)
     return mm_mremap(cur_proc()->mm, (vaddr_t)a[0], (u64)a[1], (u64)a[2], (int)a[3], (vaddr_t)a[4]);
 }
 
-SYSCALL(madvise)
+long sys_madvise(const long a[6])
 {
     if ((u64)a[0] > WINDOW_END || (u64)a[1] > WINDOW_END - (u64)a[0]) {
         return -EINVAL;
@@ -72,7 +72,7 @@ SYSCALL(madvise)
 }
 
 /* Shared file pages are the file's own frames: there is nothing to write back. */
-SYSCALL(msync)
+long sys_msync(const long a[6])
 {
     if ((u64)a[0] & PAGE_MASK || a[2] & ~(MS_ASYNC | MS_INVALIDATE | MS_SYNC) ||
         (a[2] & (MS_ASYNC | MS_SYNC)) == (MS_ASYNC | MS_SYNC)) {
@@ -81,7 +81,7 @@ SYSCALL(msync)
     return user_range_ok((vaddr_t)a[0], PAGE_UP(a[1]), 0) ? 0 : -ENOMEM;
 }
 
-SYSCALL(mincore)
+long sys_mincore(const long a[6])
 {
     u64 pages = PAGE_UP(a[1]) / PAGE_SIZE;
     if ((u64)a[0] & PAGE_MASK) {
@@ -94,7 +94,7 @@ SYSCALL(mincore)
         vaddr_t va = (vaddr_t)a[0] + i * PAGE_SIZE;
         bool large = pt_is_large(va);
         const u64 *e = large ? NULL : pt_entry(va, false);
-        u8 resident = large || (e && *e & PTE_P);
+        u8 resident = large || (e != NULL && *e & PTE_P);
         if (copy_to_user((vaddr_t)a[2] + i, &resident, 1)) {
             return -EFAULT;
         }
@@ -110,22 +110,22 @@ static long lock_range(const long a[6])
                : -ENOMEM;
 }
 
-SYSCALL(mlock)
+long sys_mlock(const long a[6])
 {
     return lock_range(a);
 }
 
-SYSCALL(munlock)
+long sys_munlock(const long a[6])
 {
     return lock_range(a);
 }
 
-SYSCALL(mlockall)
+long sys_mlockall(const long a[6])
 {
     return a[0] & ~7L || !a[0] ? -EINVAL : 0;
 }
 
-SYSCALL(munlockall)
+long sys_munlockall(const long a[6])
 {
     (void)a;
     return 0;

@@ -12,37 +12,37 @@ static long do_open(int dirfd, vaddr_t upath, u32 flags, u32 mode)
 {
     struct file *f;
     char *path;
-    int r = path_from_user(upath, false, &path);
+    int rc = path_from_user(upath, false, &path);
 
-    if (r < 0) {
-        return r;
+    if (rc < 0) {
+        return rc;
     }
-    r = vfs_open(dirfd, path, flags, mode, &f);
+    rc = vfs_open(dirfd, path, flags, mode, &f);
     kfree(path);
-    return r < 0 ? r : fd_install(f, 0, flags & O_CLOEXEC);
+    return rc < 0 ? rc : fd_install(f, 0, flags & O_CLOEXEC);
 }
 
-SYSCALL(open)
+long sys_open(const long a[6])
 {
     return do_open(AT_FDCWD, (vaddr_t)a[0], (u32)a[1], (u32)a[2]);
 }
 
-SYSCALL(openat)
+long sys_openat(const long a[6])
 {
     return do_open((int)a[0], (vaddr_t)a[1], (u32)a[2], (u32)a[3]);
 }
 
-SYSCALL(creat)
+long sys_creat(const long a[6])
 {
     return do_open(AT_FDCWD, (vaddr_t)a[0], O_CREAT | O_WRONLY | O_TRUNC, (u32)a[1]);
 }
 
-SYSCALL(close)
+long sys_close(const long a[6])
 {
     return fd_close((int)a[0]);
 }
 
-SYSCALL(close_range)
+long sys_close_range(const long a[6])
 {
     if (a[2] & ~6l) { /* CLOSE_RANGE_UNSHARE, CLOSE_RANGE_CLOEXEC */
         return -EINVAL;
@@ -50,7 +50,7 @@ SYSCALL(close_range)
     return fd_close_range((u32)a[0], (u32)a[1], a[2] & 4);
 }
 
-SYSCALL(memfd_create)
+long sys_memfd_create(const long a[6])
 {
     u32 flags = (u32)a[1];
     char name[NAME_LEN_MAX - 5];
@@ -64,12 +64,12 @@ SYSCALL(memfd_create)
         return n == -ENAMETOOLONG ? -EINVAL : n;
     }
     struct inode *i = ramfs_new(S_IFREG | 0777);
-    if (!i) {
+    if (i == NULL) {
         return -ENOMEM;
     }
-    int r = inode_open(i, O_RDWR, &f);
+    int rc = inode_open(i, O_RDWR, &f);
     inode_put(i);
-    return r < 0 ? r : fd_install(f, 0, flags & MFD_CLOEXEC);
+    return rc < 0 ? rc : fd_install(f, 0, flags & MFD_CLOEXEC);
 }
 
 static long truncate_inode(struct inode *i, s64 size)
@@ -87,51 +87,51 @@ static long truncate_inode(struct inode *i, s64 size)
     return ramfs_truncate(i, (u64)size);
 }
 
-SYSCALL(truncate)
+long sys_truncate(const long a[6])
 {
     struct inode *i;
 
     if (a[1] < 0) {
         return -EINVAL;
     }
-    long r = lookup_at(AT_FDCWD, (vaddr_t)a[0], 0, true, &i);
-    if (r == 0) {
-        r = truncate_inode(i, a[1]);
+    long rc = lookup_at(AT_FDCWD, (vaddr_t)a[0], 0, true, &i);
+    if (rc == 0) {
+        rc = truncate_inode(i, a[1]);
         inode_put(i);
     }
-    return r;
+    return rc;
 }
 
-SYSCALL(ftruncate)
+long sys_ftruncate(const long a[6])
 {
     struct file *f = fd_get((int)a[0]);
-    long r;
+    long rc;
 
-    if (!f) {
+    if (f == NULL) {
         return -EBADF;
     }
-    r = file_writable(f) ? truncate_inode(f->inode, a[1]) : -EINVAL;
+    rc = file_writable(f) ? truncate_inode(f->inode, a[1]) : -EINVAL;
     file_put(f);
-    return r;
+    return rc;
 }
 
-SYSCALL(fallocate)
+long sys_fallocate(const long a[6])
 {
     struct file *f = fd_get((int)a[0]);
-    long r;
+    long rc;
 
-    if (!f) {
+    if (f == NULL) {
         return -EBADF;
     }
     if (!file_writable(f)) {
-        r = -EBADF;
+        rc = -EBADF;
     } else if (a[2] < 0 || a[3] <= 0) {
-        r = -EINVAL;
+        rc = -EINVAL;
     } else if (f->inode->ops != &ramfs_reg_ops) {
-        r = f->ops->stream ? -ESPIPE : -ENODEV;
+        rc = f->ops->stream ? -ESPIPE : -ENODEV;
     } else {
-        r = ramfs_allocate(f->inode, (u64)a[2], (u64)a[3], (int)a[1]);
+        rc = ramfs_allocate(f->inode, (u64)a[2], (u64)a[3], (int)a[1]);
     }
     file_put(f);
-    return r;
+    return rc;
 }

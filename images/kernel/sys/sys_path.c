@@ -6,12 +6,12 @@
 #include "proc/proc.h"
 #include "sysproto.h"
 
-SYSCALL(mkdir)
+long sys_mkdir(const long a[6])
 {
     return vfs_mknod(AT_FDCWD, (vaddr_t)a[0], S_IFDIR | ((u32)a[1] & 01777), 0, NULL);
 }
 
-SYSCALL(mkdirat)
+long sys_mkdirat(const long a[6])
 {
     return vfs_mknod((int)a[0], (vaddr_t)a[1], S_IFDIR | ((u32)a[2] & 01777), 0, NULL);
 }
@@ -36,12 +36,12 @@ static long do_mknod(int dirfd, vaddr_t upath, u32 mode, u32 rdev)
     return vfs_mknod(dirfd, upath, mode, rdev, NULL);
 }
 
-SYSCALL(mknod)
+long sys_mknod(const long a[6])
 {
     return do_mknod(AT_FDCWD, (vaddr_t)a[0], (u32)a[1], (u32)a[2]);
 }
 
-SYSCALL(mknodat)
+long sys_mknodat(const long a[6])
 {
     return do_mknod((int)a[0], (vaddr_t)a[1], (u32)a[2], (u32)a[3]);
 }
@@ -49,22 +49,22 @@ SYSCALL(mknodat)
 static long do_symlink(vaddr_t utarget, int dirfd, vaddr_t upath)
 {
     char *target;
-    int r = path_from_user(utarget, false, &target);
+    int rc = path_from_user(utarget, false, &target);
 
-    if (r < 0) {
-        return r;
+    if (rc < 0) {
+        return rc;
     }
-    r = vfs_mknod(dirfd, upath, S_IFLNK | 0777, 0, target);
+    rc = vfs_mknod(dirfd, upath, S_IFLNK | 0777, 0, target);
     kfree(target);
-    return r;
+    return rc;
 }
 
-SYSCALL(symlink)
+long sys_symlink(const long a[6])
 {
     return do_symlink((vaddr_t)a[0], AT_FDCWD, (vaddr_t)a[1]);
 }
 
-SYSCALL(symlinkat)
+long sys_symlinkat(const long a[6])
 {
     return do_symlink((vaddr_t)a[0], (int)a[1], (vaddr_t)a[2]);
 }
@@ -76,35 +76,35 @@ static long do_link(int olddir, vaddr_t oldpath, int newdir, vaddr_t newpath, u3
     if (flags & ~(u32)(AT_SYMLINK_FOLLOW | AT_EMPTY_PATH)) {
         return -EINVAL;
     }
-    long r = lookup_at(olddir, oldpath, flags, flags & AT_SYMLINK_FOLLOW, &i);
-    if (r == 0) {
-        r = vfs_link(i, newdir, newpath);
+    long rc = lookup_at(olddir, oldpath, flags, flags & AT_SYMLINK_FOLLOW, &i);
+    if (rc == 0) {
+        rc = vfs_link(i, newdir, newpath);
         inode_put(i);
     }
-    return r;
+    return rc;
 }
 
-SYSCALL(link)
+long sys_link(const long a[6])
 {
     return do_link(AT_FDCWD, (vaddr_t)a[0], AT_FDCWD, (vaddr_t)a[1], 0);
 }
 
-SYSCALL(linkat)
+long sys_linkat(const long a[6])
 {
     return do_link((int)a[0], (vaddr_t)a[1], (int)a[2], (vaddr_t)a[3], (u32)a[4]);
 }
 
-SYSCALL(unlink)
+long sys_unlink(const long a[6])
 {
     return vfs_unlink(AT_FDCWD, (vaddr_t)a[0], false);
 }
 
-SYSCALL(rmdir)
+long sys_rmdir(const long a[6])
 {
     return vfs_unlink(AT_FDCWD, (vaddr_t)a[0], true);
 }
 
-SYSCALL(unlinkat)
+long sys_unlinkat(const long a[6])
 {
     if (a[2] & ~(long)AT_REMOVEDIR) {
         return -EINVAL;
@@ -112,17 +112,17 @@ SYSCALL(unlinkat)
     return vfs_unlink((int)a[0], (vaddr_t)a[1], a[2] & AT_REMOVEDIR);
 }
 
-SYSCALL(rename)
+long sys_rename(const long a[6])
 {
     return vfs_rename(AT_FDCWD, (vaddr_t)a[0], AT_FDCWD, (vaddr_t)a[1], 0);
 }
 
-SYSCALL(renameat)
+long sys_renameat(const long a[6])
 {
     return vfs_rename((int)a[0], (vaddr_t)a[1], (int)a[2], (vaddr_t)a[3], 0);
 }
 
-SYSCALL(renameat2)
+long sys_renameat2(const long a[6])
 {
     return vfs_rename((int)a[0], (vaddr_t)a[1], (int)a[2], (vaddr_t)a[3], (unsigned)a[4]);
 }
@@ -179,69 +179,69 @@ static long apply_at(int dirfd, vaddr_t upath, u32 flags, const struct change *c
     if (flags & ~(u32)(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH)) {
         return -EINVAL;
     }
-    long r = lookup_at(dirfd, upath, flags, !(flags & AT_SYMLINK_NOFOLLOW), &i);
-    if (r == 0) {
-        r = apply(i, c);
+    long rc = lookup_at(dirfd, upath, flags, !(flags & AT_SYMLINK_NOFOLLOW), &i);
+    if (rc == 0) {
+        rc = apply(i, c);
         inode_put(i);
     }
-    return r;
+    return rc;
 }
 
 static long apply_fd(long fd, const struct change *c)
 {
     struct file *f = fd_get((int)fd);
 
-    if (!f) {
+    if (f == NULL) {
         return -EBADF;
     }
-    long r = f->flags & O_PATH ? -EBADF : apply(f->inode, c);
+    long rc = f->flags & O_PATH ? -EBADF : apply(f->inode, c);
     file_put(f);
-    return r;
+    return rc;
 }
 
-SYSCALL(chmod)
+long sys_chmod(const long a[6])
 {
     struct change c = {.what = CHANGE_MODE, .mode = (u32)a[1]};
 
     return apply_at(AT_FDCWD, (vaddr_t)a[0], 0, &c);
 }
 
-SYSCALL(fchmod)
+long sys_fchmod(const long a[6])
 {
     struct change c = {.what = CHANGE_MODE, .mode = (u32)a[1]};
 
     return apply_fd(a[0], &c);
 }
 
-SYSCALL(fchmodat)
+long sys_fchmodat(const long a[6])
 {
     struct change c = {.what = CHANGE_MODE, .mode = (u32)a[2]};
 
     return apply_at((int)a[0], (vaddr_t)a[1], 0, &c);
 }
 
-SYSCALL(chown)
+long sys_chown(const long a[6])
 {
     struct change c = {.what = CHANGE_OWNER, .uid = (u32)a[1], .gid = (u32)a[2]};
 
     return apply_at(AT_FDCWD, (vaddr_t)a[0], 0, &c);
 }
 
-SYSCALL(lchown)
+long sys_lchown(const long a[6])
 {
     struct change c = {.what = CHANGE_OWNER, .uid = (u32)a[1], .gid = (u32)a[2]};
 
     return apply_at(AT_FDCWD, (vaddr_t)a[0], AT_SYMLINK_NOFOLLOW, &c);
 }
 
-SYSCALL(fchown)
+long sys_fchown(const long a[6])
 {
     struct change c = {.what = CHANGE_OWNER, .uid = (u32)a[1], .gid = (u32)a[2]};
 
     return apply_fd(a[0], &c);
 }
 
-SYSCALL(fchownat)
+long sys_fchownat(const long a[6])
 {
     struct change c = {.what = CHANGE_OWNER, .uid = (u32)a[2], .gid = (u32)a[3]};
 
@@ -280,11 +280,11 @@ static long change_times(struct change *c, vaddr_t utimes, s64 scale)
         t[1] *= scale;
         t[3] *= scale;
     }
-    long r = one_time(t, &c->set_atime, &c->atime);
-    return r < 0 ? r : one_time(t + 2, &c->set_mtime, &c->mtime);
+    long rc = one_time(t, &c->set_atime, &c->atime);
+    return rc < 0 ? rc : one_time(t + 2, &c->set_mtime, &c->mtime);
 }
 
-SYSCALL(utime)
+long sys_utime(const long a[6])
 {
     s64 t[2];
     struct change c = {.what = CHANGE_TIMES, .set_atime = true, .set_mtime = true};
@@ -300,29 +300,29 @@ SYSCALL(utime)
     return apply_at(AT_FDCWD, (vaddr_t)a[0], 0, &c);
 }
 
-SYSCALL(utimes)
+long sys_utimes(const long a[6])
 {
     struct change c = {0};
-    long r = change_times(&c, (vaddr_t)a[1], 1000);
+    long rc = change_times(&c, (vaddr_t)a[1], 1000);
 
-    return r < 0 ? r : apply_at(AT_FDCWD, (vaddr_t)a[0], 0, &c);
+    return rc < 0 ? rc : apply_at(AT_FDCWD, (vaddr_t)a[0], 0, &c);
 }
 
-SYSCALL(futimesat)
+long sys_futimesat(const long a[6])
 {
     struct change c = {0};
-    long r = change_times(&c, (vaddr_t)a[2], 1000);
+    long rc = change_times(&c, (vaddr_t)a[2], 1000);
 
-    return r < 0 ? r : apply_at((int)a[0], (vaddr_t)a[1], 0, &c);
+    return rc < 0 ? rc : apply_at((int)a[0], (vaddr_t)a[1], 0, &c);
 }
 
-SYSCALL(utimensat)
+long sys_utimensat(const long a[6])
 {
     struct change c = {0};
-    long r = change_times(&c, (vaddr_t)a[2], 1);
+    long rc = change_times(&c, (vaddr_t)a[2], 1);
 
-    if (r < 0) {
-        return r;
+    if (rc < 0) {
+        return rc;
     }
     if (a[1] == 0) {
         return apply_fd(a[0], &c); /* futimens() */
@@ -343,31 +343,31 @@ static long set_cwd(struct inode *i)
     return 0;
 }
 
-SYSCALL(chdir)
+long sys_chdir(const long a[6])
 {
     struct inode *i;
-    long r = lookup_at(AT_FDCWD, (vaddr_t)a[0], 0, true, &i);
+    long rc = lookup_at(AT_FDCWD, (vaddr_t)a[0], 0, true, &i);
 
-    if (r == 0) {
-        r = set_cwd(i);
+    if (rc == 0) {
+        rc = set_cwd(i);
         inode_put(i);
     }
-    return r;
+    return rc;
 }
 
-SYSCALL(fchdir)
+long sys_fchdir(const long a[6])
 {
     struct file *f = fd_get((int)a[0]);
 
-    if (!f) {
+    if (f == NULL) {
         return -EBADF;
     }
-    long r = set_cwd(f->inode);
+    long rc = set_cwd(f->inode);
     file_put(f);
-    return r;
+    return rc;
 }
 
-SYSCALL(getcwd)
+long sys_getcwd(const long a[6])
 {
     static KERNEL_COLD char buf[PATH_LEN_MAX]; /* nothing here blocks */
     size_t len = inode_path(cur_proc()->fs->cwd, buf, sizeof(buf));
@@ -381,7 +381,7 @@ SYSCALL(getcwd)
     return copy_to_user((vaddr_t)a[0], buf, len + 1) < 0 ? -EFAULT : (long)len + 1;
 }
 
-SYSCALL(umask)
+long sys_umask(const long a[6])
 {
     struct fs_context *fs = cur_proc()->fs;
     u32 old = fs->umask;

@@ -25,17 +25,17 @@ static u64 deadline_ms(int ms)
 static int deadline_timespec(vaddr_t uts, u64 *deadline)
 {
     u64 ns;
-    int r;
+    int rc;
 
     *deadline = HV_NO_DEADLINE;
     if (!uts) {
         return 0;
     }
-    r = timespec_get(uts, &ns);
-    if (r == 0) {
+    rc = timespec_get(uts, &ns);
+    if (rc == 0) {
         *deadline = deadline_in(ns);
     }
-    return r;
+    return rc;
 }
 
 static u64 left(u64 deadline)
@@ -63,66 +63,66 @@ static int push_mask(vaddr_t umask, u64 size)
     return 1;
 }
 
-static long poll_finish(long r, int pushed)
+static long poll_finish(long rc, int pushed)
 {
     if (pushed > 0) {
-        signal_mask_pop(r == -EINTR);
+        signal_mask_pop(rc == -EINTR);
     }
-    return r;
+    return rc;
 }
 
 static long do_poll(vaddr_t ufds, u64 n, u64 deadline)
 {
     struct pollfd *fds;
-    long r;
+    long rc;
 
     if (n > cur_proc()->rlimit_cur[RLIMIT_NOFILE]) {
         return -EINVAL;
     }
     fds = kmalloc(MAX(n, 1ul) * sizeof(*fds));
-    if (!fds) {
+    if (fds == NULL) {
         return -ENOMEM;
     }
-    r = copy_from_user(fds, ufds, n * sizeof(*fds));
-    if (r == 0) {
-        r = poll_files(fds, n, deadline);
+    rc = copy_from_user(fds, ufds, n * sizeof(*fds));
+    if (rc == 0) {
+        rc = poll_files(fds, n, deadline);
     }
-    if (r >= 0 && copy_to_user(ufds, fds, n * sizeof(*fds)) < 0) {
-        r = -EFAULT;
+    if (rc >= 0 && copy_to_user(ufds, fds, n * sizeof(*fds)) < 0) {
+        rc = -EFAULT;
     }
     kfree(fds);
-    return r;
+    return rc;
 }
 
-static long restartable(long r)
+static long restartable(long rc)
 {
-    return r == -EINTR ? -ERESTARTNOHAND : r;
+    return rc == -EINTR ? -ERESTARTNOHAND : rc;
 }
 
-SYSCALL(poll)
+long sys_poll(const long a[6])
 {
     return restartable(do_poll((vaddr_t)a[0], (u32)a[1], deadline_ms((int)a[2])));
 }
 
-SYSCALL(ppoll)
+long sys_ppoll(const long a[6])
 {
     u64 deadline;
     int pushed;
-    long r = deadline_timespec((vaddr_t)a[2], &deadline);
+    long rc = deadline_timespec((vaddr_t)a[2], &deadline);
 
-    if (r < 0) {
-        return r;
+    if (rc < 0) {
+        return rc;
     }
     pushed = push_mask((vaddr_t)a[3], (u64)a[4]);
     if (pushed < 0) {
         return pushed;
     }
-    r = poll_finish(do_poll((vaddr_t)a[0], (u32)a[1], deadline), pushed);
+    rc = poll_finish(do_poll((vaddr_t)a[0], (u32)a[1], deadline), pushed);
     if (a[2]) {
         timespec_put((vaddr_t)a[2],
                      left(deadline)); /* as Linux: not an error when it is read-only */
     }
-    return restartable(r);
+    return restartable(rc);
 }
 
 /* ---- select: three sets of bits become one list of descriptors ---- */
@@ -148,7 +148,7 @@ static int selection_get(struct selection *s, int n, const vaddr_t usets[3])
     s->count = 0;
     s->sets = kzalloc(3 * s->bytes + 1);
     s->fds = kmalloc(((size_t)s->n + 1) * sizeof(*s->fds));
-    if (!s->sets || !s->fds) {
+    if (s->sets == NULL || s->fds == NULL) {
         return -ENOMEM;
     }
     for (int k = 0; k < 3; k++) {
@@ -204,28 +204,28 @@ static long do_select(const long a[6], u64 deadline)
 {
     const vaddr_t usets[3] = {(vaddr_t)a[1], (vaddr_t)a[2], (vaddr_t)a[3]};
     struct selection s;
-    long r;
+    long rc;
 
     if ((int)a[0] < 0) {
         return -EINVAL;
     }
-    r = selection_get(&s, (int)a[0], usets);
-    if (r == 0) {
-        r = poll_files(s.fds, s.count, deadline);
+    rc = selection_get(&s, (int)a[0], usets);
+    if (rc == 0) {
+        rc = poll_files(s.fds, s.count, deadline);
     }
-    if (r >= 0) {
-        r = selection_put(&s, usets);
+    if (rc >= 0) {
+        rc = selection_put(&s, usets);
     }
     kfree(s.sets);
     kfree(s.fds);
-    return r;
+    return rc;
 }
 
-SYSCALL(select)
+long sys_select(const long a[6])
 {
     s64 tv[2];
     u64 deadline = HV_NO_DEADLINE;
-    long r;
+    long rc;
 
     if (a[4]) {
         if (copy_from_user(tv, (vaddr_t)a[4], sizeof(tv)) < 0) {
@@ -237,7 +237,7 @@ SYSCALL(select)
         u64 seconds = MIN((u64)tv[0] + (u64)tv[1] / 1000000, 1ull << 33);
         deadline = deadline_in(seconds * NSEC_PER_SEC + (u64)tv[1] % 1000000 * 1000);
     }
-    r = do_select(a, deadline);
+    rc = do_select(a, deadline);
     if (a[4]) {
         u64 ns = left(deadline);
         tv[0] = (s64)(ns / NSEC_PER_SEC);
@@ -245,17 +245,17 @@ SYSCALL(select)
         copy_to_user((vaddr_t)a[4], tv,
                      sizeof(tv)); /* as Linux: not an error when it is read-only */
     }
-    return restartable(r);
+    return restartable(rc);
 }
 
-SYSCALL(pselect6)
+long sys_pselect6(const long a[6])
 {
     u64 deadline, mask[2] = {0};
     int pushed;
-    long r = deadline_timespec((vaddr_t)a[4], &deadline);
+    long rc = deadline_timespec((vaddr_t)a[4], &deadline);
 
-    if (r < 0) {
-        return r;
+    if (rc < 0) {
+        return rc;
     }
     if (a[5] && copy_from_user(mask, (vaddr_t)a[5], sizeof(mask)) < 0) {
         return -EFAULT;
@@ -264,11 +264,11 @@ SYSCALL(pselect6)
     if (pushed < 0) {
         return pushed;
     }
-    r = poll_finish(do_select(a, deadline), pushed);
+    rc = poll_finish(do_select(a, deadline), pushed);
     if (a[4]) {
         timespec_put((vaddr_t)a[4], left(deadline));
     }
-    return restartable(r);
+    return restartable(rc);
 }
 
 /* ---- epoll ---- */
@@ -276,67 +276,67 @@ SYSCALL(pselect6)
 static long make_epoll(bool cloexec)
 {
     struct file *f;
-    int r = epoll_create_file(&f);
+    int rc = epoll_create_file(&f);
 
-    return r < 0 ? r : fd_install(f, 0, cloexec);
+    return rc < 0 ? rc : fd_install(f, 0, cloexec);
 }
 
-SYSCALL(epoll_create)
+long sys_epoll_create(const long a[6])
 {
     return (int)a[0] <= 0 ? -EINVAL : make_epoll(false);
 }
 
-SYSCALL(epoll_create1)
+long sys_epoll_create1(const long a[6])
 {
     return a[0] & ~(long)O_CLOEXEC ? -EINVAL : make_epoll(a[0] & O_CLOEXEC);
 }
 
-SYSCALL(epoll_ctl)
+long sys_epoll_ctl(const long a[6])
 {
     struct epoll_event event = {0};
     struct file *ep, *f;
-    long r;
+    long rc;
 
     if (a[1] != EPOLL_CTL_DEL && copy_from_user(&event, (vaddr_t)a[3], sizeof(event)) < 0) {
         return -EFAULT;
     }
     ep = fd_get((int)a[0]);
     f = fd_get((int)a[2]);
-    if (!ep || !f) {
-        r = -EBADF;
+    if (ep == NULL || f == NULL) {
+        rc = -EBADF;
     } else if (!epoll_is(ep)) {
-        r = -EINVAL;
+        rc = -EINVAL;
     } else {
-        r = epoll_control(ep, (int)a[1], f, (int)a[2], &event);
+        rc = epoll_control(ep, (int)a[1], f, (int)a[2], &event);
     }
-    if (f) {
+    if (f != NULL) {
         file_put(f);
     }
-    if (ep) {
+    if (ep != NULL) {
         file_put(ep);
     }
-    return r;
+    return rc;
 }
 
 static long do_epoll_wait(const long a[6], u64 deadline)
 {
     struct file *ep;
     int max = (int)a[2];
-    long r;
+    long rc;
 
     if (max <= 0 || (u64)max > 0x7fffffff / sizeof(struct epoll_event)) {
         return -EINVAL;
     }
     ep = fd_get((int)a[0]);
-    if (!ep) {
+    if (ep == NULL) {
         return -EBADF;
     }
-    r = epoll_is(ep) ? epoll_wait_events(ep, (vaddr_t)a[1], max, deadline) : -EINVAL;
+    rc = epoll_is(ep) ? epoll_wait_events(ep, (vaddr_t)a[1], max, deadline) : -EINVAL;
     file_put(ep);
-    return r;
+    return rc;
 }
 
-SYSCALL(epoll_wait)
+long sys_epoll_wait(const long a[6])
 {
     return do_epoll_wait(a, deadline_ms((int)a[3]));
 }
@@ -348,15 +348,15 @@ static long masked_epoll_wait(const long a[6], u64 deadline)
     return pushed < 0 ? pushed : poll_finish(do_epoll_wait(a, deadline), pushed);
 }
 
-SYSCALL(epoll_pwait)
+long sys_epoll_pwait(const long a[6])
 {
     return masked_epoll_wait(a, deadline_ms((int)a[3]));
 }
 
-SYSCALL(epoll_pwait2)
+long sys_epoll_pwait2(const long a[6])
 {
     u64 deadline;
-    int r = deadline_timespec((vaddr_t)a[3], &deadline);
+    int rc = deadline_timespec((vaddr_t)a[3], &deadline);
 
-    return r < 0 ? r : masked_epoll_wait(a, deadline);
+    return rc < 0 ? rc : masked_epoll_wait(a, deadline);
 }

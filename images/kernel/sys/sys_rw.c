@@ -32,7 +32,7 @@ static int iov_get(struct vector *v, vaddr_t uiov, u64 count)
     if (count > UIO_MAXIOV) {
         return -EINVAL;
     }
-    if (count > IOV_FEW && !(v->iov = kmalloc(count * sizeof(*v->iov)))) {
+    if (count > IOV_FEW && (v->iov = kmalloc(count * sizeof(*v->iov))) == NULL) {
         return -ENOMEM;
     }
     v->count = count;
@@ -64,12 +64,12 @@ static long rw_move(struct file *f, mover fn, const struct vector *v, u64 *pos)
         if (n == 0 && (k + 1 < v->count || done)) {
             continue;
         }
-        ssize_t r = fn(f, (vaddr_t)v->iov[k].iov_base, n, pos);
-        if (r < 0) {
-            return done ? done : r;
+        ssize_t rc = fn(f, (vaddr_t)v->iov[k].iov_base, n, pos);
+        if (rc < 0) {
+            return done ? done : rc;
         }
-        done += r;
-        if ((size_t)r < n) {
+        done += rc;
+        if ((size_t)rc < n) {
             break;
         }
     }
@@ -77,10 +77,10 @@ static long rw_move(struct file *f, mover fn, const struct vector *v, u64 *pos)
 }
 
 /* What the call moved or its error, counted for /proc/self/io and returned. */
-static long counted(mover fn, long ret)
+static long counted(mover fn, long rc)
 {
     struct io_counts *io = &cur_proc()->io;
-    u64 bytes = ret > 0 ? (u64)ret : 0;
+    u64 bytes = rc > 0 ? (u64)rc : 0;
 
     if (fn == file_read) {
         io->rchar += bytes;
@@ -89,37 +89,37 @@ static long counted(mover fn, long ret)
         io->wchar += bytes;
         io->syscw++;
     }
-    return ret;
+    return rc;
 }
 
 static long simple(long fd, mover fn, vaddr_t buf, size_t n)
 {
     struct file *f = fd_get((int)fd);
 
-    if (!f) {
+    if (f == NULL) {
         return -EBADF;
     }
-    long r = (s64)n < 0 ? -EINVAL : fn(f, buf, n, &f->pos);
+    long rc = (s64)n < 0 ? -EINVAL : fn(f, buf, n, &f->pos);
     file_put(f);
-    return counted(fn, r);
+    return counted(fn, rc);
 }
 
 static long simple_at(long fd, mover fn, vaddr_t buf, size_t n, s64 off)
 {
     struct file *f = fd_get((int)fd);
     u64 pos = (u64)off;
-    long r;
+    long rc;
 
-    if (!f) {
+    if (f == NULL) {
         return -EBADF;
     }
     if (off < 0) {
-        r = -EINVAL;
+        rc = -EINVAL;
     } else {
-        r = f->ops->stream ? -ESPIPE : fn(f, buf, n, &pos);
+        rc = f->ops->stream ? -ESPIPE : fn(f, buf, n, &pos);
     }
     file_put(f);
-    return counted(fn, r);
+    return counted(fn, rc);
 }
 
 /* at: use off instead of the file's position. */
@@ -128,62 +128,62 @@ static long vectored(long fd, mover fn, vaddr_t uiov, u64 count, bool at, s64 of
     struct file *f = fd_get((int)fd);
     u64 pos = (u64)off;
     struct vector v;
-    long r;
+    long rc;
 
-    if (!f) {
+    if (f == NULL) {
         return -EBADF;
     }
     if (at && off < 0) {
-        r = -EINVAL;
+        rc = -EINVAL;
     } else if (at && f->ops->stream) {
-        r = -ESPIPE;
+        rc = -ESPIPE;
     } else {
-        r = iov_get(&v, uiov, count);
+        rc = iov_get(&v, uiov, count);
     }
-    if (r == 0) {
-        r = rw_move(f, fn, &v, at ? &pos : &f->pos);
+    if (rc == 0) {
+        rc = rw_move(f, fn, &v, at ? &pos : &f->pos);
         iov_free(&v);
     }
     file_put(f);
-    return counted(fn, r);
+    return counted(fn, rc);
 }
 
-SYSCALL(read)
+long sys_read(const long a[6])
 {
     return simple(a[0], file_read, (vaddr_t)a[1], (size_t)a[2]);
 }
 
-SYSCALL(write)
+long sys_write(const long a[6])
 {
     return simple(a[0], file_write, (vaddr_t)a[1], (size_t)a[2]);
 }
 
-SYSCALL(pread64)
+long sys_pread64(const long a[6])
 {
     return simple_at(a[0], file_read, (vaddr_t)a[1], (size_t)a[2], a[3]);
 }
 
-SYSCALL(pwrite64)
+long sys_pwrite64(const long a[6])
 {
     return simple_at(a[0], file_write, (vaddr_t)a[1], (size_t)a[2], a[3]);
 }
 
-SYSCALL(readv)
+long sys_readv(const long a[6])
 {
     return vectored(a[0], file_read, (vaddr_t)a[1], (u64)a[2], false, 0);
 }
 
-SYSCALL(writev)
+long sys_writev(const long a[6])
 {
     return vectored(a[0], file_write, (vaddr_t)a[1], (u64)a[2], false, 0);
 }
 
-SYSCALL(preadv)
+long sys_preadv(const long a[6])
 {
     return vectored(a[0], file_read, (vaddr_t)a[1], (u64)a[2], true, a[3]);
 }
 
-SYSCALL(pwritev)
+long sys_pwritev(const long a[6])
 {
     return vectored(a[0], file_write, (vaddr_t)a[1], (u64)a[2], true, a[3]);
 }
@@ -197,31 +197,31 @@ static long vectored2(const long a[6], mover fn)
     return vectored(a[0], fn, (vaddr_t)a[1], (u64)a[2], a[3] != -1, a[3]);
 }
 
-SYSCALL(preadv2)
+long sys_preadv2(const long a[6])
 {
     return vectored2(a, file_read);
 }
 
-SYSCALL(pwritev2)
+long sys_pwritev2(const long a[6])
 {
     return vectored2(a, file_write);
 }
 
-SYSCALL(lseek)
+long sys_lseek(const long a[6])
 {
     struct file *f = fd_get((int)a[0]);
-    long r;
+    long rc;
 
-    if (!f) {
+    if (f == NULL) {
         return -EBADF;
     }
     if (f->flags & O_PATH) {
-        r = -EBADF;
-    } else if (f->ops->stream || !f->ops->lseek) {
-        r = -ESPIPE;
+        rc = -EBADF;
+    } else if (f->ops->stream || f->ops->lseek == NULL) {
+        rc = -ESPIPE;
     } else {
-        r = f->ops->lseek(f, a[1], (int)a[2]);
+        rc = f->ops->lseek(f, a[1], (int)a[2]);
     }
     file_put(f);
-    return r;
+    return rc;
 }

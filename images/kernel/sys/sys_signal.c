@@ -91,10 +91,10 @@ long sys_rt_sigreturn(const long a[6])
 long sys_rt_sigsuspend(const long a[6])
 {
     u64 set;
-    int ret = sigset_get((vaddr_t)a[0], a[1], &set);
+    int rc = sigset_get((vaddr_t)a[0], a[1], &set);
 
-    if (ret != 0) {
-        return ret;
+    if (rc != 0) {
+        return rc;
     }
     signal_mask_push(set);
     while (thread_block(HV_NO_DEADLINE, true) != -EINTR)
@@ -115,38 +115,38 @@ static int sigwait(u64 set, u64 deadline, siginfo_t *info)
 {
     struct proc_thread *p = current->p;
     int sig = signal_dequeue(current, set, info);
-    int ret = 0;
+    int rc = 0;
 
-    while (sig == 0 && ret == 0) {
+    while (sig == 0 && rc == 0) {
         p->sigwait = set & ~SIG_NOMASK;
-        ret = thread_block(deadline, true);
+        rc = thread_block(deadline, true);
         p->sigwait = 0;
         sig = signal_dequeue(current, set, info);
     }
     if (sig != 0) {
         return sig;
     }
-    return ret == -ETIMEDOUT ? -EAGAIN : ret;
+    return rc == -ETIMEDOUT ? -EAGAIN : rc;
 }
 
 long sys_rt_sigtimedwait(const long a[6])
 {
     u64 set, ns, deadline = HV_NO_DEADLINE;
     siginfo_t info;
-    int ret = sigset_get((vaddr_t)a[0], a[3], &set);
+    int rc = sigset_get((vaddr_t)a[0], a[3], &set);
 
-    if (ret == 0 && a[2] != 0) {
-        ret = timespec_get((vaddr_t)a[2], &ns);
+    if (rc == 0 && a[2] != 0) {
+        rc = timespec_get((vaddr_t)a[2], &ns);
         deadline = time_add(time_mono(), ns);
     }
-    if (ret != 0) {
-        return ret;
+    if (rc != 0) {
+        return rc;
     }
-    ret = sigwait(set & ~SIG_NOMASK, deadline, &info);
-    if (ret > 0 && a[1] != 0 && copy_to_user((vaddr_t)a[1], &info, sizeof(info)) != 0) {
+    rc = sigwait(set & ~SIG_NOMASK, deadline, &info);
+    if (rc > 0 && a[1] != 0 && copy_to_user((vaddr_t)a[1], &info, sizeof(info)) != 0) {
         return -EFAULT;
     }
-    return ret;
+    return rc;
 }
 
 long sys_sigaltstack(const long a[6])
@@ -159,10 +159,10 @@ long sys_sigaltstack(const long a[6])
     }
     altstack_get(current, sp, &old);
     if (a[0] != 0) {
-        int ret = altstack_set(current, sp, &new);
+        int rc = altstack_set(current, sp, &new);
 
-        if (ret != 0) {
-            return ret;
+        if (rc != 0) {
+            return rc;
         }
     }
     return a[1] != 0 ? copy_to_user((vaddr_t)a[1], &old, sizeof(old)) : 0;

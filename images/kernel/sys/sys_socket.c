@@ -43,7 +43,7 @@ static int check_type(long family, long type)
     }
 }
 
-SYSCALL(socket)
+long sys_socket(const long a[6])
 {
     int type = check_type(a[0], a[1]);
     struct file *f;
@@ -54,11 +54,11 @@ SYSCALL(socket)
     if (a[2] != 0 && a[2] != AF_UNIX) {
         return -EPROTONOSUPPORT;
     }
-    int r = unix_create(type, (u32)a[1], &f);
-    return r < 0 ? r : fd_install(f, 0, a[1] & O_CLOEXEC);
+    int rc = unix_create(type, (u32)a[1], &f);
+    return rc < 0 ? rc : fd_install(f, 0, a[1] & O_CLOEXEC);
 }
 
-SYSCALL(socketpair)
+long sys_socketpair(const long a[6])
 {
     int type = check_type(a[0], a[1]);
     struct file *ends[2];
@@ -69,8 +69,8 @@ SYSCALL(socketpair)
     if (a[2] != 0 && a[2] != AF_UNIX) {
         return -EPROTONOSUPPORT;
     }
-    int r = unix_pair(type, (u32)a[1], ends);
-    return r < 0 ? r : fd_install_pair(ends[0], ends[1], a[1] & O_CLOEXEC, (vaddr_t)a[3]);
+    int rc = unix_pair(type, (u32)a[1], ends);
+    return rc < 0 ? rc : fd_install_pair(ends[0], ends[1], a[1] & O_CLOEXEC, (vaddr_t)a[3]);
 }
 
 /* The socket of a descriptor, with a reference. */
@@ -78,7 +78,7 @@ static int get_socket(long fd, struct file **out)
 {
     struct file *f = fd_get((int)fd);
 
-    if (!f) {
+    if (f == NULL) {
         return -EBADF;
     }
     if (!unix_is(f)) {
@@ -93,24 +93,24 @@ static int get_socket(long fd, struct file **out)
 static long answer(long fd, long value)
 {
     struct file *f;
-    int r = get_socket(fd, &f);
+    int rc = get_socket(fd, &f);
 
-    if (r < 0) {
-        return r;
+    if (rc < 0) {
+        return rc;
     }
     file_put(f);
     return value;
 }
 
 /* ENOENT where there is no such name, ECONNREFUSED where there is. */
-SYSCALL(connect)
+long sys_connect(const long a[6])
 {
     struct sockaddr_un addr = {0};
-    long r = answer(a[0], 0);
+    long rc = answer(a[0], 0);
     struct inode *i;
 
-    if (r < 0) {
-        return r;
+    if (rc < 0) {
+        return rc;
     }
     if (a[2] < 2 || (u64)a[2] > sizeof(addr)) {
         return -EINVAL;
@@ -127,78 +127,78 @@ SYSCALL(connect)
     char path[sizeof(addr.sun_path) + 1];
     memcpy(path, addr.sun_path, sizeof(addr.sun_path));
     path[sizeof(addr.sun_path)] = 0;
-    r = path_lookup(path, true, &i);
-    if (r < 0) {
-        return r;
+    rc = path_lookup(path, true, &i);
+    if (rc < 0) {
+        return rc;
     }
     inode_put(i);
     return -ECONNREFUSED;
 }
 
-SYSCALL(bind)
+long sys_bind(const long a[6])
 {
     return answer(a[0], -EOPNOTSUPP);
 }
 
-SYSCALL(listen)
+long sys_listen(const long a[6])
 {
     return answer(a[0], -EOPNOTSUPP);
 }
 
-SYSCALL(accept)
+long sys_accept(const long a[6])
 {
     return answer(a[0], -EINVAL); /* nothing here ever listens */
 }
 
-SYSCALL(accept4)
+long sys_accept4(const long a[6])
 {
     return answer(a[0], -EINVAL);
 }
 
-SYSCALL(shutdown)
+long sys_shutdown(const long a[6])
 {
     struct file *f;
-    long r = get_socket(a[0], &f);
+    long rc = get_socket(a[0], &f);
 
-    if (r < 0) {
-        return r;
+    if (rc < 0) {
+        return rc;
     }
-    r = unix_shutdown(f, (int)a[1]);
+    rc = unix_shutdown(f, (int)a[1]);
     file_put(f);
-    return r;
+    return rc;
 }
 
-SYSCALL(sendto)
+long sys_sendto(const long a[6])
 {
     struct socket_io io = {(vaddr_t)a[1], (size_t)a[2]};
     struct file *f;
-    long r = get_socket(a[0], &f);
+    long rc = get_socket(a[0], &f);
 
-    if (r < 0) {
-        return r;
+    if (rc < 0) {
+        return rc;
     }
-    r = a[4] && a[5] ? -EISCONN : unix_send(f, &io, 1, (int)a[3]);
+    rc = a[4] && a[5] ? -EISCONN : unix_send(f, &io, 1, (int)a[3]);
     file_put(f);
-    return r;
+    return rc;
 }
 
-SYSCALL(recvfrom)
+long sys_recvfrom(const long a[6])
 {
     struct socket_io io = {(vaddr_t)a[1], (size_t)a[2]};
     bool truncated;
     u32 no_name = 0;
     struct file *f;
-    long r = get_socket(a[0], &f);
+    long rc = get_socket(a[0], &f);
 
-    if (r < 0) {
-        return r;
+    if (rc < 0) {
+        return rc;
     }
-    r = unix_receive(f, &io, 1, (int)a[3], &truncated);
+    rc = unix_receive(f, &io, 1, (int)a[3], &truncated);
     file_put(f);
-    if (r >= 0 && a[5] && copy_to_user((vaddr_t)a[5], &no_name, sizeof(no_name)) < 0) {
+    if (rc >= 0 && a[5] && copy_to_user((vaddr_t)a[5], &no_name, sizeof(no_name)) < 0) {
         return -EFAULT;
     }
-    return r;
+    return rc;
 }
 
 /* Reads the header and its buffers; *io is to be freed. */
@@ -213,7 +213,7 @@ static int get_message(vaddr_t umsg, struct message_header *h, struct socket_io 
         return -EMSGSIZE;
     }
     *io = kmalloc(h->iov_count * sizeof(**io) + 1);
-    if (!*io) {
+    if (*io == NULL) {
         return -ENOMEM;
     }
     if (copy_from_user(*io, h->iov, h->iov_count * sizeof(**io)) < 0) {
@@ -223,53 +223,53 @@ static int get_message(vaddr_t umsg, struct message_header *h, struct socket_io 
     return 0;
 }
 
-SYSCALL(sendmsg)
+long sys_sendmsg(const long a[6])
 {
     struct message_header h;
     struct socket_io *io;
     struct file *f;
-    long r = get_socket(a[0], &f);
+    long rc = get_socket(a[0], &f);
 
-    if (r < 0) {
-        return r;
+    if (rc < 0) {
+        return rc;
     }
-    r = get_message((vaddr_t)a[1], &h, &io);
-    if (r == 0) {
+    rc = get_message((vaddr_t)a[1], &h, &io);
+    if (rc == 0) {
         if (h.control_len) {
-            r = -EOPNOTSUPP; /* descriptors are not passed: there is nobody to pass them to */
+            rc = -EOPNOTSUPP; /* descriptors are not passed: there is nobody to pass them to */
         } else {
-            r = h.name_len ? -EISCONN : unix_send(f, io, h.iov_count, (int)a[2]);
+            rc = h.name_len ? -EISCONN : unix_send(f, io, h.iov_count, (int)a[2]);
         }
         kfree(io);
     }
     file_put(f);
-    return r;
+    return rc;
 }
 
-SYSCALL(recvmsg)
+long sys_recvmsg(const long a[6])
 {
     struct message_header h;
     struct socket_io *io;
     struct file *f;
     bool truncated;
-    long r = get_socket(a[0], &f);
+    long rc = get_socket(a[0], &f);
 
-    if (r < 0) {
-        return r;
+    if (rc < 0) {
+        return rc;
     }
-    r = get_message((vaddr_t)a[1], &h, &io);
-    if (r == 0) {
-        r = unix_receive(f, io, h.iov_count, (int)a[2], &truncated);
+    rc = get_message((vaddr_t)a[1], &h, &io);
+    if (rc == 0) {
+        rc = unix_receive(f, io, h.iov_count, (int)a[2], &truncated);
         kfree(io);
     }
     file_put(f);
-    if (r < 0) {
-        return r;
+    if (rc < 0) {
+        return rc;
     }
     h.name_len = 0;
     h.control_len = 0;
     h.flags = (truncated ? MSG_TRUNC : 0) | ((u32)a[2] & MSG_CMSG_CLOEXEC);
-    return copy_to_user((vaddr_t)a[1], &h, sizeof(h)) < 0 ? -EFAULT : r;
+    return copy_to_user((vaddr_t)a[1], &h, sizeof(h)) < 0 ? -EFAULT : rc;
 }
 
 /* Sockets of a pair have no name but their family. */
@@ -277,10 +277,10 @@ static long put_name(const long a[6])
 {
     u16 family = AF_UNIX;
     u32 len;
-    long r = answer(a[0], 0);
+    long rc = answer(a[0], 0);
 
-    if (r < 0) {
-        return r;
+    if (rc < 0) {
+        return rc;
     }
     if (copy_from_user(&len, (vaddr_t)a[2], sizeof(len)) < 0) {
         return -EFAULT;
@@ -295,12 +295,12 @@ static long put_name(const long a[6])
     return copy_to_user((vaddr_t)a[2], &len, sizeof(len));
 }
 
-SYSCALL(getsockname)
+long sys_getsockname(const long a[6])
 {
     return put_name(a);
 }
 
-SYSCALL(getpeername)
+long sys_getpeername(const long a[6])
 {
     return put_name(a);
 }
@@ -337,19 +337,19 @@ static long option_value(const struct file *f, long option, u32 value[3], u32 *l
     }
 }
 
-SYSCALL(getsockopt)
+long sys_getsockopt(const long a[6])
 {
     u32 value[3], len, have;
     struct file *f;
-    long r = get_socket(a[0], &f);
+    long rc = get_socket(a[0], &f);
 
-    if (r < 0) {
-        return r;
+    if (rc < 0) {
+        return rc;
     }
-    r = a[1] == SOL_SOCKET ? option_value(f, a[2], value, &have) : -EOPNOTSUPP;
+    rc = a[1] == SOL_SOCKET ? option_value(f, a[2], value, &have) : -EOPNOTSUPP;
     file_put(f);
-    if (r < 0) {
-        return r;
+    if (rc < 0) {
+        return rc;
     }
     if (copy_from_user(&len, (vaddr_t)a[4], sizeof(len)) < 0) {
         return -EFAULT;
@@ -366,7 +366,7 @@ SYSCALL(getsockopt)
 
 /* Sizes are hints and address reuse concerns names, which pairs do not have; the rest would be a
  * lie. */
-SYSCALL(setsockopt)
+long sys_setsockopt(const long a[6])
 {
     if (a[1] != SOL_SOCKET) {
         return answer(a[0], -EOPNOTSUPP);

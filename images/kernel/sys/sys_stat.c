@@ -24,40 +24,40 @@ static long stat_at(int dirfd, vaddr_t upath, u32 flags, vaddr_t ust)
     if (flags & ~(u32)(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH | AT_NO_AUTOMOUNT)) {
         return -EINVAL;
     }
-    long r = lookup_at(dirfd, upath, flags, !(flags & AT_SYMLINK_NOFOLLOW), &i);
-    if (r < 0) {
-        return r;
+    long rc = lookup_at(dirfd, upath, flags, !(flags & AT_SYMLINK_NOFOLLOW), &i);
+    if (rc < 0) {
+        return rc;
     }
-    r = put_stat(i, ust);
+    rc = put_stat(i, ust);
     inode_put(i);
-    return r;
+    return rc;
 }
 
-SYSCALL(stat)
+long sys_stat(const long a[6])
 {
     return stat_at(AT_FDCWD, (vaddr_t)a[0], 0, (vaddr_t)a[1]);
 }
 
-SYSCALL(lstat)
+long sys_lstat(const long a[6])
 {
     return stat_at(AT_FDCWD, (vaddr_t)a[0], AT_SYMLINK_NOFOLLOW, (vaddr_t)a[1]);
 }
 
-SYSCALL(newfstatat)
+long sys_newfstatat(const long a[6])
 {
     return stat_at((int)a[0], (vaddr_t)a[1], (u32)a[3], (vaddr_t)a[2]);
 }
 
-SYSCALL(fstat)
+long sys_fstat(const long a[6])
 {
     struct file *f = fd_get((int)a[0]);
 
-    if (!f) {
+    if (f == NULL) {
         return -EBADF;
     }
-    long r = put_stat(f->inode, (vaddr_t)a[1]);
+    long rc = put_stat(f->inode, (vaddr_t)a[1]);
     file_put(f);
-    return r;
+    return rc;
 }
 
 static struct statx_timestamp stamp(u64 ns)
@@ -90,7 +90,7 @@ static void fill_statx(const struct inode *i, struct statx *x)
     x->stx_dev_minor = i->dev;
 }
 
-SYSCALL(statx)
+long sys_statx(const long a[6])
 {
     u32 flags = (u32)a[2];
     struct inode *i;
@@ -101,9 +101,9 @@ SYSCALL(statx)
         ((u32)a[3] & STATX__RESERVED)) {
         return -EINVAL;
     }
-    long r = lookup_at((int)a[0], (vaddr_t)a[1], flags, !(flags & AT_SYMLINK_NOFOLLOW), &i);
-    if (r < 0) {
-        return r;
+    long rc = lookup_at((int)a[0], (vaddr_t)a[1], flags, !(flags & AT_SYMLINK_NOFOLLOW), &i);
+    if (rc < 0) {
+        return rc;
     }
     fill_statx(i, &x);
     inode_put(i);
@@ -118,28 +118,28 @@ static long access_at(int dirfd, vaddr_t upath, u32 mode, u32 flags)
     if ((mode & ~7u) || (flags & ~(u32)(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH | AT_EACCESS))) {
         return -EINVAL;
     }
-    long r = lookup_at(dirfd, upath, flags, !(flags & AT_SYMLINK_NOFOLLOW), &i);
-    if (r < 0) {
-        return r;
+    long rc = lookup_at(dirfd, upath, flags, !(flags & AT_SYMLINK_NOFOLLOW), &i);
+    if (rc < 0) {
+        return rc;
     }
     if ((mode & 1) && i->type != INODE_DIR && !(i->mode & 0111)) {
-        r = -EACCES;
+        rc = -EACCES;
     }
     inode_put(i);
-    return r;
+    return rc;
 }
 
-SYSCALL(access)
+long sys_access(const long a[6])
 {
     return access_at(AT_FDCWD, (vaddr_t)a[0], (u32)a[1], 0);
 }
 
-SYSCALL(faccessat)
+long sys_faccessat(const long a[6])
 {
     return access_at((int)a[0], (vaddr_t)a[1], (u32)a[2], 0);
 }
 
-SYSCALL(faccessat2)
+long sys_faccessat2(const long a[6])
 {
     return access_at((int)a[0], (vaddr_t)a[1], (u32)a[2], (u32)a[3]);
 }
@@ -152,31 +152,31 @@ static long readlink_at(int dirfd, vaddr_t upath, vaddr_t ubuf, long size)
     if (size <= 0) {
         return -EINVAL;
     }
-    long r = lookup_at(dirfd, upath, AT_EMPTY_PATH, false, &i);
-    if (r < 0) {
-        return r;
+    long rc = lookup_at(dirfd, upath, AT_EMPTY_PATH, false, &i);
+    if (rc < 0) {
+        return rc;
     }
     if (i->type != INODE_LNK) {
-        r = -EINVAL;
-    } else if (!(text = kmalloc(PATH_LEN_MAX))) {
-        r = -ENOMEM;
+        rc = -EINVAL;
+    } else if ((text = kmalloc(PATH_LEN_MAX)) == NULL) {
+        rc = -ENOMEM;
     } else {
-        r = i->ops->readlink(i, text, MIN((u64)size, PATH_LEN_MAX));
+        rc = i->ops->readlink(i, text, MIN((u64)size, PATH_LEN_MAX));
     }
-    if (r > 0 && copy_to_user(ubuf, text, (size_t)r) < 0) {
-        r = -EFAULT;
+    if (rc > 0 && copy_to_user(ubuf, text, (size_t)rc) < 0) {
+        rc = -EFAULT;
     }
     kfree(text);
     inode_put(i);
-    return r;
+    return rc;
 }
 
-SYSCALL(readlink)
+long sys_readlink(const long a[6])
 {
     return readlink_at(AT_FDCWD, (vaddr_t)a[0], (vaddr_t)a[1], (int)a[2]);
 }
 
-SYSCALL(readlinkat)
+long sys_readlinkat(const long a[6])
 {
     return readlink_at((int)a[0], (vaddr_t)a[1], (vaddr_t)a[2], (int)a[3]);
 }
@@ -221,33 +221,33 @@ static long do_getdents(const long a[6], bool old)
 {
     struct getdents g = {{emit}, (vaddr_t)a[1], (u32)a[2], old, 0};
     struct file *f = fd_get((int)a[0]);
-    long r;
+    long rc;
 
-    if (!f) {
+    if (f == NULL) {
         return -EBADF;
     }
     if (f->flags & O_PATH) {
-        r = -EBADF;
+        rc = -EBADF;
     } else if (f->inode->type != INODE_DIR) {
-        r = -ENOTDIR;
+        rc = -ENOTDIR;
     } else if (f->inode->nlink == 0) {
-        r = -ENOENT; /* it was removed */
+        rc = -ENOENT; /* it was removed */
     } else {
-        r = f->inode->ops->readdir(f->inode, &f->pos, &g.sink);
+        rc = f->inode->ops->readdir(f->inode, &f->pos, &g.sink);
     }
     file_put(f);
-    if (r < 0) {
-        return r;
+    if (rc < 0) {
+        return rc;
     }
     return g.at != (vaddr_t)a[1] ? (long)(g.at - (vaddr_t)a[1]) : g.error;
 }
 
-SYSCALL(getdents64)
+long sys_getdents64(const long a[6])
 {
     return do_getdents(a, false);
 }
 
-SYSCALL(getdents)
+long sys_getdents(const long a[6])
 {
     return do_getdents(a, true);
 }
@@ -271,26 +271,26 @@ static long put_statfs(const struct inode *i, vaddr_t ubuf)
     return copy_to_user(ubuf, &s, sizeof(s));
 }
 
-SYSCALL(statfs)
+long sys_statfs(const long a[6])
 {
     struct inode *i;
-    long r = lookup_at(AT_FDCWD, (vaddr_t)a[0], 0, true, &i);
+    long rc = lookup_at(AT_FDCWD, (vaddr_t)a[0], 0, true, &i);
 
-    if (r == 0) {
-        r = put_statfs(i, (vaddr_t)a[1]);
+    if (rc == 0) {
+        rc = put_statfs(i, (vaddr_t)a[1]);
         inode_put(i);
     }
-    return r;
+    return rc;
 }
 
-SYSCALL(fstatfs)
+long sys_fstatfs(const long a[6])
 {
     struct file *f = fd_get((int)a[0]);
 
-    if (!f) {
+    if (f == NULL) {
         return -EBADF;
     }
-    long r = put_statfs(f->inode, (vaddr_t)a[1]);
+    long rc = put_statfs(f->inode, (vaddr_t)a[1]);
     file_put(f);
-    return r;
+    return rc;
 }

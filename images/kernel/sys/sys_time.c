@@ -25,18 +25,18 @@ int timespec_put(vaddr_t addr, u64 ns)
 long sys_clock_gettime(const long a[6])
 {
     u64 ns;
-    int ret = clock_read((int)a[0], &ns);
+    int rc = clock_read((int)a[0], &ns);
 
-    return ret != 0 ? ret : timespec_put((vaddr_t)a[1], ns);
+    return rc != 0 ? rc : timespec_put((vaddr_t)a[1], ns);
 }
 
 long sys_clock_getres(const long a[6])
 {
     u64 ns;
-    int ret = clock_read((int)a[0], &ns);
+    int rc = clock_read((int)a[0], &ns);
 
-    if (ret != 0) {
-        return ret;
+    if (rc != 0) {
+        return rc;
     }
     return a[1] != 0 ? timespec_put((vaddr_t)a[1], 1) : 0;
 }
@@ -65,23 +65,23 @@ long sys_time(const long a[6])
 
 static long sleep_until(u64 deadline)
 {
-    int ret;
+    int rc;
 
     do {
-        ret = thread_block(deadline, true);
-    } while (ret == 0);
-    return ret == -ETIMEDOUT ? 0 : ret;
+        rc = thread_block(deadline, true);
+    } while (rc == 0);
+    return rc == -ETIMEDOUT ? 0 : rc;
 }
 
 /* arg[0]: where to put what is left, or 0. */
 static long sleep_relative(struct thread *t)
 {
     struct restart_block *r = &t->p->restart;
-    long ret = sleep_until(r->deadline);
+    long rc = sleep_until(r->deadline);
     u64 now = time_mono();
 
-    if (ret != -EINTR) {
-        return ret;
+    if (rc != -EINTR) {
+        return rc;
     }
     if (r->arg[0] != 0 && timespec_put(r->arg[0], r->deadline > now ? r->deadline - now : 0) != 0) {
         return -EFAULT;
@@ -101,16 +101,16 @@ static long sleep_for(u64 ns, vaddr_t left)
 long sys_nanosleep(const long a[6])
 {
     u64 ns;
-    int ret = timespec_get((vaddr_t)a[0], &ns);
+    int rc = timespec_get((vaddr_t)a[0], &ns);
 
-    return ret != 0 ? ret : sleep_for(ns, (vaddr_t)a[1]);
+    return rc != 0 ? rc : sleep_for(ns, (vaddr_t)a[1]);
 }
 
 long sys_clock_nanosleep(const long a[6])
 {
     int clock = (int)a[0];
     u64 ns, deadline;
-    int ret;
+    int rc;
 
     if (clock == CLOCK_THREAD_CPUTIME_ID) {
         return -EINVAL;
@@ -119,22 +119,22 @@ long sys_clock_nanosleep(const long a[6])
         return -EOPNOTSUPP; /* sleeping on other threads' CPU time: nothing here would wake it in
                                time */
     }
-    ret = clock_read(clock, &deadline);
-    if (ret == 0) {
-        ret = timespec_get((vaddr_t)a[2], &ns);
+    rc = clock_read(clock, &deadline);
+    if (rc == 0) {
+        rc = timespec_get((vaddr_t)a[2], &ns);
     }
-    if (ret != 0) {
-        return ret;
+    if (rc != 0) {
+        return rc;
     }
     if ((a[1] & TIMER_ABSTIME) == 0) {
         return sleep_for(ns, (vaddr_t)a[3]);
     }
-    ret = clock_to_mono(clock, ns, &deadline);
-    if (ret != 0) {
-        return ret;
+    rc = clock_to_mono(clock, ns, &deadline);
+    if (rc != 0) {
+        return rc;
     }
-    ret = (int)sleep_until(deadline);
-    return ret == -EINTR ? -ERESTARTNOHAND : ret;
+    rc = (int)sleep_until(deadline);
+    return rc == -EINTR ? -ERESTARTNOHAND : rc;
 }
 
 /* clock_t ticks of 1/100 s (USER_HZ). */

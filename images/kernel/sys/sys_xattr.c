@@ -9,10 +9,10 @@
 static long by_path(vaddr_t upath, bool follow, long answer)
 {
     struct inode *i;
-    int r = lookup_at(AT_FDCWD, upath, 0, follow, &i);
+    int rc = lookup_at(AT_FDCWD, upath, 0, follow, &i);
 
-    if (r < 0) {
-        return r;
+    if (rc < 0) {
+        return rc;
     }
     inode_put(i);
     return answer;

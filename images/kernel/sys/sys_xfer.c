@@ -15,39 +15,39 @@ static ssize_t with_kernel_buffer(mover fn, struct file *f, void *buf, size_t n,
     bool saved = current->kernel_buffers;
 
     current->kernel_buffers = true;
-    ssize_t r = fn(f, (vaddr_t)buf, n, pos);
+    ssize_t rc = fn(f, (vaddr_t)buf, n, pos);
     current->kernel_buffers = saved;
-    return r;
+    return rc;
 }
 
 static long copy(struct file *in, u64 *in_pos, struct file *out, u64 *out_pos, size_t n)
 {
     size_t size = MIN(n, CHUNK), done = 0;
     void *buf = kmalloc(MAX(size, 1ul));
-    ssize_t r = 0;
+    ssize_t rc = 0;
 
-    if (!buf) {
+    if (buf == NULL) {
         return -ENOMEM;
     }
     while (done < n) {
         u64 pos = *in_pos;
         ssize_t got = with_kernel_buffer(file_read, in, buf, MIN(n - done, size), &pos);
         if (got <= 0) {
-            r = got;
+            rc = got;
             break;
         }
-        r = with_kernel_buffer(file_write, out, buf, (size_t)got, out_pos);
-        if (r <= 0) {
+        rc = with_kernel_buffer(file_write, out, buf, (size_t)got, out_pos);
+        if (rc <= 0) {
             break;
         }
-        *in_pos += (u64)r;
-        done += (size_t)r;
-        if (r < got) {
+        *in_pos += (u64)rc;
+        done += (size_t)rc;
+        if (rc < got) {
             break;
         }
     }
     kfree(buf);
-    return done ? (long)done : r;
+    return done ? (long)done : rc;
 }
 
 /* An optional position in program memory. */
@@ -70,38 +70,38 @@ static int position(vaddr_t upos, struct file *f, u64 *local, u64 **pos)
 static long xfer_send(struct file *out, struct file *in, vaddr_t upos, size_t n)
 {
     u64 local, *pos;
-    long r;
+    long rc;
 
     if (!file_readable(in) || !file_writable(out)) {
         return -EBADF;
     }
-    r = position(upos, in, &local, &pos);
-    if (r < 0) {
-        return r;
+    rc = position(upos, in, &local, &pos);
+    if (rc < 0) {
+        return rc;
     }
     /* The source must be seekable: sendfile(2). */
     if (in->ops->stream || (out->flags & O_APPEND)) {
         return -EINVAL;
     }
-    r = copy(in, pos, out, &out->pos, MIN(n, 0x7ffff000ul));
-    if (upos && r >= 0 && copy_to_user(upos, &local, sizeof(local)) < 0) {
+    rc = copy(in, pos, out, &out->pos, MIN(n, 0x7ffff000ul));
+    if (upos && rc >= 0 && copy_to_user(upos, &local, sizeof(local)) < 0) {
         return -EFAULT;
     }
-    return r;
+    return rc;
 }
 
-SYSCALL(sendfile)
+long sys_sendfile(const long a[6])
 {
     struct file *out = fd_get((int)a[0]), *in = fd_get((int)a[1]);
-    long r = out && in ? xfer_send(out, in, (vaddr_t)a[2], (size_t)a[3]) : -EBADF;
+    long rc = out != NULL && in != NULL ? xfer_send(out, in, (vaddr_t)a[2], (size_t)a[3]) : -EBADF;
 
-    if (out) {
+    if (out != NULL) {
         file_put(out);
     }
-    if (in) {
+    if (in != NULL) {
         file_put(in);
     }
-    return r;
+    return rc;
 }
 
 #define SPLICE_FLAGS      0xful /* MOVE, NONBLOCK, MORE, GIFT: fcntl.h */
@@ -139,13 +139,13 @@ static ssize_t splice_step(struct file *in, u64 *in_pos, struct file *out, u64 *
     if (got <= 0) {
         return got;
     }
-    ssize_t r = with_kernel_buffer(file_write, out, buf, (size_t)got, out_pos);
-    if (r > 0 && pipe_is(in)) {
-        pipe_skip(in, (size_t)r);
-    } else if (r > 0) {
-        *in_pos += (u64)r;
+    ssize_t rc = with_kernel_buffer(file_write, out, buf, (size_t)got, out_pos);
+    if (rc > 0 && pipe_is(in)) {
+        pipe_skip(in, (size_t)rc);
+    } else if (rc > 0) {
+        *in_pos += (u64)rc;
     }
-    return r;
+    return rc;
 }
 
 static long splice(struct file *in, vaddr_t uin, struct file *out, vaddr_t uout, size_t n,
@@ -160,12 +160,12 @@ static long splice(struct file *in, vaddr_t uin, struct file *out, vaddr_t uout,
     if (!pipe_like(in) && !pipe_like(out)) {
         return -EINVAL;
     }
-    long r = splice_side(in, uin, &in_local, &in_pos);
-    if (r == 0) {
-        r = splice_side(out, uout, &out_local, &out_pos);
+    long rc = splice_side(in, uin, &in_local, &in_pos);
+    if (rc == 0) {
+        rc = splice_side(out, uout, &out_local, &out_pos);
     }
-    if (r < 0) {
-        return r;
+    if (rc < 0) {
+        return rc;
     }
     if ((out->flags & O_APPEND && !pipe_like(out)) || (pipe_is(in) && in->priv == out->priv)) {
         return -EINVAL;
@@ -174,29 +174,29 @@ static long splice(struct file *in, vaddr_t uin, struct file *out, vaddr_t uout,
            !(((pipe_like(in) ? in->flags : 0) | (pipe_like(out) ? out->flags : 0)) & O_NONBLOCK);
     n = MIN(n, CHUNK);
     if (pipe_is(out)) {
-        r = pipe_room(out, wait);
-        if (r < 0) {
-            return r;
+        rc = pipe_room(out, wait);
+        if (rc < 0) {
+            return rc;
         }
-        n = MIN(n, (size_t)r);
+        n = MIN(n, (size_t)rc);
     }
     void *buf = kmalloc(n);
-    if (!buf) {
+    if (buf == NULL) {
         return -ENOMEM;
     }
-    r = splice_step(in, in_pos, out, out_pos, buf, n, wait);
+    rc = splice_step(in, in_pos, out, out_pos, buf, n, wait);
     kfree(buf);
-    if (r >= 0 && ((uin && copy_to_user(uin, &in_local, sizeof(in_local)) < 0) ||
-                   (uout && copy_to_user(uout, &out_local, sizeof(out_local)) < 0))) {
+    if (rc >= 0 && ((uin && copy_to_user(uin, &in_local, sizeof(in_local)) < 0) ||
+                    (uout && copy_to_user(uout, &out_local, sizeof(out_local)) < 0))) {
         return -EFAULT;
     }
-    return r;
+    return rc;
 }
 
-SYSCALL(splice)
+long sys_splice(const long a[6])
 {
     struct file *in, *out;
-    long r = -EBADF;
+    long rc = -EBADF;
 
     if ((u64)a[5] & ~SPLICE_FLAGS) {
         return -EINVAL;
@@ -206,16 +206,16 @@ SYSCALL(splice)
     }
     in = fd_get((int)a[0]);
     out = fd_get((int)a[2]);
-    if (in && out) {
-        r = splice(in, (vaddr_t)a[1], out, (vaddr_t)a[3], (size_t)a[4], (u64)a[5]);
+    if (in != NULL && out != NULL) {
+        rc = splice(in, (vaddr_t)a[1], out, (vaddr_t)a[3], (size_t)a[4], (u64)a[5]);
     }
-    if (out) {
+    if (out != NULL) {
         file_put(out);
     }
-    if (in) {
+    if (in != NULL) {
         file_put(in);
     }
-    return r;
+    return rc;
 }
 
 static bool overlap(struct file *in, u64 in_pos, struct file *out, u64 out_pos, size_t n)
@@ -226,7 +226,7 @@ static bool overlap(struct file *in, u64 in_pos, struct file *out, u64 out_pos, 
 static long copy_range(struct file *in, vaddr_t uin, struct file *out, vaddr_t uout, size_t n)
 {
     u64 in_local, out_local, *in_pos, *out_pos;
-    long r;
+    long rc;
 
     if (!file_readable(in) || !file_writable(out) || (out->flags & O_APPEND)) {
         return -EBADF;
@@ -238,37 +238,37 @@ static long copy_range(struct file *in, vaddr_t uin, struct file *out, vaddr_t u
         return -EINVAL;
     }
     n = MIN(n, 0x7ffff000ul);
-    r = position(uin, in, &in_local, &in_pos);
-    if (r == 0) {
-        r = position(uout, out, &out_local, &out_pos);
+    rc = position(uin, in, &in_local, &in_pos);
+    if (rc == 0) {
+        rc = position(uout, out, &out_local, &out_pos);
     }
-    if (r < 0) {
-        return r;
+    if (rc < 0) {
+        return rc;
     }
     if (overlap(in, *in_pos, out, *out_pos, n)) {
         return -EINVAL;
     }
-    r = copy(in, in_pos, out, out_pos, n);
-    if (r >= 0 && ((uin && copy_to_user(uin, &in_local, sizeof(in_local)) < 0) ||
-                   (uout && copy_to_user(uout, &out_local, sizeof(out_local)) < 0))) {
+    rc = copy(in, in_pos, out, out_pos, n);
+    if (rc >= 0 && ((uin && copy_to_user(uin, &in_local, sizeof(in_local)) < 0) ||
+                    (uout && copy_to_user(uout, &out_local, sizeof(out_local)) < 0))) {
         return -EFAULT;
     }
-    return r;
+    return rc;
 }
 
-SYSCALL(copy_file_range)
+long sys_copy_file_range(const long a[6])
 {
     struct file *in = fd_get((int)a[0]), *out = fd_get((int)a[2]);
-    long r = -EBADF;
+    long rc = -EBADF;
 
-    if (in && out) {
-        r = a[5] ? -EINVAL : copy_range(in, (vaddr_t)a[1], out, (vaddr_t)a[3], (size_t)a[4]);
+    if (in != NULL && out != NULL) {
+        rc = a[5] ? -EINVAL : copy_range(in, (vaddr_t)a[1], out, (vaddr_t)a[3], (size_t)a[4]);
     }
-    if (out) {
+    if (out != NULL) {
         file_put(out);
     }
-    if (in) {
+    if (in != NULL) {
         file_put(in);
     }
-    return r;
+    return rc;
 }

@@ -100,7 +100,7 @@ static bool never_returns(u64 nr)
 static void add_call(struct line *l, u64 nr, const struct syscall *s, const long a[6])
 {
     put_text(l, "[%d] ", current->tid);
-    if (!s || !s->fn) {
+    if (s == NULL || s->fn == NULL) {
         put_text(l, "syscall_%lu(%#lx, %#lx, %#lx, %#lx, %#lx, %#lx)", nr, a[0], a[1], a[2], a[3],
                  a[4], a[5]);
         return;
@@ -130,17 +130,18 @@ long trace_call(u64 nr, const struct syscall *s, const long a[6])
     if (never_returns(nr)) {
         add_call(&l, nr, s, a);
         hv_trace_line(l.text, l.len);
-        return s && s->fn ? s->fn(a) : -ENOSYS;
+        return s != NULL && s->fn != NULL ? s->fn(a) : -ENOSYS;
     }
     /* The call first: what it reads into a buffer is what the line shows. */
-    long r = s && s->fn ? s->fn(a) : -ENOSYS;
+    long rc = s != NULL && s->fn != NULL ? s->fn(a) : -ENOSYS;
     add_call(&l, nr, s, a);
-    if (r < 0 && r > -4096) {
-        const char *name = (u64)-r < ARRAY_SIZE(names) ? names[-r] : NULL;
-        put_text(&l, name ? " = -1 %s" : " = -1 errno %d", name ? (u64)name : (u64)-r);
+    if (rc < 0 && rc > -4096) {
+        const char *name = (u64)-rc < ARRAY_SIZE(names) ? names[-rc] : NULL;
+        put_text(&l, name != NULL ? " = -1 %s" : " = -1 errno %d",
+                 name != NULL ? (u64)name : (u64)-rc);
     } else {
-        put_text(&l, r >= 0 && r < 100000 ? " = %ld" : " = %#lx", r);
+        put_text(&l, rc >= 0 && rc < 100000 ? " = %ld" : " = %#lx", rc);
     }
     hv_trace_line(l.text, l.len);
-    return r;
+    return rc;
 }

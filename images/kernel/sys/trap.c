@@ -52,14 +52,18 @@ static int fpe_code(u64 vector)
         __asm__ volatile("stmxcsr %0" : "=m"(mxcsr));
         status = mxcsr & ~(mxcsr >> 7);
     }
-    if (status & 1)
+    if (status & 1) {
         return FPE_FLTINV;
-    if (status & 4)
+    }
+    if (status & 4) {
         return FPE_FLTDIV;
-    if (status & 8)
+    }
+    if (status & 8) {
         return FPE_FLTOVF;
-    if (status & 0x12)
+    }
+    if (status & 0x12) {
         return FPE_FLTUND;
+    }
     return status & 0x20 ? FPE_FLTRES : FPE_FLTINV;
 }
 
@@ -109,8 +113,9 @@ static void page_fault(struct trapframe *tf)
 static void exception(struct trapframe *tf)
 {
     u64 v = tf->t.vector;
-    if (v >= ARRAY_SIZE(exceptions) || !exceptions[v].sig)
+    if (v >= ARRAY_SIZE(exceptions) || !exceptions[v].sig) {
         panic("unexpected exception %lu at %#lx", v, tf->t.rip);
+    }
     const struct exception *e = &exceptions[v];
     int code = v == 16 || v == 19 ? fpe_code(v) : e->code;
     fault(tf, e->sig, code, e->at_rip ? tf->t.rip : 0);
@@ -119,10 +124,11 @@ static void exception(struct trapframe *tf)
 void trap_from_user(struct trapframe *tf)
 {
     current->tf = tf;
-    if (tf->t.vector == VECTOR_PAGE_FAULT)
+    if (tf->t.vector == VECTOR_PAGE_FAULT) {
         page_fault(tf);
-    else if (tf->t.vector != HV_VECTOR_UPCALL)
+    } else if (tf->t.vector != HV_VECTOR_UPCALL) {
         exception(tf);
+    }
     user_return_work(tf);
 }
 
@@ -138,29 +144,34 @@ void trap_from_kernel(struct trapframe *tf)
         return;
     }
     bool copying = rip >= (u64)usercopy_start && rip < (u64)usercopy_end;
-    if (!copying)
+    if (!copying) {
         panic("exception %lu in the kernel at %#lx, error %#lx, address %#lx", tf->t.vector, rip,
               tf->t.error, cpu_fault_address);
+    }
     enum mm_fault_result r = tf->t.vector == VECTOR_PAGE_FAULT
                                  ? mm_handle_fault(cur_proc()->mm, cpu_fault_address, tf->t.error)
                                  : MM_FAULT_ACCERR;
-    if (r == MM_FAULT_OOM)
+    if (r == MM_FAULT_OOM) {
         out_of_memory();
-    if (r == MM_FAULT_OK)
+    }
+    if (r == MM_FAULT_OK) {
         return;
+    }
     tf->t.rip = (u64)usercopy_fault;
 }
 
 void user_return_work(struct trapframe *tf)
 {
     for (;;) {
-        if (hv_shared()->events)
+        if (hv_shared()->events) {
             events_handle();
-        if (sched_need_resched())
+        }
+        if (sched_need_resched()) {
             schedule();
-        else if (signal_pending(current))
+        } else if (signal_pending(current)) {
             signal_deliver(tf, tf->t.vector == VECTOR_SYSCALL);
-        else
+        } else {
             return;
+        }
     }
 }

@@ -5,6 +5,7 @@
  * reads the clock page the kernel keeps right before this image in memory. A
  * clock it does not know is a system call.
  */
+#include <stddef.h>
 #include <asm/unistd.h>
 #include <linux/time.h>
 #include <stdint.h>
@@ -29,9 +30,9 @@ int __vdso_getcpu(unsigned *cpu, unsigned *node, void *unused);
 
 static long syscall2(long nr, long a, const void *b)
 {
-    long r;
-    __asm__ volatile("syscall" : "=a"(r) : "a"(nr), "D"(a), "S"(b) : "rcx", "r11", "memory");
-    return r;
+    long rc;
+    __asm__ volatile("syscall" : "=a"(rc) : "a"(nr), "D"(a), "S"(b) : "rcx", "r11", "memory");
+    return rc;
 }
 
 int __vdso_clock_gettime(int clock, struct timespec *ts)
@@ -64,11 +65,11 @@ int __vdso_clock_getres(int clock, struct timespec *ts)
 int __vdso_gettimeofday(struct vdso_timeval *tv, struct vdso_timezone *tz)
 {
     uint64_t ns = clock_read(&clock_page, clock_page.wall_base);
-    if (tv) {
+    if (tv != NULL) {
         *tv =
             (struct vdso_timeval){(int64_t)(ns / 1000000000u), (int64_t)(ns % 1000000000u / 1000u)};
     }
-    if (tz) {
+    if (tz != NULL) {
         *tz = (struct vdso_timezone){0, 0};
     }
     return 0;
@@ -77,7 +78,7 @@ int __vdso_gettimeofday(struct vdso_timeval *tv, struct vdso_timezone *tz)
 int64_t __vdso_time(int64_t *t)
 {
     int64_t now = (int64_t)(clock_read(&clock_page, clock_page.wall_base) / 1000000000u);
-    if (t) {
+    if (t != NULL) {
         *t = now;
     }
     return now;
@@ -87,10 +88,10 @@ int64_t __vdso_time(int64_t *t)
 int __vdso_getcpu(unsigned *cpu, unsigned *node, void *unused)
 {
     (void)unused;
-    if (cpu) {
+    if (cpu != NULL) {
         *cpu = 0;
     }
-    if (node) {
+    if (node != NULL) {
         *node = 0;
     }
     return 0;

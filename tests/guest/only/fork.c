@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// The guest has one process: fork, vfork and clone of a process are refused with an error that a
-// program understands, and the program goes on. On Linux they succeed, hence guest only.
+/*
+ * The guest has one process: fork, vfork and clone of a process are refused with an error that a
+ * program understands, and the program goes on. On Linux they succeed, hence guest only.
+ */
 #include "t.h"
 
 #include <sched.h>

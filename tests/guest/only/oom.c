@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// All memory of the guest used up: ENOMEM, not a hang, not a kill, and everything is usable again
-// after it was given back. On Linux, overcommit and the size of the machine make this differ.
+/*
+ * All memory of the guest used up: ENOMEM, not a hang, not a kill, and everything is usable again
+ * after it was given back. On Linux, overcommit and the size of the machine make this differ.
+ */
 #include "t.h"
 
 #include <pthread.h>
@@ -9,7 +11,7 @@
 enum { CHUNK = 16 << 20, MOST = 8192 };
 static char *chunks[MOST];
 
-// Takes chunks until none is left; each page is written, so nothing is only promised.
+/* Takes chunks until none is left; each page is written, so nothing is only promised. */
 static int take_all(void)
 {
     int count = 0;
@@ -40,8 +42,8 @@ int main(void)
     int first = take_all();
 
     T_CHECK("memory ends with ENOMEM", first > 0);
-    // More than the heap has set aside. volatile: the compiler may assume that a malloc nobody uses
-    // succeeds.
+    /* More than the heap has set aside. volatile: the compiler may assume that a malloc nobody uses
+     * succeeds. */
     char *volatile none = malloc(CHUNK * 8);
     T_CHECK("so does malloc", none == NULL && errno == ENOMEM);
     memset(small, 1, 1000);

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// How system calls get into the kernel, by its own count: what the image's index knows does not
-// trap, generated code does and works; the areas that the jumps lead to go with the text they
-// serve.
+/*
+ * How system calls get into the kernel, by its own count: what the image's index knows does not
+ * trap, generated code does and works; the areas that the jumps lead to go with the text they
+ * serve.
+ */
 #include "t.h"
 
 #include <fcntl.h>
@@ -26,8 +28,8 @@ static int areas(void)
     FILE *f = fopen("/proc/self/maps", "r");
 
     T_MUST("/proc/self/maps", f != NULL);
-    while (fgets(line, sizeof(line), f)) {
-        n += strstr(line, " r-xp ") && strstr(line, "[syscalls]");
+    while (fgets(line, sizeof(line), f) != NULL) {
+        n += strstr(line, " r-xp ") != NULL && strstr(line, "[syscalls]") != NULL;
     }
     fclose(f);
     return n;
