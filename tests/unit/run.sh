@@ -16,6 +16,7 @@ readonly sources=(pyhl/value.c vmm/err.c)
 # What a test in kernel/ is linked with: files of the guest kernel, and stand-ins (in kernel/) for what those call.
 declare -A kernel=(
     [radix]='fs/radix.c standin_frames.c'
+    [string]=''
 )
 
 # Sets $args: what a test is compiled with. The kernel has Linux's headers, which define names of _GNU_SOURCE again.
@@ -49,7 +50,7 @@ for source in tests/unit/*_test.c tests/unit/kernel/*_test.c; do
     failed=$((failed + $(grep -c '^FAIL ' "$scratch/out")))
     if [ "$status" != 0 ] && ! grep -q '^FAIL ' "$scratch/out"; then
         begin "$name"
-        problem "status $status: $(head -c 1000 "$scratch/err")"$'\n'"$(tail -n 1 "$scratch/err")"
+        problem "status $status: $(head -c 1000 "$scratch/err")"$'\n'"$(tail -n 2 "$scratch/err")"
         finish
     fi
 done

@@ -12,6 +12,13 @@ static jmp_buf on_panic;
 static bool panic_expected;
 static unsigned current_seed;
 
+static void name_seed(void)
+{
+    if (current_seed > 0) {
+        fprintf(stderr, "with UNIT_SEED=%u\n", current_seed);
+    }
+}
+
 void panic(const char *fmt, ...)
 {
     va_list ap;
@@ -20,10 +27,11 @@ void panic(const char *fmt, ...)
         longjmp(on_panic, 1);
     }
     va_start(ap, fmt);
-    fprintf(stderr, "panic with UNIT_SEED=%u: ", current_seed);
+    fputs("panic: ", stderr);
     vfprintf(stderr, fmt, ap);
     fputc('\n', stderr);
     va_end(ap);
+    name_seed();
     abort();
 }
 
@@ -60,11 +68,6 @@ unsigned seed_first(void)
     const char *given = getenv("UNIT_SEED");
 
     return given != NULL ? (unsigned)strtoul(given, NULL, 0) : 1;
-}
-
-static void name_seed(void)
-{
-    fprintf(stderr, "with UNIT_SEED=%u\n", current_seed);
 }
 
 void seed_begin(unsigned seed)

@@ -24,7 +24,7 @@ u64 any(void);
 u64 below(u64 n);
 
 /* The first seed of a test, UNIT_SEED of the environment or 1. seed_begin() starts the numbers of
- * a seed, which is named when the program ends by a panic or a sanitizer. */
+ * a seed, which is named when the program ends by a panic or a sanitizer, unless it is 0. */
 unsigned seed_first(void);
 void seed_begin(unsigned seed);
 
@@ -36,9 +36,10 @@ static inline void each_seed(unsigned seeds, void (*sequence)(void))
         sequence();
         if (unit_failures > 0) {
             printf("     with UNIT_SEED=%u\n", seed);
-            return;
+            break;
         }
     }
+    seed_begin(0);
 }
 
 #endif
