@@ -1,55 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Runs in place of python3's main: boots CPython with its packages, waits on the run device (there
- * the snapshot is taken), then becomes `python3 SCRIPT ARGS` and exits with its status. Usage:
- * driver [FRAME [PRELOAD]], where FRAME is a file that stands for the device and PRELOAD one that
- * stands for the list of modules, so that all of it can be tried on plain Linux.
+ * The driver's main, which runs in place of python3's: boots CPython with its packages, waits on
+ * the run device (there the snapshot is taken), then becomes `python3 SCRIPT ARGS` and exits with
+ * its status. Usage: driver [FRAME [PRELOAD]], where FRAME is a file that stands for the device and
+ * PRELOAD one that stands for the list of modules, so that all of it can be tried on plain Linux.
  */
 #include "driver.h"
 #include "pyinternal.h"
 
+#include <dlfcn.h>
 #include <malloc.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <unistd.h>
 
 #include "vmm/abi.h"
 
-extern FILE *_IO_list_all;
+typedef int main_function(int, char **, char **);
+typedef int start_function(main_function *, int, char **, void (*)(void), void (*)(void),
+                           void (*)(void), void *);
 
-void drv_fail(const char *format, ...)
-{
-    va_list args;
-    fputs("pyhl: ", stderr);
-    va_start(args, format);
-    vfprintf(stderr, format, args);
-    va_end(args);
-    fputc('\n', stderr);
-    drv_leave(DRV_FAILED);
-}
+start_function __libc_start_main __attribute__((visibility("default")));
 
-/* Every C stream, from glibc's list. Like its own flush at exit, without locks. */
-static bool streams_empty(void)
+static int driver_main(int argc, char **argv, char **env)
 {
-    const FILE *stream = _IO_list_all;
-    while (stream != NULL && stream->_mode <= 0 &&
-           stream->_IO_write_ptr == stream->_IO_write_base) {
-        stream = stream->_chain;
-    }
-    return stream == NULL;
-}
-
-void drv_leave(int status)
-{
-    /* Asking first saves the pages of the locks. */
-    if (!streams_empty()) {
-        fflush(NULL);
-    }
-    _exit(status);
-}
-
-int driver_main(int argc, char **argv)
-{
+    (void)env;
     /* One CPU: an arena for each thread would only cost address space and page-table writes. */
     mallopt(M_ARENA_MAX, 1);
     start_python(argc > 2 ? argv[2] : DRV_PRELOAD);
@@ -58,4 +30,15 @@ int driver_main(int argc, char **argv)
     /* Everything from here on happens anew in every run. */
     run_prepare(frame);
     drv_leave(Py_RunMain());
+}
+
+/* What the program's first instructions call. In a preloaded library it is found before the C
+ * library's. */
+int __libc_start_main(main_function *main_of_python, int argc, char **argv, void (*init)(void),
+                      void (*fini)(void), void (*rtld_fini)(void), void *stack_end)
+{
+    start_function *next;
+    (void)main_of_python;
+    *(void **)&next = dlsym(RTLD_NEXT, "__libc_start_main");
+    return next(driver_main, argc, argv, init, fini, rtld_fini, stack_end);
 }

@@ -9,12 +9,12 @@
 #include "driver.h"
 #include "pyinternal.h"
 
-/* At the snapshot: what the handlers of preloaded modules work on. */
+/* shutdown.c: at the snapshot, what the handlers of preloaded modules work on. */
 void shutdown_remember(void);
 /* No thread was started, and no atexit handler has anything to do. */
 bool shutdown_idle(void);
 
-/* At the snapshot: what is there before any run. */
+/* survivors.c: at the snapshot, what is there before any run. */
 void survivors_remember(void);
 /* Is there anything of the run that would be seen to die? */
 bool survivors_any(void);

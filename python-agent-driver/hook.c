@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * How the driver, a library preloaded into python3, gets a word in: it runs instead of python3's
- * main, and functions of the interpreter can be replaced, whoever calls them, by a jump over their
- * first bytes. Before the snapshot only, so that no run writes to text.
+ * Functions of the interpreter can be replaced, whoever calls them, by a jump over their first
+ * bytes. Before the snapshot only, so that no run writes to text.
  */
 #include "driver.h"
 #include "hook.h"
@@ -16,27 +15,6 @@
 #include <unistd.h>
 
 #define PROT_TEXT (PROT_READ | PROT_EXEC)
-
-typedef int main_function(int, char **, char **);
-typedef int start_function(main_function *, int, char **, void (*)(void), void (*)(void),
-                           void (*)(void), void *);
-
-start_function __libc_start_main __attribute__((visibility("default")));
-
-static int take_over(int argc, char **argv, char **env)
-{
-    (void)env;
-    return driver_main(argc, argv);
-}
-
-int __libc_start_main(main_function *main_of_python, int argc, char **argv, void (*init)(void),
-                      void (*fini)(void), void (*rtld_fini)(void), void *stack_end)
-{
-    start_function *next;
-    (void)main_of_python;
-    *(void **)&next = dlsym(RTLD_NEXT, "__libc_start_main");
-    return next(take_over, argc, argv, init, fini, rtld_fini, stack_end);
-}
 
 /* The page is writable only meanwhile: otherwise its large page of text would not come to be. */
 static void write_text(uint8_t *at, const uint8_t *bytes)

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * What the guest boots: starts the image's own python3 with the driver preloaded, which takes over
- * before python3's main (hook.c). That program is optimised as a whole, its static library is not:
- * linked into a program of ours the interpreter would be a tenth slower. Calls into libraries are
- * bound at once: the first call of each would be a look-up, through a page of symbols for every
+ * before python3's main (driver.c). That program is optimised as a whole, its static library is
+ * not: linked into a program of ours the interpreter would be a tenth slower. Calls into libraries
+ * are bound at once: the first call of each would be a look-up, through a page of symbols for every
  * library, in each run again.
  */
 #include "driver.h"

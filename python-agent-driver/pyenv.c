@@ -56,21 +56,6 @@ static _Noreturn void refuse(const char *function, const char *message, const ch
     drv_leave(1);
 }
 
-void pyenv_refuse(const char *message)
-{
-    PyObject *type, *value, *traceback;
-    PyErr_Fetch(&type, &value, &traceback);
-    PyErr_NormalizeException(&type, &value, &traceback);
-    fprintf(stderr, "Fatal Python error: %s\nPython runtime state: core initialized\n", message);
-    fflush(stderr);
-    PyErr_Display(type, value, NULL);
-    fprintf(stderr,
-            "\nCurrent thread 0x%016lx (most recent call first):\n"
-            "  <no Python frame>\n",
-            PyThread_get_thread_ident());
-    drv_leave(1);
-}
-
 /* What python3 would make of the options and the environment, but for paths, which stay. */
 static void parse(const struct drv_frame *frame, int dev_mode, PyConfig *config)
 {
@@ -348,7 +333,7 @@ static void start_tracing(int frames)
     PyObject *tracemalloc = drv_import("tracemalloc");
     PyObject *result = PyObject_CallMethod(tracemalloc, "start", "i", frames);
     if (result == NULL) {
-        pyenv_refuse("init_interp_main: can't initialize tracemalloc");
+        drv_refuse("init_interp_main: can't initialize tracemalloc");
     }
     Py_DECREF(result);
     Py_DECREF(tracemalloc);

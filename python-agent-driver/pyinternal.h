@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * CPython, and what the driver needs of it that has no public call: pyinternal.c, the one file that
- * includes CPython's internal headers.
+ * CPython, and what the driver needs of it that has no public call.
  */
 #ifndef PYINTERNAL_H
 #define PYINTERNAL_H
@@ -12,7 +11,7 @@
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
-/* The live configuration, which is the interpreter's to change. */
+/* pyinternal.c: the live configuration, which is the interpreter's to change. */
 PyConfig *internal_config(void);
 PyPreConfig *internal_preconfig(void);
 /* Of one of the lists in it. */
@@ -20,7 +19,7 @@ void internal_clear_list(PyWideStringList *list);
 /* Warnings that were shown while preloading are shown again, as if for the first time, to a script
  * that causes them. */
 void internal_forget_warnings(void);
-/* How many more keys the dict takes before it is made anew. */
+/* How many more keys the dict takes before CPython replaces its table by a larger one. */
 Py_ssize_t internal_dict_room(PyObject *dict);
 /* Another one after each change. */
 uint64_t internal_dict_version(PyObject *dict);
@@ -52,8 +51,5 @@ PyObject *internal_atexit_function(int i);
 
 /* Is this a value of PYTHONMALLOC? */
 bool internal_is_allocator(const char *name);
-
-/* stdio.c: a new reference; without the module the process ends. */
-PyObject *drv_import(const char *name);
 
 #endif

@@ -15,16 +15,6 @@
 const char *const drv_stream_names[3][2] = {
     {"stdin", "__stdin__"}, {"stdout", "__stdout__"}, {"stderr", "__stderr__"}};
 
-PyObject *drv_import(const char *name)
-{
-    PyObject *module = PyImport_ImportModule(name);
-    if (module == NULL) {
-        PyErr_Print();
-        drv_fail("cannot import %s", name);
-    }
-    return module;
-}
-
 /* The codec's own name, as CPython shows it: "latin-1" becomes "iso8859-1". */
 static PyObject *stream_encoding(const struct drv_stdio *how)
 {
@@ -35,8 +25,8 @@ static PyObject *stream_encoding(const struct drv_stdio *how)
         encoding == NULL ? NULL : PyObject_CallMethod(codecs, "lookup", "O", encoding);
     PyObject *name = codec == NULL ? NULL : PyObject_GetAttrString(codec, "name");
     if (name == NULL) {
-        pyenv_refuse("init_stdio_encoding: failed to get the Python codec name of the stdio "
-                     "encoding");
+        drv_refuse("init_stdio_encoding: failed to get the Python codec name of the stdio "
+                   "encoding");
     }
     Py_DECREF(codec);
     Py_DECREF(codecs);
