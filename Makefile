@@ -11,7 +11,8 @@
 # make chaos      SEEDS=10000: hostile runs from so many seeds (200 are in make test), FIRST=N: from that one on
 # make lint       formatter, static analysers and repository checks
 # make format     rewrite the C sources in the house format
-# make install    DESTDIR and PREFIX as usual; make uninstall removes what it installed
+# make install    the command, libvmm, their manuals; DESTDIR, PREFIX and LIBDIR as usual; make uninstall removes them
+# make examples   build/examples/, programs that embed VMs
 # make clean      what was built, but for downloaded packages; make distclean: those and ./.pyhl, too
 # make prereqs    install the Debian packages that the above need (as root); of GROUPS="build test lint" only
 #
@@ -32,6 +33,8 @@ endif
 endif
 BUILD := build
 PREFIX ?= /usr/local
+LIBDIR ?= $(PREFIX)/lib
+OBJCOPY ?= objcopy
 CFLAGS ?= -O2 -g
 WARNINGS := -Wall -Wextra -Werror -Wshadow -Wpointer-arith -Wcast-qual -Wwrite-strings \
     -Wstrict-prototypes -Wmissing-prototypes -Wundef -Wformat=2 -Wvla
@@ -42,9 +45,20 @@ HOST_CFLAGS := -std=c17 -D_GNU_SOURCE $(WARNINGS) -fno-strict-aliasing $(SAME_PA
 HARDENED := -fPIE -fstack-protector-strong -fstack-clash-protection \
     $(if $(filter -O1 -O2 -O3 -Os -Og,$(CFLAGS)),-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3)
 
-.PHONY: all image home demo test chaos bench lint format clean distclean install uninstall prereqs
+.PHONY: all examples image home demo test chaos bench lint format clean distclean install uninstall prereqs
 all:
 image: all
+
+# $(call one_object,HEADER): an archive of the objects in the first prerequisite, as one object in which only the
+# functions of the header are global. A program that links it may give its own functions any other name.
+define one_object
+@mkdir -p $(@D)
+grep -oE '\b$(basename $(notdir $(1)))_[a-z_]+\(' $(1) | tr -d '(' | sort -u >$(@:.a=.names)
+$(LD) -r -o $(@:.a=.o) --whole-archive $<
+$(OBJCOPY) --keep-global-symbols=$(@:.a=.names) $(@:.a=.o)
+@rm -f $@
+$(AR) rcs $@ $(@:.a=.o)
+endef
 
 -include vmm/rules.mk
 -include pyhl/rules.mk
@@ -121,20 +135,33 @@ clean:
 distclean:
 	rm -rf $(BUILD) .pyhl
 
-# Where the program goes, and what comes with it.
+# What is installed, and where.
 DOC := $(PREFIX)/share/doc/pyhl
 COMPLETION := $(PREFIX)/share/bash-completion/completions
 LINKED := $(shell sed -nE 's/^\| lib.*\| ([a-z0-9.+-]+)[^|]*\|$$/\1/p' pyhl/LICENSES.md)
+VERSION := $(shell sed -n 's/^#define PYHL_VERSION "\(.*\)"/\1/p' pyhl/cmd.h)
+HEADERS := vmm/vmm.h vmm/abi.h
+LIBRARIES := vmm
 
 install: all
 	install -D -m 755 $(BUILD)/pyhl $(DESTDIR)$(PREFIX)/bin/pyhl
 	install -D -m 644 pyhl/pyhl.1 $(DESTDIR)$(PREFIX)/share/man/man1/pyhl.1
-	install -d $(DESTDIR)$(COMPLETION) $(DESTDIR)$(DOC)/copyright
+	install -d $(DESTDIR)$(COMPLETION) $(DESTDIR)$(DOC)/copyright $(DESTDIR)$(LIBDIR)/pkgconfig
 	$(BUILD)/pyhl completion bash >$(DESTDIR)$(COMPLETION)/pyhl
 	install -m 644 LICENSE pyhl/LICENSES.md $(DESTDIR)$(DOC)
 	for package in $(LINKED); do [ ! -e /usr/share/doc/$$package/copyright ] || \
 	    install -m 644 /usr/share/doc/$$package/copyright $(DESTDIR)$(DOC)/copyright/$$package; done
+	for header in $(HEADERS); do install -D -m 644 $$header $(DESTDIR)$(PREFIX)/include/$$header || exit; done
+	for name in $(LIBRARIES); do \
+	    install -m 644 $(BUILD)/lib/lib$$name.a $(DESTDIR)$(LIBDIR) && \
+	    sed 's|@PREFIX@|$(PREFIX)|; s|@LIBDIR@|$(LIBDIR)|; s|@VERSION@|$(VERSION)|' $$name/lib$$name.pc.in \
+	        >$(DESTDIR)$(LIBDIR)/pkgconfig/lib$$name.pc || exit; done
 
 uninstall:
 	rm -f $(DESTDIR)$(PREFIX)/bin/pyhl $(DESTDIR)$(PREFIX)/share/man/man1/pyhl.1 $(DESTDIR)$(COMPLETION)/pyhl
+	rm -f $(HEADERS:%=$(DESTDIR)$(PREFIX)/include/%) $(LIBRARIES:%=$(DESTDIR)$(LIBDIR)/lib%.a) \
+	    $(LIBRARIES:%=$(DESTDIR)$(LIBDIR)/pkgconfig/lib%.pc)
+	for directory in $(sort $(dir $(HEADERS))); do \
+	    [ ! -d $(DESTDIR)$(PREFIX)/include/$$directory ] || \
+	    rmdir --ignore-fail-on-non-empty $(DESTDIR)$(PREFIX)/include/$$directory; done
 	rm -rf $(DESTDIR)$(DOC)

@@ -16,6 +16,22 @@ $(VMM_LIB): $(VMM_OBJECTS)
 	@rm -f $@
 	$(AR) rcs $@ $^
 
+# What is installed. Tests link the other one, for its inside.
+VMM_INSTALLED := $(BUILD)/lib/libvmm.a
+
+all: $(VMM_INSTALLED)
+
+$(VMM_INSTALLED): $(VMM_LIB) vmm/vmm.h
+	$(call one_object,vmm/vmm.h)
+
+VMM_EXAMPLES := $(patsubst vmm/examples/%.c,$(BUILD)/examples/%,$(wildcard vmm/examples/*.c))
+
+examples: $(VMM_EXAMPLES)
+
+$(VMM_EXAMPLES): $(BUILD)/examples/%: vmm/examples/%.c $(VMM_INSTALLED)
+	@mkdir -p $(@D)
+	$(CC) $(HOST_CFLAGS) -o $@ $< $(VMM_INSTALLED) $(filter -l%,$(VMM_LIBS))
+
 # Runs one program in a fresh machine, for debugging kernels.
 $(BUILD)/vmmrun: tests/vmm/vmmrun.c $(VMM_LIB)
 	@mkdir -p $(@D)
@@ -23,4 +39,4 @@ $(BUILD)/vmmrun: tests/vmm/vmmrun.c $(VMM_LIB)
 
 all: $(BUILD)/vmmrun
 
--include $(VMM_OBJECTS:.o=.d) $(BUILD)/vmmrun.d
+-include $(VMM_OBJECTS:.o=.d) $(BUILD)/vmmrun.d $(VMM_EXAMPLES:=.d)

@@ -43,7 +43,12 @@ make -s distclean
 [ ! -e build ] && [ ! -e .pyhl ] || fail "after distclean: $(find build .pyhl)"
 
 # Only what installing itself does: `all` is taken as built.
-mkdir -p build && printf '#!/bin/sh\necho "$@"\n' >build/pyhl && chmod +x build/pyhl
-make -s -o all install DESTDIR="$scratch/root" && [ -n "$(find "$scratch/root" -type f)" ] || fail "install failed"
-make -s uninstall DESTDIR="$scratch/root"
+mkdir -p build/lib && printf '#!/bin/sh\necho "$@"\n' >build/pyhl && chmod +x build/pyhl && touch build/lib/lib{vmm,pyhl}.a
+make -s -o all install DESTDIR="$scratch/root" PREFIX=/opt/of && [ -n "$(find "$scratch/root" -type f)" ] ||
+    fail "install failed"
+for file in "$scratch"/root/opt/of/lib/pkgconfig/*.pc; do
+    grep -q '^prefix=/opt/of$' "$file" && ! grep -q "@\|$scratch" "$file" || fail "$file: $(cat "$file")"
+done
+make -s uninstall DESTDIR="$scratch/root" PREFIX=/opt/of
+[ ! -e "$scratch/root/opt/of/include/vmm" ] || fail "uninstall left a directory of its own"
 [ -z "$(find "$scratch/root" -type f)" ] || fail "uninstall left $(find "$scratch/root" -type f)"
