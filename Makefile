@@ -4,7 +4,7 @@
 # make demo       everything from a bare Debian 12 to a pandas script run in its own VM (./.pyhl)
 # make test       the same set-up, then every test suite
 # make home       sets up ./.pyhl again from that image, where the image or pyhl is newer
-# make image      build/images/python/{kernel,initrd.cpio,image.ini}
+# make image      build/images/python/{kernel,initrd.cpio,image.ini}; make image-NAME: that of the folder images/NAME
 # make test-hardware  the tests on hardware KVM, which QEMU emulates (tests/hardware/README.md)
 # make fuzz-long  fuzz for HOURS=N or to RUNS=N executions a target, with what earlier calls found (tests/fuzz/long.sh)
 # make bench      the figures of the README, measured here (BENCH=quick: fewer repetitions)

@@ -12,7 +12,7 @@ import shlex
 import subprocess
 import sys
 
-TARGETS = ("all", "driver", "examples", "image-helloworld", "bench-programs", "guest-programs", "build/tests/vmm_test",
+TARGETS = ("all", "driver", "examples", "image-helloworld-c", "bench-programs", "guest-programs", "build/tests/vmm_test",
            "build/tests/rewind_test", "build/tests/chaos/chaos")
 OUT = "build/compile_commands.json"
 # What is make's or the linker's, and what clang does not know.

@@ -65,6 +65,7 @@ done
 . tests/cli/cases_run.sh
 . tests/cli/cases_deadline.sh
 . tests/cli/cases_home.sh
+. tests/cli/cases_image.sh
 . tests/cli/cases_tools.sh
 . tests/cli/cases_jail.sh
 choose "$(declare -F | sed -n 's/^declare -f case_//p')" "$@"

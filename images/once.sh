@@ -1,19 +1,20 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# Runs one step of the recipe, alone, even if make runs twice in one tree:
+# Runs one step of an image's recipe, alone, even if make runs twice in one tree:
 #     once.sh TARGET "PREREQUISITES" COMMAND...
 # waits for the step of another make to end; does nothing if that has brought TARGET up to date;
-# else runs COMMAND, and touches TARGET if it is a stamp.
+# else runs COMMAND, and touches TARGET if it is a stamp. Each image has a lock of its own.
 
-. images/python/lib.sh
+set -euo pipefail
 
 target=$1 prerequisites=$2
 shift 2
-mkdir -p "$OUT"
-exec 9>>"$OUT/lock"
+out=$(dirname "$target")
+mkdir -p "$out"
+exec 9>>"$out/lock"
 # Steps of one make wait for each other, too: only a long wait is worth a word.
-flock -w 60 9 || { say "waiting for another step, or another make"; flock 9; }
+flock -w 60 9 || { echo "image: waiting for another step, or another make"; flock 9; }
 
 stale=
 [ -e "$target" ] || stale=yes

@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# The Python image's root: Debian's packages, unpacked and configured, with the driver in it.
+#
+#   make image-python-dev  CPython's headers, to build the driver with
+#
+# A new driver costs an install and a CPIO. Variables: IMAGE_EXTRA, further Debian packages for the root
+# (libpython3.11-testsuite for CPython's own tests); IMAGE_WHEELS, a directory of pure-Python wheels to unpack into it
+# as well; IMAGE_MIRROR and IMAGE_SECURITY_MIRROR, where packages come from (else as the host's apt).
+
+PY_RECIPE := images/python
+PY_OUT := $(BUILD)/images/python
+PY_DEV := $(PY_OUT)/dev.stamp
+PY_DRIVER := $(addprefix $(BUILD)/driver/,driver driver.so) $(addprefix python-agent-driver/,preload.txt rehearsal.py)
+
+IMAGE_EXTRA ?=
+IMAGE_WHEELS ?=
+export IMAGE_MIRROR IMAGE_SECURITY_MIRROR
+
+.PHONY: image-python-dev
+image-python-dev: $(PY_DEV)
+
+# What decides about the root but lives in no file: kept in one, rewritten when it changes.
+PY_SETTINGS := IMAGE_EXTRA=$(IMAGE_EXTRA) IMAGE_WHEELS=$(IMAGE_WHEELS)
+ifneq ($(PY_SETTINGS),$(shell cat $(PY_OUT)/settings 2>/dev/null))
+$(shell mkdir -p $(PY_OUT) && echo '$(PY_SETTINGS)' >$(PY_OUT)/settings)
+endif
+
+# A list that did not change keeps its time.
+$(PY_OUT)/fetch.stamp: $(PY_RECIPE)/fetch.sh $(PY_RECIPE)/lib.sh $(PY_RECIPE)/packages.txt \
+    $(PY_RECIPE)/present.txt $(PY_RECIPE)/dev.txt $(PY_OUT)/settings
+	$(IMAGE_STEP) $(PY_RECIPE)/fetch.sh $(IMAGE_EXTRA)
+
+$(PY_OUT)/root.list $(PY_OUT)/dev.list: $(PY_OUT)/fetch.stamp ;
+
+$(PY_DEV): $(PY_OUT)/dev.list $(PY_RECIPE)/unpack.sh
+	$(IMAGE_STEP) $(PY_RECIPE)/unpack.sh dev
+
+# What the driver's rules depend on.
+$(PY_OUT)/dev/usr/include/python3.11/Python.h: $(PY_DEV) ;
+
+$(PY_OUT)/root.stamp: $(PY_OUT)/root.list $(PY_OUT)/settings $(PY_RECIPE)/root.sh \
+    $(PY_RECIPE)/unpack.sh $(PY_RECIPE)/configure.sh $(PY_RECIPE)/prune.txt \
+    $(PY_RECIPE)/check.sh $(PY_RECIPE)/check.py \
+    $(if $(IMAGE_WHEELS),$(wildcard $(IMAGE_WHEELS)/*.whl))
+	$(IMAGE_STEP) $(PY_RECIPE)/root.sh $(IMAGE_WHEELS)
+
+$(PY_OUT)/driver.stamp: $(PY_OUT)/root.stamp $(PY_RECIPE)/driver.sh $(PY_DRIVER)
+	$(IMAGE_STEP) $(PY_RECIPE)/driver.sh $(PY_DRIVER)
+
+$(PY_OUT)/initrd.cpio: $(PY_OUT)/driver.stamp
+
+$(PY_OUT)/image.ini: $(PY_OUT)/root.stamp $(PY_RECIPE)/describe.sh
+	@BUILD=$(BUILD) $(PY_RECIPE)/describe.sh >$@
