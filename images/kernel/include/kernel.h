@@ -62,8 +62,8 @@ int strncmp(const char *a, const char *b, size_t n);
 char *strchr(const char *s, int c);
 char *strrchr(const char *s, int c);
 
-/* lib/printf.c: %d %i %u %x %o %c %s %p %% with l, ll, z, width, 0, -, and .precision for %s.
- * vsnprintf returns the length it would have written. */
+/* lib/printf.c: %d %i %u %x %o %c %s %p %% with l, ll, z, width, 0, -, # for %x, and .precision
+ * for %s. vsnprintf returns the length it would have written. */
 int vsnprintf(char *buf, size_t size, const char *fmt, va_list ap);
 int snprintf(char *buf, size_t size, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 

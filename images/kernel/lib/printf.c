@@ -23,11 +23,20 @@ static void printf_put(struct out *o, char c)
     o->len++;
 }
 
-static void put_padded(struct out *o, const char *s, size_t n, const struct spec *f)
+/* The prefix, a sign or 0x, stands after spaces and before zeroes. */
+static void put_padded(struct out *o, const char *prefix, const char *s, size_t n,
+                       const struct spec *f)
 {
-    int pad = f->width > (int)n ? f->width - (int)n : 0;
-    for (; !f->left && pad; pad--) {
+    size_t len = strlen(prefix) + n;
+    int pad = f->width > (int)len ? f->width - (int)len : 0;
+    for (; !f->left && !f->zero && pad; pad--) {
         printf_put(o, ' ');
+    }
+    while (*prefix) {
+        printf_put(o, *prefix++);
+    }
+    for (; !f->left && pad; pad--) {
+        printf_put(o, '0');
     }
     while (n--) {
         printf_put(o, *s++);
@@ -39,26 +48,14 @@ static void put_padded(struct out *o, const char *s, size_t n, const struct spec
 
 static void put_number(struct out *o, u64 v, unsigned base, bool negative, const struct spec *f)
 {
-    char text[32];
-    int n = sizeof(text), digits = 0;
+    const char *prefix = negative ? "-" : f->alt && base == 16 && v != 0 ? "0x" : "";
+    char text[24]; /* 64 bits have 22 octal digits */
+    size_t n = sizeof(text);
     do {
         text[--n] = "0123456789abcdef"[v % base];
         v /= base;
-        digits++;
     } while (v);
-    int prefix = negative + (f->alt && base == 16 ? 2 : 0);
-    while (f->zero && !f->left && digits + prefix < f->width && n > 3) {
-        text[--n] = '0';
-        digits++;
-    }
-    if (f->alt && base == 16) {
-        text[--n] = 'x';
-        text[--n] = '0';
-    }
-    if (negative) {
-        text[--n] = '-';
-    }
-    put_padded(o, text + n, sizeof(text) - (size_t)n, f);
+    put_padded(o, prefix, text + n, sizeof(text) - n, f);
 }
 
 static int parse_int(const char **fmt, va_list *ap)
@@ -89,6 +86,10 @@ static const char *parse_spec(const char *fmt, struct spec *f, va_list *ap)
         }
     }
     f->width = parse_int(&fmt, ap);
+    if (f->width < 0) {
+        f->left = true;
+        f->width = -f->width;
+    }
     if (*fmt == '.') {
         fmt++;
         f->precision = parse_int(&fmt, ap);
@@ -116,10 +117,10 @@ static void convert(struct out *o, char c, const struct spec *f, va_list *ap)
         if (s == NULL) {
             s = "(null)";
         }
-        put_padded(o, s, f->precision >= 0 ? strnlen(s, (size_t)f->precision) : strlen(s), f);
+        put_padded(o, "", s, f->precision >= 0 ? strnlen(s, (size_t)f->precision) : strlen(s), f);
     } else if (c == 'c') {
         char ch = (char)va_arg(*ap, int);
-        put_padded(o, &ch, 1, f);
+        put_padded(o, "", &ch, 1, f);
     } else {
         printf_put(o, c);
     }
