@@ -5,7 +5,7 @@
  * skipped there.
  */
 #include "config.h"
-#include "opts.h"
+#include "value.h"
 
 #include <errno.h>
 #include <ini.h>
@@ -117,9 +117,9 @@ static int take(const struct field *field, const char *value, void *config, stru
     case FIELD_PATH:
         return take_text(field, value, variable, err);
     case FIELD_SIZE:
-        return opts_size(field->key, value, variable, err);
+        return value_size(field->key, value, variable, err);
     case FIELD_COUNT:
-        return opts_count(field->key, value, variable, err);
+        return value_count(field->key, value, variable, err);
     case FIELD_KEY:
         return take_key(value, variable, err);
     }
@@ -161,7 +161,7 @@ static int on_line(void *arg, const char *section, const char *name, const char 
         return 1;
     }
     if (strcmp(name, "format") == 0) {
-        return opts_count(name, value, &parse->format, parse->err) == 0;
+        return value_count(name, value, &parse->format, parse->err) == 0;
     }
     for (unsigned i = 0; parse->fields[i].key != NULL; i++) {
         if (strcmp(name, parse->fields[i].key) == 0) {

@@ -5,6 +5,7 @@
  * here.
  */
 #include "opts.h"
+#include "value.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -91,11 +92,11 @@ static int set_value(const struct opt *opt, const char *what, const char *text, 
         *(const char **)variable = text;
         return 0;
     case OPT_COUNT:
-        return opts_count(what, text, variable, err);
+        return value_count(what, text, variable, err);
     case OPT_SIZE:
-        return opts_size(what, text, variable, err);
+        return value_size(what, text, variable, err);
     case OPT_SECONDS:
-        return opts_seconds(what, text, variable, err);
+        return value_seconds(what, text, variable, err);
     case OPT_ENV:
         return add_env(text, variable, err);
     case OPT_PASS:

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Command-line options as tables, and the one strict parser for every value that a user types.
- * Options and words mix freely; after `--` all is words. A table with an option that is `last` is
- * that of a command that runs a program: its options end there, or at the first word. Names are
- * never abbreviated: a later option may begin with what is an abbreviation today. The parser fills
- * a struct of the caller's by offset and never prints.
+ * Command-line options as tables. Options and words mix freely; after `--` all is words. A table
+ * with an option that is `last` is that of a command that runs a program: its options end there, or
+ * at the first word. Names are never abbreviated: a later option may begin with what is an
+ * abbreviation today. The parser fills a struct of the caller's by offset and never prints.
  */
 #ifndef PYHL_OPTS_H
 #define PYHL_OPTS_H
@@ -60,10 +59,5 @@ bool opts_takes_value(const struct opt *opt);
 
 /* Prints the table's options to stdout, for help. */
 void opts_help(const struct opt *table);
-
-/* The parsers of values, for those in files as well. `what` names the value in the message. */
-int opts_count(const char *what, const char *text, uint64_t *value, struct vmm_err *err);
-int opts_size(const char *what, const char *text, uint64_t *value, struct vmm_err *err);
-int opts_seconds(const char *what, const char *text, uint64_t *ns, struct vmm_err *err);
 
 #endif

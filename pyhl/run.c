@@ -10,6 +10,7 @@
 #include "message.h"
 #include "report.h"
 #include "session.h"
+#include "value.h"
 #include "vmm/abi.h"
 
 #include <errno.h>
@@ -277,7 +278,7 @@ static int take_after(const struct cmd *cmd, struct opt_words *words, bool is_wo
         value = rest[0] + sizeof(name);
         taken = 1;
     }
-    if (value != NULL && opts_count(name, value, &options->repeat, &err) < 0) {
+    if (value != NULL && value_count(name, value, &options->repeat, &err) < 0) {
         return cmd_usage(cmd, "%s", err.msg);
     }
     if (rest[taken] != NULL && strcmp(rest[taken], "--") == 0) {

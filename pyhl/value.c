@@ -3,7 +3,7 @@
  * The strict parsers of values: a number is digits to its end, in range, or an error that names
  * what was given and what is wanted. No sign, no blanks, no hexadecimal, no locale.
  */
-#include "opts.h"
+#include "value.h"
 
 #include <errno.h>
 #include <string.h>
@@ -30,7 +30,7 @@ static bool digits(const char **text, uint64_t *value)
     return true;
 }
 
-int opts_count(const char *what, const char *text, uint64_t *value, struct vmm_err *err)
+int value_count(const char *what, const char *text, uint64_t *value, struct vmm_err *err)
 {
     const char *p = text;
 
@@ -40,7 +40,7 @@ int opts_count(const char *what, const char *text, uint64_t *value, struct vmm_e
     return 0;
 }
 
-int opts_size(const char *what, const char *text, uint64_t *value, struct vmm_err *err)
+int value_size(const char *what, const char *text, uint64_t *value, struct vmm_err *err)
 {
     static const char units[] = "KMGT";
     const char *p = text;
@@ -61,7 +61,7 @@ int opts_size(const char *what, const char *text, uint64_t *value, struct vmm_er
     return 0;
 }
 
-int opts_seconds(const char *what, const char *text, uint64_t *ns, struct vmm_err *err)
+int value_seconds(const char *what, const char *text, uint64_t *ns, struct vmm_err *err)
 {
     const char *p = text;
     uint64_t whole = 0, fraction = 0, unit = NS_PER_S / 10;

@@ -5,6 +5,7 @@
  */
 #include "fuzz.h"
 #include "pyhl/opts.h"
+#include "pyhl/value.h"
 
 #include <getopt.h>
 
@@ -35,19 +36,19 @@ static void check_values(const char *text)
 {
     struct vmm_err err = {0};
     uint64_t value;
-    if (opts_size("size", text, &value, &err) == 0) {
+    if (value_size("size", text, &value, &err) == 0) {
         MUST(value > 0 && text[0] >= '0' && text[0] <= '9');
     } else {
         MUST(err.code != 0 && err.msg[0] != '\0');
     }
     err.code = 0;
-    if (opts_seconds("seconds", text, &value, &err) == 0) {
+    if (value_seconds("seconds", text, &value, &err) == 0) {
         MUST(value > 0);
     } else {
         MUST(err.code != 0);
     }
     err.code = 0;
-    if (opts_count("count", text, &value, &err) == 0) {
+    if (value_count("count", text, &value, &err) == 0) {
         char back[32];
         (void)snprintf(back, sizeof(back), "%llu", (unsigned long long)value);
         MUST(strcmp(back, text + strspn(text, "0")) == 0 || value == 0);

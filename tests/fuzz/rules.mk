@@ -23,7 +23,7 @@ FUZZ_snapshot := $(FUZZ_VMM)
 FUZZ_header := $(FUZZ_VMM)
 FUZZ_calls := $(FUZZ_VMM)
 FUZZ_frame := $(FUZZ_DIR)/python-agent-driver/frame.o
-FUZZ_config := $(patsubst %,$(FUZZ_DIR)/pyhl/%.o,config opts value) $(FUZZ_VMM)
+FUZZ_config := $(patsubst %,$(FUZZ_DIR)/pyhl/%.o,config value) $(FUZZ_VMM)
 # KVM as fake_kvm.h has it.
 FUZZ_FAKE_KVM := $(FUZZ_DIR)/tests/fuzz/fake_kvm.o $(FUZZ_VMM)
 # The kernel whose snapshot it mutates.
@@ -39,7 +39,7 @@ FUZZ_workset := $(FUZZ_VMM)
 FUZZ_LINK_workset := -Wl,--wrap=madvise,--wrap=syscall
 FUZZ_restore := $(FUZZ_VMM)
 FUZZ_console := $(FUZZ_VMM)
-FUZZ_archive := $(patsubst %,$(FUZZ_DIR)/pyhl/%.o,image folder config files opts value) $(FUZZ_VMM)
+FUZZ_archive := $(patsubst %,$(FUZZ_DIR)/pyhl/%.o,image folder config files value) $(FUZZ_VMM)
 FUZZ_LINK_archive := -larchive
 FUZZ_slots := $(FUZZ_FAKE_KVM)
 FUZZ_LINK_slots := -Wl,--wrap=ioctl

@@ -2,7 +2,7 @@
 /*
  * The strict parsers of values that users type, at their edges.
  */
-#include "pyhl/opts.h"
+#include "pyhl/value.h"
 #include "unit.h"
 
 #include <errno.h>
@@ -57,7 +57,7 @@ static void counts(void)
         {0},
     };
 
-    check_all(opts_count, values);
+    check_all(value_count, values);
 }
 
 static void sizes(void)
@@ -85,7 +85,7 @@ static void sizes(void)
         {0},
     };
 
-    check_all(opts_size, values);
+    check_all(value_size, values);
 }
 
 static void seconds(void)
@@ -113,7 +113,7 @@ static void seconds(void)
         {0},
     };
 
-    check_all(opts_seconds, values);
+    check_all(value_seconds, values);
 }
 
 int main(void)
