@@ -15,6 +15,7 @@ readonly sources=(pyhl/value.c vmm/err.c)
 
 # What a test in kernel/ is linked with: files of the guest kernel, and stand-ins (in kernel/) for what those call.
 declare -A kernel=(
+    [kmalloc]='mm/kmalloc.c standin_frames.c'
     [printf]=''
     [radix]='fs/radix.c standin_frames.c'
     [string]=''
