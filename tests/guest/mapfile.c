@@ -176,6 +176,28 @@ static void check_memfd(void)
     close(fd);
 }
 
+/* A mapping of the file is refused with this error. */
+static void check_refused(const char *what, int fd, int prot, int flags, int error)
+{
+    T_CHECK(what, fd >= 0 && mmap(NULL, PAGE, prot, flags, fd, 0) == MAP_FAILED && errno == error);
+    close(fd);
+}
+
+static void check_without_pages(void)
+{
+    int ends[2];
+
+    check_refused("a text of /proc", open("/proc/self/status", O_RDONLY), PROT_READ, MAP_PRIVATE,
+                  ENODEV);
+    check_refused("a directory", open(".", O_RDONLY), PROT_READ, MAP_PRIVATE, ENODEV);
+    check_refused("a path only", open(".", O_PATH), PROT_READ, MAP_PRIVATE, EBADF);
+    check_refused("/dev/zero, shared, not to be written", open("/dev/zero", O_RDONLY), RW,
+                  MAP_SHARED, EACCES);
+    T_MUST("pipe", pipe(ends) == 0);
+    check_refused("the end of a pipe to read", ends[0], PROT_READ, MAP_PRIVATE, ENODEV);
+    check_refused("the end of a pipe to write", ends[1], PROT_READ, MAP_PRIVATE, EACCES);
+}
+
 int main(void)
 {
     t_scratch();
@@ -186,5 +208,6 @@ int main(void)
     check_beyond_the_end();
     check_shared_anonymous();
     check_memfd();
+    check_without_pages();
     return t_done();
 }

@@ -92,14 +92,14 @@ static int map_segment(struct mm *mm, struct inode *i, const struct image *img, 
     vaddr_t file_end = at + p->p_filesz, end = at + p->p_memsz;
     int prot = elf_prot(p->p_flags), fixed = MAP_PRIVATE | MAP_FIXED;
     if (p->p_filesz) {
-        long rc = mm_map_inode(mm, page, file_end - page, prot, fixed, i, PAGE_DOWN(p->p_offset));
+        long rc = inode_map(i, mm, page, file_end - page, prot, fixed, PAGE_DOWN(p->p_offset));
         if (rc < 0) {
             return (int)rc;
         }
     }
     vaddr_t anon = p->p_filesz ? PAGE_UP(file_end) : page;
     if (end > anon) {
-        long rc = mm_map_inode(mm, anon, end - anon, prot, fixed | MAP_ANONYMOUS, NULL, 0);
+        long rc = mm_map(mm, anon, end - anon, prot, fixed | MAP_ANONYMOUS, NULL);
         if (rc < 0) {
             return (int)rc;
         }
@@ -158,7 +158,7 @@ static int stack_map(struct process *p)
     }
     if (pt_protect_ident(pa, pa + PAGE_SIZE, PROT_NONE, &flush) ||
         vma_add(p->mm, pa + PAGE_SIZE, pa + PAGE_SIZE + STACK_SIZE, PROT_READ | PROT_WRITE,
-                MAP_PRIVATE | MAP_ANONYMOUS | MAP_GROWSDOWN, VMA_IDENT, NULL, 0) == NULL) {
+                MAP_PRIVATE | MAP_ANONYMOUS | MAP_GROWSDOWN, VMA_IDENT, NULL) == NULL) {
         return -ENOMEM;
     }
     tlb_flush();

@@ -55,26 +55,6 @@ void file_put(struct file *f)
     kfree(f);
 }
 
-struct inode *file_inode(struct file *f)
-{
-    return f->inode;
-}
-
-bool file_readable(struct file *f)
-{
-    return (f->flags & O_ACCMODE) != O_WRONLY && !(f->flags & O_PATH);
-}
-
-bool file_writable(struct file *f)
-{
-    return (f->flags & O_ACCMODE) != O_RDONLY && !(f->flags & O_PATH);
-}
-
-bool file_mmap_anonymous(struct file *f)
-{
-    return f->ops->anon_mmap;
-}
-
 ssize_t file_read(struct file *f, vaddr_t buf, size_t n, u64 *pos)
 {
     if (!file_readable(f)) {

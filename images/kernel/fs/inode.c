@@ -86,11 +86,6 @@ enum inode_type inode_type(const struct inode *i)
     return i->type;
 }
 
-u64 inode_number(const struct inode *i)
-{
-    return i->ino;
-}
-
 bool inode_executable(const struct inode *i)
 {
     return i->type == INODE_REG && (i->mode & 0111);
@@ -100,11 +95,11 @@ ssize_t inode_read(struct inode *i, void *kbuf, size_t n, u64 off)
 {
     bool saved = current->kernel_buffers;
 
-    if (i->type != INODE_REG || i->ops != &ramfs_reg_ops) {
+    if (i->ops == NULL || i->ops->read == NULL) {
         return -EINVAL;
     }
     current->kernel_buffers = true;
-    ssize_t rc = ramfs_read(i, (vaddr_t)kbuf, n, off);
+    ssize_t rc = i->ops->read(i, (vaddr_t)kbuf, n, off);
     current->kernel_buffers = saved;
     return rc;
 }
@@ -121,7 +116,7 @@ void inode_stat(const struct inode *i, struct stat *st)
     st->st_rdev = i->rdev;
     st->st_size = (long)i->size;
     st->st_blksize = PAGE_SIZE;
-    st->st_blocks = i->ops == &ramfs_reg_ops ? (long)ramfs_blocks(i) : 0;
+    st->st_blocks = i->ops != NULL && i->ops->blocks != NULL ? (long)i->ops->blocks(i) : 0;
     st->st_atime = i->atime / NSEC_PER_SEC;
     st->st_atime_nsec = i->atime % NSEC_PER_SEC;
     st->st_mtime = i->mtime / NSEC_PER_SEC;

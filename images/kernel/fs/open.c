@@ -119,9 +119,9 @@ static int open_walked(struct walk *w, u32 flags, u32 mode, struct file **out)
         return open_tmpfile(w->inode, flags, mode, out);
     }
     rc = may_open(w->inode, flags);
-    if (rc == 0 && !fresh && (flags & O_TRUNC) && !(flags & O_PATH) &&
-        w->inode->ops == &ramfs_reg_ops) {
-        rc = ramfs_truncate(w->inode, 0);
+    if (rc == 0 && !fresh && (flags & O_TRUNC) && !(flags & O_PATH) && w->inode->ops != NULL &&
+        w->inode->ops->truncate != NULL) {
+        rc = w->inode->ops->truncate(w->inode, 0);
     }
     return rc < 0 ? rc : inode_open(w->inode, flags, out);
 }

@@ -63,7 +63,7 @@ static int read_piece(const struct ramdata *d, vaddr_t buf, u64 off, size_t n)
     return have < n ? clear_user(buf + have, n - have) : 0;
 }
 
-ssize_t ramfs_read(struct inode *i, vaddr_t buf, size_t n, u64 off)
+static ssize_t ramfs_read(struct inode *i, vaddr_t buf, size_t n, u64 off)
 {
     struct ramdata *d = &i->u.data;
     size_t done = 0;
@@ -137,7 +137,7 @@ static int write_piece(struct inode *i, vaddr_t buf, size_t n, u64 off)
     return rc < 0 ? rc : copy_from_user(page + (off & PAGE_MASK), buf, n);
 }
 
-ssize_t ramfs_write(struct inode *i, vaddr_t buf, size_t n, u64 off)
+static ssize_t ramfs_write(struct inode *i, vaddr_t buf, size_t n, u64 off)
 {
     size_t done = 0;
     int rc = 0;
@@ -174,7 +174,7 @@ ssize_t ramfs_write(struct inode *i, vaddr_t buf, size_t n, u64 off)
     return (ssize_t)done;
 }
 
-int ramfs_truncate(struct inode *i, u64 size)
+static int ramfs_truncate(struct inode *i, u64 size)
 {
     struct ramdata *d = &i->u.data;
 
@@ -237,7 +237,7 @@ static int punch(struct inode *i, u64 off, u64 end)
     return rc;
 }
 
-int ramfs_allocate(struct inode *i, u64 off, u64 len, int mode)
+static int ramfs_allocate(struct inode *i, u64 off, u64 len, int mode)
 {
     u64 end = off + len;
 
@@ -273,7 +273,7 @@ int ramfs_allocate(struct inode *i, u64 off, u64 len, int mode)
     return 0;
 }
 
-u64 ramfs_blocks(const struct inode *i)
+static u64 ramfs_blocks(const struct inode *i)
 {
     const struct ramdata *d = &i->u.data;
     u64 ext = PAGE_UP(d->ext_len) / PAGE_SIZE;
@@ -289,7 +289,7 @@ static u64 next_data(const struct ramdata *d, u64 index)
 }
 
 /* The start of the next data, or hole, at or behind off; the end of file counts as a hole. */
-int ramfs_next(struct inode *i, u64 off, bool data, u64 *out)
+static int ramfs_next(struct inode *i, u64 off, bool data, u64 *out)
 {
     u64 index = off / PAGE_SIZE, pages = PAGE_UP(i->size) / PAGE_SIZE;
 
@@ -310,15 +310,12 @@ int ramfs_next(struct inode *i, u64 off, bool data, u64 *out)
     return 0;
 }
 
-int inode_page(struct inode *i, u64 pgoff, bool for_write, paddr_t *out)
+static int ramfs_page(struct inode *i, u64 pgoff, bool for_write, paddr_t *out)
 {
     struct ramdata *d = &i->u.data;
     u64 off = pgoff * PAGE_SIZE;
     u8 *page;
 
-    if (i->ops != &ramfs_reg_ops) {
-        return -ENXIO;
-    }
     if (pgoff >= PAGE_UP(i->size) / PAGE_SIZE) {
         return -ENXIO;
     }
@@ -407,6 +404,11 @@ static int reg_open(struct inode *i, struct file *f)
 
 const struct inode_ops ramfs_reg_ops = {
     .open = reg_open,
+    .read = ramfs_read,
+    .page = ramfs_page,
+    .blocks = ramfs_blocks,
+    .truncate = ramfs_truncate,
+    .allocate = ramfs_allocate,
     .free = reg_free,
 };
 

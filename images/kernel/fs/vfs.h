@@ -72,6 +72,13 @@ struct inode_ops {
     int (*jump)(struct inode *i, struct inode **out);
     /* Sets f->ops and f->priv; may block (FIFOs). */
     int (*open)(struct inode *i, struct file *f);
+    /* Files with pages. read: buf as with file_ops.read. page: as vma_ops.page (mm/mm.h). blocks:
+     * of 512 bytes, for stat. allocate: mode as fallocate(2) has it. */
+    ssize_t (*read)(struct inode *i, vaddr_t buf, size_t n, u64 off);
+    int (*page)(struct inode *i, u64 pgoff, bool for_write, paddr_t *out);
+    u64 (*blocks)(const struct inode *i);
+    int (*truncate)(struct inode *i, u64 size);
+    int (*allocate)(struct inode *i, u64 off, u64 len, int mode);
     void (*free)(struct inode *i);
 };
 
@@ -139,6 +146,16 @@ struct file {
     struct epitem *watchers; /* fs/epoll.c: interest lists naming this file */
 };
 
+static inline bool file_readable(const struct file *f)
+{
+    return (f->flags & O_ACCMODE) != O_WRONLY && !(f->flags & O_PATH);
+}
+
+static inline bool file_writable(const struct file *f)
+{
+    return (f->flags & O_ACCMODE) != O_RDONLY && !(f->flags & O_PATH);
+}
+
 struct fs_context {
     struct inode *cwd;
     u32 umask;
@@ -173,12 +190,6 @@ void radix_drop(struct ramdata *d, u64 first, u64 end);
 extern const struct inode_ops ramfs_reg_ops, ramfs_lnk_ops;
 struct inode *ramfs_new(u32 mode);
 struct inode *ramfs_symlink(const char *target, size_t len);
-ssize_t ramfs_read(struct inode *i, vaddr_t buf, size_t n, u64 off);
-ssize_t ramfs_write(struct inode *i, vaddr_t buf, size_t n, u64 off);
-int ramfs_truncate(struct inode *i, u64 size);
-int ramfs_allocate(struct inode *i, u64 off, u64 len, int mode);
-u64 ramfs_blocks(const struct inode *i);
-int ramfs_next(struct inode *i, u64 off, bool data, u64 *out); /* SEEK_DATA, SEEK_HOLE */
 
 /* namei.c */
 #define WALK_FOLLOW 1u

@@ -150,7 +150,6 @@ bool user_range_ok(vaddr_t addr, size_t len, int prot);
 /* mm/vma.c: the program's mappings. */
 int mm_create(struct mm **out);
 /* mm/mmap.c */
-long mm_mmap(struct mm *mm, vaddr_t hint, u64 len, int prot, int flags, struct file *file, u64 off);
 long mm_munmap(struct mm *mm, vaddr_t addr, u64 len);
 long mm_mprotect(struct mm *mm, vaddr_t addr, u64 len, int prot);
 /* mm/sites.c: where a thread that made its call through a rewritten site goes on. sites_restart:
@@ -344,6 +343,9 @@ void fs_init(paddr_t initrd, u64 size);
 struct sites_site;
 void sites_index_init(void);
 const struct sites_site *sites_of_inode(struct inode *i, unsigned *count);
+/* fs/mapfile.c: mmap(2) of a file, as mm_map() has it for the rest. off is a multiple of pages. */
+long inode_map(struct inode *i, struct mm *mm, vaddr_t hint, u64 len, int prot, int flags, u64 off);
+long file_map(struct file *f, struct mm *mm, vaddr_t hint, u64 len, int prot, int flags, u64 off);
 /* fs/rundev.c. HV_CALL_RUN: waits for a run (the snapshot point); on return clocks and entropy are
  * fresh. Returns the frame's size; its first size bytes are in buf. */
 u64 run_next(void *buf, size_t size);
@@ -362,27 +364,15 @@ void fdtable_close_on_exec(struct fdtable *t);
 /* fs/file.c. fs/vfs.h has the rest of struct file and struct inode. */
 void file_ref(struct file *f);
 void file_put(struct file *f);
-struct inode *file_inode(struct file *f);
-bool file_readable(struct file *f);
-bool file_writable(struct file *f);
-/* Devices that mmap specially: /dev/zero maps as anonymous memory. */
-bool file_mmap_anonymous(struct file *f);
 /* fs/inode.c */
 void inode_ref(struct inode *i);
 void inode_put(struct inode *i);
 enum inode_type inode_type(const struct inode *i);
-u64 inode_number(const struct inode *i);
 bool inode_executable(const struct inode *i);
 ssize_t inode_read(struct inode *i, void *kbuf, size_t n,
                    u64 off); /* regular files, kernel buffer */
 /* Path of an open inode for /proc/self/maps and exe; "" when unknown. Returns the length. */
 size_t inode_path(const struct inode *i, char *buf, size_t size);
-/* fs/ramfs.c: the frame of page index pgoff for a mapping. for_write false: may be a frame of the
- * CPIO itself (read-only, shared, never freed) when the page is whole and aligned there, else a
- * frame owned by the inode. for_write true (MAP_SHARED writes): a writable frame owned by the
- * inode. The tail behind the end of file reads as zeros. -ENXIO beyond the end of file (SIGBUS),
- * -ENOMEM. */
-int inode_page(struct inode *i, u64 pgoff, bool for_write, paddr_t *out);
 
 /* ---- sys/ --------------------------------------------------------------------------------- */
 

@@ -29,13 +29,12 @@ static int own_copy(u64 *e, const void *src, int prot)
 
 static int enter_page(const struct vma *v, vaddr_t va, u64 *e)
 {
-    if (v->inode == NULL) {
+    if (!vma_has_file(v)) {
         return own_copy(e, NULL, v->prot);
     }
-    u64 pgoff = v->pgoff + (va - v->start) / PAGE_SIZE;
     bool shared = v->flags & MAP_SHARED;
     paddr_t pa;
-    int rc = inode_page(v->inode, pgoff, shared && v->prot & PROT_WRITE, &pa);
+    int rc = vma_file_page(v, va, shared && v->prot & PROT_WRITE, &pa);
     if (rc) {
         return rc;
     }
@@ -51,8 +50,8 @@ int mm_own_page(const struct vma *v, vaddr_t va, void **frame)
     u64 *e = pt_entry(va, true);
     paddr_t pa = 0;
     int rc = e != NULL ? 0 : -ENOMEM;
-    if (rc == 0 && !*e && v->inode != NULL) {
-        rc = inode_page(v->inode, v->pgoff + (va - v->start) / PAGE_SIZE, false, &pa);
+    if (rc == 0 && !*e && vma_has_file(v)) {
+        rc = vma_file_page(v, va, false, &pa);
     }
     if (rc == 0 && !*e) {
         rc = own_copy(e, pa ? phys_ptr(pa) : NULL, v->prot);
@@ -135,7 +134,7 @@ static enum mm_fault_result result(int rc)
 static bool enter_large(const struct vma *v, vaddr_t va)
 {
     vaddr_t at = va & ~(LARGE_PAGE - 1);
-    if (v->inode != NULL || v->end - v->start < LARGE_MIN || at < v->start ||
+    if (vma_has_file(v) || v->end - v->start < LARGE_MIN || at < v->start ||
         v->end - at < LARGE_PAGE || pmm_free_pages() < pmm_total_pages() / 2) {
         return false;
     }
@@ -151,7 +150,7 @@ static bool enter_large(const struct vma *v, vaddr_t va)
 
 static enum mm_fault_result fault_paged(struct vma *v, vaddr_t va, u64 error)
 {
-    if (v->inode == NULL && pt_is_large(va)) {
+    if (!vma_has_file(v) && pt_is_large(va)) {
         return MM_FAULT_OK; /* the tables allow it */
     }
     if (enter_large(v, va)) {
@@ -201,12 +200,12 @@ void mm_inode_changed(struct inode *i, u64 pgoff, u64 pages)
         return;
     }
     for (struct vma *v = RB_MIN(vma_tree, &mm->tree); v != NULL; v = vma_next(v)) {
-        u64 n = (v->end - v->start) / PAGE_SIZE;
-        if (v->inode != i || v->kind != VMA_PAGED || pgoff >= v->pgoff + n ||
-            pgoff + pages <= v->pgoff) {
+        u64 n = (v->end - v->start) / PAGE_SIZE, first = v->file.pgoff;
+        if (v->file.inode != i || v->kind != VMA_PAGED || pgoff >= first + n ||
+            pgoff + pages <= first) {
             continue;
         }
-        u64 from = MAX(pgoff, v->pgoff) - v->pgoff, to = MIN(pgoff + pages - v->pgoff, n);
+        u64 from = MAX(pgoff, first) - first, to = MIN(pgoff + pages - first, n);
         for (vaddr_t va = v->start + from * PAGE_SIZE; va < v->start + to * PAGE_SIZE;
              va += PAGE_SIZE) {
             u64 *e = pt_entry(va, false);

@@ -34,16 +34,16 @@ static const char *special_name(const struct vma *v)
 static size_t format(const struct vma *v, char *line)
 {
     char path[256] = "";
-    if (v->inode != NULL) {
-        inode_path(v->inode, path, sizeof(path));
+    if (vma_has_file(v)) {
+        v->file.ops->path(v->file.inode, path, sizeof(path));
     } else {
         snprintf(path, sizeof(path), "%s", special_name(v));
     }
     int n = snprintf(line, LINE_MAX, "%08lx-%08lx %c%c%c%c %08lx 00:%02d %lu", v->start, v->end,
                      v->prot & PROT_READ ? 'r' : '-', v->prot & PROT_WRITE ? 'w' : '-',
                      v->prot & PROT_EXEC ? 'x' : '-', v->flags & MAP_SHARED ? 's' : 'p',
-                     v->inode != NULL ? v->pgoff * PAGE_SIZE : 0, v->inode != NULL ? 1 : 0,
-                     v->inode != NULL ? inode_number(v->inode) : 0);
+                     vma_has_file(v) ? v->file.pgoff * PAGE_SIZE : 0, vma_has_file(v) ? 1 : 0,
+                     vma_has_file(v) ? v->file.ops->number(v->file.inode) : 0);
     while (path[0] && n < 73) {
         line[n++] = ' ';
     }

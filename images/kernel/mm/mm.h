@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Private to mm/ (and sys/trap.c, fs/rundev.c, exec/exec.c, sys/sys_mm.c): the
+ * Private to mm/ (and sys/trap.c, fs/mapfile.c, fs/rundev.c, exec/exec.c, sys/sys_mm.c): the
  * mappings of a process and the page tables under them.
  *
  * RAM is identity-mapped, read-write, no-execute. Two kinds of mapping:
@@ -44,16 +44,54 @@ enum vma_kind { VMA_IDENT, VMA_PAGED };
 #define VMA_REWRITTEN 0x1000000 /* text with rewritten system calls */
 #define VMA_SITES     0x2000000 /* the slots that they jump to */
 
+/* What a mapping needs of a file that it shows. mm/ calls no function of fs/ by name: fs/mapfile.c
+ * has the operations, and comes with them when it maps a file. */
+struct sites_site;
+struct vma_ops {
+    /* Each mapping holds a reference to the inode. */
+    void (*ref)(struct inode *i);
+    void (*put)(struct inode *i);
+    /* The frame of page index pgoff. for_write false: it is only read, and may be the CPIO's own,
+     * which is never freed, or the inode's. for_write true (MAP_SHARED): a writable frame of the
+     * inode's. Behind the end of file the last page reads as zeros. -ENXIO for a page beyond it
+     * (SIGBUS), -ENOMEM. */
+    int (*page)(struct inode *i, u64 pgoff, bool for_write, paddr_t *out);
+    /* Copies bytes to kernel memory; how many there were, or -errno. */
+    ssize_t (*read)(struct inode *i, void *buf, size_t n, u64 off);
+    /* For /proc/self/maps. path: "" when it has none; returns the length. */
+    size_t (*path)(const struct inode *i, char *buf, size_t size);
+    u64 (*number)(const struct inode *i);
+    /* The indexed system call sites of the file, by offset; NULL when it has none. */
+    const struct sites_site *(*sites)(struct inode *i, unsigned *count);
+};
+
+/* A file from a page on. */
+struct vma_file {
+    const struct vma_ops *ops; /* NULL: no file */
+    struct inode *inode;
+    u64 pgoff;
+};
+
 struct vma {
     RB_ENTRY(vma) link;
     vaddr_t start, end;
     int prot;
     int flags; /* MAP_SHARED, MAP_PRIVATE, MAP_GROWSDOWN, MAP_NORESERVE, ... as mapped */
     enum vma_kind kind;
-    struct inode
-        *inode; /* VMA_PAGED file mappings; for VMA_IDENT only to be named in /proc/self/maps */
-    u64 pgoff;  /* of start in inode, pages */
+    struct vma_file file; /* what start shows. VMA_IDENT has a copy of it */
 };
+
+static inline bool vma_has_file(const struct vma *v)
+{
+    return v->file.ops != NULL;
+}
+
+/* The frame of the file that va shows, as vma_ops.page has it. */
+static inline int vma_file_page(const struct vma *v, vaddr_t va, bool for_write, paddr_t *out)
+{
+    u64 pgoff = v->file.pgoff + (va - v->start) / PAGE_SIZE;
+    return v->file.ops->page(v->file.inode, pgoff, for_write, out);
+}
 RB_HEAD(vma_tree, vma);
 RB_PROTOTYPE(vma_tree, vma, link, vma_compare)
 
@@ -100,7 +138,7 @@ bool pt_protect_large(vaddr_t va, vaddr_t end, int prot);
 paddr_t pt_take_large(vaddr_t va, vaddr_t end);
 
 /* text.c. Where a library goes whose text is to be a large page; 0 for any other file. */
-vaddr_t text_place(struct mm *mm, u64 len, int flags, struct inode *inode, u64 off);
+vaddr_t text_place(struct mm *mm, u64 len, int flags, const struct vma_file *file);
 void text_settle(struct mm *mm); /* before the snapshot */
 
 /* vma.c */
@@ -108,8 +146,9 @@ struct vma *vma_find(struct mm *mm, vaddr_t addr);       /* the one that contain
 struct vma *vma_first_from(struct mm *mm, vaddr_t addr); /* the lowest with end > addr */
 struct vma *vma_next(struct vma *v);
 int vma_split(struct mm *mm, vaddr_t at); /* makes at a boundary */
+/* file: NULL for anonymous memory; copied, with a reference of its own. */
 struct vma *vma_add(struct mm *mm, vaddr_t start, vaddr_t end, int prot, int flags,
-                    enum vma_kind kind, struct inode *inode, u64 pgoff);
+                    enum vma_kind kind, const struct vma_file *file);
 void vma_remove(struct mm *mm, struct vma *v);
 void vma_merge(struct mm *mm, vaddr_t start, vaddr_t end);
 bool vma_gap_free(struct mm *mm, vaddr_t at, u64 len); /* in the window */
@@ -117,8 +156,9 @@ vaddr_t vma_find_gap(struct mm *mm, u64 len, vaddr_t hint);
 vaddr_t vma_gap_above(struct mm *mm, vaddr_t at, u64 len); /* the first at or above; 0 for none */
 
 /* mmap.c */
-long mm_map_inode(struct mm *mm, vaddr_t hint, u64 len, int prot, int flags, struct inode *inode,
-                  u64 off);
+/* mmap(2). file: NULL for anonymous memory, else what it shows; fs/mapfile.c has it for inodes and
+ * open files. */
+long mm_map(struct mm *mm, vaddr_t hint, u64 len, int prot, int flags, const struct vma_file *file);
 /* Maps kernel frames [pa, pa + len) read-only (or read-execute) at va in the window. */
 int mm_map_frames(struct mm *mm, vaddr_t va, paddr_t pa, u64 len, int prot);
 /* remap.c */

@@ -87,22 +87,22 @@ long mm_munmap(struct mm *mm, vaddr_t addr, u64 len)
 
 /* A VMA_IDENT mapping of frames that are already the caller's. */
 static long add_ident(struct mm *mm, vaddr_t addr, u64 len, int prot, int flags,
-                      struct inode *inode, u64 off)
+                      const struct vma_file *file)
 {
     bool flush = false;
-    if (inode != NULL) {
-        ssize_t n = inode_read(inode, phys_ptr(addr), len, off);
+    if (file != NULL) {
+        ssize_t n = file->ops->read(file->inode, phys_ptr(addr), len, file->pgoff * PAGE_SIZE);
         if (n < 0) {
             pmm_free(addr, len / PAGE_SIZE);
             return n;
         }
     }
-    struct vma *v = vma_add(mm, addr, addr + len, prot, flags, VMA_IDENT, inode, off / PAGE_SIZE);
+    struct vma *v = vma_add(mm, addr, addr + len, prot, flags, VMA_IDENT, file);
     if (v == NULL) {
         pmm_free(addr, len / PAGE_SIZE);
         return -ENOMEM;
     }
-    if (inode != NULL) {
+    if (file != NULL) {
         sites_rewrite(mm, v);
     }
     if (!plain_rw(prot) && pt_protect_ident(addr, addr + len, prot, &flush)) {
@@ -112,7 +112,7 @@ static long add_ident(struct mm *mm, vaddr_t addr, u64 len, int prot, int flags,
     if (flush) {
         tlb_flush();
     }
-    if (inode == NULL) {
+    if (file == NULL) {
         vma_merge(mm, addr, addr + len);
     }
     return (long)addr;
@@ -122,7 +122,7 @@ static long add_ident(struct mm *mm, vaddr_t addr, u64 len, int prot, int flags,
  * mprotect(). */
 static long add_stack(struct mm *mm, vaddr_t addr, u64 len, int flags)
 {
-    if (vma_add(mm, addr, addr + len, PROT_NONE, flags, VMA_IDENT, NULL, 0) != NULL) {
+    if (vma_add(mm, addr, addr + len, PROT_NONE, flags, VMA_IDENT, NULL) != NULL) {
         return (long)addr;
     }
     pmm_free(addr, len / PAGE_SIZE);
@@ -132,28 +132,28 @@ static long add_stack(struct mm *mm, vaddr_t addr, u64 len, int flags)
 /* How long a mapping may be to be entered at once. An anonymous one at a fixed place is a library's
  * zeroed data: a page of it first touched behind the snapshot would be a fault, and a change of the
  * page tables, in every run. */
-static u64 eager_limit(int prot, int flags, const struct inode *inode)
+static u64 eager_limit(int prot, int flags, const struct vma_file *file)
 {
-    if (inode != NULL) {
+    if (file != NULL) {
         return prot & PROT_WRITE ? EAGER_WRITE : EAGER_READ;
     }
     return prot & PROT_WRITE && flags & MAP_FIXED && !(flags & MAP_NORESERVE) ? EAGER_ZERO : 0;
 }
 
 static long map_paged(struct mm *mm, vaddr_t addr, u64 len, int prot, int flags,
-                      struct inode *inode, u64 off)
+                      const struct vma_file *file)
 {
-    struct vma *v = vma_add(mm, addr, addr + len, prot, flags, VMA_PAGED, inode, off / PAGE_SIZE);
+    struct vma *v = vma_add(mm, addr, addr + len, prot, flags, VMA_PAGED, file);
     if (v == NULL) {
         return -ENOMEM;
     }
     sites_rewrite(mm, v);
-    if (prot & PROT_ALL && len <= eager_limit(prot, flags, inode) &&
+    if (prot & PROT_ALL && len <= eager_limit(prot, flags, file) &&
         mm_populate(v, addr, addr + len) == -ENOMEM) {
         mm_munmap(mm, addr, len);
         return -ENOMEM;
     }
-    if (inode == NULL) {
+    if (file == NULL) {
         vma_merge(mm, addr, addr + len);
     }
     return (long)addr;
@@ -161,7 +161,7 @@ static long map_paged(struct mm *mm, vaddr_t addr, u64 len, int prot, int flags,
 
 int mm_map_frames(struct mm *mm, vaddr_t va, paddr_t pa, u64 len, int prot)
 {
-    if (vma_add(mm, va, va + len, prot, MAP_PRIVATE, VMA_PAGED, NULL, 0) == NULL) {
+    if (vma_add(mm, va, va + len, prot, MAP_PRIVATE, VMA_PAGED, NULL) == NULL) {
         return -ENOMEM;
     }
     for (u64 at = 0; at < len; at += PAGE_SIZE) {
@@ -175,7 +175,7 @@ int mm_map_frames(struct mm *mm, vaddr_t va, paddr_t pa, u64 len, int prot)
 }
 
 static long map_fixed(struct mm *mm, vaddr_t addr, u64 len, int prot, int flags,
-                      struct inode *inode, u64 off)
+                      const struct vma_file *file)
 {
     if (addr & PAGE_MASK) {
         return -EINVAL;
@@ -194,22 +194,22 @@ static long map_fixed(struct mm *mm, vaddr_t addr, u64 len, int prot, int flags,
         return rc;
     }
     if (addr >= hv_shared()->ram_size) {
-        return map_paged(mm, addr, len, prot, flags, inode, off);
+        return map_paged(mm, addr, len, prot, flags, file);
     }
-    if (inode != NULL && flags & MAP_SHARED) {
+    if (file != NULL && flags & MAP_SHARED) {
         return -EINVAL; /* identity memory cannot show a file's own frames */
     }
     if (!pmm_is_ram(addr, len) || !pmm_claim(addr, len / PAGE_SIZE)) {
         return -ENOMEM;
     }
     pmm_zero_range(addr, len / PAGE_SIZE);
-    return add_ident(mm, addr, len, prot, flags, inode, off);
+    return add_ident(mm, addr, len, prot, flags, file);
 }
 
 /* PROT_NONE and MAP_NORESERVE are reservations: address space without frames. */
-static bool wants_frames(u64 len, int prot, int flags, struct inode *inode)
+static bool wants_frames(u64 len, int prot, int flags, const struct vma_file *file)
 {
-    return inode == NULL && prot & PROT_ALL && !(flags & MAP_NORESERVE && len >= LARGE_PAGE);
+    return file == NULL && prot & PROT_ALL && !(flags & MAP_NORESERVE && len >= LARGE_PAGE);
 }
 
 /* What is larger than free memory is a promise, kept where it is touched, if it is much of all
@@ -223,9 +223,10 @@ static bool may_promise(u64 len)
 
 /* Where a mapping goes in the window. A large one has large pages, up to its end if it is a stack.
  */
-static vaddr_t window_place(struct mm *mm, u64 len, int flags, struct inode *inode, vaddr_t hint)
+static vaddr_t window_place(struct mm *mm, u64 len, int flags, const struct vma_file *file,
+                            vaddr_t hint)
 {
-    if (inode != NULL || len < LARGE_MIN || hint) {
+    if (file != NULL || len < LARGE_MIN || hint) {
         return vma_find_gap(mm, len, hint);
     }
     vaddr_t gap = vma_find_gap(mm, len + LARGE_PAGE, 0);
@@ -233,56 +234,37 @@ static vaddr_t window_place(struct mm *mm, u64 len, int flags, struct inode *ino
     return gap ? ((gap + past + LARGE_PAGE - 1) & ~(LARGE_PAGE - 1)) - past : 0;
 }
 
-long mm_map_inode(struct mm *mm, vaddr_t hint, u64 len, int prot, int flags, struct inode *inode,
-                  u64 off)
+long mm_map(struct mm *mm, vaddr_t hint, u64 len, int prot, int flags, const struct vma_file *file)
 {
     if (PAGE_UP(len) < len || !len) {
         return len ? -ENOMEM : -EINVAL;
     }
     len = PAGE_UP(len);
     if (flags & (MAP_FIXED | MAP_FIXED_NOREPLACE)) {
-        return map_fixed(mm, hint, len, prot, flags, inode, off);
+        return map_fixed(mm, hint, len, prot, flags, file);
     }
-    vaddr_t stack = flags & MAP_STACK && !prot && inode == NULL ? stackpool_take(len) : 0;
+    vaddr_t stack = flags & MAP_STACK && !prot && file == NULL ? stackpool_take(len) : 0;
     if (stack) {
         return add_stack(mm, stack, len, flags);
     }
     bool hinted = hint && vma_gap_free(mm, PAGE_DOWN(hint), len);
-    if (!hinted && wants_frames(len, prot, flags, inode)) {
+    if (!hinted && wants_frames(len, prot, flags, file)) {
         paddr_t pa = pmm_alloc(len / PAGE_SIZE, PMM_ZERO);
         if (!pa && stackpool_release()) {
             pa = pmm_alloc(len / PAGE_SIZE, PMM_ZERO);
         }
         if (pa) {
-            return add_ident(mm, pa, len, prot, flags, NULL, 0);
+            return add_ident(mm, pa, len, prot, flags, NULL);
         }
         if (len / PAGE_SIZE > pmm_free_pages() && !may_promise(len)) {
             return -ENOMEM;
         }
     }
-    vaddr_t at = hinted ? 0 : text_place(mm, len, flags, inode, off);
+    vaddr_t at = hinted ? 0 : text_place(mm, len, flags, file);
     if (!at) {
-        at = window_place(mm, len, flags, inode, hinted ? hint : 0);
+        at = window_place(mm, len, flags, file, hinted ? hint : 0);
     }
-    return at ? map_paged(mm, at, len, prot, flags, inode, off) : -ENOMEM;
-}
-
-long mm_mmap(struct mm *mm, vaddr_t hint, u64 len, int prot, int flags, struct file *file, u64 off)
-{
-    struct inode *inode = NULL;
-    if (file != NULL && !file_mmap_anonymous(file)) {
-        inode = file_inode(file);
-        if (inode == NULL || inode_type(inode) != INODE_REG) {
-            return -ENODEV;
-        }
-        if (!file_readable(file)) {
-            return -EACCES;
-        }
-        if (flags & MAP_SHARED && prot & PROT_WRITE && !file_writable(file)) {
-            return -EACCES;
-        }
-    }
-    return mm_map_inode(mm, hint, len, prot, flags, inode, off);
+    return at ? map_paged(mm, at, len, prot, flags, file) : -ENOMEM;
 }
 
 /* New rights for one present page of a paged mapping; frames that are not the mapping's own stay

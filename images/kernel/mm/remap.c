@@ -64,11 +64,11 @@ static long remap_move(struct mm *mm, struct vma *v, u64 old_len, u64 new_len, i
     bool rewritten = v->flags & VMA_REWRITTEN;
     vaddr_t from = v->start;
     int prot = v->prot;
-    struct inode *inode = ident ? NULL : v->inode;
+    struct vma_file file = v->file;
     /* Identity memory is filled before its rights are set; a paged one must not be entered in
      * advance. */
-    long to = mm_map_inode(mm, fixed, new_len, ident ? PROT_READ | PROT_WRITE : PROT_NONE,
-                           map_flags, inode, v->pgoff * PAGE_SIZE);
+    long to = mm_map(mm, fixed, new_len, ident ? PROT_READ | PROT_WRITE : PROT_NONE, map_flags,
+                     !ident && vma_has_file(v) ? &file : NULL);
     if (to < 0) {
         return to;
     }
@@ -163,7 +163,7 @@ static void dontneed(struct vma *v, vaddr_t start, vaddr_t end, bool *flush)
         *flush |= mm_unpopulate(start, end);
     } else if (v->flags & MAP_STACK && v->prot & PROT_WRITE) {
         clear_stack(start, end);
-    } else if (v->inode == NULL && v->prot & PROT_WRITE) {
+    } else if (!vma_has_file(v) && v->prot & PROT_WRITE) {
         pmm_mark_dirty(start, (end - start) / PAGE_SIZE);
         pmm_zero_range(start, (end - start) / PAGE_SIZE);
     }
@@ -250,7 +250,7 @@ static bool brk_resize(struct mm *mm, vaddr_t old_end, vaddr_t new_end)
         return true;
     }
     return vma_add(mm, old_end, new_end, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
-                   VMA_IDENT, NULL, 0);
+                   VMA_IDENT, NULL);
 }
 
 long mm_brk(struct mm *mm, vaddr_t brk)

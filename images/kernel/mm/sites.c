@@ -138,8 +138,8 @@ static bool write_jumps(const struct sites_area *a, struct vma *v, page_fn page)
 static struct sites_area *area_new(const struct vma *text)
 {
     unsigned count, first = 0;
-    u64 from = text->pgoff * PAGE_SIZE, to = from + (text->end - text->start);
-    const struct sites_site *s = sites_of_inode(text->inode, &count);
+    u64 from = text->file.pgoff * PAGE_SIZE, to = from + (text->end - text->start);
+    const struct sites_site *s = text->file.ops->sites(text->file.inode, &count);
     if (s == NULL) {
         return NULL;
     }
@@ -171,7 +171,7 @@ static bool slots_paged(struct mm *mm, struct sites_area *a)
     }
     a->start = at + PAGE_SIZE;
     a->end = a->start + len;
-    v = vma_add(mm, a->start, a->end, PROT_READ | PROT_EXEC, AREA_FLAGS, VMA_PAGED, NULL, 0);
+    v = vma_add(mm, a->start, a->end, PROT_READ | PROT_EXEC, AREA_FLAGS, VMA_PAGED, NULL);
     if (v != NULL && write_slots(a, v, paged_page)) {
         return true;
     }
@@ -195,8 +195,7 @@ static bool slots_ident(struct mm *mm, struct sites_area *a)
     a->end = pa + len;
     if (a->end <= REACH && a->text_end <= REACH && write_slots(a, NULL, ident_page) &&
         !pt_protect_ident(a->start, a->end, PROT_READ | PROT_EXEC, &flush) &&
-        vma_add(mm, a->start, a->end, PROT_READ | PROT_EXEC, AREA_FLAGS, VMA_IDENT, NULL, 0) !=
-            NULL) {
+        vma_add(mm, a->start, a->end, PROT_READ | PROT_EXEC, AREA_FLAGS, VMA_IDENT, NULL) != NULL) {
         if (flush) {
             tlb_flush();
         }
@@ -215,7 +214,7 @@ void sites_rewrite(struct mm *mm, struct vma *text)
 {
     bool ident = text->kind == VMA_IDENT;
     struct sites_area *a;
-    if (!(text->prot & PROT_EXEC) || text->inode == NULL ||
+    if (!(text->prot & PROT_EXEC) || !vma_has_file(text) ||
         (text->flags & MAP_TYPE) != MAP_PRIVATE) {
         return;
     }

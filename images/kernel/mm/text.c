@@ -15,17 +15,18 @@
 #define PART_MIN (LARGE_PAGE / 4 * 3)
 
 /* The length of an ELF file's memory image up to what can be written; 0 when there is none. */
-static u64 constant_part(struct inode *inode)
+static u64 constant_part(const struct vma_file *file)
 {
     Elf64_Ehdr eh;
     Elf64_Phdr ph;
-    if (inode_read(inode, &eh, sizeof(eh), 0) != sizeof(eh) ||
+    if (file->ops->read(file->inode, &eh, sizeof(eh), 0) != sizeof(eh) ||
         memcmp(eh.e_ident, ELFMAG, SELFMAG) != 0 || eh.e_ident[EI_CLASS] != ELFCLASS64 ||
         eh.e_type != ET_DYN || eh.e_phentsize != sizeof(ph)) {
         return 0;
     }
     for (unsigned n = 0; n < eh.e_phnum; n++) {
-        if (inode_read(inode, &ph, sizeof(ph), eh.e_phoff + n * sizeof(ph)) != sizeof(ph)) {
+        if (file->ops->read(file->inode, &ph, sizeof(ph), eh.e_phoff + n * sizeof(ph)) !=
+            sizeof(ph)) {
             return 0;
         }
         if (ph.p_type == PT_LOAD && ph.p_flags & PF_W) {
@@ -35,12 +36,12 @@ static u64 constant_part(struct inode *inode)
     return 0;
 }
 
-vaddr_t text_place(struct mm *mm, u64 len, int flags, struct inode *inode, u64 off)
+vaddr_t text_place(struct mm *mm, u64 len, int flags, const struct vma_file *file)
 {
-    u64 part =
-        mm->library || inode == NULL || off || (flags & MAP_TYPE) != MAP_PRIVATE || len < PART_MIN
-            ? 0
-            : constant_part(inode);
+    u64 part = mm->library || file == NULL || file->pgoff || (flags & MAP_TYPE) != MAP_PRIVATE ||
+                       len < PART_MIN
+                   ? 0
+                   : constant_part(file);
     if (part < PART_MIN || part > LARGE_PAGE || part >= len) {
         return 0;
     }
@@ -49,8 +50,8 @@ vaddr_t text_place(struct mm *mm, u64 len, int flags, struct inode *inode, u64 o
         return 0;
     }
     vaddr_t start = (gap + LARGE_PAGE - 1) & ~(LARGE_PAGE - 1), at = start + LARGE_PAGE - part;
-    if (at > start && vma_add(mm, start, at, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, VMA_PAGED,
-                              NULL, 0) == NULL) {
+    if (at > start &&
+        vma_add(mm, start, at, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, VMA_PAGED, NULL) == NULL) {
         return 0;
     }
     mm->library = start;
@@ -113,8 +114,8 @@ static void share_constants(const struct vma *v)
             continue;
         }
         u64 *e = pt_entry(va, false);
-        if (inode_page(v->inode, v->pgoff + (va - v->start) / PAGE_SIZE, false, &file) ||
-            file < HV_INITRD_GPA || memcmp(phys_ptr(va), phys_ptr(file), PAGE_SIZE) != 0) {
+        if (vma_file_page(v, va, false, &file) || file < HV_INITRD_GPA ||
+            memcmp(phys_ptr(va), phys_ptr(file), PAGE_SIZE) != 0) {
             continue;
         }
         u64 rights = *e & ~PTE_ADDR;
@@ -131,7 +132,7 @@ void text_settle(struct mm *mm)
     pt_join_text();
     join_library(mm);
     for (struct vma *v = vma_first_from(mm, 0); v != NULL; v = vma_next(v)) {
-        if (v->kind == VMA_IDENT && v->inode != NULL &&
+        if (v->kind == VMA_IDENT && vma_has_file(v) &&
             (v->prot & (PROT_READ | PROT_WRITE)) == PROT_READ && !(v->flags & VMA_REWRITTEN)) {
             share_constants(v);
         }

@@ -59,21 +59,16 @@ struct vma *vma_next(struct vma *v)
 }
 
 struct vma *vma_add(struct mm *mm, vaddr_t start, vaddr_t end, int prot, int flags,
-                    enum vma_kind kind, struct inode *inode, u64 pgoff)
+                    enum vma_kind kind, const struct vma_file *file)
 {
     struct vma *v = kzalloc(sizeof(*v));
     if (v == NULL) {
         return NULL;
     }
-    *v = (struct vma){.start = start,
-                      .end = end,
-                      .prot = prot,
-                      .flags = flags,
-                      .kind = kind,
-                      .inode = inode,
-                      .pgoff = pgoff};
-    if (inode != NULL) {
-        inode_ref(inode);
+    *v = (struct vma){.start = start, .end = end, .prot = prot, .flags = flags, .kind = kind};
+    if (file != NULL && file->ops != NULL) {
+        v->file = *file;
+        file->ops->ref(file->inode);
     }
     struct vma *clash = RB_INSERT(vma_tree, &mm->tree, v);
     KASSERT(clash == NULL);
@@ -91,8 +86,8 @@ void vma_remove(struct mm *mm, struct vma *v)
     if (v->kind == VMA_PAGED && v->start >= WINDOW_START) {
         mm->window_next = MIN(mm->window_next, v->start);
     }
-    if (v->inode != NULL) {
-        inode_put(v->inode);
+    if (vma_has_file(v)) {
+        v->file.ops->put(v->file.inode);
     }
     kfree(v);
 }
@@ -104,10 +99,11 @@ int vma_split(struct mm *mm, vaddr_t at)
         return 0;
     }
     vaddr_t end = v->end;
+    struct vma_file rest = v->file;
+    rest.pgoff += (at - v->start) / PAGE_SIZE;
     mm->mapped_pages -= (end - at) / PAGE_SIZE;
     v->end = at;
-    if (vma_add(mm, at, end, v->prot, v->flags, v->kind, v->inode,
-                v->pgoff + (at - v->start) / PAGE_SIZE) != NULL) {
+    if (vma_add(mm, at, end, v->prot, v->flags, v->kind, &rest) != NULL) {
         return 0;
     }
     v->end = end;
@@ -118,7 +114,7 @@ int vma_split(struct mm *mm, vaddr_t at)
 static bool mergeable(const struct vma *a, const struct vma *b)
 {
     return a->end == b->start && a->kind == b->kind && a->prot == b->prot && a->flags == b->flags &&
-           a->inode == NULL && b->inode == NULL;
+           !vma_has_file(a) && !vma_has_file(b);
 }
 
 /* Joins neighbours that have become alike in and around [start, end). */

@@ -29,10 +29,13 @@ long sys_mmap(const long a[6])
     if (type == MAP_SHARED_VALIDATE) {
         flags = (flags & ~MAP_TYPE) | MAP_SHARED;
     }
-    long rc = mm_mmap(cur_proc()->mm, (vaddr_t)a[0], len, prot & PROT_KNOWN, flags, f, off);
-    if (f != NULL) {
-        file_put(f);
+    struct mm *mm = cur_proc()->mm;
+    prot &= PROT_KNOWN;
+    if (f == NULL) {
+        return mm_map(mm, (vaddr_t)a[0], len, prot, flags, NULL);
     }
+    long rc = file_map(f, mm, (vaddr_t)a[0], len, prot, flags, off);
+    file_put(f);
     return rc;
 }
 

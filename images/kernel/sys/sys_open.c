@@ -77,14 +77,14 @@ static long truncate_inode(struct inode *i, s64 size)
     if (i->type == INODE_DIR) {
         return -EISDIR;
     }
-    if (size < 0 || i->ops != &ramfs_reg_ops) {
+    if (size < 0 || i->ops == NULL || i->ops->truncate == NULL) {
         return -EINVAL;
     }
     if ((u64)size > i->size && (u64)size > cur_proc()->rlimit_cur[RLIMIT_FSIZE]) {
         signal_send(cur_proc(), current, SIGXFSZ, 0, 0);
         return -EFBIG;
     }
-    return ramfs_truncate(i, (u64)size);
+    return i->ops->truncate(i, (u64)size);
 }
 
 long sys_truncate(const long a[6])
@@ -127,10 +127,10 @@ long sys_fallocate(const long a[6])
         rc = -EBADF;
     } else if (a[2] < 0 || a[3] <= 0) {
         rc = -EINVAL;
-    } else if (f->inode->ops != &ramfs_reg_ops) {
+    } else if (f->inode->ops == NULL || f->inode->ops->allocate == NULL) {
         rc = f->ops->stream ? -ESPIPE : -ENODEV;
     } else {
-        rc = ramfs_allocate(f->inode, (u64)a[2], (u64)a[3], (int)a[1]);
+        rc = f->inode->ops->allocate(f->inode, (u64)a[2], (u64)a[3], (int)a[1]);
     }
     file_put(f);
     return rc;
