@@ -16,6 +16,7 @@ readonly sources=(pyhl/value.c vmm/err.c)
 # What a test in kernel/ is linked with: files of the guest kernel, and stand-ins (in kernel/) for what those call.
 declare -A kernel=(
     [kmalloc]='mm/kmalloc.c standin_frames.c'
+    [pmm]='mm/pmm.c'
     [printf]=''
     [radix]='fs/radix.c standin_frames.c'
     [string]=''
@@ -29,7 +30,7 @@ args_of() {
         args=(-D_GNU_SOURCE "${sources[@]}")
         return
     fi
-    args=(-Iimages/kernel -Iimages/kernel/include -fno-strict-aliasing tests/unit/kernel/host.c)
+    args=(-Iimages/kernel -Iimages/kernel/include -fno-strict-aliasing tests/unit/kernel/host.c tests/unit/kernel/process.c)
     for file in ${kernel[$name]}; do
         case $file in
         standin_*) args+=("tests/unit/kernel/$file") ;;

@@ -199,8 +199,8 @@ void pmm_free(paddr_t pa, u64 pages)
     }
     set_range(dirty, from, pages);
     free_frames += pages;
-    if (from < hint && from >= PMM_LOW_END / PAGE_SIZE) {
-        hint = from;
+    if (from < hint && from + pages > PMM_LOW_END / PAGE_SIZE) {
+        hint = MAX(from, PMM_LOW_END / PAGE_SIZE);
     }
 }
 
