@@ -13,7 +13,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum field_kind { FIELD_TEXT, FIELD_PATH, FIELD_SIZE, FIELD_COUNT, FIELD_KEY };
+enum field_kind {
+    FIELD_TEXT,   /* a plain name */
+    FIELD_PATH,   /* a plain name that begins with / */
+    FIELD_LINE,   /* anything that stands on a line */
+    FIELD_OUTPUT, /* the same, with \n, \t and \\ for what does not */
+    FIELD_SIZE,
+    FIELD_COUNT,
+    FIELD_KEY,
+};
 
 struct field {
     const char *key;
@@ -29,7 +37,11 @@ struct field {
 static const struct field image_fields[] = {
     {.key = "name", TEXT(struct image_config, FIELD_TEXT, name)},
     {.key = "init", TEXT(struct image_config, FIELD_PATH, init)},
-    {.key = "rehearsal", TEXT(struct image_config, FIELD_PATH, rehearsal), .optional = true},
+    {.key = "check", TEXT(struct image_config, FIELD_LINE, check), .optional = true},
+    {.key = "check_output",
+     TEXT(struct image_config, FIELD_OUTPUT, check_output),
+     .optional = true},
+    {.key = "rehearsal", TEXT(struct image_config, FIELD_LINE, rehearsal), .optional = true},
     {.key = "memory", TEXT(struct image_config, FIELD_SIZE, memory), .optional = true},
     {.key = "memory_min", TEXT(struct image_config, FIELD_SIZE, memory_min), .optional = true},
     {0},
@@ -54,6 +66,7 @@ struct parse {
     const struct field *fields;
     void *config;
     struct packages *packages; /* NULL: not wanted */
+    bool only_known;           /* other keys are refused */
     unsigned seen;             /* bit n: fields[n] */
     uint64_t format;
     struct vmm_err *err;
@@ -82,6 +95,40 @@ static int take_text(const struct field *field, const char *value, char *buf, st
     }
     memcpy(buf, value, len + 1);
     return 0;
+}
+
+static int take_line(const struct field *field, const char *value, char *buf, struct vmm_err *err)
+{
+    size_t len = strlen(value);
+
+    if (len == 0 || len >= field->size) {
+        return vmm_err_set(err, EBADMSG, "%s has %zu bytes; give 1 to %zu", field->key, len,
+                           field->size - 1);
+    }
+    memcpy(buf, value, len + 1);
+    return 0;
+}
+
+static int take_output(const struct field *field, const char *value, char *buf, struct vmm_err *err)
+{
+    const char *from = buf;
+    int rc = take_line(field, value, buf, err);
+
+    while (rc == 0 && *from != 0) {
+        char c = *from++;
+
+        if (c == '\\') {
+            c = *from++;
+            if (c != 'n' && c != 't' && c != '\\') {
+                return vmm_err_set(err, EBADMSG, "%s '%s': a \\ begins \\n, \\t or \\\\",
+                                   field->key, value);
+            }
+            c = c == 'n' ? '\n' : c == 't' ? '\t' : c;
+        }
+        *buf++ = c;
+    }
+    *buf = 0;
+    return rc;
 }
 
 static int hex_digit(char c)
@@ -116,6 +163,10 @@ static int take(const struct field *field, const char *value, void *config, stru
     case FIELD_TEXT:
     case FIELD_PATH:
         return take_text(field, value, variable, err);
+    case FIELD_LINE:
+        return take_line(field, value, variable, err);
+    case FIELD_OUTPUT:
+        return take_output(field, value, variable, err);
     case FIELD_SIZE:
         return value_size(field->key, value, variable, err);
     case FIELD_COUNT:
@@ -145,6 +196,20 @@ static int add_package(struct packages *packages, const char *name, const char *
     return 0;
 }
 
+static int unknown_key(const struct parse *parse, const char *name)
+{
+    char known[256] = "";
+
+    for (unsigned i = 0; parse->fields[i].key != NULL; i++) {
+        size_t len = strlen(known);
+
+        snprintf(known + len, sizeof(known) - len, "%s%s", i == 0 ? "" : ", ",
+                 parse->fields[i].key);
+    }
+    return vmm_err_set(parse->err, EBADMSG, "unknown key '%s' in [%s], which has %s", name,
+                       parse->section, known);
+}
+
 /* inih's handler: returns 1 when the line is taken, 0 to fail. */
 static int on_line(void *arg, const char *section, const char *name, const char *value)
 {
@@ -165,11 +230,46 @@ static int on_line(void *arg, const char *section, const char *name, const char 
     }
     for (unsigned i = 0; parse->fields[i].key != NULL; i++) {
         if (strcmp(name, parse->fields[i].key) == 0) {
+            if (parse->seen & 1u << i) {
+                vmm_err_set(parse->err, EBADMSG,
+                            "%s is given twice (a line that begins with a space goes on with the "
+                            "one before)",
+                            name);
+                return 0;
+            }
             parse->seen |= 1u << i;
             return take(&parse->fields[i], value, parse->config, parse->err) == 0;
         }
     }
-    return 1;
+    return !parse->only_known || unknown_key(parse, name) == 0;
+}
+
+/* But for a tab, and for the end of a line as DOS writes it. */
+static bool is_control(const char *c)
+{
+    return ((unsigned char)*c < ' ' && *c != '\t' && !(c[0] == '\r' && c[1] == '\n')) || *c == 127;
+}
+
+/* What messages may show, and what inih can take: it makes two lines of one that is longer. */
+static int check_lines(const char *text, const char *path, struct vmm_err *err)
+{
+    const size_t most = INI_MAX_LINE - 2; /* with newline and NUL it fills inih's buffer */
+
+    for (unsigned line = 1; *text != 0; line++) {
+        size_t len = strcspn(text, "\n");
+
+        for (size_t i = 0; i < len; i++) {
+            if (is_control(text + i)) {
+                return vmm_err_set(err, EBADMSG, "%s: line %u has a control character", path, line);
+            }
+        }
+        if (len > most) {
+            return vmm_err_set(err, EBADMSG, "%s: line %u has %zu bytes, at most %zu are taken",
+                               path, line, len, most);
+        }
+        text += len + (text[len] == '\n');
+    }
+    return 0;
 }
 
 static int parse_ini(const char *text, const char *path, struct parse *parse, struct vmm_err *err)
@@ -207,11 +307,14 @@ int config_parse_image(const char *text, const char *path, struct image_config *
         .fields = image_fields,
         .config = config,
         .packages = &config->packages,
+        .only_known = true,
         .format = CONFIG_FORMAT,
     };
+    int rc;
 
     *config = (struct image_config){0};
-    return parse_ini(text, path, &parse, err);
+    rc = check_lines(text, path, err);
+    return rc == 0 ? parse_ini(text, path, &parse, err) : rc;
 }
 
 int config_parse_home(const char *text, const char *path, bool packages, struct home_config *config,

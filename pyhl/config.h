@@ -3,14 +3,16 @@
  * The two ini files: `image.ini`, which comes with an image, and `pyhl.ini`, which makes a
  * directory a home.
  *
- * image.ini: [image] name, init (absolute path in the guest); optional: memory and memory_min
- * (sizes), rehearsal (path in the guest of a script that does what longer scripts do); [packages]
- * NAME = VERSION ...
- * pyhl.ini: [pyhl] format, version, image, memory, key, kernel_size, initrd_size, snapshot_size;
- * optional: snapshot_inode; [packages] as in the image
+ * image.ini: [image] name, init (absolute path in the guest); optional: format, memory and
+ * memory_min (sizes), check (code that must run), check_output (what it must print), rehearsal
+ * (code that does what longer scripts do); [packages] NAME = VERSION ... pyhl.ini: [pyhl] format,
+ * version, image, memory, key, kernel_size, initrd_size, snapshot_size; optional: snapshot_inode;
+ * [packages] as in the image
  *
- * Both are read strictly where it matters: a value that is missing or wrong is an error naming file
- * and key. Unknown keys and sections are ignored, so that newer images work.
+ * Both are read strictly where it matters: a value that is missing, wrong or given twice is an
+ * error naming file and key. An unknown key of [image] is an error, too, since it may be a known
+ * one misspelt. Unknown sections are ignored, and unknown keys of pyhl.ini, which nobody writes by
+ * hand.
  */
 #ifndef PYHL_CONFIG_H
 #define PYHL_CONFIG_H
@@ -19,6 +21,7 @@
 
 #define CONFIG_FORMAT 1u
 #define CONFIG_MAX    (1u << 20) /* bytes of either file */
+#define CONFIG_LINE   200u       /* room for a value that may fill its line */
 
 /* "NAME = VERSION" lines, in the file's order. */
 struct packages {
@@ -30,9 +33,11 @@ struct packages {
 struct image_config {
     char name[64];
     char init[256];
-    char rehearsal[256]; /* empty: none */
-    uint64_t memory;     /* 0: not stated */
-    uint64_t memory_min; /* 0: not stated */
+    char check[CONFIG_LINE];        /* empty: the image takes no scripts */
+    char check_output[CONFIG_LINE]; /* empty: check prints nothing */
+    char rehearsal[CONFIG_LINE];    /* empty: none */
+    uint64_t memory;                /* 0: not stated */
+    uint64_t memory_min;            /* 0: not stated */
     struct packages packages;
 };
 

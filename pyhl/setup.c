@@ -62,7 +62,7 @@ static const struct {
     {"fetch image", setup_fetch},
     {"identify", setup_identify},
     {"boot", setup_boot},
-    {"preload Python and packages", setup_preload},
+    {"preload", setup_preload},
     {"write snapshot", setup_snapshot},
     {"finish the copy", setup_copied},
     {"record working set", setup_workset},
@@ -98,6 +98,20 @@ static void tell_waiting(const char *home)
     message("pyhl setup: waiting for another setup of '%s'\n", home);
 }
 
+/* As a shell takes it. */
+static void print_quoted(const char *text)
+{
+    putchar('\'');
+    for (; *text != 0; text++) {
+        if (*text == '\'') {
+            printf("'\\''");
+        } else {
+            putchar(*text);
+        }
+    }
+    putchar('\'');
+}
+
 static void summarise(const struct setup *setup, const char *dest, uint64_t began)
 {
     const struct home_config *config = &setup->config;
@@ -107,11 +121,13 @@ static void summarise(const struct setup *setup, const char *dest, uint64_t bega
     printf("  %s/%-12s %12s\n", setup->stage.home, HOME_INITRD, report_size(config->initrd_size).s);
     printf("  %s/%-12s %12s on disk, guest memory %s\n", setup->stage.home, HOME_SNAPSHOT,
            report_size(setup->snapshot_disk).s, report_size(config->memory).s);
-    if (dest == NULL || strcmp(dest, HOME_LOCAL) == 0) {
-        printf("try: %s run -c 'print(1)'\n", program_invocation_name);
-    } else {
-        printf("try: %s run --dest %s -c 'print(1)'\n", program_invocation_name, dest);
+    printf("try: %s run ", program_invocation_name);
+    if (dest != NULL && strcmp(dest, HOME_LOCAL) != 0) {
+        printf("--dest %s ", dest);
     }
+    printf("-c ");
+    print_quoted(setup->image.config.check);
+    putchar('\n');
 }
 
 /* Whether --from names what the home was made from. An archive is not unpacked for that. */

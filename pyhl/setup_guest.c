@@ -28,10 +28,6 @@
 #define PRELOAD_TIMEOUT (180 * NS_PER_S)
 #define TRY_TIMEOUT     (60 * NS_PER_S)
 
-/* What every image that takes scripts must be able to run, and what it prints. */
-static const char try_code[] = "print(1)";
-static const char try_output[] = "1\n";
-
 /* What else there is to say about a run that should have ended otherwise. */
 static const char *advice(enum vmm_outcome_kind kind)
 {
@@ -69,8 +65,8 @@ static int setup_describe(const struct setup *setup, const char *what,
     return vmm_err_set(err, EIO, "%s: %s%s", what, text, advice(outcome->kind));
 }
 
-/* While it boots and preloads, all that the guest says goes to the user. What Python finds at its
- * start does not depend on where that is. */
+/* While it boots and preloads, all that the guest says goes to the user. What a program finds at
+ * its start does not depend on where that is. */
 static struct vmm_io loud_io(void)
 {
     return (struct vmm_io){
@@ -175,12 +171,12 @@ static void make_machine(void *arg, int report)
     vmm_destroy(vm);
 }
 
-/* Runs the code, as -c or as a script, to a good end; what names it in messages. */
+/* Runs code of the image's, as -c or as a script, to a good end; key is its name in image.ini. */
 static int run_code(const struct setup *setup, struct vmm *vm, enum hv_run_mode mode,
-                    const char *what, const char *code, int output, struct vmm_outcome *outcome,
+                    const char *key, const char *code, int output, struct vmm_outcome *outcome,
                     struct vmm_err *err)
 {
-    const char *const argv[] = {mode == HV_RUN_CODE ? "-c" : "script.py", NULL};
+    const char *const argv[] = {mode == HV_RUN_CODE ? "-c" : "script", NULL};
     const char **env = session_env(&(struct opt_list){0}, true);
     struct vmm_io io = loud_io();
     struct vmm_run run = {
@@ -203,26 +199,28 @@ static int run_code(const struct setup *setup, struct vmm *vm, enum hv_run_mode 
     rc = vmm_run(vm, &run, outcome, err);
     free(env);
     if (rc == 0 && (outcome->kind != VMM_EXITED || outcome->status != 0)) {
+        char what[CONFIG_LINE + 32];
+
+        snprintf(what, sizeof(what), "%s '%s'", key, code);
         rc = setup_describe(setup, what, outcome, TRY_TIMEOUT, err);
     }
     return rc;
 }
 
-static int try_run(const struct setup *setup, struct vmm *vm, enum hv_run_mode mode,
-                   struct vmm_outcome *outcome, struct vmm_err *err)
+static int check_run(const struct setup *setup, struct vmm *vm, enum hv_run_mode mode,
+                     struct vmm_outcome *outcome, struct vmm_err *err)
 {
-    return run_code(setup, vm, mode, "a first script", try_code, setup->output, outcome, err);
+    return run_code(setup, vm, mode, "check", setup->image.config.check, setup->output, outcome,
+                    err);
 }
 
-/* The image's own script; its output is not for anybody. */
+/* Its output is not for anybody. */
 static int rehearse(const struct setup *setup, struct vmm *vm, struct vmm_err *err)
 {
-    const char *path = setup->image.config.rehearsal;
-    char code[sizeof(setup->image.config.rehearsal) + 64];
     struct vmm_outcome outcome;
 
-    snprintf(code, sizeof(code), "import runpy; runpy.run_path('%s')", path);
-    return run_code(setup, vm, HV_RUN_CODE, path, code, setup->nowhere, &outcome, err);
+    return run_code(setup, vm, HV_RUN_CODE, "rehearsal", setup->image.config.rehearsal,
+                    setup->nowhere, &outcome, err);
 }
 
 static int restore(const struct setup *setup, bool rewindable, struct vmm_snapshot **snap,
@@ -239,13 +237,13 @@ static int restore(const struct setup *setup, bool rewindable, struct vmm_snapsh
 static int record_runs(const struct setup *setup, struct vmm *vm, struct vmm_err *err)
 {
     struct vmm_outcome outcome;
-    int rc = try_run(setup, vm, HV_RUN_CODE, &outcome, err);
+    int rc = check_run(setup, vm, HV_RUN_CODE, &outcome, err);
 
     if (rc == 0) {
         rc = vmm_rewind(vm, err);
     }
     if (rc == 0) {
-        rc = try_run(setup, vm, HV_RUN_FILE, &outcome, err);
+        rc = check_run(setup, vm, HV_RUN_FILE, &outcome, err);
     }
     if (rc == 0) {
         rc = vmm_workset_small(vm, err);
@@ -256,7 +254,7 @@ static int record_runs(const struct setup *setup, struct vmm *vm, struct vmm_err
     rc = vmm_rewind(vm, err);
     return rc == 0 ? rehearse(setup, vm, err) : rc;
 }
-#define RECORD_TRIES 2
+#define RECORDED_CHECKS 2
 
 static void make_workset(void *arg, int report)
 {
@@ -295,7 +293,7 @@ static void make_first_run(void *arg, int report)
         rc = enter_jail(setup, vm, report, &err);
     }
     if (rc == 0) {
-        rc = try_run(setup, vm, HV_RUN_CODE, &outcome, &err);
+        rc = check_run(setup, vm, HV_RUN_CODE, &outcome, &err);
     }
     if (rc == 0) {
         snprintf(note, sizeof(note), "restore %s", report_time(outcome.counters.restore_ns).s);
@@ -345,22 +343,47 @@ static int open_outputs(struct setup *setup, struct vmm_err *err)
     return setup->nowhere < 0 ? vmm_err_set(err, errno, "/dev/null: %s", strerror(errno)) : 0;
 }
 
-/* So many tries have printed what they should. */
-static int check_output(const struct setup *setup, size_t tries, struct vmm_err *err)
+/* Bytes as image.ini has them, for a message of one line. */
+static void show_output(const char *bytes, size_t len, char *text, size_t size)
 {
-    char got[64] = "", wanted[64] = "";
-    ssize_t n = pread(setup->output, got, sizeof(got) - 1, 0);
+    size_t at = 0;
+
+    for (size_t i = 0; i < len && at + sizeof("\\x00") <= size; i++) {
+        const unsigned char c = (unsigned char)bytes[i];
+        const char *escape = c == '\n' ? "\\n" : c == '\t' ? "\\t" : c == '\\' ? "\\\\" : NULL;
+
+        if (escape != NULL) {
+            at += (size_t)snprintf(text + at, size - at, "%s", escape);
+        } else {
+            at += (size_t)snprintf(text + at, size - at, c < ' ' || c > 126 ? "\\x%02x" : "%c", c);
+        }
+    }
+    text[at] = 0;
+}
+
+/* So many runs of the check have printed what they should. */
+static int check_output(const struct setup *setup, size_t runs, struct vmm_err *err)
+{
+    const struct image_config *config = &setup->image.config;
+    const size_t len = strlen(config->check_output);
+    char got[RECORDED_CHECKS * CONFIG_LINE], shown[128], wanted[128];
+    ssize_t n = pread(setup->output, got, sizeof(got), 0);
+    bool good;
 
     if (n < 0) {
         return vmm_err_set(err, errno, "cannot read the output of a run: %s", strerror(errno));
     }
-    for (size_t i = 0; i < tries; i++) {
-        strcat(wanted, try_output);
+    good = (size_t)n == runs * len;
+    for (size_t i = 0; i < runs && good; i++) {
+        good = memcmp(got + i * len, config->check_output, len) == 0;
     }
-    if (strcmp(got, wanted) != 0) {
-        return vmm_err_set(err, EIO, "%s printed '%s' in the VM", try_code, got);
+    if (good) {
+        return 0;
     }
-    return 0;
+    show_output(got, (size_t)n, shown, sizeof(shown));
+    show_output(config->check_output, len, wanted, sizeof(wanted));
+    return vmm_err_set(err, EIO, "check '%s' printed '%s'%s; check_output is '%s'", config->check,
+                       shown, runs > 1 ? " in two runs" : "", wanted);
 }
 
 int setup_boot(struct setup *setup, struct vmm_err *err)
@@ -414,7 +437,7 @@ int setup_workset(struct setup *setup, struct vmm_err *err)
         rc = child_step(&setup->child, NULL, err);
     }
     if (rc == 0) {
-        rc = check_output(setup, RECORD_TRIES, err);
+        rc = check_output(setup, RECORDED_CHECKS, err);
     }
     setup_guest_end(setup);
     return rc;

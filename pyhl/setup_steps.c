@@ -71,6 +71,13 @@ int setup_fetch(struct setup *setup, struct vmm_err *err)
         setup->bad_usage = rc == -EINVAL || rc == -E2BIG;
         return rc;
     }
+    if (image->config.check[0] == 0) {
+        setup->bad_usage = true;
+        return vmm_err_set(err, EINVAL,
+                           "--from '%s': no 'check' in its image.ini, so it takes no scripts; run "
+                           "its programs with pyhl boot",
+                           setup->from);
+    }
     if (folder_size(&setup->stage.dir, HOME_KERNEL, &config->kernel_size, NULL, err) < 0 ||
         file_size(image->initrd_fd, image->initrd, &config->initrd_size, NULL, err) < 0 ||
         (!image->unpacked && begin_copy(setup, err) < 0)) {

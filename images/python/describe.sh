@@ -8,15 +8,13 @@
 . images/python/lib.sh
 
 [ -s "$OUT/root.list" ] || die "$OUT/root.list is missing: fetch.sh makes it"
-version=$(awk -v p="$PYTHON" '$1 == p { print $2 }' "$OUT/root.list")
-cat <<EOF
+cat <<'EOF'
 [image]
 name=python
-description=Python with numpy, pandas, matplotlib and friends, from Debian's packages
-version=$version
-python=${version%%-*}
 init=/usr/lib/pyhl/driver
-rehearsal=/usr/lib/pyhl/rehearsal.py
+check=print(1)
+check_output=1\n
+rehearsal=import runpy; runpy.run_path('/usr/lib/pyhl/rehearsal.py')
 memory=1G
 memory_min=256M
 

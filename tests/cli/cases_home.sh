@@ -121,7 +121,7 @@ case_damaged_home() {
 }
 
 case_from() {
-    local from=$scratch/from at=$scratch/at
+    local from=$scratch/from at=$scratch/at long
     nothing_installed() {
         [ -e "$at" ] || [ -e "$at.tmp" ] && problem "something was left at $at"
     }
@@ -162,11 +162,29 @@ case_from() {
     begin "a bad image.ini"
     rm -rf "$from" && cp -r "$image" "$from"
     for text in 'nonsense' '[image]' '[image]\nname = a b\ninit = /x' '[image]\nname = a\ninit = x' \
-        '[image]\nname = a' '[image]\nname = a\ninit = /x\nmemory = lots' \
-        '[image]\nname = a\ninit = /x\nrehearsal = y'; do
+        '[image]\nname = a' '[image]\nname = a\ninit = /x\nmemory = lots'; do
         printf '%b\n' "$text" >"$from/image.ini"
         refused "$from" 2 "image.ini"
     done
+    # bad_line LINE WHAT: the image's image.ini with this line is refused, for what the message says.
+    bad_line() {
+        sed "s,^init.*,&\n$1," "$image/image.ini" >"$from/image.ini"
+        refused "$from" 2 "image.ini: line 4:? $2"
+    }
+    long=$(printf 'x%.0s' {1..199})
+    bad_line 'description = x' "unknown key 'description' in \[image\], which has name, init, check, "
+    bad_line "${long:0:150} = x" "unknown key '${long:0:150}' in \[image\]"
+    bad_line "$long = x" 'has 203 bytes, at most 198 are taken'
+    bad_line "rehearsal = $long" 'has 211 bytes, at most 198 are taken'
+    bad_line 'name = again' 'name is given twice'
+    bad_line ' more' 'init is given twice \(a line that begins with a space goes on'
+    bad_line 'rehearsal =' 'rehearsal has 0 bytes'
+    bad_line 'rehearsal = \x1b[2J' 'has a control character'
+    sed -i 's/^check_output.*/check_output = 1\\r/' "$from/image.ini"
+    refused "$from" 2 "image.ini: line 4"
+    begin "a bad image.ini in an archive"
+    tar -cf "$scratch/bad.tar" -C "$from" .
+    refused "$scratch/bad.tar" 2 "bad.tar': .*image.ini: line 4"
     begin "a kernel that is none, truncated, or of another ABI"
     for size in 0 1 63 64 1000 4096; do
         rm -rf "$from" && cp -r "$image" "$from"
@@ -186,9 +204,33 @@ case_from() {
     expect_status 125
     nothing_installed
     missing_program "an image whose init fails" 's,^init.*,init = /bin/missing,'
-    missing_program "an image whose rehearsal fails" 's,^init.*,&\nrehearsal = /bin/missing,'
+    # checked EDIT WHAT: what setup says of the image with its image.ini edited.
+    checked() {
+        sed "$1" "$image/image.ini" >"$from/image.ini"
+        run "$pyhl" setup --from "$from" --dest "$at"
+        expect_status 125
+        expect_err "$2"
+        nothing_installed
+    }
+    begin "an image whose check or rehearsal fails, or prints something else"
+    rm -rf "$from" && cp -r "$image" "$from"
+    checked 's/^check =.*/check = fail/' "check 'fail': ended with status 3; its messages are above"
+    checked 's/^init.*/&\nrehearsal = fail/' "rehearsal 'fail': ended with status 3"
+    checked 's/^check_output.*/check_output = 1\\t\\\\\\n/' \
+        "check 'print\(1\)' printed '1\\\\n1\\\\n' in two runs; check_output is '1\\\\t\\\\\\\\\\\\n'"
+    checked '/^check_output/d' "printed '1\\\\n1\\\\n' in two runs; check_output is ''"
+    begin "an image with a rehearsal, and a check that a shell must not see as it is"
+    sed "s/^check =.*/check = print('1')\nrehearsal = show/" "$image/image.ini" >"$from/image.ini"
+    run "$pyhl" setup --from "$from" --dest "$at"
+    expect_status 0
+    grep -q '^mode' "$scratch/out" "$scratch/err" && problem "the rehearsal's output is shown"
+    run sh -c "$(sed -n 's/^try: //p' "$scratch/out")"
+    expect_out 1
+    rm -rf "$at"
     begin "an image that takes no scripts"
-    run "$pyhl" setup --from build/images/helloworld-c --dest "$at"
+    refused build/images/helloworld-c 2 "no 'check' in its image.ini, so it takes no scripts; run .* with pyhl boot"
+    rm -rf "$from" && cp -r build/images/helloworld-c "$from" && echo 'check = any' >>"$from/image.ini"
+    run "$pyhl" setup --from "$from" --dest "$at"
     expect_status 125
     expect_err 'instead of waiting for scripts'
     nothing_installed

@@ -50,6 +50,15 @@ case_new_image() {
     redone initrd.cpio root.stamp
     run "$pyhl" boot "$out/kernel" --initrd "$out/initrd.cpio" -- /bin/hi
     expect_out hello
+    begin "a new image that takes scripts"
+    cp tests/cli/taker.c "$tree/images/hi/hi.c"
+    sed -i 's/-static/-I. &/' "$tree/images/hi/image.mk"
+    printf '%s\n' 'memory=32M' 'check=print(1)' 'check_output=1\n' >>"$tree/images/hi/image.ini"
+    redone image.ini initrd.cpio root.stamp
+    run "$pyhl" setup --from "$out" --dest "$scratch/hi"
+    expect_status 0
+    run "$pyhl" run --dest "$scratch/hi" -c 'print(1)'
+    expect_out 1
     begin "a folder that is no image"
     mkdir "$tree/images/nothing"
     made nothing

@@ -114,7 +114,7 @@ case_jail_setup() {
     mkdir -p "$scratch/stuck"
     cp "$kernel" "$scratch/stuck/kernel"
     cp "$scratch/waiter.cpio" "$scratch/stuck/initrd.cpio"
-    printf '[image]\nname = stuck\ninit = /bin/waiter\nmemory = 32M\n[packages]\nnone = 1.0\n' \
+    printf '[image]\nname = stuck\ninit = /bin/waiter\nmemory = 32M\ncheck = any\n[packages]\nnone = 1.0\n' \
         >"$scratch/stuck/image.ini"
     expect_jail "$pyhl" setup --from "$scratch/stuck" --dest "$scratch/never"
     begin "setup: who writes the home has no KVM, who has the VM nothing but its file"

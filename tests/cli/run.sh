@@ -22,8 +22,8 @@ make_image() {
         tests/cli/taker.c || return 1
     "$sites" "$scratch/root" && "$mkcpio" "$scratch/root" "$image/initrd.cpio" || return 1
     cp "$kernel" "$image/kernel" || return 1
-    printf '[image]\nname = taker\ninit = /bin/taker\nmemory = 32M\n[packages]\nnone = 1.0\n' \
-        >"$image/image.ini"
+    printf '%s\n' '[image]' 'name = taker' 'init = /bin/taker' 'memory = 32M' 'check = print(1)' \
+        'check_output = 1\n' '[packages]' 'none = 1.0' >"$image/image.ini"
 }
 
 # A copy of the home, to be damaged.

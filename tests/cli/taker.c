@@ -186,7 +186,7 @@ static const struct {
     {"segv", do_segv},       {"loop", do_loop},           {"sleep", do_sleep},
     {"cat", do_cat},         {"spam", do_spam},           {"eat", do_eat},
     {"mark", do_mark},       {"interrupt", do_interrupt}, {"stubborn", do_stubborn},
-    {"getppid", do_getppid}, {"generated", do_generated},
+    {"getppid", do_getppid}, {"generated", do_generated}, {"print('1')", do_print},
 };
 
 static int take_run(void)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * The readers of image.ini and pyhl.ini: refused with words that name the file, or every value fits
- * its field and holds nothing that would not survive being written into another such file.
+ * its field, and what is written into another such file holds nothing that would not survive it.
  */
 #include "fuzz.h"
 #include "pyhl/config.h"
@@ -12,6 +12,11 @@ static void check_word(const char *text, size_t room)
     for (; *text != '\0'; text++) {
         MUST((unsigned char)*text > ' ' && strchr("=;#[]", *text) == NULL);
     }
+}
+
+static void check_line(const char *text, size_t room)
+{
+    MUST(memchr(text, 0, room) != NULL && strchr(text, '\n') == NULL);
 }
 
 static void check_packages(const struct packages *packages)
@@ -33,6 +38,9 @@ static void check_image(const char *text)
         check_word(config.name, sizeof(config.name));
         check_word(config.init, sizeof(config.init));
         MUST(config.init[0] == '/');
+        check_line(config.check, sizeof(config.check));
+        MUST(memchr(config.check_output, 0, sizeof(config.check_output)) != NULL);
+        check_line(config.rehearsal, sizeof(config.rehearsal));
     } else {
         MUST(rc == -err.code && strstr(err.msg, "image.ini") != NULL);
     }

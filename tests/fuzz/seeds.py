@@ -190,7 +190,8 @@ def frames():
 
 
 def ini():
-    image = b"[image]\nname = python\ninit = /usr/lib/pyhl/driver\nmemory = 1G\n[packages]\nnumpy = 1.24\n"
+    image = (b"[image]\nname = python\ninit = /usr/lib/pyhl/driver\nmemory = 1G\n"
+             b"check = print(1)\ncheck_output = 1\\n\\t\\\\\nrehearsal = import a; a.b()\n[packages]\nnumpy = 1.24\n")
     home = (b"; comment\n[pyhl]\nformat = 1\nversion = 0.1.0\nimage = python\nmemory = 1073741824\n"
             b"key = 0123456789abcdef0123456789abcdef\nkernel_size = 1\ninitrd_size = 2\nsnapshot_size = 3\n\n"
             b"[packages]\nnumpy = 1.24.2\npandas = 1.5\n")
@@ -205,6 +206,10 @@ def ini():
         "size": image.replace(b"1G", b"99999999999999999999T"),
         "broken": b"[image\nname\n= x\n[]\n",
         "no-package": home.replace(b"numpy =", b": nothing\nnumpy ="),
+        "unknown": image.replace(b"memory", b"memoir"),
+        "twice": image.replace(b"memory = 1G", b"init = /b"),
+        "escape": image.replace(b"1\\n", b"1\\"),
+        "escape-end": b"[image]\nname = a\ninit = /a\ncheck_output = \\",
         "multiline": b"[image]\nname = a\n  b\n\tc\n",
     }
 
