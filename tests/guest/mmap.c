@@ -108,6 +108,15 @@ static void check_refusals(void)
             map(NULL, SIZE_MAX - 100, RW, ANON) == MAP_FAILED && errno == ENOMEM);
     T_CHECK("more than the address space",
             map(NULL, (size_t)1 << 48, RW, ANON) == MAP_FAILED && errno == ENOMEM);
+    /* What is added to the length on the way must not make it small. */
+    for (size_t less = PAGE; less <= 1024 * PAGE; less *= 2) {
+        T_CHECK("a reservation of nearly all that 64 bits address",
+                map(NULL, SIZE_MAX - less + 1, PROT_NONE, ANON | MAP_NORESERVE) == MAP_FAILED &&
+                    errno == ENOMEM);
+        T_CHECK("the same with memory",
+                map(NULL, SIZE_MAX - less + 1, RW, ANON | MAP_NORESERVE) == MAP_FAILED &&
+                    errno == ENOMEM);
+    }
     T_CHECK("fixed beyond the address space",
             map((void *)(uintptr_t)0x7ffffffff000, 2 * PAGE, RW, ANON | MAP_FIXED) == MAP_FAILED &&
                 errno == ENOMEM);

@@ -236,8 +236,8 @@ static vaddr_t window_place(struct mm *mm, u64 len, int flags, const struct vma_
 
 long mm_map(struct mm *mm, vaddr_t hint, u64 len, int prot, int flags, const struct vma_file *file)
 {
-    if (PAGE_UP(len) < len || !len) {
-        return len ? -ENOMEM : -EINVAL;
+    if (!len || len > WINDOW_END) {
+        return len ? -ENOMEM : -EINVAL; /* from here on nothing added to it overflows */
     }
     len = PAGE_UP(len);
     if (flags & (MAP_FIXED | MAP_FIXED_NOREPLACE)) {
