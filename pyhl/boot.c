@@ -206,7 +206,7 @@ static int boot_program(const struct cmd *cmd, const struct boot_options *option
                 .cwd = "/",
                 .timeout_ns = options->timeout_ns,
                 .max_output = options->max_output,
-                .grace_ns = SESSION_GRACE_NS,
+                .grace_ns = PYHL_GRACE_NS,
                 .deterministic = options->deterministic,
                 .trace = options->trace},
     };

@@ -8,9 +8,8 @@
 #define PYHL_CMD_H
 
 #include "opts.h"
+#include "pyhl.h"
 #include "vmm/vmm.h"
-
-#define PYHL_VERSION "0.1.0"
 
 enum cmd_exit {
     CMD_OK = 0,

@@ -115,8 +115,8 @@ static int advise(int rc, struct vmm_err *err)
     }
     snprintf(why, sizeof(why), "%s", err->msg);
     return vmm_err_set(err, EPERM,
-                       "%.380s; use a home of your own (--dest), or make one: pyhl setup --from "
-                       "IMAGE",
+                       "%.380s; use a home of your own, or make one: pyhl setup --from IMAGE "
+                       "--dest DIR",
                        why);
 }
 
@@ -128,7 +128,7 @@ static int open_named(const char *dir, const char *named_by, bool packages, stru
 
     if (rc == -ENOENT || rc == -ENOTDIR) {
         return vmm_err_set(err, ENOENT,
-                           "no home in '%s' (%s); make one with: pyhl setup --from IMAGE --dest %s",
+                           "no home in '%s'%s; make one with: pyhl setup --from IMAGE --dest %s",
                            dir, named_by, dir);
     }
     return advise(rc, err);
@@ -148,8 +148,8 @@ static int check_made_here(const struct home *home, struct vmm_err *err)
     }
     return vmm_err_set(err, EPERM,
                        "./%s was not made here by pyhl setup, but copied or unpacked: it is not "
-                       "trusted unless you name it (--dest %s); or make one: pyhl setup --force "
-                       "--from IMAGE",
+                       "trusted unless you name it (pyhl run --dest %s); or make one: pyhl setup "
+                       "--force --from IMAGE",
                        home->dir.path, home->dir.path);
 }
 
@@ -166,10 +166,10 @@ int home_open(const char *dest, bool packages, struct home *home, struct vmm_err
     int rc;
 
     if (dest != NULL) {
-        return open_named(dest, "--dest", packages, home, err);
+        return open_named(dest, "", packages, home, err);
     }
     if (env("PYHL_HOME") != NULL) {
-        return open_named(env("PYHL_HOME"), "$PYHL_HOME", packages, home, err);
+        return open_named(env("PYHL_HOME"), " ($PYHL_HOME)", packages, home, err);
     }
     rc = open_local(packages, home, err);
     if (rc != -ENOENT) {
@@ -182,8 +182,8 @@ int home_open(const char *dest, bool packages, struct home *home, struct vmm_err
         return advise(rc, err);
     }
     return vmm_err_set(err, ENOENT,
-                       "no home found: searched --dest (not given), $PYHL_HOME (not set), "
-                       "./" HOME_LOCAL ", %s; make one with: pyhl setup --from IMAGE",
+                       "no home found: none was named, $PYHL_HOME is not set, and there is none in "
+                       "./" HOME_LOCAL " or %s; make one with: pyhl setup --from IMAGE",
                        user);
 }
 

@@ -5,15 +5,34 @@
 PYHL_OUT := $(BUILD)/pyhl.d
 PYHL_SRC := $(wildcard pyhl/*.c)
 PYHL_OBJ := $(PYHL_SRC:pyhl/%.c=$(PYHL_OUT)/%.o)
+# Of them, the library: what lies between a home and the result of a run.
+PYHL_LIB := $(BUILD)/libpyhl.a
+PYHL_LIB_OBJ := $(patsubst %,$(PYHL_OUT)/%.o,pyhl env home config value folder files)
+PYHL_INSTALLED := $(BUILD)/lib/libpyhl.a
 PYHL_LIBS := -larchive -lelf -linih -ljansson -lxxhash -lz -lbz2 -llzma -lzstd -lpthread
 
-all: $(BUILD)/pyhl
+all: $(BUILD)/pyhl $(PYHL_INSTALLED)
 
-$(BUILD)/pyhl: $(PYHL_OBJ) $(BUILD)/libvmm.a
+$(BUILD)/pyhl: $(filter-out $(PYHL_LIB_OBJ),$(PYHL_OBJ)) $(PYHL_LIB) $(BUILD)/libvmm.a
 	$(CC) $(HOST_CFLAGS) $(HARDENED) -static-pie -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--gc-sections -o $@ $^ $(PYHL_LIBS)
+
+$(PYHL_LIB): $(PYHL_LIB_OBJ)
+	@rm -f $@
+	$(AR) rcs $@ $^
+
+$(PYHL_INSTALLED): $(PYHL_LIB) pyhl/pyhl.h
+	$(call one_object,pyhl/pyhl.h)
+
+PYHL_EXAMPLES := $(patsubst pyhl/examples/%.c,$(BUILD)/examples/%,$(wildcard pyhl/examples/*.c))
+
+examples: $(PYHL_EXAMPLES)
+
+$(PYHL_EXAMPLES): $(BUILD)/examples/%: pyhl/examples/%.c $(PYHL_INSTALLED) $(VMM_INSTALLED)
+	@mkdir -p $(@D)
+	$(CC) $(HOST_CFLAGS) -o $@ $< $(PYHL_INSTALLED) $(VMM_INSTALLED) -linih $(filter -l%,$(VMM_LIBS))
 
 $(PYHL_OUT)/%.o: pyhl/%.c pyhl/rules.mk
 	@mkdir -p $(@D)
 	$(CC) $(HOST_CFLAGS) $(HARDENED) -ffunction-sections -c -o $@ $<
 
--include $(PYHL_OBJ:.o=.d)
+-include $(PYHL_OBJ:.o=.d) $(PYHL_EXAMPLES:=.d)

@@ -6,8 +6,8 @@
  */
 #include "deadline.h"
 #include "files.h"
-#include "home.h"
 #include "message.h"
+#include "pyhl.h"
 #include "report.h"
 #include "session.h"
 #include "value.h"
@@ -107,51 +107,46 @@ static const struct opt run_opts[] = {
     OPT_END,
 };
 
-/* What the guest is to run: mode and source of vmm_run, and argv[0]. */
+/* What the guest is to run. */
 struct program {
-    int mode;
-    const char *name;
-    char *text; /* to be freed; NULL where source is the caller's */
-    const char *source;
-    size_t len;
+    struct pyhl_run run;
+    char *text; /* of a script, once it is read; to be freed */
 };
 
 /* words[0] is taken as the script unless there is -c or -m. */
 static int choose(const struct cmd *cmd, const struct run_options *options,
-                  const struct opt_words *words, struct program *program)
+                  const struct opt_words *words, struct pyhl_run *run)
 {
     if (options->code != NULL) {
-        *program = (struct program){.mode = HV_RUN_CODE, .name = "-c", .source = options->code};
-    } else if (options->module != NULL) {
-        if (!*options->module) {
-            return cmd_usage(cmd, "-m '': give a module's name");
-        }
-        *program = (struct program){.mode = HV_RUN_MODULE, .name = "-m", .source = options->module};
-    } else if (words->count > 0) {
-        int mode = strcmp(words->items[0], "-") == 0 ? HV_RUN_STDIN : HV_RUN_FILE;
-
-        *program = (struct program){.mode = mode, .name = words->items[0]};
+        run->code = options->code;
         return CMD_OK;
-    } else {
-        return cmd_usage(cmd, "nothing to run: give a SCRIPT, -c CODE, -m MODULE, or - for "
-                              "standard input");
     }
-    program->len = strlen(program->source);
-    return CMD_OK;
+    if (options->module != NULL) {
+        run->module = options->module;
+        return *options->module ? CMD_OK : cmd_usage(cmd, "-m '': give a module's name");
+    }
+    if (words->count > 0) {
+        run->script = words->items[0];
+        return CMD_OK;
+    }
+    return cmd_usage(cmd, "nothing to run: give a SCRIPT, -c CODE, -m MODULE, or - for "
+                          "standard input");
 }
 
 static int read_file(struct program *program, struct vmm_err *err)
 {
-    bool is_stdin = program->mode == HV_RUN_STDIN;
-    int fd = is_stdin ? STDIN_FILENO : open(program->name, O_RDONLY | O_CLOEXEC), rc;
+    const char *name = program->run.script;
+    bool is_stdin = strcmp(name, "-") == 0;
+    int fd = is_stdin ? STDIN_FILENO : open(name, O_RDONLY | O_CLOEXEC), rc;
 
     if (fd < 0) {
-        return vmm_err_set(err, errno, "%s: %s", program->name, strerror(errno));
+        return vmm_err_set(err, errno, "%s: %s", name, strerror(errno));
     }
-    rc = file_read(fd, program->name, SCRIPT_MAX, &program->text, &program->len, err);
+    rc = file_read(fd, name, SCRIPT_MAX, &program->text, &program->run.source_len, err);
     if (!is_stdin) {
         close(fd);
     }
+    program->run.source = program->text;
     return rc;
 }
 
@@ -163,7 +158,7 @@ static int read_script(const struct cmd *cmd, const struct run_options *options,
     struct vmm_err err = {0};
     int rc;
 
-    if (program->source != NULL) {
+    if (program->run.script == NULL) {
         return CMD_OK;
     }
     if (deadline_watch(&err) < 0) {
@@ -173,7 +168,7 @@ static int read_script(const struct cmd *cmd, const struct run_options *options,
     deadline_unwatch();
     if (rc == -EINTR) {
         message("pyhl %s: stopped: --timeout of %g s is over, and the script %s has not ended\n",
-                cmd->name, (double)options->timeout_ns / 1e9, program->name);
+                cmd->name, (double)options->timeout_ns / 1e9, program->run.script);
         return CMD_TIMEOUT;
     }
     if (rc < 0) {
@@ -182,25 +177,7 @@ static int read_script(const struct cmd *cmd, const struct run_options *options,
                          : err.code == EISDIR ? "; name a .py file in it"
                                               : "");
     }
-    program->source = program->text;
     return CMD_OK;
-}
-
-/* A second look, since setup --force may have replaced the home, and removed the old one's files,
- * between the opening of two of them. */
-static int open_home(const char *dest, struct home *home, struct vmm_snapshot **snap,
-                     struct vmm_err *err)
-{
-    int rc = -1;
-
-    for (int look = 0; look < 2 && rc < 0; look++) {
-        rc = home_open(dest, false, home, err);
-        if (rc == 0) {
-            rc = home_snapshot(home, snap, err);
-        }
-        home_close(home);
-    }
-    return rc;
 }
 
 /* Of the whole process, for -vv. */
@@ -222,22 +199,23 @@ static int run_restored(const struct session *session, const char *dest,
                         struct process_times *times)
 {
     struct session ready = *session;
-    struct vmm_snapshot *snap = NULL;
     struct vmm_io io = session_io();
+    struct pyhl_home_info info;
     struct vmm_err err = {0};
-    struct home home;
+    struct pyhl_home *home;
     uint64_t ended_ns;
     int status;
 
-    if (open_home(dest, &home, &snap, &err) < 0) {
+    if (pyhl_home_open(dest, &home, &err) < 0) {
         return cmd_fail(session->cmd, &err);
     }
     times->ready_ns = report_now();
-    ready.memory = home.config.memory;
+    pyhl_home_info(home, &info);
+    ready.memory = info.memory;
     if (session->run.mode == HV_RUN_STDIN) {
         io.stdin_fd = -1; /* all of it was the script */
     }
-    if (vmm_restore(snap, &io, session->repeat > 0, &ready.vm, &err) < 0) {
+    if (vmm_restore(pyhl_home_snapshot(home), &io, session->repeat > 0, &ready.vm, &err) < 0) {
         status = cmd_fail(session->cmd, &err);
     } else {
         status = session_begin(&ready, &times->jail_ns);
@@ -247,7 +225,7 @@ static int run_restored(const struct session *session, const char *dest,
     }
     ended_ns = report_now();
     vmm_destroy(ready.vm);
-    vmm_snapshot_close(snap);
+    pyhl_home_close(home);
     if (session->verbose > 1) {
         describe_process(times, ended_ns);
     }
@@ -289,66 +267,48 @@ static int take_after(const struct cmd *cmd, struct opt_words *words, bool is_wo
     return CMD_OK;
 }
 
-/* argv of the guest: its name, then the words that are not the script itself. */
-static const char **guest_argv(const struct program *program, const struct opt_words *words)
-{
-    bool is_word = program->mode == HV_RUN_FILE || program->mode == HV_RUN_STDIN;
-    const char **argv = calloc(words->count + 2, sizeof(*argv));
-
-    if (argv == NULL) {
-        return NULL;
-    }
-    argv[0] = program->name;
-    for (size_t i = is_word, n = 1; i < words->count; i++) {
-        argv[n++] = words->items[i];
-    }
-    return argv;
-}
-
 static int run_program(const struct cmd *cmd, const struct run_options *options,
-                       const struct opt_words *words, const struct program *program,
+                       const struct opt_words *words, const struct pyhl_run *chosen,
                        struct process_times *times)
 {
-    const char **argv = guest_argv(program, words), **env = session_env(&options->env, false);
+    const char **env = session_env(&options->env, false);
     char *cwd = getcwd(NULL, 0);
     struct session session = {
         .cmd = cmd,
         .repeat = options->repeat,
         .renew = options->renew,
         .verbose = options->verbose,
-        .run =
-            {
-                .mode = program->mode,
-                .argv = argv,
-                .options = options->python.items,
-                .env = env,
-                .cwd = cwd != NULL && cwd[0] == '/' ? cwd : "/", /* a removed one has no name */
-                .source = program->source,
-                .source_len = program->len,
-                .timeout_ns = options->timeout_ns,
-                .max_output = options->max_output,
-                .grace_ns = SESSION_GRACE_NS,
-                .deterministic = options->deterministic,
-                .trace = options->trace,
-            },
     };
+    struct pyhl_run run = *chosen;
+    struct vmm_err err = {0};
     int status;
 
-    if (argv != NULL && env != NULL) {
+    run.args = words->items + (run.script != NULL);
+    run.options = options->python.items;
+    run.env = env;
+    run.cwd = cwd != NULL && cwd[0] == '/' ? cwd : NULL; /* a removed one has no name */
+    run.timeout_ns = options->timeout_ns;
+    run.max_output = options->max_output;
+    run.deterministic = options->deterministic;
+    run.trace = options->trace;
+    if (env == NULL) {
+        (void)vmm_err_set(&err, ENOMEM, "out of memory");
+    }
+    if (err.code == 0 && pyhl_run_make(&run, &session.run, &err) == 0) {
         status = run_restored(&session, options->dest, times);
     } else {
-        status = cmd_fail(cmd, &(struct vmm_err){.code = ENOMEM, .msg = "out of memory"});
+        status = cmd_fail(cmd, &err);
     }
+    pyhl_run_free(&session.run);
     free(cwd);
     free(env);
-    free(argv);
     return status;
 }
 
 static int run_main(const struct cmd *cmd, int argc, char **argv)
 {
     struct run_options options = {0};
-    struct program program = {.name = ""};
+    struct program program = {0};
     struct process_times times = {.main_ns = report_now()};
     struct vmm_err err = {0};
     struct opt_words words;
@@ -360,9 +320,9 @@ static int run_main(const struct cmd *cmd, int argc, char **argv)
     if (options.verbose > 1) {
         times.load_ns = report_cpu();
     }
-    status = choose(cmd, &options, &words, &program);
+    status = choose(cmd, &options, &words, &program.run);
     if (status == CMD_OK) {
-        status = take_after(cmd, &words, options.code == NULL && options.module == NULL, &options);
+        status = take_after(cmd, &words, program.run.script != NULL, &options);
     }
     if (status == CMD_OK && deadline_begin(options.timeout_ns, &err) < 0) {
         status = cmd_fail(cmd, &err);
@@ -374,7 +334,7 @@ static int run_main(const struct cmd *cmd, int argc, char **argv)
         status = cmd_close_inherited(cmd);
     }
     if (status == CMD_OK) {
-        status = run_program(cmd, &options, &words, &program, &times);
+        status = run_program(cmd, &options, &words, &program.run, &times);
     }
     free(program.text);
     free(options.python.items);

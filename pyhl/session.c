@@ -6,6 +6,7 @@
 #include "report.h"
 #include "session.h"
 #include "deadline.h"
+#include "env.h"
 #include "message.h"
 #include "outcome.h"
 #include "signals.h"
@@ -38,13 +39,6 @@ struct vmm_io session_io(void)
     };
 }
 
-static bool same_key(const char *a, const char *b)
-{
-    size_t len = strcspn(a, "=");
-
-    return strncmp(a, b, len + 1) == 0;
-}
-
 /* The "NAME=value" of the process's own environment, or NULL. */
 static const char *inherited(const char *name)
 {
@@ -75,32 +69,20 @@ static size_t terminal_env(const char **env)
 
 const char **session_env(const struct opt_list *user, bool plain)
 {
-    static const char *const fixed[] = {
-        "PATH=/usr/local/bin:/usr/bin:/bin",
-        "HOME=/root",
-        "LANG=C.UTF-8",
-    };
-    size_t room = sizeof(fixed) / sizeof(fixed[0]) + SESSION_TERMINAL_ENV + user->count + 1, n = 0;
-    const char **env = calloc(room, sizeof(*env));
+    const char **list = calloc(SESSION_TERMINAL_ENV + user->count + 1, sizeof(*list)), **env;
+    size_t n = 0;
 
-    if (env == NULL) {
+    if (list == NULL) {
         return NULL;
     }
-    for (size_t i = 0; i < sizeof(fixed) / sizeof(fixed[0]); i++) {
-        env[n++] = fixed[i];
-    }
     if (!plain && session_on_terminal()) {
-        n += terminal_env(env + n);
+        n = terminal_env(list);
     }
     for (size_t i = 0; i < user->count; i++) {
-        size_t at = 0;
-
-        while (at < n && !same_key(env[at], user->items[i])) {
-            at++;
-        }
-        env[at] = user->items[i];
-        n += at == n;
+        list[n++] = user->items[i];
     }
+    env = env_make(list);
+    free(list);
     return env;
 }
 

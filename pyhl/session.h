@@ -29,9 +29,6 @@ int session_run(const struct session *session);
 /* Standard input, output and error, trace lines to standard error. */
 struct vmm_io session_io(void);
 
-/* What a run has to write what it has buffered when its timeout is over, ns. */
-#define SESSION_GRACE_NS 30000000u
-
 /* The environment of a run: a fixed small set, on a terminal TERM and what else tells about it,
  * unless plain, then the user's, which wins. NULL-terminated; NULL without memory. free() it. */
 const char **session_env(const struct opt_list *user, bool plain);

@@ -23,7 +23,7 @@ case_home_search() {
     run env -C "$scratch/empty" PYHL_HOME=/nowhere XDG_DATA_HOME="$scratch/data" "$pyhl" run -c x
     expect_error 125 "no home in '/nowhere' .*PYHL_HOME"
     run env PYHL_HOME="$home" "$pyhl" run --dest /nowhere -c x
-    expect_error 125 "no home in '/nowhere' .*--dest"
+    expect_error 125 "no home in '/nowhere'; .*--dest /nowhere"
 }
 
 # flip FILE OFFSET: one bit.

@@ -15,7 +15,7 @@ case_help() {
     expect_status 0
     run "$pyhl" --version
     expect_status 0
-    expect_out "$(sed -n 's/^#define PYHL_VERSION "\(.*\)"/pyhl \1/p' pyhl/cmd.h)"
+    expect_out "$(sed -n 's/^#define PYHL_VERSION "\(.*\)"/pyhl \1/p' pyhl/pyhl.h)"
     begin "every option is in the man page"
     while read -r option; do
         grep -q -- "Fl Fl ${option#--}" pyhl/pyhl.1 || problem "$option is not in pyhl.1"

@@ -9,7 +9,7 @@ cd "$(dirname "$0")/../.." || exit 2
 . tests/lib.sh
 
 readonly prefix=$scratch/prefix hello=build/images/helloworld-c
-readonly libraries=(vmm)
+readonly libraries=(vmm pyhl)
 readonly warnings=(-std=c17 -Wall -Wextra -Werror -Wstrict-prototypes -Wshadow -Wundef)
 
 # compile OUT SOURCE PACKAGE [FLAG...]: as a user of the package does; with -static pkg-config is asked for that. A
@@ -68,9 +68,80 @@ case_program() {
     expect_error 127 "cannot run /bin/none: no such file in the image"
 }
 
+# From a home to a result.
+case_result() {
+    begin "example result: built"
+    compile "$scratch/result" pyhl/examples/result.c libpyhl
+    begin "example result: what a script printed"
+    run "$scratch/result" .pyhl 'print(6 * 7)'
+    expect_status 0
+    expect_out $'ended, status 0, 3 bytes:\n42'
+    begin "example result: a script that raises"
+    run "$scratch/result" .pyhl '1 / 0'
+    expect_status 0
+    expect_out $'ended, status 1, 110 bytes:\nTraceback (most recent call last):\n  File "<string>", line 1, in <module>
+ZeroDivisionError: division by zero'
+    begin "example result: a script that does not end"
+    run "$scratch/result" .pyhl 'while True: pass'
+    expect_status 0
+    expect_out 'was ended, status 0, 0 bytes:'
+    begin "example result: an error of the function that takes output"
+    run "$scratch/result" .pyhl 'print("x" * 100000)'
+    expect_error 1 '^error: writing to stdout: No space left on device$'
+    begin "example result: no home"
+    run "$scratch/result" "$scratch/none" 1
+    expect_error 1 "^error: no home in '$scratch/none'; make one with: pyhl setup --from IMAGE --dest $scratch/none$"
+    run env -C "$scratch" -u PYHL_HOME XDG_DATA_HOME="$scratch" "$scratch/result"
+    expect_error 1 "^error: no home found: none was named, .PYHL_HOME is not set, and there is none in ./.pyhl or $scratch/pyhl; "
+    begin "example result: a damaged home"
+    mkdir "$scratch/home" && sed 's/^key = ./key = z/' .pyhl/pyhl.ini >"$scratch/home/pyhl.ini"
+    run "$scratch/result" "$scratch/home" 1
+    expect_error 1 "^error: $scratch/home/pyhl.ini: line [0-9]*: key 'z[0-9a-f]*' is not 32 hexadecimal digits; install again"
+    cp .pyhl/pyhl.ini "$scratch/home/" && cp --reflink=auto .pyhl/initrd.cpio "$scratch/home/" &&
+        head -c 8192 .pyhl/snapshot >"$scratch/home/snapshot"
+    run "$scratch/result" "$scratch/home" 1
+    expect_error 1 "^error: $scratch/home: .*; install again"
+}
+
+# Two VMs on two threads, of one home.
+case_threads() {
+    begin "example threads: built"
+    compile "$scratch/threads" pyhl/examples/threads.c libpyhl -pthread
+    begin "example threads: each has its own state and its own result"
+    run "$scratch/threads" .pyhl 2 50 'import sys; n = vars(sys).setdefault("n", sys.argv[1]); sys.exit(n == "1")'
+    expect_status 0
+    expect_out $'0: 50 of 50 runs were good\n1: 0 of 50 runs were good'
+}
+
+# The rest of the manual, in C.
+case_manual() {
+    begin "the tests of libpyhl: built"
+    compile "$scratch/embed_test" tests/embed/embed_test.c libpyhl -D_GNU_SOURCE
+    begin "the tests of libpyhl"
+    run "$scratch/embed_test" .pyhl
+    expect_status 0
+    finish
+    cat "$scratch/out"
+    passed=$((passed + $(grep -c '^pass ' "$scratch/out")))
+    failed=$((failed + $(grep -c '^FAIL ' "$scratch/out")))
+}
+
+# The libraries leave printing and exiting to the program.
+case_quiet() {
+    local name said
+    for name in "${libraries[@]}"; do
+        begin "lib$name.a neither prints nor exits"
+        nm -u "$prefix/lib/lib$name.a" | awk '{ print $2 }' >"$scratch/wants"
+        [ -s "$scratch/wants" ] || problem "it wants nothing"
+        said=$(grep -E '^(__)?(v?d?f?printf(_chk)?|f?puts|f?putc(har)?|fwrite|perror|std(out|err)|_?exit|abort|syslog)$' \
+            "$scratch/wants") && problem "it wants $said"
+    done
+}
+
 choose "$(declare -F | sed -n 's/^declare -f case_//p')" "$@"
 tests/prereqs.sh test || exit 2
-for file in build/pyhl build/lib/libvmm.a "$hello/initrd.cpio"; do
+tests/home.sh .pyhl || exit 2
+for file in build/pyhl build/lib/libvmm.a build/lib/libpyhl.a "$hello/initrd.cpio"; do
     [ -e "$file" ] || { echo "$0: $file is missing; run make all image first" >&2; exit 2; }
 done
 begin "make install"

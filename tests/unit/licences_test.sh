@@ -11,7 +11,7 @@ trap 'rm -rf "$scratch"' EXIT
 link=$(make -n -B build/pyhl 2>/dev/null | grep -E -- ' -o build/pyhl ' | tail -n 1)
 [ -n "$link" ] || { echo "make -n shows no link of build/pyhl"; exit 1; }
 bash -c "${link/-o build\/pyhl /-o $scratch/pyhl -Wl,-Map=$scratch/map }" || exit 1
-sed -n '/^Archive member/,/^Discarded/p' "$scratch/map" | grep -oE '[^ /]+\.a\(' | tr -d '(' | grep -v '^libvmm\.a$' | sort -u >"$scratch/linked"
+sed -n '/^Archive member/,/^Discarded/p' "$scratch/map" | grep -oE '[^ /]+\.a\(' | tr -d '(' | grep -vx 'lib\(vmm\|pyhl\)\.a' | sort -u >"$scratch/linked"
 sed -n 's/^| \(lib[^|]*\.a\) *|.*/\1/p' pyhl/LICENSES.md | tr -d ' ' | tr , '\n' | sort -u >"$scratch/named"
 [ -s "$scratch/linked" ] || { echo "the map names no archive"; exit 1; }
 diff "$scratch/linked" "$scratch/named" >"$scratch/diff" ||

@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The front of libpyhl: homes that VMs are restored from, and what such a VM is given to run.
+ */
+#include "pyhl.h"
+#include "env.h"
+#include "home.h"
+#include "vmm/abi.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct pyhl_home {
+    struct home home; /* its directory is closed */
+    struct vmm_snapshot *snap;
+};
+
+/* A second look, since setup --force may have replaced the home, and removed the old one's files,
+ * between the opening of two of them. */
+static int home_look(const char *dir, struct pyhl_home *home, struct vmm_err *err)
+{
+    int rc = -1;
+
+    for (int look = 0; look < 2 && rc < 0; look++) {
+        rc = home_open(dir, false, &home->home, err);
+        if (rc == 0) {
+            rc = home_snapshot(&home->home, &home->snap, err);
+        }
+        home_close(&home->home);
+    }
+    return rc;
+}
+
+int pyhl_home_open(const char *dir, struct pyhl_home **out, struct vmm_err *err)
+{
+    struct pyhl_home *home = calloc(1, sizeof(*home));
+    struct vmm_err unseen;
+    int rc;
+
+    *out = NULL;
+    if (home == NULL) {
+        return vmm_err_set(err, ENOMEM, "out of memory");
+    }
+    rc = home_look(dir, home, err != NULL ? err : &unseen);
+    if (rc < 0) {
+        free(home);
+        return rc;
+    }
+    *out = home;
+    return 0;
+}
+
+void pyhl_home_close(struct pyhl_home *home)
+{
+    if (home != NULL) {
+        vmm_snapshot_close(home->snap);
+        free(home);
+    }
+}
+
+struct vmm_snapshot *pyhl_home_snapshot(const struct pyhl_home *home)
+{
+    return home->snap;
+}
+
+void pyhl_home_info(const struct pyhl_home *home, struct pyhl_home_info *info)
+{
+    const struct home_config *config = &home->home.config;
+
+    *info = (struct pyhl_home_info){
+        .path = home->home.dir.path,
+        .image = config->image,
+        .version = config->version,
+        .memory = config->memory,
+        .key = config->key,
+    };
+}
+
+/* The mode, the source and sys.argv[0], which python3 derives from each other, too. */
+static int run_source(const struct pyhl_run *run, struct vmm_run *out, const char **name,
+                      struct vmm_err *err)
+{
+    if ((run->code != NULL) + (run->module != NULL) + (run->script != NULL) != 1) {
+        return vmm_err_set(err, EINVAL, "a run needs one of code, module and script");
+    }
+    if (run->script != NULL) {
+        *name = run->script;
+        out->mode = strcmp(run->script, "-") == 0 ? HV_RUN_STDIN : HV_RUN_FILE;
+        out->source = run->source;
+        out->source_len = run->source_len;
+        return 0;
+    }
+    if (run->source_len > 0) {
+        return vmm_err_set(err, EINVAL, "a run of code or of a module has no other source");
+    }
+    *name = run->code != NULL ? "-c" : "-m";
+    out->mode = run->code != NULL ? HV_RUN_CODE : HV_RUN_MODULE;
+    out->source = run->code != NULL ? run->code : run->module;
+    out->source_len = strlen(out->source);
+    return 0;
+}
+
+static const char **run_argv(const char *name, const char *const *args)
+{
+    const char **argv;
+    size_t count = 0;
+
+    while (args != NULL && args[count] != NULL) {
+        count++;
+    }
+    argv = calloc(count + 2, sizeof(*argv));
+    if (argv != NULL) {
+        argv[0] = name;
+        for (size_t i = 0; i < count; i++) {
+            argv[i + 1] = args[i];
+        }
+    }
+    return argv;
+}
+
+int pyhl_run_make(const struct pyhl_run *run, struct vmm_run *out, struct vmm_err *err)
+{
+    const char *name = NULL;
+    int rc;
+
+    *out = (struct vmm_run){0};
+    rc = run_source(run, out, &name, err);
+    if (rc < 0) {
+        return rc;
+    }
+    out->argv = run_argv(name, run->args);
+    out->env = env_make(run->env);
+    if (out->argv == NULL || out->env == NULL) {
+        pyhl_run_free(out);
+        return vmm_err_set(err, ENOMEM, "out of memory");
+    }
+    out->options = run->options;
+    out->cwd = run->cwd != NULL ? run->cwd : "/";
+    out->timeout_ns = run->timeout_ns;
+    out->grace_ns = PYHL_GRACE_NS;
+    out->max_output = run->max_output;
+    out->deterministic = run->deterministic;
+    out->trace = run->trace;
+    return 0;
+}
+
+/* One that was allocated here: to its readers it is constant. */
+static void run_list_free(const char *const *list)
+{
+    free((void *)(uintptr_t)list);
+}
+
+void pyhl_run_free(struct vmm_run *out)
+{
+    run_list_free(out->argv);
+    run_list_free(out->env);
+    *out = (struct vmm_run){0};
+}
+
+int pyhl_run(struct vmm *vm, const struct pyhl_run *run, struct vmm_outcome *outcome,
+             struct vmm_err *err)
+{
+    struct vmm_run made;
+    int rc = pyhl_run_make(run, &made, err);
+
+    if (rc == 0) {
+        rc = vmm_run(vm, &made, outcome, err);
+        pyhl_run_free(&made);
+    }
+    return rc;
+}

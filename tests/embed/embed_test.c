@@ -1,0 +1,323 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * libpyhl as its manual (pyhl.h) describes it, on the home of the first argument.
+ */
+#include "../unit/unit.h"
+
+#include <pyhl/pyhl.h>
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static struct pyhl_home *home;
+
+/* What came, by stream; the call that fails, from 1, and how. */
+struct heard {
+    char text[3][4096];
+    size_t size[3];
+    unsigned calls, fails_at;
+    int code;
+};
+
+static int on_write(void *arg, int stream, const void *bytes, size_t size)
+{
+    struct heard *heard = arg;
+    if (++heard->calls == heard->fails_at) {
+        return heard->code;
+    }
+    if (size >= sizeof(heard->text[stream]) - heard->size[stream]) {
+        return -ENOSPC;
+    }
+    memcpy(heard->text[stream] + heard->size[stream], bytes, size);
+    heard->size[stream] += size;
+    return 0;
+}
+
+static struct vmm *restore(struct heard *heard, bool rewindable)
+{
+    const struct vmm_io io = {.stdin_fd = -1, .write = on_write, .write_arg = heard};
+    struct vmm *vm = NULL;
+    struct vmm_err err;
+    if (vmm_restore(pyhl_home_snapshot(home), &io, rewindable, &vm, &err) < 0) {
+        printf("%s\n", err.msg);
+        exit(2);
+    }
+    return vm;
+}
+
+/* A run in a VM of its own, which must end by itself with this status and this on stdout. */
+static void expect(const struct pyhl_run *run, int status, const char *out)
+{
+    struct heard heard = {0};
+    struct vmm *vm = restore(&heard, false);
+    struct vmm_outcome end = {0};
+    struct vmm_err err = {0};
+    CHECK(pyhl_run(vm, run, &end, &err) == 0);
+    CHECK(end.kind == VMM_EXITED && end.status == status);
+    CHECK(strcmp(heard.text[1], out) == 0);
+    if (strcmp(heard.text[1], out) != 0 || err.code != 0) {
+        printf("     stdout '%s', stderr '%s', %s\n", heard.text[1], heard.text[2], err.msg);
+    }
+    vmm_destroy(vm);
+}
+
+static void t_info(void)
+{
+    struct pyhl_home_info info;
+    struct vmm_snapshot_info snapshot;
+    pyhl_home_info(home, &info);
+    vmm_snapshot_info(pyhl_home_snapshot(home), &snapshot);
+    CHECK(strcmp(info.image, "python") == 0 && strcmp(info.version, PYHL_VERSION) == 0);
+    CHECK(info.memory == snapshot.memory && info.path[0] != '\0');
+    CHECK(memcmp(&info.key, &snapshot.key, sizeof(info.key)) == 0);
+}
+
+#define SHOW                                                                                       \
+    "import os, sys\nprint(sys.argv, __name__, os.getcwd(), sys.flags.optimize, "                  \
+    "*(k + '=' + v for k, v in os.environ.items()))"
+
+static void t_defaults(void)
+{
+    expect(&(struct pyhl_run){.code = SHOW}, 0,
+           "['-c'] __main__ / 0 PATH=/usr/local/bin:/usr/bin:/bin HOME=/root LANG=C.UTF-8\n");
+}
+
+static void t_all_said(void)
+{
+    const char *const args[] = {"one", "t w o", NULL};
+    const char *const options[] = {"-O", NULL};
+    const char *const env[] = {"A=1", "HOME=/h", "A=2", NULL};
+    expect(
+        &(struct pyhl_run){.script = "some/name.py",
+                           .source = SHOW,
+                           .source_len = sizeof(SHOW) - 1,
+                           .args = args,
+                           .options = options,
+                           .env = env,
+                           .cwd = "/made/here"},
+        0,
+        "['some/name.py', 'one', 't w o'] __main__ /made/here 1 PATH=/usr/local/bin:/usr/bin:/bin "
+        "HOME=/h LANG=C.UTF-8 A=2\n");
+}
+
+static void t_kinds(void)
+{
+    static const char file[] = "import sys; print(__file__); sys.exit(7)";
+    static const char from_stdin[] = "import sys; print(sys.argv, globals().get('__file__'))";
+    const char *const month[] = {"2024", "2", NULL};
+    expect(
+        &(struct pyhl_run){
+            .script = "a.py", .source = file, .source_len = sizeof(file) - 1, .cwd = "/x"},
+        7, "/x/a.py\n");
+    expect(&(struct pyhl_run){.script = "-",
+                              .source = from_stdin,
+                              .source_len = sizeof(from_stdin) - 1},
+           0, "['-'] <stdin>\n");
+    expect(&(struct pyhl_run){.module = "calendar", .args = month}, 0,
+           "   February 2024\nMo Tu We Th Fr Sa Su\n          1  2  3  4\n 5  6  7  8  9 10 11\n"
+           "12 13 14 15 16 17 18\n19 20 21 22 23 24 25\n26 27 28 29\n");
+    expect(&(struct pyhl_run){.code = ""}, 0, "");
+}
+
+/* To the script both streams are pipes, each with its own order, and stdin is at its end. */
+static void t_streams(void)
+{
+    struct heard heard = {0};
+    struct vmm *vm = restore(&heard, false);
+    struct vmm_outcome end = {0};
+    struct vmm_err err;
+    const struct pyhl_run run = {
+        .code = "import os, stat, sys\n"
+                "for n in range(3):\n"
+                "  print('o', n, flush=True)\n"
+                "  print('e', n, file=sys.stderr, flush=True)\n"
+                "print([os.isatty(n) for n in (1, 2)], [stat.S_ISFIFO(os.fstat(n).st_mode) for n "
+                "in (1, 2)], sys.stdin.read() == '')"};
+    CHECK(pyhl_run(vm, &run, &end, &err) == 0 && end.kind == VMM_EXITED);
+    CHECK(strcmp(heard.text[1], "o 0\no 1\no 2\n[False, False] [True, True] True\n") == 0);
+    CHECK(strcmp(heard.text[2], "e 0\ne 1\ne 2\n") == 0);
+    vmm_destroy(vm);
+}
+
+static void t_raises(void)
+{
+    struct heard heard = {0};
+    struct vmm *vm = restore(&heard, false);
+    struct vmm_outcome end = {0};
+    struct vmm_err err;
+    CHECK(pyhl_run(vm, &(struct pyhl_run){.code = "print(1); 1 / 0"}, &end, &err) == 0);
+    CHECK(end.kind == VMM_EXITED && end.status == 1);
+    CHECK(strcmp(heard.text[1], "1\n") == 0);
+    CHECK(strcmp(heard.text[2], "Traceback (most recent call last):\n"
+                                "  File \"<string>\", line 1, in <module>\n"
+                                "ZeroDivisionError: division by zero\n") == 0);
+    vmm_destroy(vm);
+}
+
+/* What Python had buffered comes in the grace. */
+static void t_limits(void)
+{
+    struct heard heard = {0};
+    struct vmm *vm = restore(&heard, true);
+    struct vmm_outcome end = {0};
+    struct vmm_err err;
+    struct pyhl_run run = {.code = "print('begun')\nwhile True: pass", .timeout_ns = 300000000};
+    CHECK(pyhl_run(vm, &run, &end, &err) == 0 && end.kind == VMM_TIMEOUT);
+    CHECK(strcmp(heard.text[1], "begun\n") == 0);
+    run = (struct pyhl_run){.code = "print('x' * 100000)", .max_output = 10};
+    CHECK(vmm_rewind(vm, &err) == 0);
+    CHECK(pyhl_run(vm, &run, &end, &err) == 0 && end.kind == VMM_OUTPUT);
+    CHECK(strcmp(heard.text[1], "begun\nxxxxxxxxxx") == 0);
+    vmm_destroy(vm);
+}
+
+static void t_bad_runs(void)
+{
+    struct heard heard = {0};
+    struct vmm *vm = restore(&heard, false);
+    struct vmm_outcome end = {0};
+    const struct pyhl_run runs[] = {
+        {0},
+        {.code = "1", .module = "this"},
+        {.code = "1", .source = "2", .source_len = 1},
+        {.code = "1", .cwd = "relative"},
+    };
+    for (size_t i = 0; i < sizeof(runs) / sizeof(runs[0]); i++) {
+        struct vmm_err err = {0};
+        CHECK(pyhl_run(vm, &runs[i], &end, &err) == -EINVAL && err.code == EINVAL && err.msg[0]);
+        CHECK(pyhl_run(vm, &runs[i], &end, NULL) == -EINVAL);
+    }
+    /* None of them was a run: the VM still takes one, and then no other. */
+    struct vmm_err err;
+    CHECK(pyhl_run(vm, &(struct pyhl_run){.code = "print(1)"}, &end, &err) == 0);
+    CHECK(strcmp(heard.text[1], "1\n") == 0);
+    CHECK(pyhl_run(vm, &(struct pyhl_run){.code = "print(1)"}, &end, &err) == -EINVAL);
+    vmm_destroy(vm);
+}
+
+/* After an error of the function nothing more is run, but what rewind makes of the VM. */
+static void t_write_fails(void)
+{
+    struct heard heard = {.fails_at = 1, .code = -ENOSPC};
+    struct vmm *vm = restore(&heard, true);
+    struct vmm_outcome end = {0};
+    struct vmm_err err = {0};
+    const struct pyhl_run run = {.code = "print(1)"};
+    CHECK(pyhl_run(vm, &run, &end, &err) == -ENOSPC && strstr(err.msg, "writing to stdout"));
+    CHECK(pyhl_run(vm, &run, &end, &err) == -EINVAL);
+    CHECK(vmm_rewind(vm, &err) == 0 && pyhl_run(vm, &run, &end, &err) == 0);
+    CHECK(end.kind == VMM_EXITED && strcmp(heard.text[1], "1\n") == 0);
+
+    heard = (struct heard){.fails_at = 1, .code = -EPIPE};
+    CHECK(vmm_rewind(vm, &err) == 0 && pyhl_run(vm, &run, &end, &err) == 0);
+    CHECK(end.kind == VMM_PIPE_CLOSED && heard.calls == 1);
+    vmm_destroy(vm);
+}
+
+/* One run, made once, in a VM that is rewound: nothing of a run is in the next. */
+static void t_warm(void)
+{
+    struct heard heard = {0};
+    struct vmm *vm = restore(&heard, true);
+    struct vmm_outcome end = {0};
+    struct vmm_err err;
+    struct vmm_run made;
+    const struct pyhl_run run = {.code = "import sys; print(hasattr(sys, 'left')); sys.left = 1",
+                                 .deterministic = true};
+    CHECK(pyhl_run_make(&run, &made, &err) == 0);
+    CHECK(made.grace_ns == PYHL_GRACE_NS && made.deterministic);
+    for (int i = 0; i < 5; i++) {
+        CHECK(i == 0 || vmm_rewind(vm, &err) == 0);
+        CHECK(vmm_run(vm, &made, &end, &err) == 0 && end.kind == VMM_EXITED);
+    }
+    CHECK(strcmp(heard.text[1], "False\nFalse\nFalse\nFalse\nFalse\n") == 0);
+    CHECK(end.counters.exits == 1);
+    pyhl_run_free(&made);
+    pyhl_run_free(&made);
+    CHECK(made.argv == NULL);
+    CHECK(pyhl_run_make(&(struct pyhl_run){0}, &made, &err) == -EINVAL && made.argv == NULL);
+    vmm_destroy(vm);
+}
+
+static void *interrupter(void *vm)
+{
+    usleep(100000);
+    vmm_interrupt(vm, VMM_INTERRUPT_KILL);
+    return NULL;
+}
+
+static void t_interrupt(void)
+{
+    struct heard heard = {0};
+    struct vmm *vm = restore(&heard, false);
+    struct vmm_outcome end = {0};
+    struct vmm_err err;
+    pthread_t thread;
+    CHECK(pthread_create(&thread, NULL, interrupter, vm) == 0);
+    CHECK(pyhl_run(vm, &(struct pyhl_run){.code = "while True: pass"}, &end, &err) == 0);
+    CHECK(end.kind == VMM_KILLED);
+    pthread_join(thread, NULL);
+    vmm_destroy(vm);
+}
+
+static void *worker(void *arg)
+{
+    const int number = *(int *)arg;
+    struct heard heard = {0};
+    struct vmm *vm = restore(&heard, true);
+    struct vmm_err err;
+    char code[64], want[4096] = "";
+    snprintf(code, sizeof(code), "x = %d\nfor i in range(30000): x += 1\nprint(x)", number);
+    for (int i = 0; i < 20; i++) {
+        struct vmm_outcome end = {0};
+        CHECK(i == 0 || vmm_rewind(vm, &err) == 0);
+        CHECK(pyhl_run(vm, &(struct pyhl_run){.code = code}, &end, &err) == 0);
+        snprintf(want + strlen(want), 16, "%d\n", number + 30000);
+    }
+    CHECK(strcmp(heard.text[1], want) == 0);
+    vmm_destroy(vm);
+    return NULL;
+}
+
+static void t_threads(void)
+{
+    pthread_t threads[2];
+    int numbers[2] = {1000000, 2000000};
+    for (int i = 0; i < 2; i++) {
+        CHECK(pthread_create(&threads[i], NULL, worker, &numbers[i]) == 0);
+    }
+    for (int i = 0; i < 2; i++) {
+        pthread_join(threads[i], NULL);
+    }
+}
+
+static const struct unit_test tests[] = {
+    {"info", t_info},
+    {"defaults", t_defaults},
+    {"all-said", t_all_said},
+    {"kinds", t_kinds},
+    {"streams", t_streams},
+    {"raises", t_raises},
+    {"limits", t_limits},
+    {"bad-runs", t_bad_runs},
+    {"write-fails", t_write_fails},
+    {"warm", t_warm},
+    {"interrupt", t_interrupt},
+    {"threads", t_threads},
+    {0},
+};
+
+int main(int argc, char **argv)
+{
+    struct vmm_err err;
+    if (argc != 2 || pyhl_home_open(argv[1], &home, &err) < 0) {
+        printf("%s\n", argc != 2 ? "usage: embed_test HOME" : err.msg);
+        return 2;
+    }
+    const int status = unit_run(tests);
+    pyhl_home_close(home);
+    return status;
+}
