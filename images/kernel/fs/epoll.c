@@ -19,9 +19,9 @@ struct item_wait {
 
 struct epitem {
     TAILQ_ENTRY(epitem) all_link, ready_link;
-    struct epitem *next_watcher; /* file->watchers */
+    struct file_watch watch;
     struct epoll *ep;
-    struct file *file; /* not referenced: epoll_forget() */
+    struct file *file; /* not referenced: item_closed() */
     int fd;
     bool ready, disabled; /* disabled: EPOLLONESHOT has fired */
     struct epoll_event event;
@@ -97,23 +97,21 @@ static void item_watch(struct epitem *it)
 
 static void item_free(struct epitem *it)
 {
-    struct epitem **at = &it->file->watchers;
+    struct file_watch **at = &it->file->watches;
 
     item_leave(it);
     clear_ready(it);
-    while (*at != it) {
-        at = &(*at)->next_watcher;
+    while (*at != &it->watch) {
+        at = &(*at)->next;
     }
-    *at = it->next_watcher;
+    *at = it->watch.next;
     TAILQ_REMOVE(&it->ep->all, it, all_link);
     kfree(it);
 }
 
-void epoll_forget(struct file *f)
+static void item_closed(struct file_watch *w)
 {
-    while (f->watchers != NULL) {
-        item_free(f->watchers);
-    }
+    item_free(CONTAINER_OF(w, struct epitem, watch));
 }
 
 static void epoll_release(struct file *f)
@@ -169,12 +167,13 @@ int epoll_create_file(struct file **out)
 /* A file is watched by few, an epoll watches many: so look from the file's side. */
 static struct epitem *epoll_find(const struct epoll *ep, const struct file *f, int fd)
 {
-    struct epitem *it = f->watchers;
-
-    while (it != NULL && (it->ep != ep || it->fd != fd)) {
-        it = it->next_watcher;
+    for (struct file_watch *w = f->watches; w != NULL; w = w->next) {
+        struct epitem *it = CONTAINER_OF(w, struct epitem, watch);
+        if (w->closed == item_closed && it->ep == ep && it->fd == fd) {
+            return it;
+        }
     }
-    return it;
+    return NULL;
 }
 
 /* Does watching `f` from `ep` close a circle or nest too deep? */
@@ -215,8 +214,8 @@ static int epoll_add(struct epoll *ep, struct file *f, int fd, const struct epol
     it->fd = fd;
     it->event = *event;
     it->table.add = item_join;
-    it->next_watcher = f->watchers;
-    f->watchers = it;
+    it->watch = (struct file_watch){.next = f->watches, .closed = item_closed};
+    f->watches = &it->watch;
     TAILQ_INSERT_TAIL(&ep->all, it, all_link);
     item_watch(it);
     if (it->ready) {

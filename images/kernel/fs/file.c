@@ -42,8 +42,8 @@ void file_put(struct file *f)
     if (--f->refs > 0) {
         return;
     }
-    if (f->watchers != NULL) {
-        epoll_forget(f);
+    while (f->watches != NULL) {
+        f->watches->closed(f->watches);
     }
     if (f->inode->locks != NULL) {
         lock_release(f);

@@ -136,6 +136,13 @@ struct file_ops {
     bool anon_mmap; /* maps as anonymous memory */
 };
 
+/* Who watches an open file without holding a reference. closed is called when the last reference
+ * goes, and takes the watch off the file's list. */
+struct file_watch {
+    struct file_watch *next;
+    void (*closed)(struct file_watch *w);
+};
+
 struct file {
     u32 refs;
     u32 flags; /* O_* as given, without the creation flags */
@@ -143,7 +150,7 @@ struct file {
     struct inode *inode;
     const struct file_ops *ops;
     void *priv;
-    struct epitem *watchers; /* fs/epoll.c: interest lists naming this file */
+    struct file_watch *watches; /* fs/epoll.c */
 };
 
 static inline bool file_readable(const struct file *f)
@@ -276,8 +283,5 @@ long lock_flock(struct file *f, int op);
 long lock_fcntl(struct file *f, int cmd, vaddr_t arg);
 void lock_release(struct file *f);
 void lock_inode_free(struct inode *i);
-
-/* epoll.c */
-void epoll_forget(struct file *f); /* the last reference to a watched file goes */
 
 #endif
