@@ -115,7 +115,7 @@ static void start_init(void)
     struct process *p;
     struct trapframe tf = {0};
     struct thread *t = NULL;
-    if (process_create(&p) || fs_context_create(&p->fs) || fdtable_create(&p->fds) ||
+    if (process_create(&p) || fs_context_create(&p->fs) || console_fdtable(&p->fds) ||
         mm_create(&p->mm) || (t = thread_create(p)) == NULL || thread_context(t, &tf, NULL)) {
         panic("no memory for the first process");
     }

@@ -50,19 +50,12 @@ static int fdtab_grow(struct fdtable *t, u32 need)
     return 0;
 }
 
-int fdtable_create(struct fdtable **out)
+int fdtable_create(struct file *const std[3], struct fdtable **out)
 {
     struct fdtable *t = kzalloc(sizeof(*t));
-    struct file *std[3] = {NULL};
     int rc = t != NULL ? fdtab_grow(t, 64) : -ENOMEM;
 
-    if (rc == 0) {
-        rc = console_files(std);
-    }
     if (rc < 0) {
-        if (t != NULL) {
-            kfree(t->slots);
-        }
         kfree(t);
         return rc;
     }

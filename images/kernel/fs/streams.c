@@ -33,11 +33,6 @@ static s64 host_read(void *buf, size_t n)
     return hv_call(HV_CALL_STDIN, (u64)buf, n, 0, 0);
 }
 
-void console_stdin_drop(void)
-{
-    peek_len = 0;
-}
-
 /* Does a read return at once? */
 static bool stdin_ready(void)
 {
@@ -146,7 +141,11 @@ static long stream_ioctl(struct file *f, u32 cmd, vaddr_t arg)
     u32 fd = f->inode->u.id.a;
 
     if (hv_shared()->streams.kind[fd] == HV_STREAM_TERMINAL && (cmd != FIONREAD || fd != 0)) {
-        return terminal_ioctl(fd, cmd, arg);
+        long rc = terminal_ioctl(fd, cmd, arg);
+        if (rc >= 0 && fd == 0 && terminal_drops_input(cmd, arg)) {
+            peek_len = 0;
+        }
+        return rc;
     }
     if (cmd != FIONREAD || fd != 0) {
         return -ENOTTY;
@@ -273,7 +272,7 @@ bool stream_is_pipe(const struct file *f)
     return hv_shared()->streams.kind[f->inode->u.id.a] != HV_STREAM_TERMINAL;
 }
 
-int console_files(struct file *out[3])
+static int stream_files_new(struct file *out[3])
 {
     int rc = 0;
 
@@ -287,14 +286,23 @@ int console_files(struct file *out[3])
         }
         i->ops = &stream_inode_ops;
         i->u.id.a = fd;
-        rc = inode_open(i, fd == 0 ? O_RDONLY : O_WRONLY, &out[fd]);
+        out[fd] = file_new(i, fd == 0 ? O_RDONLY : O_WRONLY, NULL);
         inode_put(i);
+        rc = out[fd] != NULL ? stream_open(i, out[fd]) : -ENOMEM;
         if (rc < 0) {
             return rc;
         }
         stream_files[fd] = out[fd];
     }
     return 0;
+}
+
+int console_fdtable(struct fdtable **out)
+{
+    struct file *files[3];
+    int rc = stream_files_new(files);
+
+    return rc < 0 ? rc : fdtable_create(files, out);
 }
 
 /* The type stays one of streams: regular files are those with pages of their own. */

@@ -55,9 +55,6 @@ static long set_modes(u32 stream, vaddr_t arg, bool drop)
     if (copy_from_user(&t, arg, sizeof(t)) < 0) {
         return -EFAULT;
     }
-    if (drop && stream == 0) {
-        console_stdin_drop();
-    }
     return hv_call(HV_CALL_TERMINAL, stream, HV_TERMINAL_SET,
                    (t.c_lflag & ECHO ? HV_TERMINAL_ECHO : 0) |
                        (t.c_lflag & ICANON ? HV_TERMINAL_CANONICAL : 0),
@@ -81,10 +78,12 @@ static long flush(u32 stream, vaddr_t queue)
     if (queue == TCOFLUSH) {
         return 0;
     }
-    if (stream == 0) {
-        console_stdin_drop();
-    }
     return hv_call(HV_CALL_TERMINAL, stream, HV_TERMINAL_FLUSH, 0, 0);
+}
+
+bool terminal_drops_input(u32 cmd, vaddr_t arg)
+{
+    return cmd == TCSETSF || (cmd == TCFLSH && (arg == TCIFLUSH || arg == TCIOFLUSH));
 }
 
 long terminal_ioctl(u32 stream, u32 cmd, vaddr_t arg)

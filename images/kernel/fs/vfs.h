@@ -243,6 +243,7 @@ s64 file_seek(struct file *f, s64 off, int whence, u64 end);
 u32 file_poll(struct file *f, struct poll_table *pt);
 
 /* fdtab.c */
+int fdtable_create(struct file *const std[3], struct fdtable **out); /* consumes the references */
 int fd_install(struct file *f, int min,
                bool cloexec); /* consumes the reference, also when it fails */
 int fd_install_pair(struct file *a, struct file *b, bool cloexec, vaddr_t ufds);
@@ -258,12 +259,11 @@ u32 fd_room(const struct fdtable *t); /* descriptors the table has room for */
 /* devfs.c, streams.c */
 int devfs_init(void);
 extern const struct inode_ops devfs_ops;
-int console_files(struct file *out[3]);
 bool stream_is_pipe(const struct file *f); /* a stream of the host that looks like one */
 void console_stdin_poll(void);             /* the host may have input: wakes who waits for it */
-void console_stdin_drop(void);             /* forgets what was read ahead */
 /* terminal.c: of stream 0, 1 or 2, which is a terminal. */
 long terminal_ioctl(u32 stream, u32 cmd, vaddr_t arg);
+bool terminal_drops_input(u32 cmd, vaddr_t arg); /* what was not read, if it succeeds */
 /* rundev.c, procfs.c */
 int rundev_open(struct inode *i, struct file *f);
 int procfs_init(void);

@@ -349,7 +349,9 @@ long file_map(struct file *f, struct mm *mm, vaddr_t hint, u64 len, int prot, in
 /* fs/rundev.c. HV_CALL_RUN: waits for a run (the snapshot point); on return clocks and entropy are
  * fresh. Returns the frame's size; its first size bytes are in buf. */
 u64 run_next(void *buf, size_t size);
-/* fs/streams.c: 0, 1, 2 become what the host's streams are now. */
+/* fs/streams.c. A new table with the host's streams as 0, 1 and 2; and these become what the
+ * streams are now. */
+int console_fdtable(struct fdtable **out);
 void console_resume(void);
 /* fs/chdir.c: current process: mkdir -p and chdir. */
 int fs_chdir_create(const char *path);
@@ -358,8 +360,7 @@ int fs_context_create(struct fs_context **out);
 /* From the cwd; takes a reference. */
 int path_lookup(const char *path, bool follow, struct inode **out);
 /* fs/fdtab.c */
-int fdtable_create(struct fdtable **out); /* with 0, 1, 2 on the host's streams */
-struct file *fd_get(int fd);              /* takes a reference; NULL: EBADF */
+struct file *fd_get(int fd); /* takes a reference; NULL: EBADF */
 void fdtable_close_on_exec(struct fdtable *t);
 /* fs/file.c. fs/vfs.h has the rest of struct file and struct inode. */
 void file_ref(struct file *f);
