@@ -38,6 +38,14 @@
 #define PTE_NX    (1ull << 63)
 #define PTE_ADDR  0x000ffffffffff000ull
 
+#define PROT_ALL (PROT_READ | PROT_WRITE | PROT_EXEC)
+
+/* Rights that identity memory has by itself: to read, as any right implies, and to write. */
+static inline bool prot_plain(int prot)
+{
+    return (prot & (PROT_WRITE | PROT_EXEC)) == PROT_WRITE;
+}
+
 enum vma_kind { VMA_IDENT, VMA_PAGED };
 
 /* Private bits of vma->flags, beside the MAP_ ones. */
@@ -154,6 +162,10 @@ void vma_merge(struct mm *mm, vaddr_t start, vaddr_t end);
 bool vma_gap_free(struct mm *mm, vaddr_t at, u64 len); /* in the window */
 vaddr_t vma_find_gap(struct mm *mm, u64 len, vaddr_t hint);
 vaddr_t vma_gap_above(struct mm *mm, vaddr_t at, u64 len); /* the first at or above; 0 for none */
+
+/* unmap.c: what is mapped in [start, end) goes. *rewritten becomes true when text with rewritten
+ * system calls was among it. 0 or -ENOMEM, and then nothing is gone. */
+int mm_unmap(struct mm *mm, vaddr_t start, vaddr_t end, bool *rewritten);
 
 /* mmap.c */
 /* mmap(2). file: NULL for anonymous memory, else what it shows; fs/mapfile.c has it for inodes and

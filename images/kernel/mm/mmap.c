@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * mmap, munmap, mprotect: chooses between identity memory and the window (mm.h)
- * and keeps frames, tables and the tree of mappings in step. Memory that is
- * unmapped from RAM goes back to the allocator with its rights restored.
+ * and keeps frames, tables and the tree of mappings in step.
  */
 #include "mm/mm.h"
 #include "cpu/cpu.h"
@@ -14,14 +13,6 @@
 #define PROMISE_LEAST 4u  /* a mapping of a fourth of memory may be a promise */
 #define PROMISE_MOST  64u /* one of 64 times as much, too */
 
-#define PROT_ALL (PROT_READ | PROT_WRITE | PROT_EXEC)
-#define PROT_RW  (PROT_READ | PROT_WRITE)
-
-static bool plain_rw(int prot)
-{
-    return (prot & PROT_ALL) == PROT_RW || (prot & PROT_ALL) == PROT_WRITE;
-}
-
 static bool range_valid(vaddr_t addr, u64 len)
 {
     return addr >= USER_MIN && addr <= WINDOW_END && len <= WINDOW_END - addr &&
@@ -29,60 +20,18 @@ static bool range_valid(vaddr_t addr, u64 len)
             addr >= HV_INITRD_GPA + PAGE_UP(hv_shared()->initrd_size) + LARGE_PAGE);
 }
 
-/* All but those of the brk area. */
-static void free_frames(const struct mm *mm, paddr_t start, paddr_t end)
-{
-    paddr_t low = MAX(start, mm->brk_start), high = MIN(end, mm->brk_limit);
-    if (low >= high) {
-        pmm_free(start, (end - start) / PAGE_SIZE);
-        return;
-    }
-    pmm_free(start, (low - start) / PAGE_SIZE);
-    pmm_mark_dirty(low, (high - low) / PAGE_SIZE);
-    pmm_free(high, (end - high) / PAGE_SIZE);
-}
-
-/* Returns whether it was rewritten text. */
-static bool unmap_one(struct mm *mm, struct vma *v, bool *flush)
-{
-    bool rewritten = v->flags & VMA_REWRITTEN;
-    if (v->kind == VMA_IDENT) {
-        int rc = plain_rw(v->prot) ? 0 : pt_protect_ident(v->start, v->end, PROT_RW, flush);
-        KASSERT(rc == 0);
-        free_frames(mm, v->start, v->end);
-    } else {
-        *flush |= mm_unpopulate(v->start, v->end);
-    }
-    if (v->start == mm->library) {
-        mm->library = 0;
-    }
-    vma_remove(mm, v);
-    return rewritten;
-}
-
 long mm_munmap(struct mm *mm, vaddr_t addr, u64 len)
 {
     vaddr_t end = addr + PAGE_UP(len);
-    bool flush = false, rewritten = false;
+    bool rewritten = false;
     if (addr & PAGE_MASK || !len || end <= addr) {
         return -EINVAL;
     }
-    if (vma_split(mm, addr) || vma_split(mm, end)) {
-        return -ENOMEM;
-    }
-    struct vma *v = vma_first_from(mm, addr);
-    while (v != NULL && v->start < end) {
-        struct vma *next = vma_next(v);
-        rewritten |= unmap_one(mm, v, &flush);
-        v = next;
-    }
-    if (flush) {
-        tlb_flush();
-    }
+    int rc = mm_unmap(mm, addr, end, &rewritten);
     if (rewritten) {
         sites_unmapped(mm);
     }
-    return 0;
+    return rc;
 }
 
 /* A VMA_IDENT mapping of frames that are already the caller's. */
@@ -105,7 +54,7 @@ static long add_ident(struct mm *mm, vaddr_t addr, u64 len, int prot, int flags,
     if (file != NULL) {
         sites_rewrite(mm, v);
     }
-    if (!plain_rw(prot) && pt_protect_ident(addr, addr + len, prot, &flush)) {
+    if (!prot_plain(prot) && pt_protect_ident(addr, addr + len, prot, &flush)) {
         mm_munmap(mm, addr, len);
         return -ENOMEM;
     }
@@ -312,7 +261,8 @@ long mm_mprotect(struct mm *mm, vaddr_t addr, u64 len, int prot)
             break;
         }
         at = v->end;
-        if (v->kind == VMA_IDENT && (plain_rw(prot) != plain_rw(v->prot) || !plain_rw(prot))) {
+        if (v->kind == VMA_IDENT &&
+            (prot_plain(prot) != prot_plain(v->prot) || !prot_plain(prot))) {
             if (pt_protect_ident(v->start, v->end, prot, &flush)) {
                 return -ENOMEM;
             }

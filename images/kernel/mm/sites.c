@@ -246,6 +246,7 @@ static bool in_use(struct mm *mm, const struct sites_area *a)
 void sites_unmapped(struct mm *mm)
 {
     struct sites_area *next;
+    bool rewritten = false; /* slots are not */
     for (struct sites_area *a = LIST_FIRST(&mm->sites); a != NULL; a = next) {
         next = LIST_NEXT(a, link);
         if (in_use(mm, a)) {
@@ -254,10 +255,9 @@ void sites_unmapped(struct mm *mm)
         LIST_REMOVE(a, link);
         struct vma *v = vma_find(mm, a->start);
         if (v != NULL && v->flags & VMA_SITES) {
-            mm_munmap(mm, a->start, a->end - a->start);
+            mm_unmap(mm, a->start, a->end, &rewritten);
         }
         kfree(a);
-        next = LIST_FIRST(&mm->sites);
     }
 }
 
