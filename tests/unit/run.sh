@@ -20,6 +20,7 @@ declare -A kernel=(
     [printf]=''
     [radix]='fs/radix.c standin_frames.c'
     [string]=''
+    [vma]='mm/vma.c standin_heap.c'
 )
 
 # Sets $args: what a test is compiled with. The kernel has Linux's headers, which define names of _GNU_SOURCE again.

@@ -157,7 +157,8 @@ vaddr_t vma_gap_above(struct mm *mm, vaddr_t at, u64 len)
     return gap_from(mm, at, len);
 }
 
-/* Every mapping in the window is followed by an unmapped page, so that an overrun faults. */
+/* At the hint if that is free, else the first place with a free page after it. That page may be
+ * mapped later. */
 vaddr_t vma_find_gap(struct mm *mm, u64 len, vaddr_t hint)
 {
     hint = PAGE_DOWN(hint);

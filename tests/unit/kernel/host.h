@@ -16,6 +16,9 @@
 extern u64 frames_used; /* given out and not freed */
 extern u64 frames_left; /* how many more can be had; NO_LIMIT at first */
 
+/* standin_heap.c: the kernel heap, in the same way, counted in blocks. */
+extern u64 heap_used, heap_left;
+
 /* host.c, from here on. panics: whether the call does. What it leaves half-done stays so. */
 bool panics(void (*call)(void *), void *arg);
 

@@ -131,9 +131,9 @@ static void check_alloc_large(void)
 static void check_claim(u64 n)
 {
     u64 places[] = {below(frame_count), low_end, PMM_LOW_START / PAGE_SIZE, frame_count};
-    u64 from = places[below(ARRAY_SIZE(places))];
+    u64 from = places[below(ARRAY_SIZE(places))], before = below(n + 1);
 
-    from -= MIN(from, below(n + 1));
+    from -= MIN(from, before);
     bool can = from + n <= frame_count && model_count(FREE, from, from + n) == n;
     CHECK(pmm_claim(from * PAGE_SIZE, n) == can);
     if (can) {
