@@ -4,7 +4,7 @@
  * its manual. vmm/vmm.h is that of the VMs themselves, and its rules hold here: the library never
  * prints and never exits; functions that can fail return 0 or a negative errno and fill *err (may
  * be NULL) once, in one line fit for a user; what a script does is never an error, but a struct
- * vmm_outcome. There is no global state.
+ * vmm_outcome. There is no global state but libvmm's signal handler.
  *
  *     struct pyhl_run run = {.code = "print(6 * 7)", .timeout_ns = 2000000000};
  *     struct vmm_io io = {.stdin_fd = -1, .write = on_output, .write_arg = &text};

@@ -10,6 +10,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static struct pyhl_home *home;
@@ -263,6 +264,32 @@ static void t_interrupt(void)
     vmm_destroy(vm);
 }
 
+/* A process in jail, from before the first guest code on: the whole of a run works there. */
+static void t_jail(void)
+{
+    const int outputs[] = {STDOUT_FILENO};
+    int status = 0;
+    fflush(stdout);
+    pid_t pid = fork();
+    if (pid == 0) {
+        struct heard heard = {0};
+        struct vmm *vm = restore(&heard, true);
+        struct vmm_outcome end = {0};
+        struct vmm_err err;
+        const struct vmm_jail jail = {
+            .input_fd = -1, .output_fds = outputs, .output_count = 1, .snapshot_fd = -1};
+        bool good = vmm_jail(&jail, &err) == 0;
+        for (int i = 0; good && i < 3; i++) {
+            good = (i == 0 || vmm_rewind(vm, &err) == 0) &&
+                   pyhl_run(vm, &(struct pyhl_run){.code = "print(6 * 7)"}, &end, &err) == 0;
+        }
+        vmm_destroy(vm);
+        _exit(good && strcmp(heard.text[1], "42\n42\n42\n") == 0 ? 0 : 1);
+    }
+    CHECK(pid > 0 && waitpid(pid, &status, 0) == pid);
+    CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
 static void *worker(void *arg)
 {
     const int number = *(int *)arg;
@@ -306,6 +333,7 @@ static const struct unit_test tests[] = {
     {"write-fails", t_write_fails},
     {"warm", t_warm},
     {"interrupt", t_interrupt},
+    {"jail", t_jail},
     {"threads", t_threads},
     {0},
 };

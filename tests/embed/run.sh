@@ -139,7 +139,7 @@ case_quiet() {
 }
 
 choose "$(declare -F | sed -n 's/^declare -f case_//p')" "$@"
-tests/prereqs.sh test || exit 2
+command -v pkg-config >/dev/null || { echo "$0: there is no pkg-config; tests/prereqs.sh test installs it" >&2; exit 2; }
 tests/home.sh .pyhl || exit 2
 for file in build/pyhl build/lib/libvmm.a build/lib/libpyhl.a "$hello/initrd.cpio"; do
     [ -e "$file" ] || { echo "$0: $file is missing; run make all image first" >&2; exit 2; }

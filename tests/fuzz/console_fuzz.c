@@ -3,11 +3,14 @@
  * The guest's streams with somebody at the other end (console.c): pipes and sockets, large and
  * small, whose reader reads in pieces, stalls or goes, and whose writer does. No byte may be lost,
  * made up or put in another place, and nothing may outlast the deadline, up to a bound for hanging.
+ * Or output goes to a function, which takes it until it fails.
  *
  * Input: flags (1: stdout is a socket, 2: stderr, 4: stdin, 8: small pipes, 16: the other end reads
  * on after its steps, 32: the deadline is a second, not some milliseconds), the bound of output in
- * 512 bytes (0: none), how many of the following bytes are steps of the other end, those steps (3
- * bytes each, see other_step()), then what the guest does (3 bytes each, see guest_play()).
+ * 512 bytes (its low 7 bits; 0: none; 128: output goes to a function), how many of the following
+ * bytes are steps of the other end, those steps (3 bytes each, see other_step(); for the function
+ * their size says after how many bytes it fails), then what the guest does (3 bytes each, see
+ * guest_play()).
  */
 #include "fuzz.h"
 #include "vmm/vmm_int.h"
@@ -38,6 +41,7 @@ struct scene {
     struct channel channels[STREAMS];
     struct fuzz_input steps;
     uint64_t output_max;
+    uint64_t call_max; /* what the function takes of a stream, bytes; 0: there is none */
     bool reads_on;
     atomic_bool over; /* the machine has ended */
 };
@@ -152,13 +156,31 @@ static void on_trace(void *arg, const char *line, size_t len)
     MUST(len <= BUFFER_MAX);
 }
 
+static int on_write(void *arg, int stream, const void *bytes, size_t size)
+{
+    struct scene *scene = arg;
+    MUST(stream == STREAM_OUT || stream == STREAM_ERR);
+    MUST(size > 0 && size <= HV_RING_SIZE);
+    struct channel *c = &scene->channels[stream];
+    if (c->received + size > scene->call_max) {
+        c->closed = true;
+        return -EPIPE;
+    }
+    for (size_t i = 0; i < size; i++, c->received++) {
+        MUST(((const uint8_t *)bytes)[i] == pattern((enum stream)stream, c->received));
+    }
+    return 0;
+}
+
 static void machine_make(struct vmm *vm, struct kvm_run *run, struct scene *scene,
                          uint64_t deadline_ns, struct vmm_outcome *outcome, struct vmm_err *err)
 {
     const struct vmm_io io = {.stdin_fd = scene->channels[STREAM_IN].guest,
                               .stdout_fd = scene->channels[STREAM_OUT].guest,
                               .stderr_fd = scene->channels[STREAM_ERR].guest,
-                              .trace = on_trace};
+                              .trace = on_trace,
+                              .write = scene->call_max > 0 ? on_write : NULL,
+                              .write_arg = scene};
     memset(vm, 0, sizeof(*vm));
     memset(run, 0, sizeof(*run));
     vm->policy = policy_of(POLICY_PVM);
@@ -299,13 +321,18 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct vmm vm;
     pthread_t thread;
     const uint8_t flags = fuzz_byte(&in);
-    const uint64_t bound = fuzz_byte(&in);
+    const uint8_t bounds = fuzz_byte(&in);
+    const uint64_t bound = bounds & 127;
     const size_t steps = fuzz_byte(&in);
     scene.output_max = bound > 0 ? bound * 512 : UINT64_MAX;
     scene.reads_on = (flags & 16) != 0;
     scene.steps = (struct fuzz_input){in.data, steps < in.size ? steps : in.size};
     in.data += scene.steps.size;
     in.size -= scene.steps.size;
+    if ((bounds & 128) != 0) {
+        scene.call_max = steps % 2 != 0 ? steps * 512 : UINT64_MAX;
+        scene.steps.size = 0;
+    }
     for (enum stream i = 0; i < STREAMS; i++) {
         channel_open(&scene.channels[i], i, (flags & (i == STREAM_IN ? 4 : i)) != 0, flags & 8);
     }

@@ -359,7 +359,7 @@ def restore():
 
 
 def console():
-    small, reads_on, second = 8, 16, 32
+    small, reads_on, second, function = 8, 16, 32, 128
     out, more, err, drain, drain_too, wait, wait_input, read, timer, interrupt = range(10)
     take, take_too, take_err, send, sleep, sleep_too, close, close_input = range(8)
 
@@ -383,6 +383,9 @@ def console():
         "input-late": scene(0, [(sleep, 1999), (sleep, 1999), (send, 1)], (wait_input, 65535), (read, 5)),
         "timer": scene(64, [], (timer, 1000), (wait, 65535), (timer, 65535), (wait, 65535)),
         "interrupts": scene(small, [], (interrupt, 1), (wait, 65535), big, (drain, 0), (interrupt, 0)),
+        "function": scene(reads_on | second, [], big, (drain, 0), (err, 9000), (drain, 0), big, (out, 3), bound=function),
+        "function-fails": scene(second, [(send, 1)] * 5, big, (drain, 0), (err, 50), (drain, 0), bound=function),
+        "function-bound": scene(second, [], big, (drain, 0), big, (err, 50), (drain, 0), bound=function | 120),
         "bound": scene(reads_on | second, [], (out, 100), (drain, 0), (err, 60000), (drain, 0), bound=9),
         "bound-stalls": scene(small, [], big, (drain, 0), bound=20),
         "kill": scene(reads_on, [], big, (interrupt, 0)),
