@@ -6,6 +6,7 @@
  * takes their memory. Searches go upwards from a hint, first fit;
  * the low region comes last (see mm.h).
  */
+#include "../../../vmm/bitmap.h"
 #include "mm/mm.h"
 
 #define LARGE_FRAMES (LARGE_PAGE / PAGE_SIZE)
@@ -16,60 +17,22 @@ static u64 *used, *dirty;
 static u64 frames, free_frames, managed_frames;
 static u64 hint; /* no free single frame lies between the low region and this one */
 
-static bool bit(const u64 *map, u64 i)
-{
-    return map[i / 64] >> (i % 64) & 1;
-}
-
-static void bit_set(u64 *map, u64 i)
-{
-    map[i / 64] |= 1ull << (i % 64);
-}
-
-static void bit_clear(u64 *map, u64 i)
-{
-    map[i / 64] &= ~(1ull << (i % 64));
-}
-
-static void set_range(u64 *map, u64 from, u64 n)
-{
-    for (u64 i = from; i < from + n;) {
-        if (i % 64 == 0 && from + n - i >= 64) {
-            map[i / 64] = ~0ull;
-            i += 64;
-        } else {
-            bit_set(map, i++);
-        }
-    }
-}
-
-static void clear_range(u64 *map, u64 from, u64 n)
-{
-    for (u64 i = from; i < from + n;) {
-        if (i % 64 == 0 && from + n - i >= 64) {
-            map[i / 64] = 0;
-            i += 64;
-        } else {
-            bit_clear(map, i++);
-        }
-    }
-}
-
 /* First frame of n free ones in a row in [from, to), or 0. */
 static u64 find_run(u64 n, u64 from, u64 to)
 {
     u64 run = 0;
     for (u64 i = from; i < to;) {
-        if (i % 64 == 0 && used[i / 64] == ~0ull) {
+        u64 word = used[i / BITMAP_WORD];
+        if (i % BITMAP_WORD == 0 && word == UINT64_MAX) {
             run = 0;
-            i += 64;
+            i += BITMAP_WORD;
             continue;
         }
-        if (i % 64 == 0 && !used[i / 64] && to - i >= 64) {
-            run += 64;
-            i += 64;
+        if (word == 0 && bitmap_whole(i, to - i)) {
+            run += BITMAP_WORD;
+            i += BITMAP_WORD;
         } else {
-            run = bit(used, i) ? 0 : run + 1;
+            run = bitmap_test(used, i) ? 0 : run + 1;
             i++;
         }
         if (run >= n) {
@@ -81,29 +44,15 @@ static u64 find_run(u64 n, u64 from, u64 to)
 
 static void pmm_take(u64 from, u64 n)
 {
-    set_range(used, from, n);
+    bitmap_set_range(used, from, n);
     free_frames -= n;
-}
-
-/* How many of the frames are dirty. */
-static u64 dirty_count(u64 from, u64 n)
-{
-    u64 count = 0;
-    for (u64 i = from; i < from + n;) {
-        bool whole = i % 64 == 0 && from + n - i >= 64;
-        count += whole ? (u64)__builtin_popcountll(dirty[i / 64]) : bit(dirty, i);
-        i += whole ? 64 : 1;
-    }
-    return count;
 }
 
 static void clear_dirty(u64 from, u64 end)
 {
-    for (u64 i = from; i < end; i++) {
-        if (bit(dirty, i)) {
-            memset(phys_ptr(i * PAGE_SIZE), 0, PAGE_SIZE);
-            bit_clear(dirty, i);
-        }
+    for (u64 i = bitmap_next(dirty, from, end); i < end; i = bitmap_next(dirty, i + 1, end)) {
+        memset(phys_ptr(i * PAGE_SIZE), 0, PAGE_SIZE);
+        bitmap_clear(dirty, i);
     }
 }
 
@@ -114,12 +63,12 @@ void pmm_zero_range(paddr_t pa, u64 pages)
 {
     u64 from = pa / PAGE_SIZE, end = from + pages;
     u64 first = (from + LARGE_FRAMES - 1) & ~(LARGE_FRAMES - 1), last = end & ~(LARGE_FRAMES - 1);
-    if (first >= last || dirty_count(first, last - first) < DISCARD_MIN) {
+    if (first >= last || bitmap_count_range(dirty, first, last - first) < DISCARD_MIN) {
         clear_dirty(from, end);
         return;
     }
     hv_call(HV_CALL_DISCARD, first * PAGE_SIZE, (last - first) * PAGE_SIZE, 0, 0);
-    clear_range(dirty, first, last - first);
+    bitmap_clear_range(dirty, first, last - first);
     clear_dirty(from, first);
     clear_dirty(last, end);
 }
@@ -160,11 +109,7 @@ paddr_t pmm_alloc_large(void)
     const u64 n = LARGE_FRAMES;
     for (u64 at = frames; at >= PMM_LOW_END / PAGE_SIZE + n;) {
         at -= n;
-        u64 any = 0;
-        for (u64 w = 0; w < n / 64; w++) {
-            any |= used[at / 64 + w];
-        }
-        if (any) {
+        if (bitmap_next(used, at, at + n) < at + n) {
             continue;
         }
         pmm_take(at, n);
@@ -180,10 +125,8 @@ bool pmm_claim(paddr_t pa, u64 pages)
     if (from + pages > frames || from + pages < from) {
         return false;
     }
-    for (u64 i = from; i < from + pages; i++) {
-        if (bit(used, i)) {
-            return false;
-        }
+    if (bitmap_next(used, from, from + pages) < from + pages) {
+        return false;
     }
     pmm_take(from, pages);
     return true;
@@ -192,12 +135,9 @@ bool pmm_claim(paddr_t pa, u64 pages)
 void pmm_free(paddr_t pa, u64 pages)
 {
     u64 from = pa / PAGE_SIZE;
-    for (u64 i = from; i < from + pages; i++) {
-        bool held = i < frames && bit(used, i);
-        KASSERT(held);
-        bit_clear(used, i);
-    }
-    set_range(dirty, from, pages);
+    KASSERT(from + pages <= frames && bitmap_count_range(used, from, pages) == pages);
+    bitmap_clear_range(used, from, pages);
+    bitmap_set_range(dirty, from, pages);
     free_frames += pages;
     if (from < hint && from + pages > PMM_LOW_END / PAGE_SIZE) {
         hint = MAX(from, PMM_LOW_END / PAGE_SIZE);
@@ -206,16 +146,16 @@ void pmm_free(paddr_t pa, u64 pages)
 
 void pmm_mark_dirty(paddr_t pa, u64 pages)
 {
-    set_range(dirty, pa / PAGE_SIZE, pages);
+    bitmap_set_range(dirty, pa / PAGE_SIZE, pages);
 }
 
 void pmm_scrub(void)
 {
-    for (u64 w = 0; w < frames / 64; w++) {
+    for (u64 w = 0; w < bitmap_words(frames); w++) {
         for (u64 m = dirty[w] & ~used[w]; m; m &= m - 1) {
-            u64 i = w * 64 + (u64)__builtin_ctzll(m);
+            u64 i = w * BITMAP_WORD + (u64)__builtin_ctzll(m);
             memset(phys_ptr(i * PAGE_SIZE), 0, PAGE_SIZE);
-            bit_clear(dirty, i);
+            bitmap_clear(dirty, i);
         }
     }
 }
@@ -237,9 +177,7 @@ bool pmm_is_ram(paddr_t pa, u64 len)
 
 static void release(u64 from, u64 to)
 {
-    for (u64 i = from; i < to; i++) {
-        bit_clear(used, i);
-    }
+    bitmap_clear_range(used, from, to - from);
     free_frames += to - from;
 }
 
