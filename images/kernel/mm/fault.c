@@ -69,7 +69,7 @@ int mm_populate(struct vma *v, vaddr_t start, vaddr_t end)
 {
     for (vaddr_t va = MAX(start, v->start); va < MIN(end, v->end); va += PAGE_SIZE) {
         if (pt_is_large(va)) {
-            va = (va | (LARGE_PAGE - 1)) - PAGE_MASK;
+            va = pt_last_page(va);
             continue;
         }
         u64 *e = pt_entry(va, true);
@@ -92,7 +92,7 @@ bool mm_unpopulate(vaddr_t start, vaddr_t end)
             present = true;
         }
         if (e == NULL) {
-            va = (va | (LARGE_PAGE - 1)) - PAGE_MASK;
+            va = pt_last_page(va);
             continue;
         }
         present |= *e & PTE_P;

@@ -131,6 +131,12 @@ bool pmm_is_ram(paddr_t pa, u64 len);
 void pt_init(const struct hv_shared *s);
 u64 *pt_entry(vaddr_t va, bool create);
 u64 pt_prot_bits(int prot);
+/* The last page of the 2 MiB that va lies in. What has no table there is passed over as a whole: a
+ * loop by the page goes on from here. */
+static inline vaddr_t pt_last_page(vaddr_t va)
+{
+    return (va | (LARGE_PAGE - 1)) - PAGE_MASK;
+}
 /* Sets permissions of present or identity pages; need_flush is set when rights were taken away. */
 int pt_protect_ident(vaddr_t start, vaddr_t end, int prot, bool *need_flush);
 bool pt_is_large(vaddr_t va);

@@ -235,7 +235,7 @@ static void protect_paged(struct vma *v, int prot, bool *flush)
         u64 *e = large ? NULL : pt_entry(va, false);
         *flush |= large;
         if (e == NULL) {
-            va = (va | (LARGE_PAGE - 1)) - PAGE_MASK;
+            va = pt_last_page(va);
             continue;
         }
         if (!*e) {

@@ -7,13 +7,23 @@
 #include "mm/mm.h"
 #include "cpu/cpu.h"
 
+#define PT_LEVELS  4
+#define PT_ENTRIES 512u
+
 /* Accessed and dirty bits are always set in advance, so that no CPU writes a table. */
 #define PTE_TABLE (PTE_P | PTE_W | PTE_U | PTE_A)
+/* All that pt_prot_bits() gives. */
+#define PTE_RIGHTS (PTE_P | PTE_W | PTE_U | PTE_A | PTE_D | PTE_NX)
 
 static u64 *root;
 /* A table for each large page that belongs to a mapping, chained through their first words: to take
  * pages from one must not fail for want of memory. */
 static u64 *spares;
+
+static unsigned pt_index(vaddr_t va, int level)
+{
+    return va >> (12 + 9 * (level - 1)) & (PT_ENTRIES - 1);
+}
 
 void pt_init(const struct hv_shared *s)
 {
@@ -46,21 +56,23 @@ static u64 *split_large(u64 *entry)
     if (table == NULL) {
         return NULL;
     }
-    u64 base = *entry & PTE_ADDR & ~(LARGE_PAGE - 1), bits = *entry & (PTE_NX | PTE_OWNED | 0x7f);
-    for (unsigned i = 0; i < 512; i++) {
+    u64 base = *entry & PTE_ADDR & ~(LARGE_PAGE - 1), bits = *entry & (PTE_RIGHTS | PTE_OWNED);
+    for (unsigned i = 0; i < PT_ENTRIES; i++) {
         table[i] = (base + i * PAGE_SIZE) | bits;
     }
     *entry = (u64)table | PTE_TABLE;
     return table;
 }
 
-u64 *pt_entry(vaddr_t va, bool create)
+/* The walk: the entry for va in its table of this level; 1 maps pages, 2 large ones. A large page
+ * on the way is split. NULL where a table is missing and none is made, or memory is. */
+static u64 *pt_walk(vaddr_t va, int level, bool create)
 {
     u64 *table = root;
-    for (int shift = 39; shift > 12; shift -= 9) {
-        u64 *entry = &table[va >> shift & 511];
+    for (int at = PT_LEVELS; at > level; at--) {
+        u64 *entry = &table[pt_index(va, at)];
         if (*entry & PTE_P && *entry & PTE_LARGE) {
-            KASSERT(shift == 21);
+            KASSERT(at == 2);
             table = split_large(entry);
         } else if (*entry & PTE_P) {
             table = phys_ptr(*entry & PTE_ADDR);
@@ -74,7 +86,12 @@ u64 *pt_entry(vaddr_t va, bool create)
             return NULL;
         }
     }
-    return &table[va >> 12 & 511];
+    return &table[pt_index(va, level)];
+}
+
+u64 *pt_entry(vaddr_t va, bool create)
+{
+    return pt_walk(va, 1, create);
 }
 
 /* x86 has no write-only and no execute-only page here: any right implies read. */
@@ -96,18 +113,8 @@ static bool takes_rights(u64 old, u64 new)
 /* The large page over va, or NULL. */
 static u64 *large_entry(vaddr_t va)
 {
-    u64 *table = root;
-    for (int shift = 39; shift >= 21; shift -= 9) {
-        u64 *entry = &table[va >> shift & 511];
-        if (!(*entry & PTE_P)) {
-            return NULL;
-        }
-        if (*entry & PTE_LARGE) {
-            return entry;
-        }
-        table = phys_ptr(*entry & PTE_ADDR);
-    }
-    return NULL;
+    u64 *entry = pt_walk(va, 2, false);
+    return entry != NULL && *entry & PTE_P && *entry & PTE_LARGE ? entry : NULL;
 }
 
 bool pt_is_large(vaddr_t va)
@@ -119,7 +126,7 @@ bool pt_is_large(vaddr_t va)
  * now. */
 static bool protect_large(u64 *large, vaddr_t va, vaddr_t end, u64 bits, bool *need_flush)
 {
-    if ((*large & (PTE_NX | 0x7f)) == bits) {
+    if ((*large & PTE_RIGHTS) == bits) {
         return true;
     }
     if (!bits || va & (LARGE_PAGE - 1) || end - va < LARGE_PAGE) {
@@ -147,7 +154,7 @@ int pt_protect_ident(vaddr_t start, vaddr_t end, int prot, bool *need_flush)
     for (vaddr_t va = start; va < end; va += PAGE_SIZE) {
         u64 *large = large_entry(va);
         if (large != NULL && protect_large(large, va, end, bits, need_flush)) {
-            va = (va | (LARGE_PAGE - 1)) - PAGE_MASK;
+            va = pt_last_page(va);
             continue;
         }
         u64 *e = pt_entry(va, true);
@@ -171,7 +178,7 @@ int pt_protect_ident(vaddr_t start, vaddr_t end, int prot, bool *need_flush)
 static bool all_text(const u64 *table, vaddr_t va)
 {
     bool text = false;
-    for (unsigned i = 0; i < 512; i++) {
+    for (unsigned i = 0; i < PT_ENTRIES; i++) {
         if ((table[i] & ~PTE_NX) != ((va + i * PAGE_SIZE) | pt_prot_bits(PROT_READ | PROT_EXEC))) {
             return false;
         }
@@ -180,27 +187,9 @@ static bool all_text(const u64 *table, vaddr_t va)
     return text;
 }
 
-/* The entry of the 2 MiB at va, with the tables above it; NULL without memory for them. */
-static u64 *second_entry(vaddr_t va)
-{
-    u64 *table = root;
-    for (int shift = 39; shift > 21; shift -= 9) {
-        u64 *entry = &table[va >> shift & 511];
-        u64 *below = *entry & PTE_P ? phys_ptr(*entry & PTE_ADDR) : table_new();
-        if (below == NULL) {
-            return NULL;
-        }
-        if (!(*entry & PTE_P)) {
-            *entry = (u64)below | PTE_TABLE;
-        }
-        table = below;
-    }
-    return &table[va >> 21 & 511];
-}
-
 void pt_set_large(vaddr_t va, paddr_t pa)
 {
-    u64 *entry = second_entry(va);
+    u64 *entry = pt_walk(va, 2, true);
     spare_put(phys_ptr(*entry & PTE_ADDR));
     *entry = pa | pt_prot_bits(PROT_READ | PROT_EXEC) | PTE_LARGE | PTE_OWNED;
     tlb_flush();
@@ -208,7 +197,7 @@ void pt_set_large(vaddr_t va, paddr_t pa)
 
 bool pt_enter_large(vaddr_t va, paddr_t pa, int prot)
 {
-    u64 *entry = second_entry(va);
+    u64 *entry = pt_walk(va, 2, true);
     paddr_t table = entry != NULL && !*entry ? pmm_alloc(1, 0) : 0;
     if (!table) {
         return false;
@@ -245,9 +234,7 @@ void pt_join_text(void)
 {
     bool joined = false;
     for (vaddr_t va = 0; pmm_is_ram(va, LARGE_PAGE); va += LARGE_PAGE) {
-        u64 *third = phys_ptr(root[va >> 39 & 511] & PTE_ADDR);
-        u64 *second = phys_ptr(third[va >> 30 & 511] & PTE_ADDR);
-        u64 *entry = &second[va >> 21 & 511];
+        u64 *entry = pt_walk(va, 2, false);
         if (*entry & PTE_LARGE || !all_text(phys_ptr(*entry & PTE_ADDR), va)) {
             continue;
         }

@@ -37,7 +37,7 @@ static bool move_entries(vaddr_t from, vaddr_t to, u64 len)
     for (; at < len; at += PAGE_SIZE) {
         u64 *src = pt_entry(from + at, false);
         if (src == NULL) {
-            at = ((from + at) | (LARGE_PAGE - 1)) - PAGE_MASK - from;
+            at = pt_last_page(from + at) - from;
         }
         if (src == NULL || !*src) {
             continue;

@@ -110,7 +110,7 @@ static void share_constants(const struct vma *v)
     for (vaddr_t va = v->start; va < v->end; va += PAGE_SIZE) {
         paddr_t file;
         if (pt_is_large(va)) {
-            va = (va | (LARGE_PAGE - 1)) - PAGE_MASK;
+            va = pt_last_page(va);
             continue;
         }
         u64 *e = pt_entry(va, false);
