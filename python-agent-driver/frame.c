@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Takes a run frame (struct hv_run and its data, vmm/abi.h) off the device and turns its offsets
- * into pointers. The first read is where the snapshot is taken. The frame comes from the VMM, but
- * every offset and length is checked all the same: a wrong one is a message here, not a wild
- * pointer later.
+ * Takes a run frame (struct hv_run and its records, vmm/abi.h) off the device and turns it into
+ * pointers. The first read is where the snapshot is taken. The frame comes from the VMM, but
+ * every length in it is checked all the same (images/runframe.h): a wrong one is a message here,
+ * not a wild pointer later.
  */
 #include "driver.h"
 
@@ -14,6 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "images/runframe.h"
 #include "vmm/abi.h"
 
 #define FIRST_BUFFER  (64u * 1024u)
@@ -77,40 +78,21 @@ static struct bytes read_all(const char *path)
     return all;
 }
 
-static char *at_offset(struct bytes all, uint64_t off, uint64_t len, const char *what)
+/* In `list` when there is room in it, of FIRST_LISTS; *count strings after the first `before`. */
+static char **list_of(struct bytes all, uint32_t kind, char **list, size_t before, size_t *count,
+                      const char *what)
 {
-    if (off > all.size || len > all.size - off) {
-        drv_fail("bad run frame: %s is outside its %zu bytes", what, all.size);
+    *count = runframe_strings(all.data, all.size, kind, NULL, 0);
+    if (before + *count >= FIRST_LISTS) {
+        char **larger = malloc((before + *count + 1) * sizeof(*list));
+        if (larger == NULL) {
+            drv_fail("no memory for %s", what);
+        }
+        memcpy(larger, list, before * sizeof(*list));
+        list = larger;
     }
-    return all.data + off;
-}
-
-static char *string_at(struct bytes all, uint64_t off, const char *what)
-{
-    char *start = at_offset(all, off, 1, what);
-    if (memchr(start, 0, all.size - off) == NULL) {
-        drv_fail("bad run frame: %s does not end", what);
-    }
-    return start;
-}
-
-/* In `list` when there is room in it, of FIRST_LISTS. */
-static char **list_at(struct bytes all, uint64_t off, uint64_t count, char **list, const char *what)
-{
-    if (count > all.size) {
-        drv_fail("bad run frame: %llu strings in %s", (unsigned long long)count, what);
-    }
-    if (count >= FIRST_LISTS) {
-        list = malloc((count + 1) * sizeof(*list));
-    }
-    if (list == NULL) {
-        drv_fail("no memory for %s", what);
-    }
-    for (uint64_t i = 0; i < count; i++) {
-        list[i] = string_at(all, off, what);
-        off += strlen(list[i]) + 1;
-    }
-    list[count] = NULL;
+    runframe_strings(all.data, all.size, kind, list + before, *count);
+    list[before + *count] = NULL;
     return list;
 }
 
@@ -145,16 +127,15 @@ static void frame_command(struct drv_frame *frame)
     frame->command_len = size;
 }
 
-static void check_run(const struct hv_run *run)
+static void check_run(struct bytes all)
 {
-    if (run->size != sizeof(*run)) {
-        drv_fail("bad run frame: its header has %u bytes, not %zu", run->size, sizeof(*run));
+    const char *wrong = runframe_check(all.data, all.size);
+    if (wrong != NULL) {
+        drv_fail("bad run frame of %zu bytes: %s", all.size, wrong);
     }
-    if (run->mode < HV_RUN_FILE || run->mode > HV_RUN_STDIN) {
-        drv_fail("bad run frame: mode %u is not one of the driver's", run->mode);
-    }
-    if (run->argc == 0) {
-        drv_fail("bad run frame: no argv[0]");
+    uint32_t mode = runframe_mode(all.data);
+    if (mode < HV_RUN_FILE || mode > HV_RUN_STDIN) {
+        drv_fail("bad run frame: mode %u is not one of the driver's", mode);
     }
 }
 
@@ -167,20 +148,23 @@ struct drv_frame *frame_read(const char *path)
 {
     struct drv_frame *frame = &first.frame;
     struct bytes all = read_all(path);
-    struct hv_run run;
-    memcpy(&run, at_offset(all, 0, sizeof(run), "the header"), sizeof(run));
-    check_run(&run);
-    frame->mode = run.mode;
-    frame->deterministic = (run.flags & HV_RESUME_DETERMINISTIC) != 0;
-    frame->optc = run.optc;
-    frame->options = list_at(all, run.argv_off, (uint64_t)run.optc + run.argc, first.argv, "argv");
-    frame->argc = run.argc;
-    frame->argv = frame->options + run.optc;
-    frame->envc = run.envc;
-    frame->env = list_at(all, run.env_off, run.envc, first.env, "the environment");
-    frame->cwd = string_at(all, run.cwd_off, "the working directory");
-    frame->source = at_offset(all, run.source_off, run.source_len, "the source");
-    frame->source_len = run.source_len;
+    check_run(all);
+    frame->mode = runframe_mode(all.data);
+    frame->deterministic = (runframe_flags(all.data) & HV_RESUME_DETERMINISTIC) != 0;
+    frame->options =
+        list_of(all, HV_RECORD_OPTIONS, first.argv, 0, &frame->optc, "the interpreter's options");
+    frame->options =
+        list_of(all, HV_RECORD_ARGV, frame->options, frame->optc, &frame->argc, "argv");
+    frame->argv = frame->options + frame->optc;
+    frame->env = list_of(all, HV_RECORD_ENV, first.env, 0, &frame->envc, "the environment");
+    frame->cwd = runframe_bytes(all.data, all.size, HV_RECORD_CWD, &frame->source_len);
+    frame->source = runframe_bytes(all.data, all.size, HV_RECORD_SOURCE, &frame->source_len);
+    if (frame->argc == 0) {
+        drv_fail("bad run frame: no argv[0]");
+    }
+    if (frame->cwd[0] != '/') {
+        drv_fail("bad run frame: no working directory");
+    }
     frame_command(frame);
     return frame;
 }

@@ -5,7 +5,7 @@
 
 DRIVER_DEV := $(BUILD)/images/python/dev
 DRIVER_SRC := $(filter-out %/launch.c,$(wildcard python-agent-driver/*.c))
-DRIVER_OBJ := $(DRIVER_SRC:python-agent-driver/%.c=$(BUILD)/driver/%.o)
+DRIVER_OBJ := $(DRIVER_SRC:python-agent-driver/%.c=$(BUILD)/driver/%.o) $(BUILD)/driver/runframe.o
 
 # -isystem: CPython's internal headers do not compile with our warnings. -fno-plt: every function is bound when the
 # driver starts, before the snapshot.
@@ -14,6 +14,11 @@ DRIVER_CFLAGS := $(HOST_CFLAGS) -fPIC -fvisibility=hidden -fno-plt \
     -isystem $(DRIVER_DEV)/usr/include
 
 $(BUILD)/driver/%.o: python-agent-driver/%.c | $(DRIVER_DEV)/usr/include/python3.11/Python.h
+	@mkdir -p $(@D)
+	$(CC) $(DRIVER_CFLAGS) -c -o $@ $<
+
+# What is shared with the kernel.
+$(BUILD)/driver/runframe.o: images/runframe.c
 	@mkdir -p $(@D)
 	$(CC) $(DRIVER_CFLAGS) -c -o $@ $<
 

@@ -17,7 +17,7 @@
 #define HV_U(number) number##u
 #endif
 
-#define HV_ABI_VERSION 9
+#define HV_ABI_VERSION 10
 
 /* The kernel ELF carries one note: owner HV_NOTE_NAME, type HV_NOTE_ABI, descriptor one
  * uint32_t holding HV_ABI_VERSION. The VMM refuses any other before it loads a byte. */
@@ -304,8 +304,8 @@ _Static_assert(offsetof(struct hv_shared, calls) == 240, "ABI");
 _Static_assert(offsetof(struct hv_shared, counts) == 1280, "ABI");
 _Static_assert(sizeof(struct hv_shared) <= HV_PAGE_SIZE, "one page");
 
-/* What to run. The frame is this header, then data; *_off are offsets from the frame's start. A
- * list of strings is its strings one after the other, each ending in NUL. */
+/* What to run: a header, then records up to the end of the frame, whose size HV_CALL_RUN returns.
+ * So a newer host can say more to an older guest, which skips what it does not know. */
 enum hv_run_mode {
     HV_RUN_EXEC = 0,   /* execve(argv[0], argv, env): answered by the kernel itself */
     HV_RUN_FILE = 1,   /* a script: source is its text, argv[0] its name as given */
@@ -315,19 +315,32 @@ enum hv_run_mode {
 };
 
 struct hv_run {
-    uint32_t size;  /* sizeof(struct hv_run) */
+    uint32_t size;  /* of this header, at least sizeof(struct hv_run): the records begin there */
     uint32_t mode;  /* enum hv_run_mode */
     uint32_t flags; /* HV_RESUME_DETERMINISTIC */
-    uint32_t argc;
-    uint32_t envc;
-    uint32_t optc;     /* options of the interpreter, for all modes but HV_RUN_EXEC */
-    uint64_t argv_off; /* optc strings, the options (-O, -W, error); then argc, argv */
-    uint64_t env_off;
-    uint64_t cwd_off; /* one string: absolute; made in the guest when missing */
-    uint64_t source_off;
-    uint64_t source_len; /* bytes, may contain NUL */
+    uint32_t reserved;
 };
-_Static_assert(sizeof(struct hv_run) == 64, "ABI");
+_Static_assert(sizeof(struct hv_run) == 16, "ABI");
+
+/* A record is this header, its bytes, and zeroes up to a multiple of HV_RECORD_ALIGN. Records stand
+ * in any order, each kind at most once; one that is missing is empty. Strings stand one after the
+ * other, each with its NUL. images/runframe.h is the reader. */
+#define HV_RECORD_ALIGN 8u
+
+enum hv_record_kind {
+    HV_RECORD_OPTIONS = 1, /* strings: of the interpreter (-O, -W, error); not for HV_RUN_EXEC */
+    HV_RECORD_ARGV = 2,    /* strings: at least argv[0] */
+    HV_RECORD_ENV = 3,     /* strings: NAME=value */
+    HV_RECORD_CWD = 4,     /* one string: absolute; made in the guest when missing */
+    HV_RECORD_SOURCE = 5,  /* bytes, which may contain NUL: as the mode says */
+};
+
+struct hv_record {
+    uint32_t kind; /* enum hv_record_kind */
+    uint32_t reserved;
+    uint64_t length; /* bytes that follow, without the zeroes */
+};
+_Static_assert(sizeof(struct hv_record) == 16, "ABI");
 
 /* In the guest, a program takes its run by reading this device: the first read of a file opened on
  * it makes the HV_CALL_RUN (the snapshot point) and returns the frame's bytes, further reads the

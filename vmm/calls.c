@@ -51,11 +51,12 @@ static int call_frame(struct vmm *vm, const struct hv_call *call, int64_t *ret)
     if (mem_read_ptr(vm, call->arg[1], call->arg[2]) == NULL) {
         return call_bad_range(vm, "frame", call->arg[1], call->arg[2]);
     }
-    const uint64_t left = offset < vm->frame_size ? vm->frame_size - offset : 0;
+    const uint64_t whole = frame_size(&vm->frame);
+    const uint64_t left = offset < whole ? whole - offset : 0;
     const uint64_t n = call_least(call_least(call->arg[2], left), HV_CALL_BYTES);
     *ret = (int64_t)n;
     if (n > 0) {
-        memcpy(mem_write_ptr(vm, call->arg[1], n), vm->frame + offset, n);
+        frame_copy(&vm->frame, offset, mem_write_ptr(vm, call->arg[1], n), n);
     }
     return 0;
 }
@@ -224,12 +225,13 @@ int calls_answer(struct vmm *vm)
 int calls_answer_run(struct vmm *vm)
 {
     const struct hv_call *call = &vm->run_call;
-    const uint64_t n = call_least(call_least(call->arg[1], vm->frame_size), HV_CALL_BYTES);
+    const uint64_t whole = frame_size(&vm->frame);
+    const uint64_t n = call_least(call_least(call->arg[1], whole), HV_CALL_BYTES);
     void *to = mem_write_ptr(vm, call->arg[0], n);
     if (to == NULL) {
         return call_bad_range(vm, "run", call->arg[0], n);
     }
-    memcpy(to, vm->frame, n);
+    frame_copy(&vm->frame, 0, to, n);
     struct hv_shared *s = mem_shared_write(vm);
     vm->generation++;
     terminal_describe(vm, &s->streams);
@@ -238,6 +240,6 @@ int calls_answer_run(struct vmm *vm)
         return rc;
     }
     vm->counts_before = s->counts;
-    call_answer(vm, s->call_tail, (int64_t)vm->frame_size);
+    call_answer(vm, s->call_tail, (int64_t)whole);
     return calls_answer(vm);
 }

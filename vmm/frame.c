@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Builds the run frame of abi.h (struct hv_run and its data) from a struct vmm_run. The buffer
- * belongs to the VM and is reused by the next run.
+ * Makes the run frame of abi.h (struct hv_run and its records) from a struct vmm_run, and hands it
+ * out in pieces. The records that are small are built in a buffer, which belongs to the VM and is
+ * reused by the next run. The source comes last and stays where the caller has it, which may be a
+ * mapping of a file: no copy of it lies beside the VM.
  */
 #include "vmm_int.h"
 
@@ -10,68 +12,124 @@
 
 #define FRAME_MAX (1ull << 30)
 
-static size_t frame_list_size(const char *const *list, uint32_t *count)
+static size_t frame_padded(size_t length)
 {
-    size_t size = 0;
-    *count = 0;
-    for (; list != NULL && list[*count] != NULL && *count < UINT32_MAX; (*count)++) {
-        size += strlen(list[*count]) + 1;
-    }
-    return size;
+    return (length + HV_RECORD_ALIGN - 1) / HV_RECORD_ALIGN * HV_RECORD_ALIGN;
 }
 
-static size_t frame_list_put(uint8_t *frame, size_t at, const char *const *list, uint32_t count)
+static size_t frame_list_length(const char *const *list)
 {
-    for (uint32_t i = 0; i < count; i++) {
-        const size_t n = strlen(list[i]) + 1;
-        memcpy(frame + at, list[i], n);
-        at += n;
+    size_t length = 0;
+    for (; list != NULL && *list != NULL; list++) {
+        length += strlen(*list) + 1;
     }
-    return at;
+    return length;
 }
 
-static int frame_reserve(struct vmm *vm, size_t size, struct vmm_err *err)
+static size_t frame_record_size(size_t length)
 {
-    if (size > FRAME_MAX) {
-        return vmm_err_set(err, E2BIG, "a run of %zu bytes is too large", size);
-    }
-    if (size > vm->frame_room) {
-        uint8_t *frame = realloc(vm->frame, size);
-        if (frame == NULL) {
+    return length > 0 ? sizeof(struct hv_record) + frame_padded(length) : 0;
+}
+
+static int frame_reserve(struct run_frame *f, size_t size, struct vmm_err *err)
+{
+    if (size > f->room) {
+        uint8_t *head = realloc(f->head, size);
+        if (head == NULL) {
             return vmm_err_set(err, ENOMEM, "out of memory");
         }
-        vm->frame = frame;
-        vm->frame_room = size;
+        f->head = head;
+        f->room = size;
     }
-    vm->frame_size = size;
     return 0;
+}
+
+static void frame_put(struct run_frame *f, const void *bytes, size_t size)
+{
+    memcpy(f->head + f->head_size, bytes, size);
+    f->head_size += size;
+}
+
+static void frame_put_zeroes(struct run_frame *f, size_t size)
+{
+    memset(f->head + f->head_size, 0, size);
+    f->head_size += size;
+}
+
+static void frame_put_record(struct run_frame *f, uint32_t kind, size_t length)
+{
+    const struct hv_record record = {.kind = kind, .length = length};
+    frame_put(f, &record, sizeof(record));
+}
+
+/* A list that is empty, or NULL, has no record. */
+static void frame_put_list(struct run_frame *f, uint32_t kind, const char *const *list)
+{
+    const size_t length = frame_list_length(list);
+    if (length == 0) {
+        return;
+    }
+    frame_put_record(f, kind, length);
+    for (; *list != NULL; list++) {
+        frame_put(f, *list, strlen(*list) + 1);
+    }
+    frame_put_zeroes(f, frame_padded(length) - length);
 }
 
 int frame_build(struct vmm *vm, const struct vmm_run *run, struct vmm_err *err)
 {
-    struct hv_run h = {.size = sizeof(h), .mode = (uint32_t)run->mode};
+    struct run_frame *f = &vm->frame;
     if (run->argv == NULL || run->argv[0] == NULL || run->cwd == NULL || run->cwd[0] != '/' ||
         (run->source == NULL && run->source_len > 0)) {
         return vmm_err_set(err, EINVAL, "a run needs argv[0] and an absolute directory");
     }
-    h.flags = run->deterministic ? HV_RESUME_DETERMINISTIC : 0;
-    h.argv_off = sizeof(h);
-    const uint64_t words_off = h.argv_off + frame_list_size(run->options, &h.optc);
-    h.env_off = words_off + frame_list_size(run->argv, &h.argc);
-    h.cwd_off = h.env_off + frame_list_size(run->env, &h.envc);
-    h.source_off = h.cwd_off + strlen(run->cwd) + 1;
-    h.source_len = run->source_len;
-    int rc = frame_reserve(vm, h.source_off + run->source_len, err);
+    const char *const cwd[] = {run->cwd, NULL};
+    const size_t head = sizeof(struct hv_run) + frame_record_size(frame_list_length(run->options)) +
+                        frame_record_size(frame_list_length(run->argv)) +
+                        frame_record_size(frame_list_length(run->env)) +
+                        frame_record_size(frame_list_length(cwd)) + sizeof(struct hv_record);
+    if (head > FRAME_MAX || run->source_len > FRAME_MAX - head) {
+        return vmm_err_set(err, E2BIG, "a run of %zu bytes is too large", head + run->source_len);
+    }
+    int rc = frame_reserve(f, head, err);
     if (rc < 0) {
         return rc;
     }
-    memcpy(vm->frame, &h, sizeof(h));
-    (void)frame_list_put(vm->frame, h.argv_off, run->options, h.optc);
-    (void)frame_list_put(vm->frame, words_off, run->argv, h.argc);
-    (void)frame_list_put(vm->frame, h.env_off, run->env, h.envc);
-    memcpy(vm->frame + h.cwd_off, run->cwd, strlen(run->cwd) + 1);
-    if (run->source_len > 0) {
-        memcpy(vm->frame + h.source_off, run->source, run->source_len);
-    }
+    const struct hv_run header = {.size = sizeof(header),
+                                  .mode = (uint32_t)run->mode,
+                                  .flags = run->deterministic ? HV_RESUME_DETERMINISTIC : 0};
+    f->head_size = 0;
+    frame_put(f, &header, sizeof(header));
+    frame_put_list(f, HV_RECORD_OPTIONS, run->options);
+    frame_put_list(f, HV_RECORD_ARGV, run->argv);
+    frame_put_list(f, HV_RECORD_ENV, run->env);
+    frame_put_list(f, HV_RECORD_CWD, cwd);
+    frame_put_record(f, HV_RECORD_SOURCE, run->source_len);
+    f->source = run->source;
+    f->source_len = run->source_len;
     return 0;
+}
+
+uint64_t frame_size(const struct run_frame *f)
+{
+    return f->head_size + frame_padded(f->source_len);
+}
+
+/* Copies what of [at, at + size) lies in a piece of `length` bytes, which begins at `start` of the
+ * frame. */
+static void frame_copy_piece(uint8_t *to, uint64_t at, size_t size, const uint8_t *piece,
+                             uint64_t start, size_t length)
+{
+    const uint64_t from = at > start ? at : start;
+    const uint64_t end = at + size < start + length ? at + size : start + length;
+    if (from < end) {
+        memcpy(to + (from - at), piece + (from - start), end - from);
+    }
+}
+
+void frame_copy(const struct run_frame *f, uint64_t at, void *to, size_t size)
+{
+    memset(to, 0, size); /* what the source is padded with */
+    frame_copy_piece(to, at, size, f->head, 0, f->head_size);
+    frame_copy_piece(to, at, size, f->source, f->head_size, f->source_len);
 }

@@ -114,6 +114,6 @@ void vmm_destroy(struct vmm *vm)
     workset_notes_free(vm);
     os_unmap(vm->watch, vm->ram_size / HV_PAGE_SIZE / 8);
     os_close(vm->pagemap_fd);
-    free(vm->frame);
+    free(vm->frame.head);
     free(vm);
 }

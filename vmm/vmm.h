@@ -91,13 +91,13 @@ struct vmm_config {
 /* One run. Strings and arrays are the caller's and only read during vmm_run(). */
 struct vmm_run {
     int mode;                /* enum hv_run_mode of abi.h */
-    const char *const *argv; /* NULL-terminated; argv[0] as in struct hv_run */
+    const char *const *argv; /* NULL-terminated; argv[0] as enum hv_run_mode says */
     /* NULL, or NULL-terminated: what python3 would have before it, "-O", "-W", "error". The guest's
      * driver judges them. */
     const char *const *options;
     const char *const *env; /* NULL-terminated "KEY=VALUE" */
     const char *cwd;        /* absolute */
-    const void *source;     /* source_len bytes; NULL if 0 */
+    const void *source;     /* source_len bytes, which are not copied; NULL if 0 */
     size_t source_len;
     /* 0: none; else VMM_TIMEOUT that long after vmm_run() was called, by CLOCK_MONOTONIC. Whatever
      * the guest does, whatever the readers, writers and other users of its streams do, and if the

@@ -124,6 +124,15 @@ struct hot_set {
     bool stale;            /* a watched page (shadow.c) is or was in it */
 };
 
+/* What a run is given (frame.c): all but the source's bytes, which are the caller's. */
+struct run_frame {
+    uint8_t *head;
+    size_t head_size;
+    size_t room; /* of head */
+    const uint8_t *source;
+    size_t source_len;
+};
+
 struct vmm {
     const struct policy *policy;
     enum vmm_state state;
@@ -160,9 +169,7 @@ struct vmm {
 
     /* The run going on (run.c, calls.c). */
     struct hv_call run_call; /* the open HV_CALL_RUN, when READY */
-    uint8_t *frame;          /* struct hv_run and its data */
-    size_t frame_size;
-    size_t frame_room; /* allocated */
+    struct run_frame frame;
     bool deterministic;
     bool trace;
     uint64_t output_left; /* bytes that may still be written */
@@ -444,7 +451,7 @@ void counters_end_run(struct vmm *vm);
 
 /* calls.c */
 int calls_answer(struct vmm *vm);
-int calls_answer_run(struct vmm *vm); /* hands vm->frame to the open HV_CALL_RUN */
+int calls_answer_run(struct vmm *vm); /* hands the run frame to the open HV_CALL_RUN */
 
 /* console.c. All as outcome.c. */
 int console_drain(struct vmm *vm);
@@ -463,6 +470,10 @@ int64_t terminal_call(struct vmm *vm, uint64_t stream, uint64_t op, uint64_t mod
 void terminal_restore(struct vmm *vm);
 
 /* frame.c */
+/* run's source must stay until the run is over. */
 int frame_build(struct vmm *vm, const struct vmm_run *run, struct vmm_err *err);
+uint64_t frame_size(const struct run_frame *f);
+/* [at, at + size), which is inside the frame. */
+void frame_copy(const struct run_frame *f, uint64_t at, void *to, size_t size);
 
 #endif

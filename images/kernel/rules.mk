@@ -16,9 +16,14 @@ KERNEL_CFLAGS := -std=c17 -O2 -g -ffreestanding -mgeneral-regs-only -fno-stack-p
 	-Wall -Wextra -Werror -Wshadow -Wpointer-arith -Wcast-qual -Wwrite-strings \
 	-Wstrict-prototypes -Wmissing-prototypes -Wundef -Wformat=2 -Wvla
 KERNEL_SRCS   := $(sort $(filter-out $(KERNEL_DIR)/vdso/%,$(wildcard $(KERNEL_DIR)/*/*.c $(KERNEL_DIR)/*/*.S)))
-KERNEL_OBJS   := $(patsubst $(KERNEL_DIR)/%,build/kernel/%.o,$(KERNEL_SRCS))
+KERNEL_OBJS   := $(patsubst $(KERNEL_DIR)/%,build/kernel/%.o,$(KERNEL_SRCS)) build/kernel/runframe.c.o
 
 build/kernel/%.o: $(KERNEL_DIR)/% $(KERNEL_DIR)/rules.mk
+	@mkdir -p $(@D)
+	$(KERNEL_CC) $(KERNEL_CFLAGS) -MMD -MP -c $< -o $@
+
+# What the kernel shares with the programs that take runs.
+build/kernel/runframe.c.o: images/runframe.c $(KERNEL_DIR)/rules.mk
 	@mkdir -p $(@D)
 	$(KERNEL_CC) $(KERNEL_CFLAGS) -MMD -MP -c $< -o $@
 

@@ -16,7 +16,7 @@ $(CHAOS_DIR)/guest/%.o: tests/chaos/guest/%.c tests/chaos/acts.h tests/vmm/guest
 	$(CC) $(CHAOS_GUEST_CFLAGS) -c -o $@ $<
 
 $(CHAOS_DIR)/kernel: $(addprefix $(CHAOS_DIR)/guest/,acts.o cases.o) $(BUILD)/tests/vmm/guest-HV_ABI_VERSION.o \
-    $(BUILD)/tests/vmm/guest/guest.o tests/vmm/guest/guest.ld
+    $(addprefix $(BUILD)/tests/vmm/guest/,guest.o runframe.o) tests/vmm/guest/guest.ld
 	$(LD) -static -nostdlib -z noexecstack -z max-page-size=4096 --build-id=none \
 	    -T tests/vmm/guest/guest.ld -o $@ $(filter %.o,$^)
 

@@ -5,6 +5,7 @@
  * one word. Tests of the command and of installing use an image with this alone: it is set up in a
  * fraction of a second.
  */
+#include "images/runframe.h"
 #include "vmm/abi.h"
 
 #include <errno.h>
@@ -18,20 +19,16 @@
 
 static char frame[1 << 20];
 
-static const struct hv_run *run(void)
-{
-    return (const struct hv_run *)(const void *)frame;
-}
+static size_t frame_size;
 
-/* Returns the offset after the last. */
-static uint64_t print_list(const char *name, uint64_t offset, uint32_t count)
+static void print_list(const char *name, uint32_t kind)
 {
-    const char *item = frame + offset;
+    static char *list[256];
+    size_t count = runframe_strings(frame, frame_size, kind, list, 256);
 
-    for (uint32_t i = 0; i < count; i++, item += strlen(item) + 1) {
-        printf("%s %s\n", name, item);
+    for (size_t i = 0; i < count && i < 256; i++) {
+        printf("%s %s\n", name, list[i]);
     }
-    return (uint64_t)(item - frame);
 }
 
 static int do_print(void)
@@ -42,10 +39,11 @@ static int do_print(void)
 
 static int do_show(void)
 {
-    printf("mode %u\n", run()->mode);
-    print_list("argv", print_list("option", run()->argv_off, run()->optc), run()->argc);
-    print_list("env", run()->env_off, run()->envc);
-    print_list("cwd", run()->cwd_off, 1);
+    printf("mode %u\n", runframe_mode(frame));
+    print_list("option", HV_RECORD_OPTIONS);
+    print_list("argv", HV_RECORD_ARGV);
+    print_list("env", HV_RECORD_ENV);
+    print_list("cwd", HV_RECORD_CWD);
     return 0;
 }
 
@@ -192,18 +190,24 @@ static const struct {
 static int take_run(void)
 {
     int fd = open(HV_RUN_DEVICE, O_RDONLY);
-    size_t len = 0;
+    const char *wrong;
     ssize_t n;
 
     if (fd < 0) {
         fprintf(stderr, "taker: %s: %s\n", HV_RUN_DEVICE, strerror(errno));
         return -1;
     }
-    while (len < sizeof(frame) - 1 && (n = read(fd, frame + len, sizeof(frame) - 1 - len)) > 0) {
-        len += (size_t)n;
+    while (frame_size < sizeof(frame) &&
+           (n = read(fd, frame + frame_size, sizeof(frame) - frame_size)) > 0) {
+        frame_size += (size_t)n;
     }
     close(fd);
-    return len >= sizeof(struct hv_run) ? 0 : -1;
+    wrong = runframe_check(frame, frame_size);
+    if (wrong != NULL) {
+        fprintf(stderr, "taker: bad run frame: %s\n", wrong);
+        return -1;
+    }
+    return 0;
 }
 
 int main(void)
@@ -214,8 +218,7 @@ int main(void)
     if (take_run() < 0) {
         return 99;
     }
-    source = frame + run()->source_off;
-    len = run()->source_len;
+    source = runframe_bytes(frame, frame_size, HV_RECORD_SOURCE, &len);
     while (len > 0 && source[len - 1] == '\n') {
         len--;
     }

@@ -37,11 +37,11 @@ static void machine_make(struct vmm *vm, struct vmm_outcome *outcome, struct vmm
     vm->ram_image = 0x20000; /* in the middle of it: a discard clears below and gives back above */
     vm->ram = aligned_alloc(HV_PAGE_SIZE, ram_size);
     vm->hot.map = calloc(ram_size / HV_PAGE_SIZE / 64 + 1, sizeof(uint64_t));
-    vm->frame = calloc(1, FRAME_SIZE);
-    MUST(vm->ram != NULL && vm->hot.map != NULL && vm->frame != NULL);
+    vm->frame.head = calloc(1, FRAME_SIZE);
+    MUST(vm->ram != NULL && vm->hot.map != NULL && vm->frame.head != NULL);
     memset(vm->ram, 0, ram_size);
     vm->shared = (struct hv_shared *)(void *)(vm->ram + HV_SHARED_GPA);
-    vm->frame_size = vm->frame_room = FRAME_SIZE;
+    vm->frame.head_size = vm->frame.room = FRAME_SIZE;
     vm->tsc_khz = 1;
     vm->deterministic = true;
     vm->outcome = outcome;
@@ -54,7 +54,7 @@ static void machine_free(struct vmm *vm)
 {
     free(vm->ram);
     free(vm->hot.map);
-    free(vm->frame);
+    free(vm->frame.head);
 }
 
 /* The guest fills a slot and may ring. */

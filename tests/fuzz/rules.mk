@@ -22,7 +22,7 @@ FUZZ_sites := $(FUZZ_DIR)/images/kernel/fs/sitefile.o
 FUZZ_snapshot := $(FUZZ_VMM)
 FUZZ_header := $(FUZZ_VMM)
 FUZZ_calls := $(FUZZ_VMM)
-FUZZ_frame := $(FUZZ_DIR)/python-agent-driver/frame.o
+FUZZ_frame := $(FUZZ_DIR)/python-agent-driver/frame.o $(FUZZ_DIR)/images/runframe.o
 FUZZ_config := $(patsubst %,$(FUZZ_DIR)/pyhl/%.o,config value) $(FUZZ_VMM)
 # KVM as fake_kvm.h has it.
 FUZZ_FAKE_KVM := $(FUZZ_DIR)/tests/fuzz/fake_kvm.o $(FUZZ_VMM)

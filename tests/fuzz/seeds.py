@@ -161,30 +161,30 @@ def calls():
     }
 
 
-def frame(mode=1, argv=(b"s.py", b"a"), env=(b"A=b",), cwd=b"/", source=b"print(1)\n", **changes):
-    strings = [b"".join(s + b"\0" for s in group) for group in (argv, env, (cwd,))]
-    offsets = [64]
-    for text in strings:
-        offsets.append(offsets[-1] + len(text))
-    fields = dict(size=64, mode=mode, flags=0, argc=len(argv), envc=len(env), optc=0, argv_off=offsets[0],
-                  env_off=offsets[1], cwd_off=offsets[2], source_off=offsets[3], length=len(source))
-    fields.update(changes)
-    return struct.pack("<6I5Q", *fields.values()) + b"".join(strings) + source
+def record(kind, data, length=None):
+    length = len(data) if length is None else length
+    return struct.pack("<IIQ", kind, 0, length) + data + bytes(-len(data) % 8)
+
+
+def frame(mode=1, argv=(b"s.py", b"a"), env=(b"A=b",), cwd=b"/", source=b"print(1)\n", size=16, extra=b""):
+    lists = [b"".join(s + b"\0" for s in group) for group in ((b"-O",), argv, env, (cwd,))]
+    records = [record(kind, data) for kind, data in enumerate([*lists, source], 1)]
+    return struct.pack("<4I", size, mode, 0, 0) + b"".join(records) + extra
 
 
 def frames():
     return {
         "good": frame(),
         "large": frame(source=b"#" * 70000),
-        "no-argv": frame(argc=0),
-        "argc": frame(argc=1000),
-        "envc": frame(envc=0xFFFFFFFF),
-        "source": frame(length=1 << 63),
-        "wraps": frame(source_off=(1 << 64) - 1, length=2),
-        "cwd": frame(cwd_off=(1 << 64) - 1),
-        "open-end": frame(source=b"", length=0)[:-1],
+        "no-argv": frame(argv=()),
+        "unknown": frame(extra=record(77, b"later")),
+        "twice": frame(extra=record(5, b"again")),
+        "longer": frame(extra=record(6, b"x", 1 << 63)),
+        "wraps": frame(extra=record(6, b"x", (1 << 64) - 3)),
+        "cwd": frame(cwd=b"relative"),
+        "open-end": struct.pack("<4I", 16, 1, 0, 0) + record(2, b"s.py"),
         "short": frame()[:40],
-        "size": frame(size=63),
+        "size": frame(size=12),
         "mode": frame(mode=9),
     }
 

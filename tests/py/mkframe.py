@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Write a run frame (struct hv_run of vmm/abi.h and its data) to a file.
+"""Write a run frame (struct hv_run of vmm/abi.h and its records) to a file.
 
 usage: mkframe.py OUT [--cwd DIR] [--env K=V]... [--deterministic]
                   (-c CODE | -m MODULE | - | SCRIPT) [ARGS...]
@@ -14,23 +14,22 @@ import sys
 
 FILE, CODE, MODULE, STDIN = 1, 2, 3, 4
 DETERMINISTIC = 1
-HEADER = struct.Struct("<6I5Q")
+OPTIONS, ARGV, ENV, CWD, SOURCE = 1, 2, 3, 4, 5
 
 
 def strings(items):
     return b"".join(item + b"\0" for item in items)
 
 
+def record(kind, data):
+    return struct.pack("<IIQ", kind, 0, len(data)) + data + bytes(-len(data) % 8)
+
+
 def build(mode, argv, env, cwd, source, flags=0, options=()):
     """The frame's bytes; argv, env, options and cwd are bytes, as is the source."""
-    parts = [strings([*options, *argv]), strings(env), cwd + b"\0", source]
-    offsets, at = [], HEADER.size
-    for part in parts:
-        offsets.append(at)
-        at += len(part)
-    assert HEADER.size == 64
-    header = HEADER.pack(HEADER.size, mode, flags, len(argv), len(env), len(options), *offsets, len(source))
-    return header + b"".join(parts)
+    records = {OPTIONS: strings(options), ARGV: strings(argv), ENV: strings(env), CWD: cwd + b"\0", SOURCE: source}
+    header = struct.pack("<4I", 16, mode, flags, 0)
+    return header + b"".join(record(kind, data) for kind, data in records.items())
 
 
 def read(path):

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The golden layout of version 9 of abi.h. A change here is a change of the ABI: HV_ABI_VERSION
+ * The golden layout of version 10 of abi.h. A change here is a change of the ABI: HV_ABI_VERSION
  * must be another, and this file follows it.
  */
 #include "unit.h"
@@ -10,7 +10,7 @@
 
 static void version(void)
 {
-    CHECK(HV_ABI_VERSION == 9);
+    CHECK(HV_ABI_VERSION == 10);
     CHECK(HV_NOTE_ABI == 0x48564d31);
     CHECK(HV_SHARED_MAGIC == 0x6c687970);
 }
@@ -86,13 +86,12 @@ static void frames(void)
     AT(hv_resume, entropy, 32);
     AT(hv_run, mode, 4);
     AT(hv_run, flags, 8);
-    AT(hv_run, argc, 12);
-    AT(hv_run, envc, 16);
-    AT(hv_run, argv_off, 24);
-    AT(hv_run, env_off, 32);
-    AT(hv_run, cwd_off, 40);
-    AT(hv_run, source_off, 48);
-    AT(hv_run, source_len, 56);
+    CHECK(sizeof(struct hv_run) == 16 && HV_RECORD_ALIGN == 8);
+    AT(hv_record, kind, 0);
+    AT(hv_record, length, 8);
+    CHECK(sizeof(struct hv_record) == 16);
+    CHECK(HV_RECORD_OPTIONS == 1 && HV_RECORD_ARGV == 2 && HV_RECORD_ENV == 3);
+    CHECK(HV_RECORD_CWD == 4 && HV_RECORD_SOURCE == 5);
     AT(hv_trap, rip, 16);
     AT(hv_trap, ss, 48);
 }

@@ -11,7 +11,7 @@ cd "$(dirname "$0")/../.." || exit 2
 readonly out=build/tests/unit
 
 # Linked to every test; the linker takes what is used.
-readonly sources=(pyhl/value.c vmm/err.c)
+readonly sources=(pyhl/value.c vmm/err.c images/runframe.c)
 
 # What a test in kernel/ is linked with: files of the guest kernel, and stand-ins (in kernel/) for what those call.
 declare -A kernel=(

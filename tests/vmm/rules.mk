@@ -14,9 +14,13 @@ $(VMM_TEST_DIR)/guest-%.o: tests/vmm/guest/start.S vmm/abi.h
 	$(CC) -I. -DGUEST_ABI=$* -c -o $@ $<
 
 GUEST_TEST_OBJECTS := $(patsubst tests/vmm/guest/%.c,$(VMM_TEST_DIR)/guest/%.o, \
-    $(wildcard tests/vmm/guest/*.c))
+    $(wildcard tests/vmm/guest/*.c)) $(VMM_TEST_DIR)/guest/runframe.o
 
 $(VMM_TEST_DIR)/guest/%.o: tests/vmm/guest/%.c tests/vmm/guest/guest.h vmm/abi.h
+	@mkdir -p $(@D)
+	$(CC) $(GUEST_TEST_CFLAGS) -c -o $@ $<
+
+$(VMM_TEST_DIR)/guest/runframe.o: images/runframe.c images/runframe.h vmm/abi.h
 	@mkdir -p $(@D)
 	$(CC) $(GUEST_TEST_CFLAGS) -c -o $@ $<
 

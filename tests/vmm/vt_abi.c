@@ -63,20 +63,15 @@ static const struct {
     FIELD(struct hv_run, size, 0, 4),
     FIELD(struct hv_run, mode, 4, 4),
     FIELD(struct hv_run, flags, 8, 4),
-    FIELD(struct hv_run, argc, 12, 4),
-    FIELD(struct hv_run, envc, 16, 4),
-    FIELD(struct hv_run, argv_off, 24, 8),
-    FIELD(struct hv_run, env_off, 32, 8),
-    FIELD(struct hv_run, cwd_off, 40, 8),
-    FIELD(struct hv_run, source_off, 48, 8),
-    FIELD(struct hv_run, source_len, 56, 8),
+    FIELD(struct hv_record, kind, 0, 4),
+    FIELD(struct hv_record, length, 8, 8),
 };
 
 static void t_layout(void)
 {
-    CHECK_INT(HV_ABI_VERSION, 9);
+    CHECK_INT(HV_ABI_VERSION, 10);
     CHECK_INT(sizeof(struct hv_shared), 1344);
-    CHECK_INT(sizeof(struct hv_run), 64);
+    CHECK_INT(sizeof(struct hv_run), 16);
     for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
         if (fields[i].offset != fields[i].want_offset || fields[i].size != fields[i].want_size) {
             vt_fail(__FILE__, __LINE__, "%s is %zu bytes at %zu, not %zu at %zu", fields[i].name,
@@ -109,6 +104,9 @@ static void t_numbers(void)
         {HV_EVENT_TERM, 4},         {HV_RUN_EXEC, 0},
         {HV_RUN_FILE, 1},           {HV_RUN_CODE, 2},
         {HV_RUN_MODULE, 3},         {HV_RUN_STDIN, 4},
+        {HV_RECORD_OPTIONS, 1},     {HV_RECORD_ARGV, 2},
+        {HV_RECORD_ENV, 3},         {HV_RECORD_CWD, 4},
+        {HV_RECORD_SOURCE, 5},      {HV_RECORD_ALIGN, 8},
         {HV_CALL_SLOTS, 16},        {HV_CALL_BYTES, 65536},
         {HV_TRACE_MAX, 4096},       {HV_SIGNAL_MAX, 64},
         {HV_DEBUG_MARK, 0x2ff8},    {HV_SYSCALL_FMASK, 0x44700},

@@ -220,8 +220,9 @@ static void t_large_frame(void)
     }
     struct vmm_io io = {.stdin_fd = -1, .stdout_fd = vt_memfd("", 0), .stderr_fd = -1};
     struct vmm *vm = vt_boot(&io);
-    const size_t strings = 6 + 8 + 4 + 2; /* argv with a 7-digit number, env, cwd */
-    snprintf(number, sizeof(number), "%zu", sizeof(struct hv_run) + strings + size);
+    /* The header; the records of argv ("frame" and 7 digits), env, cwd, and of the source. */
+    const size_t head = 16 + (16 + 16) + (16 + 8) + (16 + 8) + 16;
+    snprintf(number, sizeof(number), "%zu", head + size);
     const char *const argv[] = {"frame", number, NULL};
     const char *const env[] = {"A=1", NULL};
     const struct vmm_run run = {.mode = HV_RUN_FILE,

@@ -5,6 +5,7 @@
  */
 #include "cpu/cpu.h"
 #include "mm/mm.h"
+#include "../runframe.h"
 
 #define FRAME_MAX (4ul << 20)
 
@@ -24,17 +25,17 @@ static void boot_check(const struct hv_shared *s)
 }
 
 /* The whole run frame in kernel memory. */
-static struct hv_run *read_frame(void)
+static void *read_frame(u64 *size)
 {
-    struct hv_run *frame = kmalloc(PAGE_SIZE);
-    u64 size = frame != NULL ? run_next(frame, PAGE_SIZE) : 0;
-    if (size > PAGE_SIZE) {
-        if (size > FRAME_MAX) {
-            panic("a run frame of %lu bytes is more than the kernel takes", size);
+    char *frame = kmalloc(PAGE_SIZE);
+    *size = frame != NULL ? run_next(frame, PAGE_SIZE) : 0;
+    if (*size > PAGE_SIZE) {
+        if (*size > FRAME_MAX) {
+            panic("a run frame of %lu bytes is more than the kernel takes", *size);
         }
-        frame = krealloc(frame, size);
-        for (u64 at = PAGE_SIZE; frame != NULL && at < size;) {
-            s64 n = hv_call(HV_CALL_FRAME, at, (u64)frame + at, size - at, 0);
+        frame = krealloc(frame, *size);
+        for (u64 at = PAGE_SIZE; frame != NULL && at < *size;) {
+            s64 n = hv_call(HV_CALL_FRAME, at, (u64)frame + at, *size - at, 0);
             if (n <= 0) {
                 panic("the run frame ended early");
             }
@@ -44,20 +45,21 @@ static struct hv_run *read_frame(void)
     if (frame == NULL) {
         panic("no memory for the run frame");
     }
+    const char *wrong = runframe_check(frame, *size);
+    if (wrong != NULL) {
+        panic("bad run frame: %s", wrong);
+    }
     return frame;
 }
 
-static char **string_list(const struct hv_run *frame, u64 off, u32 count)
+static char **string_list(void *frame, u64 size, u32 kind)
 {
-    char **list = kmalloc((count + 1ul) * sizeof(char *));
-    const char *s = (const char *)frame + off;
+    size_t count = runframe_strings(frame, size, kind, NULL, 0);
+    char **list = kmalloc((count + 1) * sizeof(char *));
     if (list == NULL) {
         panic("no memory for the program's arguments");
     }
-    for (u32 i = 0; i < count; i++) {
-        list[i] = (char *)(u64)s;
-        s += strlen(s) + 1;
-    }
+    runframe_strings(frame, size, kind, list, count);
     list[count] = NULL;
     return list;
 }
@@ -77,13 +79,15 @@ static void fatal_exec(const char *path, int error)
 
 static void init_thread(struct process *p)
 {
-    struct hv_run *frame = read_frame();
-    if (frame->mode != HV_RUN_EXEC || !frame->argc) {
-        panic("the first run of an image must name a program");
+    u64 size;
+    size_t cwd_len;
+    void *frame = read_frame(&size);
+    char **argv = string_list(frame, size, HV_RECORD_ARGV);
+    char **envp = string_list(frame, size, HV_RECORD_ENV);
+    const char *cwd = runframe_bytes(frame, size, HV_RECORD_CWD, &cwd_len);
+    if (runframe_mode(frame) != HV_RUN_EXEC || argv[0] == NULL || cwd_len == 0) {
+        panic("the first run of an image must name a program and its directory");
     }
-    char **argv = string_list(frame, frame->argv_off, frame->argc);
-    char **envp = string_list(frame, frame->env_off, frame->envc);
-    const char *cwd = (const char *)frame + frame->cwd_off;
     struct trapframe tf;
     if (fs_chdir_create(cwd)) {
         panic("cannot make the working directory %s", cwd);

@@ -45,11 +45,9 @@ static void do_acts(const char *arg)
     static struct chaos c;
     static struct act acts[ACTS_MAX];
     static volatile uint64_t next, done;
-    /* Before its argument stands the case's name, and before that the frame's header. */
-    const char *run = arg - sizeof("acts") - sizeof(struct hv_run);
-    const struct hv_run *header = (const struct hv_run *)(const void *)run;
-    const uint64_t count = header->source_len / sizeof(acts[0]);
-    memcpy(acts, run + header->source_off, count * sizeof(acts[0]));
+    (void)arg;
+    const uint64_t count = run_source_size() / sizeof(acts[0]);
+    memcpy(acts, run_source(), count * sizeof(acts[0]));
     open_work(&c);
     next = 0;
     done = 0;

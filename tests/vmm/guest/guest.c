@@ -5,6 +5,8 @@
  */
 #include "guest.h"
 
+#include "images/runframe.h"
+
 static uint8_t run_buffer[0x10000] __attribute__((aligned(16)));
 volatile uint64_t sink;
 volatile uint64_t upcalls_seen;
@@ -146,14 +148,23 @@ volatile uint64_t *page_directory(void)
     return (volatile uint64_t *)(uintptr_t)(pdpt[0] & ~0xfffull);
 }
 
+/* The buffer has the frame's beginning, as far as the source if that is large. */
+static const char *run_record(uint32_t kind, size_t *length)
+{
+    return runframe_bytes(run_buffer, sizeof(run_buffer), kind, length);
+}
+
 const void *run_source(void)
 {
-    return run_buffer + ((const struct hv_run *)(const void *)run_buffer)->source_off;
+    size_t length;
+    return run_record(HV_RECORD_SOURCE, &length);
 }
 
 size_t run_source_size(void)
 {
-    return ((const struct hv_run *)(const void *)run_buffer)->source_len;
+    size_t length;
+    (void)run_record(HV_RECORD_SOURCE, &length);
+    return length;
 }
 
 static const struct guest_case *guest_case(const char *name)
@@ -168,14 +179,16 @@ static const struct guest_case *guest_case(const char *name)
     return 0;
 }
 
-static void guest_run(const struct hv_run *run)
+static void guest_run(void)
 {
-    const char *name = (const char *)run + run->argv_off;
+    size_t length;
+    const char *name = run_record(HV_RECORD_ARGV, &length);
     const struct guest_case *found = guest_case(name);
     if (found == 0) {
         quit(HV_EXIT_PANIC, 0, "no such case");
     }
-    found->fn(run->argc > 1 ? name + text_len(name) + 1 : "");
+    const size_t first = text_len(name) + 1;
+    found->fn(length > first ? name + first : "");
 }
 
 void guest_main(void)
@@ -184,6 +197,6 @@ void guest_main(void)
     for (;;) {
         (void)call(HV_CALL_RUN, (uint64_t)(uintptr_t)run_buffer, sizeof(run_buffer), 0, 0);
         resume_tsc = tsc();
-        guest_run((const struct hv_run *)(const void *)run_buffer);
+        guest_run();
     }
 }
