@@ -3,7 +3,7 @@
 #
 # -ffreestanding           no C library under us
 # -mgeneral-regs-only      the program's vector state stays live in the registers while the kernel runs
-# -fno-stack-protector     its canary lives behind FS, which is the program's
+# -fno-stack-protector     its canary is read through FS, which belongs to the program
 # -fno-pic -mcmodel=small  linked at a fixed address below 2 MiB
 # -fno-tree-loop-distribute-patterns  or memset() would be compiled into a call of itself (clang does not do that)
 # -fno-strict-aliasing     program memory is read as whatever the ABI says it is

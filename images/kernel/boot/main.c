@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * From the first instruction to the first program: sets up memory, CPU state and
- * the root file system, then asks the host what to run and becomes that.
+ * From the first instruction to the first program: sets up memory, CPU state and the root file
+ * system, then asks the host what to run, and executes that as the first process.
  */
 #include "cpu/cpu.h"
 #include "mm/mm.h"
@@ -24,7 +24,7 @@ static void boot_check(const struct hv_shared *s)
     }
 }
 
-/* The whole run frame in kernel memory. */
+/* Waits for a run and reads its whole frame (vmm/abi.h) into kernel memory. */
 static void *read_frame(u64 *size)
 {
     char *frame = kmalloc(PAGE_SIZE);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Entry from the VMM: CPL 3, paging on, no stack, interrupts nowhere. Takes the
- * boot stack and calls kernel_main(), which does not return. The ABI note that
- * the VMM checks before it loads anything is here, too.
+ * Entry from the VMM, at CPL 3, with paging on and no interrupts. The code sets
+ * up the boot stack and calls kernel_main(), which does not return. Here is
+ * also the ABI note, which the VMM checks before it loads anything.
  */
 #include "../../../vmm/abi.h"
 

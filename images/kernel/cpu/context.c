@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Kernel stacks and the switch between threads. A thread's kernel stack ends at
- * kstack_top; the trapframe of its last entry is right below. Vector state and
- * FS/GS bases are saved here only, because the kernel itself uses neither.
+ * Kernel stacks and the switch between threads. The top of a thread's kernel
+ * stack is kstack_top; the trapframe of its last entry into the kernel lies
+ * right below that. Vector state and FS/GS bases are saved here only, because
+ * the kernel itself uses neither.
  */
 #include "cpu/cpu.h"
 
@@ -15,7 +16,8 @@ u64 cpu_user_rsp, cpu_kstack_top, cpu_fault_address;
 
 static void (*return_to_user)(void);
 
-/* The frame that the vector page returns through after the syscall instruction (vectors.S). */
+/* Fills in the frame through which the vector page returns after a syscall instruction
+ * (vectors.S), and notes the way back to the program for new threads. */
 void cpu_setup(void (*syscall)(void), void (*user_return_path)(void))
 {
     struct syscall_frame {

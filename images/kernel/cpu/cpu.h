@@ -21,7 +21,7 @@ extern u64 cpu_kstack_top;    /* kernel stack of the current thread */
 extern u64 cpu_fault_address; /* CR2 of the last page fault, written by the vector page */
 
 void cpu_thread_call(struct thread *t, void (*fn)(void));
-/* Where the syscall instruction leads, and the way back to the program. */
+/* syscall: where the syscall instruction leads. user_return_path: the way back to the program. */
 void cpu_setup(void (*syscall)(void), void (*user_return_path)(void));
 
 /* cpu/switch.S */
@@ -36,7 +36,7 @@ void user_return(void);
 void syscall_entry(void);
 void syscall_entry_call(void); /* from the slots of mm/sites.c */
 extern char syscall_entry_step[];
-/* sys/dispatch.c, sys/trap.c: called from there. */
+/* sys/dispatch.c, sys/trap.c: called by sys/entry.S. */
 void syscall_handle(struct trapframe *tf);
 bool syscall_handle_call(struct trapframe *tf);
 void trap_from_user(struct trapframe *tf);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The switch between kernel stacks (context.c), and the flush of the TLB, which the vector page does. */
+/* The switch between kernel stacks (context.c), and the TLB flush, whose ud2 the vector page
+ * answers. */
     .text
     // void cpu_switch_stack(u64 *save, u64 load)
     .globl cpu_switch_stack
@@ -20,8 +21,8 @@ cpu_switch_stack:
     pop %rbx
     ret
 
-    // First switch to a thread made by cpu_thread_call(): rbx is the function, rbp the way
-    // back to the program, rsp the trapframe.
+    // The first switch to a thread that cpu_thread_call() has set up comes here: rbx is the
+    // function, rbp the way back to the program, rsp the trapframe.
     .globl thread_call_entry
 thread_call_entry:
     call *%rbx

@@ -4,9 +4,9 @@
  * components and size are those of CPUID leaf 0xd. The kernel uses no vector
  * register, so the live state is always the current thread's.
  *
- * On kvm-pvm XCR0 is the host's and may have more: AMX's tiles, for which the area
- * has no room. Saving leaves those out. Loading names every component of XCR0, so
- * what the area does not hold is initialised and nothing outlives a run in it.
+ * On kvm-pvm XCR0 is the host's and may have components that CPUID does not show: AMX's tiles, for
+ * which the area has no room. Saving leaves those out. Loading names every component of XCR0, so it
+ * initialises those that the area does not hold, and no data of a run survives in them.
  */
 #include "cpu/cpu.h"
 
@@ -38,13 +38,14 @@ void xstate_save(void *area)
 
 void xstate_restore(const void *area)
 {
-    /* The CPU takes of this mask what XCR0 has (SDM vol. 1, 13.8), a different CPU's after a move.
-     */
+    /* The mask names all components; the CPU loads those of them that its XCR0 has (SDM vol. 1,
+     * 13.8). So it is right on another CPU, too, to which a snapshot may have moved.
+     * */
     __asm__ volatile("xrstor64 (%0)" ::"r"(area), "a"(-1), "d"(-1) : "memory");
 }
 
-/* Not on all CPUs does XRSTOR load x87's last instruction and operand addresses when no exception
- * is pending (AMD APM vol. 5, FXRSTOR): FNINIT clears another run's. */
+/* On some CPUs XRSTOR loads x87's last instruction and operand addresses only while an exception
+ * is pending (AMD APM vol. 5, FXRSTOR). FNINIT clears those that another run has left. */
 void xstate_reload(const void *area)
 {
     __asm__ volatile("fninit");
@@ -59,8 +60,8 @@ void xstate_init(void *area)
     *(u32 *)(void *)((char *)area + FXSAVE_MXCSR) = 0x1f80;
 }
 
-/* XRSTOR faults on reserved MXCSR bits, unknown XSTATE_BV bits, or a non-zero XCOMP_BV or reserved
- * header. */
+/* False when XRSTOR would fault: on reserved MXCSR bits, unknown XSTATE_BV bits, a non-zero
+ * XCOMP_BV, or anything in the reserved rest of the header. */
 bool xstate_valid(const void *area)
 {
     const u64 *header = (const void *)((const char *)area + XSAVE_HEADER);

@@ -2,8 +2,9 @@
 /*
  * execve: loads an ELF64 program (static, static-PIE, PIE or non-PIE with its
  * interpreter) or the interpreter a "#!" line names, and builds the first stack
- * as the System V ABI (AMD64, 3.4.1) and Linux's getauxval(3) say. Files are
- * the image's: untrusted, so every field is checked before it is used.
+ * as the System V ABI (AMD64, 3.4.1) and Linux's getauxval(3) say. The files
+ * come from the image and are untrusted, so every field is checked before it is
+ * used.
  */
 #include <linux/auxvec.h>
 #include <linux/elf.h>
@@ -199,8 +200,8 @@ static int process_name(struct process *p, struct inode *i, const char *path)
     return 0;
 }
 
-/* What the script's first line asks for: "#!interp [arg]". Replaces path and argv (the new strings
- * are in line). */
+/* Reads the script's first line, "#!interp [arg]", and replaces path and argv by what it asks
+ * for. The new strings are in line. */
 static int shebang(struct inode *i, char *line, const char **path, char **argv, int *argc, int max)
 {
     ssize_t n = inode_read(i, line, SHEBANG_MAX, 0);
@@ -308,7 +309,7 @@ static int map_interp(struct process *p, struct exec *x)
     return rc;
 }
 
-/* The clock page, then the vDSO that reads it. */
+/* Maps the clock page, and right after it the vDSO, which reads it. */
 static int vdso_map(struct mm *mm)
 {
     int rc = mm_map_frames(mm, VDSO_BASE - PAGE_SIZE, time_page(), PAGE_SIZE, PROT_READ);

@@ -13,13 +13,13 @@ struct exec_start {
     const char *path; /* AT_EXECFN */
     vaddr_t phdr;     /* AT_PHDR */
     unsigned phnum;
-    vaddr_t base;  /* AT_BASE: the interpreter */
+    vaddr_t base;  /* AT_BASE: where the interpreter lies */
     vaddr_t entry; /* AT_ENTRY */
     vaddr_t vdso;  /* AT_SYSINFO_EHDR */
 };
 
-/* Fills the top of the new stack; *sp is where the program starts. -E2BIG when the strings do not
- * fit a quarter of it. */
+/* Fills the top of the new stack; *sp becomes the program's first stack pointer. -E2BIG when the
+ * strings and the pointers to them need more than a quarter of the stack. */
 int exec_stack(struct process *p, const struct exec_start *s, vaddr_t *sp);
 
 #endif

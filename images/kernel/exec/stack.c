@@ -41,7 +41,8 @@ static size_t strings_size(char *const *list, u64 *count)
     return n;
 }
 
-/* Strings lie one after the other, first to last: programs that change their title count on it. */
+/* Puts the strings one after the other, first to last: programs that change their title count on
+ * that order. */
 static u64 *put_strings(struct builder *b, u64 *out, char *const *list, u64 count, vaddr_t *at)
 {
     for (u64 i = 0; i < count; i++) {

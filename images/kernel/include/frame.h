@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Numbers of the kernel's own that assembly and C share, beside those of vmm/abi.h. The assembler
- * knows no structs, so the offsets of struct trapframe stand here once more; sys/trap.c asserts
- * that they agree.
+ * knows no structs, so the offsets of struct trapframe are repeated here; sys/trap.c asserts that
+ * they agree.
  */
 #ifndef FRAME_H
 #define FRAME_H
@@ -24,15 +24,16 @@
 #define FRAME_SIZE   176
 #define TRAP_SIZE    56
 
-/* What iretq pops: rip, cs, rflags, rsp, ss. The frame that the syscall stub returns through lies
- * at the low end of the trap page. cpu_setup() fills it in, but for the program's rsp. */
+/* A frame for iretq: rip, cs, rflags, rsp, ss. The one through which the syscall stub
+ * (sys/vectors.S) returns lies at the low end of the trap page. cpu_setup() fills it in, except
+ * for the program's rsp, which the stub writes. */
 #define SYSCALL_FRAME HV_TRAP_GPA
 #define IRET_RSP      24
 
 #define VECTOR_DEBUG      1 /* exceptions: SDM volume 3, 6.3.1 */
 #define VECTOR_OPCODE     6
 #define VECTOR_PAGE_FAULT 14
-#define VECTOR_SYSCALL    512 /* of a system call's frame */
+#define VECTOR_SYSCALL    512 /* in the frame of a system call */
 
 #define SITES_CALL_LEN 16 /* bytes from a slot's restart to its resume address (mm/sites.c) */
 

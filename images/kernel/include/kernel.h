@@ -100,10 +100,11 @@ u64 time_mono(void);
 u64 time_wall(void);
 void time_resume(const struct hv_resume *r);
 paddr_t time_page(void); /* the frame with struct clock_page, for the vDSO */
-/* Asks for an upcall at this monotonic time; keeps the earliest asked for. */
+/* Asks the host for an upcall at this monotonic time, unless an earlier one is asked for
+ * already. */
 void time_arm(u64 deadline);
-void time_arm_expired(void); /* the asked-for event has come */
-/* Idles the vCPU until deadline or an event; wait_stdin also ends it on readable stdin. */
+void time_arm_expired(void); /* the upcall has come: none is asked for now */
+/* Idles the vCPU until the deadline or an event, with wait_stdin also until stdin is readable. */
 void hv_idle(u64 deadline, bool wait_stdin);
 
 /* hv/random.c: ChaCha20 generator, keyed by the host's entropy at every resume. */
@@ -114,8 +115,8 @@ void random_bytes(void *buf, size_t len);
 
 /* ---- mm/ ---------------------------------------------------------------------------------- */
 
-/* mm/pmm.c: frames. Allocations are contiguous; PMM_ZERO gives zeroed memory. 0 when there is none.
- */
+/* mm/pmm.c: frames. Allocations are contiguous; PMM_ZERO gives zeroed memory. pmm_alloc()
+ * returns 0 when there is no such run of free frames. */
 #define PMM_ZERO 1u
 paddr_t pmm_alloc(u64 pages, unsigned flags);
 void pmm_free(paddr_t pa, u64 pages);
@@ -133,13 +134,14 @@ void *krealloc(void *p, size_t size);
 void kfree(void *p);
 char *kstrdup(const char *s);
 
-/* mm/uaccess.c: the only way to program memory. 0 or -EFAULT. With thread->kernel_buffers set,
- * addresses are kernel pointers and unchecked (for kernel-internal I/O through file operations). */
+/* mm/uaccess.c: the only way to program memory. Results are 0 or -EFAULT. While
+ * thread->kernel_buffers is set, addresses are kernel pointers and unchecked: so the kernel
+ * itself does I/O through file operations. */
 int copy_from_user(void *dst, vaddr_t src, size_t n);
 int copy_to_user(vaddr_t dst, const void *src, size_t n);
 int clear_user(vaddr_t dst, size_t n);
-/* Copies a NUL-terminated string; its length, -EFAULT, or -ENAMETOOLONG when size does not suffice.
- */
+/* Copies a NUL-terminated string. Returns its length, -EFAULT, or -ENAMETOOLONG when size is too
+ * small. */
 long strncpy_from_user(char *dst, vaddr_t src, size_t size);
 /* 32-bit futex words. get/cmpxchg return 0 or -EFAULT; *old is what was found. */
 int user_get_u32(vaddr_t addr, u32 *value);
@@ -152,26 +154,27 @@ int mm_create(struct mm **out);
 /* mm/mmap.c */
 long mm_munmap(struct mm *mm, vaddr_t addr, u64 len);
 long mm_mprotect(struct mm *mm, vaddr_t addr, u64 len, int prot);
-/* mm/sites.c: where a thread that made its call through a rewritten site goes on. sites_restart:
- * what rip must be to make the call again that would return to rip, with rax nr; sites_shown: rip
- * as a signal handler shall see it, in the program where there is such a place. */
+/* mm/sites.c: addresses of a thread that made its call through a rewritten site. sites_restart:
+ * for a call that would return to rip, where rip must be set to make it again with rax = nr.
+ * sites_shown: the rip that a signal handler finds in its context, which is in the program's own
+ * text if possible. */
 vaddr_t sites_restart(struct mm *mm, vaddr_t rip, u64 nr);
 vaddr_t sites_shown(struct mm *mm, vaddr_t rip);
 /* mm/fault.c: the file no longer shows the CPIO's frames in pages [pgoff, pgoff + pages): the
  * current process's mappings forget them, and fault in what it shows now. */
 void mm_inode_changed(struct inode *i, u64 pgoff, u64 pages);
-/* mm/maps.c: the text of /proc/self/maps, whose lines go through emit. */
+/* mm/maps.c: makes the text of /proc/self/maps and hands each line to emit. */
 void mm_maps(struct mm *mm, void (*emit)(void *arg, const char *line, size_t len), void *arg);
 /* Pages of program memory: total mapped, and resident. */
 void mm_usage(struct mm *mm, u64 *mapped_pages, u64 *resident_pages);
-u64 mm_mapping_pages(struct mm *mm, vaddr_t addr); /* of the mapping that addr is in; or 0 */
+u64 mm_mapping_pages(struct mm *mm, vaddr_t addr); /* size of the mapping at addr, or 0 */
 /* mm/remap.c */
 vaddr_t mm_heap_start(const struct mm *mm);
 
 /* ---- cpu/ --------------------------------------------------------------------------------- */
 
-/* User registers as saved at the top of a thread's kernel stack. For a system call `error` holds
- * the call's number as made and vector is VECTOR_SYSCALL. */
+/* User registers as saved at the top of a thread's kernel stack. In a system call's frame,
+ * `error` is the number of the call and the vector is VECTOR_SYSCALL. */
 struct trapframe {
     u64 r15, r14, r13, r12, r11, r10, r9, r8, rdi, rsi, rbp, rbx, rdx, rcx, rax;
     struct hv_trap t; /* vector, error, rip, cs, rflags, rsp, ss */
@@ -180,8 +183,8 @@ struct trapframe {
 /* cpu/context.c: saves prev's kernel context, vector state and FS base; loads next's. */
 extern struct thread *current;
 void cpu_switch(struct thread *prev, struct thread *next);
-/* Makes a new thread's first schedule() return into user_return with *tf as user registers and the
- * vector state given (NULL: initial). Copies both. */
+/* Prepares a new thread: the first switch to it leads to user_return, with *tf as user registers
+ * and the given vector state (NULL: the initial one). Copies both. */
 void cpu_thread_init(struct thread *t, const struct trapframe *tf, const void *xstate);
 /* cpu/xstate.c. XSAVE area: size in bytes (64-aligned pointers), save and restore of the live
  * vector state. The standard (non compacted) format, as Linux puts it into signal frames.
@@ -190,7 +193,7 @@ extern size_t xstate_size;
 extern u64 xstate_mask;
 void xstate_save(void *area);
 void xstate_restore(const void *area);
-void xstate_reload(const void *area); /* over anything, not only over a state of this run */
+void xstate_reload(const void *area); /* as xstate_restore(), but also over another run's state */
 void xstate_init(void *area);
 bool xstate_valid(const void *area);
 
@@ -235,7 +238,7 @@ struct process {
     unsigned thread_count;
     vaddr_t stack_top;
     vaddr_t arg_start, arg_end, env_start, env_end; /* strings: prctl(2), PR_SET_MM */
-    u64 auxv[AUXV_WORDS];                           /* as it was given to the program */
+    u64 auxv[AUXV_WORDS];                           /* as given to the program */
     u64 start_ns;
     struct proc_signals *signals; /* proc/signal.c */
     struct proc_timers *timers;   /* proc/itimer.c */
@@ -249,7 +252,7 @@ static inline struct process *cur_proc(void)
 }
 
 /* proc/process.c */
-/* Without threads, files and memory. */
+/* Makes a process without threads, files and memory. */
 int process_create(struct process **out);
 void process_exit(int status) __attribute__((noreturn)); /* exit_group(2): ends the run */
 void process_kill(int sig) __attribute__((noreturn));    /* death by a signal */
@@ -257,7 +260,7 @@ extern const struct new_utsname system_name;             /* uname(2) */
 
 /* proc/thread.c */
 struct thread *thread_create(struct process *p); /* not runnable yet; NULL when out of memory */
-/* Its kernel stack and vector state: see cpu_thread_init(). 0 or -ENOMEM. */
+/* Gives the thread a kernel stack and vector state (see cpu_thread_init()). 0 or -ENOMEM. */
 int thread_context(struct thread *t, const struct trapframe *tf, const void *xstate);
 void thread_start(struct thread *t);                    /* puts it on the run queue */
 void thread_exit(int status) __attribute__((noreturn)); /* exit(2) */
@@ -299,7 +302,7 @@ int waitq_wake(struct waitq *q,
  * where Linux does). */
 int thread_block(u64 deadline, bool interruptible);
 void thread_wake(struct thread *t);
-/* Waits on one queue until cond(arg) or as thread_block(). */
+/* Waits on one queue until cond(arg) is true, or until thread_block() would return. */
 int waitq_wait(struct waitq *q, bool (*cond)(void *), void *arg, u64 deadline, bool interruptible);
 
 /* proc/timer.c: one-shot kernel timers, callback in scheduler context (must not block). */
@@ -313,8 +316,8 @@ void ktimer_arm(struct ktimer *t, u64 deadline, void (*fn)(struct ktimer *t));
 void ktimer_cancel(struct ktimer *t);
 u64 ktimer_next(void); /* the earliest deadline, HV_NO_DEADLINE for none */
 
-/* proc/signal.c. Internal results of interrupted calls; user_return_work turns them into EINTR or a
- * restart. */
+/* proc/signal.c. Internal results of interrupted calls; signal delivery turns them into EINTR or
+ * a restart of the call. */
 #define ERESTARTSYS           512
 #define ERESTARTNOHAND        514
 #define ERESTART_RESTARTBLOCK 516
@@ -336,21 +339,23 @@ int exec_load(struct process *p, const char *path, char *const argv[], char *con
 
 enum inode_type { INODE_REG, INODE_DIR, INODE_LNK, INODE_CHR, INODE_FIFO, INODE_SOCK, INODE_ANON };
 
-/* fs/initrd.c: ramfs root from the CPIO, /dev, /proc; panics with words on damage. */
+/* fs/initrd.c: fills the ramfs root from the CPIO and makes /dev and /proc. Panics with a
+ * message when the CPIO is damaged. */
 void fs_init(paddr_t initrd, u64 size);
-/* fs/siteindex.c: the system call sites of an unchanged file of the image, by offset; NULL when
- * unknown. */
+/* fs/siteindex.c: the system call sites of an unchanged file of the image, sorted by offset.
+ * NULL when none are known. */
 struct sites_site;
 void sites_index_init(void);
 const struct sites_site *sites_of_inode(struct inode *i, unsigned *count);
-/* fs/mapfile.c: mmap(2) of a file, as mm_map() has it for the rest. off is a multiple of pages. */
+/* fs/mapfile.c: mmap(2) of a file. Memory without a file is mapped by mm_map(). off is a
+ * multiple of the page size. */
 long inode_map(struct inode *i, struct mm *mm, vaddr_t hint, u64 len, int prot, int flags, u64 off);
 long file_map(struct file *f, struct mm *mm, vaddr_t hint, u64 len, int prot, int flags, u64 off);
 /* fs/rundev.c. HV_CALL_RUN: waits for a run (the snapshot point); on return clocks and entropy are
  * fresh. Returns the frame's size; its first size bytes are in buf. */
 u64 run_next(void *buf, size_t size);
-/* fs/streams.c. A new table with the host's streams as 0, 1 and 2; and these become what the
- * streams are now. */
+/* fs/streams.c. console_fdtable: a new table with the host's streams as descriptors 0, 1 and 2.
+ * console_resume: makes these descriptors fit the streams of a new run. */
 int console_fdtable(struct fdtable **out);
 void console_resume(void);
 /* fs/chdir.c: current process: mkdir -p and chdir. */

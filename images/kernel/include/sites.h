@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The index of system call sites: written into an image by images/sites.c, read by the kernel,
- * which trusts none of it: a bad index is ignored as a whole, a file that is not as described is
- * left alone.
+ * The index of system call sites: written into an image by images/sites.c, read by the kernel. The
+ * kernel trusts none of it: a bad index is ignored as a whole, and a file that does not match its
+ * description is left alone.
  *
  * A site is a run of bytes of a program file that can be replaced by a 5-byte jump: an instruction
  * that only loads rax with a constant (pre bytes, perhaps 0), `syscall`, and instructions that do
- * the same wherever they lie. Nothing jumps into the middle of it. All integers are
- * little-endian.
+ * the same at any address. Nothing jumps into the middle of a site. All integers are little-endian.
  *
  *   struct sites_header
  *   struct sites_file  [file_count]   by path, each path once
@@ -26,7 +25,7 @@
 #define SITES_JUMP    5u  /* jmp rel32 */
 #define SITES_SYSCALL 2u  /* 0f 05 */
 #define SITES_PRE     7u  /* the longest first instruction */
-#define SITES_POST    11u /* the most bytes behind the syscall */
+#define SITES_POST    11u /* the most bytes after the syscall */
 #define SITES_MAX     16u /* the longest site */
 
 struct sites_header {
@@ -49,7 +48,7 @@ _Static_assert(sizeof(struct sites_file) == 24, "file format");
 struct sites_site {
     uint32_t offset; /* in the file */
     uint8_t pre;     /* bytes before the syscall instruction */
-    uint8_t len;     /* of it all: SITES_JUMP to SITES_MAX */
+    uint8_t len;     /* of the whole site: SITES_JUMP to SITES_MAX */
     uint8_t reserved[2];
     uint8_t bytes[SITES_MAX]; /* what is there, then zeros */
 };

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Formatted text: the subset of printf(3) that kernel.h promises. Never writes
- * past size, always terminates when size > 0, returns the untruncated length.
+ * Formatted text: the subset of printf(3) that kernel.h promises. It never
+ * writes past size, always terminates when size > 0, and returns the
+ * untruncated length.
  */
 #include "kernel.h"
 
@@ -23,7 +24,7 @@ static void printf_put(struct out *o, char c)
     o->len++;
 }
 
-/* The prefix, a sign or 0x, stands after spaces and before zeroes. */
+/* The prefix, which is a sign or 0x, stands after padding spaces and before padding zeroes. */
 static void put_padded(struct out *o, const char *prefix, const char *s, size_t n,
                        const struct spec *f)
 {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The C string functions the kernel and the compiler need. Copies use the string
- * instructions: fast on every CPU with ERMS, and no vector register.
+ * The C string functions the kernel and the compiler need. Copies use the string instructions,
+ * which are fast on every CPU with ERMS and need no vector register.
  */
 #include "kernel.h"
 

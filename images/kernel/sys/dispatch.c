@@ -19,7 +19,8 @@ long syscall_dispatch(struct trapframe *tf)
     return s != NULL && s->fn != NULL ? s->fn(a) : -ENOSYS;
 }
 
-/* execve and rt_sigreturn replace the whole frame, and its vector with it: false. */
+/* Runs the call and puts its result into rax. False when the call has replaced the whole frame,
+ * the vector included, as execve and rt_sigreturn do: then rax is left alone. */
 static bool handle(struct trapframe *tf)
 {
     current->tf = tf;
@@ -38,7 +39,8 @@ void syscall_handle(struct trapframe *tf)
     user_return_work(tf);
 }
 
-/* May user_return_work() have anything to do? The short way back waits for this. */
+/* True when user_return_work() may have something to do. The short way back to the program is
+ * taken only when it has not. */
 static inline bool work_pending(void)
 {
     const struct proc_thread *p = current->p;
@@ -48,8 +50,8 @@ static inline bool work_pending(void)
            signals & (~p->blocked | p->sigwait);
 }
 
-/* A call through a rewritten site. True when nothing in the frame but rax has changed, so that the
- * short way back will do. */
+/* A call through a rewritten site (mm/sites.c). True when nothing in the frame but rax has
+ * changed: then the short way back, a plain jump, is enough. */
 bool syscall_handle_call(struct trapframe *tf)
 {
     hv_shared()->counts.syscalls_rewritten++;

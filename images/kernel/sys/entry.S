@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The ways into the kernel at CPL 3 (system call, trap) and the one way out.
- * All build a struct trapframe: 15 general registers (r15 lowest), then struct
- * hv_trap. The VMM pushes no upcall while RIP is in kernel text, so nothing
- * here is ever interrupted; only program memory access may fault (mm/usercopy.S).
+ * The ways into the kernel at CPL 3 (system call, trap) and the one way out. Each way in builds a
+ * struct trapframe: 15 general registers (r15 lowest), then struct hv_trap. The VMM makes no upcall
+ * (an exception of its own making, vmm/abi.h) while RIP is in kernel text, so nothing here is ever
+ * interrupted. Only an access to program memory may fault (mm/usercopy.S).
  */
 #include "frame.h"
 
@@ -62,8 +62,8 @@ user_return:
     add $FRAME_RIP - FRAME_TRAP, %rsp
     iretq
 
-    // From a slot of mm/sites.c, by a jump: rcx is SITES_CALL_LEN below the return address; flags and
-    // all else as the program had them. Other than after the instruction no flag is cleared yet.
+    // From a slot (mm/sites.c), by a jump. rcx is SITES_CALL_LEN below the return address. All else
+    // is as the program had it, the flags too: no `syscall` instruction has cleared any of them.
     .globl syscall_entry_call
 syscall_entry_call:
     mov %rsp, %r11
@@ -85,7 +85,8 @@ called:
     call syscall_handle_call
     test %al, %al
     jz user_return
-    // C has kept rbx, rbp and r12 to r15. The arithmetic flags: OF by an addition, the others from ah.
+    // The C code has preserved rbx, rbp and r12 to r15. The arithmetic flags are restored here: OF by
+    // the addition of 0x7f, the others from ah by sahf.
     mov FRAME_RFLAGS(%rsp), %eax
     mov %eax, %r11d
     mov %al, %ah
@@ -105,14 +106,16 @@ called:
     mov FRAME_RAX(%rsp), %rax
     mov FRAME_RSP(%rsp), %rsp
     jmp *%rcx
-    // What the syscall instruction clears. The frame has it, and iretq brings it back.
+    // A flag is set that the syscall instruction would have cleared. All of these are cleared here.
+    // The frame keeps them, and iretq brings them back.
 3:  pushq $HV_RFLAGS_FIXED
     popfq
     mov %rsp, %rdi
     call syscall_handle_call
     jmp user_return
 
-    // As above for a program with TF set: trap_from_kernel() comes here instead.
+    // The same way in, for a program with TF set: trap_from_kernel() makes it go on here, and the
+    // frame gets TF back.
     .globl syscall_entry_step
 syscall_entry_step:
     mov %rsp, %r11
@@ -143,7 +146,8 @@ trap_entry:
     mov %rsp, %rdi
     call trap_from_user
     jmp user_return
-    // In the kernel itself: an access to program memory, or a bug. The frame stays on the trap page.
+    // A trap in the kernel itself: an access to program memory, or a bug. Its frame stays on the
+    // trap page.
 2:  mov $fault_stack_top, %rsp
     call trap_from_kernel
     mov $HV_TRAP_TOP - FRAME_SIZE, %rsp

@@ -44,7 +44,7 @@ static long clone_thread(u64 flags, u64 stack, u64 tls, vaddr_t parent_tid, vadd
     if (t == NULL) {
         return rc;
     }
-    /* As Linux, a bad address here is the program's own affair. */
+    /* As on Linux, a bad address here does not fail the call. */
     if ((flags & CLONE_PARENT_SETTID) != 0) {
         (void)copy_to_user(parent_tid, &t->tid, sizeof(t->tid));
     }

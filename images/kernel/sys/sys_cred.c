@@ -199,8 +199,9 @@ long sys_setgroups(const long a[6])
     return 0;
 }
 
-/* Checks the header; the number of data words for its version, or an error. A version not known is
- * answered with the one we speak (capget(2)). */
+/* Checks the header. Returns the number of data words of its version, or an error. For an
+ * unknown version, *probe is set and the program's header gets the version that the kernel
+ * prefers (capget(2)). */
 static int cap_header(vaddr_t addr, bool *probe)
 {
     struct __user_cap_header_struct h;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * execve(2): copies path and vectors into the kernel, ends the other threads
- * and starts the new image with what execve(2) says is kept.
+ * execve(2): copies the path and the vectors into the kernel, ends the other
+ * threads and starts the new image. What is kept is what the manual page says
+ * is kept.
  */
 #include "cpu/cpu.h"
 #include "proc/proc.h"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Descriptors as such: dup, fcntl, ioctl, locks, and the calls about storage
- * that memory has no work for.
+ * Descriptors as such: dup, fcntl, ioctl, locks; and the calls about storage
+ * (fsync and its like), which have nothing to do because files live in memory.
  */
 #include "fs/vfs.h"
 #include "sysproto.h"
@@ -44,7 +44,8 @@ static long dup_from(struct file *f, long min, bool cloexec)
 
 #define SETTABLE (O_APPEND | O_NONBLOCK | O_DIRECT | O_NOATIME)
 
-/* Of the program's streams, what lies between it and the host cannot grow. */
+/* F_GETPIPE_SZ (set is -1) and F_SETPIPE_SZ. The streams 0 to 2 are pipes to the program, but
+ * the ring between it and the host cannot grow. */
 static long any_pipe_size(struct file *f, long set)
 {
     if (pipe_is(f)) {

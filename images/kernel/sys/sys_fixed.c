@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * System calls whose answer is always the same, and why. What is not here and
- * not in the table answers ENOSYS.
+ * System calls whose answer is always the same, each with the reason. A call
+ * without a row in sys/table.c answers ENOSYS.
  */
 #include "proc/proc.h"
 #include "sysproto.h"

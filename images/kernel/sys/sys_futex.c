@@ -20,8 +20,8 @@ static long wait_restart(struct thread *t)
                        val, bitset);
 }
 
-/* Interrupted: without a timeout the call starts again as it was, with one it must keep its
- * deadline. */
+/* The call's result from futex_wait()'s. An interrupted call without a timeout is restarted as
+ * it was. One with a timeout is restarted by wait_restart(), because it must keep its deadline. */
 static long wait_result(int rc, u64 deadline, vaddr_t addr, u32 val, u32 bitset)
 {
     struct restart_block *r = &current->p->restart;

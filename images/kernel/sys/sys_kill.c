@@ -24,7 +24,7 @@ long sys_kill(const long a[6])
     if (sig_check(sig) != 0) {
         return -EINVAL;
     }
-    /* kill(-1) spares the caller (kill(2)): then nobody is left. */
+    /* kill(-1) spares the caller (kill(2)), and there is no other process. */
     if (pid != cur_proc()->pid && pid != 0 && (pid == -1 || pid != -pgid)) {
         return -ESRCH;
     }

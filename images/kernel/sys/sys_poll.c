@@ -11,7 +11,7 @@
 
 #define SELECT_MAX (1 << 16)
 
-/* 0 means do not wait: a deadline that has passed. */
+/* The deadline in ns from now. For 0, "do not wait", it is 0, which has always passed. */
 static u64 deadline_in(u64 ns)
 {
     return ns == 0 ? 0 : time_add(time_mono(), ns);
@@ -45,7 +45,8 @@ static u64 left(u64 deadline)
     return deadline > now ? deadline - now : 0;
 }
 
-/* The signal mask of a p-call, NULL for none. Returns 1 when it was pushed. */
+/* Installs the signal mask of ppoll(), pselect() or epoll_pwait(). Returns 1, or 0 when umask is
+ * NULL, or -errno. */
 static int push_mask(vaddr_t umask, u64 size)
 {
     u64 mask;

@@ -116,7 +116,7 @@ static long set_pdeathsig(u64 sig)
     return 0;
 }
 
-/* PR_SET_MM: where /proc shows the command line and the environment from. */
+/* PR_SET_MM: sets the addresses from which /proc reads the command line and the environment. */
 static long set_strings(u64 which, vaddr_t addr, long a3, long a4)
 {
     struct process *p = cur_proc();
@@ -176,7 +176,8 @@ long sys_prctl(const long a[6])
     }
 }
 
-/* glibc then does without; restartable sequences need the kernel to watch every preemption. */
+/* Restartable sequences need a kernel that watches every preemption. Told ENOSYS, glibc does
+ * without them. */
 long sys_rseq(const long a[6])
 {
     const long known_flags = 1; /* RSEQ_FLAG_UNREGISTER */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Reading, writing and seeking. All forms end in rw_move(): one vector of program
- * buffers, one position, which is the file's own or the call's.
+ * Reading, writing and seeking. Vectored forms end in rw_move(), which takes one vector of program
+ * buffers and one position: the file's own, or one that the call gave.
  */
 #include "fs/vfs.h"
 #include "sysproto.h"
@@ -76,7 +76,7 @@ static long rw_move(struct file *f, mover fn, const struct vector *v, u64 *pos)
     return done;
 }
 
-/* What the call moved or its error, counted for /proc/self/io and returned. */
+/* Counts a call for /proc/self/io and returns its result, which is the bytes moved or an error. */
 static long counted(mover fn, long rc)
 {
     struct io_counts *io = &cur_proc()->io;
@@ -188,7 +188,8 @@ long sys_pwritev(const long a[6])
     return vectored(a[0], file_write, (vaddr_t)a[1], (u64)a[2], true, a[3]);
 }
 
-/* RWF_HIPRI, RWF_DSYNC, RWF_SYNC ask for what memory does anyhow; others are refused by name. */
+/* RWF_HIPRI, RWF_DSYNC and RWF_SYNC ask for what files in memory do anyway. Any other flag is
+ * refused. */
 static long vectored2(const long a[6], mover fn)
 {
     if (a[5] & ~(long)(RWF_HIPRI | RWF_DSYNC | RWF_SYNC)) {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Scheduling as the program sees it: one CPU, SCHED_OTHER for everyone, no
- * priorities. What asks for anything else is refused rather than ignored.
+ * priorities. A call that asks for anything else is refused rather than
+ * ignored.
  */
 #include <linux/membarrier.h>
 #include <linux/resource.h>
@@ -134,7 +135,8 @@ long sys_sched_rr_get_interval(const long a[6])
     return timespec_put((vaddr_t)a[1], SCHED_SLICE_NS);
 }
 
-/* Whom a priority is about: one thread, or for a group or user the caller stands for all. */
+/* The thread that a priority is about. For a group or a user, the caller stands for all its
+ * threads. */
 static struct thread *priority_of(int which, int who)
 {
     return which == PRIO_PROCESS ? sched_target(who) : current;
@@ -152,7 +154,8 @@ long sys_getpriority(const long a[6])
     return t != NULL ? 20 - t->p->nice : -ESRCH;
 }
 
-/* Niceness is kept and reported; the round robin of a handful of threads does not weigh it. */
+/* Niceness is kept and reported; the scheduler, a round robin of a handful of threads, ignores
+ * it. */
 long sys_setpriority(const long a[6])
 {
     struct thread *t;

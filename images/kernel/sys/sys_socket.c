@@ -364,8 +364,8 @@ long sys_getsockopt(const long a[6])
     return copy_to_user((vaddr_t)a[4], &len, sizeof(len));
 }
 
-/* Sizes are hints and address reuse concerns names, which pairs do not have; the rest would be a
- * lie. */
+/* Buffer sizes are hints, and address reuse concerns names, which a pair does not have: these
+ * can be accepted and ignored. Accepting any other option would be a lie. */
 long sys_setsockopt(const long a[6])
 {
     if (a[1] != SOL_SOCKET) {

@@ -110,7 +110,7 @@ long sys_statx(const long a[6])
     return copy_to_user((vaddr_t)a[4], &x, sizeof(x));
 }
 
-/* Root may read and write all there is, and execute what anybody may. */
+/* Root may read and write every file, and execute those that have an execute bit. */
 static long access_at(int dirfd, vaddr_t upath, u32 mode, u32 flags)
 {
     struct inode *i;

@@ -73,7 +73,8 @@ static long sleep_until(u64 deadline)
     return rc == -ETIMEDOUT ? 0 : rc;
 }
 
-/* arg[0]: where to put what is left, or 0. */
+/* Sleeps until the restart block's deadline. Its arg[0] is where to put the time that is left,
+ * or 0. */
 static long sleep_relative(struct thread *t)
 {
     struct restart_block *r = &t->p->restart;
@@ -116,8 +117,8 @@ long sys_clock_nanosleep(const long a[6])
         return -EINVAL;
     }
     if (clock_is_cpu(clock)) {
-        return -EOPNOTSUPP; /* sleeping on other threads' CPU time: nothing here would wake it in
-                               time */
+        return -EOPNOTSUPP; /* a sleep on other threads' CPU time: nothing here would end it in
+                             *                               time */
     }
     rc = clock_read(clock, &deadline);
     if (rc == 0) {

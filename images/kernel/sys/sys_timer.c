@@ -18,7 +18,7 @@ long sys_setitimer(const long a[6])
     struct __kernel_old_itimerval new = {0}, old;
     int rc;
 
-    /* A null value disarms (an old mistake that Linux keeps). */
+    /* A NULL value disarms the timer: an old mistake that Linux keeps. */
     if (a[1] != 0 && copy_from_user(&new, (vaddr_t)a[1], sizeof(new)) != 0) {
         return -EFAULT;
     }
@@ -29,7 +29,8 @@ long sys_setitimer(const long a[6])
     return copy_to_user((vaddr_t)a[2], &old, sizeof(old));
 }
 
-/* Whole seconds that were left, rounded as Linux does: up from half, and never down to "none". */
+/* Returns the whole seconds that were left, rounded as Linux does: up from half a second, and
+ * never down to 0, which means that no alarm was set. */
 long sys_alarm(const long a[6])
 {
     struct __kernel_old_itimerval new = {.it_value = {(u32)a[0], 0}}, old;

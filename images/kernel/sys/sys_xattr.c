@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Extended attributes: no file has any and none can be given one, which these
- * calls say as Linux does for such a file system.
+ * Extended attributes: no file has any, and none can be set. These calls answer
+ * as Linux does for a file system without them.
  */
 #include "fs/vfs.h"
 #include "sysproto.h"

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Copies between descriptors: through a kernel buffer, by the files' own
- * operations, with the source's position moved by what was written.
+ * Copies between descriptors (sendfile, splice, copy_file_range). They go
+ * through a kernel buffer, by the files' own operations, and move the source's
+ * position only by as much as was written.
  */
 #include "fs/vfs.h"
 #include "sysproto.h"
@@ -121,7 +122,8 @@ static int splice_side(struct file *f, vaddr_t upos, u64 *local, u64 **pos)
     return position(upos, f, local, pos);
 }
 
-/* Takes from a pipe only what was written. */
+/* One read and one write. Bytes of a pipe are peeked at first, and only those that were written
+ * are taken out. */
 static ssize_t splice_step(struct file *in, u64 *in_pos, struct file *out, u64 *out_pos, void *buf,
                            size_t n, bool wait)
 {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The system call table: everything the guest answers, one row a call, with
- * what the trace shows of its arguments. A number without a row returns ENOSYS
- * and shows as such in the trace. A row with a fixed answer says why in
+ * The system call table: one row for each call that the guest answers, with the
+ * format in which the trace shows its arguments. A number without a row returns
+ * ENOSYS, and the trace shows that. A row with a fixed answer says why in
  * sys/sys_fixed.c.
  */
 #include "kernel.h"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * One line a system call: name, arguments by the letters of its table row, result.
- * A call that does not return (exit, execve, rt_sigreturn) is written before it runs.
+ * One line a system call: name, arguments in the format of its row in sys/table.c, result. A call
+ * that does not return (exit, execve, rt_sigreturn) is written before it runs.
  */
 #include "sys/trace.h"
 
@@ -132,7 +132,7 @@ long trace_call(u64 nr, const struct syscall *s, const long a[6])
         hv_trace_line(l.text, l.len);
         return s != NULL && s->fn != NULL ? s->fn(a) : -ENOSYS;
     }
-    /* The call first: what it reads into a buffer is what the line shows. */
+    /* The call comes first, so that the line shows what it has put into the program's buffers. */
     long rc = s != NULL && s->fn != NULL ? s->fn(a) : -ENOSYS;
     add_call(&l, nr, s, a);
     if (rc < 0 && rc > -4096) {

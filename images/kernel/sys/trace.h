@@ -7,8 +7,8 @@
 
 #include "kernel.h"
 
-/* Runs the call and writes its line. s is NULL, or s->fn is NULL, for a call the kernel does not
- * have. */
+/* Runs the call and writes its line. For a call that the kernel does not have, s or s->fn is
+ * NULL. */
 long trace_call(u64 nr, const struct syscall *s, const long a[6]);
 
 #endif

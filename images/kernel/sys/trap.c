@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What a trap means: page faults go to mm, other exceptions become signals with
- * Linux's numbers and codes (asm-generic/siginfo.h), upcalls carry the host's
- * events. Every path back to the program ends in user_return_work().
+ * Answers traps. Page faults go to mm/; other exceptions become signals with
+ * Linux's numbers and codes (asm-generic/siginfo.h); an upcall, the VMM's own
+ * exception (vmm/abi.h), says that the host has set events. Every path back to
+ * the program ends in user_return_work().
  */
 #include <asm/siginfo.h>
 
@@ -67,7 +68,7 @@ static int fpe_code(u64 vector)
     return status & 0x20 ? FPE_FLTRES : FPE_FLTINV;
 }
 
-/* A fault that becomes a signal, shown in the trace as strace(1) shows signals. */
+/* Makes a fault a signal. The trace shows it as strace(1) shows signals. */
 static void fault(struct trapframe *tf, int sig, int code, vaddr_t addr)
 {
     char line[120];
@@ -80,7 +81,8 @@ static void fault(struct trapframe *tf, int sig, int code, vaddr_t addr)
     signal_fault(tf, sig, code, addr);
 }
 
-/* Linux's choice as well, whether the program touches its memory or a system call does. */
+/* Ends the run: a promised page could not be had. Linux kills the program as well, whether the
+ * program touched the page or a system call did. */
 static void out_of_memory(void)
 {
     char text[120];
@@ -132,12 +134,12 @@ void trap_from_user(struct trapframe *tf)
     user_return_work(tf);
 }
 
-/* A fault in the kernel: on program memory it is resolved or turned into -EFAULT, anything else is
- * a bug. */
+/* A fault in the kernel. While copying program memory it is resolved or turned into -EFAULT;
+ * anywhere else it is a bug. */
 void trap_from_kernel(struct trapframe *tf)
 {
     u64 rip = tf->t.rip;
-    /* A program that steps itself has just jumped to the kernel. */
+    /* The program single-steps itself (TF), and a slot has just jumped to the kernel. */
     if (tf->t.vector == VECTOR_DEBUG && rip == (u64)syscall_entry_call) {
         tf->t.rip = (u64)syscall_entry_step;
         tf->t.rflags &= ~(u64)RFLAGS_TF;

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The vector page: all the code that ever runs in ring 0. Each exception is
- * reflected to trap_entry at CPL 3 with a struct hv_trap at HV_TRAP_TOP - TRAP_SIZE.
- * On kvm-pvm ring 0 is emulated at hundreds of cycles an instruction, so every
- * path here is as short as it can be, and only uses what that emulator knows:
- * no sysret, no int3, no swapgs. On kvm-pvm LSTAR is entered at CPL 3 instead,
- * so the system call stub must be right in both rings.
+ * The vector page: all the code that ever runs in ring 0. Each exception is reflected to trap_entry
+ * at CPL 3 with a struct hv_trap at HV_TRAP_TOP - TRAP_SIZE. kvm-pvm emulates ring 0 at hundreds of
+ * cycles an instruction. So every path here is as short as it can be, and uses only instructions
+ * that the emulator knows: no sysret, no int3, no swapgs. LSTAR, where `syscall` goes, is entered
+ * in ring 0 on hardware KVM and at CPL 3 on kvm-pvm, so its stub must be right in both.
  */
 #include "frame.h"
 
@@ -78,7 +77,8 @@ page_fault:
     pushq $VECTOR_PAGE_FAULT
     jmp reflect
 
-    // The one private call of the kernel into ring 0: the ud2 at tlb_flush_site reloads CR3.
+    // The kernel asks ring 0 for one thing only, a TLB flush: its ud2 at tlb_flush_site makes this
+    // code reload CR3.
 invalid_opcode:
     cmpq $tlb_flush_site, (%rsp)
     je 1f

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * The vDSO (vdso(7)): clock reads as plain function calls, which the C library
- * finds through AT_SYSINFO_EHDR. Runs in the program, on the program's stack;
- * reads the clock page the kernel keeps right before this image in memory. A
- * clock it does not know is a system call.
+ * finds through AT_SYSINFO_EHDR. The code runs in the program, on the program's
+ * stack. It reads the clock page, which the kernel maps right before this
+ * image. For a clock that it does not know it makes the system call.
  */
 #include <stddef.h>
 #include <asm/unistd.h>
