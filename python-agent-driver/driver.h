@@ -80,6 +80,24 @@ void final_remember(void);
 /* Go through the end of a run that left nothing, before the snapshot. */
 void final_rehearse(void);
 
+/* survivors.c: before the snapshot, look at what is there before any run. */
+void survivors_remember(void);
+/* Is there anything of the run to join, to call or to be seen to die? */
+bool survivors_any(void);
+/* Call the finalizers of what is left, in the collector's order, as its last collection does under
+ * python3 for what the preloaded modules alone hold. */
+void survivors_finalize(void);
+/* sys.modules becomes a dict with the run's modules alone. */
+void survivors_hide_preloaded(void);
+/* Does this object say that it is a closed file? */
+bool survivors_closed(PyObject *file);
+
+/* hook.c: from now on calls of the named function end up in the other. Not while it runs. */
+void hook_set(const char *name, const void *instead);
+/* That function as it is before, to be called: a copy of its first instructions and a jump to the
+ * rest. Putting the instructions back in a run would cost 4 ms of page tables. */
+void *hook_copy(const char *name);
+
 /* leave.c: pyhl's own failure. */
 _Noreturn void drv_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* An exception is set: what the run asks for cannot be. Ends as python3 does while it starts;
@@ -87,7 +105,12 @@ _Noreturn void drv_fail(const char *format, ...) __attribute__((format(printf, 1
 _Noreturn void drv_refuse(const char *message);
 /* Flush C's streams and end the process at once. */
 _Noreturn void drv_leave(int status);
+/* What only a want of memory can make NULL, or negative. */
+PyObject *drv_need(PyObject *object);
+void drv_must(int rc);
 /* A new reference; without the module the process ends. */
 PyObject *drv_import(const char *name);
+/* A new dict: the names that a text in Python leaves. An error ends the process: "cannot WHAT". */
+PyObject *drv_run(const char *text, const char *what);
 
 #endif

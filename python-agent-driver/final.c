@@ -7,38 +7,22 @@
  * scripts. Three objects, planted where Py_FinalizeEx lets go of them at known moments, see to
  * that.
  */
-#include "final.h"
-#include "hook.h"
+#include "driver.h"
+#include "pyinternal.h"
 
 #include <setjmp.h>
 
-static struct hook finalize_hook, exit_hook;
+static PyObject *flush_name, *builtin_names;
 
-static PyObject *flush_name, *closed_name, *builtin_names;
-
-/* The end of the real one. */
 static struct {
-    PyObject *streams[2];
-    bool through; /* nothing of it may be left out */
-    int status;
+    PyObject *streams[3]; /* those of output that the run began with; NULL is stdin's */
+    bool through;         /* nothing of Py_FinalizeEx may be left out */
     jmp_buf out;
 } end;
 
-static bool stream_open(PyObject *stream)
-{
-    if (stream == NULL || stream == Py_None) {
-        return false;
-    }
-    PyObject *closed = PyObject_GetAttr(stream, closed_name);
-    int is_closed = closed == NULL ? -1 : PyObject_IsTrue(closed);
-    Py_XDECREF(closed);
-    PyErr_Clear();
-    return is_closed <= 0;
-}
-
 static int flush_stream(PyObject *stream, bool show)
 {
-    if (!stream_open(stream)) {
+    if (stream == NULL || stream == Py_None || survivors_closed(stream)) {
         return 0;
     }
     PyObject *result = PyObject_CallMethodNoArgs(stream, flush_name);
@@ -58,29 +42,14 @@ static int flush_streams(void)
     return out < 0 ? out : err;
 }
 
-static void insist(bool done)
-{
-    if (!done) {
-        drv_fail("no memory to end the interpreter");
-    }
-}
-
-/* A capsule whose destructor tells us that Py_FinalizeEx has come to a certain place. */
-static PyObject *witness(PyCapsule_Destructor on_death, void *context)
-{
-    PyObject *capsule = PyCapsule_New(&end, NULL, on_death);
-    insist(capsule != NULL && PyCapsule_SetContext(capsule, context) == 0);
-    return capsule;
-}
-
 /* All modules are gone. Their last words are written, as under python3 by the destructors of the
  * streams, which here have other owners; and what sys alone kept dies. The rest would not show. */
 static void on_builtins_clear(PyObject *capsule)
 {
     (void)capsule;
     internal_gc_collect();
-    (void)flush_stream(end.streams[0], false);
     (void)flush_stream(end.streams[1], false);
+    (void)flush_stream(end.streams[2], false);
     if (!end.through) {
         longjmp(end.out, 1);
     }
@@ -89,25 +58,11 @@ static void on_builtins_clear(PyObject *capsule)
 /* What could be collected is. The rest of modules is about to be cleared, then sys and builtins. */
 static void on_modules_clear(PyObject *capsule)
 {
-    PyObject *last = witness(on_builtins_clear, NULL);
+    PyObject *witness = drv_need(PyCapsule_New(&end, NULL, on_builtins_clear));
     (void)capsule;
     survivors_finalize();
-    insist(PyDict_SetItemString(builtin_names, "pyhl", last) == 0);
-    Py_DECREF(last);
-}
-
-/* Whether Py_FinalizeEx could flush the streams is for its caller to know, and one that could not
- * be flushed cannot now. With a stream of the script's own this would show. */
-static void learn_status(void)
-{
-    for (int i = 1; i <= 2; i++) {
-        PyObject *stream = PySys_GetObject(drv_stream_names[i][0]);
-        if (stream == end.streams[i - 1]) {
-            end.status |= flush_stream(stream, false);
-        } else if (stream != NULL && stream != Py_None) {
-            end.through = true;
-        }
-    }
+    drv_must(PyDict_SetItemString(builtin_names, "pyhl", witness));
+    Py_DECREF(witness);
 }
 
 /* __main__ is the first to go: then what was preloaded can still be imported, and afterwards not.
@@ -115,46 +70,48 @@ static void learn_status(void)
 static void drop_main(PyObject *modules)
 {
     PyObject *main_one = PyDict_GetItemString(modules, "__main__");
-    PyObject *weak = main_one == NULL ? NULL : PyWeakref_NewRef(main_one, NULL);
-    PyErr_Clear();
-    if (PyDict_GetItemString(modules, "__mp_main__") == main_one) {
-        (void)PyDict_DelItemString(modules, "__mp_main__");
-        PyErr_Clear();
+    if (main_one != NULL && PyDict_GetItemString(modules, "__mp_main__") == main_one) {
+        drv_must(PyDict_DelItemString(modules, "__mp_main__"));
     }
-    insist(main_one == NULL || PyDict_SetItemString(modules, "__main__", Py_None) == 0);
+    const bool held = main_one != NULL && Py_REFCNT(main_one) > 1;
+    drv_must(main_one == NULL ? 0 : PyDict_SetItemString(modules, "__main__", Py_None));
     survivors_hide_preloaded();
-    if (weak != NULL && PyWeakref_GET_OBJECT(weak) != Py_None) {
-        insist(PyDict_SetItemString(modules, "__main__", PyWeakref_GET_OBJECT(weak)) == 0);
-    }
-    Py_XDECREF(weak);
+    drv_must(held ? PyDict_SetItemString(modules, "__main__", main_one) : 0);
 }
 
-/* The attributes of sys are being cleared; next the streams are put back, and then all modules
- * go. */
+/* The attributes of sys are being cleared. What Py_FinalizeEx does next is done here first: it puts
+ * the streams back, and lets go of __main__. A stream of the run's own would show that the rest is
+ * left out, and one that cannot be flushed makes a status that Py_FinalizeEx alone returns. */
 static void on_specials_clear(PyObject *capsule)
 {
     PyObject *modules = PyImport_GetModuleDict();
-    PyObject *last_module = PyModule_New("pyhl");
-    Py_XDECREF((PyObject *)PyCapsule_GetContext(capsule));
-    learn_status();
+    PyObject *last_module = drv_need(PyModule_New("pyhl"));
+    PyObject *witness = drv_need(PyCapsule_New(&end, NULL, on_modules_clear));
+    Py_DECREF((PyObject *)PyCapsule_GetPointer(capsule, NULL));
     for (int i = 0; i < 3; i++) {
+        PyObject *stream = PySys_GetObject(drv_stream_names[i][0]);
         PyObject *original = PySys_GetObject(drv_stream_names[i][1]);
-        insist(PySys_SetObject(drv_stream_names[i][0], original == NULL ? Py_None : original) == 0);
+        if (i > 0 && stream != NULL && stream != Py_None) {
+            end.through |= stream != end.streams[i] || flush_stream(stream, false) < 0;
+        }
+        drv_must(PySys_SetObject(drv_stream_names[i][0], original == NULL ? Py_None : original));
     }
     drop_main(modules);
-    insist(last_module != NULL &&
-           PyModule_AddObject(last_module, "end", witness(on_modules_clear, NULL)) == 0 &&
-           PyDict_SetItemString(modules, "pyhl", last_module) == 0);
+    drv_must(PyModule_AddObject(last_module, "end", witness));
+    drv_must(PyDict_SetItemString(modules, "pyhl", last_module));
 }
 
+/* Have Py_FinalizeEx tell where it is: what it lets go of there is a capsule with a destructor of
+ * ours. */
 static void plant(void)
 {
-    PyObject *special = Py_XNewRef(PySys_GetObject("__interactivehook__"));
-    PyObject *first = witness(on_specials_clear, special);
-    end.streams[0] = Py_XNewRef(PySys_GetObject("__stdout__"));
-    end.streams[1] = Py_XNewRef(PySys_GetObject("__stderr__"));
-    insist(PySys_SetObject("__interactivehook__", first) == 0);
-    Py_DECREF(first);
+    PyObject *special = PySys_GetObject("__interactivehook__");
+    PyObject *kept = Py_NewRef(special == NULL ? Py_None : special);
+    PyObject *witness = drv_need(PyCapsule_New(kept, NULL, on_specials_clear));
+    end.streams[1] = Py_XNewRef(PySys_GetObject("__stdout__"));
+    end.streams[2] = Py_XNewRef(PySys_GetObject("__stderr__"));
+    drv_must(PySys_SetObject("__interactivehook__", witness));
+    Py_DECREF(witness);
 }
 
 static int (*finalize_whole)(void); /* Py_FinalizeEx as it was */
@@ -165,22 +122,13 @@ static int finalize(void)
         return 0;
     }
     bool heard = internal_end_is_heard() || !PyDict_CheckExact(PyImport_GetModuleDict());
-    if (!heard && shutdown_idle() && !internal_collect_is_seen() && !survivors_any()) {
+    if (!heard && !survivors_any()) {
         return flush_streams();
     }
     if (!heard) {
         plant();
     }
-    return setjmp(end.out) == 0 ? finalize_whole() : end.status;
-}
-
-void final_rehearse(void)
-{
-    if (flush_streams() < 0) {
-        drv_fail("the streams cannot be flushed");
-    }
-    (void)shutdown_idle();
-    (void)survivors_any();
+    return setjmp(end.out) == 0 ? finalize_whole() : 0;
 }
 
 /* What SystemExit ends in. */
@@ -191,17 +139,16 @@ static void leave(int status)
 
 void final_remember(void)
 {
-    /* __main__ is the script's: cycles through it must be found. */
-    PyObject *module = PyImport_AddModule("__main__");
-    flush_name = PyUnicode_InternFromString("flush");
-    closed_name = PyUnicode_InternFromString("closed");
+    flush_name = drv_need(PyUnicode_InternFromString("flush"));
     builtin_names = PyModule_GetDict(drv_import("builtins"));
-    insist(module != NULL && flush_name != NULL && closed_name != NULL);
-    internal_gc_show(module);
-    internal_gc_show(PyModule_GetDict(module));
-    shutdown_remember();
     survivors_remember();
-    hook_set(&finalize_hook, "Py_FinalizeEx", (void (*)(void))finalize);
-    *(void **)&finalize_whole = hook_original(&finalize_hook, "Py_FinalizeEx");
-    hook_set(&exit_hook, "Py_Exit", (void (*)(void))leave);
+    *(void **)&finalize_whole = hook_copy("Py_FinalizeEx");
+    hook_set("Py_FinalizeEx", (const void *)finalize);
+    hook_set("Py_Exit", (const void *)leave);
+}
+
+void final_rehearse(void)
+{
+    (void)flush_streams();
+    (void)survivors_any();
 }

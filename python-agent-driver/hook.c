@@ -4,7 +4,6 @@
  * bytes. Before the snapshot only, so that no run writes to text.
  */
 #include "driver.h"
-#include "hook.h"
 
 #include <dlfcn.h>
 #include <elf.h>
@@ -14,7 +13,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define PROT_TEXT (PROT_READ | PROT_EXEC)
+#define HOOK_BYTES 14
+#define PROT_TEXT  (PROT_READ | PROT_EXEC)
 
 /* The page is writable only meanwhile: otherwise its large page of text would not come to be. */
 static void write_text(uint8_t *at, const uint8_t *bytes)
@@ -32,21 +32,33 @@ static void write_text(uint8_t *at, const uint8_t *bytes)
     }
 }
 
-void hook_set(struct hook *hook, const char *name, void (*instead)(void))
+/* Where the function is that has this name. */
+static uint8_t *find(const char *name)
 {
-    /* jmp *0(%rip), and the address behind it */
-    uint8_t jump[HOOK_BYTES] = {0xff, 0x25};
     Dl_info info;
     void *found = NULL;
     void *at = dlsym(RTLD_DEFAULT, name);
     if (at == NULL || dladdr1(at, &info, &found, RTLD_DL_SYMENT) == 0 || found == NULL ||
         info.dli_saddr != at || ((const ElfW(Sym) *)found)->st_size < HOOK_BYTES) {
-        drv_fail("python3 has no %s that can be replaced", name);
+        drv_fail(
+            "this python3 has no %s of at least %d bytes, so that the driver cannot replace it",
+            name, HOOK_BYTES);
     }
-    memcpy(jump + HOOK_BYTES - sizeof(instead), &instead, sizeof(instead));
-    hook->at = at;
-    memcpy(hook->bytes, at, HOOK_BYTES);
-    write_text(at, jump);
+    return at;
+}
+
+/* jmp *0(%rip), and the address that this takes. */
+static void put_jump(uint8_t *at, const void *to)
+{
+    memcpy(at, (const uint8_t[]){0xff, 0x25, 0, 0, 0, 0}, HOOK_BYTES - sizeof(to));
+    memcpy(at + HOOK_BYTES - sizeof(to), &to, sizeof(to));
+}
+
+void hook_set(const char *name, const void *instead)
+{
+    uint8_t jump[HOOK_BYTES];
+    put_jump(jump, instead);
+    write_text(find(name), jump);
 }
 
 /* The length of an instruction that means the same elsewhere, of those that functions begin with:
@@ -66,21 +78,24 @@ static size_t movable(const uint8_t *at)
     return (at[0] & 0xf8) == 0x50 ? 1 : 0;
 }
 
-void *hook_original(const struct hook *hook, const char *name)
+void *hook_copy(const char *name)
 {
     const size_t page = (size_t)sysconf(_SC_PAGESIZE);
     uint8_t *copy = mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    const uint8_t *rest = hook->at + HOOK_BYTES;
+    const uint8_t *at = find(name);
     size_t len = 0, next = 1;
-    while (len < HOOK_BYTES && (next = movable(hook->bytes + len)) != 0) {
+    while (len < HOOK_BYTES && (next = movable(at + len)) != 0) {
         len += next;
     }
-    if (len != HOOK_BYTES || copy == MAP_FAILED) {
-        drv_fail("python3's %s does not begin as it is known to", name);
+    if (len != HOOK_BYTES) {
+        drv_fail("this python3's %s does not begin with instructions that the driver can move",
+                 name);
     }
-    memcpy(copy, hook->bytes, len);
-    memcpy(copy + len, (const uint8_t[]){0xff, 0x25, 0, 0, 0, 0}, 6);
-    memcpy(copy + len + 6, &rest, sizeof(rest));
+    if (copy == MAP_FAILED) {
+        drv_fail("no memory for a copy of %s", name);
+    }
+    memcpy(copy, at, len);
+    put_jump(copy + len, at + len);
     if (mprotect(copy, page, PROT_TEXT) != 0) {
         drv_fail("cannot make a copy of %s executable: %s", name, strerror(errno));
     }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The ways out of the driver. Every file may call this one, and it calls none of them: what cannot
- * be done ends the process here, with a message.
+ * The ways out of the driver, and what is done or ends in one. Every file may call this one, and it
+ * calls none of them.
  */
 #include "driver.h"
 #include "pyinternal.h"
@@ -58,6 +58,23 @@ void drv_refuse(const char *message)
     drv_leave(1);
 }
 
+PyObject *drv_need(PyObject *object)
+{
+    if (object == NULL) {
+        PyErr_Print();
+        drv_fail("no memory for the driver");
+    }
+    return object;
+}
+
+void drv_must(int rc)
+{
+    if (rc < 0) {
+        PyErr_Print();
+        drv_fail("no memory for the driver");
+    }
+}
+
 PyObject *drv_import(const char *name)
 {
     PyObject *module = PyImport_ImportModule(name);
@@ -66,4 +83,19 @@ PyObject *drv_import(const char *name)
         drv_fail("cannot import %s", name);
     }
     return module;
+}
+
+PyObject *drv_run(const char *text, const char *what)
+{
+    PyObject *names = drv_need(PyDict_New());
+    PyObject *result = NULL;
+    if (PyDict_SetItemString(names, "__builtins__", PyEval_GetBuiltins()) == 0) {
+        result = PyRun_String(text, Py_file_input, names, names);
+    }
+    if (result == NULL) {
+        PyErr_Print();
+        drv_fail("cannot %s", what);
+    }
+    Py_DECREF(result);
+    return names;
 }

@@ -66,16 +66,11 @@ uint64_t internal_dict_version(PyObject *dict)
 
 void internal_swap_dicts(PyObject *one, PyObject *other)
 {
-    PyDictObject *a = (PyDictObject *)one, *b = (PyDictObject *)other;
-    const PyDictObject kept = *a;
-    a->ma_used = b->ma_used;
-    a->ma_version_tag = b->ma_version_tag;
-    a->ma_keys = b->ma_keys;
-    a->ma_values = b->ma_values;
-    b->ma_used = kept.ma_used;
-    b->ma_version_tag = kept.ma_version_tag;
-    b->ma_keys = kept.ma_keys;
-    b->ma_values = kept.ma_values;
+    enum { BODY = offsetof(PyDictObject, ma_used), SIZE = sizeof(PyDictObject) - BODY };
+    char kept[SIZE];
+    memcpy(kept, (char *)one + BODY, SIZE);
+    memcpy((char *)one + BODY, (char *)other + BODY, SIZE);
+    memcpy((char *)other + BODY, kept, SIZE);
 }
 
 /* Move what is in a list to the end of the hidden ones. */
@@ -123,36 +118,30 @@ void internal_gc_adopt(PyObject *op)
     _PyGCHead_SET_PREV(next, gc);
 }
 
-static bool visit_list(PyGC_Head *head, internal_visit *visit, void *arg)
-{
-    for (PyGC_Head *gc = _PyGCHead_NEXT(head); gc != head; gc = _PyGCHead_NEXT(gc)) {
-        if (visit((PyObject *)(gc + 1), arg)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-bool internal_gc_visit(internal_visit *visit, void *arg, bool frozen_too)
+int internal_gc_visit(visitproc visit, void *arg)
 {
     struct _gc_runtime_state *gc = &interpreter()->gc;
-    bool found = false;
-    for (int i = NUM_GENERATIONS - 1; i >= 0 && !found; i--) {
-        found = visit_list(&gc->generations[i].head, visit, arg);
+    PyGC_Head *const lists[] = {&gc->generations[2].head, &gc->generations[1].head,
+                                &gc->generations[0].head, &gc->permanent_generation.head};
+    const int enabled = gc->enabled;
+    int rc = 0;
+    gc->enabled = 0;
+    for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
+        PyGC_Head *at = _PyGCHead_NEXT(lists[i]);
+        for (; at != lists[i] && rc == 0; at = _PyGCHead_NEXT(at)) {
+            rc = visit((PyObject *)(at + 1), arg);
+        }
     }
-    return found || (frozen_too && visit_list(&gc->permanent_generation.head, visit, arg));
+    gc->enabled = enabled;
+    return rc;
 }
 
 void internal_gc_collect(void)
 {
     struct _gc_runtime_state *gc = &interpreter()->gc;
-    PyObject *callbacks = gc->callbacks;
-    const int enabled = gc->enabled;
-    gc->callbacks = NULL;
+    Py_CLEAR(gc->callbacks);
     gc->enabled = 1;
     PyGC_Collect();
-    gc->enabled = enabled;
-    gc->callbacks = callbacks;
 }
 
 bool internal_end_is_heard(void)
@@ -180,10 +169,14 @@ int internal_atexit_count(void)
     return interpreter()->atexit.ncallbacks;
 }
 
-PyObject *internal_atexit_function(int i)
+bool internal_atexit_known(PyObject *functions)
 {
-    const atexit_callback *callback = interpreter()->atexit.callbacks[i];
-    return callback == NULL ? NULL : callback->func;
+    bool known = true;
+    for (int i = 0; i < internal_atexit_count() && known; i++) {
+        const atexit_callback *callback = interpreter()->atexit.callbacks[i];
+        known = callback != NULL && PySequence_Contains(functions, callback->func) == 1;
+    }
+    return known;
 }
 
 bool internal_is_allocator(const char *name)

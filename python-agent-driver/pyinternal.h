@@ -32,11 +32,11 @@ void internal_gc_hide_all(void);
 void internal_gc_show(PyObject *op);
 /* A run's object becomes as old as the interpreter, and nobody's to look for at the end. */
 void internal_gc_adopt(PyObject *op);
-/* All objects of the run that the collector knows, in its order, until one visit returns true;
- * those that the run froze last, or not. Meanwhile the collector may not run. */
-typedef bool internal_visit(PyObject *op, void *arg);
-bool internal_gc_visit(internal_visit *visit, void *arg, bool frozen_too);
-/* A collection as Py_FinalizeEx makes them: even when disabled, and telling no callback. */
+/* All objects of the run that the collector knows, until one visit does not return 0: what it
+ * returned. Meanwhile the collector does not run. */
+int internal_gc_visit(visitproc visit, void *arg);
+/* A collection as Py_FinalizeEx makes them: even when disabled, and telling no callback, nor is any
+ * told from now on. */
 void internal_gc_collect(void);
 
 /* Something sees Py_FinalizeEx to its end: audit hooks, other interpreters. */
@@ -45,9 +45,9 @@ bool internal_end_is_heard(void);
 bool internal_collect_is_seen(void);
 /* How many threads there ever were. */
 uint64_t internal_threads_started(void);
-/* How many functions atexit was given, and number i, borrowed, or NULL where it was taken back. */
+/* How many functions atexit was given, and whether all of them are in this list. */
 int internal_atexit_count(void);
-PyObject *internal_atexit_function(int i);
+bool internal_atexit_known(PyObject *functions);
 
 /* Is this a value of PYTHONMALLOC? */
 bool internal_is_allocator(const char *name);

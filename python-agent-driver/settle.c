@@ -139,22 +139,6 @@ static const char rehearsal[] =
     "    stream.buffer.write(b'')\n"
     "    stream.buffer.raw.write(b'')\n";
 
-static void rehearse(void)
-{
-    PyObject *names = PyDict_New();
-    PyObject *result = NULL;
-    if (names != NULL && PyDict_SetItemString(names, "__builtins__", PyEval_GetBuiltins()) == 0) {
-        result = PyRun_String(rehearsal, Py_file_input, names, names);
-    }
-    if (result == NULL) {
-        PyErr_Print();
-        drv_fail("cannot rehearse a run");
-    }
-    Py_DECREF(result);
-    Py_DECREF(names);
-    final_rehearse();
-}
-
 /* A dict that is full is made anew by the next insertion, which asks each of its keys for its hash:
  * a page touched for nearly every one. Keys that come and go leave a larger dict behind. */
 static void leave_room(const char *name)
@@ -184,7 +168,8 @@ void settle_memory(void)
 {
     leave_room("path_importer_cache");
     leave_room("modules");
-    rehearse();
+    Py_DECREF(drv_run(rehearsal, "rehearse a run"));
+    final_rehearse();
     PyGC_Collect(); /* empties the free lists of objects, too */
     fill_pools();
     fill_heap();

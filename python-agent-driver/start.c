@@ -180,6 +180,15 @@ static void check_descriptors(const char *preload)
     }
 }
 
+/* __main__ is the script's: cycles through it must be found. */
+static void hide_all(void)
+{
+    PyObject *module = drv_need(PyImport_AddModule("__main__"));
+    internal_gc_hide_all();
+    internal_gc_show(module);
+    internal_gc_show(PyModule_GetDict(module));
+}
+
 void start_python(const char *preload)
 {
     note_descriptors();
@@ -191,7 +200,7 @@ void start_python(const char *preload)
     internal_forget_warnings();
     PyGC_Collect();
     check_descriptors(preload);
-    internal_gc_hide_all();
     final_remember();
+    hide_all();
     settle_memory();
 }

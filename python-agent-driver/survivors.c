@@ -1,85 +1,120 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What a run made and would be seen to die: the collector's lists hold exactly what was made since
- * the snapshot. What cannot be told by its type counts as seen.
+ * What a run has left: threads, handlers of atexit, and objects that would be seen to die. The
+ * collector's lists hold exactly the objects made since the snapshot. What cannot be told by its
+ * type counts as seen.
  */
-#include "final.h"
+#include "driver.h"
+#include "pyinternal.h"
 
 #include <string.h>
 
-/* A set of addresses: of the modules of the snapshot and of their namespaces. */
-static PyObject *preloaded;
+/* What is there before any run.
+ *
+ * The preloaded modules have handlers of atexit, which mostly touch a hundred pages to find nothing
+ * to do. So what these and threading work on is watched: while the containers have the size that
+ * they had at the snapshot, there is nothing to do.
+ *
+ * Living modules are those whose names live under python3, too, when the rest is collected:
+ * handlers of fork and C code hold functions of theirs. unreached() returns, of all that the last
+ * collection left, what neither they nor the given objects lead to. */
+static const char preparation[] =
+    "import gc, sys, threading\n"
+    "def find(*places):\n"
+    "    return [eval(name, vars(sys.modules[module])) for module, name in places\n"
+    "            if module in sys.modules]\n"
+    "handlers = find(('logging', 'shutdown'),\n"
+    "                ('multiprocessing.util', '_exit_function'),\n"
+    "                ('matplotlib._pylab_helpers', 'Gcf.destroy_all'),\n"
+    "                ('openpyxl.worksheet._writer', '_openpyxl_shutdown'),\n"
+    "                ('PIL.Image', 'core.clear_cache'))\n"
+    "containers = find(('threading', '_shutdown_locks'),\n"
+    "                  ('threading', '_threading_atexits'),\n"
+    "                  ('logging', '_handlerList'),\n"
+    "                  ('multiprocessing.util', '_finalizer_registry'),\n"
+    "                  ('multiprocessing.process', '_children'),\n"
+    "                  ('matplotlib._pylab_helpers', 'Gcf.figs'),\n"
+    "                  ('openpyxl.worksheet._writer', 'ALL_TEMP_FILES'))\n"
+    "sizes = [len(container) for container in containers]\n"
+    "names_of_threading, threads = vars(threading), threading._active\n"
+    "preloaded = {id(op) for module in sys.modules.values()\n"
+    "             if module is not sys.modules['__main__']\n"
+    "             for op in (module, getattr(module, '__dict__', module))}\n"
+    "living = [vars(sys.modules[name]) for name in\n"
+    "          ('sys', 'asyncio.events', 'logging', 'random', 'threading')\n"
+    "          if name in sys.modules]\n"
+    "def unreached(roots, living=living, id=id, objects=gc.get_objects,\n"
+    "              referents=gc.get_referents):\n"
+    "    left = {id(op): op for op in objects(2)}\n"
+    "    roots += living\n"
+    "    while roots:\n"
+    "        roots = [op for op in referents(*roots) if left.pop(id(op), None) is not None]\n"
+    "    return [*left.values()]\n";
 
-static PyObject *threads, *closed_name, *suspended_name;
+#define CALLS 8 /* more than unreached() needs one in another */
 
-/* Under python3, too, these live when the rest is collected: handlers of fork and C code hold
- * functions of theirs. */
-static const char *const living[] = {"sys", "asyncio.events", "logging", "random", "threading"};
-#define LIVING (sizeof(living) / sizeof(living[0]))
-static PyObject *living_names[LIVING];
-
-static PyObject *need(PyObject *object)
-{
-    if (object == NULL) {
-        drv_fail("no memory to end the interpreter");
-    }
-    return object;
-}
-
-static bool has(PyObject *addresses, PyObject *op)
-{
-    PyObject *address = need(PyLong_FromVoidPtr(op));
-    bool found = PySet_Contains(addresses, address) == 1;
-    Py_DECREF(address);
-    return found;
-}
-
-static void add(PyObject *addresses, PyObject *op)
-{
-    PyObject *address = need(PyLong_FromVoidPtr(op));
-    if (PySet_Add(addresses, address) < 0) {
-        drv_fail("no memory to end the interpreter");
-    }
-    Py_DECREF(address);
-}
-
-static bool take_away(PyObject *addresses, PyObject *op)
-{
-    PyObject *address = need(PyLong_FromVoidPtr(op));
-    bool found = PySet_Discard(addresses, address) == 1;
-    Py_DECREF(address);
-    return found;
-}
+static struct {
+    PyObject *containers, *sizes;
+    PyObject *names_of_threading, *threads;
+    PyObject *preloaded, *unreached;
+    PyObject *closed, *gi_suspended; /* names of attributes */
+    uint64_t threading_version;
+    uint64_t threads_started;
+    int handlers; /* -1: there is one that is not known */
+} kept;
 
 void survivors_remember(void)
 {
-    PyObject *modules = PyImport_GetModuleDict();
-    PyObject *main_one = PyDict_GetItemString(modules, "__main__");
-    PyObject *key, *value;
-    Py_ssize_t pos = 0;
-    preloaded = need(PySet_New(NULL));
-    closed_name = need(PyUnicode_InternFromString("closed"));
-    suspended_name = need(PyUnicode_InternFromString("gi_suspended"));
-    for (size_t i = 0; i < LIVING; i++) {
-        PyObject *module = PyDict_GetItemString(modules, living[i]);
-        living_names[i] = module == NULL ? need(PyDict_New()) : PyModule_GetDict(module);
-    }
-    threads = need(PyObject_GetAttrString(drv_import("threading"), "_active"));
-    while (PyDict_Next(modules, &pos, &key, &value)) {
-        if (value != main_one) {
-            add(preloaded, value);
-            add(preloaded, PyModule_Check(value) ? PyModule_GetDict(value) : value);
-        }
-    }
+    PyObject *names = drv_run(preparation, "find what is there before a run");
+    kept.containers = PyDict_GetItemString(names, "containers");
+    kept.sizes = PyDict_GetItemString(names, "sizes");
+    kept.names_of_threading = PyDict_GetItemString(names, "names_of_threading");
+    kept.threads = PyDict_GetItemString(names, "threads");
+    kept.preloaded = PyDict_GetItemString(names, "preloaded");
+    kept.unreached = PyDict_GetItemString(names, "unreached");
+    kept.closed = drv_need(PyUnicode_InternFromString("closed"));
+    kept.gi_suspended = drv_need(PyUnicode_InternFromString("gi_suspended"));
+    kept.threading_version = internal_dict_version(kept.names_of_threading);
+    kept.threads_started = internal_threads_started();
+    kept.handlers = internal_atexit_known(PyDict_GetItemString(names, "handlers"))
+                        ? internal_atexit_count()
+                        : -1;
 }
 
-static bool attribute_is(PyObject *op, PyObject *name, PyObject *wanted)
+/* There is no thread to join, and no handler has anything to do. */
+static bool is_idle(void)
+{
+    bool idle = internal_atexit_count() == kept.handlers &&
+                internal_threads_started() == kept.threads_started &&
+                internal_dict_version(kept.names_of_threading) == kept.threading_version;
+    for (Py_ssize_t i = 0; idle && i < PyList_GET_SIZE(kept.containers); i++) {
+        idle = PyObject_Size(PyList_GET_ITEM(kept.containers, i)) ==
+               PyLong_AsSsize_t(PyList_GET_ITEM(kept.sizes, i));
+    }
+    return idle;
+}
+
+static bool attribute_true(PyObject *op, PyObject *name)
 {
     PyObject *value = PyObject_GetAttr(op, name);
-    bool same = value == wanted;
+    const bool yes = value != NULL && PyObject_IsTrue(value) == 1;
     Py_XDECREF(value);
     PyErr_Clear();
-    return same;
+    return yes;
+}
+
+bool survivors_closed(PyObject *file)
+{
+    return attribute_true(file, kept.closed);
+}
+
+/* Is this a module of the snapshot, or the names of one? */
+static bool is_preloaded(PyObject *op)
+{
+    PyObject *address = drv_need(PyLong_FromVoidPtr(op));
+    const bool found = PySet_Contains(kept.preloaded, address) == 1;
+    Py_DECREF(address);
+    return found;
 }
 
 /* A weak reference's callback in C, or of a preloaded module, only keeps tables in order. */
@@ -91,18 +126,18 @@ static bool callback_visible(PyObject *callback)
     if (PyMethod_Check(callback)) {
         callback = PyMethod_GET_FUNCTION(callback);
     }
-    return !PyFunction_Check(callback) || !has(preloaded, PyFunction_GET_GLOBALS(callback));
+    return !PyFunction_Check(callback) || !is_preloaded(PyFunction_GET_GLOBALS(callback));
 }
 
 /* A file of C's own kinds. */
 static bool file_visible(PyObject *op, const char *type)
 {
     return strcmp(type, "_io.BytesIO") != 0 && strcmp(type, "_io.StringIO") != 0 &&
-           !attribute_is(op, closed_name, Py_True);
+           !survivors_closed(op);
 }
 
 /* Could anything outside the process tell when this object is destroyed? */
-static bool death_visible(PyObject *op, void *unused)
+static int death_visible(PyObject *op, void *unused)
 {
     PyTypeObject *type = Py_TYPE(op);
     (void)unused;
@@ -116,113 +151,51 @@ static bool death_visible(PyObject *op, void *unused)
         return type->tp_del != NULL;
     }
     if (PyGen_CheckExact(op)) {
-        return attribute_is(op, suspended_name, Py_True);
+        return attribute_true(op, kept.gi_suspended);
     }
     return strncmp(type->tp_name, "_io.", 4) != 0 || file_visible(op, type->tp_name);
 }
 
 bool survivors_any(void)
 {
-    const int enabled = PyGC_Disable();
-    bool any = internal_gc_visit(death_visible, NULL, true);
-    if (enabled) {
-        (void)PyGC_Enable();
-    }
-    return any;
-}
-
-struct search {
-    PyObject *seen;    /* a list of what would be seen to die */
-    PyObject *unknown; /* the addresses of all that nothing is known to refer to */
-    PyObject *reached; /* a list of what is not among them any more */
-};
-
-static bool note(PyObject *op, void *arg)
-{
-    struct search *search = arg;
-    add(search->unknown, op);
-    if (Py_TYPE(op)->tp_finalize != NULL && death_visible(op, NULL) &&
-        PyList_Append(search->seen, op) < 0) {
-        drv_fail("no memory to end the interpreter");
-    }
-    return false;
-}
-
-static int reach(PyObject *op, void *arg)
-{
-    struct search *search = arg;
-    if (take_away(search->unknown, op) && PyList_Append(search->reached, op) < 0) {
-        drv_fail("no memory to end the interpreter");
-    }
-    return 0;
-}
-
-static void reach_from(PyObject *root, struct search *search)
-{
-    Py_ssize_t done = PyList_GET_SIZE(search->reached);
-    if (root != NULL) {
-        (void)Py_TYPE(root)->tp_traverse(root, reach, search);
-    }
-    for (; done < PyList_GET_SIZE(search->reached); done++) {
-        PyObject *op = PyList_GET_ITEM(search->reached, done);
-        (void)Py_TYPE(op)->tp_traverse(op, reach, search);
-    }
-}
-
-static void search_run(struct search *search)
-{
-    PyObject *context = PyContext_CopyCurrent();
-    (void)internal_gc_visit(note, search, false);
-    for (size_t i = 0; i < LIVING; i++) {
-        reach_from(living_names[i], search);
-    }
-    reach_from(PyThreadState_GetDict(), search);
-    reach_from(context, search);
-    Py_XDECREF(context);
-    PyErr_Clear();
+    return !is_idle() || internal_collect_is_seen() || internal_gc_visit(death_visible, NULL) != 0;
 }
 
 /* What living modules and the thread refer to is left alone, as it is under python3. What frames of
  * other threads refer to as well; they cannot be seen any more, so where there are some nothing is
- * ended. */
+ * ended. The script's trace function does not see the call, and its limit does not stop it. */
 void survivors_finalize(void)
 {
-    struct search search = {need(PyList_New(0)), need(PySet_New(NULL)), need(PyList_New(0))};
-    if (PyObject_Size(threads) > 1) {
+    PyThreadState *thread = PyThreadState_Get();
+    const int limit = Py_GetRecursionLimit();
+    if (PyObject_Size(kept.threads) > 1) {
         return;
     }
-    const int enabled = PyGC_Disable();
-    search_run(&search);
-    if (enabled) {
-        (void)PyGC_Enable();
+    PyObject *roots =
+        drv_need(Py_BuildValue("[NO]", PyContext_CopyCurrent(), PyThreadState_GetDict()));
+    PyThreadState_EnterTracing(thread);
+    Py_SetRecursionLimit(limit + CALLS);
+    PyObject *left = drv_need(PyObject_CallOneArg(kept.unreached, roots));
+    Py_SetRecursionLimit(limit);
+    PyThreadState_LeaveTracing(thread);
+    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(left); i++) {
+        PyObject_CallFinalizer(PyList_GET_ITEM(left, i));
     }
-    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(search.seen); i++) {
-        if (has(search.unknown, PyList_GET_ITEM(search.seen, i))) {
-            PyObject_CallFinalizer(PyList_GET_ITEM(search.seen, i));
-        }
-    }
-    Py_DECREF(search.reached);
-    Py_DECREF(search.seen);
-    Py_DECREF(search.unknown);
+    Py_DECREF(left);
+    Py_DECREF(roots);
 }
 
 void survivors_hide_preloaded(void)
 {
     PyObject *modules = PyImport_GetModuleDict();
-    PyObject *rest = need(PyDict_New());
+    PyObject *others = drv_need(PyDict_New());
     PyObject *key, *value;
-    Py_ssize_t pos = 0;
-    while (PyDict_Next(modules, &pos, &key, &value)) {
-        if (!has(preloaded, value) && PyDict_SetItem(rest, key, value) < 0) {
-            drv_fail("no memory to end the interpreter");
-        }
+    for (Py_ssize_t at = 0; PyDict_Next(modules, &at, &key, &value);) {
+        drv_must(is_preloaded(value) ? 0 : PyDict_SetItem(others, key, value));
     }
-    internal_swap_dicts(modules, rest);
-    /* Now it is `rest` that has all of them. Of the preloaded ones it keeps hold. */
-    pos = 0;
-    while (PyDict_Next(modules, &pos, &key, &value)) {
-        if (PyDict_SetItem(rest, key, Py_None) < 0) {
-            drv_fail("no memory to end the interpreter");
-        }
+    internal_swap_dicts(modules, others);
+    /* Now `others` has all of them, for good. It lets go of the run's. */
+    for (Py_ssize_t at = 0; PyDict_Next(modules, &at, &key, &value);) {
+        drv_must(PyDict_SetItem(others, key, Py_None));
     }
 }
