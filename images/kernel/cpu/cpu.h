@@ -35,7 +35,6 @@ void xstate_setup(void);
 void user_return(void);
 void syscall_entry(void);
 void syscall_entry_call(void); /* from the slots of mm/sites.c */
-extern char syscall_entry_step[];
 /* sys/dispatch.c, sys/trap.c: called by sys/entry.S. */
 void syscall_handle(struct trapframe *tf);
 bool syscall_handle_call(struct trapframe *tf);

@@ -114,9 +114,8 @@ called:
     call syscall_handle_call
     jmp user_return
 
-    // The same way in, for a program with TF set: trap_from_kernel() makes it go on here, and the
-    // frame gets TF back.
-    .globl syscall_entry_step
+    // The same way in, for a program with TF set: the debug exception at syscall_entry_call goes on
+    // here, and the frame gets TF back.
 syscall_entry_step:
     mov %rsp, %r11
     mov cpu_kstack_top, %rsp
@@ -146,9 +145,17 @@ trap_entry:
     mov %rsp, %rdi
     call trap_from_user
     jmp user_return
-    // A trap in the kernel itself: an access to program memory, or a bug. Its frame stays on the
-    // trap page.
-2:  mov $fault_stack_top, %rsp
+    // A trap in the kernel itself. Its frame stays on the trap page. A program that single-steps itself
+    // (TF) traps at the first instruction that a slot jumps to; anything else is an access to program
+    // memory, or a bug.
+2:  cmp $syscall_entry_call, %rax
+    jne 3f
+    cmpq $VECTOR_DEBUG, FRAME_TRAP(%rdi)
+    jne 3f
+    movq $syscall_entry_step, FRAME_RIP(%rdi)
+    andq $~RFLAGS_TF, FRAME_RFLAGS(%rdi)
+    jmp user_return
+3:  mov $fault_stack_top, %rsp
     call trap_from_kernel
     mov $HV_TRAP_TOP - FRAME_SIZE, %rsp
     jmp user_return

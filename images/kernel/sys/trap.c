@@ -139,12 +139,6 @@ void trap_from_user(struct trapframe *tf)
 void trap_from_kernel(struct trapframe *tf)
 {
     u64 rip = tf->t.rip;
-    /* The program single-steps itself (TF), and a slot has just jumped to the kernel. */
-    if (tf->t.vector == VECTOR_DEBUG && rip == (u64)syscall_entry_call) {
-        tf->t.rip = (u64)syscall_entry_step;
-        tf->t.rflags &= ~(u64)RFLAGS_TF;
-        return;
-    }
     bool copying = rip >= (u64)usercopy_start && rip < (u64)usercopy_end;
     if (!copying) {
         panic("exception %lu in the kernel at %#lx, error %#lx, address %#lx", tf->t.vector, rip,
