@@ -254,17 +254,20 @@ static inline struct process *cur_proc(void)
 /* proc/process.c */
 /* Makes a process without threads, files and memory. */
 int process_create(struct process **out);
+extern const struct new_utsname system_name; /* uname(2) */
+/* proc/exit.c */
 void process_exit(int status) __attribute__((noreturn)); /* exit_group(2): ends the run */
 void process_kill(int sig) __attribute__((noreturn));    /* death by a signal */
-extern const struct new_utsname system_name;             /* uname(2) */
 
 /* proc/thread.c */
 struct thread *thread_create(struct process *p); /* not runnable yet; NULL when out of memory */
-/* Gives the thread a kernel stack and vector state (see cpu_thread_init()). 0 or -ENOMEM. */
-int thread_context(struct thread *t, const struct trapframe *tf, const void *xstate);
-void thread_start(struct thread *t);                    /* puts it on the run queue */
+void thread_start(struct thread *t);             /* puts it on the run queue */
 void thread_exit(int status) __attribute__((noreturn)); /* exit(2) */
 struct thread *thread_find(int tid);
+
+/* proc/kstack.c: gives the thread a kernel stack and vector state (see cpu_thread_init()). 0 or
+ * -ENOMEM. */
+int thread_context(struct thread *t, const struct trapframe *tf, const void *xstate);
 
 /* proc/sched.c: round robin, one vCPU. */
 void schedule(void); /* gives the CPU to the next runnable thread, idling while there is none */
@@ -312,16 +315,19 @@ struct ktimer {
     void (*fn)(struct ktimer *t);
     bool armed;
 };
-void ktimer_arm(struct ktimer *t, u64 deadline, void (*fn)(struct ktimer *t));
 void ktimer_cancel(struct ktimer *t);
 u64 ktimer_next(void); /* the earliest deadline, HV_NO_DEADLINE for none */
+/* proc/sched.c */
+void ktimer_arm(struct ktimer *t, u64 deadline, void (*fn)(struct ktimer *t));
+
+/* proc/sigpending.c */
+bool signal_pending(struct thread *t); /* is a deliverable signal waiting? */
 
 /* proc/signal.c. Internal results of interrupted calls; signal delivery turns them into EINTR or
  * a restart of the call. */
 #define ERESTARTSYS           512
 #define ERESTARTNOHAND        514
 #define ERESTART_RESTARTBLOCK 516
-bool signal_pending(struct thread *t); /* is a deliverable signal waiting? */
 int signal_send(struct process *p, struct thread *t, int sig, int si_code,
                 u64 value); /* t NULL: any thread */
 /* proc/sigdeliver.c */

@@ -36,13 +36,13 @@
      SIGBIT(SIGSYS))
 #define SIGQUEUE_MAX 4096u /* RLIMIT_SIGPENDING */
 
-struct ptimer;
-
 struct sigq {
     TAILQ_ENTRY(sigq) link;
     siginfo_t info;
     struct sigpending *on;
-    struct ptimer *timer; /* the queue entry lives in this timer: never freed by the queue */
+    /* Set when the entry lives in a timer (ptimer.c), and is not freed by the queue: called when
+     * the signal is taken, of which info tells. */
+    void (*taken)(struct sigq *q, siginfo_t *info);
     bool queued;
 };
 
@@ -58,18 +58,26 @@ struct proc_signals {
     struct sigaction act[SIG_COUNT + 1];
 };
 
-/* proc/signal.c */
+/* proc/sigpending.c */
 void sigpending_init(struct sigpending *p);
 void sigpending_flush(struct proc_signals *s, struct sigpending *p, u64 mask);
-/* Queues info for thread t, or for the process when t is NULL. 0 or -EAGAIN. */
-int signal_queue(struct process *p, struct thread *t, const siginfo_t *info);
-void signal_queue_timer(struct process *p, struct thread *t, struct sigq *q);
-void signal_unqueue_timer(struct process *p, struct sigq *q); /* timer_delete */
+void sigq_unlink(struct proc_signals *s, struct sigpending *p, struct sigq *q);
+void siginfo_fill(siginfo_t *info, int sig, int si_code, u64 value);
+bool signal_wanted(const struct thread *t, int sig); /* not blocked, or waited for */
+/* Who takes a process-directed signal: the oldest thread that wants it; NULL for none. */
+struct thread *signal_target(struct process *p, int sig);
 /* Takes the next signal out of wanted; 0 when there is none. */
 int signal_dequeue(struct thread *t, u64 wanted, siginfo_t *info);
 /* Signals t would be given now: its own and those of the process it is to take, not blocked (or
  * waited for by rt_sigtimedwait). */
 u64 signal_deliverable(struct thread *t);
+
+/* proc/signal.c */
+/* Queues info for thread t, or for the process when t is NULL. 0 or -EAGAIN. */
+int signal_queue(struct process *p, struct thread *t, const siginfo_t *info);
+void signal_queue_timer(struct process *p, struct thread *t, struct sigq *q);
+void signal_unqueue_timer(struct process *p, struct sigq *q); /* timer_delete */
+void signal_host_events(u32 events);                          /* HV_EVENT_* that are signals */
 void signal_set_blocked(struct thread *t, u64 mask);
 /* ppoll, pselect6, epoll_pwait, rt_sigsuspend: a mask for the time of one call. pop puts the old
  * one back, after the handler has run when the call was interrupted. */
@@ -78,7 +86,6 @@ void signal_mask_pop(bool interrupted);
 bool signal_default_ignored(int sig);
 void signals_discard(struct process *p, int sig); /* it is ignored from now on */
 void signals_exec(struct process *p);             /* execve: handlers back to default */
-void siginfo_fill(siginfo_t *info, int sig, int si_code, u64 value);
 
 /* proc/sigframe.c: 0 or -EFAULT when the frame does not fit. */
 int sigframe_push(struct trapframe *tf, int sig, const struct sigaction *act, const siginfo_t *info,
@@ -162,14 +169,17 @@ static inline struct process_full *process_full(struct process *p)
 
 /* proc/thread.c */
 struct thread *thread_clone(u64 flags, u64 stack, u64 tls, int *error);
-void thread_reap(void); /* frees threads that died, except the one whose stack we stand on */
 void thread_kill_others(void);
+/* proc/kstack.c */
+void thread_free(struct thread *t);
+void thread_bury(struct thread *t); /* to be freed when another thread runs */
+void thread_reap(void); /* frees what was buried, except the thread whose stack we stand on */
 
 /* proc/wait.c: a signal came for t; ends its wait when that may be interrupted. */
 void thread_interrupt(struct thread *t);
 /* proc/timer.c: as ktimer_arm(), without asking the host for an upcall: for a thread about to
- * block. */
-void ktimer_insert(struct ktimer *t, u64 deadline, void (*fn)(struct ktimer *t));
+ * block. True when it is the first to expire. */
+bool ktimer_insert(struct ktimer *t, u64 deadline, void (*fn)(struct ktimer *t));
 void ktimer_expire(u64 now);
 
 /* proc/sched.c: CPU time, ns, up to now. */
@@ -177,6 +187,8 @@ u64 thread_cpu_ns(const struct thread *t);
 u64 process_cpu_ns(struct process *p);
 /* Asks for the upcall that ends the slice or expires the next timer, when there is a reason. */
 void sched_arm(void);
+/* What to do about events of the host that are not the scheduler's; process_create() sets it. */
+extern void (*sched_signal)(u32 events);
 extern bool sched_slice_over; /* another thread waits for its turn, if it still does */
 /* After HV_CALL_RUN: the clocks jumped, and the host has forgotten what it was asked for. */
 void sched_resume(void);
@@ -205,7 +217,6 @@ int ptimer_delete(struct process *p, int id);
 int ptimer_get(struct process *p, int id, u64 *left, u64 *interval);
 int ptimer_set(struct process *p, int id, bool absolute, u64 first, u64 interval);
 int ptimer_overrun(struct process *p, int id);
-void ptimer_delivered(struct ptimer *t, siginfo_t *info); /* its signal left the queue */
 
 /* proc/clock.c */
 int clock_read(int clock, u64 *ns);

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The process: made once at boot, and its end is the end of the run. Nothing is
- * torn down then: the host throws the machine away or rewinds it.
+ * The process: made once at boot.
  */
 #include <linux/resource.h>
 #include <linux/utsname.h>
@@ -58,6 +57,7 @@ int process_create(struct process **out)
     if (pf->p.signals == NULL) {
         goto fail;
     }
+    sched_signal = signal_host_events;
     sigpending_init(&pf->p.signals->shared);
     waitq_init(&pf->p.signals->readers);
     rc = proc_timers_create(&pf->p.timers);
@@ -72,14 +72,4 @@ fail_signals:
 fail:
     kfree(pf);
     return rc;
-}
-
-void process_exit(int status)
-{
-    hv_exit(HV_EXIT_STATUS, status & 0xff, NULL);
-}
-
-void process_kill(int sig)
-{
-    hv_exit(HV_EXIT_SIGNAL, sig, NULL);
 }

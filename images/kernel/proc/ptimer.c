@@ -75,8 +75,10 @@ static void ptimer_fire(struct ktimer *k)
     ptimer_arm(t, now);
 }
 
-void ptimer_delivered(struct ptimer *t, siginfo_t *info)
+static void ptimer_taken(struct sigq *q, siginfo_t *info)
 {
+    struct ptimer *t = CONTAINER_OF(q, struct ptimer, sigq);
+
     t->overrun_last = MIN(t->overrun, (u64)OVERRUN_MAX);
     t->overrun = 0;
     info->si_overrun = (int)t->overrun_last;
@@ -119,7 +121,7 @@ int ptimer_create(struct process *p, int clock, const struct sigevent *ev, int *
     t->id = p->timers->next_id++;
     t->notify = ev != NULL ? ev->sigev_notify : SIGEV_SIGNAL;
     t->tid = ev != NULL && t->notify == SIGEV_THREAD_ID ? ev->sigev_notify_thread_id : 0;
-    t->sigq.timer = t;
+    t->sigq.taken = ptimer_taken;
     t->sigq.info.si_signo = ev != NULL ? ev->sigev_signo : SIGALRM;
     t->sigq.info.si_code = SI_TIMER;
     t->sigq.info.si_tid = t->id;

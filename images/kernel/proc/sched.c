@@ -5,11 +5,10 @@
  * thread is runnable or a kernel timer is due, so a single-threaded program
  * that arms nothing never makes a host call for scheduling.
  */
-#include <asm/siginfo.h>
-
 #include "proc/proc.h"
 
 void (*sched_input_poll)(void);
+KERNEL_COLD void (*sched_signal)(u32 events);
 
 TAILQ_HEAD(run_queue, thread);
 static struct run_queue runq = TAILQ_HEAD_INITIALIZER(runq);
@@ -61,6 +60,13 @@ void sched_arm(void)
     time_arm(MAX(deadline, now + SCHED_SLACK_NS));
 }
 
+void ktimer_arm(struct ktimer *t, u64 deadline, void (*fn)(struct ktimer *t))
+{
+    if (ktimer_insert(t, deadline, fn)) {
+        sched_arm();
+    }
+}
+
 void sched_enqueue(struct thread *t, bool expired)
 {
     bool was_alone = runq_empty();
@@ -95,14 +101,8 @@ void events_handle(void)
         time_arm_expired();
         sched_tick();
     }
-    if (events & HV_EVENT_INT) {
-        signal_send(cur_proc(), NULL, SIGINT, SI_KERNEL, 0);
-    }
-    if (events & HV_EVENT_TERM) {
-        signal_send(cur_proc(), NULL, SIGTERM, SI_KERNEL, 0);
-    }
-    if (events & HV_EVENT_END) {
-        signal_send(cur_proc(), NULL, HV_END_SIGNAL, SI_KERNEL, 0);
+    if (events & ~HV_EVENT_TIMER) {
+        sched_signal(events);
     }
 }
 

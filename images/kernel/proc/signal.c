@@ -1,54 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Signals: who has which pending, and who may take them. Standard signals
- * coalesce, real-time ones queue with their values. A process-directed signal
- * stays in the shared set until the oldest thread that does not block it
- * returns to the program. Delivery itself is in sigdeliver.c and sigframe.c.
+ * Sending signals, and whom that wakes. Standard signals coalesce, real-time ones
+ * queue with their values. A process-directed signal stays in the shared set
+ * until the oldest thread that does not block it returns to the program. The
+ * sets are sigpending.c's; delivery is in sigdeliver.c and sigframe.c.
  */
 #include "proc/proc.h"
-
-void sigpending_init(struct sigpending *p)
-{
-    p->mask = 0;
-    TAILQ_INIT(&p->queue);
-}
-
-static void sigq_unlink(struct proc_signals *s, struct sigpending *p, struct sigq *q)
-{
-    TAILQ_REMOVE(&p->queue, q, link);
-    q->queued = false;
-    if (q->timer == NULL) {
-        s->queued--;
-        kfree(q);
-    }
-}
-
-void sigpending_flush(struct proc_signals *s, struct sigpending *p, u64 mask)
-{
-    struct sigq *q = TAILQ_FIRST(&p->queue);
-
-    while (q != NULL) {
-        struct sigq *next = TAILQ_NEXT(q, link);
-
-        if ((SIGBIT(q->info.si_signo) & mask) != 0) {
-            sigq_unlink(s, p, q);
-        }
-        q = next;
-    }
-    p->mask &= ~mask;
-}
-
-void siginfo_fill(siginfo_t *info, int sig, int si_code, u64 value)
-{
-    memset(info, 0, sizeof(*info));
-    info->si_signo = sig;
-    info->si_code = si_code;
-    if (si_code <= 0) {
-        info->si_pid = cur_proc()->pid;
-        info->si_uid = process_full(cur_proc())->cred.uid[ID_REAL];
-        info->si_value.sival_ptr = (void *)value;
-    }
-}
 
 bool signal_default_ignored(int sig)
 {
@@ -69,26 +26,6 @@ static bool ignored(struct process *p, const struct thread *t, int sig)
         return false;
     }
     return handler == SIG_IGN || (handler == SIG_DFL && signal_default_ignored(sig));
-}
-
-static bool wants(const struct thread *t, int sig)
-{
-    return (SIGBIT(sig) & (~t->p->blocked | t->p->sigwait)) != 0;
-}
-
-/* Who takes a process-directed signal: the oldest thread that does not block it, which is the first
- * thread unless it does. Python's handlers do their work there, so it is that one's wait that must
- * end. */
-static struct thread *pick_target(struct process *p, int sig)
-{
-    struct thread *t, *best = NULL;
-
-    LIST_FOREACH (t, &p->threads, proc_link) {
-        if (wants(t, sig) && (best == NULL || t->tid < best->tid)) {
-            best = t;
-        }
-    }
-    return best;
 }
 
 static int enqueue(struct process *p, struct sigpending *to, const siginfo_t *info)
@@ -117,7 +54,7 @@ static int enqueue(struct process *p, struct sigpending *to, const siginfo_t *in
 static void notify(struct process *p, struct thread *target, int sig)
 {
     waitq_wake(&p->signals->readers, 1);
-    if (target != NULL && wants(target, sig)) {
+    if (target != NULL && signal_wanted(target, sig)) {
         thread_interrupt(target);
     }
 }
@@ -125,7 +62,7 @@ static void notify(struct process *p, struct thread *target, int sig)
 int signal_queue(struct process *p, struct thread *t, const siginfo_t *info)
 {
     int sig = info->si_signo;
-    struct thread *target = t != NULL ? t : pick_target(p, sig);
+    struct thread *target = t != NULL ? t : signal_target(p, sig);
     int rc;
 
     if (ignored(p, target, sig)) {
@@ -146,12 +83,25 @@ int signal_send(struct process *p, struct thread *t, int sig, int si_code, u64 v
     return signal_queue(p, t, &info);
 }
 
+void signal_host_events(u32 events)
+{
+    if (events & HV_EVENT_INT) {
+        signal_send(cur_proc(), NULL, SIGINT, SI_KERNEL, 0);
+    }
+    if (events & HV_EVENT_TERM) {
+        signal_send(cur_proc(), NULL, SIGTERM, SI_KERNEL, 0);
+    }
+    if (events & HV_EVENT_END) {
+        signal_send(cur_proc(), NULL, HV_END_SIGNAL, SI_KERNEL, 0);
+    }
+}
+
 /* A timer's signal uses the entry inside the timer: it needs no memory and is pending at most once.
  */
 void signal_queue_timer(struct process *p, struct thread *t, struct sigq *q)
 {
     struct sigpending *to = t != NULL ? &t->p->pending : &p->signals->shared;
-    struct thread *target = t != NULL ? t : pick_target(p, q->info.si_signo);
+    struct thread *target = t != NULL ? t : signal_target(p, q->info.si_signo);
 
     if (q->queued || ignored(p, target, q->info.si_signo)) {
         return;
@@ -181,78 +131,6 @@ void signal_unqueue_timer(struct process *p, struct sigq *q)
     from->mask &= ~SIGBIT(sig);
 }
 
-u64 signal_deliverable(struct thread *t)
-{
-    u64 wanted = ~t->p->blocked | t->p->sigwait;
-    u64 shared = t->proc->signals->shared.mask & wanted;
-    u64 mine = t->p->pending.mask & wanted;
-
-    for (; shared != 0; shared &= shared - 1) {
-        int sig = __builtin_ctzll(shared) + 1;
-
-        if (pick_target(t->proc, sig) == t) {
-            mine |= SIGBIT(sig);
-        }
-    }
-    return mine;
-}
-
-bool signal_pending(struct thread *t)
-{
-    return t->p->sigwork != 0 || signal_deliverable(t) != 0;
-}
-
-static void signal_take(struct thread *t, struct sigpending *from, int sig, siginfo_t *info)
-{
-    struct proc_signals *s = t->proc->signals;
-    struct sigq *q, *more = NULL;
-
-    TAILQ_FOREACH (q, &from->queue, link) {
-        if (q->info.si_signo == sig) {
-            break;
-        }
-    }
-    if (q == NULL) { /* sent when no memory was left for its siginfo */
-        siginfo_fill(info, sig, SI_USER, 0);
-        info->si_pid = 0;
-    } else {
-        for (more = TAILQ_NEXT(q, link); more != NULL; more = TAILQ_NEXT(more, link)) {
-            if (more->info.si_signo == sig) {
-                break;
-            }
-        }
-        *info = q->info;
-        if (q->timer != NULL) {
-            ptimer_delivered(q->timer, info);
-        }
-        sigq_unlink(s, from, q);
-    }
-    if (more == NULL) {
-        from->mask &= ~SIGBIT(sig);
-    }
-}
-
-int signal_dequeue(struct thread *t, u64 wanted, siginfo_t *info)
-{
-    struct sigpending *from = &t->p->pending;
-    u64 ready = from->mask & wanted;
-    int sig;
-
-    if (ready == 0) {
-        from = &t->proc->signals->shared;
-        ready = from->mask & wanted;
-    }
-    if (ready == 0) {
-        return 0;
-    }
-    if ((ready & SIG_SYNC) != 0) {
-        ready &= SIG_SYNC;
-    }
-    sig = __builtin_ctzll(ready) + 1;
-    signal_take(t, from, sig, info);
-    return sig;
-}
-
 /* A thread that blocks a process-directed signal hands it to one that does not. */
 void signal_set_blocked(struct thread *t, u64 mask)
 {
@@ -267,7 +145,7 @@ void signal_set_blocked(struct thread *t, u64 mask)
     for (; newly != 0; newly &= newly - 1) {
         int sig = __builtin_ctzll(newly) + 1;
 
-        notify(t->proc, pick_target(t->proc, sig), sig);
+        notify(t->proc, signal_target(t->proc, sig), sig);
     }
 }
 

@@ -1,16 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Lifetimes of threads. A thread that ends is unlinked at once, but its kernel
- * stack is still in use until the next thread runs: thread_reap() frees it
- * then.
+ * How threads come into being and how they end: one by itself, or all but one
+ * for execve.
  */
 #include <linux/sched.h>
 
 #include "proc/proc.h"
-
-#define KSTACK_PAGES 4
-
-static TAILQ_HEAD(dead_list, thread) dead = TAILQ_HEAD_INITIALIZER(dead);
 
 static int tid_alloc(struct process *p)
 {
@@ -44,33 +39,6 @@ void thread_start(struct thread *t)
     sched_enqueue(t, false);
 }
 
-static void thread_free(struct thread *t)
-{
-    if (t->kstack) {
-        pmm_free(t->kstack, KSTACK_PAGES);
-    }
-    if (t->xstate != NULL) {
-        pmm_free((paddr_t)t->xstate, 1);
-    }
-    kfree(t);
-}
-
-int thread_context(struct thread *t, const struct trapframe *tf, const void *xstate)
-{
-    t->kstack = pmm_alloc(KSTACK_PAGES, 0);
-    if (!t->kstack) {
-        return -ENOMEM;
-    }
-    paddr_t area = pmm_alloc(1, PMM_ZERO);
-    if (!area) {
-        return -ENOMEM;
-    }
-    t->xstate = phys_ptr(area);
-    t->kstack_top = t->kstack + KSTACK_PAGES * PAGE_SIZE;
-    cpu_thread_init(t, tf, xstate);
-    return 0;
-}
-
 static void thread_unlink(struct thread *t)
 {
     process_full(t->proc)->dead_cpu_ns += thread_cpu_ns(t);
@@ -78,21 +46,6 @@ static void thread_unlink(struct thread *t)
     t->proc->thread_count--;
     sigpending_flush(t->proc->signals, &t->p->pending, ~0ull);
     t->state = THREAD_DEAD;
-}
-
-void thread_reap(void)
-{
-    struct thread *t = TAILQ_FIRST(&dead);
-
-    while (t != NULL) {
-        struct thread *next = TAILQ_NEXT(t, p->dead_link);
-
-        if (t != current) {
-            TAILQ_REMOVE(&dead, t, p->dead_link);
-            thread_free(t);
-        }
-        t = next;
-    }
 }
 
 void thread_exit(int status)
@@ -108,7 +61,7 @@ void thread_exit(int status)
     }
     futex_thread_exit(t);
     thread_unlink(t);
-    TAILQ_INSERT_TAIL(&dead, t, p->dead_link);
+    thread_bury(t);
     schedule();
     panic("a dead thread was scheduled");
 }

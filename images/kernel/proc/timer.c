@@ -14,7 +14,7 @@ u64 ktimer_next(void)
     return t != NULL ? t->deadline : HV_NO_DEADLINE;
 }
 
-void ktimer_insert(struct ktimer *t, u64 deadline, void (*fn)(struct ktimer *t))
+bool ktimer_insert(struct ktimer *t, u64 deadline, void (*fn)(struct ktimer *t))
 {
     struct ktimer *at;
 
@@ -32,14 +32,7 @@ void ktimer_insert(struct ktimer *t, u64 deadline, void (*fn)(struct ktimer *t))
     } else {
         TAILQ_INSERT_TAIL(&timers, t, link);
     }
-}
-
-void ktimer_arm(struct ktimer *t, u64 deadline, void (*fn)(struct ktimer *t))
-{
-    ktimer_insert(t, deadline, fn);
-    if (TAILQ_FIRST(&timers) == t) {
-        sched_arm();
-    }
+    return TAILQ_FIRST(&timers) == t;
 }
 
 void ktimer_cancel(struct ktimer *t)
