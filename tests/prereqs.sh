@@ -14,7 +14,7 @@ declare -A groups=(
         libc6-dev libbsd-dev libelf-dev libarchive-dev libinih-dev libjansson-dev libxxhash-dev libzydis-dev
         zlib1g-dev libbz2-dev liblzma-dev libzstd-dev
     "
-    [test]="python3 cpio bubblewrap pkgconf clang libclang-rt-dev"
+    [test]="python3 cpio bubblewrap pkgconf gdb clang libclang-rt-dev"
     [lint]="clang clang-format clang-tidy cppcheck shellcheck mandoc"
     [hardware]="qemu-system-x86 busybox-static cpio"
 )

@@ -1,0 +1,81 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# The path of a script, the table of CONTRIBUTING.md, is the one that a script takes: gdb follows it.
+#
+# usage: tests/path/run.sh [CASE...]      --list prints their names
+#     table     each function is in the file that the table names
+#     vm        a script in a VM comes through all hops in that order, and nothing is printed before the last
+#     native    the same for the hops of driver and CPython on plain Linux, in a chroot of the image; root only
+set -u
+cd "$(dirname "$0")/../.." || exit 2
+. tests/lib.sh
+. tests/py/root.sh
+
+choose "table vm native" "$@"
+tests/home.sh .pyhl || exit 2
+export PATH_DIR=$scratch/path SHELL=/bin/sh PYTHONDONTWRITEBYTECODE=1 DEBUGINFOD_URLS=''
+mkdir "$PATH_DIR"
+echo 'print("hello")' >"$PATH_DIR/script.py"
+
+follow() {
+    : >"$PATH_DIR/hits"
+    : >"$PATH_DIR/printed"
+    run "$@"
+}
+
+# followed WAY: what gdb has noted.
+followed() {
+    local said
+    said=$(tests/path/hops.py order "$1" "$PATH_DIR/hits") ||
+        problem "$said"$'\n'"gdb: status $status: $(tail -n 5 "$scratch/err" | cut -c 1-200)"
+    [ "$(cat "$PATH_DIR/printed")" = hello ] ||
+        problem "the script printed '$(head -c 300 "$PATH_DIR/printed")', not 'hello'"
+}
+
+check_table() {
+    local said
+    said=$(tests/path/hops.py table) || problem "$said"
+}
+
+check_vm() {
+    "$pyhl" run --dest .pyhl -c 'print(open("/proc/self/maps").read())' >"$PATH_DIR/maps"
+    follow gdb -nx -batch -x tests/path/vm.py "$pyhl"
+    followed vm
+}
+
+# A FIFO can be opened for writing when its reader has opened it, too: the driver, which then waits for its run. gdb says when
+# its breakpoints are set.
+native() {
+    local driver gdb
+    exec 9>&- # else a child that is left would keep the root
+    taskset -c 0 python3 tests/py/inroot.py "$PWD/$root" /tmp /usr/lib/pyhl/driver /tmp/frame \
+        </dev/null >"$PATH_DIR/printed" &
+    driver=$!
+    exec 8>"$root/tmp/frame"
+    timeout 50 gdb -nx -batch -iex "set sysroot $PWD/$root" -iex "set auto-solib-add off" -p $driver \
+        -x tests/path/native.py "$root/usr/bin/python3.11" 8>&- &
+    gdb=$!
+    while [ ! -e "$PATH_DIR/ready" ] && kill -0 $gdb 2>/dev/null; do
+        sleep 0.1
+    done
+    cat "$PATH_DIR/frame" >&8
+    exec 8>&-
+    wait $gdb
+}
+
+check_native() {
+    take_root && place_driver || exit 2
+    rm -f "$root/tmp/frame"
+    mkfifo "$root/tmp/frame"
+    tests/py/mkframe.py "$PATH_DIR/frame" --cwd /tmp --source "$PATH_DIR/script.py" script.py
+    export -f native
+    export root
+    follow bash -c native
+    followed native
+}
+
+for name in "${chosen[@]}"; do
+    begin "$name"
+    check_$name
+done
+summary
