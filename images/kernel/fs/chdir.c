@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The working directory a run starts in: made, with its parents, when the image
- * does not have it. For the kernel's own use; chdir(2) is in sys/.
+ * Enters the working directory in which a run starts. The directory is made,
+ * with its parents, when the image does not have it. This is for the kernel's
+ * own use; chdir(2) is in sys/.
  */
 #include "fs/vfs.h"
 

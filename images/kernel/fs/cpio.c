@@ -68,7 +68,7 @@ static bool parse_hex(const uint8_t *p, uint32_t *out)
     return true;
 }
 
-/* Takes the next component of [*p, end); its length, 0 at the end. */
+/* Takes the next component of [*p, end) and returns its length, 0 at the end. */
 static size_t next_component(const char **p, const char *end, const char **component)
 {
     while (*p < end && **p == '/') {
@@ -165,7 +165,8 @@ int cpio_walk(const uint8_t *buf, uint64_t size,
               int (*entry)(void *arg, const struct cpio_entry *e), void *arg,
               struct cpio_error *err)
 {
-    /* The kernel's stacks are small, and it unpacks once. Of the section: kernel.ld. */
+    /* Static because the kernel's stacks are small; it unpacks only once. kernel.ld explains the
+     * section. */
     static char normal[CPIO_NAME_MAX] __attribute__((section(".bss.cold")));
     uint64_t at = 0;
 
@@ -197,8 +198,8 @@ int cpio_walk(const uint8_t *buf, uint64_t size,
             return 0;
         }
 
-        /* Header and name, then the data, are padded to 4 bytes; at < size <= 2^63 keeps the sums
-         * small. */
+        /* Header and name together are padded to a multiple of 4 bytes, and so is the data. at <
+         * size <= 2^63, so no sum wraps. */
         uint64_t data_at = (at + HEADER_SIZE + name_size + 3) & ~3ull;
         if (data_at > size || f[F_FILESIZE] > size - data_at) {
             return fail(err, "ends inside the data of an entry", at);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A parser of CPIO archives in the "newc" format over a byte buffer that
- * nothing is assumed about. It depends on nothing of the kernel, so that the
- * same code runs under a fuzzer on the host.
+ * A parser of CPIO archives in the "newc" format. It reads a buffer and assumes
+ * nothing about the bytes. It needs nothing of the kernel, so that the same
+ * code runs under a fuzzer on the host.
  */
 #ifndef FS_CPIO_H
 #define FS_CPIO_H
@@ -28,8 +28,9 @@ struct cpio_error {
 
 #define CPIO_NAME_MAX 4096u
 
-/* Calls entry for each member but the trailer; a negative result ends the walk and is returned. 0
- * at the end of a whole archive; -1 and *err filled for a damaged one. */
+/* Calls entry for each member except padding and the trailer; a negative result of entry ends
+ * the walk and is returned. Else returns 0 for a whole archive, or -1 and fills *err for a
+ * damaged one. */
 int cpio_walk(const uint8_t *buf, uint64_t size,
               int (*entry)(void *arg, const struct cpio_entry *e), void *arg,
               struct cpio_error *err);

@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * /proc/cpuinfo, made from what CPUID shows here: the VMM hides what a program cannot use, and both
- * must tell the same. CPUID may trap, so nothing is asked before the file is opened. Leaves are
- * those of the Intel SDM 2A and the AMD APM 3, appendix E.
+ * /proc/cpuinfo, made from what CPUID shows in the VM. The VMM hides features that a program cannot
+ * use, and this file must agree with CPUID. CPUID may trap, so it is executed only when the file is
+ * opened. Leaves are those of the Intel SDM 2A and the AMD APM 3, appendix E.
  */
 #include "cpu/cpu.h"
 #include "fs/procfs.h"
 
 enum { EAX, EBX, ECX, EDX };
 
-/* A word of feature bits: Linux's names for them from bit 0 on, "-" where it has none. Bits of
- * 0x80000001 edx that repeat those of leaf 1 have no name of their own. Linux's order. */
+/* The words of feature bits, in Linux's order. Each has Linux's names of its bits from bit 0 on,
+ * and "-" for a bit without one. Bits of 0x80000001 edx that repeat those of leaf 1 have no name
+ * here. */
 static const struct feature_word {
     u32 leaf, sub;
     u8 reg;
@@ -51,7 +52,7 @@ static const struct feature_word {
      "arch_capabilities"},
 };
 
-/* All zero for a leaf that the CPU does not have. */
+/* Reads a leaf of CPUID: all zeroes when the CPU does not have it. */
 static void leaf(u32 nr, u32 sub, u32 r[4])
 {
     static u32 last[2]; /* the highest basic and extended leaf */
@@ -132,13 +133,13 @@ static u32 put_model(struct text *t)
     return (r[EBX] >> 8 & 255) * 8; /* the size of a cache line */
 }
 
-/* Linux shows the second level of AMD's, the last level of others. */
+/* The cache size that Linux shows: the second level of AMD's CPUs, the last level of others. */
 static u32 cache_kb(void)
 {
     u32 r[4], kb = 0;
 
     leaf(0x80000001, 0, r);
-    if (r[ECX] & 1u << 22) { /* AMD's topology leaves: leaf 4 is Intel's */
+    if (r[ECX] & 1u << 22) { /* topology extensions: an AMD, and leaf 4 is Intel's */
         leaf(0x80000006, 0, r);
         return r[ECX] >> 16;
     }

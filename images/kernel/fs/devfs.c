@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * /dev: device nodes in an ordinary directory, dispatched by their numbers as
- * Linux gives them, and /sys's few fixed files, which live in ordinary
- * directories too.
+ * /dev: device nodes in an ordinary directory. The device number, which is
+ * Linux's, decides what opening a node does. Here are also the few fixed files
+ * of /sys, in ordinary directories.
  */
 #include "fs/vfs.h"
 
@@ -118,8 +118,8 @@ static int devfs_add(struct inode *dir, const char *name, struct inode *i)
     return rc;
 }
 
-/* The directory below dir, made when missing; what is no directory is replaced. NULL: out of
- * memory. */
+/* The directory of this name in dir. It is made when missing, and it replaces anything that is
+ * not a directory. NULL: out of memory. */
 static struct inode *need_dir(struct inode *dir, const char *name, u32 mode)
 {
     struct dentry *d = dir_find(dir, name, strlen(name));

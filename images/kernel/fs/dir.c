@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Directories of the ramfs: a hash from name to entry, and an array of the
- * entries in the order they were made. Each has a cookie that only grows; it
- * is the getdents position, so entries coming and going never repeat or hide
- * another. Removed entries leave a gap that is squeezed out later, in order.
+ * entries in the order they were made. Each entry has a cookie, greater than
+ * all before it, which is its getdents position. So a listing never repeats or
+ * misses an entry because others come and go. A removed entry leaves a gap in
+ * the array. Gaps are squeezed out later, which keeps the order.
  */
 #include "fs/vfs.h"
 
@@ -138,8 +139,8 @@ void dir_adopt(struct inode *dir, struct inode *child)
     inode_put(old);
 }
 
-/* The entry takes a reference of its own. Link counts are kept here, also the one of a
- * subdirectory's "..". */
+/* Adds an entry, which takes a reference of its own to the inode. Link counts are kept here,
+ * also what a subdirectory's ".." adds to its parent's. */
 int dir_add(struct inode *dir, const char *name, size_t len, struct inode *i)
 {
     struct dirdata *dd = &dir->u.dir;
@@ -216,7 +217,7 @@ static int ram_lookup(struct inode *dir, const char *name, size_t len, struct in
         return -ENOENT;
     }
     if (d->inode->dentry == NULL) {
-        d->inode->dentry = d; /* another of its names was removed */
+        d->inode->dentry = d; /* the name that it pointed to was removed */
     }
     inode_ref(d->inode);
     *out = d->inode;

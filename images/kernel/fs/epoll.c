@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * epoll: an interest list of items, each standing in the wait queues of its
- * file. A wake-up puts the item on the ready list; collecting asks the file
- * again, so the list may hold what is not ready but never misses what is. An
- * item goes with its file's last reference or with the epoll.
+ * epoll: an interest list of items, each of which stands in the wait queues of
+ * its file. A wake-up puts the item on the ready list. Collecting asks the file
+ * again, so the list may hold items that are not ready, but it never misses one
+ * that is. An item is freed with its file's last reference or with the epoll.
  */
 #include "fs/events.h"
 
@@ -86,7 +86,7 @@ static void item_leave(struct epitem *it)
     it->queues = 0;
 }
 
-/* Stands in the file's queues (again) and looks whether it is ready now. */
+/* Puts the item into the file's wait queues (again) and checks whether the file is ready now. */
 static void item_watch(struct epitem *it)
 {
     item_leave(it);
@@ -124,7 +124,8 @@ static void epoll_release(struct file *f)
     kfree(ep);
 }
 
-/* Ready in the eyes of who polls the epoll itself: an item on the list that really is. */
+/* The epoll itself can be polled: it is readable when some item on the ready list is really
+ * ready. */
 static u32 epoll_poll(struct file *f, struct poll_table *pt)
 {
     struct epoll *ep = f->priv;
@@ -164,7 +165,7 @@ int epoll_create_file(struct file **out)
     return rc;
 }
 
-/* A file is watched by few, an epoll watches many: so look from the file's side. */
+/* Looks through the file's watches, which are few; an epoll may have many items. */
 static struct epitem *epoll_find(const struct epoll *ep, const struct file *f, int fd)
 {
     for (struct file_watch *w = f->watches; w != NULL; w = w->next) {
@@ -258,7 +259,7 @@ int epoll_control(struct file *epf, int op, struct file *f, int fd, const struct
     }
 }
 
-/* Hands out one ready item. 1 if it was, 0 if it was not ready after all. */
+/* Reports one item of the ready list. Returns 1, or 0 when its file is not ready after all. */
 static int report(struct epitem *it, vaddr_t to)
 {
     u32 mask = file_poll(it->file, NULL) & (it->event.events | POLLERR | POLLHUP);
@@ -266,8 +267,8 @@ static int report(struct epitem *it, vaddr_t to)
 
     clear_ready(it);
     if (!mask) {
-        /* Files that need asking before they wake (stdin) are asked by standing in their queue
-         * again. */
+        /* stdin wakes its queue only for threads or items that have polled it since it was last
+         * found empty: so poll it again. */
         item_watch(it);
         return 0;
     }
@@ -278,7 +279,7 @@ static int report(struct epitem *it, vaddr_t to)
     if (it->event.events & EPOLLONESHOT) {
         it->disabled = true;
     } else if (!(it->event.events & EPOLLET)) {
-        set_ready(it); /* level: it stays until a look finds it not ready */
+        set_ready(it); /* level-triggered: it stays until it is found not ready */
     }
     return 1;
 }
@@ -298,7 +299,7 @@ static long collect(struct epoll *ep, vaddr_t events, int max)
     return n;
 }
 
-/* deadline 0: only look. */
+/* Waits for ready items and reports up to max of them. With deadline 0 it does not wait. */
 long epoll_wait_events(struct file *epf, vaddr_t events, int max, u64 deadline)
 {
     struct epoll *ep = epf->priv;

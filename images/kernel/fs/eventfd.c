@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * eventfd(2): a 64-bit counter behind a descriptor.
+ * eventfd(2): a 64-bit counter, read and written through a descriptor.
  */
 #include "fs/events.h"
 #include "fs/vfs.h"
@@ -132,7 +132,7 @@ int eventfd_create(u64 initial, u32 flags, struct file **out)
     return rc;
 }
 
-/* An open file on an inode of its own, without a name. */
+/* Makes an open file on an inode of its own, which has no name. */
 int anon_file(const struct file_ops *ops, void *priv, u32 flags, struct file **out)
 {
     struct inode *i = anon_inode(0600);

@@ -25,7 +25,7 @@ int timerfd_set(struct file *f, u32 flags, const struct timer_setting *new,
 void timerfd_get(struct file *f, struct timer_setting *out);
 
 /* poll.c */
-struct poller; /* a thread standing in the wait queues of what it polls */
+struct poller; /* a thread's place in the wait queues of the files it polls */
 struct poller *poller_new(void);
 struct poll_table *poller_table(struct poller *p);
 bool poller_failed(const struct poller *p); /* out of memory while queueing */
@@ -46,7 +46,7 @@ struct socket_io {
     vaddr_t buf;
     size_t n;
 };
-int unix_create(int type, u32 flags, struct file **out); /* not connected, and never to be */
+int unix_create(int type, u32 flags, struct file **out); /* is never connected */
 int unix_pair(int type, u32 flags, struct file *out[2]);
 bool unix_is(const struct file *f);
 int unix_type(const struct file *f);

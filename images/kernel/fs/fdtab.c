@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Descriptor tables. `lowest` never exceeds the lowest free descriptor, so
- * handing out the lowest is a scan from there. A slot is 16 bytes: opening a
- * file touches the table in one place.
+ * Descriptor tables. `lowest` never exceeds the lowest free descriptor, so the
+ * search for that one begins there. A slot is 16 bytes: opening a file touches
+ * the table in one place.
  */
 #include "fs/vfs.h"
 
@@ -117,7 +117,8 @@ int fd_install(struct file *f, int min, bool cloexec)
     return fd;
 }
 
-/* Two descriptors written to int ufds[2], as pipe() and socketpair() do. */
+/* Installs two descriptors and writes them to the program's int ufds[2], as pipe() and
+ * socketpair() do. */
 int fd_install_pair(struct file *a, struct file *b, bool cloexec, vaddr_t ufds)
 {
     int fds[2];

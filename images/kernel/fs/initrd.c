@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Fills the root file system from the CPIO: names and metadata are made here,
- * file data stays where it is. A later entry replaces an earlier one of the same
- * name. Damage ends the boot with words that name the entry.
+ * Fills the root file system from the CPIO: names and metadata are made here, file data stays where
+ * it is. A later entry replaces an earlier one of the same name. Damage ends the boot with a
+ * message that names the entry.
  */
 #include "fs/cpio.h"
 #include "fs/vfs.h"
 
 #define LINK_BUCKETS 1024u
 
-/* Names of one file: entries with several links and equal (device, inode number). */
+/* The inode of a file with several names: entries with more than one link and the same device
+ * and inode number are names of one file. */
 struct link_node {
     struct link_node *next;
     u32 ino, dev_major, dev_minor;
@@ -38,8 +39,8 @@ static void set_meta(struct inode *i, const struct cpio_entry *e)
     i->atime = i->mtime = i->ctime = i->btime = e->mtime * NSEC_PER_SEC;
 }
 
-/* The directory below dir of this name, made when missing. Links are followed, as Linux's own
- * unpacking does. */
+/* The directory of this name in dir, made when missing. Symbolic links are followed, as Linux
+ * does when it unpacks an initramfs. */
 static struct inode *enter(struct inode *dir, const char *name, size_t len,
                            const struct cpio_entry *e)
 {
@@ -56,7 +57,7 @@ static struct inode *enter(struct inode *dir, const char *name, size_t len,
             panic("initrd: too little memory for the image");
         }
         inode_put(i);
-        return i; /* its directory holds it */
+        return i; /* its directory holds a reference */
     }
     i = d->inode;
     if (i->type == INODE_LNK) {
@@ -108,8 +109,8 @@ static struct link_node **link_slot(struct unpack *u, const struct cpio_entry *e
     return at;
 }
 
-/* A new regular file, or the one that this entry is another name of. NULL: out of memory. Gives a
- * reference. */
+/* A new regular file, or the file of which this entry is another name, with a reference. NULL:
+ * out of memory. */
 static struct inode *regular(struct unpack *u, const struct cpio_entry *e)
 {
     struct link_node **at = e->nlink > 1 ? link_slot(u, e) : NULL;
@@ -130,7 +131,7 @@ static struct inode *regular(struct unpack *u, const struct cpio_entry *e)
             *at = n;
         }
     }
-    /* The data comes with the last name, or with each. */
+    /* An archive has the data of such a file with its last name, or with each. */
     if (i != NULL && e->size > 0) {
         i->u.data.ext = e->data;
         i->u.data.ext_len = i->size = e->size;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Inodes: birth, references, death, what stat shows, and the path of one.
+ * Inodes: making and freeing them, references, stat(2), and an inode's path.
  */
 #include "fs/vfs.h"
 
@@ -64,7 +64,7 @@ void inode_ref(struct inode *i)
 
 void inode_put(struct inode *i)
 {
-    /* A directory that goes may take the last reference to its parent along. */
+    /* A directory that is freed gives up its reference to its parent, which may be the last one. */
     while (i != NULL) {
         struct inode *parent = i->parent;
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * File locks. There is one process, so its record locks never conflict with
- * each other and are only checked; what can conflict are flock() and open file
- * description locks of different opens of one file.
+ * File locks. There is one process, and its record locks cannot conflict with
+ * each other: they are checked and granted. Only flock() locks and open file
+ * description locks, of different opens of one file, can conflict.
  */
 #include "fs/vfs.h"
 
@@ -16,7 +16,7 @@ struct file_lock {
     struct file *owner;
     u64 start, end; /* bytes [start, end) */
     bool exclusive;
-    bool record; /* of fcntl(); flock() locks are another space */
+    bool record; /* of fcntl(); never conflicts with one of flock() */
 };
 
 struct file_locks {
@@ -58,7 +58,7 @@ static struct file_lock *piece(const struct file_lock *of, u64 start, u64 end)
     return p;
 }
 
-/* Takes the range away from the owner's locks; one in the middle of a lock leaves two. */
+/* Removes the range from the owner's locks. A range in the middle of a lock splits it into two. */
 static int cut(struct file_locks *l, const struct file_lock *range)
 {
     struct file_lock **at = &l->list, *k;

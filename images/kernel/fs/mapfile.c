@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Mappings of files: what mm/ can do with the file of a mapping, and mmap(2) of
- * inodes and open files.
+ * Mappings of files: the operations by which mm/ reaches the file of a mapping
+ * (struct vma_ops), and mmap(2) of inodes and open files.
  */
 #include "fs/vfs.h"
 #include "mm/mm.h"

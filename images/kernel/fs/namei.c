@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Path walking. A walk ends with the directory of the last component, its
- * name, and what the name stands for if it exists; open, mkdir, rename and the
+ * Path walking. A walk gives the directory of the last component, the
+ * component's name, and its inode if there is one; open, mkdir, rename and the
  * others go on from there. Everything runs as root, who may search anywhere.
  */
 #include "fs/vfs.h"
@@ -80,7 +80,7 @@ static void namei_finish(struct walker *k, struct walk *w, struct inode *inode, 
     k->buf = NULL;
 }
 
-/* One component. 1 when the walk is over, 0 to go on. */
+/* Walks one component. Returns 1 when the walk is over, 0 to go on. */
 static int step(struct walker *k, struct walk *w)
 {
     struct inode *i, *target;
@@ -226,7 +226,8 @@ static long path_copy(vaddr_t upath, size_t size, char **out)
     return n;
 }
 
-/* Most paths are short: a buffer for the longest takes frames of its own. */
+/* Most paths are short. A buffer for the longest path takes frames of its own, so a small one is
+ * tried first. */
 int path_from_user(vaddr_t upath, bool allow_empty, char **out)
 {
     long n = path_copy(upath, PATH_LEN_SHORT, out);

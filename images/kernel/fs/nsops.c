@@ -12,14 +12,15 @@ bool dir_writable(const struct inode *dir, int *err)
     if (dir->ops != &ramfs_dir_ops) {
         *err = -EPERM;
     } else if (dir->nlink == 0) {
-        *err = -ENOENT; /* it was removed while somebody is in it */
+        *err = -ENOENT; /* it was removed, but is still in use */
     } else {
         return true;
     }
     return false;
 }
 
-/* Links an inode made for this under the name of the walk, consuming the caller's reference. */
+/* Gives a new inode the name at which the walk ended. Consumes the caller's reference to the
+ * inode. */
 int vfs_make(struct walk *w, u32 mode, struct inode *ready)
 {
     int rc = 0;
@@ -44,7 +45,7 @@ int vfs_make(struct walk *w, u32 mode, struct inode *ready)
     return rc;
 }
 
-/* Walks to the place of a name from the program. */
+/* Walks a path that the program gave. */
 static int walk_user(int dirfd, vaddr_t upath, unsigned flags, struct walk *w)
 {
     struct inode *start;
@@ -133,7 +134,7 @@ int vfs_link(struct inode *i, int dirfd, vaddr_t upath)
     return rc;
 }
 
-/* May the name of this walk be taken away? */
+/* May the name at which the walk ended be removed? */
 static int may_remove(const struct walk *w, bool rmdir)
 {
     int rc = 0;
@@ -220,7 +221,7 @@ static int may_rename(const struct walk *from, const struct walk *to, unsigned f
     return to->inode->type == INODE_DIR ? may_remove(to, true) : 0;
 }
 
-/* Names the two entries' inodes the other way round. */
+/* Exchanges the inodes of the two entries. */
 static void exchange(struct walk *from, struct walk *to, struct dentry *src, struct dentry *dst)
 {
     struct inode *moved = from->inode, *other = to->inode;
@@ -241,7 +242,8 @@ static void exchange(struct walk *from, struct walk *to, struct dentry *src, str
     }
 }
 
-/* Replacing is exchanging, then removing: nothing can fail half-way. */
+/* To replace a name, the two entries are exchanged and the old one is removed: nothing can fail
+ * half-way. */
 static int do_rename(struct walk *from, struct walk *to, bool both_stay)
 {
     struct dentry *src = dir_find(from->dir, from->name, from->len);

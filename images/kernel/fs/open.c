@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Opening: from a path to an inode, made if asked for, to an open file.
+ * Opening: walks a path to an inode, which is made if asked for, and makes an open file on it.
  */
 #include "fs/vfs.h"
 
@@ -76,7 +76,7 @@ static int open_tmpfile(struct inode *dir, u32 flags, u32 mode, struct file **ou
     return rc;
 }
 
-/* Makes the file a walk ended at. */
+/* Makes a file with the name at which the walk ended. */
 static int open_create(struct walk *w, u32 mode)
 {
     struct inode *i;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Pipes and FIFOs: a byte ring in frames, writes of up to PIPE_BUF bytes all
- * or nothing. The ring's pages are allocated as data first reaches them, so an
- * idle pipe costs no more than its structure.
+ * Pipes and FIFOs: a ring of bytes in frames. A write of up to PIPE_BUF bytes
+ * is all or nothing. A page of the ring is allocated when data first reaches
+ * it, so an idle pipe costs no more than its structure.
  */
 #include "fs/vfs.h"
 
@@ -17,7 +17,7 @@ struct pipe {
     u32 capacity;                   /* a power of two, a multiple of the page size */
     u32 head, tail;                 /* bytes written and read, mod 2^32 */
     u32 readers, writers;           /* open files */
-    u32 reader_opens, writer_opens; /* how often ever, for FIFOs */
+    u32 reader_opens, writer_opens; /* how many opens ever, for FIFOs */
     u32 files;
     struct waitq read_q, write_q;
 };
@@ -55,8 +55,8 @@ static void free_pages(u8 **pages, u32 capacity)
     kfree(pages);
 }
 
-/* The bytes at position `at` of the stream, and how many lie together there. NULL: out of memory.
- */
+/* The place of the stream's byte `at`, and in *run how many bytes lie together from there. NULL:
+ * out of memory. */
 static u8 *ring_at(struct pipe *p, u32 at, u32 *run)
 {
     u32 off = at & (p->capacity - 1);
@@ -327,7 +327,7 @@ static bool partner_came(void *arg)
     return *w->opens != w->before;
 }
 
-/* fifo(7): opening waits for the other side, but for O_NONBLOCK and O_RDWR. */
+/* fifo(7): opening waits for the other side, except with O_NONBLOCK or O_RDWR. */
 static int fifo_open(struct inode *i, struct file *f)
 {
     int rc = attach(i, f);
@@ -349,7 +349,7 @@ static int fifo_open(struct inode *i, struct file *f)
         rc = -ERESTARTSYS;
     }
     if (rc < 0) {
-        pipe_release(f); /* inode_open() forgets the operations */
+        pipe_release(f); /* inode_open() will not call it */
     }
     return rc;
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Waiting on many files at once. A poller stands in all their wait queues
- * while its thread is blocked; only what changed is asked again through the
- * files themselves, so a wake-up for nothing costs a look and no more.
+ * Waiting on many files at once. A poller stands in the wait queues of all of
+ * them while its thread is blocked. A wake-up says nothing about a file: all
+ * files are asked again, so a wake-up for nothing costs one scan and no more.
  */
 #include "fs/events.h"
 
@@ -87,8 +87,8 @@ void poller_free(struct poller *p)
     kfree(p);
 }
 
-/* Fills in revents; how many are ready. With a poller, files not ready are joined until one is. The
- * files stay open through refs while the thread is in their queues. */
+/* Fills in revents and returns how many files are ready. With a poller, the thread enters the
+ * wait queues of the files up to the first that is ready. refs keeps the files open meanwhile. */
 static long scan(struct pollfd *fds, struct file **refs, size_t n, struct poller *p)
 {
     long ready = 0;
@@ -144,7 +144,7 @@ static long poll_loop(struct pollfd *fds, struct file **refs, size_t n, u64 dead
     return ready;
 }
 
-/* deadline 0: only look. -EINTR when a signal ended it. */
+/* As poll(2). With deadline 0 it does not wait. -EINTR when a signal ended the wait. */
 long poll_files(struct pollfd *fds, size_t n, u64 deadline)
 {
     struct file **refs = kzalloc(MAX(n, 1ul) * sizeof(*refs));

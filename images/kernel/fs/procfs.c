@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * The names of /proc: a table of entries by directory, and three kinds of
- * numbered ones (processes, threads, descriptors). Inodes are made on lookup
- * and vanish with their last reference; each holds its directory, so that a
- * path can be told. Texts are made when a file is opened.
+ * numbered entries (processes, threads, descriptors). An inode is made on
+ * lookup and freed with its last reference. It holds a reference to its
+ * directory, so that its path can be told. A file's text is made when the file
+ * is opened.
  */
 #include "fs/procfs.h"
 #include "fs/vfs.h"
@@ -12,10 +13,10 @@ enum level { ROOT, SYS, FS, KERNEL, RANDOM, VM, PYHL, PROCESS, TASKS, TASK, FDS,
 enum link { LINK_NONE, LINK_SELF, LINK_THREAD, LINK_EXE, LINK_CWD, LINK_ROOT, LINK_FD };
 
 struct entry {
-    u8 level; /* the directory it is in; BOTH: PROCESS and TASK */
-    u8 dir;   /* the directory it is, when not 0 */
+    u8 level; /* the directory that has the entry; BOTH: PROCESS and TASK */
+    u8 dir;   /* of a directory: its own level; else 0 */
     u8 link;  /* enum link */
-    u16 mode; /* permissions of a text when they are not 0444 */
+    u16 mode; /* permissions of a text; 0 stands for 0444 */
     const char *name;
     text_fn text;
     const char *fixed; /* a text that is always the same */
@@ -91,10 +92,9 @@ static const struct entry entries[] = {
     TEXT(RANDOM, "uuid", text_uuid),
     FIXED(RANDOM, "entropy_avail", "256\n"), /* a key of 256 bits; as on Linux, none is used up */
     FIXED(RANDOM, "poolsize", "256\n"),
-    SETTING_FIXED(RANDOM, "urandom_min_reseed_secs",
-                  "60\n"), /* this one and the next mean nothing */
-    SETTING_FIXED(RANDOM, "write_wakeup_threshold", "256\n"), /* on Linux either */
-    SETTING_FIXED(VM, "overcommit_memory", "0\n"),            /* what is far too large is refused */
+    SETTING_FIXED(RANDOM, "urandom_min_reseed_secs", "60\n"), /* no effect, here or on Linux */
+    SETTING_FIXED(RANDOM, "write_wakeup_threshold", "256\n"), /* nor has this one */
+    SETTING_FIXED(VM, "overcommit_memory", "0\n"), /* a request that is far too large is refused */
     DIRECTORY(PROCESS, TASKS, "task"),
     DIRECTORY(BOTH, FDS, "fd"),
     DIRECTORY(BOTH, FDINFO, "fdinfo"),
@@ -126,8 +126,8 @@ static bool entry_in(const struct entry *e, u32 level)
     return e->level == level || (e->level == BOTH && (level == PROCESS || level == TASK));
 }
 
-/* u.id.b is the thread, or the descriptor of LINK_FD; u.id.a the level of a directory, the entry of
- * a text, the enum link of a link. */
+/* An inode's u.id.a is the level of a directory, the index of a text's entry, or the enum link
+ * of a link. u.id.b is the thread; for LINK_FD and in FDINFO it is the descriptor. */
 static const struct inode_ops dir_ops, text_ops, link_ops, jump_ops, fdinfo_ops;
 
 static struct inode *procfs_make(struct inode *dir, const char *name, size_t len, u32 mode,
@@ -149,7 +149,7 @@ static struct inode *procfs_make(struct inode *dir, const char *name, size_t len
     i->nlink = S_ISDIR(mode) ? 2 : 1;
     i->u.id.a = a;
     i->u.id.b = b;
-    /* The same name has the same number at every lookup. */
+    /* So a name has the same inode number at every lookup. */
     i->ino = (dir->ino * 31 + i->dentry->hash) & 0xffffffff;
     return i;
 }
@@ -368,8 +368,8 @@ static size_t nameless(const struct inode *i, char *path)
     }
 }
 
-/* Path of a named inode, "pipe:[12]" and the like of others, and Linux's mark on what was removed.
- */
+/* The text of the link: the path of an inode with a name, "pipe:[12]" and the like for others,
+ * or Linux's mark on a removed file. */
 static ssize_t jump_readlink(struct inode *i, char *buf, size_t size)
 {
     struct inode *to;
@@ -413,7 +413,7 @@ static ssize_t text_read(struct file *f, vaddr_t buf, size_t n, u64 *pos)
     return (ssize_t)n;
 }
 
-/* A thread's name may be written: prctl(2), PR_SET_NAME. */
+/* Writing comm sets the thread's name, as prctl(2) does with PR_SET_NAME. */
 static ssize_t text_write(struct file *f, vaddr_t buf, size_t n, u64 *pos)
 {
     struct thread *t = thread_find((int)f->inode->u.id.b);
@@ -513,7 +513,7 @@ static int fdinfo_open(struct inode *i, struct file *f)
 
 static const struct inode_ops fdinfo_ops = {.open = fdinfo_open, .free = proc_free};
 
-/* Mounts over what the image has there. */
+/* Puts /proc over whatever the image has there, as a mount does. */
 int procfs_init(void)
 {
     struct dentry *d = dir_find(fs_root, "proc", 4);
@@ -535,6 +535,6 @@ int procfs_init(void)
     root->nlink = 2;
     root->parent = fs_root;
     inode_ref(fs_root);
-    d->inode = root; /* what it covers is out of reach for good, as under a mount */
+    d->inode = root; /* the covered directory is out of reach for good */
     return 0;
 }

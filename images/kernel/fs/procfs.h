@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Between procfs.c, which has the names of /proc, and proctext.c, which has
- * the texts behind them.
+ * Between procfs.c, which has the names of /proc, and the files that make the
+ * texts: proctext.c, systext.c and cpuinfo.c.
  */
 #ifndef FS_PROCFS_H
 #define FS_PROCFS_H
 
 #include "kernel.h"
 
-/* Grows while a text is made. */
+/* A text, which grows while it is made. */
 struct text {
     char *data;
     size_t len, cap;
@@ -18,8 +18,8 @@ struct text {
 void text_put(struct text *t, const char *s, size_t n);
 void text_printf(struct text *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
-/* A text about the whole system (tid 0) or a thread; for those of a process, tid is its first
- * thread's. */
+/* Makes a text about the whole system (tid is 0), about a thread, or about the process (tid is
+ * its pid). */
 typedef void (*text_fn)(struct text *t, int tid);
 
 void text_cpuinfo(struct text *t, int tid);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * The texts of /proc that tell about the process and its threads, and the
- * buffer all texts are made in.
+ * buffer in which every text is made.
  */
 #include "fs/procfs.h"
 #include "fs/vfs.h"
@@ -102,7 +102,7 @@ static void put_signals(struct text *t, const struct process *p, const struct th
                 (unsigned long)caught);
 }
 
-/* proc_pid_status(5), without what is not known here. */
+/* proc_pid_status(5), without the fields that this kernel knows nothing of. */
 void text_status(struct text *t, int tid)
 {
     struct process *p = cur_proc();
@@ -136,7 +136,7 @@ void text_status(struct text *t, int tid)
                 (unsigned long)pf->switches, (unsigned long)pf->preemptions);
 }
 
-/* proc_pid_stat(5): 52 fields; those of things that are not here are 0. */
+/* proc_pid_stat(5): 52 fields; those about things that this kernel does not have are 0. */
 static void stat_line(struct text *t, const struct thread *th, u64 cpu_ns)
 {
     struct process *p = cur_proc();
@@ -177,7 +177,7 @@ void text_statm(struct text *t, int tid)
                 (unsigned long)mapped);
 }
 
-/* The program's memory as it is now, up to a page that is no longer there. */
+/* Puts what the program's memory holds now, up to the first page that is no longer mapped. */
 static void put_user(struct text *t, vaddr_t at, vaddr_t end)
 {
     char part[256];

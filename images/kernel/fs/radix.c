@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * The tree of a file's own pages. At height 0 the root is the frame of page 0;
- * at height h a node is a frame of 512 addresses of the level below, 0 for a
- * hole. Small files cost no node, holes cost nothing.
+ * above that, a node is a frame with 512 addresses of frames one level below,
+ * where 0 is a hole. A file of one page needs no node, and holes cost nothing.
  */
 #include "fs/vfs.h"
 

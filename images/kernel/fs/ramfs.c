@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Regular files and symbolic links of the ramfs. A byte below the extent's
- * length comes from the CPIO until its page is written; then the page is
- * copied once and the copy counts. Everything behind the end of file, in own
- * pages too, is zero at all times that a program could see it.
+ * length comes from the CPIO until its page is written. Then the page is
+ * copied, once, and the copy counts. All bytes after the end of file, also
+ * those in the file's own pages, are zero whenever the file grows to show them.
  */
 #include "fs/vfs.h"
 
 #include <linux/falloc.h>
 #include <linux/resource.h>
 
-/* Makes the frame the page of the file. A mapping that shows the CPIO's page faults in the new one.
- */
+/* Makes the frame the file's page. A mapping that shows the CPIO's page forgets it, and faults
+ * in the new one. */
 static int set_page(struct inode *i, u64 index, paddr_t frame)
 {
     int rc = radix_set(&i->u.data, index, frame);
@@ -22,7 +22,8 @@ static int set_page(struct inode *i, u64 index, paddr_t frame)
     return rc;
 }
 
-/* A page of the inode's own, made from what the file shows there. */
+/* The inode's own page of this index. When there is none, it is made with what the file shows
+ * there. */
 static int own_page(struct inode *i, u64 index, u8 **out)
 {
     struct ramdata *d = &i->u.data;
@@ -85,7 +86,8 @@ static ssize_t ramfs_read(struct inode *i, vaddr_t buf, size_t n, u64 off)
     return (ssize_t)done;
 }
 
-/* A mapping may have written behind the end of file; a file that grows over it shows zeros. */
+/* Clears the rest of the last page: a mapping may have written there, and a file that grows over
+ * it shows zeroes. */
 static void clear_tail(struct inode *i)
 {
     paddr_t frame = i->size & PAGE_MASK ? radix_get(&i->u.data, i->size / PAGE_SIZE) : 0;
@@ -95,13 +97,14 @@ static void clear_tail(struct inode *i)
     }
 }
 
-/* Files leave some memory to the program, which must be able to handle ENOSPC. */
+/* Files leave a 64th of memory free, with which the program can handle ENOSPC. */
 static bool room_for_page(void)
 {
     return pmm_free_pages() > pmm_total_pages() / 64;
 }
 
-/* A whole page written where the file has none of its own: nothing to copy or clear first. */
+/* Writes a whole page where the file has none of its own: nothing need be copied or cleared
+ * first. */
 static int write_fresh(struct inode *i, u64 index, vaddr_t buf)
 {
     paddr_t frame = pmm_alloc(1, 0);
@@ -158,7 +161,8 @@ static ssize_t ramfs_write(struct inode *i, vaddr_t buf, size_t n, u64 off)
 
         rc = write_piece(i, buf + done, piece, at);
         if (rc < 0) {
-            /* What arrived of a piece behind the end of file must not appear later. */
+            /* Part of the piece may have arrived after the end of file. It must not appear
+             * later. */
             clear_tail(i);
             break;
         }
@@ -215,8 +219,8 @@ static int zero_piece(struct inode *i, u64 off, u64 n)
     return rc;
 }
 
-/* Zeroes [off, end). Pages over the extent become own pages, or its bytes would show; the others
- * are given back. */
+/* Zeroes [off, end). Pages on top of the extent become own pages, or the extent's bytes would
+ * show; other pages are freed. */
 static int punch(struct inode *i, u64 off, u64 end)
 {
     u64 covered = PAGE_UP(i->u.data.ext_len);
@@ -278,7 +282,8 @@ static u64 ramfs_blocks(const struct inode *i)
     const struct ramdata *d = &i->u.data;
     u64 ext = PAGE_UP(d->ext_len) / PAGE_SIZE;
 
-    /* Own pages over the extent are counted once, up to what a file of this size can hold. */
+    /* Own pages on top of the extent must not count twice: the sum is limited to the pages of a
+     * file of this size. */
     return (ext ? MIN(ext + d->owned, MAX(PAGE_UP(i->size) / PAGE_SIZE, ext)) : d->owned) *
            (PAGE_SIZE / 512);
 }
@@ -288,7 +293,8 @@ static u64 next_data(const struct ramdata *d, u64 index)
     return index * PAGE_SIZE < d->ext_len ? index : radix_next(d, index);
 }
 
-/* The start of the next data, or hole, at or behind off; the end of file counts as a hole. */
+/* The start of the next data, or of the next hole, at or after off; the end of file counts as a
+ * hole. */
 static int ramfs_next(struct inode *i, u64 off, bool data, u64 *out)
 {
     u64 index = off / PAGE_SIZE, pages = PAGE_UP(i->size) / PAGE_SIZE;
@@ -337,7 +343,7 @@ static int ramfs_page(struct inode *i, u64 pgoff, bool for_write, paddr_t *out)
 
 static void reg_free(struct inode *i)
 {
-    i->u.data.mapped = false; /* mappings hold references, so there are none */
+    i->u.data.mapped = false; /* a mapping would hold a reference: there is none */
     radix_drop(&i->u.data, 0, UINT64_MAX);
 }
 
@@ -351,7 +357,8 @@ static ssize_t reg_read(struct file *f, vaddr_t buf, size_t n, u64 *pos)
     return rc;
 }
 
-/* RLIMIT_FSIZE: how many of n bytes at off may be written; beyond it the program is told twice. */
+/* How many of n bytes at off RLIMIT_FSIZE allows. When it allows none, the program gets SIGXFSZ
+ * and EFBIG. */
 static ssize_t within_limit(u64 off, size_t n)
 {
     u64 limit = cur_proc()->rlimit_cur[RLIMIT_FSIZE];

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * signalfd(2): a file from which the reading thread takes its pending signals
- * of a set. Readiness is the polling thread's own, as on Linux.
+ * signalfd(2): a file from which a thread reads those of its pending signals
+ * that are in a set. Whether it is ready depends on the signals of the thread
+ * that polls, as on Linux.
  */
 #include <linux/signalfd.h>
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The checks of an index of system call sites (include/sites.h). Pure: no kernel around it, so that
- * it can be fuzzed on the host.
+ * Checks an index of system call sites (include/sites.h). The code needs nothing else of the
+ * kernel, so that it can be fuzzed on the host.
  */
 #ifndef FS_SITEFILE_H
 #define FS_SITEFILE_H
@@ -19,8 +19,8 @@ struct sitefile {
     const char *paths;
 };
 
-/* Is all of it sound? Then a file's sites are sites[first, first + count), in order and disjoint,
- * and paths + path is a string. */
+/* True when all of the index is sound. Then a file's sites are sites[first, first + count), in
+ * order and disjoint, and paths + path is a string. */
 bool sitefile_check(const void *data, uint64_t size, struct sitefile *out);
 
 #endif

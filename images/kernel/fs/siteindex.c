@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The image's index of system call sites (include/sites.h): read once at boot where it lies in the
- * CPIO, checked whole, and its paths turned into inodes. Whatever is wrong with it is said in the
- * trace and costs only speed: without an index every system call takes the trap.
+ * The image's index of system call sites (include/sites.h). The kernel reads it once at boot, in
+ * place in the CPIO, checks all of it and looks up its paths. An error in it is told in the trace
+ * and costs only speed: without an index every system call takes the trap.
  */
 #include "fs/sitefile.h"
 #include "fs/vfs.h"
@@ -26,7 +26,8 @@ static void say(const char *what, const char *name)
     hv_trace_line(line, MIN((size_t)n, sizeof(line) - 1));
 }
 
-/* Is the file still the image's own? A mapping of its last page alone has made a copy of that. */
+/* Does the file still show the image's bytes? An own copy of its last page is allowed: mapping
+ * that page makes one. */
 static bool pristine(const struct inode *i, u64 size)
 {
     const struct ramdata *d = &i->u.data;
@@ -70,7 +71,8 @@ void sites_index_init(void)
     inode_put(i);
 }
 
-/* The file may have been replaced after the index was made, or its last page written. */
+/* Compares the file with the index: it may have been replaced after the index was made, or its
+ * last page written. */
 static bool bytes_agree(const struct indexed *x)
 {
     const struct sites_site *s = sites + x->file->first;

@@ -17,7 +17,7 @@ void text_meminfo(struct text *t, int tid)
     text_printf(t, "MemTotal:       %8lu kB\nMemFree:        %8lu kB\n", total, left);
     text_printf(t, "MemAvailable:   %8lu kB\nBuffers:               0 kB\n", left);
     text_printf(t, "Cached:                0 kB\nSwapCached:            0 kB\n");
-    /* Nothing that is in use is ever found idle. */
+    /* The kernel never finds memory idle that is in use. */
     text_printf(t, "Active:         %8lu kB\nInactive:              0 kB\n", total - left);
     text_printf(t, "SwapTotal:             0 kB\nSwapFree:              0 kB\n");
     text_printf(
@@ -139,7 +139,8 @@ void text_domainname(struct text *t, int tid)
     put_uname(t, DOMAINNAME);
 }
 
-/* Not Linux's: how the system calls since boot have entered the kernel (mm/sites.c). */
+/* /proc/pyhl/syscalls, which Linux does not have: how the system calls since boot have entered
+ * the kernel (mm/sites.c). */
 void text_syscalls(struct text *t, int tid)
 {
     (void)tid;

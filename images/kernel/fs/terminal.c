@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A stream of the host that is a terminal, as a program sees it (ioctl_tty(2)):
- * its size, and of its modes echo and canonical input. Those two are the host's
- * to read and to set; the others have the values of a fresh Linux terminal, and
- * what a program sets of them changes nothing.
+ * A stream of the host that is a terminal, as the program sees it
+ * (ioctl_tty(2)). Its size and two modes, echo and canonical input, are those
+ * of the host's terminal, and the program can set these two modes. All other
+ * modes show the values of a fresh Linux terminal; setting them changes
+ * nothing.
  */
 #include "fs/vfs.h"
 
@@ -69,7 +70,7 @@ static long get_size(u32 stream, vaddr_t arg)
     return state < 0 ? state : copy_to_user(arg, &w, sizeof(w));
 }
 
-/* Output is with the host as soon as it is written, so there is none to drop. */
+/* The host has the output as soon as it is written, so there is none to drop. */
 static long flush(u32 stream, vaddr_t queue)
 {
     if (queue > TCIOFLUSH) {
@@ -102,7 +103,7 @@ long terminal_ioctl(u32 stream, u32 cmd, vaddr_t arg)
         return get_size(stream, arg);
     case TCFLSH:
         return flush(stream, arg);
-    case TCSBRK: /* tcdrain(3), and breaks that no line is there for */
+    case TCSBRK: /* tcdrain(3), and breaks, which have no line to go to */
     case TCSBRKP:
         return 0;
     case TIOCGPGRP: /* the one process is in the foreground */

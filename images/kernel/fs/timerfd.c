@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * timerfd: expirations counted from the clock when somebody looks, and a kernel
- * timer that wakes who waits. Settings are kept in the timer's own clock, so a
- * clock that jumped at a restore is right at the next look.
+ * timerfd: the clock is read and expirations are counted whenever the file is
+ * read or polled, and a kernel timer wakes threads that wait. Settings are
+ * times of the timer's own clock, so they stay right when that clock jumps at a
+ * restore.
  */
 #include "fs/events.h"
 #include "proc/proc.h"
@@ -13,7 +14,7 @@ struct timerfd {
     struct ktimer timer;
     struct waitq q;
     int clock;
-    u64 next;     /* of the clock; 0: disarmed */
+    u64 next;     /* a time of that clock; 0: disarmed */
     u64 interval; /* 0: once */
     u64 expired;  /* since the last read */
 };

@@ -1,18 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Connected pairs of AF_UNIX sockets. What is sent becomes a message in the
- * peer's queue; a stream's reader joins messages, the other types take one at a
- * time. A sender waits while the peer's queue is full. As on Linux the message
- * that fills the queue may be longer than the room that is left, so a socket
- * that polls writable takes a message of any size; and a socket polls writable
- * again only when its peer has read three quarters.
+ * peer's queue. A reader of a stream gets messages joined, a reader of the
+ * other types gets one at a time. A sender waits while the peer's queue is
+ * full. As on Linux the message that fills the queue may be longer than the
+ * room that is left, so a socket that polls writable takes a message of any
+ * size; and a socket polls writable again only when its peer has read three
+ * quarters.
  */
 #include "fs/events.h"
 
 #include <asm/ioctls.h>
 
 #define QUEUE_MAX 212992u /* Linux's default SO_SNDBUF */
-#define PIECE_MAX 32768u  /* of a stream's message */
+#define PIECE_MAX 32768u  /* the longest message of a stream */
 
 #define MSG_PEEK     2
 #define MSG_TRUNC    0x20
@@ -80,7 +81,7 @@ static bool has_input(void *arg)
     return !TAILQ_EMPTY(&s->queue) || at_end(s);
 }
 
-/* Where a walk over the program's buffers stands. */
+/* A position in the program's buffers. */
 struct cursor {
     const struct socket_io *io;
     size_t count, index, off;
@@ -145,7 +146,7 @@ static int wait_room(struct file *f, int flags)
     return waitq_wait(&s->write_q, has_room, s, HV_NO_DEADLINE, true) < 0 ? -ERESTARTSYS : 0;
 }
 
-/* Waits for room, then queues one message at the peer. */
+/* Waits for room, then puts one message into the peer's queue. */
 static int send_one(struct file *f, struct cursor *c, size_t n, int flags)
 {
     struct sock *s = f->priv;

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * What the files of fs/ share: inodes, directory entries, open files, path
- * walking. References: an inode is held by every directory entry, open file,
- * mapping and working directory naming it, and is freed with the last; nlink
- * is only what stat shows. The kernel is not preempted, so there are no locks:
- * whoever may block or touch program memory looks state up again afterwards.
- * Access times are those of creation: reading a file writes nothing.
+ * walking. Every directory entry, open file, mapping and working directory that
+ * names an inode holds a reference to it; the inode is freed with the last one.
+ * nlink is only what stat shows. The kernel is not preempted, so there are no
+ * locks. But code that may have blocked or touched program memory must look up
+ * again what it knew before. Access times stay those of creation: reading a
+ * file writes nothing.
  */
 #ifndef FS_VFS_H
 #define FS_VFS_H
@@ -34,12 +35,12 @@ struct dentry {
     char name[];
 };
 
-/* Contents of a regular file: pages written (a radix tree of frames, 512 a node), over an extent of
- * the CPIO. */
+/* Contents of a regular file: the pages of its own, in a radix tree of frames (512 a node), on
+ * top of an extent of the CPIO, which counts where the tree has no page. */
 struct ramdata {
     const u8 *ext; /* never written, never freed */
     u64 ext_len;
-    u64 root;  /* frame of the root node; at height 0 of page 0 itself */
+    u64 root;  /* frame of the root node; at height 0 the frame of page 0 */
     u64 owned; /* pages in the tree */
     u32 height;
     bool mapped; /* pages were lent to mappings: they stay until the inode goes */
@@ -57,8 +58,8 @@ struct dirdata {
     u32 bucket_count, slot_count, slot_cap, live;
 };
 
-/* Receives directory entries; false: no room, this entry comes again. next is the position after
- * it. */
+/* Receives directory entries. emit() returns false when it has no room; the next readdir begins
+ * with that entry again. `next` is the position after the entry. */
 struct dir_sink {
     bool (*emit)(struct dir_sink *s, const char *name, size_t len, u64 ino, u32 mode, u64 next);
 };
@@ -67,7 +68,8 @@ struct inode_ops {
     /* Directories. lookup gives a reference or -ENOENT; readdir goes on at *pos. */
     int (*lookup)(struct inode *dir, const char *name, size_t len, struct inode **out);
     int (*readdir)(struct inode *dir, u64 *pos, struct dir_sink *s);
-    /* Symbolic links: the text (returns its length), and for /proc's links the inode itself. */
+    /* Symbolic links. readlink gives the text and returns its length; jump, which only /proc's
+     * links have, gives the inode itself. */
     ssize_t (*readlink)(struct inode *i, char *buf, size_t size);
     int (*jump)(struct inode *i, struct inode **out);
     /* Sets f->ops and f->priv; may block (FIFOs). */
@@ -109,8 +111,8 @@ struct inode {
 
 /* ---- poll ---- */
 
-/* Collects the wait queues of polled files. add may be NULL-tabled: poll_on(NULL, q) does nothing.
- */
+/* Collects the wait queues of polled files: a file's poll() calls poll_on() for each of its
+ * queues. Without a table (NULL) that does nothing. */
 struct poll_table {
     void (*add)(struct poll_table *pt, struct waitq *q);
 };
@@ -136,8 +138,8 @@ struct file_ops {
     bool anon_mmap; /* maps as anonymous memory */
 };
 
-/* Who watches an open file without holding a reference. closed is called when the last reference
- * goes, and takes the watch off the file's list. */
+/* A watcher of an open file, without a reference to it. closed() is called when the file's last
+ * reference goes, and takes the watch off the file's list. */
 struct file_watch {
     struct file_watch *next;
     void (*closed)(struct file_watch *w);
@@ -202,7 +204,7 @@ struct inode *ramfs_symlink(const char *target, size_t len);
 #define WALK_FOLLOW 1u
 struct walk {
     struct inode *dir;   /* directory of the last component, referenced */
-    struct inode *inode; /* what it names, referenced; NULL when missing */
+    struct inode *inode; /* what that component names, referenced; NULL when missing */
     char *name;          /* last component; len 0 when the path ends in "/", "." or ".." */
     size_t len;
     bool want_dir; /* a slash followed */
@@ -218,7 +220,7 @@ int walk_start(int dirfd, const char *path, struct inode **out);
 /* Copies a path from the program into a new buffer (kfree it); empty paths are -ENOENT unless
  * allowed. */
 int path_from_user(vaddr_t upath, bool allow_empty, char **out);
-/* The two together, for system calls: flags are AT_*. */
+/* walk_start(), path_from_user() and walk_inode() in one, for system calls. Flags are AT_*. */
 int lookup_at(int dirfd, vaddr_t upath, u32 at_flags, bool follow, struct inode **out);
 
 /* nsops.c: changes of the name space. */
@@ -259,11 +261,11 @@ u32 fd_room(const struct fdtable *t); /* descriptors the table has room for */
 /* devfs.c, streams.c */
 int devfs_init(void);
 extern const struct inode_ops devfs_ops;
-bool stream_is_pipe(const struct file *f); /* a stream of the host that looks like one */
-void console_stdin_poll(void);             /* the host may have input: wakes who waits for it */
-/* terminal.c: of stream 0, 1 or 2, which is a terminal. */
+bool stream_is_pipe(const struct file *f); /* a stream of the host that looks like a pipe */
+void console_stdin_poll(void); /* the host may have input: wakes threads that wait for it */
+/* terminal.c: for a stream (0, 1 or 2) that is a terminal. */
 long terminal_ioctl(u32 stream, u32 cmd, vaddr_t arg);
-bool terminal_drops_input(u32 cmd, vaddr_t arg); /* what was not read, if it succeeds */
+bool terminal_drops_input(u32 cmd, vaddr_t arg); /* true: drops unread input if it succeeds */
 /* rundev.c, procfs.c */
 int rundev_open(struct inode *i, struct file *f);
 int procfs_init(void);
@@ -272,8 +274,9 @@ extern const struct inode_ops fifo_inode_ops;
 int pipe_create(u32 flags, struct file *out[2]);
 bool pipe_is(const struct file *f);
 long pipe_size(struct file *f, long set); /* set < 0: only ask */
-/* splice(2), in steps that lose nothing: the room there is, waiting for some unless told not to;
- * the next bytes, which stay, or 0 at the end; and what is taken of them in the end. */
+/* For splice(2), in steps that lose no byte. pipe_room: the free room; with `wait` it waits for
+ * some. pipe_peek: copies the next bytes and leaves them in the pipe; 0 at end of file.
+ * pipe_skip: takes out n bytes. */
 long pipe_room(struct file *f, bool wait);
 ssize_t pipe_peek(struct file *f, vaddr_t buf, size_t n, bool wait);
 void pipe_skip(struct file *f, size_t n);
