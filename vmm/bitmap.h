@@ -38,7 +38,7 @@ static inline void bitmap_clear(uint64_t *map, uint64_t n)
     map[n / BITMAP_WORD] &= ~bitmap_mask(n);
 }
 
-/* Can bits from n on, of which `left` are wanted, be handled by the whole word? */
+/* Whether the bits from n on, of which `left` are wanted, begin with a whole word. */
 static inline bool bitmap_whole(uint64_t n, uint64_t left)
 {
     return n % BITMAP_WORD == 0 && left >= BITMAP_WORD;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A fresh machine: kernel and initrd in memory, page tables behind the kernel, shared page filled,
- * vCPU ready to execute its first instruction at CPL 3. The map is the one of abi.h.
+ * Makes a fresh machine: kernel and initrd in memory, page tables after the kernel, shared page
+ * filled, vCPU ready to execute its first instruction at CPL 3. The memory map is the one of abi.h.
  */
 #include "paging.h"
 #include "vmm_int.h"
@@ -33,7 +33,8 @@ static uint64_t *boot_table_new(struct boot_tables *t, hv_gpa_t *gpa)
     return (uint64_t *)(void *)(t->ram + *gpa);
 }
 
-/* The pages of the first 2 MiB that are not of the kernel image. */
+/* The page table entry of a page of the first 2 MiB that is not part of the kernel image. 0:
+ * unmapped. */
 static uint64_t boot_pte_fixed(hv_gpa_t a)
 {
     if (a == HV_SHARED_GPA || a == HV_TABLES_GPA || a == HV_TRAP_GPA) {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The debug check: is a machine what its snapshot says, byte for byte? Guest pages that the kernel
- * still maps from the file are the image; all others, in memory or swapped out, are compared. The
- * vCPU is compared with what the snapshot's file says of it, and in check_vcpu.c with all that KVM
- * knows.
+ * The debug check, vmm_check(): is a machine byte for byte what its snapshot says? A guest page
+ * that the kernel still maps from the file is equal by itself. All other pages, in memory or
+ * swapped out, are compared. The vCPU's state is compared with the state in the snapshot file.
+ * check_vcpu.c compares all that KVM can tell of the vCPU with a machine that has never run.
  */
 #include "snapshot_int.h"
 
@@ -56,8 +56,9 @@ static const struct {
     CHECK_PART(events), CHECK_PART(msrs),  CHECK_PART(xsave),
 };
 
-/* XSTATE_BV only tells which components the CPU knows to be in their initial state: it may forget
- * that. Their content is compared in any case, as KVM writes out all of it. */
+/* XSTATE_BV only says which components the CPU knows to be in their initial state, and the CPU may
+ * lose track of that. So XSTATE_BV is not compared. The components themselves are, because KVM
+ * writes out all of them. */
 static void check_state_normalise(struct x86_state *state)
 {
     state->xsave[128] = 0;

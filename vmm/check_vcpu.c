@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The debug check, second half: is the vCPU what that of a machine just made from the snapshot is,
- * in all that KVM can be asked for? It does not know what a rewind sets, nor how: it reads by the
- * calls of the KVM API, and MSRs by KVM's own list. What they should be is read once, at the first
- * check, from a machine that has never run, and kept with the snapshot.
+ * The debug check, second half: in all that KVM can be asked for, does the vCPU look like that of a
+ * machine just made from the snapshot? This file does not know what a rewind sets, nor how. It
+ * reads the state with the calls of the KVM API, and the MSRs by KVM's own list. The first check
+ * reads the wanted values from a machine that has never run, and keeps them with the snapshot.
  */
 #include "snapshot_int.h"
 
@@ -13,7 +13,7 @@
 
 #define CHECK_MSRS  1024u
 #define CHECK_BATCH 128u  /* MSRs that KVM reads at a time; it takes fewer than 256 */
-#define CHECK_XSAVE 4096u /* bytes; more has only a vCPU with features that are off by default */
+#define CHECK_XSAVE 4096u /* bytes; only a vCPU with features that are off by default has more */
 
 struct check_vcpu {
     struct kvm_regs regs;
@@ -25,7 +25,7 @@ struct check_vcpu {
     struct x86_cpuid cpuid;
     uint8_t xsave[CHECK_XSAVE];
     uint64_t tsc_khz;
-    uint64_t run_cr8; /* struct kvm_run's */
+    uint64_t run_cr8; /* of struct kvm_run, as the next */
     uint64_t run_flags;
     uint32_t msr_count;
     struct kvm_msr_entry msrs[CHECK_MSRS];
@@ -37,7 +37,7 @@ struct check_vcpu {
             #member                                                                                \
     }
 
-/* A request of 0: it is read otherwise. */
+/* A request of 0: check_vcpu_get() reads this part in another way. */
 static const struct {
     unsigned long get;
     size_t offset;
@@ -58,8 +58,8 @@ static const struct {
 };
 #define CHECK_PARTS (sizeof(check_parts) / sizeof(check_parts[0]))
 
-/* MSRs that KVM's list leaves out: their number depends on the vCPU, or the list is that of an
- * older kernel, or nobody has written them down. */
+/* MSRs that KVM's list leaves out: their number depends on the vCPU, or an older kernel does not
+ * list them, or nobody has put them on the list. */
 static const struct {
     uint32_t first;
     uint32_t end;
@@ -109,7 +109,7 @@ static void check_msr_add(struct check_vcpu *out, uint32_t index)
     }
 }
 
-/* The MSRs to look at, without their values. */
+/* Lists the MSRs to look at, without their values. */
 static int check_msr_list(struct check_vcpu *out, struct vmm_err *err)
 {
     struct {
@@ -136,14 +136,15 @@ static int check_msr_list(struct check_vcpu *out, struct vmm_err *err)
     return rc;
 }
 
-/* Laid out as struct kvm_msrs, with room. */
+/* Laid out as struct kvm_msrs, with room for CHECK_BATCH entries. */
 struct check_msrs {
     uint32_t nmsrs;
     uint32_t padding;
     struct kvm_msr_entry entries[CHECK_BATCH];
 };
 
-/* Up to CHECK_BATCH of count MSRs. Returns how many there were before one that cannot be read. */
+/* Reads up to CHECK_BATCH of count MSRs. Returns how many were read before one that cannot be
+ * read. */
 static int check_msrs_batch(const struct vmm *vm, struct kvm_msr_entry *msrs, uint32_t count,
                             struct vmm_err *err)
 {
@@ -157,7 +158,7 @@ static int check_msrs_batch(const struct vmm *vm, struct kvm_msr_entry *msrs, ui
     return n;
 }
 
-/* Those that this vCPU does not have leave the list. */
+/* Reads the MSRs of the list. Those that this vCPU does not have are taken off it. */
 static int check_msrs_get(const struct vmm *vm, struct check_vcpu *out, struct vmm_err *err)
 {
     for (uint32_t i = 0; i < out->msr_count;) {
@@ -199,8 +200,9 @@ static int check_vcpu_get(struct vmm *vm, struct check_vcpu *out, struct vmm_err
     return check_msrs_get(vm, out, err);
 }
 
-/* XSTATE_BV only tells which components the CPU knows to be in their initial state: it may forget
- * that. Their content is compared in any case, as KVM writes out all of it. */
+/* XSTATE_BV only says which components the CPU knows to be in their initial state, and the CPU may
+ * lose track of that. So XSTATE_BV is not compared. The components themselves are, because KVM
+ * writes out all of them. */
 static void check_normalise(struct check_vcpu *vcpu)
 {
     memset(vcpu->xsave + 512, 0, 8);
@@ -235,7 +237,7 @@ static int check_compare(const struct vmm *vm, const struct check_vcpu *have,
     return 0;
 }
 
-/* What a machine is that has never run. */
+/* Reads the vCPU of a machine that has never run. */
 static int check_fresh_read(struct vmm *vm, struct check_vcpu *fresh, struct vmm_err *err)
 {
     static const struct vmm_io io = {.stdin_fd = -1, .stdout_fd = -1, .stderr_fd = -1};
@@ -252,8 +254,8 @@ static int check_fresh_read(struct vmm *vm, struct check_vcpu *fresh, struct vmm
     return rc;
 }
 
-/* The same, kept; NULL with *err set. Other machines of the snapshot may be checked on other
- * threads. */
+/* The same, read once and kept with the snapshot. Returns NULL with *err set on failure. The lock
+ * is for other machines of the snapshot, which may be checked on other threads. */
 static const struct check_vcpu *check_fresh(struct vmm *vm, struct vmm_err *err)
 {
     struct vmm_snapshot *snap = vm->snap;

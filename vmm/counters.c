@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The counters of vmm.h: when they begin anew, and what is only known at the end of a run. Counting
- * itself is where things happen: an addition, or a lap of the clock, never a system call.
+ * The counters of vmm.h: this file sets them to zero, and computes those that are only known at the
+ * end of a run. The counting itself is done where things happen. It is an addition or a reading of
+ * the clock, never a system call.
  */
 #include "vmm_int.h"
 
@@ -23,7 +24,7 @@ const char *vmm_phase_name(enum vmm_phase phase)
     return (unsigned)phase < VMM_PHASES ? names[phase] : NULL;
 }
 
-/* The struct's groups are in the order in which they begin anew. */
+/* The counters of the run come first in the struct, so that one memset() clears them. */
 void counters_begin_run(struct vmm *vm)
 {
     memset(&vm->counters, 0, offsetof(struct vmm_counters, restore_ns));
@@ -43,8 +44,8 @@ void counters_begin_rewind(struct vmm *vm)
     memset(c->phase_ns, 0, VMM_PHASE_HANDOVER * sizeof(c->phase_ns[0]));
 }
 
-/* What of the time in KVM_RUN the guest has seen: its claim, no more than there was; all, when it
- * claims nothing. */
+/* How much of the time in KVM_RUN the guest has seen. The guest claims it, and the claim is cut to
+ * the time that there was. Without a claim it is all of that time. */
 static uint64_t counters_guest_ns(const struct vmm *vm, uint64_t run_ns)
 {
     const struct hv_counts *claim = &vm->shared->counts;
@@ -73,7 +74,7 @@ void counters_end_run(struct vmm *vm)
     const uint64_t now = os_clock_ns(CLOCK_MONOTONIC);
     uint64_t left = vm->left_ns != 0 ? vm->left_ns : now;
     left =
-        left > vm->entered_ns ? left : vm->entered_ns; /* calls can be answered at the handover */
+        left > vm->entered_ns ? left : vm->entered_ns; /* a call may be answered at the handover */
     c->phase_ns[VMM_PHASE_HANDOVER] = vm->entered_ns - vm->started_ns;
     c->phase_ns[VMM_PHASE_GUEST] = counters_guest_ns(vm, left - vm->entered_ns);
     c->phase_ns[VMM_PHASE_ENTER] = left - vm->entered_ns - c->phase_ns[VMM_PHASE_GUEST];

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What CPU the guest sees, as one policy for both kinds of host: for each feature word a mask of
- * the bits that a program at CPL 3 can use, applied to what KVM supports (hardware KVM) or to the
- * CPU itself (kvm-pvm, whose supported set hides what CPL 3 has natively). One core, no threads.
- * Bits as in the Intel SDM volume 2, CPUID, and AMD APM volume 3, appendix E.
+ * What CPU the guest sees, by one policy for both kinds of host. Each feature word has a mask of
+ * the bits that a program at CPL 3 can use. On hardware KVM the mask is applied to what KVM
+ * supports. On kvm-pvm it is applied to the CPU itself, because KVM there hides features that CPL 3
+ * has natively. The guest sees one core with one thread. Bits are named as in the Intel SDM
+ * volume 2, CPUID, and AMD APM volume 3, appendix E.
  */
 #include "vmm_int.h"
 
@@ -17,7 +18,7 @@ enum cpuid_reg { EAX, EBX, ECX, EDX };
 #define BIT(n)      (1u << (n))
 #define XCR0_USABLE 0xe7u /* x87, SSE, AVX, AVX-512 */
 
-/* A word of feature bits and those that make sense in the guest. */
+/* A word of feature bits, and a mask of those that make sense in the guest. */
 static const struct cpuid_word {
     uint32_t function;
     uint32_t index;
@@ -26,7 +27,7 @@ static const struct cpuid_word {
 } cpuid_words[] = {
     /* Not: MONITOR, VMX, SMX, EST, TM2, xTPR, PDCM, PCID, DCA, x2APIC, TSC deadline. */
     {1, 0, ECX, 0xf6d83203u},
-    /* FPU to CLFLUSH without the machine check, MTRR and serial number ones; MMX to SSE2. */
+    /* FPU to CLFLUSH, without machine check, MTRR and serial number; MMX to SSE2. */
     {1, 0, EDX, 0x078bab79u},
     /* FSGSBASE BMI1 AVX2 BMI2 ERMS AVX512* RDSEED ADX CLFLUSHOPT CLWB SHA. */
     {7, 0, EBX, 0xf1af0329u},
@@ -189,7 +190,8 @@ static int cpuid_supported(int kvm_fd, struct x86_cpuid *c, struct vmm_err *err)
     return 0;
 }
 
-/* Reads a word of the CPU; keeps the leaf, as CPUID may trap and words of a leaf stand together. */
+/* The CPUID leaf that was read last. It is kept because CPUID may trap, and words of one leaf are
+ * neighbours in cpuid_words. */
 struct cpuid_cache {
     uint32_t function;
     uint32_t index;
@@ -254,7 +256,7 @@ static int cpuid_xsave_leaf(struct x86_cpuid *c)
     return 0;
 }
 
-/* One core with one thread and APIC number 0, in every leaf that tells. */
+/* Makes each leaf that tells of it say one core with one thread and APIC number 0. */
 static void cpuid_single(struct kvm_cpuid_entry2 *e)
 {
     switch (e->function) {

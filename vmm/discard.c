@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Guest memory that the guest does not need any more (HV_CALL_DISCARD). Where no log is kept and
- * the snapshot has nothing it goes back to the host; elsewhere what was written becomes zero.
+ * HV_CALL_DISCARD: guest memory that the guest does not need any more. Pages after the snapshot's
+ * image that have no dirty log go back to the host. All other pages stay and become zero. Where the
+ * image has no data, only those of them that were written are cleared.
  */
 #include "vmm_int.h"
 

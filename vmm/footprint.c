@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What a machine has for itself: the pages of its RAM that are neither the snapshot's nor
- * untouched, and how many of them differ. For measuring between runs; nothing else depends on it.
+ * How much memory a machine has for itself: the pages of its RAM that are private copies, and how
+ * many of those differ from the snapshot. This is for measuring between runs. Nothing else depends
+ * on it.
  */
 #include "snapshot_int.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-/* Behind the image's data all is zero; looking at it there would only fill the page cache. */
+/* After the image's data all is zero. Reading the file there would only fill the page cache. */
 static bool footprint_changed(const struct vmm *vm, uint64_t gpa)
 {
     if (vm->snap == NULL || gpa >= vm->snap->header.data_end) {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Makes the run frame of abi.h (struct hv_run and its records) from a struct vmm_run, and hands it
- * out in pieces. The records that are small are built in a buffer, which belongs to the VM and is
- * reused by the next run. The source comes last and stays where the caller has it, which may be a
- * mapping of a file: no copy of it lies beside the VM.
+ * out in pieces. The small records are built in a buffer that belongs to the VM; the next run uses
+ * it again. The source comes last. It is read where the caller has it, for example in a mapping of
+ * a file, so that there is no second copy of it beside the VM.
  */
 #include "vmm_int.h"
 
@@ -115,8 +115,8 @@ uint64_t frame_size(const struct run_frame *f)
     return f->head_size + frame_padded(f->source_len);
 }
 
-/* Copies what of [at, at + size) lies in a piece of `length` bytes, which begins at `start` of the
- * frame. */
+/* Copies the part of [at, at + size) that lies in one piece of the frame. The piece has `length`
+ * bytes and begins at `start`. */
 static void frame_copy_piece(uint8_t *to, uint64_t at, size_t size, const uint8_t *piece,
                              uint64_t start, size_t length)
 {
@@ -129,7 +129,7 @@ static void frame_copy_piece(uint8_t *to, uint64_t at, size_t size, const uint8_
 
 void frame_copy(const struct run_frame *f, uint64_t at, void *to, size_t size)
 {
-    memset(to, 0, size); /* what the source is padded with */
+    memset(to, 0, size); /* the source is padded with zeroes */
     frame_copy_piece(to, at, size, f->head, 0, f->head_size);
     frame_copy_piece(to, at, size, f->source, f->head_size, f->source_len);
 }

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The memory of a rewindable machine that lies from ram_low on, well behind the image's data. It
- * has no dirty log, so a first write there is one fault for 2 MiB, where the log makes it one for
- * 4 KiB. Instead a rewind gives all of it back to the host, which unmaps it in KVM as well: the
- * next access finds zeroes, as in the image. Whose pages they were plays no part, written by the
- * guest or by the host, present or swapped out.
+ * High memory: the RAM of a rewindable machine from ram_low on, well after the image's data. It has
+ * no dirty log. So a first write there is one fault for 2 MiB, where a log would make it one for
+ * 4 KiB. A rewind gives all of it back to the host, which also unmaps it in KVM. The next access
+ * finds zeroes, as in the image. That holds for all its pages alike: written by the guest or by the
+ * host, present or swapped out.
  *
- * Page tables placed there are no exception: to use them a run has to write one of the watched
- * pages (shadow.c), and then the rewind renews this slot, too.
+ * It holds for page tables in high memory, too. To use such a table a run has to write one of the
+ * watched pages (shadow.c), and then the rewind also sets the slot of high memory again.
  */
 #include "snapshot_int.h"
 
@@ -16,8 +16,10 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-/* A descriptor for all machines of a snapshot; a child's memory is not its parent's. Two threads
- * that come here at once, in a child, leave one of them with a closed one, and that drops all. */
+/* Opens the page map of the process, one descriptor for all machines of a snapshot. A forked child
+ * opens its own, because its parent's shows the parent's memory. When two threads of a child come
+ * here at once, one of them may be left with a closed descriptor: its high_drop() then drops all of
+ * high memory. */
 void high_prepare(struct vmm *vm)
 {
     struct vmm_snapshot *snap = vm->snap;
@@ -27,8 +29,8 @@ void high_prepare(struct vmm *vm)
     }
 }
 
-/* Giving back what is not there takes the host 80 us a GiB, since KVM looks at each page; to find
- * out that nothing is there takes it 4. */
+/* Giving back pages takes the host 80 us a GiB even when none is there, since KVM looks at each.
+ * Finding out that none is there takes 4 us a GiB. */
 int high_drop(struct vmm *vm, struct vmm_err *err)
 {
     uint64_t first = 0;
@@ -43,7 +45,7 @@ int high_drop(struct vmm *vm, struct vmm_err *err)
     if (rc == 0 && count == 0) {
         return 0;
     }
-    if (rc < 0) { /* an older kernel: all of it then */
+    if (rc < 0) { /* not known, as on an older kernel: drop all */
         first = count = 0;
         end = pages;
     }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What this host is, and whether it can run VMs: that is known when one was made.
+ * What this host is, and whether it can run VMs. To know the latter, the probe makes a VM.
  */
 #include "vmm_int.h"
 

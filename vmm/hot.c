@@ -1,19 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The hot set of a rewindable machine: the pages that may differ from the image, so those that a
- * rewind copies back. A page joins when it is written, by the guest (KVM's dirty log) or by the
- * host (mem_write_ptr()), and stays writable from then on: its next writes cost nothing. It leaves
- * when it was found as in the image several times: its copy is given back and the log armed for it.
- * Invariant: every page below ram_low that differs from the image is in the map or in KVM's log.
- * What lies above is dropped as a whole (high.c).
+ * The hot set of a rewindable machine: the pages that may differ from the image, which a rewind
+ * copies back. A page joins the set when it is written, by the guest (KVM's dirty log tells) or by
+ * the host (mem_write_ptr()). It stays writable from then on, so that its next writes cost nothing.
+ * A page leaves the set after it was found as in the image several times: its copy is given back to
+ * the host, and its next write is logged again. Invariant: every page below ram_low that differs
+ * from the image is in the map or in KVM's log. Memory above ram_low is dropped as a whole
+ * (high.c).
  *
- * Finding out costs a comparison instead of a copy, so it is done once in HOT_LOOK_PAGES copied
- * pages: seldom for a small set, at every rewind for one that is too large. Many programs write
- * pages and leave them as they were (a reference taken and dropped). Those come back at the price
- * of a fault, and then stay HOT_PATIENCE_BACK looks: about as long as copying them costs what the
- * fault did. So that not one run pays for a thousand of them, few leave first, as a trial: when
- * most of those have come back by the next look, the others are taken to be of their kind and stay
- * as well. With nested paging tables never leave: the CPU's walks would bring them back at once.
+ * A rewind that finds out which pages differ is called a look. It compares each page, where others
+ * only copy. So there is one look in HOT_LOOK_PAGES copied pages: seldom for a small set, and at
+ * every rewind for a set that is too large. Many programs write pages and leave them as they were,
+ * for example by taking and dropping a reference. Such a page leaves, comes back at the price of a
+ * fault, and then stays for HOT_PATIENCE_BACK looks: in that time copying it costs about as much as
+ * the fault did. No single run shall pay for a thousand of those faults. So a few pages leave
+ * first, on trial. If most of these have come back by the next look, the others are taken to be of
+ * their kind and stay as well. With nested paging page tables never leave: the CPU's walks would
+ * bring them back at once.
  */
 #include "snapshot_int.h"
 
@@ -28,11 +31,11 @@
 #endif
 #define HOT_PATIENCE      2u  /* looks in a row that find a page unchanged before it leaves */
 #define HOT_PATIENCE_BACK 64u /* the same for a page that has left before */
-#define HOT_TRIAL         32u /* pages that leave without a trial, and those that make one */
+#define HOT_TRIAL         32u /* so many pages leave without a trial; a trial has about as many */
 #define HOT_LEAVES        UINT32_MAX
 #define HOT_MAPS          4u /* bitmaps, in one mapping */
 
-/* Of a bitmap. */
+/* The size of each of the bitmaps. */
 static uint64_t hot_words(const struct vmm *vm)
 {
     return bitmap_words(vm->ram_low / HV_PAGE_SIZE);
@@ -90,15 +93,16 @@ int hot_collect(struct vmm *vm, struct vmm_err *err)
     if (rc < 0) {
         return rc;
     }
-    /* Mostly nothing is new. RAM is a multiple of 2 MiB: 8 words, a cache line. */
+    /* Mostly nothing is new, so this looks at a cache line of 8 words at a time. That is 2 MiB of
+     * RAM, and RAM is a multiple of 2 MiB. */
     for (uint64_t w = 0; w < hot_words(vm); w += 8) {
         hot->grown = hot_collect_line(hot->map + w, hot->log + w) || hot->grown;
     }
     return 0;
 }
 
-/* For the part of RAM where the image is zero: what was never written is zero as well. The pages
- * stay in the set. */
+/* For RAM where the image is zero: there a page that was never written is zero already. The written
+ * pages stay in the set. */
 int hot_zero(struct vmm *vm, uint64_t first, uint64_t end, struct vmm_err *err)
 {
     int rc = hot_collect(vm, err);
@@ -125,7 +129,7 @@ int hot_written(struct vmm *vm, struct vmm_err *err)
     return rc;
 }
 
-/* The list anew from the map; what it had keeps its history. */
+/* Makes the list from the map. Pages that were in the list before keep their history. */
 static void hot_list_fill(struct vmm *vm, struct hot_page *list)
 {
     struct hot_set *hot = &vm->hot;
@@ -164,7 +168,7 @@ int hot_list(struct vmm *vm, struct vmm_err *err)
     return 0;
 }
 
-/* Behind the data the image is a hole: nothing to read there. */
+/* After its data the image is a hole: there is nothing to read. */
 static bool hot_is_zero(const struct vmm *vm, uint64_t at)
 {
     return at >= vm->snap->header.data_end;
@@ -193,15 +197,15 @@ static uint32_t hot_patience(const struct hot_set *hot, uint32_t page)
     return bitmap_test(hot->back, page) ? HOT_PATIENCE_BACK : HOT_PATIENCE;
 }
 
-/* Has it been found unchanged so often that it leaves, but for the last so many looks? */
+/* Whether the page leaves after so many more looks, if they all find it unchanged. */
 static bool hot_is_due(const struct hot_set *hot, const struct hot_page *page, uint32_t looks)
 {
     return page->quiet > 0 && page->quiet + looks >= hot_patience(hot, page->number);
 }
 
-/* Some of the pages that will be due by the next look leave now, spread over all of them. Those
- * behind the image's data take no part: the host would split large pages for them. Returns how
- * many. */
+/* Begins a trial: of the pages that will be due at the next look some leave now, spread over all of
+ * them. Pages after the image's data take no part, because the host would split large pages for
+ * them. Returns how many leave. */
 static size_t hot_trial_begin(struct vmm *vm, size_t candidates)
 {
     struct hot_set *hot = &vm->hot;
@@ -219,7 +223,7 @@ static size_t hot_trial_begin(struct vmm *vm, size_t candidates)
     return hot->on_trial;
 }
 
-/* True when most of the pages on trial have come back. */
+/* Ends the trial. True when most of its pages have come back. */
 static bool hot_trial_end(struct vmm *vm)
 {
     struct hot_set *hot = &vm->hot;
@@ -233,7 +237,8 @@ static bool hot_trial_end(struct vmm *vm)
     return most;
 }
 
-/* The pages that are due leave, or stay as if they had been back. Returns how many leave. */
+/* Makes the pages that are due leave. With stay they stay instead, like pages that have come back.
+ * Returns how many leave. */
 static size_t hot_leave(struct hot_set *hot, bool stay)
 {
     size_t leaving = 0;
@@ -252,7 +257,8 @@ static size_t hot_leave(struct hot_set *hot, bool stay)
     return leaving;
 }
 
-/* Copies back what differs and tells how many pages shall leave. */
+/* The copying of a rewind that is a look: copies back the pages that differ. Returns how many shall
+ * leave. */
 static size_t hot_copy_looking(struct vmm *vm)
 {
     struct hot_set *hot = &vm->hot;
@@ -277,8 +283,9 @@ static size_t hot_copy_looking(struct vmm *vm)
     return hot_leave(hot, hot->on_trial > 0 && hot_trial_end(vm));
 }
 
-/* The same after a run that took little, when the one before took much: what that one used of the
- * memory behind the image's data leaves at once, as the memory above does (high.c). */
+/* The copying after a run that took no high memory (high.c), when the run before it took some. Such
+ * a run has used the memory between image and high memory, too. Its pages there leave at once,
+ * unless the last run has changed them. */
 static size_t hot_copy_after_much(struct vmm *vm)
 {
     struct hot_set *hot = &vm->hot;
@@ -319,9 +326,10 @@ size_t hot_copy(struct vmm *vm)
     return leaving;
 }
 
-/* The pages [*start, *end) that can be given back together from list[i] on, which leaves; returns
- * how many of list that are. Behind the file's mapping memory comes in large pages of the host:
- * there pages that were never written have copies, too, and go with their neighbours. */
+/* Finds the pages [*start, *end) that can be given back together with list[i], which leaves.
+ * Returns how many pages of the list that are. Memory after the file's mapping comes in large pages
+ * of the host: there pages that were never written have copies, too, and go with their
+ * neighbours. */
 static size_t hot_range(const struct vmm *vm, size_t i, uint64_t *start, uint64_t *end)
 {
     const struct hot_set *hot = &vm->hot;
@@ -345,8 +353,8 @@ static size_t hot_range(const struct vmm *vm, size_t i, uint64_t *start, uint64_
     return n;
 }
 
-/* Gives back the copies of the pages that leave and sets their bits in the (then otherwise empty)
- * log. */
+/* Gives the copies of the pages that leave back to the host. Sets their bits in hot->log, and no
+ * others. */
 static int hot_give_back(struct vmm *vm, struct vmm_err *err)
 {
     struct hot_set *hot = &vm->hot;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Files that the library reads: opened without waiting, so that a pipe in a file's place is a
- * message and no hang, and looked at through the descriptor, so that what was looked at is what is
- * used.
+ * Opens and checks the files that the library reads. A file is opened without waiting, so that a
+ * pipe in its place is an error message and not a hang. It is checked through its descriptor, so
+ * that the file that was checked is the one that is used.
  */
 #include "vmm_int.h"
 

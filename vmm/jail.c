@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * vmm_jail(): what the holder of a VM gives up before guest code runs, so that a guest that has
- * taken it over can do little more than before. Each part stands alone: no new privileges, no
- * capabilities, no files (Landlock), no look into the process from outside, and only the system
- * calls of jail_table.c. None can be taken back.
+ * vmm_jail(): what a process that holds a VM gives up before guest code runs. A guest that has
+ * taken over the process can then do little more than before. Each part stands alone: no new
+ * privileges, no capabilities, no files (Landlock), no look into the process from outside, and only
+ * the system calls of jail_table.c. Nothing of this can be taken back.
  */
 #include "jail_int.h"
 #include "snapshot_int.h"
@@ -29,12 +29,13 @@ struct jail_landlock {
     ((unsigned)(VMM_JAIL_INSPECT | VMM_JAIL_SNAPSHOT | VMM_JAIL_RENEW | VMM_JAIL_TERMINAL))
 #define JAIL_EXTRAS_OF_VM ((unsigned)(VMM_JAIL_INSPECT | VMM_JAIL_RENEW))
 
-/* A filter cannot be asked for, since prctl() is not on the list. */
+/* Whether the thread or the process is in jail. The kernel cannot be asked: prctl() is not on the
+ * list. */
 static _Thread_local bool jail_of_thread;
 static atomic_bool jail_of_process;
 
-/* The rights on files that each version of Landlock knows, as a mask of the lowest so many bits,
- * and the size of the structure that it takes. */
+/* For each version of Landlock: how many rights on files it knows, which are the lowest bits of a
+ * mask, and the size of the structure that it takes. */
 static const struct {
     unsigned fs_bits;
     size_t size;
@@ -60,8 +61,8 @@ bool jail_has_filters(void)
     return syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, &action) == 0;
 }
 
-/* Nothing is allowed of all that this kernel's version can deny. Without Landlock files are out of
- * reach by the list of system calls alone. */
+/* Denies everything that this kernel's version of Landlock can deny. Without Landlock only the list
+ * of system calls keeps files out of reach. */
 static int jail_landlock(struct vmm_err *err)
 {
     const size_t version = (size_t)jail_landlock_version();
@@ -82,8 +83,8 @@ static int jail_landlock(struct vmm_err *err)
     return rc == 0 ? 0 : vmm_err_set(err, code, "jail: Landlock: %s", strerror(code));
 }
 
-/* The bounding set can only be lowered by who may set capabilities; for others it stays, and does
- * nothing without execve(). */
+/* Only a process that may set capabilities can lower its bounding set. For others the set stays,
+ * and has no effect without execve(). */
 static int jail_capabilities(struct vmm_err *err)
 {
     (void)prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
@@ -97,8 +98,8 @@ static int jail_capabilities(struct vmm_err *err)
     return 0;
 }
 
-/* Since Linux 5.16 a filter does not change how the CPU speculates, and before that not with this
- * flag: it would slow down the guest, whom the filter is not about. */
+/* SECCOMP_FILTER_FLAG_SPEC_ALLOW: before Linux 5.16 a filter without this flag also limits how the
+ * CPU speculates. That would slow down the guest, which the filter is not meant for. */
 static int jail_filter(const struct vmm_jail *jail, const struct jail_terms *terms,
                        struct vmm_err *err)
 {
@@ -170,8 +171,9 @@ static int jail_terms_fill(const struct vmm_jail *jail, struct jail_terms *terms
     return rc;
 }
 
-/* Capabilities go before the page map is opened, which would show physical addresses to whom may
- * see them; it is opened before the process's own files become those of root. */
+/* The order matters. Capabilities are dropped before the page map is opened, which would show
+ * physical addresses to a process that has them. The page map is opened before PR_SET_DUMPABLE
+ * makes root the owner of the process's own files in /proc. */
 int vmm_jail(const struct vmm_jail *jail, struct vmm_err *err)
 {
     struct jail_terms terms;

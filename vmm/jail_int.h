@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The jail inside: a table of rows (jail_table.c) becomes one seccomp program (jail_filter.c),
- * which jail.c puts on together with the rest.
+ * What the files of the jail share. A table of rows (jail_table.c) becomes one seccomp program
+ * (jail_filter.c). jail.c installs the program together with the rest of the jail.
  */
 #ifndef VMM_JAIL_INT_H
 #define VMM_JAIL_INT_H
@@ -10,8 +10,8 @@
 
 #include <linux/filter.h>
 
-/* What must hold of an argument. Its lower half is looked at: more the kernel does not take of a
- * descriptor, a request, an operation or flags. */
+/* What must hold of an argument. Only its lower 32 bits are looked at: the kernel takes no more of
+ * a descriptor, a request, an operation or flags. */
 enum jail_must {
     JAIL_ANY,
     JAIL_MASKED,  /* (argument & mask) is value */
@@ -19,8 +19,8 @@ enum jail_must {
     JAIL_OUTPUT,  /* one of those to write to */
     JAIL_FILE,    /* the file of a snapshot */
     JAIL_PAGEMAP, /* the page map of the VM to inspect */
-    JAIL_IMAGE,   /* the snapshot of the VM to renew, */
-    JAIL_INITRD,  /* and its initrd */
+    JAIL_IMAGE,   /* the snapshot of the VM to renew */
+    JAIL_INITRD,  /* the initrd of that VM */
     JAIL_SELF,    /* this process */
     JAIL_KICK,    /* VMM_SIGNAL */
 };
@@ -33,10 +33,10 @@ struct jail_arg {
 };
 #define JAIL_ARGS 2
 
-/* A way to make a system call that is allowed. A call is allowed by any of its rows. */
+/* A way in which a system call is allowed. A call is allowed if any of its rows allows it. */
 struct jail_row {
     int call;
-    unsigned set; /* 0: always; else the bit of enum vmm_jail_extra or JAIL_THREAD to go with */
+    unsigned set; /* 0: always; else bits, of which one must be in jail_terms.sets */
     struct jail_arg args[JAIL_ARGS];
     const char *reason;
 };
@@ -46,11 +46,11 @@ struct jail_row {
 extern const struct jail_row jail_rows[];
 extern const size_t jail_row_count;
 
-/* What the rows' words stand for in one jail. */
+/* What the words of enum jail_must stand for in one jail. */
 struct jail_terms {
-    unsigned sets; /* of jail_row.set, those that hold */
+    unsigned sets; /* bits of enum vmm_jail_extra, and JAIL_THREAD */
     int32_t self;
-    int input_fd; /* -1: none, for all of these */
+    int input_fd; /* -1: none; the same for all descriptors here */
     int outputs[VMM_JAIL_OUTPUTS];
     size_t output_count;
     int file_fd;
@@ -63,8 +63,8 @@ struct jail_terms {
 struct jail_program {
     struct sock_filter code[JAIL_CODE_MAX];
     size_t len;
-    bool overflow;   /* it had no room */
-    unsigned loaded; /* the argument at hand, while it is made */
+    bool overflow;   /* it did not fit */
+    unsigned loaded; /* while it is made: the argument in the accumulator */
 };
 
 /* jail_filter.c */

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * All that the holder of a jailed VM may ask of the kernel: a row for each way to make a call, with
- * the reason. What has no row ends the process. A feature that needs more adds rows, under a name
- * of its own (enum vmm_jail_extra) where not every jail needs them: there is never a second filter.
+ * All system calls that a jailed process or thread may make: a row for each way to make a call,
+ * with the reason. A call that no row allows ends the process. A feature that needs more calls adds
+ * rows here. Where not every jail needs them, the rows get a name of their own (enum
+ * vmm_jail_extra). There is never a second filter.
  *
- * The rows of one call are tried in order, so what is frequent stands first. Pages that can be
- * executed can neither be had nor made.
+ * The rows of one call are tried in order, so the frequent ones stand first. No row lets memory
+ * that can be executed be mapped or made.
  */
 #include "jail_int.h"
 
@@ -27,7 +28,7 @@
 #define MADV_POPULATE_WRITE 23
 #endif
 #ifndef PAGEMAP_SCAN
-#define PAGEMAP_SCAN 0xc0606610u /* of linux/fs.h since 6.7; pagemap.c */
+#define PAGEMAP_SCAN 0xc0606610u /* from linux/fs.h since 6.7; pagemap.c uses it */
 #endif
 #ifndef PIDFD_SELF
 #define PIDFD_SELF (-10000)
@@ -39,8 +40,8 @@
 #define TERMINAL VMM_JAIL_TERMINAL
 #define THREAD   JAIL_THREAD
 
-/* Conditions: argument n is the value; has no bits but these; those aside is the value; is what an
- * enum jail_must names. */
+/* Conditions on argument n. IS: it is the value. ONLY: it has no bits but these. ASIDE: without
+ * these bits it is the value. AS: it is what an enum jail_must names. */
 #define IS(n, value_)                                                                              \
     {                                                                                              \
         .number = (n), .must = JAIL_MASKED, .mask = UINT32_MAX, .value = (uint32_t)(value_)        \

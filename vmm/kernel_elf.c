@@ -188,7 +188,7 @@ static int kernel_segments_load(const struct kernel_file *f, size_t phdrs, uint8
     return 0;
 }
 
-/* Loads it only into memory that there is. */
+/* Checks the file, then loads it unless ram is NULL. */
 static int kernel_load_file(const struct kernel_file *f, uint8_t *ram, struct kernel_image *image)
 {
     GElf_Ehdr eh = {0};

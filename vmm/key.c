@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The key of a snapshot: what its content follows from. Two snapshots of one key are
- * interchangeable.
+ * The key of a snapshot: a hash of everything that its content follows from, which is kernel,
+ * initrd, memory size, guest CPUID and ABI version. Two snapshots with one key are interchangeable.
  */
 #include "vmm_int.h"
 

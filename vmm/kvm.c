@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The /dev/kvm file and the objects behind it: what we need of the host, one VM, one vCPU, memory
- * slots. Knows nothing of what runs inside.
+ * The /dev/kvm file and the objects that it gives: the capabilities that we need, a VM, its vCPU,
+ * memory slots. This file knows nothing of what runs in the VM.
  */
 #include "vmm_int.h"
 
@@ -11,7 +11,8 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 
-/* Everything we use. bits is what the answer must contain, 0 when any positive one will do. */
+/* The capabilities that we use. bits is what KVM's answer must contain; with 0 any positive answer
+ * will do. */
 static const struct {
     int cap;
     int bits;
@@ -108,8 +109,9 @@ static bool kvm_parameter(const char *path)
     return known && (value == 'Y' || value == '1');
 }
 
-/* With EPT a walk counts as a write only if the CPU keeps accessed and dirty bits in it (SDM volume
- * 3, "Accessed and Dirty Flags for EPT"); with NPT it always does (APM volume 2, 15.25.6). */
+/* Whether KVM has nested paging where a walk of the guest's page tables counts as a write to them.
+ * With EPT it counts only if the CPU keeps accessed and dirty bits in the EPT (SDM volume 3,
+ * "Accessed and Dirty Flags for EPT"). With NPT it always does (APM volume 2, 15.25.6). */
 bool kvm_nested_paging(void)
 {
     return kvm_parameter("/sys/module/kvm_amd/parameters/npt") ||
@@ -117,10 +119,10 @@ bool kvm_nested_paging(void)
             kvm_parameter("/sys/module/kvm_intel/parameters/eptad"));
 }
 
-/* No code of the guest reads or writes an MSR, but a program can take ring 0, and what it writes
- * there KVM keeps for the life of the vCPU, and acts on: some MSRs make it write into the guest's
- * memory at every entry. So all are denied (#GP); only the host sets them. KVM wants at least one
- * range with a filter that denies what is in none; this one has a single bit, which denies, too. */
+/* Denies all MSRs to the guest (#GP); only the host sets them. The guest's kernel uses none, but a
+ * program can take ring 0. KVM keeps what is written to an MSR for the life of the vCPU, and acts
+ * on it: some MSRs make KVM write into the guest's memory at every entry. A filter that denies by
+ * default needs at least one range. This one has a single bit, which denies, too. */
 static int kvm_msrs_deny(struct vmm *vm, struct vmm_err *err)
 {
     uint8_t none = 0;
@@ -136,8 +138,9 @@ static int kvm_msrs_deny(struct vmm *vm, struct vmm_err *err)
     return 0;
 }
 
-/* A triple fault may be due when a signal ends KVM_RUN. With this it is one of the events that are
- * read and set with the rest of the state; without, it would end the run after a rewind. */
+/* A triple fault may be pending when a signal ends KVM_RUN. With this capability the fault is one
+ * of the events that are read and set with the rest of the state. Without it the fault would
+ * outlast a rewind and end the next run. */
 static int kvm_triple_fault_show(struct vmm *vm, struct vmm_err *err)
 {
     struct kvm_enable_cap cap = {.cap = KVM_CAP_X86_TRIPLE_FAULT_EVENT, .args = {1}};
@@ -147,8 +150,8 @@ static int kvm_triple_fault_show(struct vmm *vm, struct vmm_err *err)
     return 0;
 }
 
-/* KVM's own interfaces to a guest, hypercalls among them, work only where CPUID offers them: ours
- * offers none. */
+/* With this capability KVM's own interfaces to a guest, hypercalls among them, work only where
+ * CPUID offers them. Our CPUID offers none. */
 static int kvm_pv_deny(struct vmm *vm, struct vmm_err *err)
 {
     struct kvm_enable_cap cap = {.cap = KVM_CAP_ENFORCE_PV_FEATURE_CPUID, .args = {1}};
@@ -196,9 +199,9 @@ static int kvm_vm_create_on(struct vmm *vm, int kvm_fd, struct vmm_err *err)
     return 0;
 }
 
-/* Nothing interrupts the guest, and sregs.apic_base of 0 switches the APIC off, but a vCPU without
- * one is so rare that KVM patches its own code when the first comes and the last goes, and all CPUs
- * wait for that. */
+/* Gives the VM KVM's local APIC. Nothing interrupts the guest, and an sregs.apic_base of 0 switches
+ * the APIC off. But a vCPU without one is so rare that KVM patches its own code when the first such
+ * vCPU comes and when the last goes. All CPUs wait for that. */
 static int kvm_apic_add(struct vmm *vm, struct vmm_err *err)
 {
     struct kvm_enable_cap cap = {.cap = KVM_CAP_SPLIT_IRQCHIP};

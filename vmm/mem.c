@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Guest memory: RAM from address 0, the initrd's file, and the one translation from guest addresses
- * to pointers. Every write of the host to guest memory goes through mem_write_ptr(), because KVM's
- * dirty log does not see it and a rewind must. The slots are in slots.c.
+ * to pointers. Every write of the host to guest memory goes through mem_write_ptr(): KVM's dirty
+ * log does not see such a write, but a rewind has to. KVM's memory slots are in slots.c.
  */
 #include "vmm_int.h"
 
@@ -11,8 +11,9 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
-/* Unmapping tells the KVM of every VM of the process, so it is better not to have to: kernels since
- * 6.7 align a mapping of this size by themselves. */
+/* Maps memory that is aligned to 2 MiB. Kernels since 6.7 align a mapping of this size by
+ * themselves. The other way needs munmap(), which has to tell the KVM of every VM of the
+ * process. */
 static uint8_t *mem_map_aligned(uint64_t size)
 {
     const int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
@@ -44,7 +45,7 @@ static void mem_ram_set(struct vmm *vm, uint8_t *ram, uint64_t size)
     vm->shared = (struct hv_shared *)(void *)(vm->ram + HV_SHARED_GPA);
 }
 
-/* What a guest holds is not for a core file of the process. */
+/* Keeps guest memory out of core files of the process. */
 static int mem_ram_hide(struct vmm *vm, struct vmm_err *err)
 {
     if (madvise(vm->ram, vm->ram_size, MADV_DONTDUMP) < 0) {
@@ -53,8 +54,8 @@ static int mem_ram_hide(struct vmm *vm, struct vmm_err *err)
     return 0;
 }
 
-/* Aligned as the guest's addresses are, so that 2 MiB of RAM can be one page of the host: where a
- * first touch costs an exit (kvm-pvm), that is one for 512. */
+/* RAM is aligned as the guest's addresses are, so that 2 MiB of it can be one page of the host. A
+ * first touch costs an exit on kvm-pvm, and so one exit does for 512 pages. */
 int mem_ram_map(struct vmm *vm, uint64_t size, struct vmm_err *err)
 {
     uint8_t *ram = mem_map_aligned(size);
@@ -77,7 +78,8 @@ static int mem_ram_map_over(struct vmm *vm, uint64_t size, int fd, uint64_t offs
     return rc == 0 ? mem_ram_hide(vm, err) : rc;
 }
 
-/* The place below what was mapped last is nearly always free. */
+/* Maps the part after the file first, then the file right below it. That place is nearly always
+ * free. */
 int mem_ram_map_file(struct vmm *vm, uint64_t size, int fd, uint64_t offset, uint64_t low,
                      struct vmm_err *err)
 {
@@ -106,7 +108,7 @@ int mem_ram_map_file(struct vmm *vm, uint64_t size, int fd, uint64_t offset, uin
                           : mem_map_failed(size, err);
 }
 
-/* Mapping over it takes more away than MADV_DONTNEED would: the host's page tables, too. */
+/* Maps RAM again over itself. Unlike MADV_DONTNEED this also frees the host's page tables. */
 int mem_ram_renew(struct vmm *vm, int fd, uint64_t offset, struct vmm_err *err)
 {
     const uint64_t low = vm->ram_image;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What the library wants of the operating system beside KVM: whole reads and writes, clocks, random
- * bytes. All return 0 or a negative errno and know nothing of VMs.
+ * What the library needs of the operating system besides KVM: whole reads and writes, clocks,
+ * random bytes. Functions that can fail return 0 or a negative errno. None of them knows of VMs.
  */
 #include "vmm_int.h"
 
@@ -77,8 +77,8 @@ int os_pwrite_full(int fd, const void *buf, size_t size, uint64_t offset)
     return 0;
 }
 
-/* Not by the C library's fstat(), whose system call takes a path, if an empty one: in jail there is
- * none that does. */
+/* fstat() by a system call of its own. The C library's fstat() makes one that takes a path, if an
+ * empty one. The jail of a process allows no call that takes a path. */
 int os_fstat(int fd, struct stat *st)
 {
     return syscall(SYS_fstat, fd, st) < 0 ? -errno : 0;

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * How a run ends: vm->outcome, which is filled exactly once, and what comes from outside to end it,
- * interrupts and deadlines. The guest is told of them by events; those that it may not outlive end
- * the run here.
+ * How a run ends. vm->outcome is filled exactly once. Interrupts and deadlines come from outside:
+ * this file tells the guest of them by events, and ends the run itself where the guest has no say.
  */
 #include "vmm_int.h"
 
@@ -39,7 +38,8 @@ int outcome_set_at(struct vmm *vm, enum vmm_outcome_kind kind, const char *what)
                        (unsigned long long)trap.rip, (unsigned long long)trap.rsp);
 }
 
-/* Sets an event; should the guest not look by itself, an upcall follows. */
+/* Sets an event. If the guest does not look at it by itself within UPCALL_RETRY_NS, an upcall
+ * follows. */
 static void outcome_event(struct vmm *vm, uint32_t event, uint64_t now)
 {
     vm->timer.retry = now + UPCALL_RETRY_NS;

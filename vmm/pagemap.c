@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What /proc/self/pagemap tells of the pages of a private mapping: which are mapped, and which are
- * copies of its own, in memory or swapped out; all others are still what is behind the mapping: the
- * file, or zeroes. See proc_pid_pagemap(5).
+ * Reads /proc/self/pagemap for the pages of a private mapping: which are mapped at all, and which
+ * are private copies, in memory or swapped out. All other pages still have the content of the
+ * mapped file, or zeroes. See proc_pid_pagemap(5).
  */
 #include "vmm_int.h"
 

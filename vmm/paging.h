@@ -34,8 +34,8 @@ static inline bool paging_is_large(uint64_t entry, int level)
     return (level == 2 || level == 3) && (entry & PTE_LARGE) != 0;
 }
 
-/* What a walk does. It goes through all tables that the root leads to, a table before those below
- * it. */
+/* What a walk does with what it finds. A walk visits all tables that the root leads to, each table
+ * before those below it. */
 struct paging_walk {
     /* A table: returns its entries, or NULL when the walk shall not look into it. */
     const uint64_t *(*table)(struct paging_walk *walk, hv_gpa_t gpa, int level);
@@ -43,7 +43,7 @@ struct paging_walk {
     void (*large)(struct paging_walk *walk, uint64_t entry, int level);
 };
 
-/* cr3: its other bits than the address are ignored. */
+/* Of cr3 only the address is used. */
 void paging_walk(struct paging_walk *walk, uint64_t cr3);
 
 #endif

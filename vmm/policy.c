@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What is done differently on the kinds of host, decided here and nowhere else: a table with a
- * column for each kind. Others read struct policy; `pyhl info` shows the words. Costs behind the
- * reasons are in README.md.
+ * What is done differently on each kind of host. It is decided here and nowhere else, in a table
+ * with an entry for each kind. Other files read struct policy. `pyhl info` shows the words;
+ * README.md has the costs that are the reasons.
  *
- * Hardware KVM that does without EPT or NPT shadows the guest's page tables, as kvm-pvm does.
+ * Hardware KVM without EPT or NPT shadows the guest's page tables, as kvm-pvm does.
  *
- * Hardware KVM on a CPU that QEMU emulates (TCG), where the project tests it, is hardware KVM but
- * for one thing: QEMU's check of the I/O permission bitmap wants a TSS that is available and makes
- * #GP of every doorbell with one that is busy. A CPU has a busy one, and KVM on Intel insists.
+ * The project tests hardware KVM on a CPU that QEMU emulates (TCG). One thing differs there: QEMU's
+ * check of the I/O permission bitmap wants a TSS whose type is "available". With a busy TSS each
+ * doorbell is a #GP. On a real CPU the loaded TSS is busy, and KVM on Intel insists on that.
  */
 #include "vmm_int.h"
 
@@ -93,7 +93,8 @@ const struct policy *policy_host(void)
     return policy_of(policy_host_kind());
 }
 
-/* The words are pvm's, or hardware's and where they differ from them the kind's own. */
+/* kvm-pvm has words of its own. The other kinds have those of hardware KVM, and each of them one
+ * choice of its own. */
 const struct vmm_choice *policy_choice(enum policy_kind kind, size_t i)
 {
     static const struct vmm_choice own[POLICY_KINDS] = {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Makes the working set of a snapshot, in a machine restored from it: what its runs write is known
- * from the hot set, what they only read from the host's page tables.
+ * Makes the working set of a snapshot, which is the pages that a restore copies ahead. It is made
+ * by runs in a machine restored from that snapshot. The hot set tells which pages the runs write.
+ * The host's page tables tell which pages they only read.
  */
 #include "snapshot_int.h"
 
@@ -25,9 +26,11 @@ static uint64_t record_words(const struct vmm *vm)
     return bitmap_words(vm->ram_size / HV_PAGE_SIZE);
 }
 
-/* A page of a file that is touched is mapped with its neighbours, but not where userfaultfd may
- * protect pages from writing, nor where large pages are unwanted. Nothing is protected here: then
- * the page tables tell what was touched. What was mapped before goes. */
+/* Makes the host's page tables show only pages that were touched. Normally the kernel also maps the
+ * neighbours of a touched page of a file, by fault-around or as a large page. It does no
+ * fault-around where userfaultfd may protect pages from writing, so the memory is registered for
+ * that, though nothing is ever protected. Large pages are switched off. Pages that were mapped
+ * before are dropped. */
 void vmm_workset_watch(struct vmm *vm)
 {
     const int fd = (int)syscall(SYS_userfaultfd, O_CLOEXEC | UFFD_USER_MODE_ONLY);
@@ -78,8 +81,9 @@ int vmm_workset_small(struct vmm *vm, struct vmm_err *err)
     return rc;
 }
 
-/* The entry of a page, or 0. Program text is not copied, page tables are read by KVM alone, and
- * behind the image a run's first write maps 2 MiB. */
+/* The entry of a page in the list, or 0 for none. Program text is never copied. Page tables do not
+ * count as read, because only KVM reads them. After the image longer runs do not count, because
+ * their first write there maps 2 MiB. */
 static uint32_t record_entry(const struct vmm *vm, uint64_t page)
 {
     const struct snap_header *h = &vm->snap->header;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * From a snapshot to a machine, and back to the snapshot in place. Memory is a private mapping of
- * the image; which pages have to be copied back is the affair of hot.c.
+ * Makes a machine from a snapshot (restore), and puts it back to the snapshot in place (rewind).
+ * The machine's memory is a private mapping of the image. hot.c knows which pages have to be copied
+ * back.
  */
 #include "snapshot_int.h"
 
@@ -12,21 +13,22 @@
 #ifndef MADV_POPULATE_READ
 #define MADV_POPULATE_READ 22
 #endif
-/* Behind the data, with a slot from the start. In a machine to be rewound it is also what has a
- * dirty log: what small runs take. Filled, more costs less without (high.c): 70 ns a page to give
- * back and take again, where a rewind copies it in 100 and the first run faults for each. */
+/* How much memory after the image's data has a slot from the start. In a rewindable machine this
+ * memory also has a dirty log, and is as much as small runs take. When it is filled, more of it
+ * would cost more than memory without a log (high.c): that takes 70 ns a page to give back and take
+ * again, where a rewind copies a page in 100 ns and the first run has a fault for each. */
 #define RESTORE_LOW        (64ull << 20)
 #define RESTORE_LOW_LOGGED (4ull << 20)
 
-/* A step of a restore or a rewind, and where its time is counted. A step that has nothing to do
- * returns STEP_IDLE: its phase did not happen. */
+/* A step of a restore or a rewind, and the phase in which its time is counted. A step that has
+ * nothing to do returns STEP_IDLE, and no time is counted for it. */
 struct step {
     enum vmm_phase phase;
     int (*run)(struct vmm *vm, struct vmm_err *err);
 };
 #define STEP_IDLE 1
 
-/* Up to the first that fails. *at: when the last one ended. */
+/* Runs the steps up to the first that fails. *at is when the last one ended. */
 static int steps_run(struct vmm *vm, const struct step *steps, uint64_t *at, struct vmm_err *err)
 {
     for (; steps->run != NULL; steps++) {
@@ -41,8 +43,8 @@ static int steps_run(struct vmm *vm, const struct step *steps, uint64_t *at, str
     return 0;
 }
 
-/* To read text that is not in memory in large pages, and now, before the readahead of its
- * neighbours reads it in small ones. */
+/* Makes the kernel read program text in large pages, and now. Later the readahead of its neighbours
+ * could read it in small pages. */
 static void restore_hints(struct vmm *vm)
 {
     const struct snap_header *h = &vm->snap->header;
@@ -53,8 +55,8 @@ static void restore_hints(struct vmm *vm)
     }
 }
 
-/* The image as far as it has data; what is free behind that is memory of its own, in large pages: a
- * first write there is one fault for 2 MiB, in a hole of the file one for 4 KiB. */
+/* Maps the image as far as it has data. The rest of RAM is anonymous memory in large pages: a first
+ * write there is one fault for 2 MiB. In a hole of the file it would be one fault for 4 KiB. */
 static int restore_map(struct vmm *vm, struct vmm_err *err)
 {
     const struct snap_header *h = &vm->snap->header;
@@ -90,7 +92,7 @@ static int restore_tracking(struct vmm *vm, struct vmm_err *err)
     return shadow_watch(vm, err);
 }
 
-/* What the library itself keeps of a machine between runs. */
+/* Sets what the library itself keeps of a machine between runs. */
 static void restore_host_side(struct vmm *vm)
 {
     const struct snap_header *h = &vm->snap->header;
@@ -104,7 +106,7 @@ static void restore_host_side(struct vmm *vm)
 
 static int restore_prefault(struct vmm *vm, struct vmm_err *err)
 {
-    (void)err; /* what cannot be fetched is a fault later */
+    (void)err; /* a page that cannot be fetched is a fault later */
     workset_prefault(vm);
     return 0;
 }
@@ -117,7 +119,7 @@ static const struct step restore_steps[] = {
     {0},
 };
 
-/* What makes the VM and its vCPU counts its phases itself. */
+/* The functions that make the VM and its vCPU count their phases themselves. */
 static int restore_machine(struct vmm *vm, struct vmm_err *err)
 {
     const struct snap_header *h = &vm->snap->header;
@@ -182,18 +184,19 @@ int vmm_dirty_pages(struct vmm *vm, uint64_t *gpas, size_t max, size_t *count, s
     return rc;
 }
 
-/* KVM wants to be entered once more behind an exit before the vCPU is in a state that can be read
- * or replaced. Not so behind a doorbell on kvm-pvm, where that would cost 7 us: its `out` is done
- * by the instruction emulator, which has moved RIP on before the exit and leaves nothing to
- * complete (x86_emulate_instruction(): an output clears pio.count and is written back). Where
- * hardware KVM does leave something, it forgets that on entry when RIP was replaced, so that a VMM
- * can answer an `out` with a reset; but a hostile guest could have made the two RIPs the same. */
+/* After an exit KVM wants to be entered once more before the vCPU's state can be read or replaced.
+ * After a doorbell on kvm-pvm that is not needed, and would cost 7 us. There the instruction
+ * emulator does the `out`. It has moved RIP on before the exit and leaves nothing to complete
+ * (x86_emulate_instruction(): an output clears pio.count and is written back). Hardware KVM may
+ * leave something to complete, which it forgets on entry when RIP was replaced, so that a VMM can
+ * answer an `out` with a reset. But a hostile guest could have made the two RIPs the same. So there
+ * KVM is always entered. */
 static int rewind_settle(struct vmm *vm, struct vmm_err *err)
 {
     return vm->at_doorbell && !vm->policy->settle_always ? 0 : vcpu_settle(vm, err);
 }
 
-/* What has to go back. */
+/* Lists the pages that have to go back. */
 static int rewind_log(struct vmm *vm, struct vmm_err *err)
 {
     int rc = snap_unchanged(vm->snap, err);
@@ -232,15 +235,17 @@ static int rewind_shadow(struct vmm *vm, struct vmm_err *err)
     return vm->hot.stale ? hot_shadow_reset(vm, err) : STEP_IDLE;
 }
 
-/* On kvm-pvm an ioctl on a vCPU costs 7 us, and its LSTAR runs at CPL 3: there a guest that has not
- * touched a watched page (shadow.c) has run no code of its own in ring 0, nor has it had a debug
- * exception (HV_DEBUG_MARK), but for one that was under way when a signal ended the run. On
- * hardware KVM all is set.
+/* On hardware KVM all state is set. On kvm-pvm an ioctl on a vCPU costs 7 us, so state that only
+ * ring 0 can change is set only if the run may have changed it. There LSTAR runs at CPL 3. So a
+ * guest that has written no watched page (shadow.c) has run no code of its own in ring 0, and has
+ * had no debug exception (HV_DEBUG_MARK). A debug exception may be under way when a signal ends the
+ * run; so the run must also have ended at a doorbell.
  *
- * Vector state is left as it is where the guest has said, before the snapshot, that it loads it
- * itself (HV_RUN_VECTORS). A run cannot take that back: the code that does it, what it loads, the
- * page tables below and the registers with which it begins are those of the snapshot again, and
- * the guest is not interrupted on the way, because no upcall is pushed onto kernel text. */
+ * Vector state is left as it is when the guest has said, before the snapshot, that it loads that
+ * state itself (HV_RUN_VECTORS). A run cannot take that back. The code that loads the state, the
+ * state that it loads, the page tables for both and the registers at its start are those of the
+ * snapshot again. The guest is not interrupted on the way, because no upcall is pushed onto kernel
+ * text. */
 static int rewind_state(struct vmm *vm, struct vmm_err *err)
 {
     const bool ring0 = vm->ring0_seen || !vm->at_doorbell || vm->policy->ring0_always;
@@ -253,8 +258,8 @@ static int rewind_state(struct vmm *vm, struct vmm_err *err)
     return rc;
 }
 
-/* What memory has to do with the runs before goes: the pages that they wrote or read, in the host's
- * page tables and in KVM's, the slots that they needed, the hot set. */
+/* Removes from memory all that the earlier runs have left there: the pages that they wrote or read,
+ * in the host's page tables and in KVM's, the slots that they needed, and the hot set. */
 static int renew_map(struct vmm *vm, struct vmm_err *err)
 {
     struct mem_initrd initrd = {0};
@@ -275,7 +280,7 @@ static int renew_map(struct vmm *vm, struct vmm_err *err)
     if (rc == 0) {
         restore_hints(vm);
     }
-    vm->ring0_seen = true; /* all state is set */
+    vm->ring0_seen = true; /* rewind_state() sets all state */
     return rc;
 }
 

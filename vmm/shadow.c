@@ -1,21 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * KVM's own picture of the guest's page tables, where it has one (shadow paging: kvm-pvm, or no
- * EPT/NPT). A rewind writes guest memory from outside, and KVM does not see that: had a run changed
- * a page table, KVM would go on with the run's translations. So the pages that tables, vectors and
- * descriptors live in are watched in the dirty log. A run that only used memory never writes them,
- * and its rewind costs nothing more; after any other the memory slot is set anew, which makes KVM
- * forget everything it derived from the old contents.
+ * Makes KVM and the CPU forget translations that a rewind has made wrong. With shadow paging
+ * (kvm-pvm, or no EPT/NPT) KVM keeps page tables of its own, made from the guest's. A rewind writes
+ * guest memory from outside, and KVM does not see that. After a run that changed a page table, KVM
+ * would go on with that run's translations. So the pages that hold page tables, vectors and
+ * descriptors are watched pages: the dirty log tells whether a run has written one. A run that only
+ * used memory has not, and its rewind costs nothing more. After any other run the memory slot is
+ * removed and set again, which makes KVM forget everything that it derived from the old contents.
  *
- * That is enough against hostile code as well: whatever gains ring 0, or makes a page a page table,
- * has first to write one of the watched pages, and a bit in the dirty log stays set until the slot
- * is set anew.
+ * This is enough against hostile code as well. To gain ring 0, or to make a page a page table, code
+ * has first to write one of the watched pages. Its bit in the dirty log stays set until the slot is
+ * set again.
  *
- * With nested paging there is no such picture, but the CPU may hold translations that a run made
- * and the rewind took back. Which pages of tables a run wrote the log does not tell: there each
+ * With nested paging KVM has no such tables, but the CPU may hold translations that a run made and
+ * the rewind took back. The log does not tell which pages of tables a run wrote, because there each
  * walk of the tables counts as a write. So every rewind makes the CPU forget. KVM does that when a
- * bit of the dirty log is cleared; the bit is that of the root table, which no guest can run
- * without walking. The next walk sets it again, at the price of one fault.
+ * bit of the dirty log is cleared. That bit is the one of the root table, which every guest has to
+ * walk. The next walk sets it again, at the price of one fault.
  */
 #include "paging.h"
 #include "snapshot_int.h"
@@ -70,5 +71,5 @@ int shadow_flush(struct vmm *vm, const uint64_t *log, struct vmm_err *err)
     if (page * HV_PAGE_SIZE < vm->ram_low && bitmap_test(log, page)) {
         return mem_log_clear_page(vm, page * HV_PAGE_SIZE, err);
     }
-    return shadow_reset(vm, err); /* nothing ran, or it is not as it is told above */
+    return shadow_reset(vm, err); /* nothing ran, or KVM does not do as said above */
 }

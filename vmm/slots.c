@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * KVM's memory slots. A slot costs time and kernel memory by its size, whether it is used or not,
- * and few runs touch much more memory than the snapshot has data, so a restored machine gets the
- * one for the rest when the first access misses it. KVM takes such an access for one to a device:
- * it emulates the instruction and exits with what is to be read or written, or, where the emulator
- * does not know the instruction (vectors) or needs it from there, exits before it has done
- * anything, and the instruction is run again. Nothing of this can be seen in the guest.
+ * KVM's memory slots, the ranges of guest memory that KVM knows. A slot costs time and kernel
+ * memory by its size, whether it is used or not. Few runs touch much more memory than the snapshot
+ * has data. So a restored machine gets the slot for the rest of RAM when an access first misses it.
+ * KVM takes such an access for one to a device. It emulates the instruction and exits with the
+ * bytes to read or write. Sometimes KVM exits before it has done anything, because its emulator
+ * does not know the instruction (vectors) or the instruction itself lies in that memory. Then the
+ * instruction is run again. The guest can see nothing of this.
  *
- * Only the slot that is there from the start has a dirty log: what lies above it is high.c's.
+ * Only the slot of low RAM, which is there from the start, has a dirty log. high.c deals with the
+ * rest.
  */
 #include "vmm_int.h"
 
@@ -37,7 +39,7 @@ static struct slot_range slot_range(const struct vmm *vm, enum mem_slot slot)
     }
 }
 
-/* Nothing for one that is there, and for one of no size. */
+/* Gives KVM a slot, unless it has that slot already or the slot has no size. */
 static int slot_add(struct vmm *vm, enum mem_slot slot, struct vmm_err *err)
 {
     const struct slot_range r = slot_range(vm, slot);
@@ -61,8 +63,8 @@ int mem_slots_set(struct vmm *vm, struct vmm_err *err)
     return rc;
 }
 
-/* Without the capability (EINVAL) an instruction that KVM cannot emulate ends in the guest's #UD.
- */
+/* Without the capability (EINVAL) an instruction that KVM cannot emulate would end in the guest's
+ * #UD, so all slots are set at once. */
 int mem_slots_set_lazy(struct vmm *vm, struct vmm_err *err)
 {
     struct kvm_enable_cap cap = {.cap = KVM_CAP_EXIT_ON_EMULATION_FAILURE, .args = {1}};
@@ -114,8 +116,9 @@ static bool slot_has(const struct slot_range *r, hv_gpa_t gpa, uint64_t size)
     return gpa >= r->gpa && gpa - r->gpa < r->size && size <= r->size - (gpa - r->gpa);
 }
 
-/* What KVM wanted of a device. An access that crosses a page comes in two exits: for the second the
- * slot is there already. */
+/* Does an access that KVM took for one to a device. Returns 1, or 0 when no slot is for such an
+ * access. An access that crosses a page comes in two exits: at the second the slot is there
+ * already. */
 static int slot_access(struct vmm *vm, struct vmm_err *err)
 {
     struct kvm_run *run = vm->run;
@@ -154,8 +157,8 @@ int mem_slots_fault(struct vmm *vm, struct vmm_err *err)
     if (vm->run->internal.suberror != KVM_INTERNAL_ERROR_EMULATION) {
         return 0;
     }
-    /* KVM does not say where. It may also have begun with a read, given up, and have to try again
-     * now that the slot is there. */
+    /* KVM does not say which address it missed, so all slots are set. The slot may be there
+     * already: KVM may have begun with a read, given up, and have to try again. */
     int rc = mem_slots_set(vm, err);
     const bool again = vm->slot_added || vm->slots != had;
     vm->slot_added = false;

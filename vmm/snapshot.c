@@ -87,8 +87,8 @@ bool snap_image_has_data(int fd, const uint8_t *image, uint64_t at, uint64_t siz
     return false;
 }
 
-/* Marks the pages of RAM that can be other than zero: of a fresh machine, those ever touched; of a
- * restored one also those that are still the file's. */
+/* Marks the pages of RAM that are not zero. In a fresh machine only touched pages can be. In a
+ * restored machine others may still be the file's, so all are looked at. */
 static int snap_pages(const struct vmm *vm, uint64_t *bitmap, struct vmm_err *err)
 {
     const uint64_t pages = vm->ram_size / HV_PAGE_SIZE;
@@ -106,7 +106,8 @@ static int snap_pages(const struct vmm *vm, uint64_t *bitmap, struct vmm_err *er
     return rc;
 }
 
-/* The header knows one range of text: pages apart from it are only not touched ahead. */
+/* Adds a large page of program text to the header's range. There is only one range: a page apart
+ * from it is not read ahead by a restore, and nothing worse. */
 static void snap_add_text(struct snap_header *h, uint64_t at)
 {
     if (h->text_end == 0) {
@@ -139,9 +140,9 @@ static void snap_large_page(struct paging_walk *walk, uint64_t entry, int level)
     }
 }
 
-/* Marks all of each 2 MiB that the guest maps read-only as one page, which is program text: such a
- * piece goes to the file in one write, so that the file system can keep it as one large page, and
- * host and guest map it with one fault each. */
+/* Marks all pages of each 2 MiB that the guest maps read-only as one large page, which is program
+ * text. Such a piece goes to the file in one write, so that the file system can keep it as one
+ * large page. Host and guest then map it with one fault each. */
 static void snap_mark_text(const struct vmm *vm, uint64_t *bitmap, struct snap_header *h)
 {
     struct snap_walk text = {.walk = {.table = snap_table, .large = snap_large_page},

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The snapshot file. A header with everything but memory, then at SNAP_IMAGE_OFFSET, a multiple of
- * 2 MiB, the image of all RAM, so that guest address g lies at SNAP_IMAGE_OFFSET + g (zero pages
- * are holes, but for those among program text), then the working set, a list of page numbers.
- * Integers are little-endian; structures of KVM are as its ABI has them.
+ * The snapshot file, and what the files that use it share. The file begins with a header, which has
+ * everything but memory. The image of all RAM begins at SNAP_IMAGE_OFFSET, a multiple of 2 MiB:
+ * guest address g lies at SNAP_IMAGE_OFFSET + g. Zero pages are holes, but for those among program
+ * text. After the image comes the working set, a list of page numbers. Integers are little-endian;
+ * structures of KVM are as its ABI has them.
  */
 #ifndef SNAPSHOT_INT_H
 #define SNAPSHOT_INT_H
@@ -17,8 +18,9 @@
 #define SNAP_IMAGE_OFFSET 0x200000u
 #define SNAP_WORKSET_MAX  (1u << 20)
 
-/* An entry of the working set: the number of a page that small runs write, or with one or both of
- * these, that they only read, and that longer ones write. */
+/* An entry of the working set: the number of a page and flags. Without a flag small runs write the
+ * page. SNAP_PAGE_READ: they only read it. SNAP_PAGE_LONGER: longer runs write it. Both may be
+ * set. */
 #define SNAP_PAGE_NUMBER 0x00ffffffu
 #define SNAP_PAGE_READ   0x40000000u
 #define SNAP_PAGE_LONGER 0x80000000u
@@ -31,8 +33,8 @@ struct snap_header {
     uint64_t memory;
     uint64_t initrd_size;
     uint64_t data_pages;
-    uint64_t data_end;   /* guest address behind the last page that is not zero */
-    uint64_t text_start; /* program text in large pages lies between these, multiples of 2 MiB */
+    uint64_t data_end;   /* guest address after the last page that is not zero */
+    uint64_t text_start; /* program text in large pages; both ends are multiples of 2 MiB */
     uint64_t text_end;
     uint64_t image_hash[2]; /* xxh3-128 of number and content of every page that is not zero */
     uint64_t workset_pages;
@@ -46,14 +48,14 @@ struct snap_header {
     struct hv_call run_call;
     struct x86_cpuid cpuid;
     struct x86_state state;
-    uint64_t header_hash; /* xxh3-64 of all before it */
+    uint64_t header_hash; /* xxh3-64 of all fields before it */
 };
 _Static_assert(offsetof(struct snap_header, header_hash) < SNAP_IMAGE_OFFSET, "before the image");
 
 struct vmm_snapshot {
     int fd;
     const struct policy *policy;
-    uint64_t open_ns; /* what opening it has taken */
+    uint64_t open_ns; /* how long opening it has taken */
     struct snap_header header;
     uint8_t *pristine;       /* the image, read-only, shared by all VMs */
     uint32_t *workset;       /* ascending page numbers with SNAP_PAGE_* */
@@ -64,8 +66,8 @@ struct vmm_snapshot {
     struct infile_mark initrd_mark;
     atomic_int pagemap;     /* pagemap_open(), for all machines of a process; -1 */
     atomic_int pagemap_pid; /* of that process */
-    /* What the vCPU of a machine has that has not run, as check_vcpu.c reads it: of one for a
-     * single run, of a rewindable one. NULL before the first check. */
+    /* The vCPU of a machine that has never run, as check_vcpu.c reads it: [0] of a machine for a
+     * single run, [1] of a rewindable one. NULL before the first check. */
     pthread_mutex_t fresh_lock;
     struct check_vcpu *fresh[2];
 };
@@ -73,15 +75,16 @@ struct vmm_snapshot {
 /* snapshot.c */
 uint64_t snap_header_hash(const struct snap_header *h);
 uint64_t snap_file_size(const struct snap_header *h);
-/* Reads all pages of an image that are not zero: their hash and number. image is SNAP_IMAGE_OFFSET
- * into fd. */
+/* Stores the hash and the number of the pages of an image that are not zero. image maps fd from
+ * SNAP_IMAGE_OFFSET on. */
 int snap_image_hash(int fd, const uint8_t *image, uint64_t size, uint64_t hash[2], uint64_t *pages);
-/* Whether one of them lies at or behind the guest address at. */
+/* Whether a page that is not zero lies at or after the guest address `at`. */
 bool snap_image_has_data(int fd, const uint8_t *image, uint64_t at, uint64_t size);
 
 /* snapshot_open.c */
-/* EBADMSG when the snapshot or the initrd was written to since it was opened: a file that shrank
- * under its mapping kills with SIGBUS, and what else is in it is not what was checked. */
+/* EBADMSG when the snapshot or the initrd was written to since it was opened. An access to a mapped
+ * file that has shrunk ends in SIGBUS, and any other change means that the content is not what was
+ * checked. */
 int snap_unchanged(const struct vmm_snapshot *snap, struct vmm_err *err);
 
 /* check_vcpu.c */

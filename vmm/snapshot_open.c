@@ -48,7 +48,7 @@ static int snap_header_read(int fd, struct snap_header *h, uint64_t size, struct
     return 0;
 }
 
-/* What a right checksum does not promise: that the numbers make sense together. */
+/* Checks what a right checksum does not promise: that the numbers make sense together. */
 static int snap_header_check(const struct snap_header *h, uint64_t size, struct vmm_err *err)
 {
     if (h->memory < VMM_MEMORY_MIN || h->memory > VMM_MEMORY_MAX || h->memory % PAGE_2M != 0 ||
@@ -136,7 +136,7 @@ static int snap_map(struct vmm_snapshot *snap, const char *initrd_name, struct v
     return 0;
 }
 
-/* The marks come first: what is read later is what they are of, or they tell. */
+/* The marks are taken before anything is read. If a file is changed after that, its mark tells. */
 static int snap_open(struct vmm_snapshot *snap, const char *initrd_name, const struct vmm_key *key,
                      struct vmm_err *err)
 {
@@ -163,7 +163,7 @@ static int snap_open(struct vmm_snapshot *snap, const char *initrd_name, const s
     return rc == 0 ? snap_map(snap, initrd_name, err) : rc;
 }
 
-/* Takes both descriptors. */
+/* Takes over both descriptors, also when it fails. */
 static int snap_take(int fd, int initrd_fd, const char *initrd_name, const struct vmm_key *key,
                      struct vmm_snapshot **out, struct vmm_err *err)
 {
@@ -188,7 +188,7 @@ static int snap_take(int fd, int initrd_fd, const char *initrd_name, const struc
     return 0;
 }
 
-/* A descriptor of one's own of a file that the caller has opened. */
+/* A descriptor of the library's own for a file that the caller has opened. */
 static int snap_dup(int fd, const char *name, struct vmm_err *err)
 {
     int own = fcntl(fd, F_DUPFD_CLOEXEC, 0);
@@ -196,7 +196,7 @@ static int snap_dup(int fd, const char *name, struct vmm_err *err)
                    : own;
 }
 
-/* A file that only this user and root can change. */
+/* Opens a file that only this user and root can change. */
 static int snap_open_trusted(const char *path, struct vmm_err *err)
 {
     int fd = infile_open(path, err);
@@ -301,7 +301,7 @@ int snap_unchanged(const struct vmm_snapshot *snap, struct vmm_err *err)
     return rc < 0 ? rc : infile_unchanged(snap->initrd_fd, "the initrd", &snap->initrd_mark, err);
 }
 
-/* What lies between the header and the image is not used, and zero. */
+/* Checks the bytes between header and image, which are not used and must be zero. */
 static int snap_verify_gap(const struct vmm_snapshot *snap, struct vmm_err *err)
 {
     uint64_t page[HV_PAGE_SIZE / sizeof(uint64_t)];
@@ -346,7 +346,7 @@ int vmm_snapshot_verify(const struct vmm_snapshot *snap, struct vmm_err *err)
                            (ull)hash[1], (ull)hash[0], (ull)pages, (ull)h->image_hash[1],
                            (ull)h->image_hash[0], (ull)h->data_pages);
     }
-    /* There a rewind clears memory and does not look into the file. */
+    /* After data_end a rewind clears memory without a look into the file. */
     const uint64_t end = (h->data_end + HV_PAGE_SIZE - 1) & ~(uint64_t)(HV_PAGE_SIZE - 1);
     if (snap_image_has_data(snap->fd, snap->pristine, end, h->memory)) {
         return vmm_err_set(err, EBADMSG,

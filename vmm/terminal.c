@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What the host's streams are, as the guest is told, and the little that a guest may ask of one
- * that is a terminal: its size, and to change echo and canonical input (termios(3)). The modes
- * found before the first change are put back when the run ends, however it ends.
+ * Tells what the host's streams are, for the guest, and does the little that a guest may ask of a
+ * terminal: its size, and to change echo and canonical input (termios(3)). The modes found before
+ * the first change are put back when the run ends, however it ends.
  */
 #include "vmm_int.h"
 
@@ -29,9 +29,9 @@ static uint8_t stream_kind(int fd, bool is_input, bool is_call)
                                                                      : HV_STREAM_PIPE;
 }
 
-/* One place, so that what is written to either arrives in the order of writing. A regular file that
- * was opened twice has two positions, which only kcmp(2) can tell; where it cannot be asked they
- * count as two places. */
+/* Whether both are one place, where what is written to either arrives in the order of writing. A
+ * regular file that was opened twice has two positions. Only kcmp(2) can tell that; where it cannot
+ * be asked, the two count as two places. */
 static bool streams_joined(int out, int err)
 {
     struct stat a, b;
@@ -86,7 +86,7 @@ static int64_t terminal_get(int fd)
            (int64_t)size.ws_col << 32;
 }
 
-/* Before the first change of a stream. */
+/* Saves the modes of a terminal before their first change. */
 static void terminal_save(struct vmm *vm, int fd, const struct termios *modes)
 {
     struct terminal_saved *saved = &vm->terminals;
@@ -99,7 +99,8 @@ static void terminal_save(struct vmm *vm, int fd, const struct termios *modes)
     saved->of[saved->count++].modes = *modes;
 }
 
-/* At once (TCSANOW): to wait for output would take as long as its reader wants. */
+/* The change is made at once (TCSANOW). Waiting for output would take as long as its reader
+ * wants. */
 static int64_t terminal_set(struct vmm *vm, int fd, uint64_t wanted, bool drop)
 {
     struct termios modes;
@@ -138,8 +139,8 @@ int64_t terminal_call(struct vmm *vm, uint64_t stream, uint64_t op, uint64_t mod
     }
 }
 
-/* The newest first: two streams may be one terminal. A terminal that is now another job's is left
- * alone: its modes are that job's. */
+/* The newest modes are put back first, because two streams may be one terminal. A terminal that
+ * another job has now is left alone: its modes are that job's. */
 void terminal_restore(struct vmm *vm)
 {
     while (vm->terminals.count > 0) {

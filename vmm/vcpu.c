@@ -9,7 +9,7 @@
 
 #define SETTLE_TRIES 4096u
 
-/* EAGAIN: at a VM's first entry KVM starts a thread for it. */
+/* EAGAIN comes from a VM's first entry, at which KVM starts a thread for it. */
 int vcpu_failed(struct vmm_err *err, int code)
 {
     return vmm_err_set(err, code, "KVM_RUN: %s%s",

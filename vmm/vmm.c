@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * The life of a struct vmm outside of its runs: allocation, its streams, interrupts from other
- * threads, the end. Holds the library's one signal handler: it stops the VM that runs on its
- * thread, if there is one.
+ * threads, the end. This file holds the library's one signal handler, which stops the VM that runs
+ * on its thread, if there is one.
  */
 #include "snapshot_int.h"
 
@@ -24,7 +24,7 @@ static void kick_handler(int sig)
     }
 }
 
-/* No SA_RESTART: the signal is what ends a call that blocks. */
+/* No SA_RESTART: the signal is there to end a call that blocks. */
 static void kick_install_once(void)
 {
     struct sigaction action;
@@ -40,8 +40,9 @@ void vmm_kick_install(void)
     (void)pthread_once(&once, kick_install_once);
 }
 
-/* Outside of runs VMM_SIGNAL is blocked: a late one must not cut short the caller's system calls.
- * One that waits is delivered, and so dropped, before the VM becomes the target. */
+/* Outside of runs VMM_SIGNAL is blocked, so that a late one does not cut short the caller's system
+ * calls. A signal that is pending when a run begins is delivered before the VM becomes the target,
+ * and so is dropped. */
 void vmm_kick_target(struct vmm *vm)
 {
     sigset_t set;
@@ -55,7 +56,7 @@ void vmm_kick_target(struct vmm *vm)
 
 void vmm_interrupt(struct vmm *vm, enum vmm_interrupt what)
 {
-    const int code = errno; /* of whom a signal handler that calls this has interrupted */
+    const int code = errno; /* of the code that a calling signal handler has interrupted */
     atomic_fetch_or(&vm->interrupts, 1 << (int)what);
     const int tid = atomic_load(&vm->running);
     if (tid != 0) {
@@ -108,7 +109,7 @@ void vmm_destroy(struct vmm *vm)
     kvm_vm_destroy(vm);
     os_unmap(vm->ram, vm->ram_size);
     if (vm->snap == NULL || vm->initrd.map != vm->snap->initrd.map) {
-        mem_initrd_unmap(&vm->initrd); /* else the snapshot's */
+        mem_initrd_unmap(&vm->initrd); /* else it is the snapshot's mapping */
     }
     hot_destroy(vm);
     workset_notes_free(vm);

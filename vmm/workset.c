@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The working set, as recorded in the snapshot file (record.c): made private copies at a cold
- * restore in large batches, where the guest would otherwise take a fault for each page. Where a
- * page is first read and then written, that is three: KVM maps it read-only, the copy takes it away
- * again, and the write is tried once more. So what longer runs write follows when a run has lasted
- * and faulted.
+ * The working set: pages that a cold restore copies ahead, because runs are known to need them.
+ * record.c has recorded them in the snapshot file. They are made private copies in large batches,
+ * where the guest would otherwise take a fault for each page. A page that is first read and then
+ * written takes three: KVM maps it read-only, the copy takes that mapping away, and the write is
+ * tried once more. So the pages that longer runs write are copied later, when a run has lasted for
+ * some time and taken many faults.
  */
 #include "snapshot_int.h"
 
@@ -20,7 +21,7 @@
 #define PIDFD_SELF (-10000)
 #endif
 
-/* A fault costs as much as copying some pages ahead, of which each costs memory, too. */
+/* How many copies a saved fault is worth. Each copy also costs memory. */
 #define FAULT_COPIES 2
 
 /* Ranges of guest memory for one system call. */
@@ -29,8 +30,8 @@ struct workset_batch {
     size_t count;
 };
 
-/* All of it is only a hint: without it the pages are copied one by one. One call for many ranges
- * needs Linux 6.14. */
+/* Copies the ranges. This is only a hint: a page that is not copied here is copied by a fault
+ * later. One call for many ranges needs Linux 6.14. */
 static void workset_copy(struct vmm *vm, struct workset_batch *batch)
 {
     size_t bytes = 0;
@@ -69,9 +70,10 @@ static void workset_add(struct vmm *vm, struct workset_batch *batch, uint64_t fi
 }
 
 /* Adds the entries of the list that lie in the same group as the first, and returns their number.
- * KVM maps the neighbours of a page with it as long as all from the start of its group are copies:
- * so one copies from there as far as that saves enough faults, and beyond that what is written. It
- * does not where it logs writes: there neighbours would only be memory, and pages to rewind. */
+ * KVM maps the neighbours of a page with it as long as all pages from the start of their group are
+ * copies. So all pages from there on are copied as far as that saves enough faults. After that only
+ * written pages are copied. Where KVM logs writes it maps no neighbours: there copies of them would
+ * only cost memory, and be pages to rewind. */
 static uint64_t workset_add_group(struct vmm *vm, struct workset_batch *batch,
                                   const uint32_t *entries, uint64_t left)
 {

@@ -90,7 +90,7 @@ static void x86_sregs_boot(struct kvm_sregs *s, hv_gpa_t pt_root)
     s->es = s->fs = s->gs = s->ss = s->ds;
 }
 
-/* KVM says busy, whatever it was given. */
+/* Gives the TSS the type that the policy wants. KVM always reports a busy one. */
 static void x86_tss_fit(struct x86_state *state, const struct policy *policy)
 {
     if (policy->tss_available && state->sregs.tr.type == TR_BUSY) {
@@ -124,7 +124,8 @@ enum x86_part_kind {
     PART_RING0,  /* only code in ring 0 can change it, and a debug exception (DR6) */
 };
 
-/* In the order in which they have to be set: what KVM checks against must be there first. */
+/* The parts in the order in which they have to be set: KVM checks some against others, which must
+ * be there first. */
 static const struct x86_part {
     unsigned long get;
     unsigned long set;
@@ -190,7 +191,7 @@ int x86_state_set(struct vmm *vm, const struct x86_state *state, bool vectors, b
     vm->run->s.regs.sregs = state->sregs;
     vm->run->s.regs.events = state->events;
     vm->run->kvm_dirty_regs = KVM_SYNC_X86_REGS | KVM_SYNC_X86_SREGS | KVM_SYNC_X86_EVENTS;
-    vm->run->cr8 = state->sregs.cr8; /* without an APIC of KVM's this one holds */
+    vm->run->cr8 = state->sregs.cr8; /* this one counts where KVM has no APIC */
     int rc = 0;
     for (size_t i = 0; rc == 0 && i < STATE_PARTS; i++) {
         const struct x86_part *part = &state_parts[i];
@@ -218,9 +219,9 @@ int x86_vcpu_init(struct vmm *vm, const struct x86_state *state, struct vmm_err 
     return rc;
 }
 
-/* A null selector clears the base as well, with which the thread finds its own data: nothing may
- * interrupt that. Only where guests have set it natively does one come here, so FSGSBASE is there.
- */
+/* A null selector also clears the base of FS, by which the thread finds its own data. So no signal
+ * may come in between. This is only needed where a guest has loaded FS natively, and there the CPU
+ * has FSGSBASE. */
 static void x86_thread_clean_fs(void)
 {
     sigset_t all;
@@ -232,9 +233,9 @@ static void x86_thread_clean_fs(void)
     (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
-/* On kvm-pvm code at CPL 3 runs on the CPU's own segment registers, and nobody puts back the
- * selectors of the data segments: what a guest loads there stays with the thread, for whatever runs
- * on it next. */
+/* Clears the selectors of the data segments. On kvm-pvm code at CPL 3 runs on the CPU's own segment
+ * registers, and nothing else puts them back. A selector that a guest loads stays with the thread,
+ * for whatever runs on it next. */
 void x86_thread_clean(void)
 {
     uint16_t ds;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * libvmm alone: boots a kernel with an initrd, runs one program of it, and writes what that writes.
+ * libvmm alone: boots a kernel with an initrd, runs one program of it, and passes on what the
+ * program writes.
  *
  * usage: program KERNEL INITRD PROGRAM [ARGS...]
  */
