@@ -27,7 +27,7 @@ static int driver_main(int argc, char **argv, char **env)
     start_python(argc > 2 ? argv[2] : DRV_PRELOAD);
     overtime_watch();
     struct drv_frame *frame = frame_read(argc > 1 ? argv[1] : HV_RUN_DEVICE);
-    /* Everything from here on happens anew in every run. */
+    /* Every run begins here, with the snapshot. */
     run_prepare(frame);
     drv_leave(Py_RunMain());
 }

@@ -4,8 +4,7 @@
  * and left nothing that would be seen to die (__del__, a suspended generator, an open file, a
  * callback) has its streams flushed, and that is all. For every other the real Py_FinalizeEx runs,
  * but what was preloaded does not die in it, which nobody would see and which costs more than most
- * scripts. Three objects, planted where Py_FinalizeEx lets go of them at known moments, see to
- * that.
+ * scripts. Three objects see to that: Py_FinalizeEx lets go of them at known moments.
  */
 #include "driver.h"
 #include "pyinternal.h"
@@ -42,8 +41,9 @@ static int flush_streams(void)
     return out < 0 ? out : err;
 }
 
-/* All modules are gone. Their last words are written, as under python3 by the destructors of the
- * streams, which here have other owners; and what sys alone kept dies. The rest would not show. */
+/* All modules are gone. What sys alone kept is collected, and what was written last is flushed:
+ * under python3 the destructors of the streams do that, but here the streams have other owners.
+ * Nobody would see the rest of Py_FinalizeEx. */
 static void on_builtins_clear(PyObject *capsule)
 {
     (void)capsule;
@@ -55,7 +55,8 @@ static void on_builtins_clear(PyObject *capsule)
     }
 }
 
-/* What could be collected is. The rest of modules is about to be cleared, then sys and builtins. */
+/* Py_FinalizeEx has collected what it could. Next it clears the modules that are left, then sys and
+ * builtins. */
 static void on_modules_clear(PyObject *capsule)
 {
     PyObject *witness = drv_need(PyCapsule_New(&end, NULL, on_builtins_clear));
@@ -65,8 +66,8 @@ static void on_modules_clear(PyObject *capsule)
     Py_DECREF(witness);
 }
 
-/* __main__ is the first to go: then what was preloaded can still be imported, and afterwards not.
- * multiprocessing has a name of its own for it. */
+/* __main__ goes first, while what was preloaded can still be imported; afterwards it cannot.
+ * multiprocessing has another name for __main__. */
 static void drop_main(PyObject *modules)
 {
     PyObject *main_one = PyDict_GetItemString(modules, "__main__");
@@ -79,9 +80,10 @@ static void drop_main(PyObject *modules)
     drv_must(held ? PyDict_SetItemString(modules, "__main__", main_one) : 0);
 }
 
-/* The attributes of sys are being cleared. What Py_FinalizeEx does next is done here first: it puts
- * the streams back, and lets go of __main__. A stream of the run's own would show that the rest is
- * left out, and one that cannot be flushed makes a status that Py_FinalizeEx alone returns. */
+/* Py_FinalizeEx is clearing attributes of sys. It would put the streams back next, and then let go
+ * of the modules; we do this before, so that __main__ goes first. Two kinds of streams need all of
+ * Py_FinalizeEx: one of the script's own could tell that something was left out, and of one that
+ * cannot be flushed only Py_FinalizeEx knows the status. */
 static void on_specials_clear(PyObject *capsule)
 {
     PyObject *modules = PyImport_GetModuleDict();
@@ -101,8 +103,8 @@ static void on_specials_clear(PyObject *capsule)
     drv_must(PyDict_SetItemString(modules, "pyhl", last_module));
 }
 
-/* Have Py_FinalizeEx tell where it is: what it lets go of there is a capsule with a destructor of
- * ours. */
+/* A capsule whose destructor is ours tells that Py_FinalizeEx has come to the place where it lets
+ * go of it. This is the first; two more follow from it. */
 static void plant(void)
 {
     PyObject *special = PySys_GetObject("__interactivehook__");

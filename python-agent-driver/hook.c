@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Functions of the interpreter can be replaced, whoever calls them, by a jump over their first
- * bytes. Before the snapshot only, so that no run writes to text.
+ * Replaces functions of the interpreter, whoever calls them: a jump is written over their first
+ * bytes. This is done before the snapshot only, so that no run writes to text.
  */
 #include "driver.h"
 
@@ -39,10 +39,13 @@ static uint8_t *find(const char *name)
     void *found = NULL;
     void *at = dlsym(RTLD_DEFAULT, name);
     if (at == NULL || dladdr1(at, &info, &found, RTLD_DL_SYMENT) == 0 || found == NULL ||
-        info.dli_saddr != at || ((const ElfW(Sym) *)found)->st_size < HOOK_BYTES) {
-        drv_fail(
-            "this python3 has no %s of at least %d bytes, so that the driver cannot replace it",
-            name, HOOK_BYTES);
+        info.dli_saddr != at) {
+        drv_fail("this python3 does not export %s, which the driver has to replace", name);
+    }
+    const size_t size = ((const ElfW(Sym) *)found)->st_size;
+    if (size < HOOK_BYTES) {
+        drv_fail("%s of this python3 has %zu bytes, too few for the %d of a jump to the driver's",
+                 name, size, HOOK_BYTES);
     }
     return at;
 }
@@ -88,7 +91,7 @@ void *hook_copy(const char *name)
         len += next;
     }
     if (len != HOOK_BYTES) {
-        drv_fail("this python3's %s does not begin with instructions that the driver can move",
+        drv_fail("%s of this python3 does not begin with instructions that the driver can copy",
                  name);
     }
     if (copy == MAP_FAILED) {

@@ -13,7 +13,7 @@
 #include <stdlib.h>
 
 /* Of Objects/obmalloc.c: sizes in steps of 16 have pools of their own, this long and aligned so,
- * behind a header. Only looked at to see when to stop. */
+ * after a header. We look at them only to see when to stop. */
 #define POOL_SIZE  0x4000u
 #define POOL_STEP  16u
 #define POOL_LIMIT 512u
@@ -139,8 +139,8 @@ static const char rehearsal[] =
     "    stream.buffer.write(b'')\n"
     "    stream.buffer.raw.write(b'')\n";
 
-/* A dict that is full is made anew by the next insertion, which asks each of its keys for its hash:
- * a page touched for nearly every one. Keys that come and go leave a larger dict behind. */
+/* When a dict is full the next insertion makes a larger table, and asks each key for its hash: that
+ * touches nearly a page for each. Keys that come and go leave a dict with a larger table. */
 static void leave_room(const char *name)
 {
     PyObject *dict = PySys_GetObject(name);

@@ -129,13 +129,6 @@ static bool callback_visible(PyObject *callback)
     return !PyFunction_Check(callback) || !is_preloaded(PyFunction_GET_GLOBALS(callback));
 }
 
-/* A file of C's own kinds. */
-static bool file_visible(PyObject *op, const char *type)
-{
-    return strcmp(type, "_io.BytesIO") != 0 && strcmp(type, "_io.StringIO") != 0 &&
-           !survivors_closed(op);
-}
-
 /* Could anything outside the process tell when this object is destroyed? */
 static int death_visible(PyObject *op, void *unused)
 {
@@ -153,7 +146,10 @@ static int death_visible(PyObject *op, void *unused)
     if (PyGen_CheckExact(op)) {
         return attribute_true(op, kept.gi_suspended);
     }
-    return strncmp(type->tp_name, "_io.", 4) != 0 || file_visible(op, type->tp_name);
+    if (strcmp(type->tp_name, "_io.BytesIO") == 0 || strcmp(type->tp_name, "_io.StringIO") == 0) {
+        return false;
+    }
+    return strncmp(type->tp_name, "_io.", 4) != 0 || !survivors_closed(op);
 }
 
 bool survivors_any(void)
@@ -161,9 +157,10 @@ bool survivors_any(void)
     return !is_idle() || internal_collect_is_seen() || internal_gc_visit(death_visible, NULL) != 0;
 }
 
-/* What living modules and the thread refer to is left alone, as it is under python3. What frames of
- * other threads refer to as well; they cannot be seen any more, so where there are some nothing is
- * ended. The script's trace function does not see the call, and its limit does not stop it. */
+/* Objects that the living modules or this thread refer to are left alone, as under python3. So are
+ * those that frames of other threads refer to. Nothing shows these frames any more, so while there
+ * are other threads no object is finalized. The script's trace function does not see our call, and
+ * the script's limit of calls does not stop it. */
 void survivors_finalize(void)
 {
     PyThreadState *thread = PyThreadState_Get();
