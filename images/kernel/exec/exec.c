@@ -168,18 +168,22 @@ static int stack_map(struct process *p)
 }
 
 /* Forgets the old program: its mappings, brk area and stack guard. */
-static void image_drop(struct process *p)
+static int image_drop(struct process *p)
 {
+    int rc = 0;
     if (p->stack_top) {
         paddr_t guard = p->stack_top - STACK_SIZE - PAGE_SIZE;
         bool flush = false;
-        int rc = pt_protect_ident(guard, guard + PAGE_SIZE, PROT_READ | PROT_WRITE, &flush);
+        rc = pt_protect_ident(guard, guard + PAGE_SIZE, PROT_READ | PROT_WRITE, &flush);
         KASSERT(rc == 0);
         pmm_free(guard, 1);
     }
-    mm_munmap(p->mm, USER_MIN, WINDOW_END - USER_MIN);
-    mm_brk_release(p->mm);
     p->stack_top = 0;
+    rc = (int)mm_munmap(p->mm, USER_MIN, WINDOW_END - USER_MIN);
+    if (rc == 0) {
+        mm_brk_release(p->mm);
+    }
+    return rc;
 }
 
 static int process_name(struct process *p, struct inode *i, const char *path)
@@ -324,8 +328,10 @@ static int vdso_map(struct mm *mm)
 static int replace_image(struct process *p, struct exec *x, char *const envp[],
                          struct trapframe *tf)
 {
-    image_drop(p);
-    int rc = map_image(p->mm, x->inode, x->main, PIE_BASE);
+    int rc = image_drop(p);
+    if (rc == 0) {
+        rc = map_image(p->mm, x->inode, x->main, PIE_BASE);
+    }
     if (rc == 0 && x->main->interp[0]) {
         rc = map_interp(p, x);
     }

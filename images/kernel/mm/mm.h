@@ -170,7 +170,7 @@ vaddr_t vma_find_gap(struct mm *mm, u64 len, vaddr_t hint);
 vaddr_t vma_gap_above(struct mm *mm, vaddr_t at, u64 len); /* the first at or above; 0 for none */
 
 /* unmap.c: what is mapped in [start, end) goes. *rewritten becomes true when text with rewritten
- * system calls was among it. 0 or -ENOMEM, and then nothing is gone. */
+ * system calls was among it. 0 or -ENOMEM: then one mapping, and all after it, are still there. */
 int mm_unmap(struct mm *mm, vaddr_t start, vaddr_t end, bool *rewritten);
 
 /* mmap.c */

@@ -19,14 +19,27 @@ static void free_frames(const struct mm *mm, paddr_t start, paddr_t end)
     pmm_free(high, (end - high) / PAGE_SIZE);
 }
 
-/* Returns whether it was rewritten text. */
-static bool unmap_one(struct mm *mm, struct vma *v, bool *flush)
+/* Gives the frames of identity memory the rights that free ones have. That takes a table where the
+ * mapping is a part of what is a large page with other rights. */
+static int restore_rights(const struct vma *v, bool *flush)
 {
-    bool rewritten = v->flags & VMA_REWRITTEN;
+    if (prot_plain(v->prot) ||
+        pt_protect_ident(v->start, v->end, PROT_READ | PROT_WRITE, flush) == 0) {
+        return 0;
+    }
+    /* The pages before the one that failed have a table now: this takes no memory, and stops there.
+     */
+    (void)pt_protect_ident(v->start, v->end, v->prot, flush);
+    return -ENOMEM;
+}
+
+static int unmap_one(struct mm *mm, struct vma *v, bool *rewritten, bool *flush)
+{
     if (v->kind == VMA_IDENT) {
-        int prot = PROT_READ | PROT_WRITE;
-        int rc = prot_plain(v->prot) ? 0 : pt_protect_ident(v->start, v->end, prot, flush);
-        KASSERT(rc == 0);
+        int rc = restore_rights(v, flush);
+        if (rc < 0) {
+            return rc;
+        }
         free_frames(mm, v->start, v->end);
     } else {
         *flush |= mm_unpopulate(v->start, v->end);
@@ -34,24 +47,26 @@ static bool unmap_one(struct mm *mm, struct vma *v, bool *flush)
     if (v->start == mm->library) {
         mm->library = 0;
     }
+    *rewritten |= (v->flags & VMA_REWRITTEN) != 0;
     vma_remove(mm, v);
-    return rewritten;
+    return 0;
 }
 
 int mm_unmap(struct mm *mm, vaddr_t start, vaddr_t end, bool *rewritten)
 {
     bool flush = false;
+    int rc = 0;
     if (vma_split(mm, start) || vma_split(mm, end)) {
         return -ENOMEM;
     }
     struct vma *v = vma_first_from(mm, start);
-    while (v != NULL && v->start < end) {
+    while (rc == 0 && v != NULL && v->start < end) {
         struct vma *next = vma_next(v);
-        *rewritten |= unmap_one(mm, v, &flush);
+        rc = unmap_one(mm, v, rewritten, &flush);
         v = next;
     }
     if (flush) {
         tlb_flush();
     }
-    return 0;
+    return rc;
 }
