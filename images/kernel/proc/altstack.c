@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * sigaltstack(2): a thread's alternate signal stack, and whether it stands on it.
+ * sigaltstack(2): a thread's alternate signal stack, and whether the thread runs on it.
  */
 #include "proc/proc.h"
 
@@ -8,7 +8,7 @@ bool altstack_active(const struct thread *t, u64 sp)
 {
     const struct proc_thread *p = t->p;
 
-    if ((p->alt_flags & SS_AUTODISARM) != 0) { /* it is off while a handler runs on it */
+    if ((p->alt_flags & SS_AUTODISARM) != 0) { /* such a stack is off while a handler runs on it */
         return false;
     }
     return sp > p->alt_sp && sp - p->alt_sp <= p->alt_size;

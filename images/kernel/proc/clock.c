@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Clock numbers (clock_gettime(2)), the CPU clocks of threads and processes
- * among them: those are negative numbers that hold a pid or tid.
+ * Clock numbers (clock_gettime(2)). The CPU clock of a process or thread is a
+ * negative number that holds its pid or tid.
  */
 #include "proc/proc.h"
 
@@ -42,7 +42,7 @@ int clock_read(int clock, u64 *ns)
     case CLOCK_REALTIME:
     case CLOCK_REALTIME_COARSE:
     case CLOCK_REALTIME_ALARM:
-    case CLOCK_TAI: /* as on a Linux nobody told the offset */
+    case CLOCK_TAI: /* as on a Linux that was never told the offset */
         *ns = time_wall();
         return 0;
     case CLOCK_MONOTONIC:

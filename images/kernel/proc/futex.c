@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Futexes. Waiters hang in hash buckets by address, in the order they came.
- * There is one address space, so private and shared futexes are the same thing
- * keyed by address; a shared futex mapped twice at different addresses would
- * not match, and with one process nobody has a reason to do that.
+ * Futexes. Waiters stand in hash buckets by address, in the order in which they
+ * came. There is one address space, so private and shared futexes are the same:
+ * the key is the address. A shared futex that is mapped at two addresses would
+ * not match, but with one process there is no reason to do that.
  */
 #include <linux/futex.h>
 
@@ -20,7 +20,7 @@ struct futex_waiter {
     bool woken;
 };
 
-/* In an array of zeroed heads an empty bucket has first == NULL; it is made a list on first use. */
+/* The heads are zeroes at first: a bucket becomes a list on its first use. */
 static TAILQ_HEAD(futex_bucket, futex_waiter) buckets[FUTEX_BUCKETS];
 
 static struct futex_bucket *bucket_of(vaddr_t addr)
@@ -214,7 +214,7 @@ long futex_wake_op(vaddr_t a, u32 na, vaddr_t b, u32 nb, u32 op)
     if (rc != 0) {
         return rc;
     }
-    KASSERT(found == old); /* nobody runs between the read and the exchange */
+    KASSERT(found == old); /* no thread runs between the read and the exchange */
     rc = wake_op_compare(op, old);
     if (rc < 0) {
         return rc;
@@ -227,7 +227,7 @@ long futex_wake_op(vaddr_t a, u32 na, vaddr_t b, u32 nb, u32 op)
     return more < 0 ? more : woken + more;
 }
 
-/* One lock of a thread that dies: marks it so that the next owner learns of it. */
+/* Marks a robust lock of a thread that ends, so that the lock's next owner learns of it. */
 static void robust_release(vaddr_t addr, int tid, bool pending)
 {
     u32 value, found;
@@ -294,7 +294,7 @@ void futex_thread_exit(struct thread *t)
     if (t->p->robust_head != 0) {
         robust_walk(t);
     }
-    /* As Linux: a bad address is the program's own affair. */
+    /* As on Linux, a bad address is ignored. */
     if (t->p->clear_tid != 0 && copy_to_user(t->p->clear_tid, &zero, sizeof(zero)) == 0) {
         futex_wake(t->p->clear_tid, 1, FUTEX_BITSET_MATCH_ANY);
     }

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Interval timers (setitimer(2), alarm(2)). ITIMER_REAL is a kernel timer. The
- * CPU-time ones are too: set for the earliest moment the process can have used
- * up its time, they look again then, so they are late by at most a slice.
+ * CPU-time ones are kernel timers, too, set for the earliest moment at which
+ * the process can have used up its time. If it has not, they are set again. So
+ * they are late by at most a slice.
  */
 #include <linux/resource.h>
 

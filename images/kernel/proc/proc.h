@@ -15,12 +15,14 @@
 #include "kernel.h"
 
 #define SCHED_SLICE_NS 10000000ull
-/* An upcall costs about 100 us on kvm-pvm, so a timer does not interrupt a running thread sooner
- * than this after it was set; one that is due when a thread blocks or yields is seen at once. */
+/* An upcall costs about 100 us on kvm-pvm, so a timer interrupts a running thread no sooner than
+ * this long after it was set. A timer that is due when a thread blocks or yields is seen at
+ * once. */
 #define SCHED_SLACK_NS 200000ull
-/* Idling costs an exit: a deadline closer than this is waited for by looking at the clock. */
+/* Idling costs a VM exit, so the kernel waits for a deadline closer than this by reading the
+ * clock. */
 #define SCHED_SPIN_NS 50000ull
-#define PROC_PID      2 /* 1 is what would be init */
+#define PROC_PID      2 /* pid 1 would be init */
 #define PROC_PPID     1
 /* Addresses from here on are not canonical for a program: loading one into RIP, FS or GS faults. */
 #define USER_TOP (1ull << 47)
@@ -40,8 +42,8 @@ struct sigq {
     TAILQ_ENTRY(sigq) link;
     siginfo_t info;
     struct sigpending *on;
-    /* Set when the entry lives in a timer (ptimer.c), and is not freed by the queue: called when
-     * the signal is taken, of which info tells. */
+    /* Set when the entry is part of a timer (ptimer.c): then the queue does not free it, and
+     * calls this when the signal is taken. It may complete info. */
     void (*taken)(struct sigq *q, siginfo_t *info);
     bool queued;
 };
@@ -64,12 +66,12 @@ void sigpending_flush(struct proc_signals *s, struct sigpending *p, u64 mask);
 void sigq_unlink(struct proc_signals *s, struct sigpending *p, struct sigq *q);
 void siginfo_fill(siginfo_t *info, int sig, int si_code, u64 value);
 bool signal_wanted(const struct thread *t, int sig); /* not blocked, or waited for */
-/* Who takes a process-directed signal: the oldest thread that wants it; NULL for none. */
+/* The thread that takes a process-directed signal: the oldest that wants it; NULL for none. */
 struct thread *signal_target(struct process *p, int sig);
-/* Takes the next signal out of wanted; 0 when there is none. */
+/* Takes the next pending signal that is in `wanted`; 0 when there is none. */
 int signal_dequeue(struct thread *t, u64 wanted, siginfo_t *info);
-/* Signals t would be given now: its own and those of the process it is to take, not blocked (or
- * waited for by rt_sigtimedwait). */
+/* The signals that t would get now: its own, and those of the process that it is to take, as far
+ * as t does not block them (or waits for them in rt_sigtimedwait). */
 u64 signal_deliverable(struct thread *t);
 
 /* proc/signal.c */
@@ -77,14 +79,15 @@ u64 signal_deliverable(struct thread *t);
 int signal_queue(struct process *p, struct thread *t, const siginfo_t *info);
 void signal_queue_timer(struct process *p, struct thread *t, struct sigq *q);
 void signal_unqueue_timer(struct process *p, struct sigq *q); /* timer_delete */
-void signal_host_events(u32 events);                          /* HV_EVENT_* that are signals */
+void signal_host_events(u32 events); /* sends those HV_EVENT_* that are signals */
 void signal_set_blocked(struct thread *t, u64 mask);
-/* ppoll, pselect6, epoll_pwait, rt_sigsuspend: a mask for the time of one call. pop puts the old
- * one back, after the handler has run when the call was interrupted. */
+/* For ppoll, pselect6, epoll_pwait and rt_sigsuspend: push sets a mask for the time of one call,
+ * and pop puts the old one back. When a signal interrupted the call, that happens only after its
+ * handler. */
 void signal_mask_push(u64 mask);
 void signal_mask_pop(bool interrupted);
 bool signal_default_ignored(int sig);
-void signals_discard(struct process *p, int sig); /* it is ignored from now on */
+void signals_discard(struct process *p, int sig); /* drops a signal that is now ignored */
 void signals_exec(struct process *p);             /* execve: handlers back to default */
 
 /* proc/sigframe.c: 0 or -EFAULT when the frame does not fit. */
@@ -98,8 +101,9 @@ int altstack_set(struct thread *t, u64 sp, const stack_t *in);
 
 /* ---- threads ------------------------------------------------------------------------------ */
 
-/* Reasons besides a deliverable signal to call signal_deliver() on the way back to the program.
- * INTERRUPTED: a wait was ended for a signal, which another thread may have taken since. */
+/* Reasons, besides a deliverable signal, to call signal_deliver() on the way back to the
+ * program. INTERRUPTED: a wait was ended for a signal, which another thread may have taken
+ * since. */
 #define SIGWORK_INTERRUPTED 1u
 #define SIGWORK_RESTORE     2u /* put saved_mask back */
 #define SIGWORK_KILLED      4u /* execve by another thread: exit */
@@ -153,13 +157,13 @@ struct process_full {
     struct cred cred;
     u64 dead_cpu_ns; /* run time of threads that are gone */
     int next_tid;
-    int leader_status; /* of exit(2) by the first thread, which is the process's own in the end */
+    int leader_status; /* of the first thread's exit(2): the process ends with it */
     int pgid, sid;
     u32 personality;
     u32 pdeathsig;
     bool no_new_privs;
     u8 dumpable;
-    u64 switches, preemptions; /* by a thread that waits; by one that could go on */
+    u64 switches, preemptions; /* away from a thread that waits; from one that could go on */
 };
 
 static inline struct process_full *process_full(struct process *p)
@@ -220,11 +224,11 @@ int ptimer_overrun(struct process *p, int id);
 
 /* proc/clock.c */
 int clock_read(int clock, u64 *ns);
-/* When clock will show ns, as monotonic time; CPU clocks: the earliest it can be. */
+/* The monotonic time at which the clock will show ns; for a CPU clock the earliest one possible. */
 int clock_to_mono(int clock, u64 ns, u64 *mono);
 bool clock_is_cpu(int clock);
 
-/* Adds without wrapping: a deadline too far to represent is none. */
+/* Adds without wrapping: a deadline too far away to be represented is HV_NO_DEADLINE. */
 static inline u64 time_add(u64 a, u64 b)
 {
     return a + b < a ? HV_NO_DEADLINE : a + b;

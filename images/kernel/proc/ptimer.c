@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * POSIX timers (timer_create(2)). Each carries its one queue entry, so expiry
- * needs no memory; expiries while that is pending are counted as overrun.
+ * POSIX timers (timer_create(2)). Each timer has its one entry of a signal
+ * queue within it, so expiring needs no memory. Expiries while that entry is
+ * pending are counted as overruns.
  */
 #include "proc/timers.h"
 
@@ -99,7 +100,7 @@ static int event_check(const struct sigevent *ev)
     return 0;
 }
 
-/* ev NULL: SIGALRM with the timer's number as value. */
+/* With ev NULL the signal is SIGALRM, and its value the timer's number. */
 int ptimer_create(struct process *p, int clock, const struct sigevent *ev, int *id)
 {
     struct ptimer *t;

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Delivery of signals on the way back to the program: default actions,
- * handlers, and what becomes of a system call that was interrupted
- * (signal(7)). All restarting is in restart_call().
+ * handlers, and the end or restart of an interrupted system call (signal(7)).
+ * All restarting is in restart_call().
  */
 #include "proc/proc.h"
 
 enum { PAGE_FAULT = 14 };
 
-/* Makes the program enter the kernel again with number nr. */
+/* Makes the program make its call again, with number nr. */
 static void restart_call(struct trapframe *tf, u64 nr)
 {
     tf->rax = nr;
@@ -23,7 +23,8 @@ static bool interrupted_call(const struct trapframe *tf, bool from_syscall)
            (rc == -ERESTARTSYS || rc == -ERESTARTNOHAND || rc == -ERESTART_RESTARTBLOCK);
 }
 
-/* act NULL: no handler runs, so the call goes on as if nothing had been. */
+/* Ends or restarts an interrupted call. With act NULL no handler runs, and the call goes on as
+ * if nothing had happened. */
 static void fix_call(struct trapframe *tf, const struct sigaction *act)
 {
     s64 rc = (s64)tf->rax;
@@ -104,7 +105,7 @@ void signal_fault(struct trapframe *tf, int sig, int si_code, vaddr_t addr)
     if (tf->t.vector == PAGE_FAULT) {
         p->trap_addr = addr;
     }
-    /* Returning to the same instruction would fault for ever. */
+    /* The signal cannot be handled, and returning to the same instruction would fault for ever. */
     if ((p->blocked & SIGBIT(sig)) != 0 || cur_proc()->signals->act[sig].sa_handler == SIG_IGN) {
         process_kill(sig);
     }

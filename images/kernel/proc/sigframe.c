@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * The signal frame of x86-64 Linux (sigreturn(2), asm/sigcontext.h): from the
- * stack pointer up the return address, struct ucontext, siginfo, and above
- * them, 64-aligned, the XSAVE area with the software bytes that tell its size.
- * Whatever the program wrote into a frame is checked before it is loaded.
+ * stack pointer up, it is the return address, struct ucontext, siginfo, and
+ * then, 64-aligned, the XSAVE area, with software bytes in it that tell its
+ * size. Whatever the program wrote into a frame is checked before it is loaded.
  */
 #include "proc/proc.h"
 
@@ -82,8 +82,8 @@ static void context_load(struct trapframe *tf, const struct sigcontext *c)
     tf->t.ss = HV_SEL_USER_SS;
 }
 
-/* The live vector state to program memory at addr, by way of the thread's own area, which is free
- * while it runs. */
+/* Copies the live vector state to program memory at addr, by way of the thread's own area, which
+ * is unused while the thread runs. */
 static int xstate_put(vaddr_t addr)
 {
     const u32 magic2 = FP_XSTATE_MAGIC2;
@@ -103,8 +103,8 @@ static int xstate_put(vaddr_t addr)
     return copy_to_user(addr + xstate_size, &magic2, sizeof(magic2));
 }
 
-/* As Linux: an area without intact marks is taken for the legacy 512 bytes, the other components
- * initialised. */
+/* Loads the vector state from program memory. As on Linux, an area without intact marks counts
+ * as the legacy 512 bytes, and the other components are initialised. */
 static int xstate_get(vaddr_t addr)
 {
     char *area = current->xstate;
@@ -136,8 +136,8 @@ load:
     return 0;
 }
 
-/* Where the frame goes: below the red zone, or on the alternate stack. 0 when that one is too
- * small. */
+/* Where the frame goes: below the red zone, or on the alternate stack. 0 when the alternate
+ * stack is too small. */
 static u64 frame_base(u64 sp, const struct sigaction *act, size_t size)
 {
     const struct proc_thread *p = current->p;

@@ -1,23 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Sending signals, and whom that wakes. Standard signals coalesce, real-time ones
- * queue with their values. A process-directed signal stays in the shared set
- * until the oldest thread that does not block it returns to the program. The
- * sets are sigpending.c's; delivery is in sigdeliver.c and sigframe.c.
+ * Sending signals, and whom that wakes. Standard signals coalesce, real-time ones queue with their
+ * values. A process-directed signal stays in the shared set until the oldest thread that does not
+ * block it returns to the program. The sets of pending signals are in sigpending.c, delivery is in
+ * sigdeliver.c and sigframe.c.
  */
 #include "proc/proc.h"
 
 bool signal_default_ignored(int sig)
 {
-    /* Job control has no one to continue a stopped process here, so stopping is ignored as well. */
+    /* Nobody could continue a stopped process here, so the signals that stop one are ignored as
+     * well. */
     const u64 ignored = SIGBIT(SIGCHLD) | SIGBIT(SIGURG) | SIGBIT(SIGWINCH) | SIGBIT(SIGCONT) |
                         SIGBIT(SIGSTOP) | SIGBIT(SIGTSTP) | SIGBIT(SIGTTIN) | SIGBIT(SIGTTOU);
 
     return (SIGBIT(sig) & ignored) != 0;
 }
 
-/* Dropped when sent to t? A blocked signal is not: its handler may be set before it is unblocked.
- */
+/* Is the signal dropped when it is sent to t? A blocked one is not: its handler may be set
+ * before it is unblocked. */
 static bool ignored(struct process *p, const struct thread *t, int sig)
 {
     __sighandler_t handler = p->signals->act[sig].sa_handler;
@@ -40,7 +41,7 @@ static int enqueue(struct process *p, struct sigpending *to, const siginfo_t *in
     if (q == NULL && sig >= SIGRTMIN) {
         return -EAGAIN;
     }
-    to->mask |= SIGBIT(sig); /* a standard signal survives without its siginfo */
+    to->mask |= SIGBIT(sig); /* without memory, a standard signal only loses its siginfo */
     if (q == NULL) {
         return 0;
     }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Sets of pending signals: what is in them, which thread may take it, and taking
- * it. Nothing here sends a signal or wakes anybody; that is signal.c, above
- * blocking, which asks here.
+ * Sets of pending signals: what is in them, which thread may take it, and taking it. Nothing here
+ * sends a signal or wakes a thread. signal.c does, which stands above wait.c; wait.c asks here
+ * whether a signal is pending.
  */
 #include "proc/proc.h"
 
@@ -54,9 +54,9 @@ bool signal_wanted(const struct thread *t, int sig)
     return (SIGBIT(sig) & (~t->p->blocked | t->p->sigwait)) != 0;
 }
 
-/* Who takes a process-directed signal: the oldest thread that does not block it, which is the first
- * thread unless it does. Python's handlers do their work there, so it is that one's wait that must
- * end. */
+/* The thread that takes a process-directed signal: the oldest that does not block it. That is
+ * the first thread, unless it blocks the signal. Python's handlers do their work in the first
+ * thread, so its wait is the one that must end. */
 struct thread *signal_target(struct process *p, int sig)
 {
     struct thread *t, *best = NULL;

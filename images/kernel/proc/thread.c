@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * How threads come into being and how they end: one by itself, or all but one
- * for execve.
+ * How threads are made and how they end: one by itself, or all but one for
+ * execve.
  */
 #include <linux/sched.h>
 
@@ -109,7 +109,7 @@ struct thread *thread_clone(u64 flags, u64 stack, u64 tls, int *error)
 }
 
 /* For execve: every other thread leaves the kernel by its normal way out and ends there, because
- * its wait entries and locals on its kernel stack are known to others until then. */
+ * until then others have pointers to wait entries and locals on its kernel stack. */
 void thread_kill_others(void)
 {
     struct thread *t;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * One-shot kernel timers, in one list sorted by deadline: there are as many as
- * threads that wait with a timeout and timers the program made, that is few.
+ * One-shot kernel timers, in one list sorted by deadline. The list is short: it
+ * has a timer for each thread that waits with a timeout and for each timer that
+ * the program has set.
  */
 #include "proc/proc.h"
 
