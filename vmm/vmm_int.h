@@ -2,7 +2,7 @@
 /*
  * The inside of libvmm: struct vmm and the functions the files share, grouped by file. All return 0
  * or a negative errno with *err set once, unless they say otherwise. Nothing here is global but the
- * signal handler; of each thread there are a timer (clock.c) and the VM that runs on it (vmm.c).
+ * signal handler. Each thread has a timer (clock.c) and knows the VM that runs on it (vmm.c).
  */
 #ifndef VMM_INT_H
 #define VMM_INT_H
@@ -24,14 +24,14 @@
 #define CPUID_ENTRIES 128u
 #define STATE_MSRS    9u
 
-/* Laid out as struct kvm_cpuid2, with room. */
+/* Laid out as struct kvm_cpuid2, with room for its entries. */
 struct x86_cpuid {
     uint32_t nent;
     uint32_t padding;
     struct kvm_cpuid_entry2 entries[CPUID_ENTRIES];
 };
 
-/* Laid out as struct kvm_msrs, with room. */
+/* Laid out as struct kvm_msrs, with room for its entries. */
 struct x86_msrs {
     uint32_t nmsrs;
     uint32_t padding;
@@ -53,11 +53,11 @@ struct x86_state {
 enum io_way {
     IO_FILE,   /* it never waits for another process */
     IO_NOWAIT, /* RWF_NOWAIT */
-    IO_CUT,    /* that is not for it (FIFOs, terminals): by the timer, and poll() first */
+    IO_CUT,    /* FIFOs, terminals: poll() first, then the timer cuts the call short */
     IO_CALL,   /* output: no descriptor, but vmm_io.write, which must not block */
 };
 
-/* Terminals whose modes a run has changed, with what they were before, in the order of changing. */
+/* Terminals whose modes a run has changed, with the modes from before, in the order of changing. */
 struct terminal_saved {
     unsigned count;
     struct terminal_modes {
@@ -76,12 +76,12 @@ struct mem_initrd {
 enum vmm_state {
     VMM_STATE_NEW,   /* loaded, vmm_start() may run it */
     VMM_STATE_READY, /* its HV_CALL_RUN is open */
-    VMM_STATE_SPENT, /* a run has ended in it: only rewind or destroy */
+    VMM_STATE_SPENT, /* a run has ended in it: it can only be rewound or destroyed */
     VMM_STATE_BAD,   /* a restore, rewind or run failed half-way */
 };
 
-/* Guest time. Guest monotonic time is guest_ns at host CLOCK_MONOTONIC host_ns and runs as that
- * does. */
+/* Guest time. The guest's monotonic time is guest_ns at host CLOCK_MONOTONIC host_ns, and both run
+ * at the same rate. */
 struct clock_map {
     uint64_t guest_ns;
     uint64_t host_ns;
@@ -94,13 +94,13 @@ struct clock_timer {
     uint64_t guest;    /* HV_CALL_TIMER */
     uint64_t tick;     /* next look at the output rings */
     uint64_t retry;    /* next try to push an upcall */
-    uint64_t longer;   /* next look whether the run is no small one */
+    uint64_t longer;   /* next look whether this is a longer run */
 };
 
-/* What is noted for a working set, in a machine that makes one (record.c). */
+/* What is noted of runs for a working set, in a machine that makes one (record.c). */
 struct workset_notes {
-    uint64_t *written; /* by small runs; a bit a page; NULL before vmm_workset_small() */
-    uint64_t *touched; /* the same, or read by them */
+    uint64_t *written; /* a bit a page: small runs wrote it; NULL before vmm_workset_small() */
+    uint64_t *touched; /* a bit a page: small runs wrote or read it */
     int watch;         /* userfaultfd, or -1 */
 };
 
@@ -114,17 +114,17 @@ struct hot_set {
     uint64_t *back;        /* a bit a page: has left it before */
     uint64_t *log;         /* scratch, as large: KVM's dirty log */
     uint64_t *trial;       /* a bit a page: has left it at the last look, to see if it comes back */
-    size_t on_trial;       /* how many */
+    size_t on_trial;       /* pages on trial */
     struct hot_page *list; /* the set as of the last rewind, ascending */
     size_t count;          /* of list */
-    size_t leaving;        /* of list, as hot_copy() has found */
-    uint64_t copied;       /* pages, since quiet ones were looked for */
+    size_t leaving;        /* pages of list that hot_copy() has found shall leave */
+    uint64_t copied;       /* pages copied since the last look for unchanged ones */
     bool much;             /* the last run used memory that was dropped (high.c) */
     bool grown;            /* map has more than list */
     bool stale;            /* a watched page (shadow.c) is or was in it */
 };
 
-/* What a run is given (frame.c): all but the source's bytes, which are the caller's. */
+/* What a run is given (frame.c). head has all but the source's bytes, which are the caller's. */
 struct run_frame {
     uint8_t *head;
     size_t head_size;
@@ -137,7 +137,7 @@ struct vmm {
     const struct policy *policy;
     enum vmm_state state;
     enum io_way io_ways[3];    /* of stdin, stdout, stderr */
-    struct hv_streams streams; /* what they are, but for where in a file stdin stands */
+    struct hv_streams streams; /* their kinds; the position in stdin is not kept up to date */
     struct terminal_saved terminals;
     struct vmm_io io;
 
@@ -147,7 +147,7 @@ struct vmm {
     struct kvm_run *run;
     size_t run_size;
     bool io_pending;  /* KVM_RUN has to be entered once more before registers are read or set */
-    bool at_doorbell; /* the last KVM_RUN ended at one */
+    bool at_doorbell; /* the last KVM_RUN ended at a doorbell */
     uint32_t tsc_khz;
     struct x86_cpuid cpuid;
 
@@ -157,13 +157,13 @@ struct vmm {
     uint64_t ram_image;       /* the part of it, from address 0, that maps the snapshot's file */
     uint64_t ram_low;         /* the part that has a slot from the start */
     bool high_used;           /* RAM from ram_low on has been touched, ever (high.c) */
-    bool slots_lazy;          /* KVM was told to exit where it misses one */
-    bool slot_added;          /* since KVM last failed to emulate an instruction */
+    bool slots_lazy;          /* KVM was told to exit when an access misses a slot */
+    bool slot_added;          /* a slot was, since KVM last failed to emulate an instruction */
     unsigned slots;           /* bits 1 << enum mem_slot: those that KVM has */
     struct hv_shared *shared; /* inside ram */
     struct mem_initrd initrd;
 
-    /* The kernel, as loaded: the guest may scribble on its own copies. */
+    /* Where the kernel was loaded. The guest may overwrite its own copies of these. */
     hv_gpa_t kernel_start;
     hv_gpa_t kernel_text_end;
 
@@ -174,7 +174,7 @@ struct vmm {
     bool trace;
     uint64_t output_left; /* bytes that may still be written */
     uint64_t grace_ns;    /* of the run going on */
-    bool ending;          /* its time is over, and the guest was told */
+    bool ending;          /* the run's time is over, and the guest was told */
     uint64_t generation;
     struct vmm_outcome *outcome; /* of the call going on */
     struct vmm_err *err;
@@ -182,14 +182,14 @@ struct vmm {
     uint64_t started_ns;            /* vmm_run() was called */
     uint64_t entered_ns;            /* the run was handed over */
     uint64_t left_ns;               /* the guest made its last call; 0 before */
-    uint64_t faults_before;         /* os_thread_faults() when it began, if that is looked at */
+    uint64_t faults_before;         /* os_thread_faults() when the run began, if needed */
     struct hv_counts counts_before; /* the guest's own, at the handover */
     struct clock_map clock;
     struct clock_timer timer;
     atomic_int kicked;     /* set by the signal handler */
     atomic_int interrupts; /* bits 1 << enum vmm_interrupt */
     atomic_int running;    /* thread inside vmm_run(), 0 when none */
-    int pagemap_fd;        /* pagemap.c: where the process cannot open it any more; else -1 */
+    int pagemap_fd;        /* for pagemap.c in a process that cannot open it any more; else -1 */
 
     /* Where it came from (snapshot.c, rewind.c); NULL for a fresh machine. */
     struct vmm_snapshot *snap;
@@ -198,7 +198,7 @@ struct vmm {
     bool ring0_seen;   /* a run since the last full x86_state_set() may have gained ring 0 */
     struct hot_set hot;
     struct workset_notes notes;
-    uint64_t *watch; /* shadow.c: page tables, and what ring 0 runs on; a bit a page */
+    uint64_t *watch; /* a bit a page: page tables, and what ring 0 runs on (shadow.c) */
 };
 
 /* vmm.c */
@@ -210,8 +210,8 @@ void vmm_kick_target(struct vmm *vm); /* what VMM_SIGNAL stops on this thread; N
 /* infile.c */
 /* Opens a file to read it, or returns -errno: EINVAL for what is not a regular file. */
 int infile_open(const char *path, struct vmm_err *err);
-/* What tells that a file is not what it was: any write or truncation changes it, a new name does
- * not. */
+/* A mark tells whether a file has changed: any write or truncation changes its mark, a new name
+ * does not. */
 struct infile_mark {
     uint64_t size;
     struct timespec changed;
@@ -223,7 +223,7 @@ int infile_unchanged(int fd, const char *name, const struct infile_mark *mark, s
 
 /* os.c */
 uint64_t os_clock_ns(clockid_t id);
-uint64_t os_thread_faults(void);  /* page faults of this thread, ever, with those for a vCPU */
+uint64_t os_thread_faults(void);  /* page faults of this thread so far, also those for a vCPU */
 uint64_t os_lap_ns(uint64_t *at); /* monotonic time since *at, which moves to now */
 struct timespec os_timespec(uint64_t ns);
 int os_pread_full(int fd, void *buf, size_t size, uint64_t offset); /* -ENODATA at end of file */
@@ -234,7 +234,7 @@ int os_random(void *buf, size_t size);
 void *os_zeroes(size_t size); /* pages that take no memory before they are written, or NULL */
 void os_unmap(void *addr, size_t size);
 void os_close(int fd);
-const char *os_limit(int code); /* what to raise where an errno says that there is no more, or "" */
+const char *os_limit(int code); /* which limit to raise when it is reached, or "" */
 
 /* kvm.c */
 int kvm_open(struct vmm_err *err); /* /dev/kvm with everything needed; a descriptor or -errno */
@@ -244,8 +244,8 @@ int kvm_slot_set(struct vmm *vm, uint32_t slot, uint32_t flags, hv_gpa_t gpa, vo
                  uint64_t size, struct vmm_err *err);
 const char *kvm_exit_name(uint32_t reason);
 void kvm_capabilities(int fd, char *out, size_t size); /* those used, space-separated */
-/* For policy.c; others ask for the policy. Reads the parameters of KVM's modules; false where they
- * cannot be read. */
+/* For policy.c; other files ask for the policy. Reads the parameters of KVM's modules; false where
+ * they cannot be read. */
 bool kvm_nested_paging(void);
 
 /* policy.c */
@@ -253,30 +253,30 @@ enum policy_kind { POLICY_HARDWARE, POLICY_SHADOWED, POLICY_EMULATED, POLICY_PVM
 #define POLICY_KINDS 4
 struct policy {
     bool features_of_cpu; /* the guest gets what the CPU has, not what KVM supports */
-    bool lazy_slots;      /* a slot for all of RAM only when it is touched */
+    bool lazy_slots;      /* RAM from ram_low on gets its slot when it is touched */
     bool kernel_apic;     /* a machine for a single run has KVM's local APIC */
     bool large_text;      /* program text whole in the snapshot, for large pages */
-    /* The working set is copied before the run, and with it what else makes the groups of so many
-     * pages whole that KVM maps with one fault. 0: it is not copied. */
+    /* The working set is copied before the run. KVM maps a group of so many pages with one fault,
+     * so pages that make a group whole are copied as well. 0: nothing is copied. */
     uint32_t prefault_group;
-    /* A run that lasts for longer and has taken so many faults is not a small one. 0 ns: all are.
-     */
+    /* A run that has lasted longer_ns and taken longer_faults faults is a longer one. 0 ns: all
+     * runs are small. */
     uint64_t longer_ns;
     uint64_t longer_faults;
     bool ring0_always; /* a rewind sets all state, whatever the run did */
-    /* KVM lets the CPU walk the guest's own page tables, and each walk counts as a write of them.
-     */
+    /* KVM lets the CPU walk the guest's own page tables, and each walk counts as a write to
+     * them. */
     bool nested_paging;
-    bool settle_always; /* a rewind enters KVM once more, behind whatever exit */
+    bool settle_always; /* a rewind enters KVM once more, whatever the exit was */
     bool tss_available; /* KVM gets a TSS of type 9, which QEMU's emulated CPU wants, not 11 */
 };
 const struct policy *policy_of(enum policy_kind kind);
 enum policy_kind policy_host_kind(void); /* costs some CPUID instructions */
-const struct policy *policy_host(void);  /* the same */
+const struct policy *policy_host(void);  /* costs the same */
 const struct vmm_choice *policy_choice(enum policy_kind kind, size_t i); /* as vmm_choice() */
 
 /* cpuid.c */
-/* For policy.c; others ask for the policy. */
+/* For policy.c; other files ask for the policy. */
 bool x86_is_pvm(void);
 bool x86_is_qemu_tcg(void); /* the CPU is emulated by QEMU without KVM */
 void x86_cpu_name(char *out, size_t size);
@@ -296,7 +296,7 @@ int x86_state_get(struct vmm *vm, struct x86_state *state, struct vmm_err *err);
  * ring0: also what only code in ring 0 can change. */
 int x86_state_set(struct vmm *vm, const struct x86_state *state, bool vectors, bool ring0,
                   struct vmm_err *err);
-void x86_thread_clean(void); /* of what an earlier guest has left in this thread; before a run */
+void x86_thread_clean(void); /* clears what guests have left in this thread; before a run */
 
 /* x86_tables.c: the GDT, IDT, TSS of HV_TABLES_GPA */
 #define TABLES_GDT_LIMIT 0x7fu
@@ -311,7 +311,7 @@ int mem_ram_map(struct vmm *vm, uint64_t size, struct vmm_err *err);
 /* The same, with a private mapping of the file in the first low bytes. */
 int mem_ram_map_file(struct vmm *vm, uint64_t size, int fd, uint64_t offset, uint64_t low,
                      struct vmm_err *err);
-/* That mapping of a restored machine again, at its address, with nothing in memory. */
+/* Makes that mapping of a restored machine again, at its address, with no page in memory. */
 int mem_ram_renew(struct vmm *vm, int fd, uint64_t offset, struct vmm_err *err);
 /* name is for messages. Unmap it after an error, too. */
 int mem_initrd_map(struct mem_initrd *initrd, int fd, const char *name, struct vmm_err *err);
@@ -323,29 +323,31 @@ void *mem_write_ptr(struct vmm *vm, hv_gpa_t gpa, uint64_t size);
 struct hv_shared *mem_shared_write(struct vmm *vm);
 
 /* slots.c */
-/* KVM keeps 10 bytes for each page of a slot where it shadows page tables, so a restored machine
- * begins without the one for what a run rarely touches: RAM from ram_low on. In a rewindable
- * machine only the low one has a dirty log. */
+/* Where KVM shadows page tables it keeps 10 bytes for each page of a slot. So a restored machine
+ * begins without a slot for RAM from ram_low on, which a run rarely touches. In a rewindable
+ * machine only the low slot has a dirty log. */
 enum mem_slot { MEM_SLOT_LOW, MEM_SLOT_INITRD, MEM_SLOT_HIGH, MEM_SLOTS };
-int mem_slots_set(struct vmm *vm, struct vmm_err *err);      /* all */
-int mem_slots_set_lazy(struct vmm *vm, struct vmm_err *err); /* all only if KVM cannot do without */
-int mem_slots_renew(struct vmm *vm, struct vmm_err *err); /* makes KVM forget, with the dirty log */
-int mem_slots_drop(struct vmm *vm, struct vmm_err *err);  /* all, as before they were first set */
-/* The exit says that KVM could not do an access. If that is because of a missing slot, sets it,
- * does the access if KVM will not try again, and returns 1; else 0. */
+int mem_slots_set(struct vmm *vm, struct vmm_err *err); /* all */
+/* All but the high one. Where KVM cannot do without that, all. */
+int mem_slots_set_lazy(struct vmm *vm, struct vmm_err *err);
+/* Removes those of RAM and sets them again, which makes KVM forget its page tables and the log. */
+int mem_slots_renew(struct vmm *vm, struct vmm_err *err);
+int mem_slots_drop(struct vmm *vm, struct vmm_err *err); /* removes all */
+/* For an exit at which KVM could not do an access. If a slot was missing, sets it, does the access
+ * unless KVM tries again by itself, and returns 1. Returns 0 for any other cause. */
 int mem_slots_fault(struct vmm *vm, struct vmm_err *err);
 int mem_log_get(struct vmm *vm, uint64_t *bitmap, struct vmm_err *err); /* up to ram_low */
 int mem_log_clear(struct vmm *vm, uint64_t *bitmap, struct vmm_err *err);
 int mem_log_clear_page(struct vmm *vm, hv_gpa_t gpa, struct vmm_err *err); /* below ram_low */
 
 /* pagemap.c */
-/* Sets the bits of the pages that are private copies, or mapped at all, and clears the others;
- * bitmap has a bit a page. vm: whose page map is kept, if one is. */
+/* Set the bits of the pages that are private copies, or that are mapped at all, and clear the
+ * others. bitmap has a bit for each page. A page map that is kept in vm is used. */
 int pagemap_private(const struct vmm *vm, const void *start, uint64_t pages, uint64_t *bitmap,
                     struct vmm_err *err);
 int pagemap_present(const struct vmm *vm, const void *start, uint64_t pages, uint64_t *bitmap,
                     struct vmm_err *err);
-int pagemap_keep(struct vmm *vm, struct vmm_err *err); /* opens what they need, for later */
+int pagemap_keep(struct vmm *vm, struct vmm_err *err); /* opens the page map for later */
 int pagemap_open(void); /* for pagemap_scan(), in the process that maps the pages; or -errno */
 /* How many pages are mapped or swapped out; they lie in [*first, *end), page numbers from start.
  * ENOTTY before Linux 6.7. */
@@ -354,8 +356,8 @@ int pagemap_scan(int fd, const void *start, uint64_t pages, uint64_t *first, uin
 bool page_is_zero(const uint8_t *page);
 
 /* discard.c */
-/* Makes whole pages of RAM zero. Where the snapshot has none and no log is kept they go back to the
- * host; where one is kept, only those are cleared that were written. */
+/* Makes whole pages of RAM zero. Where the snapshot has no data the pages without a dirty log go
+ * back to the host, and of those with one only the written ones are cleared. */
 int mem_discard(struct vmm *vm, hv_gpa_t gpa, uint64_t size, struct vmm_err *err);
 
 /* jail.c */
@@ -365,17 +367,17 @@ bool jail_has_filters(void);
 /* hot.c. For rewindable machines; see there. */
 int hot_create(struct vmm *vm, struct vmm_err *err);
 void hot_destroy(struct vmm *vm);
-int hot_collect(struct vmm *vm, struct vmm_err *err); /* dirty log into map */
-int hot_written(struct vmm *vm, struct vmm_err *err); /* the same, checked, for those who ask */
+int hot_collect(struct vmm *vm, struct vmm_err *err); /* adds the dirty log to map */
+int hot_written(struct vmm *vm, struct vmm_err *err); /* the same, checked, for public calls */
 int hot_zero(struct vmm *vm, uint64_t first, uint64_t end,
-             struct vmm_err *err);                 /* the written pages of these */
-size_t hot_count(const struct vmm *vm);            /* of map */
-int hot_list(struct vmm *vm, struct vmm_err *err); /* map into list */
-/* After high_drop(): makes all of list as in the image; how many shall leave. */
+             struct vmm_err *err);                 /* clears the written pages of [first, end) */
+size_t hot_count(const struct vmm *vm);            /* pages in map */
+int hot_list(struct vmm *vm, struct vmm_err *err); /* makes list from map */
+/* After high_drop(): makes all pages of list as in the image. Returns how many shall leave. */
 size_t hot_copy(struct vmm *vm);
-int hot_cool(struct vmm *vm, struct vmm_err *err); /* those that shall leave, right after */
+int hot_cool(struct vmm *vm, struct vmm_err *err); /* right after hot_copy(): these pages leave */
 int hot_shadow_reset(struct vmm *vm, struct vmm_err *err);
-void hot_forget(struct vmm *vm); /* the pages are gone: as after hot_create() */
+void hot_forget(struct vmm *vm); /* all pages were unmapped: empties the set */
 
 /* high.c. For rewindable machines; see there. */
 void high_prepare(struct vmm *vm);
@@ -414,17 +416,18 @@ void clock_start(struct vmm *vm);
 uint64_t clock_host_to_guest(const struct vmm *vm, uint64_t host_ns);
 void clock_continue(struct vmm *vm, uint64_t guest_ns, uint64_t wall_ns);
 uint64_t clock_guest_now(const struct vmm *vm);
-uint64_t clock_from_now(uint64_t ns); /* HV_NO_DEADLINE and what is too far: NEVER */
+uint64_t clock_from_now(uint64_t ns); /* NEVER for HV_NO_DEADLINE and for what is too far */
 uint64_t clock_guest_to_host(const struct vmm *vm, uint64_t guest_ns);
 int clock_resume(struct vmm *vm, struct hv_resume *resume, struct vmm_err *err);
 /* Each thread that runs VMs has one timer, whichever VM it runs. */
 int clock_timer_attach(struct vmm *vm, struct vmm_err *err);
-/* Makes sure the thread's timer fires no later than anything wanted. now may be 0 when not known.
- */
+/* Makes sure that the thread's timer fires no later than at the earliest instant of vm->timer. now
+ * may be 0 when not known. */
 int clock_timer_arm(struct vmm *vm, uint64_t now);
-/* Lend it: to a wait that a signal ends, which it then ends at this host instant (also when the
- * process was stopped meanwhile, as no relative timeout does), or to a call that may block, which
- * it cuts short from the instant on, again and again. The next clock_timer_arm() takes it back. */
+/* Lend the thread's timer to a system call. clock_timer_wait() ends a wait at this host instant,
+ * also when the process was stopped meanwhile, which a relative timeout does not do.
+ * clock_timer_cut() cuts short a call that may block, from the instant on, again and again. The
+ * next clock_timer_arm() takes the timer back. */
 int clock_timer_wait(struct vmm *vm, uint64_t until);
 int clock_timer_cut(struct vmm *vm, uint64_t until);
 
@@ -434,13 +437,14 @@ int clock_timer_cut(struct vmm *vm, uint64_t until);
 #define UPCALL_RETRY_NS NS_PER_MS
 int outcome_set(struct vmm *vm, enum vmm_outcome_kind kind, int status, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
-/* The same, with where the guest stands, and its last exception, for a developer. */
+/* The same. For a developer it adds where the guest stands, and its last exception. */
 int outcome_set_at(struct vmm *vm, enum vmm_outcome_kind kind, const char *what);
-/* Interrupts and deadlines: an event for the guest, or the end of the run. */
+/* Acts on interrupts and deadlines that are due: sets an event for the guest, or ends the run. */
 int outcome_due(struct vmm *vm, uint64_t now);
 
 /* vcpu.c */
-/* Completes what KVM_RUN left half-way and applies registers set: then they can be read and set. */
+/* Completes what KVM_RUN left half-way and applies registers that were set. After that the vCPU's
+ * state can be read and set. */
 int vcpu_settle(struct vmm *vm, struct vmm_err *err);
 int vcpu_failed(struct vmm_err *err, int code); /* what KVM_RUN failed with, in words */
 
@@ -473,7 +477,7 @@ void terminal_restore(struct vmm *vm);
 /* run's source must stay until the run is over. */
 int frame_build(struct vmm *vm, const struct vmm_run *run, struct vmm_err *err);
 uint64_t frame_size(const struct run_frame *f);
-/* [at, at + size), which is inside the frame. */
+/* Copies [at, at + size), which is inside the frame. */
 void frame_copy(const struct run_frame *f, uint64_t at, void *to, size_t size);
 
 #endif
