@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * See elfcode.h. Reads sections, symbols, FDEs and relocations; decodes with Zydis. Every offset of
- * the file is checked before it is used. A file whose text nowhere has a real `syscall` is given up
- * early: that is nearly all of them, and decoding all of a big library takes a while.
+ * See elfcode.h. This code reads sections, symbols, FDEs and relocations, and decodes instructions
+ * with Zydis. Every offset of the file is checked before it is used. A file without a `syscall`
+ * instruction is given up early: decoding all of a big library takes a while, and nearly no file
+ * has one.
  */
 
 #include <Zydis/Zydis.h>
@@ -73,7 +74,7 @@ static bool in_file(const struct elf *e, uint64_t off, uint64_t len)
     return off <= e->size && len <= e->size - off;
 }
 
-/* The section in memory that has all of these bytes in the file; NULL for none. */
+/* The section that is loaded into memory and has all of these bytes in the file; NULL for none. */
 static const Elf64_Shdr *section_at(const struct reader *r, uint64_t addr, uint64_t len)
 {
     for (size_t n = 0; n < r->section_count; n++) {
@@ -139,7 +140,7 @@ static void read_relocations(struct reader *r, const Elf64_Shdr *s)
     }
 }
 
-/* Pointers in data: tables of functions and labels. */
+/* Takes pointers in data for targets: there may be tables of functions and labels. */
 static void read_words(struct reader *r, const Elf64_Shdr *s)
 {
     for (uint64_t at = -s->sh_addr & 7; at < s->sh_size && s->sh_size - at >= 8; at += 8) {
@@ -185,7 +186,7 @@ static void skip_pointer(struct cursor *c, uint8_t encoding)
     c->at = n && c->end - c->at > n ? c->at + n : c->end;
 }
 
-/* How the CIE's FDEs give their addresses; 0xff when that cannot be told. */
+/* The encoding in which this CIE's FDEs give their addresses; 0xff when it cannot be told. */
 static uint8_t cie_encoding(struct cursor c)
 {
     uint8_t version = take_byte(&c);
@@ -249,7 +250,8 @@ static void read_frames(struct reader *r, const Elf64_Shdr *s)
 
 /* ---- instructions ---- */
 
-/* One instruction inside [addr, end), which is in one section. False: there is none. */
+/* Decodes the instruction at addr, which must end by `end`; both are in section s. False: there
+ * is none. */
 static bool decode(const struct reader *r, const Elf64_Shdr *s, uint64_t addr, uint64_t end,
                    ZydisDecodedInstruction *i)
 {
@@ -275,8 +277,8 @@ static bool is_movable(const ZydisDecodedInstruction *i)
     }
 }
 
-/* A table of offsets from its own start, as compilers make for a switch in position-independent
- * code. */
+/* Reads a table of offsets from its own start, which compilers make for a switch in
+ * position-independent code. */
 static void read_jump_table(struct reader *r, uint64_t table)
 {
     const Elf64_Shdr *s = section_at(r, table, 4);
@@ -316,7 +318,7 @@ static void targets_of(struct reader *r, uint64_t addr, const ZydisDecodedInstru
     }
 }
 
-/* Everything between two places where an instruction surely begins. */
+/* Decodes everything between two addresses where an instruction surely begins. */
 static void sweep(struct reader *r, uint64_t from, uint64_t to)
 {
     const Elf64_Shdr *s = section_at(r, from, to - from);

@@ -16,7 +16,7 @@ struct insn {
     const uint8_t *bytes; /* in the caller's copy */
     uint8_t len;
     bool is_syscall;
-    bool movable; /* neither branches nor depends on where it lies */
+    bool movable; /* neither branches nor depends on its address */
 };
 
 struct function {
@@ -39,7 +39,8 @@ struct elf {
     size_t range_count, text_count, target_count;
 };
 
-/* False: no x86-64 ELF file with code in sections, or a damaged one; nothing to free then. */
+/* False when this is no x86-64 ELF file with code in sections, is damaged, or has no system
+ * call: then there is nothing to free. */
 bool elf_read(struct elf *e, const uint8_t *data, uint64_t size);
 void elf_free(struct elf *e);
 bool elf_is_target(const struct elf *e, uint64_t addr);

@@ -36,7 +36,7 @@ struct writer {
     struct archive *archive;
     struct archive_entry *entry;
     const char *out;      /* the name it will have, for messages */
-    char tmp[PATH_MAX];   /* what is removed on failure */
+    char tmp[PATH_MAX];   /* the output until it is complete; removed on failure */
     struct stat tmp_stat; /* to notice the output inside the tree */
     time_t time;          /* of every entry */
     int64_t ino;          /* last one given out */
@@ -52,7 +52,7 @@ static void remove_tmp(void)
     }
 }
 
-/* Interrupted: nothing is left behind, and the caller sees which signal it was. */
+/* Removes the unfinished output and dies by the same signal, which the caller then sees. */
 static void on_signal(int sig)
 {
     remove_tmp();
@@ -72,7 +72,7 @@ static int64_t round_up(int64_t n, int64_t to)
     return (n + to - 1) / to * to;
 }
 
-/* What a newc entry of this name takes before its data. */
+/* The bytes that a newc entry of this name has before its data. */
 static int64_t header_size(const char *name)
 {
     return round_up(NEWC_HEADER + (int64_t)strlen(name) + 1, 4);

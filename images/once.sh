@@ -13,7 +13,7 @@ shift 2
 out=$(dirname "$target")
 mkdir -p "$out"
 exec 9>>"$out/lock"
-# Steps of one make wait for each other, too: only a long wait is worth a word.
+# Steps of one make wait for each other, too: only a long wait is worth a message.
 flock -w 60 9 || { echo "image: waiting for another step, or another make"; flock 9; }
 
 stale=

@@ -7,8 +7,9 @@
 #   make image             the Python image and helloworld-c
 #
 # A folder with an image.mk is an image. image.mk has the rule for $(BUILD)/images/NAME/root.stamp, which makes the
-# directory root beside it. What is the same for all images is here: the archive, the kernel, and image.ini, which is
-# the folder's own unless image.mk has a rule for it. What else the archive depends on image.mk adds as a prerequisite.
+# directory root beside it. This file has what is the same for all images: the archive, the kernel, and image.ini,
+# which is the folder's own unless image.mk has a rule for it. If the archive depends on anything else, image.mk adds
+# that as a prerequisite.
 #
 # Each step leaves a file that the next one depends on, so that a change redoes what follows from it and nothing else.
 

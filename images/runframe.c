@@ -6,7 +6,7 @@
 
 #include "../vmm/abi.h"
 
-#define KINDS 64u /* of which a second one is noticed */
+#define KINDS 64u /* a second record of a kind below this is an error */
 
 static struct hv_run header(const void *frame)
 {
@@ -22,7 +22,8 @@ static struct hv_record record_at(const char *at)
     return record;
 }
 
-/* With the zeroes after it. The length was checked, or is at most the frame's. */
+/* The length of a record's bytes with the zeroes after them. It cannot wrap: `length` is at most
+ * the frame's size. */
 static size_t padded(uint64_t length)
 {
     return ((size_t)length + HV_RECORD_ALIGN - 1) & ~(size_t)(HV_RECORD_ALIGN - 1);

@@ -2,12 +2,13 @@
 /*
  * sites ROOT_DIR: finds the system call instructions of every x86-64 ELF file below ROOT_DIR that
  * the guest kernel can replace by a jump, and writes ROOT_DIR/usr/lib/pyhl/sites, the index of them
- * (images/kernel/include/sites.h). Same tree, same bytes. With -v, says what it found.
+ * (images/kernel/include/sites.h). Same tree, same bytes. With -v it says what it found.
  *
- * Wrong is worse than slow: only what lies in a function (one with an FDE or a sized symbol) is
- * decoded, from its start and up to the first byte that is no instruction; whatever could be jumped
- * to is collected from branches, addresses taken, jump tables, symbols and relocations, of all code
- * there is, and nothing but the first byte of a site may be among it. What is left out traps.
+ * A wrong site is worse than a slow call. So only functions (with an FDE or a sized symbol) are
+ * decoded, each from its start up to the first byte that is no instruction. All addresses that
+ * something could jump to are collected, from branches, addresses taken, jump tables, symbols and
+ * relocations of all the code; only the first byte of a site may be among them. A system call that
+ * is left out traps.
  */
 
 #include <elf.h>
@@ -47,7 +48,8 @@ static void append(struct list *l, const void *items, size_t n)
     l->count += n;
 }
 
-/* Loads rax with a constant and does nothing else that running it twice would show. */
+/* Does the instruction load rax with a constant, and do nothing else that would show if it ran
+ * twice? */
 static bool loads_number(const struct insn *i)
 {
     const uint8_t *b = i->bytes;
@@ -55,14 +57,14 @@ static bool loads_number(const struct insn *i)
            (i->len == 2 && (b[0] == 0x31 || b[0] == 0x33) && b[1] == 0xc0);
 }
 
-/* rt_sigreturn: unwinders know that code by its bytes. */
+/* Does the instruction load the number of rt_sigreturn? Unwinders know that code by its bytes. */
 static bool is_sigreturn(const struct insn *i)
 {
     return i->len >= 5 && i->bytes[i->len - 4] == 15 && !i->bytes[i->len - 3];
 }
 
-/* The best site around the syscall at[0], given the instructions before and behind it in the same
- * function. False when there is none. */
+/* The best site around the syscall at[0], given the instruction before it in the same function
+ * (or NULL) and the number of those after it. False when there is none. */
 static bool make_site(const struct elf *e, const struct insn *before, const struct insn *at,
                       size_t behind, struct sites_site *s)
 {
@@ -72,7 +74,8 @@ static bool make_site(const struct elf *e, const struct insn *before, const stru
         return false;
     }
     for (size_t n = 1; len < SITES_JUMP; n++) {
-        /* Whatever is moved must not be jumped to, not even its first byte. */
+        /* This instruction moves into the slot: nothing may jump to it, not even to its first
+         * byte. */
         if (n > behind || !at[n].movable || elf_is_target(e, at[n].addr)) {
             return false;
         }
@@ -100,7 +103,7 @@ static int compare_sites(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-/* Sorts, and drops what occurs twice (functions may overlap) or overlaps another. */
+/* Sorts the sites, and drops those that occur twice (functions may overlap) or overlap another. */
 static size_t tidy(struct sites_site *s, size_t n)
 {
     size_t kept = 0;
