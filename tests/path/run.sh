@@ -52,7 +52,7 @@ native() {
         </dev/null >"$PATH_DIR/printed" &
     driver=$!
     exec 8>"$root/tmp/frame"
-    timeout 50 gdb -nx -batch -iex "set sysroot $PWD/$root" -iex "set auto-solib-add off" -p $driver \
+    timeout $((${TEST_TIMEOUT:-60} - 10)) gdb -nx -batch -iex "set sysroot $PWD/$root" -iex "set auto-solib-add off" -p $driver \
         -x tests/path/native.py "$root/usr/bin/python3.11" 8>&- &
     gdb=$!
     while [ ! -e "$PATH_DIR/ready" ] && kill -0 $gdb 2>/dev/null; do
