@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * pyhl boot: any program of any image, without a home. With --repeat a VM is snapshot into memory
- * when its kernel is up, and restored from there, so that each iteration starts from the same
- * state.
+ * pyhl boot: runs any program of any image, without a home. With --repeat the booted VM is saved as
+ * a snapshot in memory, and each iteration begins from the same state: restored or rewound.
  */
 #include "child.h"
 #include "deadline.h"
@@ -71,7 +70,7 @@ static const struct opt boot_opts[] = {
     OPT_END,
 };
 
-/* Guest code runs here for the first time: in jail. */
+/* Runs guest code for the first time: this process must be in jail. */
 static int boot_start(struct vmm *vm, const struct vmm_config *config, uint64_t timeout_ns,
                       struct vmm_err *err)
 {
@@ -107,7 +106,7 @@ static void boot_in_child(void *arg, int report)
 {
     const struct boot_job *job = arg;
     const int outputs[] = {STDOUT_FILENO, STDERR_FILENO, report};
-    const struct vmm_key key = {0}; /* belongs to nothing: it never leaves this process */
+    const struct vmm_key key = {0}; /* no key: the snapshot never leaves this process */
     struct vmm *vm = NULL;
     struct vmm_err err;
     int rc = vmm_create(job->config, &vm, &err);
@@ -125,8 +124,8 @@ static void boot_in_child(void *arg, int report)
     vmm_destroy(vm);
 }
 
-/* For --repeat: a VM restored from a snapshot of the booted one, which another process made, since
- * in jail no second VM can be had. */
+/* For --repeat: makes a VM from a snapshot of the booted one. A child process made that snapshot,
+ * because a process in jail cannot make a second VM. */
 static int restore_booted(const struct vmm_config *config, uint64_t timeout_ns, struct vmm **vm,
                           struct vmm_snapshot **snap, struct vmm_err *err)
 {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Fork, one pipe of reports, wait. A report is less than PIPE_BUF, so it comes whole or not at all.
+ * Fork, one pipe of reports, wait. A report is shorter than PIPE_BUF, so it arrives whole or not at
+ * all.
  */
 #include "child.h"
 #include "signals.h"
@@ -13,7 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* Dies of what its parent catches, and when the parent is gone already. */
+/* Makes the child die of the signals that its parent catches, and of its parent's death. */
 static void be_child(pid_t parent)
 {
     signals_default();
@@ -22,7 +23,7 @@ static void be_child(pid_t parent)
     }
 }
 
-/* All above the standard ones but report and those to keep. */
+/* Closes all descriptors above the standard ones, but for report and those to keep. */
 static int close_others(int report, const int *keep, size_t keep_count)
 {
     unsigned from = STDERR_FILENO + 1;
@@ -99,11 +100,11 @@ void child_tell(int report, int rc, const struct vmm_err *err, const char *note)
         strncpy(said.note, note, sizeof(said.note) - 1);
     }
     if (write(report, &said, sizeof(said)) != (ssize_t)sizeof(said)) {
-        _exit(1); /* nobody to tell it to */
+        _exit(1); /* the parent is gone */
     }
 }
 
-/* Its number is forgotten first: a signal handler may not kill who has it next. */
+/* The pid is forgotten first: once it is reused, a signal handler must not kill its new owner. */
 static int child_died(struct child *child, struct vmm_err *err)
 {
     const pid_t pid = child->pid;
@@ -129,7 +130,7 @@ static int child_died(struct child *child, struct vmm_err *err)
                        WEXITSTATUS(status));
 }
 
-/* Text of a process that ran guest code, for a terminal. */
+/* Makes text of a process that ran guest code fit for a terminal. */
 static void clean(char *text, size_t size)
 {
     text[size - 1] = 0;

@@ -35,15 +35,15 @@ extern const struct cmd cmd_boot;
 extern const struct cmd cmd_info;
 extern const struct cmd cmd_verify;
 extern const struct cmd cmd_completion;
-extern const struct cmd *const *cmd_table; /* all of them, NULL-terminated: main() sets it */
+extern const struct cmd *const *cmd_table; /* all subcommands, NULL-terminated; main() sets it */
 
-/* Parses a command's arguments into `into` and words. Returns false when the command is over: help
- * was asked for or the arguments are wrong; both have been answered, and *status is the exit
- * status. */
+/* Parses a command's arguments into `into` and words. Returns false when the command is over,
+ * because help was asked for or the arguments are wrong. The user has then been told, and *status
+ * is the exit status. */
 bool cmd_parse(const struct cmd *cmd, int argc, char **argv, void *into, struct opt_words *words,
                int *status);
 
-/* The same for a command that takes options alone; `instead` ends the message about a word. */
+/* The same for a command that takes no words. `instead` ends the message about a word. */
 bool cmd_parse_options(const struct cmd *cmd, int argc, char **argv, void *into,
                        const char *instead, int *status);
 
@@ -51,9 +51,10 @@ bool cmd_parse_options(const struct cmd *cmd, int argc, char **argv, void *into,
 int cmd_usage(const struct cmd *cmd, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 int cmd_fail(const struct cmd *cmd, const struct vmm_err *err);
 
-/* Closes all descriptors but the standard ones: a process that will hold a VM keeps nothing of its
- * parent's. To be called before it opens its own, when no argument can mean one any more, as a
- * script's name /dev/fd/63 does. CMD_OK or, with a message, CMD_FAILED. */
+/* Closes all descriptors but the standard ones, so that a process with a VM keeps nothing of its
+ * parent's. Call it before the process opens files of its own, and when no argument can name a
+ * descriptor any more, as a script's name /dev/fd/63 does. Returns CMD_OK or, with a message,
+ * CMD_FAILED. */
 int cmd_close_inherited(const struct cmd *cmd);
 
 #endif

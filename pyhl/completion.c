@@ -13,7 +13,7 @@ struct word {
     char s[64];
 };
 
-/* As it is typed: --name where the option has one, else -x. */
+/* The option as it is typed: --name where it has one, else -x. */
 static struct word option_word(const struct opt *o)
 {
     struct word word;
@@ -41,7 +41,8 @@ static bool takes_path(const struct opt *o)
                                    strcmp(o->arg, "CPIO") == 0 || strcmp(o->arg, "IMAGE") == 0);
 }
 
-/* Case patterns of the options whose values are no paths: nothing is offered for them. */
+/* Prints case patterns for options whose value is not a path: for these the shell offers
+ * nothing. */
 static void print_values(const struct cmd *const *commands)
 {
     printf("    case $previous in\n");

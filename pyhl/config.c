@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * image.ini and pyhl.ini, through inih. Every known key is a row of a table: its name and how its
- * value is taken. Reading pyhl.ini is on the path of every run, so packages, the bulk of it, are
- * skipped there.
+ * Reads image.ini and pyhl.ini, through inih. Every known key is a row of a table: its name and how
+ * its value is taken. Every run reads pyhl.ini, so it skips the packages, which are most of the
+ * file.
  */
 #include "config.h"
 #include "value.h"
@@ -16,8 +16,8 @@
 enum field_kind {
     FIELD_TEXT,   /* a plain name */
     FIELD_PATH,   /* a plain name that begins with / */
-    FIELD_LINE,   /* anything that stands on a line */
-    FIELD_OUTPUT, /* the same, with \n, \t and \\ for what does not */
+    FIELD_LINE,   /* any text on one line */
+    FIELD_OUTPUT, /* any text, with \n, \t and \\ written as here */
     FIELD_SIZE,
     FIELD_COUNT,
     FIELD_KEY,
@@ -28,7 +28,7 @@ struct field {
     enum field_kind kind;
     bool optional;
     size_t offset;
-    size_t size; /* of a text's buffer */
+    size_t size; /* of the buffer of a text */
 };
 
 #define TEXT(type, kind_, member)                                                                  \
@@ -65,14 +65,15 @@ struct parse {
     const char *section;
     const struct field *fields;
     void *config;
-    struct packages *packages; /* NULL: not wanted */
+    struct packages *packages; /* NULL: packages are skipped */
     bool only_known;           /* other keys are refused */
     unsigned seen;             /* bit n: fields[n] */
     uint64_t format;
     struct vmm_err *err;
 };
 
-/* Names are shown and written into other files: no control characters, no ini syntax. */
+/* Whether a text is a plain name. Names are shown and written into other files, so they have no
+ * control characters and no ini syntax. */
 static bool is_plain(const char *text)
 {
     for (; *text; text++) {
@@ -184,7 +185,7 @@ static int add_package(struct packages *packages, const char *name, const char *
     char *text;
 
     if (!*name || !is_plain(name) || !is_plain(version)) {
-        return 0; /* shown and kept only when it is one word each */
+        return 0; /* a package is kept only when name and version are one word each */
     }
     text = realloc(packages->text, packages->len + room);
     if (text == NULL) {
@@ -244,13 +245,14 @@ static int on_line(void *arg, const char *section, const char *name, const char 
     return !parse->only_known || unknown_key(parse, name) == 0;
 }
 
-/* But for a tab, and for the end of a line as DOS writes it. */
+/* Whether a character is a control character, other than a tab or the CR of a DOS line end. */
 static bool is_control(const char *c)
 {
     return ((unsigned char)*c < ' ' && *c != '\t' && !(c[0] == '\r' && c[1] == '\n')) || *c == 127;
 }
 
-/* What messages may show, and what inih can take: it makes two lines of one that is longer. */
+/* Refuses text that a message must not show, and lines that inih would split because they are too
+ * long. */
 static int check_lines(const char *text, const char *path, struct vmm_err *err)
 {
     const size_t most = INI_MAX_LINE - 2; /* with newline and NUL it fills inih's buffer */

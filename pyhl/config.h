@@ -3,16 +3,22 @@
  * The two ini files: `image.ini`, which comes with an image, and `pyhl.ini`, which makes a
  * directory a home.
  *
- * image.ini: [image] name, init (absolute path in the guest); optional: format, memory and
- * memory_min (sizes), check (code that must run), check_output (what it must print), rehearsal
- * (code that does what longer scripts do); [packages] NAME = VERSION ... pyhl.ini: [pyhl] format,
- * version, image, memory, key, kernel_size, initrd_size, snapshot_size; optional: snapshot_inode;
- * [packages] as in the image
+ * image.ini:
+ *   [image] name, init (absolute path in the guest); optional: format,
+ *     memory and memory_min (sizes), check (code that must run),
+ *     check_output (what it must print), rehearsal (code that does what
+ *     longer scripts do)
+ *   [packages] NAME = VERSION ...
  *
- * Both are read strictly where it matters: a value that is missing, wrong or given twice is an
- * error naming file and key. An unknown key of [image] is an error, too, since it may be a known
- * one misspelt. Unknown sections are ignored, and unknown keys of pyhl.ini, which nobody writes by
- * hand.
+ * pyhl.ini:
+ *   [pyhl] format, version, image, memory, key, kernel_size, initrd_size,
+ *     snapshot_size; optional: snapshot_inode
+ *   [packages] as in the image
+ *
+ * Both are read strictly where it matters. A value that is missing, wrong or given twice is an
+ * error that names file and key. An unknown key of [image] is an error, too, since it may be a
+ * misspelt one. Unknown sections are ignored. So are unknown keys of pyhl.ini, which nobody writes
+ * by hand.
  */
 #ifndef PYHL_CONFIG_H
 #define PYHL_CONFIG_H
@@ -42,20 +48,21 @@ struct image_config {
 };
 
 struct home_config {
-    char version[32]; /* of the pyhl that made it */
+    char version[32]; /* of the pyhl that made the home */
     char image[64];
     uint64_t memory;
     struct vmm_key key;
     uint64_t kernel_size, initrd_size, snapshot_size; /* bytes */
-    uint64_t snapshot_inode; /* its number where setup made it; 0: not stated */
+    uint64_t snapshot_inode; /* inode number of the snapshot as setup made it; 0: not stated */
     struct packages packages;
 };
 
-/* text is the file's, NUL-terminated; path is for messages. EBADMSG when it is not such a file. */
+/* text is the file's content, NUL-terminated; path is for messages. EBADMSG when it is not an
+ * image.ini. */
 int config_parse_image(const char *text, const char *path, struct image_config *config,
                        struct vmm_err *err);
 
-/* The same of pyhl.ini; EPROTO for another format. Packages are only gathered when asked for. */
+/* The same for pyhl.ini; EPROTO for another format. Packages are only collected when asked for. */
 int config_parse_home(const char *text, const char *path, bool packages, struct home_config *config,
                       struct vmm_err *err);
 

@@ -32,7 +32,7 @@ int copy_begin(struct copy *copy, int from, const char *name, int to, struct vmm
         close(to);
         return rc;
     }
-    sigfillset(&all); /* signals are for the thread that began it */
+    sigfillset(&all); /* signals are for the calling thread, not for this one */
     pthread_sigmask(SIG_SETMASK, &all, &before);
     rc = pthread_create(&copy->thread, NULL, copy_main, copy);
     pthread_sigmask(SIG_SETMASK, &before, NULL);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A file copied by a thread while its owner goes on reading the original, and at the end the word
- * that both are the same.
+ * Copies a file in a thread, while the caller goes on reading the original. At the end it tells
+ * whether the original has changed meanwhile.
  */
 #ifndef PYHL_COPY_H
 #define PYHL_COPY_H
@@ -23,8 +23,8 @@ struct copy {
 };
 
 /* Begins to copy the regular file `from`, whose name is for messages, to the empty file `to`, and
- * to sync it. *copy must stay where it is and `from` open until copy_end(), which closes `to`; so
- * does a failure here. */
+ * to sync it. Until copy_end() *copy must stay where it is and `from` open. copy_end() closes `to`;
+ * a failure here closes it, too. */
 int copy_begin(struct copy *copy, int from, const char *name, int to, struct vmm_err *err);
 
 /* Waits for the copy. EAGAIN when the original has changed since copy_begin(). Does nothing when no

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A timer at an absolute time, which SIGSTOP does not delay. It repeats: a signal that comes just
- * before a system call is one that the call does not see.
+ * A timer at an absolute time, which SIGSTOP does not delay. It repeats, because a signal that
+ * comes just before a system call does not interrupt that call.
  */
 #include "deadline.h"
 #include "report.h"
@@ -13,19 +13,19 @@
 #include <time.h>
 
 #define NS_PER_S 1000000000ull
-#define GRACE_NS 10000000ull /* is waited past the deadline, once */
+#define GRACE_NS 10000000ull /* extra wait after the deadline, once */
 #define AGAIN_NS 2000000ull
 
 static struct {
     bool begun;
     timer_t timer;
-    bool late; /* until has been moved for all that comes after the deadline */
+    bool late; /* the extra wait has been given: until was moved */
     uint64_t timeout_ns, until;
 } deadline;
 
 static void on_alarm(int signo)
 {
-    (void)signo; /* that it came is all */
+    (void)signo; /* the signal has interrupted a call: nothing else to do */
 }
 
 static struct timespec timespec_of(uint64_t ns)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What every run finds in its environment, and what is added to that.
+ * The environment of a run: a fixed set, and what is added to it.
  */
 #include "env.h"
 
@@ -20,7 +20,7 @@ static bool env_same_name(const char *a, const char *b)
     return strncmp(a, b, strcspn(a, "=") + 1) == 0;
 }
 
-/* Returns how many there are with it. */
+/* Adds an item, in the place of one with the same name. Returns how many items there are then. */
 static size_t env_put(const char **env, size_t count, const char *item)
 {
     size_t at = 0;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Finding and opening a home. On the path of every run: it opens the directory, pyhl.ini, snapshot
- * and initrd, looks at the owner and mode of each, and at nothing else. What is looked at is what
- * was opened, whatever happens to names meanwhile.
+ * Finds and opens a home. Every run does this, so it opens only the directory, pyhl.ini, snapshot
+ * and initrd, and checks only owner and mode of each. The checks are made on the open files, so
+ * that renaming them meanwhile changes nothing.
  */
 #include "home.h"
 #include "files.h"
@@ -17,7 +17,7 @@
 
 const char *const home_files[HOME_FILES] = {HOME_INI, HOME_SNAPSHOT, HOME_KERNEL, HOME_INITRD};
 
-/* An environment variable that is set and not empty. */
+/* The value of an environment variable, or NULL when it is not set or empty. */
 static const char *env(const char *name)
 {
     const char *value = getenv(name);
@@ -33,7 +33,7 @@ const char *home_default(const char *dest)
     return env("PYHL_HOME") != NULL ? env("PYHL_HOME") : HOME_LOCAL;
 }
 
-/* The home of a user; false when the environment names none. */
+/* The place of a user's home; false when the environment names none. */
 static bool user_home(char buf[PATH_MAX])
 {
     const char *data = env("XDG_DATA_HOME"), *home = env("HOME");
@@ -64,7 +64,7 @@ static int home_ini(struct home *home, bool packages, struct vmm_err *err)
     return rc;
 }
 
-/* What is wrong, then what to do about it. */
+/* Adds to the message what to do about a damaged home. */
 static int damaged(struct vmm_err *err)
 {
     char why[sizeof(err->msg)];
@@ -105,7 +105,7 @@ int home_file(const struct home *home, const char *name, struct vmm_err *err)
     return rc < 0 ? rc : fd;
 }
 
-/* What is not trusted, then what to do about it. */
+/* Adds to the message what to do about a home that is not trusted. */
 static int advise(int rc, struct vmm_err *err)
 {
     char why[sizeof(err->msg)];
@@ -120,7 +120,7 @@ static int advise(int rc, struct vmm_err *err)
                        why);
 }
 
-/* A place that the user named: a message of its own when it is not a home. */
+/* Opens a place that the user named. When it is not a home, the message says who named it. */
 static int open_named(const char *dir, const char *named_by, bool packages, struct home *home,
                       struct vmm_err *err)
 {
@@ -134,7 +134,8 @@ static int open_named(const char *dir, const char *named_by, bool packages, stru
     return advise(rc, err);
 }
 
-/* Nobody can know the inode number that a file will have where it is unpacked. */
+/* A home found in the working directory must have the inode number that setup recorded. Whoever
+ * packs an archive cannot know the number that a file will have where it is unpacked. */
 static int check_made_here(const struct home *home, struct vmm_err *err)
 {
     struct stat st;

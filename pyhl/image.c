@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Reading an image from a directory or, through libarchive, from an archive of one. In an archive
- * the three files may lie at the top or one directory down, as `tar c python/` and `tar c -C python
- * .` make them.
+ * Reads an image from a directory or, through libarchive, from an archive of one. In an archive the
+ * three files may lie at the top or one directory down, as `tar c python/` and `tar c -C python .`
+ * make them.
  */
 #include "image.h"
 #include "files.h"
@@ -28,7 +28,7 @@
 enum member { MEMBER_KERNEL, MEMBER_INITRD, MEMBER_INI, MEMBERS };
 static const char *const member_names[MEMBERS] = {HOME_KERNEL, HOME_INITRD, IMAGE_INI};
 
-/* Bytes of each member. */
+/* The most bytes that each member may have. */
 struct limits {
     uint64_t max[MEMBERS];
 };
@@ -42,7 +42,7 @@ static struct limits make_limits(uint64_t initrd_max)
     }};
 }
 
-/* Sizes as they were given, since a rounded one may look the same on both sides. */
+/* The message gives both sizes in bytes, because rounded ones may look the same. */
 static int too_large(enum member member, uint64_t size, uint64_t max, struct vmm_err *err)
 {
     return vmm_err_set(err, E2BIG, "'%s' has %llu bytes, at most %llu are taken%s",
@@ -69,7 +69,7 @@ static int image_ini(const struct folder *folder, struct image_config *config, s
     return rc < 0 ? vmm_err_set(err, EINVAL, "%s", why.msg) : 0;
 }
 
-/* All that the library wants of a kernel, before anything is done with the rest. */
+/* Checks all that the library wants of a kernel, before anything is done with the rest. */
 static int check_kernel(const struct folder *into, struct vmm_err *err)
 {
     char path[FILE_FD_PATH];
@@ -84,8 +84,8 @@ static int check_kernel(const struct folder *into, struct vmm_err *err)
     return rc;
 }
 
-/* What there is at `from` and how long it is. A link to a kernel or an initrd is followed; one to
- * image.ini is not, since messages show what is in it. */
+/* Opens a member in the directory `from`, and checks its length. A link to a kernel or an initrd is
+ * followed. A link to image.ini is not, because messages show its content. */
 static int open_member(const struct folder *source, enum member member, const struct limits *limits,
                        struct vmm_err *err)
 {
@@ -177,7 +177,7 @@ static int fetch_directory(const char *from, const struct limits *limits, const 
     return rc;
 }
 
-/* Which member an archive's name is, or MEMBERS. */
+/* Which member a name in an archive stands for; MEMBERS: none. */
 static enum member which_member(const char *name)
 {
     const char *slash;
@@ -248,8 +248,8 @@ static int unpack_entry(struct archive *archive, enum member member, uint64_t ma
     return rc == 0 && member == MEMBER_KERNEL ? check_kernel(into, err) : rc;
 }
 
-/* An entry before any byte of it is unpacked: its own size, and what the archive has come to. What
- * is no member is skipped, but unpacked for that, so it counts. */
+/* Checks an entry before any byte of it is unpacked: its own size, and the size of all entries so
+ * far. An entry that is not a member counts as well, because skipping it means unpacking it. */
 static int check_entry(struct archive_entry *entry, enum member member, const struct limits *limits,
                        uint64_t *total, struct vmm_err *err)
 {

@@ -4,8 +4,8 @@
  * archive (plain, gz, bz2, xz, zstd) of one. Names inside an archive are only compared, never used
  * as paths.
  *
- * An image may be anybody's: each of its files has a limit, an archive as a whole has one, and the
- * kernel is looked at as soon as it is there.
+ * An image may come from anybody. So each of its files has a limit, an archive as a whole has one,
+ * and the kernel is checked as soon as it is there.
  */
 #ifndef PYHL_IMAGE_H
 #define PYHL_IMAGE_H
@@ -19,14 +19,14 @@
 struct image {
     struct image_config config; /* free(config.packages.text) */
     int initrd_fd;              /* -1: not open; its owner closes it */
-    char initrd[PATH_MAX];      /* its name, for messages */
+    char initrd[PATH_MAX];      /* the initrd's name, for messages */
     bool unpacked;              /* the initrd is in `into` already */
 };
 
-/* Copies the kernel into a folder (without one) and reads image.ini. An archive's initrd is
- * unpacked there, too; a directory's, which is large, is left where it is. EINVAL when `from` is
- * not an image: missing, empty, damaged; E2BIG past a limit, ENOEXEC for a kernel that is none; any
- * other error is of this host. */
+/* Copies the kernel into a folder, which must not have one, and reads image.ini. An archive's
+ * initrd is unpacked there, too. A directory's initrd, which is large, is left where it is. EINVAL
+ * when `from` is not an image: missing, empty, damaged; E2BIG past a limit, ENOEXEC for a kernel
+ * that is none. Any other error is one of this host. */
 int image_fetch(const char *from, uint64_t initrd_max, const struct folder *into,
                 struct image *image, struct vmm_err *err);
 

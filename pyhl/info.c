@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * pyhl info: the install and the host, as far as each can be told. What cannot be used is said in
- * its place, and makes the exit status 125.
+ * pyhl info: shows the install and the host, as far as each can be told. Where a part cannot be
+ * used, it says so, and the exit status is 125.
  */
 #include "info.h"
 #include "home.h"

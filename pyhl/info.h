@@ -7,7 +7,7 @@
 
 #include "cmd.h"
 
-/* Prints the object. *good: scripts can run here. ENOMEM. */
+/* Prints the JSON object. *good tells whether scripts can run here. ENOMEM. */
 int info_json(const char *dest, bool *good, struct vmm_err *err);
 
 #endif

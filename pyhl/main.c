@@ -30,9 +30,9 @@ static void main_help(FILE *out)
             "First of all: pyhl setup --from IMAGE, then: pyhl run script.py\n");
 }
 
-/* A standard descriptor that is closed would be given to the next file opened, and a script's
- * output would end up there. Such a place is filled with one that can be neither read nor written,
- * by which session_io() knows it. */
+/* Fills each closed standard descriptor with one that can be neither read nor written. If it stayed
+ * closed, the next opened file would get its number, and a script's output would end up there.
+ * session_io() recognises the filled ones. */
 static void fill_standard_fds(void)
 {
     for (int fd = 0; fd <= 2; fd++) {
@@ -72,7 +72,7 @@ int main(int argc, char **argv)
 
     cmd_table = commands;
     fill_standard_fds();
-    /* A reader that is gone and a file that may not grow are errors of the write. */
+    /* A reader that is gone, or a file that may not grow, is then an error of write(). */
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN);
     status = dispatch(argc, argv);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Messages past stdio: a stream would keep what could not be written, and write it again at exit.
+ * Messages are written without stdio, whose streams would keep what could not be written, and write
+ * it again at exit.
  */
 #include "message.h"
 #include "deadline.h"

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Options by table, over getopt_long. Words are collected in order (the '-' mode of getopt), so the
- * result does not depend on POSIXLY_CORRECT, and abbreviations that getopt_long accepts are refused
- * here.
+ * Options by table, on top of getopt_long. Words are collected in order (the '-' mode of getopt),
+ * so the result does not depend on POSIXLY_CORRECT. getopt_long accepts abbreviations; they are
+ * refused here.
  */
 #include "opts.h"
 #include "value.h"
@@ -58,8 +58,9 @@ static bool is_all_passed(const struct opt *table, const char *word)
     return true;
 }
 
-/* As the user wrote it, where that is possible: `word` is the argument in which the option stands,
- * `text` its value, which may be a part of it. */
+/* Adds an option of the script's interpreter to the list, as the user wrote it where that is
+ * possible. `word` is the argument in which the option stands. `text` is its value, which may be a
+ * part of `word`. */
 static int pass_on(const struct opt *table, const struct opt *opt, const char *word,
                    const char *text, struct opt_list *list, struct vmm_err *err)
 {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Command-line options as tables. Options and words mix freely; after `--` all is words. A table
- * with an option that is `last` is that of a command that runs a program: its options end there, or
- * at the first word. Names are never abbreviated: a later option may begin with what is an
- * abbreviation today. The parser fills a struct of the caller's by offset and never prints.
+ * Command-line options as tables. Options and words mix freely; after `--` everything is a word. A
+ * command that runs a program has an option that is `last` in its table: its own options end there,
+ * or at the first word. Names are never abbreviated, because a later option may begin with what is
+ * an abbreviation today. The parser fills a struct of the caller's by offset and never prints.
  */
 #ifndef PYHL_OPTS_H
 #define PYHL_OPTS_H
@@ -18,17 +18,17 @@ enum opt_kind {
     OPT_SIZE,    /* uint64_t, bytes: 512M, 2G, 4096 */
     OPT_SECONDS, /* uint64_t, nanoseconds: 2, 0.5 */
     OPT_ENV,     /* struct opt_list of KEY=VALUE */
-    /* struct opt_list of the words of an option that is passed on, a letter: "-O"; "-W", "error" */
+    /* struct opt_list: the option is a letter and is passed on as words: "-O"; "-W", "error" */
     OPT_PASS,
 };
 
 struct opt {
-    const char *name; /* without dashes; NULL for a letter alone */
+    const char *name; /* without dashes; NULL when there is only a letter */
     char letter;      /* 0: none */
-    bool last;        /* it, or the first word, ends the options: the rest is the program's */
+    bool last; /* this option, or the first word, ends the options: the rest is the program's */
     enum opt_kind kind;
     size_t offset;    /* of its variable in the caller's struct */
-    const char *arg;  /* what help calls its value; of OPT_PASS: NULL without one */
+    const char *arg;  /* what help calls its value; NULL for an OPT_PASS without one */
     const char *word; /* of OPT_PASS: "-O" */
     const char *help;
 };

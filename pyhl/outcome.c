@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The ends of a run: a text, a status, and whether the text is needed. The switches have no
- * default, so that the compiler asks for a new one.
+ * The ways in which a run can end: a text for each, an exit status, and whether the text is needed.
+ * The switches have no default, so that the compiler finds a new kind that is missing.
  */
 #include "cmd.h"
 #include "outcome.h"

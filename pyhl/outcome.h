@@ -7,24 +7,24 @@
 
 #include "vmm/vmm.h"
 
-/* What the run was not to pass, for the words about it. */
+/* The limits of the run, which the text may name. */
 struct outcome_limits {
     uint64_t memory;     /* of the guest, bytes */
-    const char *timeout; /* what sets it */
+    const char *timeout; /* what the user calls the limit */
     uint64_t timeout_ns;
     uint64_t max_output; /* bytes */
 };
 
 #define OUTCOME_TEXT 400
 
-/* In words that follow a name and a colon. */
+/* Says how the run ended, in words that follow a name and a colon. */
 void outcome_text(const struct vmm_outcome *outcome, const struct outcome_limits *limits,
                   char text[OUTCOME_TEXT]);
 
-/* The exit status of the process; signo: what it got, for VMM_KILLED. */
+/* The exit status of the process; signo is the signal that the process got, for VMM_KILLED. */
 int outcome_status(const struct vmm_outcome *outcome, int signo);
 
-/* Whether the status says it all. */
+/* Whether the exit status says it all, so that no text is needed. */
 bool outcome_is_plain(const struct vmm_outcome *outcome);
 
 #endif

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The front of libpyhl: homes that VMs are restored from, and what such a VM is given to run.
+ * The front of libpyhl: opens homes, from which VMs are restored, and makes the run that such a VM
+ * is given.
  */
 #include "pyhl.h"
 #include "env.h"
@@ -16,8 +17,8 @@ struct pyhl_home {
     struct vmm_snapshot *snap;
 };
 
-/* A second look, since setup --force may have replaced the home, and removed the old one's files,
- * between the opening of two of them. */
+/* Looks twice: setup --force may replace the home, and remove the old one's files, after one file
+ * was opened and before the next. */
 static int home_look(const char *dir, struct pyhl_home *home, struct vmm_err *err)
 {
     int rc = -1;
@@ -77,7 +78,7 @@ void pyhl_home_info(const struct pyhl_home *home, struct pyhl_home_info *info)
     };
 }
 
-/* The mode, the source and sys.argv[0], which python3 derives from each other, too. */
+/* Sets the mode, the source and sys.argv[0], as python3 does from its arguments. */
 static int run_source(const struct pyhl_run *run, struct vmm_run *out, const char **name,
                       struct vmm_err *err)
 {
@@ -145,7 +146,7 @@ int pyhl_run_make(const struct pyhl_run *run, struct vmm_run *out, struct vmm_er
     return 0;
 }
 
-/* One that was allocated here: to its readers it is constant. */
+/* Frees a list that was allocated here, though its readers take it for constant. */
 static void run_list_free(const char *const *list)
 {
     free((void *)(uintptr_t)list);

@@ -33,23 +33,23 @@ struct pyhl_home;
 
 /* Opens the home in a directory. NULL finds one as the command does: $PYHL_HOME, else the first of
  * ./.pyhl, $XDG_DATA_HOME/pyhl (or ~/.local/share/pyhl); no other thread may change the environment
- * meanwhile. The files are opened and checked here, and are not looked up again: a home that is
- * replaced later goes on to work for those who have it open.
+ * meanwhile. The files are opened and checked here, and are not looked up again. So a home that is
+ * replaced later goes on to work for those who have opened it.
  *
  * ENOENT: there is none, and the message names all places. EPERM: others can change it, or it was
- * found in ./.pyhl and not made there. EBADMSG, EPROTO, EKEYREJECTED, ENOTSUP: it is damaged, or
- * of another version, kernel or CPU (see vmm_snapshot_open()). On failure *out is NULL. */
+ * found in ./.pyhl and not made there. EBADMSG, EPROTO, EKEYREJECTED, ENOTSUP: it is damaged, or of
+ * another version, kernel or CPU (see vmm_snapshot_open()). On failure *out is NULL. */
 int pyhl_home_open(const char *dir, struct pyhl_home **out, struct vmm_err *err);
 
-/* After the last VM restored from it; NULL is allowed. */
+/* Call it after the last VM that was restored from the home is destroyed. NULL is allowed. */
 void pyhl_home_close(struct pyhl_home *home);
 
-/* What VMs are restored from. It is the home's: do not close it. */
+/* The snapshot that VMs are restored from. It belongs to the home: do not close it. */
 struct vmm_snapshot *pyhl_home_snapshot(const struct pyhl_home *home);
 
 struct pyhl_home_info {
     const char *path;    /* of the directory, as it was given or found */
-    const char *image;   /* the name of what it was made from */
+    const char *image;   /* the name of the image it was made from */
     const char *version; /* of the pyhl that made it */
     uint64_t memory;     /* of a VM, bytes */
     struct vmm_key key;
@@ -58,39 +58,40 @@ struct pyhl_home_info {
 /* Strings are the home's. */
 void pyhl_home_info(const struct pyhl_home *home, struct pyhl_home_info *info);
 
-/* What to run, and how. What is 0 or NULL has a default. All of it is the caller's and only read.
- */
+/* What to run, and how. A field that is 0 or NULL has a default. All of it belongs to the caller
+ * and is only read. */
 struct pyhl_run {
     /* One of these three, as python3 takes them. */
     const char *code;   /* -c */
-    const char *module; /* -m: one of the image's */
-    const char *script; /* the name of a script, whose text is source; "-": one from stdin */
+    const char *module; /* -m: a module of the image */
+    const char *script; /* a script's name, its text is in source; "-": one from stdin */
     const void *source; /* source_len bytes; NULL if 0 */
     size_t source_len;
     const char *const *args;    /* sys.argv from 1 on; NULL-terminated */
     const char *const *options; /* python3's own: "-O", "-W", "error"; NULL-terminated */
-    /* NULL-terminated "KEY=VALUE", added to PATH, HOME and LANG, which stand there already: the
-     * last of a name wins. Nothing of the process's own environment gets in. */
+    /* NULL-terminated "KEY=VALUE", added to PATH, HOME and LANG, which are always there. Of several
+     * with one name the last wins. Nothing of the process's own environment gets in. */
     const char *const *env;
     const char *cwd;     /* absolute; made in the guest when missing. NULL: "/" */
-    uint64_t timeout_ns; /* 0: none; else as vmm_run.timeout_ns, and PYHL_GRACE_NS after it */
+    uint64_t timeout_ns; /* 0: none; else as vmm_run.timeout_ns, with a grace of PYHL_GRACE_NS */
     uint64_t max_output; /* bytes of stdout and stderr together; 0: no limit */
     bool deterministic;  /* the same random numbers in every run */
     bool trace;          /* lines as vmm_io.trace says */
 };
 
-/* What a run has to write what it has buffered when its timeout is over, ns. */
+/* How long a run may still write what it has buffered when its timeout is over, ns. */
 #define PYHL_GRACE_NS 30000000u
 
 /* Runs it to its end in a VM that was restored from a home, or rewound, since its last run. EINVAL
- * for a run that is none, ENOMEM, and the errors of vmm_run(). How the script ended is in *outcome:
- * with VMM_EXITED, its status is 0, or 1 after an exception, whose traceback went to stderr. */
+ * for a struct that says no run, ENOMEM, and the errors of vmm_run(). *outcome tells how the script
+ * ended. With VMM_EXITED its status is 0, or 1 after an exception, whose traceback went to
+ * stderr. */
 int pyhl_run(struct vmm *vm, const struct pyhl_run *run, struct vmm_outcome *outcome,
              struct vmm_err *err);
 
-/* The same in two steps, for those who give vmm_run() the same run again and again, or one that is
- * not quite as pyhl_run() would make it. *out points to the strings of *run, which must live as
- * long. EINVAL, ENOMEM; then *out is empty. */
+/* The same in two steps, for a caller that gives vmm_run() the same run again and again, or one
+ * that is not quite as pyhl_run() would make it. *out points to the strings of *run, which must
+ * live as long. EINVAL, ENOMEM; then *out is empty. */
 int pyhl_run_make(const struct pyhl_run *run, struct vmm_run *out, struct vmm_err *err);
 void pyhl_run_free(struct vmm_run *out);
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What setup, info and verify print: sizes, times, steps. A step shows on a terminal while it runs;
- * elsewhere it is one line when it is over.
+ * What setup, info and verify print: sizes, times, steps. On a terminal a step is shown while it
+ * runs; elsewhere it is one line when it is over.
  */
 #ifndef PYHL_REPORT_H
 #define PYHL_REPORT_H
@@ -21,7 +21,7 @@ uint64_t report_cpu(void); /* of this process, ns */
 void report_begin(const char *step);
 /* note may be empty. */
 void report_end(const char *step, const char *note, uint64_t ns);
-/* Leaves an unfinished step's line. */
+/* Ends the line of a step that will not be finished. */
 void report_abandon(void);
 
 #endif

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-# build/pyhl: one static program, because loading shared libraries would cost more than restoring a VM. Position
-# independent all the same: static-pie places it at random, and what its relocations wrote is read-only from then on.
+# build/pyhl: one static program, because loading shared libraries would cost more than restoring a VM. It is position
+# independent all the same: static-pie places it at random, and makes the memory that relocations wrote read-only.
 
 PYHL_OUT := $(BUILD)/pyhl.d
 PYHL_SRC := $(wildcard pyhl/*.c)
 PYHL_OBJ := $(PYHL_SRC:pyhl/%.c=$(PYHL_OUT)/%.o)
-# Of them, the library: what lies between a home and the result of a run.
+# The part of the objects that is libpyhl: what lies between a home and the result of a run.
 PYHL_LIB := $(BUILD)/libpyhl.a
 PYHL_LIB_OBJ := $(patsubst %,$(PYHL_OUT)/%.o,pyhl env home config value folder files)
 PYHL_INSTALLED := $(BUILD)/lib/libpyhl.a

@@ -30,7 +30,7 @@ struct run_options {
     unsigned verbose;
 };
 
-/* An option of python3, which it gets as it is. */
+/* An option of python3, which is passed on as it is. */
 #define PYTHON(LETTER, ARG, HELP)                                                                  \
     {                                                                                              \
         .letter = (LETTER)[1], .kind = OPT_PASS, .offset = offsetof(struct run_options, python),   \
@@ -110,10 +110,10 @@ static const struct opt run_opts[] = {
 /* What the guest is to run. */
 struct program {
     struct pyhl_run run;
-    char *text; /* of a script, once it is read; to be freed */
+    char *text; /* a script's, once it is read; to be freed */
 };
 
-/* words[0] is taken as the script unless there is -c or -m. */
+/* words[0] is the script unless there is -c or -m. */
 static int choose(const struct cmd *cmd, const struct run_options *options,
                   const struct opt_words *words, struct pyhl_run *run)
 {
@@ -150,7 +150,7 @@ static int read_file(struct program *program, struct vmm_err *err)
     return rc;
 }
 
-/* A script may come from a FIFO, a terminal, a socket: its end is waited for as long as an
+/* A script may come from a FIFO, a terminal or a socket. Its end is waited for as long as an
  * iteration may take. */
 static int read_script(const struct cmd *cmd, const struct run_options *options,
                        struct program *program)
@@ -180,7 +180,7 @@ static int read_script(const struct cmd *cmd, const struct run_options *options,
     return CMD_OK;
 }
 
-/* Of the whole process, for -vv. */
+/* Times of the whole process, for -vv. */
 struct process_times {
     uint64_t load_ns;  /* CPU time when run_main() was entered */
     uint64_t main_ns;  /* when that was */
@@ -213,7 +213,7 @@ static int run_restored(const struct session *session, const char *dest,
     pyhl_home_info(home, &info);
     ready.memory = info.memory;
     if (session->run.mode == HV_RUN_STDIN) {
-        io.stdin_fd = -1; /* all of it was the script */
+        io.stdin_fd = -1; /* the script was all of it */
     }
     if (vmm_restore(pyhl_home_snapshot(home), &io, session->repeat > 0, &ready.vm, &err) < 0) {
         status = cmd_fail(session->cmd, &err);
@@ -232,9 +232,9 @@ static int run_restored(const struct session *session, const char *dest,
     return status;
 }
 
-/* What stands between SCRIPT (CODE, MODULE) and the arguments that are the script's: `--`, and
- * `--repeat N` after a SCRIPT, which was how it was first published. Where a `--` stood before all
- * of it, everything is the script's. */
+/* Takes off the words between SCRIPT (CODE, MODULE) and the arguments of the script. These are `--`
+ * and, after a SCRIPT, `--repeat N`, which is its place in the first published version. When a `--`
+ * stood before all of it, everything belongs to the script. */
 static int take_after(const struct cmd *cmd, struct opt_words *words, bool is_word,
                       struct run_options *options)
 {
@@ -286,7 +286,7 @@ static int run_program(const struct cmd *cmd, const struct run_options *options,
     run.args = words->items + (run.script != NULL);
     run.options = options->python.items;
     run.env = env;
-    run.cwd = cwd != NULL && cwd[0] == '/' ? cwd : NULL; /* a removed one has no name */
+    run.cwd = cwd != NULL && cwd[0] == '/' ? cwd : NULL; /* a removed directory has no name */
     run.timeout_ns = options->timeout_ns;
     run.max_output = options->max_output;
     run.deterministic = options->deterministic;

@@ -98,7 +98,7 @@ static void tell_waiting(const char *home)
     message("pyhl setup: waiting for another setup of '%s'\n", home);
 }
 
-/* As a shell takes it. */
+/* Prints a text quoted for a shell. */
 static void print_quoted(const char *text)
 {
     putchar('\'');
@@ -130,7 +130,8 @@ static void summarise(const struct setup *setup, const char *dest, uint64_t bega
     putchar('\n');
 }
 
-/* Whether --from names what the home was made from. An archive is not unpacked for that. */
+/* Tells the user when --from does not name the image that the home was made from. An archive is not
+ * unpacked for that. */
 static int compare_image(const char *from, const struct home_config *config, struct vmm_err *err)
 {
     char kernel[PATH_MAX], initrd[PATH_MAX];
@@ -157,7 +158,7 @@ static int compare_image(const char *from, const struct home_config *config, str
     return 0;
 }
 
-/* A second setup: says what is there. False when it is no working home. */
+/* On a second setup tells the user what is there. False when that is not a working home. */
 static bool is_installed(struct setup *setup, const struct setup_options *options,
                          struct vmm_err *err)
 {
@@ -181,7 +182,8 @@ static bool is_installed(struct setup *setup, const struct setup_options *option
     return true;
 }
 
-/* Decides by what is at the home's place. Returns 0 to go on, 1 when there is nothing to do. */
+/* Decides what to do by what is at the home's place. Returns 0 to go on, 1 when there is nothing to
+ * do. */
 static int look(struct setup *setup, const struct setup_options *options, struct vmm_err *err)
 {
     struct vmm_err why = {0};
@@ -239,7 +241,7 @@ static int install(const struct cmd *cmd, struct setup *setup, const struct setu
     return setup->bad_usage ? CMD_USAGE : CMD_FAILED;
 }
 
-/* The child and the copy, if any is left, files and memory; not the stage. */
+/* Ends the child and the copy, if they are left, and frees files and memory, but not the stage. */
 static void release(struct setup *setup)
 {
     struct vmm_err ignored;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The steps of setup and what they hand on. setup.c orders them and talks to the user;
- * setup_guest.c has those that run guest code, each in a child, setup_steps.c the others.
+ * The steps of setup and what they hand on to each other. setup.c orders them and talks to the
+ * user. setup_guest.c has the steps that run guest code, each in a child. setup_steps.c has the
+ * others.
  */
 #ifndef PYHL_SETUP_H
 #define PYHL_SETUP_H
@@ -17,16 +18,16 @@ struct setup {
     uint64_t initrd_max; /* bytes */
     uint64_t memory;     /* asked for; 0: the image's */
     struct stage stage;
-    struct image image; /* its initrd boots, wherever it is */
+    struct image image; /* the VM boots from its initrd, wherever that is */
     struct home_config config;
-    struct copy copy;       /* of the initrd to the stage, while it boots */
-    struct child child;     /* with the VM of the step going on */
-    int file;               /* what it writes to, -1: none: the staged snapshot, */
-    int output;             /* what a try prints, */
-    int nowhere;            /* what nobody wants */
+    struct copy copy;       /* copies the initrd to the stage, while the VM boots */
+    struct child child;     /* has the VM of the current step */
+    int file;               /* the child writes the staged snapshot here; -1: not open */
+    int output;             /* what a run for a try prints; -1: not open */
+    int nowhere;            /* /dev/null, for output that nobody wants; -1: not open */
     uint64_t snapshot_disk; /* bytes */
-    bool bad_usage;         /* the failure is that of --from or --memory */
-    char note[64];          /* what the step just made, for its line */
+    bool bad_usage;         /* the failure comes from --from or --memory */
+    char note[64];          /* what the step has made, for its line */
 };
 
 /* setup_steps.c */
@@ -36,7 +37,8 @@ int setup_copied(struct setup *setup, struct vmm_err *err);
 int setup_check(struct setup *setup, struct vmm_err *err);
 int setup_install(struct setup *setup, struct vmm_err *err);
 
-/* What boots, for the library: names of open files, so that it is the same at every step. */
+/* What to boot, for the library. The names are those of open files, so that every step sees the
+ * same files. */
 struct boot_files {
     int kernel_fd; /* close it */
     char kernel[FILE_FD_PATH], initrd[FILE_FD_PATH];
@@ -52,6 +54,6 @@ int setup_preload(struct setup *setup, struct vmm_err *err);
 int setup_snapshot(struct setup *setup, struct vmm_err *err);
 int setup_workset(struct setup *setup, struct vmm_err *err);
 int setup_first_run(struct setup *setup, struct vmm_err *err);
-void setup_guest_end(struct setup *setup); /* the child, if there is one, and its files */
+void setup_guest_end(struct setup *setup); /* ends the child, if any, and closes its files */
 
 #endif

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The steps of setup that run guest code, in three VMs: one boots, preloads and is saved; one,
- * restored from that, runs what the working set is recorded of; one makes a first run as `pyhl run`
- * will. Guest code runs in each, so each lives in a jailed child, which can write to files that
- * were opened before, and say how far it came. What a child made is checked here, in the process
- * that writes the home.
+ * The steps of setup that run guest code, in three VMs. The first boots, preloads and is saved. The
+ * second is restored from that, and runs the code by which the working set is recorded: the pages
+ * that a restore copies ahead. The third makes a first run as `pyhl run` will. Guest code runs in
+ * each. So each VM lives in a jailed child, which can only write to files that were opened before,
+ * and report how far it came. The results of a child are checked here, in the process that writes
+ * the home.
  */
 #include "files.h"
 #include "home.h"
@@ -28,7 +29,7 @@
 #define PRELOAD_TIMEOUT (180 * NS_PER_S)
 #define TRY_TIMEOUT     (60 * NS_PER_S)
 
-/* What else there is to say about a run that should have ended otherwise. */
+/* Advice for a run that did not end as it should. */
 static const char *advice(enum vmm_outcome_kind kind)
 {
     switch (kind) {
@@ -43,7 +44,7 @@ static const char *advice(enum vmm_outcome_kind kind)
     }
 }
 
-/* What a run that should have ended as VMM_READY, or with status 0, did instead. */
+/* Makes the error for a run that should have ended as VMM_READY, or with status 0, and did not. */
 static int setup_describe(const struct setup *setup, const char *what,
                           const struct vmm_outcome *outcome, uint64_t timeout_ns,
                           struct vmm_err *err)
@@ -65,8 +66,8 @@ static int setup_describe(const struct setup *setup, const char *what,
     return vmm_err_set(err, EIO, "%s: %s%s", what, text, advice(outcome->kind));
 }
 
-/* While it boots and preloads, all that the guest says goes to the user. What a program finds at
- * its start does not depend on where that is. */
+/* While the guest boots and preloads, all its output goes to the user. A program sees the same
+ * streams wherever that output goes. */
 static struct vmm_io loud_io(void)
 {
     return (struct vmm_io){
@@ -77,7 +78,7 @@ static struct vmm_io loud_io(void)
     };
 }
 
-/* In the child: what it was made from is open no more, and then to jail. */
+/* In the child: closes the files that the VM was made from, and goes to jail. */
 static int enter_jail(const struct setup *setup, struct vmm *vm, int report, struct vmm_err *err)
 {
     const int all[] = {STDERR_FILENO, report, setup->output, setup->nowhere};
@@ -103,7 +104,7 @@ static int boot(const struct setup *setup, int report, struct vmm **vm, struct v
         .kernel_path = files.kernel,
         .initrd_path = files.initrd,
         .memory = setup->config.memory,
-        .trace = true, /* what the kernel has to say about the image's index of sites */
+        .trace = true, /* for the kernel's messages about the image's index of system call sites */
         .io = loud_io(),
     };
     struct vmm_outcome outcome;
@@ -151,7 +152,7 @@ static int preload(const struct setup *setup, struct vmm *vm, struct vmm_err *er
     return rc;
 }
 
-/* The first child: a step told for each of boot, preload and snapshot. */
+/* The first child: reports a step after each of boot, preload and snapshot. */
 static void make_machine(void *arg, int report)
 {
     const struct setup *setup = arg;
@@ -171,7 +172,7 @@ static void make_machine(void *arg, int report)
     vmm_destroy(vm);
 }
 
-/* Runs code of the image's, as -c or as a script, to a good end; key is its name in image.ini. */
+/* Runs code from image.ini, as -c or as a script, and wants status 0. key is its key there. */
 static int run_code(const struct setup *setup, struct vmm *vm, enum hv_run_mode mode,
                     const char *key, const char *code, int output, struct vmm_outcome *outcome,
                     struct vmm_err *err)
@@ -214,7 +215,7 @@ static int check_run(const struct setup *setup, struct vmm *vm, enum hv_run_mode
                     err);
 }
 
-/* Its output is not for anybody. */
+/* Nobody wants the output of the rehearsal. */
 static int rehearse(const struct setup *setup, struct vmm *vm, struct vmm_err *err)
 {
     struct vmm_outcome outcome;
@@ -232,8 +233,8 @@ static int restore(const struct setup *setup, bool rewindable, struct vmm_snapsh
     return rc == 0 ? vmm_restore(*snap, &io, rewindable, vm, err) : rc;
 }
 
-/* What small runs write, in either of the ways that most are started, and then what longer ones
- * do. */
+/* Runs what the working set is recorded from: first small runs, started in both of the usual ways,
+ * then a longer one. */
 static int record_runs(const struct setup *setup, struct vmm *vm, struct vmm_err *err)
 {
     struct vmm_outcome outcome;
@@ -303,7 +304,7 @@ static void make_first_run(void *arg, int report)
     vmm_snapshot_close(snap);
 }
 
-/* From here on: the process that writes the home. */
+/* From here on: the process that writes the home, not its children. */
 
 static int setup_start(struct setup *setup, void (*work)(void *arg, int report),
                        struct vmm_err *err)
@@ -332,7 +333,7 @@ void setup_guest_end(struct setup *setup)
     }
 }
 
-/* For what the runs print. */
+/* Opens the files for what the runs print. */
 static int open_outputs(struct setup *setup, struct vmm_err *err)
 {
     setup->output = memfd_create("pyhl-setup", MFD_CLOEXEC);
@@ -343,7 +344,7 @@ static int open_outputs(struct setup *setup, struct vmm_err *err)
     return setup->nowhere < 0 ? vmm_err_set(err, errno, "/dev/null: %s", strerror(errno)) : 0;
 }
 
-/* Bytes as image.ini has them, for a message of one line. */
+/* Writes bytes as image.ini writes them, for a message of one line. */
 static void show_output(const char *bytes, size_t len, char *text, size_t size)
 {
     size_t at = 0;
@@ -361,7 +362,7 @@ static void show_output(const char *bytes, size_t len, char *text, size_t size)
     text[at] = 0;
 }
 
-/* So many runs of the check have printed what they should. */
+/* Checks that so many runs of the check have printed what they should. */
 static int check_output(const struct setup *setup, size_t runs, struct vmm_err *err)
 {
     const struct image_config *config = &setup->image.config;

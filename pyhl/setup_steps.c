@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The steps of setup on files, in the staging directory. The machine boots from the image's own
- * initrd, which is copied meanwhile: most of that time is the host's, finding memory for a large
- * file.
+ * The steps of setup that work on files, in the staging directory, where the home is made. The
+ * machine boots from the image's own initrd. Meanwhile that is copied: most of the time for that
+ * goes to the host, which finds memory for a large file.
  */
 #include "cmd.h"
 #include "files.h"
@@ -17,7 +17,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Opens one of the files made so far to read it. */
+/* Opens one of the files made so far, to read it. */
 static int staged(const struct setup *setup, const char *name, struct vmm_err *err)
 {
     return folder_read(&setup->stage.dir, name, FOLDER_NO_LINK, err);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * One handler and what it needs, of the process, since a signal handler has no argument.
+ * One signal handler and its variables. They are global, because a signal handler has no argument.
  * vmm_interrupt() is async-signal-safe.
  */
 #include "cmd.h"
@@ -13,7 +13,7 @@
 
 static struct vmm *_Atomic to_vm;
 static _Atomic pid_t to_process;
-static atomic_bool waiting; /* for a VM */
+static atomic_bool waiting; /* for a VM to be named */
 static atomic_int seen;
 static atomic_int last;
 static bool interrupted;
@@ -92,6 +92,6 @@ void signals_finish(void)
 {
     if (interrupted) {
         signal(SIGINT, SIG_DFL);
-        raise(SIGINT); /* blocked by the caller, it does nothing, and the status says the same */
+        raise(SIGINT); /* no effect if our parent blocks it; the status says the same */
     }
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * SIGINT, SIGTERM and SIGHUP: they go to the VM, or to the process that has it. What was ignored at
- * the start (nohup, a background job) stays ignored.
+ * SIGINT, SIGTERM and SIGHUP: they go to the VM, or to the process that has it. A signal that was
+ * ignored at the start (nohup, a background job) stays ignored.
  */
 #ifndef PYHL_SIGNALS_H
 #define PYHL_SIGNALS_H
@@ -10,24 +10,26 @@
 
 #include <sys/types.h>
 
-/* Catches them. System calls in progress fail with EINTR. wait: for a VM; before it is named they
- * end the process, by its exit status, because in jail their default cannot be set any more. */
+/* Catches the signals. System calls in progress then fail with EINTR. With wait there will be a VM.
+ * Until signals_to_vm() names it, a signal ends the process by its exit status, because a process
+ * in jail cannot set the default action again. */
 void signals_catch(bool wait);
 
-/* As at the start of a process, but for those that are ignored. */
+/* Sets the default action again, but for signals that are ignored. */
 void signals_default(void);
 
-/* Whom they go to; NULL and 0: nobody. The first SIGINT is the guest's, the second ends the VM;
- * SIGTERM and SIGHUP alike. A process is killed, also for one that came before. */
+/* Whom the signals go to; NULL and 0: nobody. A VM gets the first signal as an interrupt of the
+ * guest (SIGINT, or SIGTERM for SIGTERM and SIGHUP); the second ends its run. A process is killed,
+ * also by a signal that came before it was named. */
 void signals_to_vm(struct vmm *vm);
 void signals_to_process(pid_t pid);
 
-/* The last that came; 0: none. */
+/* The last signal that came; 0: none. */
 int signals_last(void);
 
-/* The script died of SIGINT, as python3 does of a KeyboardInterrupt: so does the process, at its
- * end, in signals_finish(), because a shell goes on with its loop after a program that only exits
- * with 130. */
+/* signals_interrupted() notes that the script died of SIGINT, as python3 does of a
+ * KeyboardInterrupt. Then signals_finish(), at the end of the process, makes it die of SIGINT, too.
+ * A program that only exits with 130 would not do: a shell goes on with its loop after it. */
 void signals_interrupted(void);
 void signals_finish(void);
 

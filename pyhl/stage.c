@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Lock, staging directory, publication. Only files that a home or an image has are ever removed: a
- * directory with anything else in it is never replaced.
+ * Lock, staging directory, publication: see stage.h. Only files that a home or an image has are
+ * ever removed. A directory with anything else in it is never replaced.
  */
 #include "stage.h"
 #include "files.h"
@@ -31,7 +31,7 @@ static bool is_ours(const char *name)
     return strcmp(name, IMAGE_INI) == 0;
 }
 
-/* Counts the entries of a directory that pyhl may have made, and those that it has not. */
+/* Counts the entries of a directory that pyhl may have made, and the others. */
 static int survey(const struct folder *dir, size_t *ours, size_t *others, struct vmm_err *err)
 {
     int fd = openat(dir->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -67,7 +67,8 @@ static int clear(const struct folder *dir, struct vmm_err *err)
     return folder_remove(dir, IMAGE_INI, err);
 }
 
-/* What setup clears or replaces must be its user's own, root's included. */
+/* Refuses a directory that does not belong to the user, even for root: setup clears or replaces no
+ * other. */
 static int check_owner(const struct folder *dir, struct vmm_err *err)
 {
     struct stat st;
@@ -84,7 +85,7 @@ static int check_owner(const struct folder *dir, struct vmm_err *err)
     return 0;
 }
 
-/* Whether the name in the parent is still that of the open file. */
+/* Whether a name in the parent directory is still that of the open file. */
 static bool is_still(const struct stage *stage, const char *name, int fd)
 {
     struct stat is, was;
@@ -146,7 +147,8 @@ static int set_paths(struct stage *stage, const char *home, struct vmm_err *err)
     return 0;
 }
 
-/* Opens the lock file. Nobody else can: a lock on what others can open is theirs to hold. */
+/* Opens the lock file, which nobody else may be able to open. Whoever can open a file can hold a
+ * lock on it. */
 static int open_lock(struct stage *stage, struct vmm_err *err)
 {
     struct stat st;
@@ -210,7 +212,7 @@ int stage_lock(struct stage *stage, const char *home, void (*waiting)(const char
             stage->lock_fd = fd;
             return 0;
         }
-        close(fd); /* its last holder has removed it, and somebody may have made another one */
+        close(fd); /* its last holder has removed this file; there may be another one by now */
         if (rc < 0) {
             return rc;
         }
@@ -275,13 +277,14 @@ int stage_begin(struct stage *stage, struct vmm_err *err)
         return -err->code;
     }
     if (check_owner(&stage->dir, err) < 0 || (left && clear_left(stage, err) < 0)) {
-        folder_close(&stage->dir); /* not ours to remove */
+        folder_close(&stage->dir); /* so that stage_end() does not remove it */
         return -err->code;
     }
     return 0;
 }
 
-/* Read-only, against its owner's slips: a snapshot must not change while VMs run from it. */
+/* Makes a file read-only, against slips of its owner: a snapshot must not change while VMs run from
+ * it. */
 static int finish_file(const struct stage *stage, const char *name, struct vmm_err *err)
 {
     int fd = folder_read(&stage->dir, name, FOLDER_NO_LINK, err);
@@ -308,26 +311,27 @@ static int finish_files(const struct stage *stage, struct vmm_err *err)
     return file_sync(stage->dir.fd, stage->dir.path, err);
 }
 
-/* Of a directory that is empty by now, whatever else it may be. */
+/* Removes a directory if it is empty. */
 static bool remove_dir(const struct stage *stage, const char *name)
 {
     return unlinkat(stage->parent.fd, name, AT_REMOVEDIR) == 0;
 }
 
-/* Moves the staging directory to where a home is. */
+/* Puts the staging directory in the place of an existing home. */
 static int replace(struct stage *stage, const char *name, struct vmm_err *err)
 {
     struct vmm_err ignored = {0};
     int parent = stage->parent.fd;
 
     if (renameat2(parent, name, parent, stage->name, RENAME_EXCHANGE) == 0) {
-        /* The removal of the old home may fail, the install has not. */
+        /* The removal of the old home may fail: the install is good all the same. */
         if (clear(&stage->old, &ignored) == 0) {
             remove_dir(stage, name);
         }
         return 0;
     }
-    /* A file system without exchange: a moment with no home, never with half of one. */
+    /* A file system that cannot exchange names: for a moment there is no home, but never half a
+     * home. */
     if (clear(&stage->old, err) < 0) {
         return -err->code;
     }

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Installing a home all or nothing. Everything is made in a staging directory beside it, HOME.tmp,
- * under a lock on the file HOME.lock; publishing syncs it and moves it into place with one rename.
- * A process killed at any moment leaves the old home or none, and perhaps a staging directory and a
- * lock file that the next setup uses and removes.
+ * Installs a home all or nothing. The home is made in a staging directory beside it, HOME.tmp,
+ * under a lock on the file HOME.lock. Publishing syncs that directory and moves it into place with
+ * one rename. A process killed at any moment leaves the old home or none, and perhaps a staging
+ * directory and a lock file, which the next setup uses and removes.
  *
- * The parent directory is opened once, and all names are looked up in it: no link is followed, and
- * only directories of the user's own are ever replaced or cleared, whoever else may write there.
+ * The parent directory is opened once, and all names are looked up in it. No link is followed, and
+ * only directories of the user's own are ever replaced or cleared, whoever else may write to the
+ * parent.
  */
 #ifndef PYHL_STAGE_H
 #define PYHL_STAGE_H
@@ -15,11 +16,11 @@
 
 struct stage {
     char home[PATH_MAX];  /* where it will be, for messages */
-    const char *name;     /* the last part of it */
-    struct folder parent; /* of the home */
+    const char *name;     /* the last part of home */
+    struct folder parent; /* in which the home lies */
     struct folder old;    /* what is at the home's place, if there is a directory */
     struct folder dir;    /* the staging directory, once it is made */
-    char lock[PATH_MAX];  /* its name */
+    char lock[PATH_MAX];  /* name of the lock file */
     int lock_fd;          /* -1: not locked */
 };
 #define STAGE_NONE                                                                                 \
@@ -31,8 +32,8 @@ enum stage_place {
     STAGE_FOREIGN, /* something that pyhl did not make */
 };
 
-/* Waits for the lock; calls waiting() first, once, when another setup holds it. Only the user and
- * root can hold it. */
+/* Takes the lock, and waits for it when another setup holds it; then it calls waiting() first,
+ * once. Only the user and root can hold the lock. */
 int stage_lock(struct stage *stage, const char *home, void (*waiting)(const char *home),
                struct vmm_err *err);
 
@@ -42,11 +43,11 @@ int stage_look(struct stage *stage, enum stage_place *place, struct vmm_err *err
 /* Makes an empty staging directory, after removing one that a killed setup left. */
 int stage_begin(struct stage *stage, struct vmm_err *err);
 
-/* Makes its files read-only, syncs them and moves the staging directory into place, over an older
- * home if there is one. */
+/* Makes the staged files read-only, syncs them and moves the staging directory into place, over an
+ * older home if there is one. */
 int stage_publish(struct stage *stage, struct vmm_err *err);
 
-/* Removes what is staged, if anything, and unlocks. */
+/* Removes the staging directory, if there is one, and unlocks. */
 void stage_end(struct stage *stage);
 
 #endif

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The strict parsers of values: a number is digits to its end, in range, or an error that names
+ * The strict parsers of values. A number is digits to its end, and in range. Else the error names
  * what was given and what is wanted. No sign, no blanks, no hexadecimal, no locale.
  */
 #include "value.h"
@@ -10,7 +10,7 @@
 
 #define NS_PER_S 1000000000ull
 
-/* Reads digits into *value and leaves *text behind them. False without a digit or on overflow. */
+/* Reads digits into *value and leaves *text after them. False without a digit or on overflow. */
 static bool digits(const char **text, uint64_t *value)
 {
     const char *p = *text;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The one strict parser for each kind of value, typed by a user or written in an ini file. `what`
- * names the value in the message. EINVAL.
+ * One strict parser for each kind of value, typed by a user or written in an ini file. `what` names
+ * the value in the message. They fail with EINVAL.
  */
 #ifndef PYHL_VALUE_H
 #define PYHL_VALUE_H

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * pyhl verify: the full check of a home's content that a run does not pay for. One line per check;
- * all are made, and any that fails makes the exit status 125.
+ * pyhl verify: the full check of a home's content, which a run does not make. One line per check.
+ * All checks are made, and if any fails the exit status is 125.
  */
 #include "cmd.h"
 #include "files.h"

@@ -16,7 +16,7 @@ $(VMM_LIB): $(VMM_OBJECTS)
 	@rm -f $@
 	$(AR) rcs $@ $^
 
-# What is installed. Tests link the other one, for its inside.
+# The archive that is installed. Tests link the other one, because they call its private functions.
 VMM_INSTALLED := $(BUILD)/lib/libvmm.a
 
 all: $(VMM_INSTALLED)
@@ -32,7 +32,7 @@ $(VMM_EXAMPLES): $(BUILD)/examples/%: vmm/examples/%.c $(VMM_INSTALLED)
 	@mkdir -p $(@D)
 	$(CC) $(HOST_CFLAGS) -o $@ $< $(VMM_INSTALLED) $(filter -l%,$(VMM_LIBS))
 
-# Runs one program in a fresh machine, for debugging kernels.
+# vmmrun runs one program in a fresh machine, for debugging kernels.
 $(BUILD)/vmmrun: tests/vmm/vmmrun.c $(VMM_LIB)
 	@mkdir -p $(@D)
 	$(CC) $(HOST_CFLAGS) -o $@ $< $(VMM_LIBS)

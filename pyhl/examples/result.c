@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * From a home to a result: runs Python code in a VM of its own and has what it printed as text.
+ * From a home to a result: runs Python code in a VM of its own, and keeps what it prints as text.
  *
  * usage: result HOME CODE
  */
@@ -15,7 +15,7 @@ struct text {
     char bytes[65536];
 };
 
-/* Keeps stdout and stderr, one after the other as they come, as far as there is room. */
+/* Keeps the bytes of stdout and stderr in the order in which they come, as far as there is room. */
 static int text_add(void *arg, int stream, const void *bytes, size_t size)
 {
     struct text *text = arg;

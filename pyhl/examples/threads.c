@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * One home, a VM a thread: each runs code again and again, from the same state every time.
+ * One home, a VM for each thread: each runs code again and again, from the same state every time.
  *
  * usage: threads HOME THREADS RUNS CODE     sys.argv[1] is the thread's number, from 0
  */
@@ -17,7 +17,7 @@ struct worker {
     struct vmm_err err; /* code 0: none */
 };
 
-/* Without descriptors and a function, output is dropped: the exit status is the result. */
+/* With no descriptor and no function the output is dropped: the exit status is the result. */
 static void *work(void *arg)
 {
     struct worker *worker = arg;
