@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * What a program finds on its stack at entry: argc, argv, envp and their layout, as the System V
- * ABI (process initialization) fixes them. Prints its arguments, so the runner compares them.
+ * ABI (process initialization) fixes them. It prints its arguments, so that the runner compares
+ * them.
  */
 #include "t.h"
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The program break: it grows and shrinks, what it gives is zero (also the second time), a refusal
- * leaves it where it was, and malloc works on top of it.
+ * The program break: it grows and shrinks, its new memory is zero (also the second time), a refused
+ * call leaves it where it was, and malloc works on top of it.
  */
 #include "t.h"
 #include "fault.h"
@@ -49,8 +49,8 @@ static void check_grow_and_shrink(void)
     T_CHECK("back to where it was", raw_brk(start) == start);
 }
 
-/* What was a part of the heap belongs to the heap again when the break comes back, and nobody
- * else's memory is lost by it. */
+/* A hole that munmap() made in the heap is heap again after the break went below it and came
+ * back. No memory of others is lost by that. */
 static void check_hole(void)
 {
     enum { BLOCKS = 64 };

@@ -45,7 +45,7 @@ static void check_each(void)
     T_ERR("its resolution", clock_getres(77, &ts), EINVAL);
 }
 
-/* Two readings of one clock, the second by another way: it must not be behind. */
+/* Reads one clock twice, the second time in another way: the second value must not be less. */
 static void check_agreement(void)
 {
     struct timespec ts;

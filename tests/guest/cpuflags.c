@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * The flags of /proc/cpuinfo and what CPUID shows. In the guest each bit that has a name is in both
- * or in neither, and no flag is there without a bit. Linux hides some bits (what it or its
- * hypervisor has no use for) and has flags of its own; there a flag with a bit in the table must
- * have the bit set, which checks the table.
+ * or in neither, and there is no flag without a bit. Linux hides some bits (those that it or its
+ * hypervisor has no use for) and has flags of its own. So on Linux only this is checked, which
+ * tests the table: a flag that the table knows has its bit set.
  */
 #include "t.h"
 

@@ -29,7 +29,7 @@ static void install(int sig)
     T_MUST("sigaction", sigaction(sig, &act, NULL) == 0);
 }
 
-/* Until the signal came, or what would be far too long. */
+/* Computes until the signal has come, or for 20 s, which would be far too long. */
 static void compute_until_signal(void)
 {
     int64_t limit = t_nanoseconds(CLOCK_MONOTONIC) + 20000 * MS;

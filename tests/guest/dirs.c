@@ -33,7 +33,8 @@ static void make_entries(void)
     T_CHECK("back", chdir("..") == 0);
 }
 
-/* Reads a directory; counts each entry once, and dots; false when a name is unknown or doubled. */
+/* Reads a directory and counts its entries, "." and ".." apart. False when a name is unknown or
+ * comes twice. */
 static bool read_all(DIR *dir, int *found, int *dots)
 {
     static bool seen[ENTRIES];

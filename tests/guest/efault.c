@@ -51,7 +51,7 @@ static void prepare(void)
     fd_dir = open("/", O_RDONLY | O_DIRECTORY);
 }
 
-/* Tries one row with one pointer; false when the answer was not EFAULT. */
+/* Tries one row with one bad pointer; false when the answer is not EFAULT. */
 static bool faults(const struct row *r, int which, uintptr_t address)
 {
     long a[6];
@@ -222,7 +222,8 @@ static void check_system(void)
     check_rows(fixed, T_COUNT(fixed));
 }
 
-/* A buffer that begins well and ends badly: what could be moved is moved, or nothing is. */
+/* A buffer whose first page is good and whose second is not: the call moves what fits into the
+ * first, or nothing. */
 static void check_partly_bad(void)
 {
     char *p = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * One way for a program to end per run, named by its argument: statuses, atexit handlers, signals
- * by their default action, faults nobody handles. The runner compares what the shell sees.
+ * Ends in the way that the argument names: with a status, through atexit handlers, by the default
+ * action of a signal, by a fault that nothing handles. The runner compares what the shell sees.
  */
 #include "t.h"
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * execve: what is refused, and what a new program inherits or not (descriptors, signal actions,
- * mask, pending signals, directory, umask, ids, other threads), by running itself anew; scripts
+ * mask, pending signals, directory, umask, ids, other threads), by running itself again; scripts
  * with an interpreter line.
  */
 #include "t.h"
@@ -124,7 +124,8 @@ static void second(int argc, char **argv)
     T_CHECK("execve of a script", false);
 }
 
-/* Run by way of a script: interpreter, its one argument, the script, the script's arguments. */
+/* This program as the interpreter of a script. argv: interpreter, its one argument, the script,
+ * the script's arguments. */
 static void third(int argc, char **argv)
 {
     const char *slash = strrchr(argv[2], '/');

@@ -2,9 +2,9 @@
 /*
  * Touching memory that may not be there: t_try_read and t_try_write return 0, or the signal that
  * the access raised; the siginfo of the last fault stays in t_fault. t_fault_install comes first.
- * The handler leaves with siglongjmp, which also puts the signal mask back.
- * t_unmapped asks the kernel instead: in the guest, memory that was unmapped from RAM is unmapped
- * for system calls, while a stray access by the program need not fault (images/kernel/README.md).
+ * The handler leaves with siglongjmp, which also puts the signal mask back. t_unmapped asks the
+ * kernel instead: in the guest, system calls treat memory that was unmapped from RAM as unmapped,
+ * but a stray access by the program need not fault (images/kernel/README.md).
  */
 #ifndef TESTS_GUEST_FAULT_H
 #define TESTS_GUEST_FAULT_H

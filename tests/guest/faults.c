@@ -30,7 +30,7 @@ static void handler(int sig, siginfo_t *info, void *context)
     uc->uc_mcontext.gregs[REG_RAX] = 0x1234567812345678;
 }
 
-/* Runs one instruction of `length` bytes with known registers; RAX afterwards. */
+/* Runs one instruction of `length` bytes with known registers; its value is RAX afterwards. */
 #define FAULT(instruction, length)                                                                 \
     ({                                                                                             \
         unsigned long rax_ = 0, at_;                                                               \
@@ -96,7 +96,7 @@ static void check_privileged(void)
     expect("mov to cr3", FAULT("movq %%rax, %%cr3", 3), SIGSEGV, SI_KERNEL);
     expect("rdmsr", FAULT("rdmsr", 2), SIGSEGV, SI_KERNEL);
     expect("a port of nobody", FAULT("outb %%al, $0x70", 2), SIGSEGV, SI_KERNEL);
-    /* Software interrupts other than 3 reach a guest as one or the other, by kind of KVM. */
+    /* Software interrupts other than 3 become one of two signals, depending on the kind of KVM. */
     FAULT("int $0x21", 2);
     T_CHECK("an unknown interrupt", seen.sig == SIGSEGV || seen.sig == SIGILL);
 }

@@ -34,7 +34,8 @@ static void *wait_thread(void *argument)
     return NULL;
 }
 
-/* How many wait at a word: they are moved to another one, which counts them, and back. */
+/* How many threads wait at a word: a requeue to another word counts them, and a second one moves
+ * them back. */
 static int waiters_at(int *at)
 {
     static int aside;
@@ -44,7 +45,7 @@ static int waiters_at(int *at)
     return moved == futex(&aside, FUTEX_REQUEUE_PRIVATE, 0, all, at, 0) ? (int)moved : -1;
 }
 
-/* Returns when all of the new threads wait. */
+/* Starts threads that wait, and returns when all of them do. */
 static void start_waiters(struct waiter w[], int count)
 {
     awake = 0;
@@ -198,7 +199,7 @@ static void check_signal(void)
     awake = 0;
     sigaction(SIGUSR1, &act, NULL);
     T_MUST("thread", pthread_create(&thread, NULL, interrupted, &result) == 0);
-    /* Again and again: the signal may come before the wait begins. */
+    /* Sends it again and again: a signal may come before the wait begins. */
     while (__atomic_load_n(&awake, __ATOMIC_SEQ_CST) == 0) {
         pthread_kill(thread, SIGUSR1);
         t_sleep_ms(5);

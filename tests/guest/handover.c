@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A lock that is handed over on request, as CPython's: who waits asks for it when 5 ms have brought
- * no change, and the holder gives it up between two steps of its work and waits until another has
- * it. Three threads that only compute must not hand it around among themselves while a fourth
- * waits. The bound is generous: chance alone gives every fourth turn to it, here and on Linux.
+ * A lock that is handed over on request, as CPython's is. A waiting thread asks for it when the
+ * holder has not changed for 5 ms. The holder gives it up between two steps of its work, and waits
+ * until another thread has it. Three threads that only compute must not hand the lock around among
+ * themselves while a fourth waits. The bound is generous: chance alone gives the fourth thread
+ * every fourth turn, here and on Linux.
  */
 #include "t.h"
 

@@ -34,7 +34,8 @@ static void once_in(long us)
     T_MUST("setitimer", setitimer(ITIMER_REAL, &set, NULL) == 0);
 }
 
-/* Signals every few ms until stopped: then nothing hangs when the first one comes too early. */
+/* Signals every few ms until stopped, so that nothing hangs when the first signal comes too
+ * early. */
 static void repeat_every(long us)
 {
     struct itimerval set = {{0, us}, {0, us}};

@@ -102,7 +102,8 @@ static void check_shared(void)
     close(fd);
 }
 
-/* In the guest a file of the image, whose pages are the CPIO's until they are written. */
+/* A file that nothing has written. In the guest it is one of the image, whose pages are the
+ * CPIO's until they are written. */
 static void check_unwritten(void)
 {
     static char page[PAGE];
@@ -176,7 +177,7 @@ static void check_memfd(void)
     close(fd);
 }
 
-/* A mapping of the file is refused with this error. */
+/* Checks that a mapping of the file is refused with this error, and closes the file. */
 static void check_refused(const char *what, int fd, int prot, int flags, int error)
 {
     T_CHECK(what, fd >= 0 && mmap(NULL, PAGE, prot, flags, fd, 0) == MAP_FAILED && errno == error);

@@ -74,7 +74,8 @@ static void check_fixed(void)
     T_CHECK("an unaligned hint is only a hint", low != MAP_FAILED && (uintptr_t)low % PAGE == 0);
 }
 
-/* In a range that was reserved and given up: surely free, in the guest as on Linux. */
+/* Mappings in a range that was reserved and unmapped: it is surely free, in the guest as on
+ * Linux. */
 static void check_free_range(void)
 {
     size_t size = (size_t)8 << 30;
@@ -108,7 +109,7 @@ static void check_refusals(void)
             map(NULL, SIZE_MAX - 100, RW, ANON) == MAP_FAILED && errno == ENOMEM);
     T_CHECK("more than the address space",
             map(NULL, (size_t)1 << 48, RW, ANON) == MAP_FAILED && errno == ENOMEM);
-    /* What is added to the length on the way must not make it small. */
+    /* The kernel adds to the length and rounds it: the sum must not wrap to a small one. */
     for (size_t less = PAGE; less <= 1024 * PAGE; less *= 2) {
         T_CHECK("a reservation of nearly all that 64 bits address",
                 map(NULL, SIZE_MAX - less + 1, PROT_NONE, ANON | MAP_NORESERVE) == MAP_FAILED &&

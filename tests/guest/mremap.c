@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * mremap (grow in place, move, shrink, fixed), madvise DONTNEED, mincore, mlock, and memory given
- * back by free and realloc: what comes back is zero where Linux says so.
+ * back by free and realloc: memory is zero where Linux says that it is.
  */
 #include "t.h"
 #include "fault.h"

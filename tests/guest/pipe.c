@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Pipes: order, end of file, EPIPE with and without SIGPIPE, EAGAIN, capacity, atomic small
- * writes, blocking readers and writers in two threads.
+ * Pipes: order, end of file, EPIPE with and without SIGPIPE, EAGAIN, capacity, atomic small writes,
+ * and readers and writers that block, in two threads.
  */
 #include "stream.h"
 

@@ -45,7 +45,7 @@ static void check_all_progress(void)
     int64_t limit = t_nanoseconds(CLOCK_MONOTONIC) + 20000000000;
 
     start_spinners(threads, 4);
-    /* The main thread computes too: nobody ever asks to be scheduled. */
+    /* The main thread computes too: no thread ever calls the scheduler. */
     while (t_nanoseconds(CLOCK_MONOTONIC) < limit &&
            (spins[0] < 1000 || spins[1] < 1000 || spins[2] < 1000 || spins[3] < 1000)) {
     }
@@ -100,7 +100,7 @@ static void *sleeper(void *argument)
 {
     int which = *(int *)argument;
 
-    /* Far enough apart for any machine: the order is what is checked, not the time. */
+    /* The times are far enough apart for any machine: the order is checked, not the time. */
     int64_t at = wake_base + 100000000LL * which;
     struct timespec until = {at / 1000000000, at % 1000000000};
 

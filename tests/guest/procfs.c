@@ -193,7 +193,8 @@ static mode_t mode_of(const char *name)
     return stat(name, &st) == 0 ? st.st_mode : 0;
 }
 
-/* As they were given to the program: nothing has changed them. */
+/* The environment and the auxiliary vector must be as the program got them: nothing has changed
+ * them. */
 static void check_environ_and_auxv(void)
 {
     const char *p = slurp("/proc/self/environ");
@@ -267,7 +268,7 @@ static void check_io(void)
     int fd = open("file", O_CREAT | O_RDWR | O_TRUNC, 0600);
     long wrote = io_count("wchar"), calls = io_count("syscw"), got = io_count("rchar");
 
-    /* Nothing else is written in between: what T_ macros print counts too. */
+    /* Nothing else may be written in between: the output of the T_ macros counts, too. */
     bool good = write(fd, bytes, 100) == 100 && pwrite(fd, bytes, 10, 5) == 10 &&
                 pread(fd, bytes, 50, 0) == 50;
     long wrote_after = io_count("wchar"), calls_after = io_count("syscw");

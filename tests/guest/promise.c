@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Mappings larger than the guest's memory, of which little is touched: read, written, protected,
- * discarded, moved and unmapped in parts. A thread on a stack of 256 MiB uses much of it.
+ * discarded, moved and unmapped in parts. A thread with a stack of 256 MiB uses much of it.
  */
 #include "t.h"
 #include "fault.h"

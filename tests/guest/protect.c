@@ -128,8 +128,8 @@ static int call_of(char *code)
     return t_fault.sig;
 }
 
-/* Whole large pages may get their rights in one piece; parts of them have their own all the same.
- */
+/* Rights of memory that fills large pages: a large page may get its rights as a whole, but parts
+ * of it can still have rights of their own. */
 static void check_large(void)
 {
     char *p = mmap(NULL, 4 * (size_t)LARGE, RW, ANON, -1, 0);

@@ -21,7 +21,8 @@ static void handler(int sig, siginfo_t *info, void *context)
     (void)sig;
     (void)info;
     __asm__ volatile("pushfq\n\tpop %0" : "=r"(flags));
-    /* A frame pointer of this function would be 16 bytes below what was 16-byte aligned at call. */
+    /* The ABI aligns the stack to 16 bytes before a call; then this function's frame pointer is
+     * aligned, too. */
     misaligned |= ((uintptr_t)__builtin_frame_address(0) & 15) != 0;
     direction |= (flags & 0x400) != 0;
     was_direction |= (uc->uc_mcontext.gregs[REG_EFL] & 0x400) != 0;

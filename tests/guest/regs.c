@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * What a system call leaves alone: every general register but rax, rcx and r11, the flags, the
- * direction flag, the red zone, and the whole vector state. Each call is made by a `syscall`
- * written here in the shapes that rewriting must handle, slow calls and failing ones included.
+ * direction flag, the red zone, and the whole vector state. Each call is a `syscall` instruction of
+ * this file, in the shapes that rewriting must handle. Slow and failing calls are among them.
  */
 #include "t.h"
 
@@ -133,7 +133,7 @@ static void check_shapes(void)
     T_EQ("number -1 is ENOSYS", a, -ENOSYS);
 }
 
-/* Code that nobody can have prepared: written at run time. */
+/* Code that is written at run time, which no index can know. */
 static void check_generated(void)
 {
     static const unsigned char code[] = {0xb8, 39, 0, 0, 0, 0x0f, 0x05, 0xc3};

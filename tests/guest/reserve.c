@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Large PROT_NONE reservations, far beyond memory, of which a little is committed: what arenas,
- * garbage collectors and thread stacks do. Committed with mprotect, with MAP_FIXED, and given back.
+ * Large PROT_NONE reservations, far beyond memory, of which a little is committed, as arenas,
+ * garbage collectors and thread stacks do. It is committed with mprotect and with MAP_FIXED, and
+ * given back.
  */
 #include "t.h"
 #include "fault.h"

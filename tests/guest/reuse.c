@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Large memory that was written, given back and taken again is zero, whichever way it went and
- * came: munmap and mmap, MADV_DONTNEED, growing into what was freed, the heap, in parts.
+ * Large memory that was written, given back and taken again is zero, in whatever way it was given
+ * back and taken: munmap and mmap, MADV_DONTNEED, growing into freed memory, the heap, in parts.
  */
 #include "t.h"
 

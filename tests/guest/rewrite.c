@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The rules of rewriting system calls into jumps, one by one, in code of every shape: what may be
- * rewritten, what must not be, and that nobody can tell: flags, restarts, signals in the middle,
- * single steps, what a handler sees, what the file and other mappings of it show.
+ * The rules of rewriting system calls into jumps, one by one, in code of every shape: which calls
+ * may be rewritten and which must not be. A program must not notice it by flags, restarts, signals
+ * in the middle, single steps, by what a handler sees, or by what the file and other mappings of it
+ * show.
  */
 #include "t.h"
 
@@ -18,7 +19,7 @@
 #define FUNCTION(name, body)                                                                       \
     __asm__(".text\n.type " #name ", @function\n" #name ":\n" body ".size " #name ", .-" #name "\n")
 
-/* getpid, and whatever number, in the shapes that compilers make. */
+/* getpid, or any number that is passed, in the shapes that compilers make. */
 FUNCTION(number_before, "mov $39, %eax\n syscall\n ret\n");
 FUNCTION(long_number_before, "mov $39, %rax\n syscall\n ret\n");
 FUNCTION(check_behind, "mov %rdi, %rax\n syscall\n cmp $-4096, %rax\n ja 1f\n ret\n"
@@ -29,14 +30,14 @@ FUNCTION(stack_behind, "mov %rdi, %rax\n mov $77, %edx\n syscall\n push %rdx\n p
 /* The function ends with the call; what follows is another one that is called, too. */
 FUNCTION(at_the_end, "mov %rdi, %rax\n syscall\n");
 FUNCTION(the_next, "add $1000000, %rax\n ret\n");
-/* Jumped to from below, to the instruction behind the call. */
+/* A jump from below goes to the instruction after the call. */
 FUNCTION(target_behind, "xor %r8d, %r8d\n mov %rdi, %rax\n syscall\n"
                         "1: lea 1(%r8), %r8d\n nop\n nop\n nop\n cmp $3, %r8d\n jb 1b\n"
                         "mov %r8d, %eax\n ret\n");
-/* The call itself is jumped to, past the number. */
+/* A jump goes to the call itself, past the instruction that loads the number. */
 FUNCTION(target_call, "test %edi, %edi\n mov $39, %eax\n jz 1f\n mov $102, %eax\n jmp 2f\n"
                       "1: mov $39, %eax\n 2: syscall\n ret\n");
-/* A table, as of a switch, has the address behind the call. */
+/* A table, as a switch has one, holds the address after the call. */
 FUNCTION(target_in_table,
          "lea 9f(%rip), %r8\n movslq (%r8), %rdx\n add %r8, %rdx\n cmp $0, %rdi\n je 2f\n"
          "mov $39, %eax\n syscall\n 1: nop\n nop\n nop\n ret\n"
@@ -186,7 +187,7 @@ static void *hammer(void *arg)
     return NULL;
 }
 
-/* Signals and thread switches at every instruction of the way. */
+/* Signals and thread switches come at every instruction on the way into the kernel and back. */
 static void check_interruptions(void)
 {
     pthread_t threads[3];
@@ -256,7 +257,8 @@ static void check_null(void)
     signal(SIGSEGV, SIG_DFL);
 }
 
-/* The file as it was, and other mappings of it. The linker keeps a page's offset. */
+/* The file and other mappings of it show the original bytes. In memory the code is as far from
+ * the program's start as in the file. */
 static void check_file(void)
 {
     static const unsigned char code[] = {0xb8, 39, 0, 0, 0, 0x0f, 0x05, 0xc3};

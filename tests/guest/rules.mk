@@ -14,7 +14,7 @@ GT_STATIC := $(filter-out $(GT_DYNAMIC_ONLY),$(GT_NAMES))
 GT_CFLAGS := -std=c17 -D_GNU_SOURCE -O2 -g -pthread -Wall -Wextra -Werror -Wshadow \
     -Wpointer-arith -Wcast-qual -Wwrite-strings -Wstrict-prototypes -Wmissing-prototypes \
     -Wundef -Wformat=2 -Wvla -I$(GT_DIR)
-# A program finds its plugin beside itself; the loader must resolve $ORIGIN for that.
+# A program finds its plugin in its own directory, for which the loader must resolve $ORIGIN.
 GT_LDLIBS := -lm -ldl
 GT_RPATH := -Wl,-rpath,'$$ORIGIN'
 

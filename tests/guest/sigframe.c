@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What a handler may write into its signal frame: the kernel checks it before loading it. Without
- * an argument the changes that are allowed, else one that ends the program as on Linux.
+ * What a handler writes into its signal frame, which the kernel checks before it loads the frame.
+ * Without an argument the program makes changes that are allowed, else the one that the argument
+ * names, which ends it as on Linux.
  */
 #include "t.h"
 

@@ -170,7 +170,8 @@ static void *reader(void *result)
     return NULL;
 }
 
-/* A read that blocks, in another thread, and a signal to it, again and again until it was there. */
+/* A read blocks in another thread. That thread is sent a signal, again and again until one has
+ * interrupted the read. */
 static long interrupted_read(int flags)
 {
     pthread_t thread;
@@ -202,7 +203,7 @@ static void check_threads(void)
 {
     sigset_t set, old;
 
-    /* Blocked here, so a signal to the process waits, although another thread could be chosen. */
+    /* This thread blocks the signal, so a signal that is sent to it waits. */
     sigemptyset(&set);
     sigaddset(&set, SIGUSR1);
     pthread_sigmask(SIG_BLOCK, &set, &old);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Full socket pairs: poll and send agree about room, a stream sends what fits, a signal ends a wait
- * for room without the processor being kept busy. How much fits is the kernel's own affair and
+ * for room without the processor being kept busy. How much fits depends on the kernel and is
  * printed nowhere.
  */
 #include "t.h"
@@ -30,7 +30,8 @@ static bool polls(int fd, short events)
     return poll(&p, 1, 0) == 1 && (p.revents & events) != 0;
 }
 
-/* Sends until the socket takes no more; the bytes taken, and whether a send took a part. */
+/* Sends until the socket takes no more. Returns the bytes taken, and in *part whether a send
+ * took only a part. */
 static long fill(int fd, size_t size, bool *part)
 {
     long sum = 0;
@@ -77,7 +78,7 @@ static void check_agreement(const char *name, int type, size_t size)
     close(ends[0]);
 }
 
-/* A blocked send ends by a signal, having slept meanwhile. */
+/* A signal ends a blocked send, which must have slept until then. */
 static void check_interrupted(void)
 {
     struct sigaction action = {.sa_handler = on_alarm};

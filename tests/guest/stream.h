@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * More than a pipe or a socket pair holds, written in one thread and read in another, so that both
+ * Sends more than a pipe or a socket pair holds. One thread writes and another reads, so that both
  * block in turn. The writer closes its end when it is done; the caller closes the other.
  */
 #ifndef TESTS_GUEST_STREAM_H
@@ -14,12 +14,12 @@
 #include <unistd.h>
 
 struct stream {
-    int in, out; /* read from in what is written to out */
+    int in, out; /* `out` is written to, and `in` read from */
     char *data;
     size_t size;
     size_t came;   /* bytes read */
     bool same;     /* they were the data */
-    bool finished; /* the writer got rid of all */
+    bool finished; /* the writer has written all */
 };
 
 static void *stream_write(void *arg)

@@ -13,7 +13,8 @@ enum { PAGE = 4096, MOST = 300 };
 
 static char *end_a, *end_b;
 
-/* The first byte behind a page, which is PROT_NONE, as is the one before. */
+/* Returns the end of two accessible pages: the page from there on is PROT_NONE, as is the one
+ * before them. */
 static char *edge(void)
 {
     char *p = mmap(NULL, 4 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -24,7 +25,7 @@ static char *edge(void)
     return p + 3 * PAGE;
 }
 
-/* Volatile pointers: the compiler must call the library, not its own idea of the function. */
+/* Volatile pointers, so that the compiler calls the library and inserts no code of its own. */
 static size_t (*volatile v_strlen)(const char *) = strlen;
 static size_t (*volatile v_strnlen)(const char *, size_t) = strnlen;
 static void *(*volatile v_memcpy)(void *, const void *, size_t) = memcpy;
@@ -173,7 +174,8 @@ static void check_strings(void)
     T_CHECK("wcslen", wide);
 }
 
-/* Beyond the thresholds where the library turns to other instructions (rep movsb, streaming). */
+/* Sizes beyond the thresholds where the library changes to other instructions (rep movsb,
+ * streaming). */
 static void check_large(void)
 {
     enum { LARGE = 24 << 20 };

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Checks for the programs in tests/guest: each prints `ok NAME` on stdout when it holds; one that
- * does not prints where, what and why on stderr, and the program ends with status 1.
- * T_CHECK, T_EQ, T_STR and T_ERR go on after a failure (one boot shows every failure); T_MUST, for
- * what later checks build on, is silent when it holds and ends the program at once when not, so it
- * may stand in threads and loops. Nothing that differs from run to run may
- * appear on stdout: the runner compares it byte for byte between Linux and the guest.
+ * Checks for the programs in tests/guest. A check that holds prints `ok NAME` on stdout. One that
+ * fails prints where, what and why on stderr, and the program ends with status 1. T_CHECK, T_EQ,
+ * T_STR and T_ERR go on after a failure (one boot shows every failure); T_MUST is for conditions on
+ * which later checks build. It is silent when it holds and ends the program at once when not, so it
+ * may be used in threads and loops. Nothing that differs from run to run may appear on stdout: the
+ * runner compares it byte for byte between Linux and the guest.
  */
 #ifndef TESTS_GUEST_T_H
 #define TESTS_GUEST_T_H
@@ -106,7 +106,7 @@ static inline bool t_err(const char *name, long got, int err, const char *what, 
     return t_check(name, true, what, file, line);
 }
 
-/* A fresh directory for this program's files; the working directory from here on. */
+/* Makes a fresh directory for this program's files and enters it. */
 static inline void t_scratch(void)
 {
     const char *base = getenv("TMPDIR");

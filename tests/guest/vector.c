@@ -10,7 +10,7 @@
 #include <signal.h>
 #include <sys/syscall.h>
 
-/* 16 registers of 32 bytes; the upper halves are compared only where AVX is there. */
+/* 16 registers of 32 bytes; the upper halves are compared only if the CPU has AVX. */
 typedef uint64_t vectors[16][4];
 
 static bool avx;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * mremap of a sparse mapping when there is no memory for the page tables of its new place: ENOMEM,
- * the old mapping whole, nothing left at the new one. How much memory that takes is the guest's own
- * affair. Likewise where one mapping becomes two and there is no memory for the second.
+ * the old mapping whole, nothing left at the new one. On Linux the amounts of memory differ, hence
+ * guest only. The same for one mapping that becomes two when there is no memory for the second.
  */
 #include "t.h"
 #include "fault.h"
@@ -30,7 +30,8 @@ static bool whole(const char *p)
     return true;
 }
 
-/* Mappings linked through their first words: there is no memory to note them elsewhere. */
+/* Takes all memory, in mappings that are linked through their first words: there is no memory to
+ * note them elsewhere. */
 static char *take(size_t size, char *chain)
 {
     for (;;) {
@@ -55,7 +56,8 @@ static void give_back(char *chain)
 
 enum { PIECES = 1024, PIECE = 3 * 4096 };
 
-/* Takes the middle out of each piece until that is refused; returns how many gave it up. */
+/* Unmaps the middle page of each piece until that is refused; returns how many pieces have lost
+ * it. */
 static size_t shrink_all(char *pieces)
 {
     for (size_t i = 0; i < PIECES; i++) {
@@ -77,7 +79,7 @@ static void shrink(void)
     T_MUST("pieces", pieces != MAP_FAILED && spare != MAP_FAILED);
     char *chain = take(4096, take(CHUNK, take(16 << 20, NULL)));
     size_t done = shrink_all(pieces);
-    munmap(spare, CHUNK); /* to give back takes memory, too */
+    munmap(spare, CHUNK); /* giving memory back takes memory, too */
     give_back(chain);
     T_CHECK("no memory for a second mapping: ENOMEM", done < PIECES);
     T_CHECK("what was refused is whole", !t_unmapped(pieces + done * PIECE + 4096));
@@ -88,7 +90,8 @@ static void shrink(void)
 int main(void)
 {
     char *from = reserve(), *gap = reserve(), *to = reserve();
-    /* Of another kind than its neighbours, so that giving it back takes no memory. */
+    /* Mapped in another way than its neighbours: then it is a mapping of its own, and giving it
+     * back takes no memory. */
     char *spare = mmap(NULL, CHUNK, RW, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
     t_fault_install();

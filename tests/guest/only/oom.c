@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * All memory of the guest used up: ENOMEM, not a hang, not a kill, and everything is usable again
- * after it was given back. On Linux, overcommit and the size of the machine make this differ.
+ * after it was given back. On Linux this depends on overcommit and the size of the machine, hence
+ * guest only.
  */
 #include "t.h"
 
@@ -11,7 +12,7 @@
 enum { CHUNK = 16 << 20, MOST = 8192 };
 static char *chunks[MOST];
 
-/* Takes chunks until none is left; each page is written, so nothing is only promised. */
+/* Takes chunks until none is left. Each page is written, so that no memory is merely promised. */
 static int take_all(void)
 {
     int count = 0;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * How system calls get into the kernel, by its own count: what the image's index knows does not
- * trap, generated code does and works; the areas that the jumps lead to go with the text they
- * serve.
+ * How system calls get into the kernel, by its own count. Those in the image's index do not trap;
+ * generated code traps and works. The areas to which the jumps lead are unmapped with the text that
+ * they serve.
  */
 #include "t.h"
 

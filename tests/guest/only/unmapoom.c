@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Giving back one page out of memory that became read-only as a whole, which the guest keeps as
- * large pages, when there is no memory for the table of its small pages: ENOMEM, and nothing is
- * given back. How much memory that takes is the guest's own affair.
+ * Unmapping one page out of memory that was made read-only as a whole, when there is no memory for
+ * a page table. The guest keeps such memory in large pages, and must split one: ENOMEM, and nothing
+ * is unmapped. On Linux the amounts of memory differ, hence guest only.
  */
 #include "t.h"
 #include "fault.h"
@@ -11,7 +11,8 @@
 
 enum { PAGE = 4096, LARGE = 2 << 20, SIZE = 2 * LARGE, RW = PROT_READ | PROT_WRITE };
 
-/* Mappings linked through their first words: there is no memory to note them elsewhere. */
+/* Takes all memory, in mappings that are linked through their first words: there is no memory to
+ * note them elsewhere. */
 static char *take(size_t size, char *chain)
 {
     for (;;) {
