@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The driver's main, which runs in place of python3's: boots CPython with its packages, waits on
- * the run device (there the snapshot is taken), then becomes `python3 SCRIPT ARGS` and exits with
- * its status. Usage: driver [FRAME [PRELOAD]], where FRAME is a file that stands for the device and
- * PRELOAD one that stands for the list of modules, so that all of it can be tried on plain Linux.
+ * The driver's main, which runs in place of python3's. It boots CPython with its packages and waits
+ * on the run device, where the snapshot is taken. Then it becomes `python3 SCRIPT ARGS` and exits
+ * with its status. Usage: driver [FRAME [PRELOAD]]. FRAME is a file in place of the device, and
+ * PRELOAD one in place of the list of modules, so that all of it can be tried on plain Linux.
  */
 #include "driver.h"
 #include "pyinternal.h"
@@ -32,8 +32,8 @@ static int driver_main(int argc, char **argv, char **env)
     drv_leave(Py_RunMain());
 }
 
-/* What the program's first instructions call. In a preloaded library it is found before the C
- * library's. */
+/* The first instructions of a program call this function. The dynamic linker finds the one of a
+ * preloaded library before the C library's. */
 int __libc_start_main(main_function *main_of_python, int argc, char **argv, void (*init)(void),
                       void (*fini)(void), void (*rtld_fini)(void), void *stack_end)
 {

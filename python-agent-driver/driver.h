@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * What the driver's files share, from top to bottom; README.md says what each is for. Nothing here
- * returns an error: what cannot be done ends the process with DRV_FAILED and a message.
+ * returns an error: a failure ends the process with DRV_FAILED and a message.
  */
 #ifndef DRIVER_H
 #define DRIVER_H
@@ -24,7 +24,7 @@ struct drv_frame {
     uint32_t mode; /* enum hv_run_mode */
     bool deterministic;
     size_t optc;
-    char **options; /* of python3, before what it runs; not terminated */
+    char **options; /* of python3, which stand before what it runs; not terminated */
     size_t argc;
     char **argv; /* NULL-terminated */
     size_t envc;
@@ -32,7 +32,7 @@ struct drv_frame {
     const char *cwd;
     const char *source;
     size_t source_len;
-    const char *command; /* python3's command line: strings, each with its NUL, in a row */
+    const char *command; /* python3's command line: strings in a row, each with its NUL */
     size_t command_len;
 };
 
@@ -42,75 +42,79 @@ void start_python(const char *preload);
 /* settle.c: prepare memory for runs, before the snapshot. */
 void settle_memory(void);
 
-/* overtime.c: before the snapshot. */
+/* overtime.c: before the snapshot, install the handler that ends a run whose time is over. */
 void overtime_watch(void);
 
 /* frame.c: read a whole frame from a device or file, and check every offset in it. */
 struct drv_frame *frame_read(const char *path);
-/* Before the snapshot: environ becomes the list, now empty, that frame_read() fills. */
+/* Before the snapshot: make environ the list, now empty, that frame_read() fills. */
 void frame_place(void);
 
-/* run.c: find what a run will need, before the snapshot. */
+/* run.c: before the snapshot, find what a run will need. */
 void run_remember(void);
-/* Before the snapshot, when memory is settled: make a new object of each that a run changes. */
+/* Before the snapshot, when memory is settled: replace each object that a run changes by a new
+ * one. */
 void run_place(void);
-/* Apply the frame; then Py_RunMain does the rest. */
+/* Apply the frame. Py_RunMain does the rest. */
 void run_prepare(const struct drv_frame *frame);
 
-/* pyenv.c: options of python3, PYTHON* variables and TZ. */
+/* pyenv.c: apply options of python3, PYTHON* variables and TZ. */
 void pyenv_apply(const struct drv_frame *frame);
 
-/* stdio.c: what python3 would have made of descriptors 0 to 2. */
+/* stdio.c: make the streams that python3 would have made of descriptors 0 to 2. */
 struct drv_stdio {
     bool unbuffered;
     const wchar_t *encoding, *errors; /* NULL, NULL: utf-8, surrogateescape */
 };
 void stdio_apply(const struct drv_stdio *how);
-/* In sys, of descriptors 0 to 2: the stream, and the one it began with. */
+/* The names in sys of each of descriptors 0 to 2: the stream, and the stream it began with. */
 extern const char *const drv_stream_names[3][2];
 
-/* reseed.c: find random state and unseed what can be, before the snapshot; seed the rest in each
- * run. */
+/* reseed.c: before the snapshot, find random state and put back to "not seeded" what can be; in
+ * each run, seed the rest. */
 void reseed_before_snapshot(void);
 void reseed_all(bool deterministic);
 
-/* final.c: before the snapshot, take the place of Py_FinalizeEx, and remember what is there, to
- * recognise later what the run made. */
+/* final.c: before the snapshot, take the place of Py_FinalizeEx. Remember the objects that exist,
+ * so that those of the run can be recognised later. */
 void final_remember(void);
-/* Go through the end of a run that left nothing, before the snapshot. */
+/* Before the snapshot, go through the end of a run that left nothing. */
 void final_rehearse(void);
 
-/* survivors.c: before the snapshot, look at what is there before any run. */
+/* survivors.c: before the snapshot, remember what is there before any run. */
 void survivors_remember(void);
-/* Is there anything of the run to join, to call or to be seen to die? */
+/* Whether the run has left anything to join, to call or to be seen to die. */
 bool survivors_any(void);
-/* Call the finalizers of what is left, in the collector's order, as its last collection does under
- * python3 for what the preloaded modules alone hold. */
+/* Call the finalizers of the run's objects that the preloaded modules alone hold, in the
+ * collector's order. Under python3 the collector's last collection calls them. */
 void survivors_finalize(void);
-/* sys.modules becomes a dict with the run's modules alone. */
+/* Make sys.modules a dict with the run's modules alone. */
 void survivors_hide_preloaded(void);
-/* Does this object say that it is a closed file? */
+/* Whether this object says that it is a closed file. */
 bool survivors_closed(PyObject *file);
 
-/* hook.c: from now on calls of the named function end up in the other. Not while it runs. */
+/* hook.c: from now on calls of the named function end up in the other. The function must not be
+ * running. */
 void hook_set(const char *name, const void *instead);
-/* That function as it is before, to be called: a copy of its first instructions and a jump to the
- * rest. Putting the instructions back in a run would cost 4 ms of page tables. */
+/* Before hook_set(): a copy of the function that can be called later. It is a copy of the first
+ * instructions and a jump to the rest. Putting the instructions back in a run would cost 4 ms of
+ * page tables. */
 void *hook_copy(const char *name);
 
-/* leave.c: pyhl's own failure. */
+/* leave.c: end the process because pyhl itself has failed. */
 _Noreturn void drv_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
-/* An exception is set: what the run asks for cannot be. Ends as python3 does while it starts;
- * the message is "FUNCTION: TEXT" of CPython. */
+/* End the process as python3 does when its start fails. An exception is set, because something that
+ * the run asks for cannot be done. The message is "FUNCTION: TEXT" of CPython. */
 _Noreturn void drv_refuse(const char *message);
 /* Flush C's streams and end the process at once. */
 _Noreturn void drv_leave(int status);
-/* What only a want of memory can make NULL, or negative. */
+/* For results that are NULL or negative only when memory is out: then the process ends. */
 PyObject *drv_need(PyObject *object);
 void drv_must(int rc);
 /* A new reference; without the module the process ends. */
 PyObject *drv_import(const char *name);
-/* A new dict: the names that a text in Python leaves. An error ends the process: "cannot WHAT". */
+/* Run a text in Python and return a new dict of the names that it leaves. An error ends the
+ * process: "cannot WHAT". */
 PyObject *drv_run(const char *text, const char *what);
 
 #endif

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The end of a run, in place of Py_FinalizeEx. A run that started no thread, registered no handler
- * and left nothing that would be seen to die (__del__, a suspended generator, an open file, a
- * callback) has its streams flushed, and that is all. For every other the real Py_FinalizeEx runs,
- * but what was preloaded does not die in it, which nobody would see and which costs more than most
- * scripts. Three objects see to that: Py_FinalizeEx lets go of them at known moments.
+ * The end of a run, in place of Py_FinalizeEx. Some runs have started no thread, registered no
+ * handler and left nothing that would be seen to die (__del__, a suspended generator, an open file,
+ * a callback). Their streams are flushed, and that is all. For every other run the real
+ * Py_FinalizeEx runs, but without destroying what was preloaded: nobody would see that, and it
+ * costs more than most scripts. Three objects, called witnesses, see to that: Py_FinalizeEx lets go
+ * of each at a known moment, and its destructor is ours.
  */
 #include "driver.h"
 #include "pyinternal.h"
@@ -14,8 +15,8 @@
 static PyObject *flush_name, *builtin_names;
 
 static struct {
-    PyObject *streams[3]; /* those of output that the run began with; NULL is stdin's */
-    bool through;         /* nothing of Py_FinalizeEx may be left out */
+    PyObject *streams[3]; /* the output streams that the run began with; NULL for stdin */
+    bool through;         /* Py_FinalizeEx must run to its end */
     jmp_buf out;
 } end;
 
@@ -33,7 +34,8 @@ static int flush_stream(PyObject *stream, bool show)
     return result == NULL ? -1 : 0;
 }
 
-/* Errors show for stdout alone, as in CPython; either makes the exit status 120. */
+/* An error is shown for stdout alone, as in CPython. An error of either makes the exit status
+ * 120. */
 static int flush_streams(void)
 {
     int out = flush_stream(PySys_GetObject("stdout"), true);
@@ -41,9 +43,9 @@ static int flush_streams(void)
     return out < 0 ? out : err;
 }
 
-/* All modules are gone. What sys alone kept is collected, and what was written last is flushed:
- * under python3 the destructors of the streams do that, but here the streams have other owners.
- * Nobody would see the rest of Py_FinalizeEx. */
+/* The third witness: all modules are gone. Collects what only sys kept, and flushes what was
+ * written last. Under python3 the destructors of the streams do that, but here the streams have
+ * other owners. Nobody would see the rest of Py_FinalizeEx. */
 static void on_builtins_clear(PyObject *capsule)
 {
     (void)capsule;
@@ -55,8 +57,8 @@ static void on_builtins_clear(PyObject *capsule)
     }
 }
 
-/* Py_FinalizeEx has collected what it could. Next it clears the modules that are left, then sys and
- * builtins. */
+/* The second witness: Py_FinalizeEx has collected what it could. Next it clears the modules that
+ * are left, then sys and builtins. */
 static void on_modules_clear(PyObject *capsule)
 {
     PyObject *witness = drv_need(PyCapsule_New(&end, NULL, on_builtins_clear));
@@ -66,7 +68,7 @@ static void on_modules_clear(PyObject *capsule)
     Py_DECREF(witness);
 }
 
-/* __main__ goes first, while what was preloaded can still be imported; afterwards it cannot.
+/* Lets go of __main__ first, while preloaded modules can still be imported; afterwards they cannot.
  * multiprocessing has another name for __main__. */
 static void drop_main(PyObject *modules)
 {
@@ -80,10 +82,10 @@ static void drop_main(PyObject *modules)
     drv_must(held ? PyDict_SetItemString(modules, "__main__", main_one) : 0);
 }
 
-/* Py_FinalizeEx is clearing attributes of sys. It would put the streams back next, and then let go
- * of the modules; we do this before, so that __main__ goes first. Two kinds of streams need all of
- * Py_FinalizeEx: one of the script's own could tell that something was left out, and of one that
- * cannot be flushed only Py_FinalizeEx knows the status. */
+/* The first witness: Py_FinalizeEx is clearing attributes of sys. Next it would put the streams
+ * back and then let go of the modules. We do both here, so that __main__ goes first. Two kinds of
+ * streams need all of Py_FinalizeEx: a stream of the script's own could tell that something was
+ * left out, and for one that cannot be flushed only Py_FinalizeEx knows the status. */
 static void on_specials_clear(PyObject *capsule)
 {
     PyObject *modules = PyImport_GetModuleDict();
@@ -103,8 +105,8 @@ static void on_specials_clear(PyObject *capsule)
     drv_must(PyDict_SetItemString(modules, "pyhl", last_module));
 }
 
-/* A capsule whose destructor is ours tells that Py_FinalizeEx has come to the place where it lets
- * go of it. This is the first; two more follow from it. */
+/* Puts the first witness into sys. It is a capsule whose destructor is ours, which tells that
+ * Py_FinalizeEx has come to the place where it lets go of it. The other two follow from it. */
 static void plant(void)
 {
     PyObject *special = PySys_GetObject("__interactivehook__");
@@ -133,7 +135,7 @@ static int finalize(void)
     return setjmp(end.out) == 0 ? finalize_whole() : 0;
 }
 
-/* What SystemExit ends in. */
+/* In place of Py_Exit, which SystemExit ends in. */
 static void leave(int status)
 {
     drv_leave(finalize() < 0 ? 120 : status);

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Takes a run frame (struct hv_run and its records, vmm/abi.h) off the device and turns it into
- * pointers. The first read is where the snapshot is taken. The frame comes from the VMM, but
- * every length in it is checked all the same (images/runframe.h): a wrong one is a message here,
- * not a wild pointer later.
+ * pointers. The snapshot is taken in the first read. The frame comes from the VMM, but every length
+ * in it is checked all the same (images/runframe.h): a wrong length is a message here, not a wild
+ * pointer later.
  */
 #include "driver.h"
 
@@ -21,7 +21,7 @@
 #define FIRST_LISTS   120u
 #define FIRST_COMMAND 512u
 
-/* Small frames and their lists stay here, so that a run writes one page for them and no new one of
+/* Room for small frames and their lists, so that a run writes one page for them and no new page of
  * the heap. */
 static struct {
     struct drv_frame frame;
@@ -78,7 +78,9 @@ static struct bytes read_all(const char *path)
     return all;
 }
 
-/* In `list` when there is room in it, of FIRST_LISTS; *count strings after the first `before`. */
+/* Makes a list of a record's strings, after the first `before` entries of `list`, and stores their
+ * number in *count. It is `list` itself while that has room, for FIRST_LISTS, else a larger
+ * copy. */
 static char **list_of(struct bytes all, uint32_t kind, char **list, size_t before, size_t *count,
                       const char *what)
 {
@@ -103,7 +105,7 @@ static char *append(char *at, const void *data, size_t len)
     return at + len + 1;
 }
 
-/* python3 OPTION... [-c CODE | -m MODULE | SCRIPT | -] ARGUMENT... */
+/* Makes the command line: python3 OPTION... [-c CODE | -m MODULE | SCRIPT | -] ARGUMENT... */
 static void frame_command(struct drv_frame *frame)
 {
     static const char python[] = "python3";

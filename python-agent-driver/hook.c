@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Replaces functions of the interpreter, whoever calls them: a jump is written over their first
- * bytes. This is done before the snapshot only, so that no run writes to text.
+ * Replaces functions of the interpreter for all callers: a jump is written over their first bytes.
+ * This is done before the snapshot only, so that no run writes to text.
  */
 #include "driver.h"
 
@@ -16,7 +16,8 @@
 #define HOOK_BYTES 14
 #define PROT_TEXT  (PROT_READ | PROT_EXEC)
 
-/* The page is writable only meanwhile: otherwise its large page of text would not come to be. */
+/* Writes over a function's first bytes. The page is writable only meanwhile: a writable page could
+ * not become part of a large page of text. */
 static void write_text(uint8_t *at, const uint8_t *bytes)
 {
     const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
@@ -32,7 +33,7 @@ static void write_text(uint8_t *at, const uint8_t *bytes)
     }
 }
 
-/* Where the function is that has this name. */
+/* The address of the function that has this name. */
 static uint8_t *find(const char *name)
 {
     Dl_info info;
@@ -50,7 +51,7 @@ static uint8_t *find(const char *name)
     return at;
 }
 
-/* jmp *0(%rip), and the address that this takes. */
+/* Writes jmp *0(%rip), and the address to which that jumps. */
 static void put_jump(uint8_t *at, const void *to)
 {
     memcpy(at, (const uint8_t[]){0xff, 0x25, 0, 0, 0, 0}, HOOK_BYTES - sizeof(to));
@@ -64,8 +65,8 @@ void hook_set(const char *name, const void *instead)
     write_text(find(name), jump);
 }
 
-/* The length of an instruction that means the same elsewhere, of those that functions begin with:
- * endbr64, push of a register, sub of a constant from rsp. 0 for any other. */
+/* The length of an instruction that means the same at another address, or 0. It knows those that
+ * functions begin with: endbr64, push of a register, sub of a constant from rsp. */
 static size_t movable(const uint8_t *at)
 {
     static const uint8_t endbr64[] = {0xf3, 0x0f, 0x1e, 0xfa};

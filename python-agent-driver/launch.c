@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What the guest boots: starts the image's own python3 with the driver preloaded, which takes over
- * before python3's main (driver.c). That program is optimised as a whole, its static library is
- * not: linked into a program of ours the interpreter would be a tenth slower. Calls into libraries
- * are bound at once: the first call of each would be a look-up, through a page of symbols for every
- * library, in each run again.
+ * The program that the guest boots. It starts the image's own python3 with the driver preloaded,
+ * which takes over before python3's main (driver.c). That python3 is optimised as a whole, but
+ * Python's static library is not: linked into a program of ours the interpreter would be a tenth
+ * slower. Calls into libraries are bound at the start. Otherwise the first call of each function
+ * would be a look-up in each run, through a page of symbols for every library.
  */
 #include "driver.h"
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The ways out of the driver, and what is done or ends in one. Every file may call this one, and it
- * calls none of them.
+ * The ways out of the driver, and calls that either succeed or end in one. Every file may call this
+ * file, and it calls none of them.
  */
 #include "driver.h"
 #include "pyinternal.h"
@@ -12,7 +12,8 @@
 
 extern FILE *_IO_list_all;
 
-/* Every C stream, from glibc's list. Like its own flush at exit, without locks. */
+/* Whether no C stream has anything to write, by glibc's list of them. Like glibc's own flush at
+ * exit it takes no locks. */
 static bool streams_empty(void)
 {
     const FILE *stream = _IO_list_all;

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * The end of a run whose time is over. The kernel sends HV_END_SIGNAL and lets the run go on for a
- * moment: what Python has buffered is written, as a SIGTERM handler of the script would do it. The
- * host ends the run when this is done or when the moment is over, so nothing here has to succeed:
- * a main thread that is inside a C function which never returns to Python writes nothing.
+ * moment. In that moment the handler writes what Python has buffered, as a SIGTERM handler of the
+ * script would do. The host ends the run when this is done or when the moment is over, so nothing
+ * here has to succeed. A main thread inside a C function that never returns to Python writes
+ * nothing.
  */
 #include "driver.h"
 #include "pyinternal.h"
@@ -16,7 +17,7 @@
 
 #include "vmm/abi.h"
 
-/* The status is the host's to decide. */
+/* The host decides the status of such a run, not this exit. */
 static _Noreturn void flush_and_leave(void)
 {
     static const char *const names[] = {"stdout", "stderr"};
@@ -36,8 +37,9 @@ static int leave_pending(void *unused)
     flush_and_leave();
 }
 
-/* On the main thread. While it runs Python the interpreter is asked to call back between two
- * instructions; while it waits for something it holds no lock of Python's and can take it. */
+/* Runs on the main thread; a signal on another thread is sent on to it. When the main thread runs
+ * Python, the interpreter is asked to call back between two instructions. When it waits for
+ * something it does not hold Python's lock, so the handler can take it. */
 static void on_end(int signo)
 {
     const int saved = errno;

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Options of python3 and PYTHON* variables, which it reads while it starts. Here it started long
- * before those of the run were known. So CPython's own parser reads them into a configuration of
- * their own, and what differs is applied to the live one; README.md says what cannot be. Invariant:
- * without any of them this file does nothing but one scan of the environment.
+ * Options of python3 and PYTHON* variables. python3 reads them while it starts, but here it started
+ * long before those of the run were known. So CPython's own parser reads them into a second
+ * configuration, and what differs is applied to the live one. README.md says what cannot be
+ * applied. Invariant: a run without any of them costs one scan of the environment here, and nothing
+ * else.
  */
 #include "driver.h"
 #include "pyinternal.h"
@@ -23,7 +24,7 @@ static void must(PyObject *result, const char *what)
     Py_DECREF(result);
 }
 
-/* Takes over the argument, which may be NULL: none. */
+/* Calls a function of a module. The argument's reference is taken over; NULL: no argument. */
 static void call(const char *module, const char *function, PyObject *argument, const char *what)
 {
     PyObject *owner = drv_import(module);
@@ -48,7 +49,7 @@ static void set_sys(const char *name, PyObject *value)
     Py_DECREF(value);
 }
 
-/* As Py_ExitStatusException before there is an interpreter. */
+/* Ends the process as Py_ExitStatusException does before there is an interpreter. */
 static _Noreturn void refuse(const char *function, const char *message, const char *state)
 {
     fprintf(stderr, "Fatal Python error: %s%s%s\nPython runtime state: %s\n\n",
@@ -56,7 +57,8 @@ static _Noreturn void refuse(const char *function, const char *message, const ch
     drv_leave(1);
 }
 
-/* What python3 would make of the options and the environment, but for paths, which stay. */
+/* Makes the configuration that python3 would make of the options and the environment, but for
+ * paths, which stay as they are. */
 static void parse(const struct drv_frame *frame, int dev_mode, PyConfig *config)
 {
     static char python[] = "python3", code[] = "-c", none[] = "";
@@ -86,7 +88,8 @@ static void parse(const struct drv_frame *frame, int dev_mode, PyConfig *config)
     free(argv);
 }
 
-/* The value of -X NAME or -X NAME=VALUE, of the first one as CPython has it; NULL without it. */
+/* The value of -X NAME or -X NAME=VALUE; NULL without it. Of several the first counts, as in
+ * CPython. */
 static const wchar_t *x_option(const PyConfig *config, const wchar_t *name)
 {
     const size_t len = wcslen(name);
@@ -99,7 +102,8 @@ static const wchar_t *x_option(const PyConfig *config, const wchar_t *name)
     return NULL;
 }
 
-/* Development mode is asked for twice: a part of CPython's start that is over asks first. */
+/* Reads the configuration, in development mode a second time: a part of CPython's start that is
+ * over asks for that mode before all else. */
 static void read_config(const struct drv_frame *frame, PyConfig *config)
 {
     parse(frame, -1, config);
@@ -110,7 +114,8 @@ static void read_config(const struct drv_frame *frame, PyConfig *config)
     }
 }
 
-/* What CPython checks where this configuration does not come along, and what has no effect here. */
+/* Refuses values that CPython refuses in a part of its start that does not run here. What these
+ * values ask for has no effect here. */
 static void check_values(const PyConfig *config)
 {
     const char *allocator = config->use_environment ? getenv("PYTHONMALLOC") : NULL;
@@ -125,7 +130,7 @@ static void check_values(const PyConfig *config)
     }
 }
 
-/* preconfig_init_utf8_mode of CPython. The locale is C.UTF-8, so that 0 is what is anyway. */
+/* As preconfig_init_utf8_mode of CPython. The locale is C.UTF-8, so 0 changes nothing. */
 static int utf8_mode(const PyConfig *config)
 {
     const wchar_t *option = x_option(config, L"utf8");
@@ -149,8 +154,8 @@ static int utf8_mode(const PyConfig *config)
     return 0;
 }
 
-/* -1: not given. PyConfig_Read() has looked whether it is a number that is allowed, and keeps it
- * in a variable that is not exported. */
+/* The limit that was asked for, -1 for none. PyConfig_Read() has checked that it is an allowed
+ * number, and keeps it in a variable that is not exported. */
 static int max_str_digits(const PyConfig *config)
 {
     const wchar_t *option = x_option(config, L"int_max_str_digits");
@@ -161,7 +166,7 @@ static int max_str_digits(const PyConfig *config)
     return variable != NULL && variable[0] != 0 ? (int)strtol(variable, NULL, 10) : -1;
 }
 
-/* Numbers that CPython looks at when they matter. */
+/* Copies the numbers that CPython looks at each time when they matter. */
 static void copy_numbers(PyConfig *live, const PyConfig *config)
 {
     live->isolated = config->isolated;
@@ -207,8 +212,9 @@ static int set_flag(PyObject *flags, int at, PyObject *value)
     return 0;
 }
 
-/* The part of _PySys_UpdateConfig, which is not exported, that is about sys.flags: in their order.
- * What cannot change after the start is -1: site was imported and the hash seed chosen. */
+/* Sets sys.flags, as a part of _PySys_UpdateConfig does, which is not exported. The values are in
+ * the order of the flags. -1 is for flags that cannot change after the start: site was imported and
+ * the hash seed chosen. */
 static int update_flags(const PyConfig *config, int utf8_mode, int max_str_digits)
 {
     const int values[] = {
@@ -251,7 +257,7 @@ static PyObject *decoded(const wchar_t *text)
     return PyUnicode_FromWideChar(text, -1);
 }
 
-/* sys._xoptions: a value, or True. */
+/* Makes sys._xoptions: each option has its value, or True. */
 static PyObject *x_options(const PyConfig *config)
 {
     PyObject *dict = PyDict_New();
@@ -283,8 +289,8 @@ static void apply_warnings(const PyConfig *config)
     call("warnings", "_processoptions", list, "the warning options");
 }
 
-/* Relative entries become absolute against the working directory, as site makes them; the text is
- * split at each colon, and empty parts are left out. */
+/* Puts the entries of PYTHONPATH into sys.path. Relative ones become absolute against the working
+ * directory, as site makes them. The text is split at each colon, and empty parts are left out. */
 static void apply_path(const char *value)
 {
     PyObject *path = PySys_GetObject("path");
@@ -309,7 +315,8 @@ static void apply_path(const char *value)
     Py_DECREF(os_path);
 }
 
-/* As site does when it is told so at the start. */
+/* Takes the user's site directory out of sys.path, as site leaves it out when it is told so at the
+ * start. */
 static void leave_user_site(void)
 {
     PyObject *site = drv_import("site");
@@ -339,7 +346,7 @@ static void start_tracing(int frames)
     Py_DECREF(tracemalloc);
 }
 
-/* What CPython does once while it starts. */
+/* Does what CPython does once while it starts. */
 static void apply_acts(const PyConfig *config)
 {
     const char *path = config->use_environment ? getenv("PYTHONPATH") : NULL;
@@ -383,7 +390,7 @@ static void apply_acts(const PyConfig *config)
 static void apply(const struct drv_frame *frame, struct drv_stdio *stdio)
 {
     PyConfig *live = internal_config();
-    static PyConfig config; /* its strings are the run's, to its end */
+    static PyConfig config; /* the run uses its strings to its end */
     read_config(frame, &config);
     Py_UTF8Mode = utf8_mode(&config);
     internal_preconfig()->utf8_mode = Py_UTF8Mode;

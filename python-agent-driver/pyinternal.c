@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What the driver takes from CPython's internal headers; no other file includes them. Tied to
- * CPython 3.11, which the check below makes a compile-time error for any other.
+ * What the driver takes from CPython's internal headers; no other file includes them. The file is
+ * tied to CPython 3.11: the check below makes any other version a compile-time error.
  */
 #define PY_SSIZE_T_CLEAN
 #define Py_BUILD_CORE
@@ -24,9 +24,9 @@
 #endif
 
 /* Everything made before the snapshot is out of the garbage collector's sight, in a list of our
- * own: in that of gc.freeze(), gc.unfreeze() would bring it all back, and each full collection of
- * the script would look at it. An object leaves the list as it leaves any other: its neighbours are
- * told. */
+ * own. In the list of gc.freeze() it would be brought back by gc.unfreeze(), and then each full
+ * collection of the script would look at it. An object leaves our list as it leaves any other: by
+ * telling its neighbours. */
 static PyGC_Head hidden = {(uintptr_t)&hidden, (uintptr_t)&hidden};
 
 static PyInterpreterState *interpreter(void)
@@ -73,7 +73,7 @@ void internal_swap_dicts(PyObject *one, PyObject *other)
     memcpy((char *)other + BODY, kept, SIZE);
 }
 
-/* Move what is in a list to the end of the hidden ones. */
+/* Move all objects of a list to the end of the hidden ones. */
 static void hide(PyGC_Head *from)
 {
     PyGC_Head *first = _PyGCHead_NEXT(from), *last = _PyGCHead_PREV(from);

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What scripts that are not small do, in brief. `pyhl setup` runs it once in a restored VM: the pages that it writes
-are copied ahead in a run that has lasted some milliseconds. It leaves nothing behind."""
+"""Does in brief what longer scripts do. `pyhl setup` runs it once in a restored VM and records the pages that it writes.
+A run that has lasted some milliseconds gets these pages copied ahead. The script itself leaves no trace."""
 import collections
 import csv
 import dataclasses
@@ -22,7 +22,7 @@ import traceback
 import numpy as np
 import pandas as pd
 
-# Modules of little use, so that what is imported is the importing.
+# Modules of little use: this is for the act of importing.
 for name in ("colorsys", "sndhdr", "chunk", "no_such_module"):
     try:
         importlib.import_module(name)

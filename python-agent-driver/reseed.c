@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Random state that was seeded before the snapshot would repeat in every restore. What can be put
- * back to "not seeded yet" is, before the snapshot (OpenSSL, SQLite, tempfile): it seeds itself
- * from the kernel on first use. What cannot (random, numpy.random, multiprocessing's key) is seeded
- * in each run. os.urandom, secrets, uuid4 and numpy's default_rng ask the kernel each time and need
+ * Random state that was seeded before the snapshot would repeat in every restore. Some of it can be
+ * put back to "not seeded yet" before the snapshot (OpenSSL, SQLite, tempfile): that seeds itself
+ * from the kernel on first use. The rest (random, numpy.random, multiprocessing's key) is seeded in
+ * each run. os.urandom, secrets, uuid4 and numpy's default_rng ask the kernel each time and need
  * nothing.
  */
 #include "driver.h"
@@ -16,14 +16,14 @@
 
 #define MT_WORDS 624
 
-/* numpy's bitgen_t begins with a pointer to the generator's state; MT19937's is this
- * (numpy/random's mt19937.h). The name of the class is checked before it is used as such. */
+/* numpy's bitgen_t begins with a pointer to the generator's state. Of MT19937 the state is this
+ * struct (numpy/random's mt19937.h). The name of the class is checked before the state is used. */
 struct mt19937 {
     uint32_t key[MT_WORDS];
     int pos;
 };
 
-/* An object of _random.Random (Modules/_randommodule.c), whose size is checked. */
+/* An object of _random.Random (Modules/_randommodule.c). Its size is checked before it is used. */
 struct random_object {
     PyObject_HEAD int index;
     uint32_t state[MT_WORDS];
@@ -84,7 +84,7 @@ static void find_numpy_state(void)
     Py_DECREF(mtrand);
 }
 
-/* Back to "not instantiated": the generators seed themselves afresh when next asked. */
+/* Puts the generators back to "not instantiated": they seed themselves when next asked. */
 static void forget_openssl(void)
 {
     static const char *const getters[] = {"RAND_get0_private", "RAND_get0_public",
@@ -132,7 +132,7 @@ static void forget_tempfile(void)
     Py_XDECREF(tempfile);
 }
 
-/* The generator behind random.random() and its like. */
+/* Finds the generator that random.random() and its like use. */
 static void find_random_state(void)
 {
     static const char *const inst_path[] = {"_inst", NULL};
@@ -150,7 +150,7 @@ static void find_random_state(void)
     Py_DECREF(module);
 }
 
-/* The key with which processes of multiprocessing know each other. */
+/* Finds the key by which processes of multiprocessing know each other. */
 static void find_process_key(void)
 {
     static const char *const config_path[] = {"_current_process", "_config", NULL};
@@ -204,8 +204,9 @@ static void seed_fixed(const char *name)
     Py_DECREF(module);
 }
 
-/* Any words are a state of a Mersenne twister, as long as not all are zero. Expanding 32 bytes of
- * the kernel's with splitmix64 steps costs a tenth of asking it for 2,496 bytes. */
+/* Seeds a Mersenne twister. Any words are a state of it, as long as not all are zero. Expanding
+ * 32 bytes of the kernel's with splitmix64 steps costs a tenth of asking the kernel for
+ * 2,496 bytes. */
 static void fill_twister(uint32_t *words)
 {
     uint64_t seed[4];

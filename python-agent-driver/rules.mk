@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 #
-# build/driver/driver.so, preloaded into the image's own python3, is the program in the guest that runs Python;
-# build/driver/driver starts it. CPython's headers come from the image's development tree, not from the host.
+# build/driver/driver.so is preloaded into the image's own python3, and makes that the program in the guest that runs
+# Python. build/driver/driver starts it. CPython's headers come from the image's development tree, not from the host.
 
 DRIVER_DEV := $(BUILD)/images/python/dev
 DRIVER_SRC := $(filter-out %/launch.c,$(wildcard python-agent-driver/*.c))
@@ -17,7 +17,7 @@ $(BUILD)/driver/%.o: python-agent-driver/%.c | $(DRIVER_DEV)/usr/include/python3
 	@mkdir -p $(@D)
 	$(CC) $(DRIVER_CFLAGS) -c -o $@ $<
 
-# What is shared with the kernel.
+# The reader of the run frame, which the kernel uses, too.
 $(BUILD)/driver/runframe.o: images/runframe.c
 	@mkdir -p $(@D)
 	$(CC) $(DRIVER_CFLAGS) -c -o $@ $<

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Turns the interpreter at the snapshot point into the one that `python3 SCRIPT ARGS` has before
- * its first line: environment, working directory, the script's file, argv, and the live PyConfig
- * from which CPython's own Py_RunMain takes what to run, so that __main__, tracebacks and exit
- * rules are its own.
+ * its first line: environment, working directory, the script's file, argv, and the live PyConfig.
+ * CPython's own Py_RunMain takes from that what to run, so __main__, tracebacks and exit rules are
+ * CPython's.
  */
 #include "driver.h"
 #include "pyinternal.h"
@@ -21,8 +21,8 @@
 
 #include "vmm/abi.h"
 
-/* Descriptors below this are the script's to see: it gets 3 for its first open, as under python3.
- */
+/* Descriptors below this number are left for the script: its first open gets 3, as under
+ * python3. */
 #define HIGH_FD 1000
 
 static PyObject *os_environ;
@@ -43,7 +43,7 @@ static void check(int result, const char *what)
     }
 }
 
-/* A new reference that is never given up. */
+/* Keeps a new reference for good. */
 static PyObject *keep(PyObject *object, const char *what)
 {
     if (object == NULL) {
@@ -60,7 +60,7 @@ static void check_status(PyStatus status, const char *what)
     }
 }
 
-/* C's environ becomes the frame's own list; a later setenv copies it. Mostly it is that already
+/* Makes the frame's own list C's environ; a later setenv copies it. Mostly it is that already
  * (frame_place()). */
 static void set_environ(const struct drv_frame *frame)
 {
@@ -74,8 +74,8 @@ static bool show_bound(int which, const char *at)
     return prctl(PR_SET_MM, which, (unsigned long)at, 0, 0) == 0;
 }
 
-/* The start may at no time lie above the end: the one of the two that does not cross comes first.
- */
+/* The start must at no time lie above the end. So both orders are tried: one of them does not make
+ * the two cross. */
 static void show_range(int start, int end, const char *from, const char *to)
 {
     if (!(show_bound(end, to) && show_bound(start, from)) &&
@@ -84,8 +84,8 @@ static void show_range(int start, int end, const char *from, const char *to)
     }
 }
 
-/* What /proc/self/cmdline and environ tell: natively, without CAP_SYS_RESOURCE, still of the boot.
- */
+/* Makes /proc/self/cmdline and environ show the run. On plain Linux without CAP_SYS_RESOURCE they
+ * go on to show the boot. */
 static void show_strings(const struct drv_frame *frame)
 {
     const char *env = frame->command, *env_end = env;
@@ -99,7 +99,7 @@ static void show_strings(const struct drv_frame *frame)
     show_range(PR_SET_MM_ENV_START, PR_SET_MM_ENV_END, env, env_end);
 }
 
-/* Put the environment into an empty dict of bytes as posix does: the first of two equal names
+/* Put the environment into an empty dict of bytes as posix does. Of two equal names the first
  * counts. */
 static void fill_environ(PyObject *dict, char **env)
 {
@@ -129,15 +129,15 @@ static PyObject *module_attr(const char *module, const char *name)
     return value;
 }
 
-/* logging counts from its import, which for the script is now: a float of ours, which nobody has
- * seen before the script, changes its value. */
+/* logging counts time from its import, which for the script is now. So it gets a float of ours, and
+ * each run changes the value of that float: nobody has seen it before the script. */
 static void place_start_time(void)
 {
     PyObject *name = PyUnicode_FromString("logging");
     PyObject *logging = name == NULL ? NULL : PyImport_GetModule(name);
     if (logging != NULL) {
         keep(PyObject_GetAttrString(logging, "_startTime"), "logging");
-        /* Not what comes from the free list, which lies where some old float did. */
+        /* Not a float of the free list, which lies where some old float did. */
         start_time = (PyFloatObject *)keep(_PyObject_New(&PyFloat_Type), "logging");
         start_time->ob_fval = 0;
         check(PyObject_SetAttrString(logging, "_startTime", (PyObject *)start_time), "logging");
@@ -158,7 +158,7 @@ static void set_start_time(void)
     }
 }
 
-/* Borrowed. */
+/* Empties a list of sys. Returns a borrowed reference. */
 static PyObject *emptied_list(const char *name)
 {
     PyObject *list = PySys_GetObject(name);
@@ -169,9 +169,10 @@ static PyObject *emptied_list(const char *name)
     return list;
 }
 
-/* os.environ and os.environb share one dict; posix has its own, from which os made it. Found before
- * the snapshot, for an import costs many pages, and emptied there, as is sys.argv: memory of before
- * that a run frees is taken again by it, all over the heap. */
+/* os.environ and os.environb share one dict; posix has its own, from which os made it. They are
+ * found before the snapshot, because an import costs many pages. They are emptied there, as
+ * sys.argv is: a run that freed memory of before the snapshot would use it again, all over the
+ * heap. */
 void run_remember(void)
 {
     PyObject *environ_object = module_attr("os", "environ");
@@ -188,7 +189,8 @@ void run_remember(void)
     internal_clear_list(&internal_config()->argv);
 }
 
-/* A list of sys, as a new object. Who holds the old one would not see what the script sees. */
+/* Makes a list of sys a new object. When others hold the old list it stays: they would not see what
+ * the script sees. */
 static PyObject *placed_list(const char *name)
 {
     PyObject *old = PySys_GetObject(name);
@@ -198,7 +200,7 @@ static PyObject *placed_list(const char *name)
     if (Py_REFCNT(old) != 1) {
         return old;
     }
-    Py_INCREF(old); /* kept, so that its memory is not taken by what a run makes */
+    Py_INCREF(old); /* the old list is kept, so that a run does not use its memory */
     PyObject *list = keep(PyList_GetSlice(old, 0, PyList_GET_SIZE(old)), name);
     check(PySys_SetObject(name, list), name);
     return list;
@@ -231,15 +233,15 @@ static void make_directories(const char *path, bool whole)
     }
 }
 
-/* No file can be made there: what is in it is the kernel's. */
+/* Whether a path lies where no file can be made, because the kernel makes what is there. */
 static bool is_kernels(const char *path)
 {
     return strncmp(path, "/proc/", 6) == 0 || strncmp(path, "/sys/", 5) == 0 ||
            strncmp(path, "/dev/", 5) == 0;
 }
 
-/* A directory of the host's /proc (a process's, say) has no like in the guest: then it is the root.
- */
+/* Enters the working directory. A directory of the host's /proc (a process's, say) has no like in
+ * the guest: then the run begins in the root. */
 static void enter_directory(const char *path)
 {
     if (chdir(path) == 0) {
@@ -286,8 +288,8 @@ static int named_descriptor(const char *path)
     return -1;
 }
 
-/* A script that the shell gives as a descriptor: <(...), /dev/stdin. The guest has it there, too,
- * read to its end, as it is under python3. */
+/* Places a script that the shell gives as a descriptor: <(...), /dev/stdin. The guest has that
+ * descriptor, too, read to its end, as it is under python3. */
 static void place_descriptor(const struct drv_frame *frame, int as)
 {
     char path[] = "/tmp/.pyhl-script-XXXXXX";
@@ -305,7 +307,7 @@ static void place_descriptor(const struct drv_frame *frame, int as)
     }
 }
 
-/* The script becomes a file of the guest, so that open(__file__), inspect and linecache work. */
+/* Makes the script a file of the guest, so that open(__file__), inspect and linecache work. */
 static void place_script(const struct drv_frame *frame)
 {
     const char *path = frame->argv[0];
@@ -325,7 +327,8 @@ static void place_script(const struct drv_frame *frame)
     close(fd);
 }
 
-/* A zip archive ends with a record that starts so, and a comment of at most 64 KiB. */
+/* Whether the text may be a zip archive: that ends with a record that starts so, and a comment of
+ * at most 64 KiB. */
 static bool may_be_zip(const char *data, size_t len)
 {
     const size_t tail = 22 + 0xffff;
@@ -333,8 +336,8 @@ static bool may_be_zip(const char *data, size_t len)
     return memmem(data + skip, len - skip, "PK\5\6", 4) != NULL;
 }
 
-/* The script was read from stdin to its end already: CPython gets it as a C stream of its own,
- * while descriptor 0 and sys.stdin are at end of file, as they are under python3. */
+/* The script was read from stdin to its end already. CPython gets it as a C stream of its own.
+ * Descriptor 0 and sys.stdin are at end of file, as they are under python3. */
 static void set_stdin_source(const struct drv_frame *frame)
 {
     char path[] = "/tmp/.pyhl-stdin-XXXXXX";
@@ -381,7 +384,7 @@ static void set_module(PyConfig *config, const struct drv_frame *frame)
     free(name);
 }
 
-/* Absolute, as CPython makes it. */
+/* Sets the script's name, made absolute as CPython makes it. */
 static void set_filename(PyConfig *config, const char *path)
 {
     static char absolute[2 * PATH_MAX];
@@ -396,8 +399,8 @@ static void set_filename(PyConfig *config, const char *path)
 }
 
 /* Py_RunMain asks whether the script is a directory or archive to import __main__ from. For a plain
- * file the answer is no, and python3 remembers it so; trying to open it as a zip would cost more
- * than all the rest of starting a small script. */
+ * file the answer is no, and python3 remembers that. We put the answer there in advance: trying to
+ * open the file as a zip archive would cost more than all the rest of starting a small script. */
 static void set_no_importer(const wchar_t *filename)
 {
     PyObject *cache = PySys_GetObject("path_importer_cache");
@@ -443,7 +446,7 @@ static char *source_copy(const struct drv_frame *frame)
     return copy;
 }
 
-/* sys.argv is what the script sees, sys.orig_argv the command line that python3 would have had. */
+/* Fills sys.argv, and sys.orig_argv with the command line that python3 would have had. */
 static void set_argv(PyConfig *config, const struct drv_frame *frame)
 {
     append_string(orig_argv_list, NULL, "python3");

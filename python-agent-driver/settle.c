@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The last thing before the snapshot: memory is left so that a run writes few pages. Importing
- * leaves the free lists of both allocators full of holes all over the heap, and a run that takes
- * its memory from those writes a page for every other object. So the holes are filled, for good,
- * and what a run allocates comes from fresh memory, side by side. A path that every run takes is
- * taken once before, for what CPython remembers of it (method caches, parsed keyword lists).
+ * The last thing before the snapshot: leaves memory so that a run writes few pages. Importing
+ * leaves the free lists of both allocators full of holes all over the heap. A run that took its
+ * memory from those would write a page for every other object. So the holes are filled, for good,
+ * and a run's allocations come from fresh memory, side by side. Paths that every run takes are
+ * taken once before, for what CPython remembers of them (method caches, parsed keyword lists).
  */
 #include "driver.h"
 #include "pyinternal.h"
@@ -12,8 +12,9 @@
 #include <malloc.h>
 #include <stdlib.h>
 
-/* Of Objects/obmalloc.c: sizes in steps of 16 have pools of their own, this long and aligned so,
- * after a header. We look at them only to see when to stop. */
+/* The pools of Objects/obmalloc.c. Sizes in steps of 16 have pools of their own. A pool has
+ * POOL_SIZE bytes, is aligned to that, and begins with this header, which is only read to see when
+ * to stop. */
 #define POOL_SIZE  0x4000u
 #define POOL_STEP  16u
 #define POOL_LIMIT 512u
@@ -24,7 +25,8 @@ struct pool {
 };
 _Static_assert(sizeof(struct pool) == 48, "as in CPython 3.11");
 
-/* Of malloc: requests are rounded to 16; those up to 1,032 bytes are kept one by one when freed. */
+/* malloc rounds requests to 16 bytes. It keeps those up to 1,032 bytes one by one when they are
+ * freed. */
 #define HEAP_STEP  16u
 #define HEAP_SMALL 1040u
 #define HEAP_LARGE (4u << 20)
@@ -38,7 +40,7 @@ static struct pool *pool_of(void *block)
     return (struct pool *)((uintptr_t)block & ~(uintptr_t)(POOL_SIZE - 1));
 }
 
-/* Is this block the first of a pool that has served no other? */
+/* Whether this block is the first of a pool that has served no other. */
 static bool opens_pool(void *block, size_t size)
 {
     const struct pool *pool = pool_of(block);
@@ -57,8 +59,8 @@ static void *take_block(size_t size)
     return block;
 }
 
-/* Fill the partly used pools of each size. The block that opened a new pool stays allocated, or the
- * pool would be closed again. */
+/* Fill the partly used pools of each size. The block that opened a new pool stays allocated;
+ * otherwise the pool would be closed again. */
 static void fill_pools(void)
 {
     for (size_t size = POOL_STEP; size <= POOL_LIMIT; size += POOL_STEP) {
@@ -70,7 +72,7 @@ static void fill_pools(void)
     }
 }
 
-/* Old blocks freed since then have put their pools before the new ones. */
+/* Fills pools again: blocks that were freed since then have put their pools before the new ones. */
 static void refill_pools(void)
 {
     for (size_t size = POOL_STEP; size <= POOL_LIMIT; size += POOL_STEP) {
@@ -91,8 +93,8 @@ static void *allocate(size_t size)
     return chunk;
 }
 
-/* glibc keeps free chunks by size; a request is met from them before the top of the heap is cut, or
- * memory mapped. Either shows that none was left that would do. */
+/* Takes a free chunk of malloc. glibc keeps those by size, and meets a request from them before it
+ * cuts the top of the heap or maps memory. False if it did either: then no free chunk would do. */
 static bool fill_hole(size_t size)
 {
     const struct mallinfo2 before = mallinfo2();
@@ -105,9 +107,8 @@ static bool fill_hole(size_t size)
     return filled;
 }
 
-/* Fill the free chunks of malloc, the large ones first. Freed memory stays in the heap from here
- * on.
- */
+/* Fill the free chunks of malloc, the large ones first. Memory that is freed stays in the heap from
+ * here on. */
 static void fill_heap(void)
 {
     (void)mallopt(M_TRIM_THRESHOLD, HEAP_TRIM);
@@ -118,7 +119,7 @@ static void fill_heap(void)
     }
     while (fill_hole(HEAP_SMALL)) {
     }
-    /* Freed, a chunk of this size goes back to top: where top begins. */
+    /* A freed chunk of this size goes back to the top, so it lies where the top begins. */
     void *first = allocate(HEAP_SMALL);
     const uintptr_t top = (uintptr_t)first;
     free(first);
@@ -129,7 +130,7 @@ static void fill_heap(void)
     }
 }
 
-/* Statements that touch what every run does, and do nothing. */
+/* Statements that touch all that every run uses, and have no effect. */
 static const char rehearsal[] =
     "import sys\n"
     "external = sys.modules['_frozen_importlib_external']\n"
@@ -139,8 +140,9 @@ static const char rehearsal[] =
     "    stream.buffer.write(b'')\n"
     "    stream.buffer.raw.write(b'')\n";
 
-/* When a dict is full the next insertion makes a larger table, and asks each key for its hash: that
- * touches nearly a page for each. Keys that come and go leave a dict with a larger table. */
+/* Makes room in a dict of sys. When a dict is full the next insertion makes a larger table, and
+ * asks each key for its hash, which touches nearly a page for each. Keys that are added and deleted
+ * here leave the dict with a larger table. */
 static void leave_room(const char *name)
 {
     PyObject *dict = PySys_GetObject(name);

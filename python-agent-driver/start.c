@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Brings the interpreter to the snapshot point: initialised as plain `python3` is, with everything
- * that the preload list names imported, its lazy paths exercised, and all of it out of the garbage
- * collector's sight. What importing leaves behind and a script could trip over is put back. A
- * failure here ends the process: setup must not go on to snapshot half an interpreter.
+ * Brings the interpreter to the snapshot point. It is initialised as plain `python3` is. Everything
+ * that the preload list names is imported, its lazy paths are exercised, and all of it is taken out
+ * of the garbage collector's sight. Traces of importing that a script could trip over are put back.
+ * A failure here ends the process: setup must not go on to snapshot half an interpreter.
  */
 #include "driver.h"
 #include "pyinternal.h"
@@ -17,12 +17,12 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Descriptors that are looked at; the guest's limit. */
+/* How many descriptors are looked at: the guest's limit. */
 #define DESCRIPTORS 1024
 
 static bool open_before[DESCRIPTORS];
 
-/* The environment of the boot alone: no run sees it. HOME is where the image keeps caches. */
+/* Sets the environment of the boot, which no run sees. The image keeps caches in HOME. */
 static void set_boot_environment(void)
 {
     clearenv();
@@ -54,7 +54,7 @@ static _Noreturn void fail_line(const char *preload, unsigned line, const char *
     drv_fail("%s:%u: cannot preload: %s", preload, line, text);
 }
 
-/* Did the import fail because there is no such module, rather than because it is broken? */
+/* Whether the import failed because there is no such module, and not because it is broken. */
 static bool is_missing(const char *name)
 {
     PyObject *type, *value, *traceback;
@@ -166,7 +166,8 @@ static void name_descriptor(int fd, char *name, size_t size)
     name[len] = 0;
 }
 
-/* A script that closes what it did not open, as daemons do, would take it from the package. */
+/* Refuses a preload that leaves a descriptor open. A script that closes what it did not open, as
+ * daemons do, would take it from the package. */
 static void check_descriptors(const char *preload)
 {
     char name[PATH_MAX];
@@ -180,7 +181,8 @@ static void check_descriptors(const char *preload)
     }
 }
 
-/* __main__ is the script's: cycles through it must be found. */
+/* Hides everything from the collector but __main__, which is the script's: cycles through it must
+ * be found. */
 static void hide_all(void)
 {
     PyObject *module = drv_need(PyImport_AddModule("__main__"));

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * sys.stdin, sys.stdout and sys.stderr. The interpreter made them when its descriptors looked like
- * pipes. A run whose descriptor is something else (a terminal, a file, nothing), or that asks for
- * another encoding or buffering, gets the streams that python3 would have made; a run on pipes
- * keeps those of the snapshot.
+ * pipes. A run may have a descriptor that is something else (a terminal, a file, nothing), or ask
+ * for another encoding or buffering. Then it gets the streams that python3 would have made. A run
+ * on pipes keeps the streams of the snapshot.
  */
 #include "driver.h"
 #include "pyinternal.h"
@@ -15,7 +15,8 @@
 const char *const drv_stream_names[3][2] = {
     {"stdin", "__stdin__"}, {"stdout", "__stdout__"}, {"stderr", "__stderr__"}};
 
-/* The codec's own name, as CPython shows it: "latin-1" becomes "iso8859-1". */
+/* The name of the encoding as its codec has it, which CPython shows: "latin-1" becomes
+ * "iso8859-1". */
 static PyObject *stream_encoding(const struct drv_stdio *how)
 {
     PyObject *encoding =
@@ -45,7 +46,7 @@ static PyObject *stream_errors(const struct drv_stdio *how, int fd)
     return name;
 }
 
-/* As create_stdio of CPython makes them. */
+/* Makes a stream as create_stdio of CPython does. */
 static PyObject *new_stream(const struct drv_stdio *how, int fd)
 {
     static const char *const names[] = {"<stdin>", "<stdout>", "<stderr>"};

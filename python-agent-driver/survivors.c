@@ -1,23 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What a run has left: threads, handlers of atexit, and objects that would be seen to die. The
- * collector's lists hold exactly the objects made since the snapshot. What cannot be told by its
- * type counts as seen.
+ * What a run has left, its survivors: threads, handlers of atexit, and objects that would be seen
+ * to die. The collector's lists hold exactly the objects made since the snapshot. An object whose
+ * type does not tell counts as one that would be seen.
  */
 #include "driver.h"
 #include "pyinternal.h"
 
 #include <string.h>
 
-/* What is there before any run.
+/* Finds what is there before any run.
  *
  * The preloaded modules have handlers of atexit, which mostly touch a hundred pages to find nothing
- * to do. So what these and threading work on is watched: while the containers have the size that
- * they had at the snapshot, there is nothing to do.
+ * to do. So the containers that these and threading work on are watched: while they have the size
+ * that they had at the snapshot, there is nothing to do.
  *
- * Living modules are those whose names live under python3, too, when the rest is collected:
- * handlers of fork and C code hold functions of theirs. unreached() returns, of all that the last
- * collection left, what neither they nor the given objects lead to. */
+ * The names of living modules live on under python3, too, when the rest is collected, because
+ * handlers of fork and C code hold functions of these modules. unreached() looks at all objects
+ * that the last collection left. It returns those that neither the living modules nor the given
+ * objects lead to. */
 static const char preparation[] =
     "import gc, sys, threading\n"
     "def find(*places):\n"
@@ -51,7 +52,7 @@ static const char preparation[] =
     "        roots = [op for op in referents(*roots) if left.pop(id(op), None) is not None]\n"
     "    return [*left.values()]\n";
 
-#define CALLS 8 /* more than unreached() needs one in another */
+#define CALLS 8 /* more nested calls than unreached() makes */
 
 static struct {
     PyObject *containers, *sizes;
@@ -81,7 +82,7 @@ void survivors_remember(void)
                         : -1;
 }
 
-/* There is no thread to join, and no handler has anything to do. */
+/* Whether there is no thread to join, and no handler has anything to do. */
 static bool is_idle(void)
 {
     bool idle = internal_atexit_count() == kept.handlers &&
@@ -108,7 +109,7 @@ bool survivors_closed(PyObject *file)
     return attribute_true(file, kept.closed);
 }
 
-/* Is this a module of the snapshot, or the names of one? */
+/* Whether this is a module of the snapshot, or the dict of its names. */
 static bool is_preloaded(PyObject *op)
 {
     PyObject *address = drv_need(PyLong_FromVoidPtr(op));
@@ -117,7 +118,8 @@ static bool is_preloaded(PyObject *op)
     return found;
 }
 
-/* A weak reference's callback in C, or of a preloaded module, only keeps tables in order. */
+/* Whether somebody could see a weak reference's callback. One in C, or of a preloaded module, only
+ * keeps tables in order. */
 static bool callback_visible(PyObject *callback)
 {
     if (callback == NULL || PyCFunction_Check(callback)) {
@@ -129,7 +131,7 @@ static bool callback_visible(PyObject *callback)
     return !PyFunction_Check(callback) || !is_preloaded(PyFunction_GET_GLOBALS(callback));
 }
 
-/* Could anything outside the process tell when this object is destroyed? */
+/* Whether anything outside the process could tell that this object is destroyed. */
 static int death_visible(PyObject *op, void *unused)
 {
     PyTypeObject *type = Py_TYPE(op);
