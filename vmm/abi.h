@@ -17,7 +17,7 @@
 #define HV_U(number) number##u
 #endif
 
-#define HV_ABI_VERSION 10
+#define HV_ABI_VERSION 11
 
 /* The kernel ELF carries one note: owner HV_NOTE_NAME, type HV_NOTE_ABI, descriptor one
  * uint32_t holding HV_ABI_VERSION. The VMM refuses any other before it loads a byte. */
@@ -114,47 +114,67 @@ struct hv_trap {
 };
 _Static_assert(sizeof(struct hv_trap) == 56, "pushed by the CPU and the vector stubs");
 
-/* Doorbell: `out %al, $HV_PORT_DOORBELL` after filling call slots. The I/O permission bitmap opens
- * this port alone to CPL 3. When `out` returns, all calls up to call_head have been answered. */
+/* Doorbell: `out %al, $HV_PORT_DOORBELL` after filling hv_shared.call. The I/O permission bitmap
+ * opens this port alone to CPL 3. When `out` returns, the call has been answered. */
 #define HV_PORT_DOORBELL 0xe0u
 
+/* A call's number: which service of the host, and what of it. */
+#define HV_CALL(service, operation) ((service) << 8 | (operation))
+
+enum hv_service {
+    HV_SERVICE_RUN = 1,     /* what to run, and how it ended */
+    HV_SERVICE_MEMORY = 2,  /* the machine's own */
+    HV_SERVICE_CONSOLE = 3, /* the three streams, and the trace */
+    HV_SERVICE_CLOCK = 4,   /* waiting */
+};
+
 enum hv_call_nr {
+    /* There is no call: the doorbell does nothing. The host leaves this number in the slot when it
+     * has answered. */
+    HV_CALL_NONE = 0,
+
     /* The guest is ready for a run: arg0 buffer, arg1 its size (at least sizeof(struct hv_run)).
      * The VMM may snapshot here. Returns the whole size of the run frame (struct hv_run and its
-     * data), of which the first arg1 bytes, at most HV_CALL_BYTES, are in the buffer, and fills
-     * hv_shared.resume. arg2: HV_RUN_VECTORS or 0. */
-    HV_CALL_RUN = 1,
+     * records), of which the first arg1 bytes, at most HV_CALL_BYTES, are in the buffer, and fills
+     * hv_shared.streams and hv_shared.resume. arg2: HV_RUN_VECTORS or 0. arg3: the exit status (0
+     * to 255) of the run before, which ends with this call while the machine stays as it is; 0
+     * when there was none. */
+    HV_CALL_RUN = HV_CALL(HV_SERVICE_RUN, 0),
     /* arg0 offset in the run frame, arg1 buffer, arg2 size. Returns bytes copied: 0 at the frame's
      * end, else as many as there are of arg2 and HV_CALL_BYTES. */
-    HV_CALL_FRAME = 2,
-    /* The run is over: arg0 enum hv_exit, arg1 exit status or signal number (1 to HV_SIGNAL_MAX),
-     * arg2 message, arg3 its length (may be 0). Does not return to the guest. */
-    HV_CALL_EXIT = 3,
-    /* Nothing is runnable: arg0 ns from now (HV_NO_DEADLINE: any), arg1 HV_WAIT_*. Returns when
-     * they are over, input is ready, or an event is set. Times are from now on because the guest's
-     * clock may lag the host's: by what passed between filling hv_shared.resume and its reading. */
-    HV_CALL_WAIT = 4,
-    /* Ask for HV_EVENT_TIMER, with an upcall, arg0 ns from now (HV_NO_DEADLINE: never). */
-    HV_CALL_TIMER = 5,
+    HV_CALL_FRAME = HV_CALL(HV_SERVICE_RUN, 1),
+    /* The run is over, and the machine with it: arg0 enum hv_exit, arg1 exit status or signal
+     * number (1 to HV_SIGNAL_MAX), arg2 message, arg3 its length (may be 0). Does not return to the
+     * guest. */
+    HV_CALL_EXIT = HV_CALL(HV_SERVICE_RUN, 2),
+
+    /* arg0 address, arg1 size, both of whole pages of RAM: they read as zeroes from now on, and
+     * take no memory of the host where that is possible. Returns 0. */
+    HV_CALL_DISCARD = HV_CALL(HV_SERVICE_MEMORY, 0),
+
     /* Empty the output rings now. Returns 0. A ring whose reader is gone is emptied to nowhere and
      * the run ends with VMM_PIPE_CLOSED. */
-    HV_CALL_DRAIN = 6,
+    HV_CALL_DRAIN = HV_CALL(HV_SERVICE_CONSOLE, 0),
     /* Read the host's stdin without blocking: arg0 buffer, arg1 size. Returns bytes, of
      * HV_CALL_BYTES at most, 0 at end of file, -EAGAIN (-11) when none is ready, or another
      * -errno. arg2: the offset to read from when it is an HV_STREAM_FILE; else not looked at.
      * With a size of 0 the host's descriptor is moved there, and nothing is read. */
-    HV_CALL_STDIN = 7,
+    HV_CALL_STDIN = HV_CALL(HV_SERVICE_CONSOLE, 1),
     /* One line for the trace: arg0 text, arg1 length, no newline. What is beyond HV_TRACE_MAX is
      * left out, and what is not printable ASCII becomes '?'. Returns 0, or -EPERM (-1) and shows
      * nothing when there is no trace: HV_RESUME_TRACE in hv_resume.flags, until the first run in
      * boot_flags, says whether there is. */
-    HV_CALL_TRACE = 8,
-    /* arg0 address, arg1 size, both of whole pages of RAM: they read as zeroes from now on, and
-     * take no memory of the host where that is possible. Returns 0. */
-    HV_CALL_DISCARD = 9,
+    HV_CALL_TRACE = HV_CALL(HV_SERVICE_CONSOLE, 2),
     /* A stream that is an HV_STREAM_TERMINAL: arg0 its number (0 to 2), arg1 enum hv_terminal_op.
      * Returns -ENOTTY (-25) for another stream, or what the operation says. */
-    HV_CALL_TERMINAL = 10,
+    HV_CALL_TERMINAL = HV_CALL(HV_SERVICE_CONSOLE, 3),
+
+    /* Nothing is runnable: arg0 ns from now (HV_NO_DEADLINE: any), arg1 HV_WAIT_*. Returns when
+     * they are over, input is ready, or an event is set. Times are from now on because the guest's
+     * clock may lag the host's: by what passed between filling hv_shared.resume and its reading. */
+    HV_CALL_WAIT = HV_CALL(HV_SERVICE_CLOCK, 0),
+    /* Ask for HV_EVENT_TIMER, with an upcall, arg0 ns from now (HV_NO_DEADLINE: never). */
+    HV_CALL_TIMER = HV_CALL(HV_SERVICE_CLOCK, 1),
 };
 
 /* The most that a guest can change of a terminal of the host, which puts back what it found when
@@ -172,7 +192,7 @@ enum hv_terminal_op {
 };
 
 /* A guest says what a call has to do, and the host's time is to be bounded: this is the most that
- * one call moves. Between the calls of a doorbell the host looks at the run's deadline. */
+ * one call moves. After each call the host looks at the run's deadline. */
 #define HV_CALL_BYTES 65536u
 #define HV_TRACE_MAX  4096u
 #define HV_SIGNAL_MAX 64u
@@ -199,8 +219,6 @@ struct hv_call {
     uint64_t arg[6];
 };
 _Static_assert(sizeof(struct hv_call) == 64, "one cache line");
-
-#define HV_CALL_SLOTS 16u
 
 /* A byte ring, guest writes and host reads: head and tail count bytes for ever (mod 2^32), the byte
  * n is data[n % HV_RING_SIZE]; head - tail <= HV_RING_SIZE. */
@@ -289,19 +307,20 @@ struct hv_shared {
     /* Host to guest, set by atomic OR, taken by atomic exchange with 0. */
     uint32_t events;
     uint32_t reserved2;
-    /* Calls: the guest fills slot call_head % HV_CALL_SLOTS, increments call_head, rings; the host
-     * answers slots from call_tail and advances it. Counters mod 2^32. */
-    uint32_t call_head;
-    uint32_t call_tail;
-    struct hv_call calls[HV_CALL_SLOTS];
+    uint64_t reserved3;
+    /* One call at a time. The guest fills it, its number last, and rings; the host answers in ret.
+     * No guest has ever had two calls open: the vCPU stands while the host answers. What takes the
+     * host longer is begun by one call, which returns at once, and its result fetched by another
+     * when the host has announced that it is there. */
+    struct hv_call call;
     struct hv_ring out;
     struct hv_ring err;
     struct hv_counts counts;
 };
 _Static_assert(offsetof(struct hv_shared, resume) == 128, "ABI");
 _Static_assert(offsetof(struct hv_shared, events) == 224, "ABI");
-_Static_assert(offsetof(struct hv_shared, calls) == 240, "ABI");
-_Static_assert(offsetof(struct hv_shared, counts) == 1280, "ABI");
+_Static_assert(offsetof(struct hv_shared, call) == 240, "ABI");
+_Static_assert(offsetof(struct hv_shared, counts) == 320, "ABI");
 _Static_assert(sizeof(struct hv_shared) <= HV_PAGE_SIZE, "one page");
 
 /* What to run: a header, then records up to the end of the frame, whose size HV_CALL_RUN returns.
@@ -344,7 +363,9 @@ _Static_assert(sizeof(struct hv_record) == 16, "ABI");
 
 /* In the guest, a program takes its run by reading this device: the first read of a file opened on
  * it makes the HV_CALL_RUN (the snapshot point) and returns the frame's bytes, further reads the
- * rest, then 0. Its exit_group ends the run. */
+ * rest, then 0. Its exit_group ends the run, and the machine. A program that is to go on writes the
+ * run's status, an int of 0 to 255, instead: that ends the run, and the next read of this file
+ * makes the next HV_CALL_RUN. */
 #define HV_RUN_DEVICE "/dev/pyhl"
 
 #endif /* __ASSEMBLER__ */

@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The call ring: each call is copied out of shared memory once, then checked and answered. Whatever
- * a guest writes there ends as an answer or as VMM_BROKEN with words, never as an error of the
- * host.
+ * The guest's calls. A call is copied out of shared memory once, then checked and answered by the
+ * service that it names. Whatever a guest writes there ends as an answer or as VMM_BROKEN with
+ * words, never as an error of the host.
  */
 #include "vmm_int.h"
 
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
+
+#define COUNT(array)         (sizeof(array) / sizeof((array)[0]))
+#define CALL_OPERATION(call) ((call)&0xffu)
 
 typedef int call_fn(struct vmm *vm, const struct hv_call *call, int64_t *ret);
 
@@ -18,7 +21,8 @@ static int call_bad_range(struct vmm *vm, const char *name, uint64_t gpa, uint64
                        (unsigned long long)gpa, (unsigned long long)size);
 }
 
-/* The open run: the ring stands still at this slot until calls_answer_run(). */
+/* The open run: the call stays in its slot until calls_answer_run(). What the guest says of the run
+ * before is the status of the outcome. */
 static int call_run(struct vmm *vm, const struct hv_call *call, int64_t *ret)
 {
     (void)ret;
@@ -35,7 +39,7 @@ static int call_run(struct vmm *vm, const struct hv_call *call, int64_t *ret)
         return rc;
     }
     vm->run_call = *call;
-    return outcome_set(vm, VMM_READY, 0, "%s", "");
+    return outcome_set(vm, VMM_READY, (int)(call->arg[3] & 0xff), "%s", "");
 }
 
 static uint64_t call_least(uint64_t a, uint64_t b)
@@ -170,56 +174,85 @@ static int call_terminal(struct vmm *vm, const struct hv_call *call, int64_t *re
     return 0;
 }
 
-static call_fn *const call_table[] = {
-    [HV_CALL_RUN] = call_run,         [HV_CALL_FRAME] = call_frame,
-    [HV_CALL_EXIT] = call_exit,       [HV_CALL_WAIT] = call_wait,
-    [HV_CALL_TIMER] = call_timer,     [HV_CALL_DRAIN] = call_drain,
-    [HV_CALL_STDIN] = call_stdin,     [HV_CALL_TRACE] = call_trace,
-    [HV_CALL_DISCARD] = call_discard, [HV_CALL_TERMINAL] = call_terminal,
+static call_fn *const run_calls[] = {
+    [CALL_OPERATION(HV_CALL_RUN)] = call_run,
+    [CALL_OPERATION(HV_CALL_FRAME)] = call_frame,
+    [CALL_OPERATION(HV_CALL_EXIT)] = call_exit,
+};
+static call_fn *const memory_calls[] = {
+    [CALL_OPERATION(HV_CALL_DISCARD)] = call_discard,
+};
+static call_fn *const console_calls[] = {
+    [CALL_OPERATION(HV_CALL_DRAIN)] = call_drain,
+    [CALL_OPERATION(HV_CALL_STDIN)] = call_stdin,
+    [CALL_OPERATION(HV_CALL_TRACE)] = call_trace,
+    [CALL_OPERATION(HV_CALL_TERMINAL)] = call_terminal,
+};
+static call_fn *const clock_calls[] = {
+    [CALL_OPERATION(HV_CALL_WAIT)] = call_wait,
+    [CALL_OPERATION(HV_CALL_TIMER)] = call_timer,
+};
+
+static int console_begin(struct vmm *vm)
+{
+    terminal_describe(vm, &mem_shared_write(vm)->streams);
+    return 0;
+}
+
+static int clock_begin(struct vmm *vm)
+{
+    return clock_resume(vm, &mem_shared_write(vm)->resume, vm->err);
+}
+
+/* What the host does for a guest. The clock begins last: the guest's time goes on from what it
+ * says. */
+static const struct service {
+    const char *name;
+    int (*begin)(struct vmm *vm); /* of a run, right before the guest goes on; as outcome.c */
+    void (*end)(struct vmm *vm);  /* of a run, however it ended: what is held for it goes */
+    call_fn *const *calls;
+    unsigned count;
+} services[] = {
+    [HV_SERVICE_RUN] = {"run", NULL, frame_end, run_calls, COUNT(run_calls)},
+    [HV_SERVICE_MEMORY] = {"memory", NULL, NULL, memory_calls, COUNT(memory_calls)},
+    [HV_SERVICE_CONSOLE] = {"console", console_begin, terminal_restore, console_calls,
+                            COUNT(console_calls)},
+    [HV_SERVICE_CLOCK] = {"clock", clock_begin, NULL, clock_calls, COUNT(clock_calls)},
 };
 
 static int call_dispatch(struct vmm *vm, const struct hv_call *call, int64_t *ret)
 {
-    if (call->nr >= sizeof(call_table) / sizeof(call_table[0]) || call_table[call->nr] == NULL) {
-        return outcome_set(vm, VMM_BROKEN, 0, "unknown call %u", call->nr);
+    const uint32_t number = call->nr >> 8, operation = CALL_OPERATION(call->nr);
+    const struct service *service = number < COUNT(services) ? &services[number] : &services[0];
+    if (operation >= service->count) {
+        return outcome_set(vm, VMM_BROKEN, 0, "unknown call 0x%x (%s)", call->nr,
+                           service->name != NULL ? service->name : "of no service");
     }
-    return call_table[call->nr](vm, call, ret);
+    return service->calls[operation](vm, call, ret);
 }
 
-static void call_answer(struct vmm *vm, uint32_t tail, int64_t ret)
+static void call_answer(struct vmm *vm, int64_t ret)
 {
     struct hv_shared *s = mem_shared_write(vm);
-    s->calls[tail % HV_CALL_SLOTS].ret = ret;
-    __atomic_store_n(&s->call_tail, tail + 1, __ATOMIC_RELEASE);
+    s->call.ret = ret;
+    s->call.nr = HV_CALL_NONE;
     vm->counters.calls++;
 }
 
 int calls_answer(struct vmm *vm)
 {
-    struct hv_shared *s = vm->shared;
-    const uint32_t head = __atomic_load_n(&s->call_head, __ATOMIC_ACQUIRE);
-    uint32_t tail = __atomic_load_n(&s->call_tail, __ATOMIC_RELAXED);
-    if (head - tail > HV_CALL_SLOTS) {
-        return outcome_set(vm, VMM_BROKEN, 0, "the call ring claims %u calls of %u", head - tail,
-                           HV_CALL_SLOTS);
+    struct hv_call call;
+    memcpy(&call, &vm->shared->call, sizeof(call));
+    __asm__ volatile("" ::: "memory"); /* one fetch: what is checked is what is used */
+    if (call.nr == HV_CALL_NONE) {
+        return 0;
     }
-    for (; tail != head; tail++) {
-        struct hv_call call;
-        memcpy(&call, &s->calls[tail % HV_CALL_SLOTS], sizeof(call));
-        __asm__ volatile("" ::: "memory"); /* one fetch: what is checked is what is used */
-        int64_t ret = 0;
-        int rc = call_dispatch(vm, &call, &ret);
-        if (rc != 0) {
-            return rc;
-        }
-        call_answer(vm, tail, ret);
-        /* One call takes a bounded time, a ring full of them as often as much. */
-        rc = tail + 1 != head ? outcome_due(vm, os_clock_ns(CLOCK_MONOTONIC)) : 0;
-        if (rc != 0) {
-            return rc;
-        }
+    int64_t ret = 0;
+    int rc = call_dispatch(vm, &call, &ret);
+    if (rc == 0) {
+        call_answer(vm, ret);
     }
-    return 0;
+    return rc;
 }
 
 int calls_answer_run(struct vmm *vm)
@@ -232,14 +265,23 @@ int calls_answer_run(struct vmm *vm)
         return call_bad_range(vm, "run", call->arg[0], n);
     }
     frame_copy(&vm->frame, 0, to, n);
-    struct hv_shared *s = mem_shared_write(vm);
     vm->generation++;
-    terminal_describe(vm, &s->streams);
-    int rc = clock_resume(vm, &s->resume, vm->err);
-    if (rc < 0) {
-        return rc;
+    for (unsigned i = 0; i < COUNT(services); i++) {
+        int rc = services[i].begin != NULL ? services[i].begin(vm) : 0;
+        if (rc != 0) {
+            return rc;
+        }
     }
-    vm->counts_before = s->counts;
-    call_answer(vm, s->call_tail, (int64_t)whole);
-    return calls_answer(vm);
+    vm->counts_before = vm->shared->counts;
+    call_answer(vm, (int64_t)whole);
+    return 0;
+}
+
+void calls_end_run(struct vmm *vm)
+{
+    for (unsigned i = 0; i < COUNT(services); i++) {
+        if (services[i].end != NULL) {
+            services[i].end(vm);
+        }
+    }
 }

@@ -133,3 +133,9 @@ void frame_copy(const struct run_frame *f, uint64_t at, void *to, size_t size)
     frame_copy_piece(to, at, size, f->head, 0, f->head_size);
     frame_copy_piece(to, at, size, f->source, f->head_size, f->source_len);
 }
+
+void frame_end(struct vmm *vm)
+{
+    vm->frame.source = NULL;
+    vm->frame.source_len = 0;
+}

@@ -232,7 +232,7 @@ static int run_end(struct vmm *vm, int rc)
     if (rc == RUN_STOP && vm->outcome->kind != VMM_READY) {
         console_drain_last(vm);
     }
-    terminal_restore(vm);
+    calls_end_run(vm);
     run_leave(vm);
     counters_end_run(vm);
     vm->outcome->counters = vm->counters;

@@ -120,7 +120,7 @@ struct vmm_run {
 };
 
 enum vmm_outcome_kind {
-    VMM_READY,       /* the guest waits for a run */
+    VMM_READY,       /* the guest waits for a run; status: how the one before ended, 0-255 */
     VMM_EXITED,      /* status: exit status 0-255 */
     VMM_SIGNALED,    /* status: the signal that killed the program */
     VMM_OOM,         /* guest memory ran out and the program was killed */
@@ -248,7 +248,9 @@ int vmm_start(struct vmm *vm, uint64_t timeout_ns, struct vmm_outcome *outcome,
               struct vmm_err *err);
 
 /* Hands over one run and runs it to its end. EINVAL unless the last outcome was VMM_READY or the VM
- * was just restored or rewound. All output has been written when it returns. */
+ * was just restored or rewound. All output has been written when it returns. After VMM_READY the
+ * machine is as the run has left it, and the next one goes on there; all other outcomes end it, and
+ * only vmm_rewind(), vmm_renew() and vmm_destroy() are left. */
 int vmm_run(struct vmm *vm, const struct vmm_run *run, struct vmm_outcome *outcome,
             struct vmm_err *err);
 

@@ -454,8 +454,10 @@ void counters_begin_rewind(struct vmm *vm);
 void counters_end_run(struct vmm *vm);
 
 /* calls.c */
+/* As outcome.c. */
 int calls_answer(struct vmm *vm);
 int calls_answer_run(struct vmm *vm); /* hands the run frame to the open HV_CALL_RUN */
+void calls_end_run(struct vmm *vm);   /* what the services hold for it goes */
 
 /* console.c. All as outcome.c. */
 int console_drain(struct vmm *vm);
@@ -479,5 +481,6 @@ int frame_build(struct vmm *vm, const struct vmm_run *run, struct vmm_err *err);
 uint64_t frame_size(const struct run_frame *f);
 /* Copies [at, at + size), which is inside the frame. */
 void frame_copy(const struct run_frame *f, uint64_t at, void *to, size_t size);
+void frame_end(struct vmm *vm); /* the source is the caller's again */
 
 #endif

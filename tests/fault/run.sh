@@ -110,7 +110,7 @@ run_table() {
 # Every call of abi.h, and some that it has not, with buffers that the host must not believe.
 run_calls() {
     local number address size
-    for number in 1 2 5 6 7 8 9 10 11 0 0xffffffff; do
+    for number in 0x100 0x101 0x200 0x300 0x301 0x302 0x303 0x401 0x103 0x500 0 0xffffffff; do
         begin "call $number with bad buffers"
         for address in 0 0x5000 0x3fffffffff 0x4000000000 0x800000000000 0xfffffffffffff000; do
             for size in 0 1 4096 0x100000000 0xffffffffffffffff; do

@@ -62,8 +62,7 @@ static void put_call(struct vmm *vm, struct fuzz_input *in)
 {
     struct hv_call call;
     fuzz_take(in, &call, sizeof(call));
-    vm->shared->calls[vm->shared->call_head % HV_CALL_SLOTS] = call;
-    vm->shared->call_head++;
+    vm->shared->call = call;
 }
 
 static void put_bytes(struct vmm *vm, struct fuzz_input *in)

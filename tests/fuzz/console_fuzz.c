@@ -217,9 +217,8 @@ static void put(struct vmm *vm, enum stream stream, uint32_t size)
 
 static int call(struct vmm *vm, uint32_t nr, uint64_t a, uint64_t b, int64_t *ret)
 {
-    struct hv_call *slot = &vm->shared->calls[vm->shared->call_head % HV_CALL_SLOTS];
+    struct hv_call *slot = &vm->shared->call;
     *slot = (struct hv_call){.nr = nr, .arg = {a, b}};
-    vm->shared->call_head++;
     int rc = calls_answer(vm);
     *ret = slot->ret;
     return rc;

@@ -136,28 +136,33 @@ def call(number, *arguments):
     return struct.pack("<IIq6Q", number, 0, 0, *arguments, *[0] * (6 - len(arguments)))
 
 
+# enum hv_call_nr
+RUN, FRAME, EXIT, DISCARD, DRAIN, STDIN, TRACE, WAIT, TIMER = (
+    0x100, 0x101, 0x102, 0x200, 0x300, 0x301, 0x302, 0x400, 0x401)
+
+
 def calls():
     end = (1 << 64) - 1
     return {
-        "run": b"\0\0" + call(1, 0x20000, 4096) + b"\0" + call(2, 100, 0x21000, 4096),
-        "run-small": b"\0\0" + call(1, 0x20000, 10),
-        "run-outside": b"\0\0" + call(1, 0x2FFFF, 4096),
-        "frame": b"\1\0" + call(2, 0, 0x10000, 100) + b"\0" + call(2, end, 0x10000, 100),
-        "frame-wraps": b"\0\0" + call(2, 0, end - 10, 100),
-        "exit": b"\0\0" + call(3, 0, 300, 0x10000, 4),
-        "exit-message": b"\0\2" + struct.pack("<IB", 0x10000, 5) + b"a\x1bb\xffc\0" + call(3, 3, 1, 0x10000, 5),
-        "exit-kind": b"\0\0" + call(3, 9),
-        "wait": b"\0\0" + call(4, end, 1),
-        "timer": b"\0\0" + call(5, 12345) + b"\0" + call(5, end),
-        "drain": b"\0\5" + struct.pack("<IIII", 100, 0, 65536, 0) + b"\0" + call(6),
+        "run": b"\0\0" + call(RUN, 0x20000, 4096) + b"\0" + call(FRAME, 100, 0x21000, 4096),
+        "run-small": b"\0\0" + call(RUN, 0x20000, 10),
+        "run-outside": b"\0\0" + call(RUN, 0x2FFFF, 4096),
+        "frame": b"\1\0" + call(FRAME, 0, 0x10000, 100) + b"\0" + call(FRAME, end, 0x10000, 100),
+        "frame-wraps": b"\0\0" + call(FRAME, 0, end - 10, 100),
+        "exit": b"\0\0" + call(EXIT, 0, 300, 0x10000, 4),
+        "exit-message": b"\0\2" + struct.pack("<IB", 0x10000, 5) + b"a\x1bb\xffc\0" + call(EXIT, 3, 1, 0x10000, 5),
+        "exit-kind": b"\0\0" + call(EXIT, 9),
+        "wait": b"\0\0" + call(WAIT, end, 1),
+        "timer": b"\0\0" + call(TIMER, 12345) + b"\0" + call(TIMER, end),
+        "drain": b"\0\5" + struct.pack("<IIII", 100, 0, 65536, 0) + b"\0" + call(DRAIN),
         "ring-full": b"\0\5" + struct.pack("<IIII", 65537, 0, 0, 1),
-        "stdin": b"\0\0" + call(7, 0x10000, 0x10000) + b"\0" + call(7, 0, end),
-        "trace": b"\0\0" + call(8, 0x10000, 80) + b"\0" + call(8, 0x2F000, 0x2000),
-        "discard": b"\0\0" + call(9, 0x10000, 0x20000) + b"\0" + call(9, 0x1000, 0x1000),
-        "discard-odd": b"\0\0" + call(9, 0x10001, 0x1000),
-        "discard-outside": b"\0\0" + call(9, 0x2F000, end - 0xFFF),
+        "stdin": b"\0\0" + call(STDIN, 0x10000, 0x10000) + b"\0" + call(STDIN, 0, end),
+        "trace": b"\0\0" + call(TRACE, 0x10000, 80) + b"\0" + call(TRACE, 0x2F000, 0x2000),
+        "discard": b"\0\0" + call(DISCARD, 0x10000, 0x20000) + b"\0" + call(DISCARD, 0x1000, 0x1000),
+        "discard-odd": b"\0\0" + call(DISCARD, 0x10001, 0x1000),
+        "discard-outside": b"\0\0" + call(DISCARD, 0x2F000, end - 0xFFF),
         "unknown": b"\0\0" + call(0) + b"\0" + call(0xFFFFFFFF),
-        "many": b"\0" + (b"\1" + call(6)) * 17 + b"\4" + struct.pack("<IIII", 0, 0, 40, 3),
+        "many": b"\0" + (b"\1" + call(DRAIN)) * 17 + b"\4" + struct.pack("<IIII", 0, 0, 40, 3),
     }
 
 
@@ -352,8 +357,8 @@ def restore():
         "gdt": case(status, (0x2000, b"\xff" * 128)),
         "vectors": case(ring0, (0x3000, b"\x0f\x0b" * 60)),
         "shared": case(status, (0x1000, bytes(255))),
-        "rings": case(flood, (0x1000 + 1264, b"\xff" * 16)),
-        "calls": case(status, (0x1000 + 232, b"\x20\0\0\0\0\0\0\0")),
+        "rings": case(flood, (0x1000 + 304, b"\xff" * 16)),
+        "call": case(status, (0x1000 + 240, b"\x01\x01\0\0")),
         "kernel-text": case(status, (0x40000, b"\xf4" * 255)),
     }
 

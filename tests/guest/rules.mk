@@ -30,9 +30,13 @@ $(GT_OUT)/static/%: $(GT_DIR)/%.c $(GT_DIR)/t.h $(GT_DIR)/fault.h $(GT_DIR)/rule
 	@mkdir -p $(@D)
 	$(CC) $(GT_CFLAGS) -static -o $@ $< $(GT_LDLIBS)
 
+# It takes runs.
+$(GT_OUT)/only/turns: images/runframe.c images/runframe.h vmm/abi.h
+$(GT_OUT)/only/turns: GT_MORE := -I. images/runframe.c
+
 $(GT_OUT)/only/%: $(GT_DIR)/only/%.c $(GT_DIR)/t.h $(GT_DIR)/fault.h $(GT_DIR)/rules.mk
 	@mkdir -p $(@D)
-	$(CC) $(GT_CFLAGS) -o $@ $< $(GT_LDLIBS)
+	$(CC) $(GT_CFLAGS) -o $@ $< $(GT_MORE) $(GT_LDLIBS)
 
 $(GT_OUT)/dynamic/plugin.so: $(GT_DIR)/plugin.c $(GT_DIR)/rules.mk
 	@mkdir -p $(@D)

@@ -3,7 +3,8 @@
 # Runs every program of tests/guest on Linux and then in the guest, dynamic and static, and compares
 # stdout and exit status byte for byte (stderr too when both succeed): Linux is the oracle.
 # In the guest each runs once, and once with --repeat 1, which must print everything twice.
-# Programs of tests/guest/only run in the guest alone; NAME.expected is what they must print.
+# Programs of tests/guest/only run in the guest alone; NAME.expected is what they must print. One with a
+# NAME.then takes runs: its lines are their sources, and all of them go to one machine (build/vmmrun).
 #
 # usage: tests/guest/run.sh [--native-only] [PROGRAM...]      --list prints their names
 set -u
@@ -198,6 +199,20 @@ run_both_kinds() {
     done
 }
 
+# compare_turns WANT-PREFIX SOURCES PROGRAM: the same for a program that takes these runs, one after the other.
+compare_turns() {
+    local prefix=$1 then=() source problem
+    while IFS= read -r source; do
+        then+=(--then "$source")
+    done <"$2"
+    collect "$prefix-guest" timeout --foreground -k5 "$limit" build/vmmrun "$out/kernel.elf" "$out/initrd.cpio" \
+        "${then[@]}" -- "$3"
+    if problem=$(differs "$prefix" "$prefix-guest"); then
+        printf 'in the guest: %s\n' "$problem"
+        complaints "$prefix-guest.err"
+    fi
+}
+
 run_guest_only() {
     local source name prefix
     for source in "$src"/only/*.c; do
@@ -211,6 +226,10 @@ run_guest_only() {
         prefix="$results/only-$name"
         cp "$src/only/$name.expected" "$prefix.out"
         echo 0 >"$prefix.status"
+        if [ -e "$src/only/$name.then" ]; then
+            report "only $name" "$(compare_turns "$prefix" "$src/only/$name.then" "/bin/$name")"
+            continue
+        fi
         report "only $name" "$(compare_in_guest "$prefix" "/bin/$name")"
     done
 }
@@ -240,7 +259,7 @@ make -s -k -j2 -f "$src/rules.mk" guest-programs || exit 2
 rm -rf "$results"
 mkdir -p "$results"
 if [ $native_only -eq 0 ]; then
-    for file in "$pyhl" "$kernel" "$mkcpio" "$sites"; do
+    for file in "$pyhl" build/vmmrun "$kernel" "$mkcpio" "$sites"; do
         if [ ! -e "$file" ]; then
             echo "$0: $file is missing; run make first, or use --native-only" >&2
             exit 2

@@ -14,12 +14,10 @@
     "    return ctypes.CFUNCTYPE(None, ctypes.c_void_p)(\n"                                        \
     "        ctypes.addressof(ctypes.c_char.from_buffer(page)))\n"                                 \
     "def call(nr, *args):\n"                                                                       \
-    "    head = struct.unpack('<I', ctypes.string_at(0x1000 + 232, 4))[0]\n"                       \
     "    words = list(args) + [0] * (6 - len(args))\n"                                             \
-    "    slot = struct.pack('<IIq6Q', nr, 0, 0, *words)\n"                                         \
-    "    ctypes.memmove(0x1000 + 240 + head % 16 * 64, slot, 64)\n"                                \
-    "    ctypes.memmove(0x1000 + 232, struct.pack('<I', head + 1), 4)\n"                           \
-    "    code(b'\\xe6\\xe0')(None)\n"
+    "    bell = code(b'\\xe6\\xe0')\n"                                                             \
+    "    ctypes.memmove(0x1000 + 240, struct.pack('<IIq6Q', nr, 0, 0, *words), 64)\n"              \
+    "    bell(None)\n"
 
 const struct script scripts[] = {
     {.name = "print", .code = "print(1)", .kind = VMM_EXITED, .out = "1\n"},
@@ -126,12 +124,12 @@ const struct script scripts[] = {
      .status = ANY_STATUS,
      .kill_ms = 15},
     {.name = "the kernel's panic",
-     .code = LOW "call(3, 3, 0)",
+     .code = LOW "call(0x102, 3, 0)",
      .kind = VMM_PANIC,
      .status = ANY_STATUS},
     {.name = "unknown call", .code = LOW "call(99)", .kind = VMM_BROKEN, .status = ANY_STATUS},
     {.name = "call outside of memory",
-     .code = LOW "call(2, 0, 1 << 60, 4096)",
+     .code = LOW "call(0x101, 0, 1 << 60, 4096)",
      .kind = VMM_BROKEN,
      .status = ANY_STATUS},
     {.name = "no interrupt table",

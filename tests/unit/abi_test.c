@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The golden layout of version 10 of abi.h. A change here is a change of the ABI: HV_ABI_VERSION
+ * The golden layout of version 11 of abi.h. A change here is a change of the ABI: HV_ABI_VERSION
  * must be another, and this file follows it.
  */
 #include "unit.h"
@@ -10,7 +10,7 @@
 
 static void version(void)
 {
-    CHECK(HV_ABI_VERSION == 10);
+    CHECK(HV_ABI_VERSION == 11);
     CHECK(HV_NOTE_ABI == 0x48564d31);
     CHECK(HV_SHARED_MAGIC == 0x6c687970);
 }
@@ -30,8 +30,12 @@ static void map(void)
 
 static void calls(void)
 {
-    CHECK(HV_CALL_RUN == 1 && HV_CALL_FRAME == 2 && HV_CALL_EXIT == 3 && HV_CALL_WAIT == 4);
-    CHECK(HV_CALL_TIMER == 5 && HV_CALL_DRAIN == 6 && HV_CALL_STDIN == 7 && HV_CALL_TRACE == 8);
+    CHECK(HV_CALL_NONE == 0);
+    CHECK(HV_CALL_RUN == 0x100 && HV_CALL_FRAME == 0x101 && HV_CALL_EXIT == 0x102);
+    CHECK(HV_CALL_DISCARD == 0x200);
+    CHECK(HV_CALL_DRAIN == 0x300 && HV_CALL_STDIN == 0x301 && HV_CALL_TRACE == 0x302);
+    CHECK(HV_CALL_TERMINAL == 0x303);
+    CHECK(HV_CALL_WAIT == 0x400 && HV_CALL_TIMER == 0x401);
     CHECK(HV_EXIT_STATUS == 0 && HV_EXIT_SIGNAL == 1 && HV_EXIT_OOM == 2 && HV_EXIT_PANIC == 3);
     CHECK(HV_EVENT_TIMER == 1 && HV_EVENT_INT == 2 && HV_EVENT_TERM == 4);
     CHECK(HV_RUN_EXEC == 0 && HV_RUN_FILE == 1 && HV_RUN_CODE == 2 && HV_RUN_MODULE == 3);
@@ -39,7 +43,7 @@ static void calls(void)
     CHECK(HV_RESUME_DETERMINISTIC == 1 && HV_RESUME_TRACE == 2);
     AT(hv_call, ret, 8);
     AT(hv_call, arg, 16);
-    CHECK(sizeof(struct hv_call) == 64 && HV_CALL_SLOTS == 16);
+    CHECK(sizeof(struct hv_call) == 64);
     CHECK(HV_CALL_BYTES == 65536 && HV_TRACE_MAX == 4096 && HV_SIGNAL_MAX == 64);
 }
 
@@ -62,13 +66,11 @@ static void shared_page(void)
     AT(hv_streams, stdin_size, 16);
     AT(hv_shared, resume, 128);
     AT(hv_shared, events, 224);
-    AT(hv_shared, call_head, 232);
-    AT(hv_shared, call_tail, 236);
-    AT(hv_shared, calls, 240);
-    AT(hv_shared, out, 1264);
-    AT(hv_shared, err, 1272);
-    AT(hv_shared, counts, 1280);
-    CHECK(sizeof(struct hv_shared) == 1344);
+    AT(hv_shared, call, 240);
+    AT(hv_shared, out, 304);
+    AT(hv_shared, err, 312);
+    AT(hv_shared, counts, 320);
+    CHECK(sizeof(struct hv_shared) == 384);
     AT(hv_counts, syscalls_rewritten, 0);
     AT(hv_counts, syscalls_trapped, 8);
     AT(hv_counts, faults, 16);

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * vmmrun KERNEL INITRD [--memory MIB] [--trace] [--timeout SECONDS] [-- PROGRAM [ARGS...]]
- * Boots a fresh machine and runs one program in it, to debug kernels. Prints the outcome on stderr;
- * exits as the program did, 128+n for signals, 124 on timeout, 125 when the machine failed, 2 on
- * bad usage.
+ * vmmrun KERNEL INITRD [--memory MIB] [--trace] [--timeout SECONDS] [--then SOURCE]...
+ *        [-- PROGRAM [ARGS...]]
+ * Boots a fresh machine and runs one program in it, to debug kernels. --then: the program takes
+ * runs (HV_RUN_DEVICE), and gets one with this source; several one after the other, in the same
+ * machine. Prints the outcomes on stderr; exits as the program did, 128+n for signals, 124 on
+ * timeout, 125 when the machine failed, 2 on bad usage.
  */
 #include "vmm/abi.h"
 #include "vmm/vmm.h"
@@ -13,9 +15,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define THEN_MAX 16
+
 struct options {
     struct vmm_config config;
     struct vmm_run run;
+    const char *then[THEN_MAX];
+    unsigned then_count;
 };
 
 static void trace_line(void *arg, const char *line, size_t len)
@@ -27,7 +33,7 @@ static void trace_line(void *arg, const char *line, size_t len)
 static int usage(void)
 {
     fputs("usage: vmmrun KERNEL INITRD [--memory MIB] [--trace] [--timeout SECONDS]"
-          " [-- PROGRAM [ARGS...]]\n",
+          " [--then SOURCE]... [-- PROGRAM [ARGS...]]\n",
           stderr);
     return 2;
 }
@@ -49,6 +55,8 @@ static int parse(int argc, char **argv, struct options *o)
             o->config.memory = strtoull(argv[++i], NULL, 0) << 20;
         } else if (strcmp(argv[i], "--timeout") == 0 && i + 1 < argc) {
             o->run.timeout_ns = (uint64_t)(strtod(argv[++i], NULL) * 1e9);
+        } else if (strcmp(argv[i], "--then") == 0 && i + 1 < argc && o->then_count < THEN_MAX) {
+            o->then[o->then_count++] = argv[++i];
         } else if (argv[i][0] != '-' && names < 2) {
             *(names++ == 0 ? &o->config.kernel_path : &o->config.initrd_path) = argv[i];
         } else {
@@ -109,7 +117,18 @@ static int run(const struct options *o, struct vmm *vm, struct vmm_err *err)
     if (vmm_run(vm, &o->run, &outcome, err) < 0) {
         return -1;
     }
-    return report("run", &outcome);
+    status = report("run", &outcome);
+    for (unsigned i = 0; i < o->then_count && outcome.kind == VMM_READY; i++) {
+        struct vmm_run then = o->run;
+        then.mode = HV_RUN_CODE;
+        then.source = o->then[i];
+        then.source_len = strlen(o->then[i]);
+        if (vmm_run(vm, &then, &outcome, err) < 0) {
+            return -1;
+        }
+        status = report("then", &outcome);
+    }
+    return status;
 }
 
 int main(int argc, char **argv)

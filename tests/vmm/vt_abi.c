@@ -49,12 +49,10 @@ static const struct {
     FIELD(struct hv_streams, stdin_size, 16, 8),
     FIELD(struct hv_shared, resume, 128, 96),
     FIELD(struct hv_shared, events, 224, 4),
-    FIELD(struct hv_shared, call_head, 232, 4),
-    FIELD(struct hv_shared, call_tail, 236, 4),
-    FIELD(struct hv_shared, calls, 240, 1024),
-    FIELD(struct hv_shared, out, 1264, 8),
-    FIELD(struct hv_shared, err, 1272, 8),
-    FIELD(struct hv_shared, counts, 1280, 64),
+    FIELD(struct hv_shared, call, 240, 64),
+    FIELD(struct hv_shared, out, 304, 8),
+    FIELD(struct hv_shared, err, 312, 8),
+    FIELD(struct hv_shared, counts, 320, 64),
     FIELD(struct hv_counts, syscalls_rewritten, 0, 8),
     FIELD(struct hv_counts, syscalls_trapped, 8, 8),
     FIELD(struct hv_counts, faults, 16, 8),
@@ -69,8 +67,8 @@ static const struct {
 
 static void t_layout(void)
 {
-    CHECK_INT(HV_ABI_VERSION, 10);
-    CHECK_INT(sizeof(struct hv_shared), 1344);
+    CHECK_INT(HV_ABI_VERSION, 11);
+    CHECK_INT(sizeof(struct hv_shared), 384);
     CHECK_INT(sizeof(struct hv_run), 16);
     for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
         if (fields[i].offset != fields[i].want_offset || fields[i].size != fields[i].want_size) {
@@ -93,21 +91,21 @@ static void t_numbers(void)
         {HV_RING_SIZE, 0x10000},    {HV_INITRD_GPA, 256ull << 30},
         {HV_PORT_DOORBELL, 0xe0},   {HV_VECTOR_STRIDE, 32},
         {HV_SYSCALL_OFFSET, 0x600}, {HV_VECTOR_UPCALL, 256},
-        {HV_CALL_RUN, 1},           {HV_CALL_FRAME, 2},
-        {HV_CALL_EXIT, 3},          {HV_CALL_WAIT, 4},
-        {HV_CALL_TIMER, 5},         {HV_CALL_DRAIN, 6},
-        {HV_CALL_STDIN, 7},         {HV_CALL_TRACE, 8},
-        {HV_CALL_DISCARD, 9},       {HV_CALL_TERMINAL, 10},
-        {HV_EXIT_STATUS, 0},        {HV_EXIT_SIGNAL, 1},
-        {HV_EXIT_OOM, 2},           {HV_EXIT_PANIC, 3},
-        {HV_EVENT_TIMER, 1},        {HV_EVENT_INT, 2},
-        {HV_EVENT_TERM, 4},         {HV_RUN_EXEC, 0},
-        {HV_RUN_FILE, 1},           {HV_RUN_CODE, 2},
-        {HV_RUN_MODULE, 3},         {HV_RUN_STDIN, 4},
-        {HV_RECORD_OPTIONS, 1},     {HV_RECORD_ARGV, 2},
-        {HV_RECORD_ENV, 3},         {HV_RECORD_CWD, 4},
-        {HV_RECORD_SOURCE, 5},      {HV_RECORD_ALIGN, 8},
-        {HV_CALL_SLOTS, 16},        {HV_CALL_BYTES, 65536},
+        {HV_CALL_NONE, 0},          {HV_CALL_RUN, 0x100},
+        {HV_CALL_FRAME, 0x101},     {HV_CALL_EXIT, 0x102},
+        {HV_CALL_DISCARD, 0x200},   {HV_CALL_DRAIN, 0x300},
+        {HV_CALL_STDIN, 0x301},     {HV_CALL_TRACE, 0x302},
+        {HV_CALL_TERMINAL, 0x303},  {HV_CALL_WAIT, 0x400},
+        {HV_CALL_TIMER, 0x401},     {HV_EXIT_STATUS, 0},
+        {HV_EXIT_SIGNAL, 1},        {HV_EXIT_OOM, 2},
+        {HV_EXIT_PANIC, 3},         {HV_EVENT_TIMER, 1},
+        {HV_EVENT_INT, 2},          {HV_EVENT_TERM, 4},
+        {HV_RUN_EXEC, 0},           {HV_RUN_FILE, 1},
+        {HV_RUN_CODE, 2},           {HV_RUN_MODULE, 3},
+        {HV_RUN_STDIN, 4},          {HV_RECORD_OPTIONS, 1},
+        {HV_RECORD_ARGV, 2},        {HV_RECORD_ENV, 3},
+        {HV_RECORD_CWD, 4},         {HV_RECORD_SOURCE, 5},
+        {HV_RECORD_ALIGN, 8},       {HV_CALL_BYTES, 65536},
         {HV_TRACE_MAX, 4096},       {HV_SIGNAL_MAX, 64},
         {HV_DEBUG_MARK, 0x2ff8},    {HV_SYSCALL_FMASK, 0x44700},
         {HV_RFLAGS_FIXED, 0x202},

@@ -48,7 +48,7 @@ static void t_endings(void)
 {
     static const char *const cases[][2] = {
         {"status", "1"},         {"panic", "x"},      {"bad-number", ""},
-        {"bad-head", ""},        {"bad-ring", ""},    {"bad-gpa", "0"},
+        {"call", "77"},          {"bad-ring", ""},    {"bad-gpa", "0"},
         {"triple", ""},          {"privileged", "0"}, {"privileged", "6"},
         {"in-doorbell", ""},     {"rep-outs", ""},    {"map", "268435456"},
         {"map", "274877906944"}, {"read", "0"},       {"write", "262144"},

@@ -35,7 +35,7 @@ static void *read_frame(u64 *size)
         }
         frame = krealloc(frame, *size);
         for (u64 at = PAGE_SIZE; frame != NULL && at < *size;) {
-            s64 n = hv_call(HV_CALL_FRAME, at, (u64)frame + at, *size - at, 0);
+            s64 n = hv_call(HV_CALL_FRAME, at, (u64)frame + at, *size - at);
             if (n <= 0) {
                 panic("the run frame ended early");
             }

@@ -2,7 +2,8 @@
 /*
  * HV_RUN_DEVICE: a program takes its run by reading it. The first read of a
  * file opened on it makes the HV_CALL_RUN, which is the snapshot point: all
- * that a run needs is allocated at open. There is one window, kept for ever,
+ * that a run needs is allocated at open. A program that goes on after a run
+ * writes its status, and reads the next. There is one window, kept for ever,
  * so that a small frame writes one page of it and closing frees nothing.
  */
 #include "cpu/cpu.h"
@@ -16,16 +17,20 @@
 static struct {
     paddr_t frames; /* bytes [start, start + WINDOW) of the frame */
     u64 start;
-    u64 size; /* of the whole frame */
+    u64 size;   /* of the whole frame */
+    int status; /* of the last run that a program has ended by writing it */
+    bool begun; /* a run was taken from the device: the snapshot point has passed */
 } window;
 
 /* Whatever must be fresh in every restored machine is made fresh right after the call. */
 u64 run_next(void *buf, size_t size)
 {
-    text_settle(cur_proc()->mm);
-    pmm_scrub();
+    if (!window.begun) { /* what pays for itself in the runs of a snapshot */
+        text_settle(cur_proc()->mm);
+        pmm_scrub();
+    }
     xstate_save(current->xstate);
-    s64 n = hv_call(HV_CALL_RUN, (u64)buf, size, HV_RUN_VECTORS, 0);
+    s64 n = hv_call(HV_CALL_RUN, (u64)buf, size, HV_RUN_VECTORS, (u64)window.status);
     xstate_reload(current->xstate);
     hv_shared()->counts.resume_tsc = hv_rdtsc();
     if (n < (s64)sizeof(struct hv_run)) {
@@ -52,6 +57,7 @@ static ssize_t run_read(struct file *f, vaddr_t buf, size_t n, u64 *pos)
     (void)pos;
     if (!taken(f)) {
         window.size = run_next(phys_ptr(window.frames), WINDOW);
+        window.begun = true;
         window.start = 0;
         f->priv = &window;
         f->pos = 0;
@@ -63,7 +69,7 @@ static ssize_t run_read(struct file *f, vaddr_t buf, size_t n, u64 *pos)
     while (done < n) {
         if (f->pos < window.start || f->pos >= window.start + WINDOW) {
             u64 start = f->pos / WINDOW * WINDOW;
-            s64 got = hv_call(HV_CALL_FRAME, start, window.frames, WINDOW, 0);
+            s64 got = hv_call(HV_CALL_FRAME, start, window.frames, WINDOW);
             if (got < 0 || (u64)got < MIN(WINDOW, window.size - start)) {
                 return -EIO;
             }
@@ -80,7 +86,28 @@ static ssize_t run_read(struct file *f, vaddr_t buf, size_t n, u64 *pos)
     return (ssize_t)done;
 }
 
-static const struct file_ops run_ops = {.name = "pyhl", .read = run_read, .stream = true};
+/* The run's status, an int: it is over, and this file's next read waits for another. */
+static ssize_t run_write(struct file *f, vaddr_t buf, size_t n, u64 *pos)
+{
+    int status;
+
+    (void)pos;
+    if (!taken(f) || n != sizeof(status)) {
+        return -EINVAL;
+    }
+    if (copy_from_user(&status, buf, sizeof(status)) < 0) {
+        return -EFAULT;
+    }
+    if (status < 0 || status > 255) {
+        return -EINVAL;
+    }
+    window.status = status;
+    f->priv = NULL;
+    return (ssize_t)n;
+}
+
+static const struct file_ops run_ops = {
+    .name = "pyhl", .read = run_read, .write = run_write, .stream = true};
 
 int rundev_open(struct inode *i, struct file *f)
 {

@@ -30,7 +30,7 @@ void console_stdin_poll(void)
 
 static s64 host_read(void *buf, size_t n)
 {
-    return hv_call(HV_CALL_STDIN, (u64)buf, n, 0, 0);
+    return hv_call(HV_CALL_STDIN, (u64)buf, n);
 }
 
 /* Does a read return at once? */
@@ -188,7 +188,7 @@ static void stdin_file_place(const struct file *f)
 {
     u8 nothing;
 
-    hv_call(HV_CALL_STDIN, (u64)&nothing, 0, f->pos, 0);
+    hv_call(HV_CALL_STDIN, (u64)&nothing, 0, f->pos);
 }
 
 /* stdin that is a file of the host: nothing to wait for, and no more of it than was there. */
@@ -201,7 +201,7 @@ static ssize_t stdin_file_read(struct file *f, vaddr_t buf, size_t n, u64 *pos)
     if (bounce == NULL) {
         return n ? -ENOMEM : 0;
     }
-    got = hv_call(HV_CALL_STDIN, (u64)bounce, size, *pos, 0);
+    got = hv_call(HV_CALL_STDIN, (u64)bounce, size, *pos);
     if (got > 0 && copy_to_user(buf, bounce, (size_t)got) < 0) {
         got = -EFAULT;
     }

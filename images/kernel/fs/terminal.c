@@ -38,7 +38,7 @@ static const struct termios fresh = {
 
 static long get_modes(u32 stream, vaddr_t arg)
 {
-    s64 state = hv_call(HV_CALL_TERMINAL, stream, HV_TERMINAL_GET, 0, 0);
+    s64 state = hv_call(HV_CALL_TERMINAL, stream, HV_TERMINAL_GET);
     struct termios t = fresh;
 
     if (state < 0) {
@@ -64,7 +64,7 @@ static long set_modes(u32 stream, vaddr_t arg, bool drop)
 
 static long get_size(u32 stream, vaddr_t arg)
 {
-    s64 state = hv_call(HV_CALL_TERMINAL, stream, HV_TERMINAL_GET, 0, 0);
+    s64 state = hv_call(HV_CALL_TERMINAL, stream, HV_TERMINAL_GET);
     struct window_size w = {.rows = (u16)(state >> 16), .columns = (u16)(state >> 32)};
 
     return state < 0 ? state : copy_to_user(arg, &w, sizeof(w));
@@ -79,7 +79,7 @@ static long flush(u32 stream, vaddr_t queue)
     if (queue == TCOFLUSH) {
         return 0;
     }
-    return hv_call(HV_CALL_TERMINAL, stream, HV_TERMINAL_FLUSH, 0, 0);
+    return hv_call(HV_CALL_TERMINAL, stream, HV_TERMINAL_FLUSH);
 }
 
 bool terminal_drops_input(u32 cmd, vaddr_t arg)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Calls to the host (vmm/abi.h): one at a time through the call slots and the
- * doorbell.
+ * Calls to the host (vmm/abi.h): one at a time, through the slot in shared
+ * memory and the doorbell.
  */
 #include "kernel.h"
 
@@ -12,12 +12,12 @@ static void doorbell(void)
     __asm__ volatile("outb %%al, %0" ::"N"(HV_PORT_DOORBELL) : "memory");
 }
 
-s64 hv_call(u32 nr, u64 a0, u64 a1, u64 a2, u64 a3)
+s64 hv_call_args(u32 nr, const u64 arg[6])
 {
-    struct hv_shared *s = hv_shared();
-    struct hv_call *c = &s->calls[s->call_head % HV_CALL_SLOTS];
-    *c = (struct hv_call){.nr = nr, .arg = {a0, a1, a2, a3}};
-    s->call_head++;
+    struct hv_call *c = &hv_shared()->call;
+    memcpy(c->arg, arg, sizeof(c->arg));
+    c->ret = 0;
+    c->nr = nr;
     doorbell();
     return c->ret;
 }
@@ -33,7 +33,7 @@ void hv_exit(enum hv_exit kind, int status, const char *msg)
 
 void hv_trace_line(const char *line, size_t len)
 {
-    hv_call(HV_CALL_TRACE, (u64)line, len, 0, 0);
+    hv_call(HV_CALL_TRACE, (u64)line, len);
 }
 
 u32 hv_take_events(void)

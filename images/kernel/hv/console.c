@@ -31,7 +31,7 @@ void hv_console_write(int which, const void *buf, size_t len)
         p += n;
         len -= n;
         if (len) {
-            hv_call(HV_CALL_DRAIN, 0, 0, 0, 0);
+            hv_call(HV_CALL_DRAIN, 0);
         }
     }
 }

@@ -56,7 +56,7 @@ void time_arm(u64 deadline)
         return;
     }
     armed = deadline;
-    hv_call(HV_CALL_TIMER, from_now(deadline), 0, 0, 0);
+    hv_call(HV_CALL_TIMER, from_now(deadline));
 }
 
 void time_arm_expired(void)
@@ -66,5 +66,5 @@ void time_arm_expired(void)
 
 void hv_idle(u64 deadline, bool wait_stdin)
 {
-    hv_call(HV_CALL_WAIT, from_now(deadline), wait_stdin ? HV_WAIT_STDIN : 0, 0, 0);
+    hv_call(HV_CALL_WAIT, from_now(deadline), wait_stdin ? HV_WAIT_STDIN : 0);
 }

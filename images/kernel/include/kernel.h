@@ -78,7 +78,9 @@ void panic(const char *fmt, ...) __attribute__((format(printf, 1, 2), noreturn))
 /* ---- hv/: the host ------------------------------------------------------------------------ */
 
 /* hv/call.c */
-s64 hv_call(u32 nr, u64 a0, u64 a1, u64 a2, u64 a3);
+s64 hv_call_args(u32 nr, const u64 arg[6]);
+/* Up to six arguments; those left out are 0. */
+#define hv_call(nr, ...) hv_call_args((nr), (const u64[6]){__VA_ARGS__})
 static inline struct hv_shared *hv_shared(void)
 {
     return (struct hv_shared *)HV_SHARED_GPA;

@@ -67,7 +67,7 @@ void pmm_zero_range(paddr_t pa, u64 pages)
         clear_dirty(from, end);
         return;
     }
-    hv_call(HV_CALL_DISCARD, first * PAGE_SIZE, (last - first) * PAGE_SIZE, 0, 0);
+    hv_call(HV_CALL_DISCARD, first * PAGE_SIZE, (last - first) * PAGE_SIZE);
     bitmap_clear_range(dirty, first, last - first);
     clear_dirty(from, first);
     clear_dirty(last, end);

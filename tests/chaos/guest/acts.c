@@ -48,13 +48,12 @@ static void doorbell(void)
 
 static void call(const uint64_t a[6])
 {
-    volatile struct hv_call *slot = &SHARED->calls[SHARED->call_head % HV_CALL_SLOTS];
+    volatile struct hv_call *slot = &SHARED->call;
     slot->nr = (uint32_t)a[0];
     slot->ret = 0;
     for (int i = 0; i < 5; i++) {
         slot->arg[i] = a[i + 1];
     }
-    SHARED->call_head++;
 }
 
 static uint64_t table_new(struct chaos *c)

@@ -29,11 +29,11 @@ static struct run {
 static unsigned run_count;
 
 /* The host does so, too: what is discarded reads as zeroes. */
-s64 hv_call(u32 nr, u64 a0, u64 a1, u64 a2, u64 a3)
+s64 hv_call_args(u32 nr, const u64 arg[6])
 {
-    CHECK(nr == HV_CALL_DISCARD && a0 % LARGE_PAGE == 0 && a1 % LARGE_PAGE == 0 && a1 > 0);
-    CHECK(a2 == 0 && a3 == 0);
-    memset(phys_ptr(a0), 0, a1);
+    CHECK(nr == HV_CALL_DISCARD && arg[0] % LARGE_PAGE == 0 && arg[1] % LARGE_PAGE == 0);
+    CHECK(arg[1] > 0 && arg[2] == 0 && arg[3] == 0 && arg[4] == 0 && arg[5] == 0);
+    memset(phys_ptr(arg[0]), 0, arg[1]);
     discards++;
     return 0;
 }

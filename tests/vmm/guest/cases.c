@@ -148,6 +148,15 @@ static void do_cat(const char *arg)
     }
 }
 
+/* Says the how manyth turn it is, and ends the run with this status, and not the machine. */
+static void do_turn(const char *arg)
+{
+    static volatile uint64_t turns;
+    turns = turns + 1;
+    say_number(turns);
+    run_status = text_number(arg);
+}
+
 static void do_trace(const char *arg)
 {
     (void)call(HV_CALL_TRACE, (uint64_t)(uintptr_t)arg, text_len(arg), 0, 0);
@@ -360,6 +369,7 @@ static const struct guest_case guest_cases[] = {
     {"wait-forever", do_wait_forever},
     {"cat", do_cat},
     {"trace", do_trace},
+    {"turn", do_turn},
     {"frame", do_frame},
     {"resume", do_resume},
     {"dirty", do_dirty},

@@ -7,6 +7,7 @@
 
 #include "images/runframe.h"
 
+uint64_t run_status;
 static uint8_t run_buffer[0x10000] __attribute__((aligned(16)));
 volatile uint64_t sink;
 volatile uint64_t upcalls_seen;
@@ -64,14 +65,13 @@ void doorbell(void)
 
 int64_t call(uint32_t nr, uint64_t a, uint64_t b, uint64_t c, uint64_t d)
 {
-    volatile struct hv_call *slot = &SHARED->calls[SHARED->call_head % HV_CALL_SLOTS];
+    volatile struct hv_call *slot = &SHARED->call;
     slot->nr = nr;
     slot->ret = 0;
     slot->arg[0] = a;
     slot->arg[1] = b;
     slot->arg[2] = c;
     slot->arg[3] = d;
-    SHARED->call_head++;
     doorbell();
     return slot->ret;
 }
@@ -195,7 +195,7 @@ void guest_main(void)
 {
     SHARED->upcall_entry = (uint64_t)(uintptr_t)upcall_entry;
     for (;;) {
-        (void)call(HV_CALL_RUN, (uint64_t)(uintptr_t)run_buffer, sizeof(run_buffer), 0, 0);
+        (void)call(HV_CALL_RUN, (uint64_t)(uintptr_t)run_buffer, sizeof(run_buffer), 0, run_status);
         resume_tsc = tsc();
         guest_run();
     }

@@ -40,6 +40,7 @@ void say(const char *s);
 void say_number(uint64_t n);
 uint64_t mono(void); /* the guest's monotonic clock, from where the last resume set it */
 volatile uint64_t *page_directory(void);
+extern uint64_t run_status;   /* of a case that returns, and ends with that its run alone */
 const void *run_source(void); /* of the run going on */
 size_t run_source_size(void);
 

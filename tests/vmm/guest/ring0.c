@@ -182,12 +182,11 @@ static void do_step(const char *arg)
 /* Ends the run while a step is due. */
 static void do_step_bell(const char *arg)
 {
-    volatile struct hv_call *slot = &SHARED->calls[SHARED->call_head % HV_CALL_SLOTS];
+    volatile struct hv_call *slot = &SHARED->call;
     (void)arg;
     slot->nr = HV_CALL_EXIT;
     slot->arg[0] = HV_EXIT_STATUS;
     slot->arg[1] = slot->arg[3] = 0;
-    SHARED->call_head++;
     __asm__ volatile("pushq $0x302\n popfq\n out %%al, $0xe0" ::: "memory", "cc");
 }
 
