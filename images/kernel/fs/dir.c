@@ -186,6 +186,7 @@ void dir_remove(struct inode *dir, struct dentry *d)
     }
     *link = d->hash_next;
     KASSERT(slot < dd->slot_count && dd->slots[slot].d == d);
+    KASSERT(dd->live > 0 && dir->nlink > 0 && i->nlink > 0);
     dd->slots[slot].d = NULL;
     if (--dd->live == 0) {
         dd->slot_count = 0;

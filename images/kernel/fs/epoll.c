@@ -50,6 +50,7 @@ static void set_ready(struct epitem *it)
 static void clear_ready(struct epitem *it)
 {
     if (it->ready) {
+        KASSERT(it->ep->ready_count > 0);
         it->ready = false;
         it->ep->ready_count--;
         TAILQ_REMOVE(&it->ep->ready, it, ready_link);

@@ -98,6 +98,7 @@ static int find_free(struct fdtable *t, u32 min)
 
 static void put_in(struct fdtable *t, u32 fd, struct file *f, bool cloexec)
 {
+    KASSERT(fd < t->count && (t->slots[fd].file != NULL || fd >= t->lowest));
     t->slots[fd].file = f;
     t->slots[fd].flags = cloexec ? FD_CLOEXEC : 0;
     if (fd == t->lowest) {
@@ -113,6 +114,7 @@ int fd_install(struct file *f, int min, bool cloexec)
         file_put(f);
         return fd;
     }
+    KASSERT(at(table(), fd) == NULL);
     put_in(table(), (u32)fd, f, cloexec);
     return fd;
 }
@@ -145,6 +147,7 @@ static void remove(struct fdtable *t, u32 fd)
 {
     struct file *f = t->slots[fd].file;
 
+    KASSERT(f != NULL);
     t->slots[fd].file = NULL;
     t->slots[fd].flags = 0;
     if (fd < t->lowest) {

@@ -33,6 +33,7 @@ struct inode *anon_inode(u32 mode)
 
 void file_ref(struct file *f)
 {
+    KASSERT(f->refs > 0);
     f->refs++;
 }
 

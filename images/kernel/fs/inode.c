@@ -59,6 +59,7 @@ void inode_touch(struct inode *i)
 
 void inode_ref(struct inode *i)
 {
+    KASSERT(i->refs > 0);
     i->refs++;
 }
 

@@ -95,6 +95,7 @@ static ssize_t pipe_put(struct pipe *p, vaddr_t buf, size_t n)
 {
     size_t done = 0;
 
+    KASSERT(used(p) <= p->capacity);
     n = MIN(n, p->capacity - used(p));
     while (done < n) {
         u32 run;
@@ -260,6 +261,8 @@ static void pipe_release(struct file *f)
 {
     struct pipe *p = f->priv;
 
+    KASSERT(p->files > 0 && (!file_readable(f) || p->readers > 0) &&
+            (!file_writable(f) || p->writers > 0));
     if (file_readable(f) && --p->readers == 0) {
         waitq_wake(&p->write_q, 1 << 30);
     }

@@ -53,6 +53,7 @@ int radix_set(struct ramdata *d, u64 index, paddr_t frame)
 {
     u64 *slot = &d->root;
 
+    KASSERT(frame != 0 && (frame & PAGE_MASK) == 0);
     if (radix_grow(d, index) < 0) {
         return -ENOSPC;
     }
@@ -81,6 +82,7 @@ static void drop_below(struct ramdata *d, u64 *slot, u32 level, u64 base, u64 fi
             memset(phys_ptr(*slot), 0, PAGE_SIZE);
             return;
         }
+        KASSERT(d->owned > 0);
         pmm_free(*slot, 1);
         *slot = 0;
         d->owned--;

@@ -345,6 +345,7 @@ static void reg_free(struct inode *i)
 {
     i->u.data.mapped = false; /* a mapping would hold a reference: there is none */
     radix_drop(&i->u.data, 0, UINT64_MAX);
+    KASSERT(i->u.data.owned == 0 && i->u.data.root == 0);
 }
 
 static ssize_t reg_read(struct file *f, vaddr_t buf, size_t n, u64 *pos)

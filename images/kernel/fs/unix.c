@@ -212,6 +212,7 @@ static void message_done(struct sock *s, struct message *m)
 
 static void took(struct sock *s, size_t n)
 {
+    KASSERT(n <= s->queued);
     s->queued -= n;
     if (s->peer != NULL) {
         waitq_wake(&s->peer->write_q, 1);

@@ -16,6 +16,7 @@
 
 static int own_copy(u64 *e, const void *src, int prot)
 {
+    KASSERT(!(*e & PTE_OWNED)); /* that frame would be lost */
     paddr_t pa = pmm_alloc(1, src != NULL ? 0 : PMM_ZERO);
     if (!pa) {
         return -ENOMEM;

@@ -90,6 +90,7 @@ void *kmalloc(size_t size)
         return NULL;
     }
     void *p = s->free;
+    KASSERT(p != NULL); /* as for every slab in the list */
     s->free = *(void **)p;
     s->used++;
     if (s->free == NULL) {
@@ -118,6 +119,7 @@ void kfree(void *p)
         pmm_free((paddr_t)s, s->pages);
         return;
     }
+    KASSERT(s->used > 0 && p != s->free); /* else it was freed before */
     if (s->free == NULL) {
         LIST_INSERT_HEAD(&partial[s->class], s, link);
     }

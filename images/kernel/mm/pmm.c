@@ -44,6 +44,7 @@ static u64 find_run(u64 n, u64 from, u64 to)
 
 static void pmm_take(u64 from, u64 n)
 {
+    KASSERT(n <= free_frames);
     bitmap_set_range(used, from, n);
     free_frames -= n;
 }
@@ -135,6 +136,7 @@ bool pmm_claim(paddr_t pa, u64 pages)
 void pmm_free(paddr_t pa, u64 pages)
 {
     u64 from = pa / PAGE_SIZE;
+    KASSERT((pa & PAGE_MASK) == 0);
     KASSERT(from + pages <= frames && bitmap_count_range(used, from, pages) == pages);
     bitmap_clear_range(used, from, pages);
     bitmap_set_range(dirty, from, pages);
@@ -146,6 +148,7 @@ void pmm_free(paddr_t pa, u64 pages)
 
 void pmm_mark_dirty(paddr_t pa, u64 pages)
 {
+    KASSERT(pmm_is_ram(pa, pages * PAGE_SIZE));
     bitmap_set_range(dirty, pa / PAGE_SIZE, pages);
 }
 

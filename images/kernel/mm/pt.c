@@ -45,7 +45,7 @@ static void spare_put(u64 *table)
 static u64 *spare_take(void)
 {
     u64 *table = spares;
-    KASSERT(table);
+    KASSERT(table != NULL);
     spares = (u64 *)table[0];
     return table;
 }
@@ -190,6 +190,7 @@ static bool all_text(const u64 *table, vaddr_t va)
 void pt_set_large(vaddr_t va, paddr_t pa)
 {
     u64 *entry = pt_walk(va, 2, true);
+    KASSERT(entry != NULL && *entry & PTE_P && !(*entry & PTE_LARGE));
     spare_put(phys_ptr(*entry & PTE_ADDR));
     *entry = pa | pt_prot_bits(PROT_READ | PROT_EXEC) | PTE_LARGE | PTE_OWNED;
     tlb_flush();
@@ -197,6 +198,7 @@ void pt_set_large(vaddr_t va, paddr_t pa)
 
 bool pt_enter_large(vaddr_t va, paddr_t pa, int prot)
 {
+    KASSERT(((va | pa) & (LARGE_PAGE - 1)) == 0);
     u64 *entry = pt_walk(va, 2, true);
     paddr_t table = entry != NULL && !*entry ? pmm_alloc(1, 0) : 0;
     if (!table) {

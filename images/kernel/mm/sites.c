@@ -76,6 +76,7 @@ static bool write_at(struct vma *v, page_fn page, vaddr_t va, const u8 *bytes, s
 static void put_jump(u8 *at, vaddr_t from, vaddr_t to)
 {
     int32_t distance = (int32_t)(to - (from + SITES_JUMP));
+    KASSERT(from + SITES_JUMP + (u64)(s64)distance == to);
     at[0] = 0xe9;
     memcpy(at + 1, &distance, sizeof(distance));
 }

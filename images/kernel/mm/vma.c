@@ -58,6 +58,15 @@ struct vma *vma_next(struct vma *v)
     return vma_tree_RB_NEXT(v);
 }
 
+/* Mappings are whole pages, at least one, and do not overlap. */
+static void check_place(struct vma *v)
+{
+    struct vma *prev = vma_tree_RB_PREV(v), *next = vma_next(v);
+    KASSERT(((v->start | v->end) & PAGE_MASK) == 0 && v->start < v->end);
+    KASSERT(prev == NULL || prev->end <= v->start);
+    KASSERT(next == NULL || v->end <= next->start);
+}
+
 struct vma *vma_add(struct mm *mm, vaddr_t start, vaddr_t end, int prot, int flags,
                     enum vma_kind kind, const struct vma_file *file)
 {
@@ -72,6 +81,7 @@ struct vma *vma_add(struct mm *mm, vaddr_t start, vaddr_t end, int prot, int fla
     }
     struct vma *clash = RB_INSERT(vma_tree, &mm->tree, v);
     KASSERT(clash == NULL);
+    check_place(v);
     mm->mapped_pages += (end - start) / PAGE_SIZE;
     return v;
 }
@@ -82,6 +92,7 @@ void vma_remove(struct mm *mm, struct vma *v)
     if (mm->last == v) {
         mm->last = NULL;
     }
+    KASSERT(mm->mapped_pages >= (v->end - v->start) / PAGE_SIZE);
     mm->mapped_pages -= (v->end - v->start) / PAGE_SIZE;
     if (v->kind == VMA_PAGED && v->start >= WINDOW_START) {
         mm->window_next = MIN(mm->window_next, v->start);
@@ -98,6 +109,7 @@ int vma_split(struct mm *mm, vaddr_t at)
     if (v == NULL || v->start == at) {
         return 0;
     }
+    KASSERT((at & PAGE_MASK) == 0);
     vaddr_t end = v->end;
     struct vma_file rest = v->file;
     rest.pgoff += (at - v->start) / PAGE_SIZE;

@@ -12,6 +12,7 @@ static TAILQ_HEAD(dead_list, thread) dead = TAILQ_HEAD_INITIALIZER(dead);
 
 void thread_free(struct thread *t)
 {
+    KASSERT(t != current && t->state == THREAD_DEAD && !t->p->on_runq);
     if (t->kstack) {
         pmm_free(t->kstack, KSTACK_PAGES);
     }
@@ -39,6 +40,7 @@ int thread_context(struct thread *t, const struct trapframe *tf, const void *xst
 
 void thread_bury(struct thread *t)
 {
+    KASSERT(t->state == THREAD_DEAD);
     TAILQ_INSERT_TAIL(&dead, t, p->dead_link);
 }
 

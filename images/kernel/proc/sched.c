@@ -38,6 +38,7 @@ static struct thread *runq_pop(void)
     struct thread *t = TAILQ_FIRST(q);
 
     if (t != NULL) {
+        KASSERT(t->p->on_runq && t->state == THREAD_RUNNABLE);
         TAILQ_REMOVE(q, t, run_link);
         t->p->on_runq = false;
     }

@@ -14,9 +14,11 @@ void sigpending_init(struct sigpending *p)
 
 void sigq_unlink(struct proc_signals *s, struct sigpending *p, struct sigq *q)
 {
+    KASSERT(q->queued);
     TAILQ_REMOVE(&p->queue, q, link);
     q->queued = false;
     if (q->taken == NULL) {
+        KASSERT(s->queued > 0);
         s->queued--;
         kfree(q);
     }

@@ -42,6 +42,7 @@ void thread_start(struct thread *t)
 static void thread_unlink(struct thread *t)
 {
     process_full(t->proc)->dead_cpu_ns += thread_cpu_ns(t);
+    KASSERT(t->proc->thread_count > 1); /* the last one ends the process */
     LIST_REMOVE(t, proc_link);
     t->proc->thread_count--;
     sigpending_flush(t->proc->signals, &t->p->pending, ~0ull);

@@ -19,6 +19,7 @@ bool ktimer_insert(struct ktimer *t, u64 deadline, void (*fn)(struct ktimer *t))
 {
     struct ktimer *at;
 
+    KASSERT(fn != NULL);
     ktimer_cancel(t);
     t->deadline = deadline;
     t->fn = fn;

@@ -46,6 +46,7 @@ int thread_block(u64 deadline, bool interruptible)
     if (deadline != HV_NO_DEADLINE && deadline <= time_mono()) {
         return -ETIMEDOUT;
     }
+    KASSERT(t->state == THREAD_RUNNABLE && !p->on_runq && !p->block_timer.armed);
     p->wake_cause = 0;
     p->interruptible = interruptible;
     t->state = THREAD_BLOCKED;
@@ -53,6 +54,7 @@ int thread_block(u64 deadline, bool interruptible)
         ktimer_insert(&p->block_timer, deadline, block_timeout);
     }
     schedule();
+    KASSERT(current == t && t->state == THREAD_RUNNABLE);
     ktimer_cancel(&p->block_timer);
     p->interruptible = false;
     return p->wake_cause;
@@ -90,6 +92,7 @@ int waitq_wake(struct waitq *q, int exclusive_max)
     while (e != NULL) {
         struct wait_entry *next = TAILQ_NEXT(e, link);
 
+        KASSERT(e->q == q);
         if (!e->exclusive || (exclusive_max > 0 && !e->woken)) {
             if (e->exclusive) {
                 exclusive_max--;

@@ -158,6 +158,8 @@ void trap_from_kernel(struct trapframe *tf)
 
 void user_return_work(struct trapframe *tf)
 {
+    KASSERT(
+        !current->kernel_buffers); /* or the next call would take the program's pointers unseen */
     for (;;) {
         if (hv_shared()->events) {
             events_handle();
