@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Fetching an image from an archive: whatever it is, it is refused with words, or the folder has a
- * kernel and an initrd and nothing else; no file gets another name or another place. An archive
- * that the target has packed itself is accepted exactly when it has one of each member, and then
- * they are what was packed.
+ * Fetching an image from an archive. Whatever the archive is, it is refused with a message, or the
+ * folder has a kernel and an initrd and nothing else; no file gets another name or another place.
+ * An archive that the target has packed itself is accepted exactly when it has one of each member,
+ * and then the files are what was packed.
  *
- * Input: how it is packed (1 byte: the low 3 bits a compression or none, 8 packed here, 16 header
- * checksums of tar made right), then the bytes of a tar file, or entries for packed ones: name,
- * type, content (1 byte each).
+ * Input: a byte of flags (the low 3 bits: a compression or none; 8: the target packs the archive;
+ * 16: header checksums of tar are made right), then the bytes of a tar file, or with 8 entries:
+ * name, type, content (1 byte each).
  */
 #include "fuzz.h"
 #include "pyhl/home.h"
@@ -55,7 +55,8 @@ static char from[96];
 static char into[96];
 static uint8_t kernel[0x300];
 
-/* As small as the library takes one: text, data and the note with the ABI's version. */
+/* Makes the smallest kernel that the library accepts: text, data and the note with the ABI's
+ * version. */
 static void kernel_make(void)
 {
     const uint32_t note[] = {sizeof(HV_NOTE_NAME), 4, HV_NOTE_ABI};
@@ -117,7 +118,7 @@ static void base_make(void)
     kernel_make();
 }
 
-/* What a member, or another file, has in it. Byte 0: what a good image has. */
+/* The content of a member or of another file. For byte 0 it is that of a good image. */
 static const void *content_of(enum member member, uint8_t content, size_t *size)
 {
     static uint8_t bytes[5 * 255];
@@ -134,7 +135,7 @@ static const void *content_of(enum member member, uint8_t content, size_t *size)
     return bytes;
 }
 
-/* What an archive of our own has, and whether that makes an image. */
+/* What the target has packed, and whether that makes an image. */
 struct packed {
     unsigned count[MEMBERS];
     uint8_t content[MEMBERS];
@@ -179,7 +180,8 @@ static void pack(struct archive *archive, struct fuzz_input *in, struct packed *
                    packed->content[MEMBER_INI] == 0;
 }
 
-/* Each header's sum of its bytes, with its own field as spaces (POSIX, pax: ustar). */
+/* Makes each header's checksum right: the sum of its bytes, with the field itself as spaces
+ * (POSIX, pax: ustar). */
 static void sums_mend(uint8_t *tar, size_t size)
 {
     for (size_t at = 0; at + BLOCK <= size;) {
@@ -200,7 +202,7 @@ static void sums_mend(uint8_t *tar, size_t size)
     }
 }
 
-/* The archive file. Its compression is chosen so that it costs little. */
+/* Makes the archive file. The levels of compression are those that cost least. */
 static void from_make(struct fuzz_input *in, uint8_t how, struct packed *packed)
 {
     static uint8_t out[PACKED_MAX];
@@ -236,7 +238,7 @@ static void from_make(struct fuzz_input *in, uint8_t how, struct packed *packed)
     MUST(fd >= 0 && write(fd, out, used) == (ssize_t)used && close(fd) == 0);
 }
 
-/* The names in a directory, as bits: those given, and 1 << 31 for any other. */
+/* The names in a directory, as bits: one for each name of the list, and 1 << 31 for any other. */
 static uint32_t names_in(const char *path, const char *const list[], size_t count)
 {
     uint32_t found = 0;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The readers of image.ini and pyhl.ini: refused with words that name the file, or every value fits
- * its field, and what is written into another such file holds nothing that would not survive it.
+ * The readers of image.ini and pyhl.ini. A file is refused with a message that names it, or every
+ * value fits its field and is the same after it was written into another such file and read again.
  */
 #include "fuzz.h"
 #include "pyhl/config.h"
@@ -48,7 +48,7 @@ static void check_image(const char *text)
     free(config.packages.text);
 }
 
-/* What was read must be read again the same after it was written. */
+/* Values that were read must be the same after they are written and read again. */
 static void check_again(const struct home_config *config)
 {
     struct home_config again;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Fuzz target for the kernel's CPIO parser: whatever the bytes, every entry it
- * reports lies inside the buffer and has a normalised name, and an archive that
- * is refused is refused with words.
+ * Fuzz target for the kernel's CPIO parser: whatever the bytes, every entry
+ * that it reports lies inside the buffer and has a normalised name, and a
+ * refusal comes with a message.
  *
  *   clang -g -O1 -fsanitize=fuzzer,address,undefined -Iimages/kernel \
  *       tests/fuzz/cpio_fuzz.c images/kernel/fs/cpio.c -o build/tests/cpio_fuzz
@@ -54,7 +54,7 @@ static int entry(void *arg, const struct cpio_entry *e)
         sum += e->data[i];
     }
     b->entries++;
-    /* A callback may end the walk: some do, depending on what they saw. */
+    /* A callback may end the walk: this one does so after some contents. */
     return sum % 61 == 60 ? -7 : 0;
 }
 

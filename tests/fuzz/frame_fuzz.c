@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The driver's reader of run frames: a wrong frame is a message, a right one has all its strings
- * inside. The driver ends on a bad frame and never frees a good one, so its drv_fail() returns here
- * and its allocations are kept in a list (it is compiled with -Dmalloc=fuzz_malloc).
+ * The driver's reader of run frames: a wrong frame gives a message, and a right one has all its
+ * strings inside. The real driver ends on a bad frame and never frees a good one. So drv_fail()
+ * returns to the target here, and the target keeps a list of the driver's allocations (it is
+ * compiled with -Dmalloc=fuzz_malloc).
  */
 #include "fuzz.h"
 #include "python-agent-driver/driver.h"

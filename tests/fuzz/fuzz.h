@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What the fuzz targets share: the entry libFuzzer calls, a condition that must hold, and a file
- * made of bytes in memory. Parsers that take a path are given one in /proc/self/fd.
+ * What the fuzz targets share: the entry that libFuzzer calls, a condition that must hold, and a
+ * file made of bytes in memory. A parser that takes a path gets one in /proc/self/fd.
  */
 #ifndef FUZZ_H
 #define FUZZ_H
@@ -17,7 +17,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* A crash that libFuzzer reports with its input. */
+/* When the condition does not hold: a crash, which libFuzzer reports with the input. */
 static inline void must(int holds, const char *what)
 {
     if (!holds) {
@@ -27,7 +27,7 @@ static inline void must(int holds, const char *what)
 }
 #define MUST(condition) must((condition) != 0, #condition)
 
-/* A new file with these bytes, open for reading at its start, and nobody else's to write. */
+/* A new file with these bytes, open for reading at its start, which no other user may write. */
 static inline int fuzz_file(const void *data, size_t size)
 {
     int fd = memfd_create("fuzz", 0);
@@ -36,7 +36,7 @@ static inline int fuzz_file(const void *data, size_t size)
     return fd;
 }
 
-/* One file for all inputs, with the bytes of this one: to make a new one costs more than most
+/* As fuzz_file(), but the same file for all inputs: making a new one costs more than most
  * parsers do. */
 static inline int fuzz_input_file(const void *data, size_t size)
 {
@@ -54,7 +54,7 @@ static inline void fuzz_path(int fd, char path[64])
     (void)snprintf(path, 64, "/proc/self/fd/%d", fd);
 }
 
-/* Bytes taken off the front of an input; zeros when it has ended. */
+/* An input, whose bytes are taken off its front; zeroes come when it has ended. */
 struct fuzz_input {
     const uint8_t *data;
     size_t size;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Opening a snapshot: the header and the working set alone, in one file for all inputs, which is
- * several times as fast as the target `snapshot`. The input: see snapshot_subject.h.
+ * Opening a snapshot: only the header and the working set, in one file for all inputs, which is
+ * several times as fast as the target `snapshot`. snapshot_subject.h describes the input.
  */
 #include "snapshot_subject.h"
 
@@ -21,7 +21,7 @@ static void file_fill(const struct subject *s, uint64_t size)
     put(s->workset, n, at);
 }
 
-/* Where a working set was that lies elsewhere than most. */
+/* Clears a working set that was not at the usual place, for the next input. */
 static void file_clean(const struct subject *s, uint64_t size)
 {
     static const uint32_t zeros[WORKSET];

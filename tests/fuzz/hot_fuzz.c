@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What a rewind puts back, against a model of plain sets, by vmm_rewind() itself: any writes of
- * guest and host, then a rewind. All memory must be as in the image again; every page below ram_low
- * that differs from it must be in the hot set or in KVM's log before; and afterwards those pages
- * are in the set that hot.c's head says. Which ones it puts on trial is left to it: from the first
- * trial on, any page may have left that a look has found unchanged.
+ * What a rewind puts back, compared with a model of plain sets. Guest and host write anything, then
+ * vmm_rewind() itself is called. Before it, every page below ram_low that differs from the image
+ * must be in the hot set or in KVM's log. After it, all memory must be as in the image, and the set
+ * has the pages that hot.c's head says. hot.c alone chooses the pages that it puts on trial: from
+ * the first trial on, any page may have left the set that a look has found unchanged.
  *
- * Input: a byte of flags (1: hardware KVM's policy, 2: with nested paging), then steps: what (1
- * byte, see step_play()), and its bytes. KVM is fake_kvm.h's, and hot.c is compiled with small
- * bounds (rules.mk).
+ * Input: a byte of flags (1: hardware KVM's policy, 2: with nested paging), then steps: the kind (1
+ * byte, see step_play()) and its bytes. fake_kvm.h stands in for KVM, and hot.c is compiled with
+ * small bounds (rules.mk).
  */
 #include "hot_model.h"
 
 #define ROOT      0x80000ull /* four page tables */
 #define STEPS_MAX 200u
-#define WORK_MAX  2500u /* members over all rewinds: what an input may cost */
+#define WORK_MAX  2500u /* members over all rewinds: limits what an input costs */
 
 static struct kvm_run run;
 
@@ -75,7 +75,8 @@ static void machine_make(struct vmm *vm, enum policy_kind kind)
     vm->rewindable = true;
     vm->state = VMM_STATE_SPENT;
     MUST(mem_ram_map_file(vm, MEMORY, snap->fd, SNAP_IMAGE_OFFSET, IMAGE, &err) == 0);
-    MUST(madvise(vm->ram, MEMORY, MADV_NOHUGEPAGE) == 0); /* each would cost as much as an input */
+    MUST(madvise(vm->ram, MEMORY, MADV_NOHUGEPAGE) ==
+         0); /* a huge page would cost as much as an input */
     vm->ram_image = IMAGE;
     vm->ram_low = LOW;
     high_prepare(vm);
@@ -97,7 +98,7 @@ static void machine_free(struct vmm *vm)
     os_unmap(vm->ram, MEMORY);
 }
 
-/* A guest's write. Without a slot it comes to the host as one to a device. */
+/* A write of the guest. Without a slot it comes to the host as a write to a device. */
 static void guest_write(struct vmm *vm, uint32_t page, uint16_t offset, uint8_t byte)
 {
     struct vmm_err err = {0};
@@ -128,7 +129,8 @@ static void host_write(struct vmm *vm, uint32_t page, uint16_t offset, uint8_t b
     }
 }
 
-/* The list as it says itself, ascending. */
+/* Checks the list of the hot set: it ascends, agrees with the map, and has only pages that were
+ * touched. */
 static void check_list(const struct vmm *vm, bool in_list[PAGES])
 {
     const struct hot_set *hot = &vm->hot;
@@ -144,7 +146,8 @@ static void check_list(const struct vmm *vm, bool in_list[PAGES])
     MUST(hot_count(vm) == hot->count);
 }
 
-/* The set is the model's, or after trials, what it may be; and all memory is the image's. */
+/* The set must be the model's, or after a trial one that the model allows; and all memory must
+ * be the image's. */
 static void check_rewound(const struct vmm *vm, const bool before[PAGES])
 {
     static bool in_list[PAGES];
@@ -204,7 +207,7 @@ static void rewind_play(struct vmm *vm)
     model.work += vm->counters.rewound_pages + model.members;
 }
 
-/* What vmm_dirty_pages() tells of. */
+/* Does vmm_dirty_pages() have to report this page? */
 static bool is_told(const struct vmm *vm, uint64_t page)
 {
     return page < LOW_PAGES ? model.pending[page] || model.member[page]
@@ -229,7 +232,7 @@ static void pages_play(struct vmm *vm)
     }
 }
 
-/* Pages that the host makes zero. */
+/* The host discards pages, which then are zero. */
 static void discard_play(struct vmm *vm, struct fuzz_input *in)
 {
     static const uint8_t zeros[HV_PAGE_SIZE];
@@ -254,7 +257,7 @@ static void discard_play(struct vmm *vm, struct fuzz_input *in)
     }
 }
 
-/* Writes that the image has already are no changes. */
+/* A write. Where it writes what the image has already, the page does not change. */
 static void write_play(struct vmm *vm, uint8_t what, struct fuzz_input *in)
 {
     uint16_t page;

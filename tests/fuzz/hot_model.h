@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What a rewind does to the hot set, as plain sets: pages of a machine whose snapshot is snap. See
- * the head of vmm/hot.c, of which this is the promise in other words.
+ * What a rewind does to the hot set, with plain sets of pages of a machine whose snapshot is snap.
+ * This says again, in other words, what the head of vmm/hot.c promises.
  */
 #ifndef HOT_MODEL_H
 #define HOT_MODEL_H
@@ -12,14 +12,15 @@
 
 #define MEMORY    VMM_MEMORY_MIN
 #define PAGES     ((uint32_t)(MEMORY / HV_PAGE_SIZE))
-#define DATA_END  ((1ull << 20) + 5 * HV_PAGE_SIZE) /* of the image; not at its mapping's end */
+#define DATA_END  ((1ull << 20) + 5 * HV_PAGE_SIZE) /* of the image; before its mapping ends */
 #define IMAGE     (2ull << 20)
 #define LOW       (4ull << 20)
 #define LOW_PAGES ((uint32_t)(LOW / HV_PAGE_SIZE))
 
-/* hot.c's promise in numbers; the first two are made small where it is compiled for this. */
+/* hot.c's promise in numbers. The first two are small in the hot.c that is compiled for this
+ * target. */
 #define LOOK_AFTER     HOT_LOOK_PAGES /* pages copied */
-#define LARGE          HOT_MAX        /* pages of a set that is looked at every time */
+#define LARGE          HOT_MAX        /* a set of more pages is looked at every time */
 #define PATIENCE       2u
 #define PATIENCE_AGAIN 64u
 #define TRIAL          32u
@@ -32,15 +33,15 @@ struct model {
     bool same[PAGES];    /* as in the image at the last look */
     bool touched[PAGES]; /* written since the start of this input */
     unsigned quiet[PAGES];
-    uint32_t list[PAGES]; /* those touched */
+    uint32_t list[PAGES]; /* the touched pages */
     uint32_t count;
     uint32_t members;
     uint64_t copied;
     uint64_t work;
-    bool nested; /* paging: tables never leave, and are no reason to forget translations */
-    bool looked; /* the last rewind did */
+    bool nested; /* nested paging: tables never leave; joining forgets no translations */
+    bool looked; /* the last rewind looked at all members */
     bool much;   /* the last run had memory from ram_low on */
-    bool trials; /* there may have been one */
+    bool trials; /* a trial may have happened */
 };
 
 static struct model model;
@@ -60,7 +61,7 @@ static inline bool differs(const struct vmm *vm, uint32_t page)
     return model.touched[page] && memcmp(vm->ram + at, snap->pristine + at, HV_PAGE_SIZE) != 0;
 }
 
-/* What is in KVM's log is read. */
+/* Pages in KVM's log become pending: the log is read. */
 static inline void model_collect(void)
 {
     for (uint32_t i = 0; i < model.count; i++) {
@@ -69,7 +70,7 @@ static inline void model_collect(void)
     }
 }
 
-/* Who joins; whether a watched page is among them. */
+/* Pending pages join the set. True when a watched page is among those that are new in it. */
 static inline bool model_join(void)
 {
     bool stale = false;
@@ -94,7 +95,8 @@ static inline unsigned model_patience(uint32_t page)
     return model.left[page] ? PATIENCE_AGAIN : PATIENCE;
 }
 
-/* Who leaves at a look, by what memory is before the copy. */
+/* A look: members leave that were the same as in the image for long enough. Memory counts as it
+ * is before the copy. */
 static inline void model_look(const struct vmm *vm)
 {
     uint32_t leaving = 0;
@@ -126,7 +128,8 @@ static inline void model_look(const struct vmm *vm)
     model.looked = true;
 }
 
-/* Who leaves when a run had none of the memory from ram_low on, and the one before had some. */
+/* Called when a run had no memory from ram_low on, and the run before it had some: members after
+ * the image's end leave that are as in the image. */
 static inline void model_after_much(const struct vmm *vm, uint32_t image)
 {
     const bool few = model.members <= LARGE;

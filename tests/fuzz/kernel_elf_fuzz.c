@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The loader of kernel ELF files: whatever the bytes, it refuses with words or has loaded a kernel
- * whose numbers fit together, and has written nothing outside of the kernel's part of memory.
+ * The loader of kernel ELF files: whatever the bytes, it refuses them with a message or loads a
+ * kernel whose numbers fit together. It writes nothing outside of the kernel's part of memory.
  */
 #include "fuzz.h"
 #include "vmm/vmm_int.h"
@@ -23,7 +23,7 @@ static void check_loaded(const struct kernel_image *image)
     }
 }
 
-/* All but the vector page and the kernel's part can be neither read nor written. */
+/* Guest memory in which only the vector page and the kernel's part can be read and written. */
 static uint8_t *memory_make(void)
 {
     uint8_t *at = mmap(NULL, HV_KERNEL_LIMIT + GUARD, PROT_NONE,

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash disable=SC2034 # what it sets is used by those that source it
-# Sourced by run.sh and long.sh: the fuzz targets, their building, and one call of libFuzzer.
+# Sourced by run.sh and long.sh: the names of the fuzz targets, how to build them, and one call of libFuzzer.
 
 readonly out=build/tests/fuzz
 # In the order of their speed.
 readonly targets=(sites opts cpio frame kernel_elf config header workset calls slots hot tables snapshot restore console archive)
 
-# fuzz_build TARGET...: also the seeds. Shows what make said when that fails.
+# fuzz_build TARGET...: builds them, and the seeds. When that fails, it shows what make said.
 fuzz_build() {
     local said
     if ! said=$(make -s --no-print-directory -j2 "${@/#/$out/}" 2>&1); then
@@ -16,9 +16,9 @@ fuzz_build() {
     python3 tests/fuzz/seeds.py $out/seeds
 }
 
-# fuzz_command SECONDS TARGET CORPUS CRASHES OPTION...: sets $command to a call of libFuzzer, killed after so long. What
-# is new goes to the directory CORPUS, what crashes to CRASHES*. Without what would keep a run from being repeated:
-# address randomisation, and the look at the corpus on disk once a second.
+# fuzz_command SECONDS TARGET CORPUS CRASHES OPTION...: sets $command to a call of libFuzzer, which is killed after so
+# long. New inputs go to the directory CORPUS, crashing ones to CRASHES*. Address randomisation and the look at the
+# corpus on disk once a second are off, because with them a run could not be repeated.
 fuzz_command() {
     local seconds=$1 target=$2 corpus=$3 crashes=$4
     shift 4
@@ -27,7 +27,7 @@ fuzz_command() {
 }
 export UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
 
-# The lines that tell what went wrong, of a log on stdin.
+# Prints the lines of a log on stdin that tell what went wrong.
 fuzz_problem() {
     grep -aE 'ERROR|runtime error|must hold|#[0-4] ' | head -n 8
 }

@@ -1,8 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# Fuzzes for long, with what earlier calls have found: each target's inputs of interest are kept in CORPUS/TARGET/inputs,
-# its executions so far in CORPUS/TARGET/executed, what crashed in CORPUS/TARGET/crash-* and the like, and how in
-# CORPUS/TARGET/log. CORPUS lies outside of the tree: $FUZZ_CORPUS, or pyhl-fuzz in $XDG_CACHE_HOME or ~/.cache.
+# Fuzzes for long, and goes on from what earlier calls have found. Each target's inputs of interest are kept in
+# CORPUS/TARGET/inputs, its number of executions so far in CORPUS/TARGET/executed, inputs that crash in
+# CORPUS/TARGET/crash-* and the like, and the last log in CORPUS/TARGET/log. CORPUS lies outside of the tree:
+# $FUZZ_CORPUS, or pyhl-fuzz in $XDG_CACHE_HOME or ~/.cache.
 #
 # usage: tests/fuzz/long.sh [TARGET...]      (also as: make fuzz-long HOURS=8 TARGETS="calls snapshot")
 #   HOURS=N   for so long, an equal part for each target (default: 1, without RUNS); a fraction is allowed
@@ -13,7 +14,7 @@ cd "$(dirname "$0")/../.." || exit 2
 . tests/fuzz/lib.sh
 
 readonly home=${FUZZ_CORPUS:-${XDG_CACHE_HOME:-$HOME/.cache}/pyhl-fuzz}
-# Seconds of one call of libFuzzer: what is lost at most when it is killed.
+# Seconds of one call of libFuzzer. No more than that is lost when it is killed.
 readonly piece=300
 
 executed() {
@@ -32,7 +33,7 @@ count_crashes() {
     find "$home/$1" -maxdepth 1 -type f -name '*-*' 2>/dev/null | wc -l
 }
 
-# One call of libFuzzer of so many seconds and runs at most; adds what it has executed.
+# Calls libFuzzer for so many seconds and runs at most, and adds its executions to the target's.
 fuzz_piece() {
     local target=$1 seconds=$2 runs=$3 status done_now
     mkdir -p "$home/$target/inputs"
@@ -57,7 +58,7 @@ fuzz_piece() {
     return $status
 }
 
-# Until the target has had its seconds (0: any) and runs (0: any), or has crashed.
+# Goes on until the target has had its seconds (0: no limit) or runs (0: no limit), or has crashed.
 fuzz_target() {
     local target=$1 seconds=$2 runs=$3 began=$SECONDS now=$piece left=-1
     while [ -z "$stopped" ]; do

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Command lines and the values in them. Input: arguments, each ending in a newline. Nothing may be
- * lost: what was accepted is options, their values and words, and a refusal has words.
+ * lost: an accepted command line consists of options, their values and words. A refusal comes with
+ * a message.
  */
 #include "fuzz.h"
 #include "pyhl/opts.h"
@@ -60,7 +61,7 @@ static void check_values(const char *text)
 static int split(char *text, char **argv)
 {
     int argc = 0;
-    argv[argc++] = text + strlen(text); /* skipped: the command's name */
+    argv[argc++] = text + strlen(text); /* the command's name, which is skipped */
     for (char *line = strtok(text, "\n"); line != NULL && argc < ARGS_MAX;
          line = strtok(NULL, "\n")) {
         argv[argc++] = line;
@@ -83,7 +84,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     text[size] = '\0';
     check_values(text);
     int argc = split(text, argv);
-    optind = 0; /* glibc's getopt begins afresh, though an earlier parse ended inside "-abc" */
+    optind = 0; /* makes glibc's getopt start again, even if the last parse ended inside "-abc" */
     (void)getopt_long(1, argv, "", NULL, NULL);
     int rc = opts_parse(table, argc, argv, &values, &words, &err);
     MUST(rc == 0 || rc == 1 || (rc == -err.code && err.msg[0] != '\0'));

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * From a mutated snapshot to the end of a run, through the real KVM: a sound snapshot of the tiny
- * kernel of tests/vmm is patched, header or memory, its checksum made right, and it is opened,
- * restored and run, and where it can be, rewound and run again. Each step works or is refused with
- * words; a run ends as an outcome; and a rewound machine's memory is the snapshot's, whatever that
- * is.
+ * kernel of tests/vmm is patched, in its header or memory, and its checksum is made right. Then it
+ * is opened, restored and run, and if possible rewound and run again. Each step works or is refused
+ * with a message. A run ends with an outcome. After a rewind the machine's memory is the
+ * snapshot's, whatever that is.
  *
- * Input: flags (1: rewindable), the case that the guest is asked for (1 byte), then patches: where
- * (3 bytes: a guest address below 2 MiB, or with the highest bit an offset in the header), length
- * (1 byte), bytes.
+ * Input: a byte of flags (1: rewindable), the case that the guest is asked for (1 byte), then
+ * patches: the place (3 bytes: a guest address below 2 MiB, or with the highest bit an offset in
+ * the header), the length (1 byte), the bytes.
  */
 #include "fuzz.h"
 #include "vmm/snapshot_int.h"
@@ -44,7 +44,7 @@ static void run_case(struct vmm *vm, unsigned number, struct vmm_outcome *outcom
     *rc = vmm_run(vm, &run, outcome, err);
 }
 
-/* A snapshot with a working set. */
+/* Makes the sound snapshot, with a working set. */
 static void sound_make(void)
 {
     struct vmm *vm;
@@ -107,8 +107,9 @@ static void must_be_refusal(int rc, const struct vmm_err *err)
     MUST(memchr(err->msg, '\0', sizeof(err->msg)) != NULL && strchr(err->msg, '\n') == NULL);
 }
 
-/* Registers are compared only where they are the sound ones: KVM may tidy up others. And behind
- * the end that the header gives, a rewind takes the image for zeros. */
+/* Memory must be the snapshot's. Registers must be only when the header has the sound ones,
+ * because KVM may tidy up others. Nothing is compared when the header gives an earlier end of
+ * the data: after that end a rewind takes the image for zeroes. */
 static void check_rewound(struct vmm *vm)
 {
     struct vmm_err err = {0};

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# build/tests/fuzz/TARGET: libFuzzer with clang, ASan and UBSan on. The code under test is compiled once more,
-# instrumented.
+# build/tests/fuzz/TARGET: libFuzzer with clang, ASan and UBSan on. The code under test is compiled for them
+# again, instrumented.
 
 FUZZ_DIR := $(BUILD)/tests/fuzz
 FUZZ_CC := clang
@@ -24,13 +24,13 @@ FUZZ_header := $(FUZZ_VMM)
 FUZZ_calls := $(FUZZ_VMM)
 FUZZ_frame := $(FUZZ_DIR)/python-agent-driver/frame.o $(FUZZ_DIR)/images/runframe.o
 FUZZ_config := $(patsubst %,$(FUZZ_DIR)/pyhl/%.o,config value) $(FUZZ_VMM)
-# KVM as fake_kvm.h has it.
+# The stand-in for KVM: see fake_kvm.h.
 FUZZ_FAKE_KVM := $(FUZZ_DIR)/tests/fuzz/fake_kvm.o $(FUZZ_VMM)
-# The kernel whose snapshot it mutates.
+# The kernel whose snapshot the target restore mutates.
 FUZZ_KERNEL := $(BUILD)/tests/vmm/kernel-HV_ABI_VERSION
 $(FUZZ_DIR)/restore: | $(FUZZ_KERNEL)
 $(FUZZ_DIR)/tests/fuzz/restore_fuzz.o: FUZZ_CFLAGS += -DFUZZ_KERNEL='"$(FUZZ_KERNEL)"'
-# hot.c with bounds that a set of some pages reaches.
+# The target hot has a hot.c with small bounds, which a set of a few pages reaches.
 FUZZ_hot := $(FUZZ_DIR)/small/vmm/hot.o $(FUZZ_FAKE_KVM)
 FUZZ_LINK_hot := -Wl,--wrap=ioctl
 FUZZ_tables := $(FUZZ_FAKE_KVM)
@@ -49,7 +49,7 @@ $(FUZZ_DIR)/%.o: %.c
 	@mkdir -p $(@D)
 	$(FUZZ_CC) $(FUZZ_CFLAGS) -c -o $@ $<
 
-# Its allocations are kept by the target: see there.
+# The target frame keeps the allocations of this file: see frame_fuzz.c.
 $(FUZZ_DIR)/python-agent-driver/frame.o: FUZZ_CFLAGS += -Dmalloc=fuzz_malloc -Drealloc=fuzz_realloc
 
 $(FUZZ_DIR)/small/%.o: %.c
@@ -57,7 +57,8 @@ $(FUZZ_DIR)/small/%.o: %.c
 	$(FUZZ_CC) $(FUZZ_CFLAGS) -c -o $@ $<
 $(FUZZ_DIR)/small/vmm/hot.o $(FUZZ_DIR)/tests/fuzz/hot_fuzz.o: FUZZ_CFLAGS += -DHOT_MAX=64u -DHOT_LOOK_PAGES=150u
 
-# What compares page by page: to tell libFuzzer of each comparison would be most of the time.
+# These files compare page by page: telling libFuzzer of each comparison would take most of the
+# time.
 $(patsubst %,$(FUZZ_DIR)/%.o,vmm/snapshot vmm/pagemap tests/fuzz/fake_kvm \
     tests/fuzz/hot_fuzz tests/fuzz/tables_fuzz tests/fuzz/workset_fuzz): \
     FUZZ_CFLAGS += -fno-sanitize-coverage=trace-cmp

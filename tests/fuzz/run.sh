@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# Each parser of untrusted bytes under libFuzzer with ASan and UBSan: a fixed number of runs from generated seeds,
-# with a fixed random seed, and without what else would differ from run to run (address randomisation, the look at the
-# corpus on disk once a second), so that the result repeats. What crashes is left in build/tests/fuzz/TARGET.crash-*.
+# Runs each parser of untrusted bytes under libFuzzer with ASan and UBSan: a fixed number of runs, from generated
+# seeds, with a fixed random seed. Address randomisation and the look at the corpus on disk once a second are off, so
+# that the result repeats. An input that crashes is left in build/tests/fuzz/TARGET.crash-*.
 #
 # usage: tests/fuzz/run.sh [TARGET...]      --list prints their names; FUZZ_RUNS=N for longer runs
 set -u
@@ -10,10 +10,10 @@ cd "$(dirname "$0")/../.." || exit 2
 . tests/lib.sh
 . tests/fuzz/lib.sh
 
-# Of one target, in seconds; only a hang comes near.
+# The seconds that one target may take; only a hang comes near.
 readonly most=40
 
-# Runs: from one to four seconds each.
+# The number of runs of a target: they take from one to four seconds.
 runs_of() {
     case $1 in
     cpio | frame | sites) echo 100000 ;;

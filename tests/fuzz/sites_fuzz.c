@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Fuzz target for the kernel's checks of an index of system call sites: what passes can be used
- * without further checks.
+ * Fuzz target for the kernel's checks of an index of system call sites: an index that passes can be
+ * used without further checks.
  */
 #include "fs/sitefile.h"
 
@@ -32,7 +32,8 @@ static unsigned check_site(const struct sites_site *s, uint64_t file_size, uint6
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    /* As in the CPIO, on a boundary; the end is the allocation's, for ASan. */
+    /* The index begins on a boundary, as in the CPIO, and ends where the allocation ends, for
+     * ASan. */
     uint8_t *copy = malloc(size ? size : 1);
     struct sitefile f;
     static volatile size_t sum;

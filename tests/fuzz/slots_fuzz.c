@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Faults on memory that has no slot yet (slots.c): whatever kvm_run says, an access is done exactly
- * where a guest has memory, as the guest would have done it, and what KVM could not emulate is
- * tried again a bounded number of times. Memory and slots are compared with a model.
+ * Faults on memory that has no slot yet (slots.c). Whatever kvm_run says, an access is done exactly
+ * where a guest has memory, and as the guest would have done it. An instruction that KVM could not
+ * emulate is tried again a bounded number of times. Memory and slots are compared with a model.
  *
- * Input: a byte of flags (1: rewindable), then rounds of: what (1 byte, see round_play()), and its
+ * Input: a byte of flags (1: rewindable), then rounds: the kind (1 byte, see round_play()) and its
  * bytes.
  */
 #include "fake_kvm.h"
@@ -58,7 +58,7 @@ static void machine_make(struct vmm *vm, struct kvm_run *run, bool rewindable)
     MUST(fake_slot_of(HV_INITRD_GPA, INITRD) != NULL);
 }
 
-/* Where an access lies as a whole: one of the three pieces of the address space, or none. */
+/* Does an access lie as a whole in this piece of the address space? There are three. */
 static bool in_piece(uint64_t gpa, uint64_t len, uint64_t start, uint64_t end)
 {
     return gpa >= start && gpa < end && len <= end - gpa;
@@ -73,7 +73,7 @@ static void must_be_marked(const struct vmm *vm, uint64_t gpa, uint64_t len)
     }
 }
 
-/* KVM gave the access to a device. */
+/* An access that KVM took for one to a device. */
 static void play_mmio(struct vmm *vm, struct fuzz_input *in)
 {
     struct kvm_run *run = vm->run;
@@ -117,7 +117,8 @@ static void play_mmio(struct vmm *vm, struct fuzz_input *in)
     MUST(!there || fake_slot_of(gpa, len > 0 ? len : 1) != NULL);
 }
 
-/* KVM could not emulate an instruction, and runs it again as long as we say that it is worth it. */
+/* An instruction that KVM could not emulate. It is run again as long as slots.c says that it is
+ * worth it. */
 static void play_emulation(struct vmm *vm, struct fuzz_input *in)
 {
     struct vmm_err err = {0};
@@ -135,7 +136,7 @@ static void play_emulation(struct vmm *vm, struct fuzz_input *in)
     MUST(vm->slots == (1u << MEM_SLOTS) - 1 && vm->high_used);
 }
 
-/* What the guest does without us, once it has a slot. */
+/* A write of the guest that the host does not see, because the memory has a slot. */
 static void play_write(struct fuzz_input *in)
 {
     uint32_t gpa;

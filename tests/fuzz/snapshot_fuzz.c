@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Opening a snapshot: it is refused with words, or what is open keeps to the file, also when all of
- * it is verified and read. Each input has a file of its own. The input: see snapshot_subject.h.
+ * Opening a snapshot: it is refused with a message, or the open snapshot keeps to its file, also
+ * when all of it is verified and read. Each input has a file of its own. snapshot_subject.h
+ * describes the input.
  */
 #include "snapshot_subject.h"
 
@@ -15,7 +16,7 @@ static int make_file(const struct subject *s, uint64_t size)
     return fd;
 }
 
-/* No verdict: the recorded checksum is of no image. */
+/* The verdict of the verification is ignored: the recorded checksum is not that of any image. */
 static void read_all(const struct vmm_snapshot *snap)
 {
     struct vmm_err err;

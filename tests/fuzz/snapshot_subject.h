@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A snapshot's header and working set for the targets that open mutated ones: a sound one is
- * patched, its checksums are made right again or not.
+ * A snapshot's header and working set, for the targets that open mutated snapshots: a sound one is
+ * patched, and its checksums are made right again or not.
  *
  * Input: a byte of flags (1: header checksum made right, 2: file size as the header says, 4:
  * working set checksum made right), two bytes to add to or cut from the file's size, then patches:
@@ -89,7 +89,7 @@ static inline bool subject_is_sound(const struct subject *s, uint64_t size)
     return memcmp(s, &sound, sizeof(sound)) == 0 && size == snap_file_size(&sound.header);
 }
 
-/* Where the working set lies, and how much of it the file has. */
+/* Returns where the working set lies, and in *n how many bytes of it the file has. */
 static inline uint64_t subject_workset(const struct subject *s, uint64_t size, uint64_t *n)
 {
     const uint64_t at = SNAP_IMAGE_OFFSET + s->header.memory;
@@ -98,7 +98,7 @@ static inline uint64_t subject_workset(const struct subject *s, uint64_t size, u
     return at;
 }
 
-/* What an open snapshot promises. */
+/* Checks the promises of an open snapshot. */
 static inline void check_open(const struct vmm_snapshot *snap, uint64_t size)
 {
     struct vmm_snapshot_info info;

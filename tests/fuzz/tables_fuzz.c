@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Walks of page tables that a guest has made: which pages a rewind watches (shadow.c), and what a
- * snapshot takes for program text (snapshot.c), against walks by the manual. Then the snapshot is
- * opened and verified: it must be what memory was.
+ * snapshot takes for program text (snapshot.c). They are compared with a walk as the SDM has it.
+ * Then the snapshot is opened and verified: it must be what memory was.
  *
  * Input: CR3 (4 bytes; the highest bit: verify), then entries: table (1 byte), index (2 bytes),
  * page (2 bytes), bits (1 byte: 1 present, 2 writable, 4 user, 8 the page is among the tables, 32
@@ -15,7 +15,7 @@
 #define MEMORY      VMM_MEMORY_MIN
 #define PAGES       ((uint32_t)(MEMORY / HV_PAGE_SIZE))
 #define REGIONS     ((uint32_t)(MEMORY / PAGE_2M))
-#define ENTRIES_MAX 60u /* of 512 times as many steps of a walk, in each of two levels */
+#define ENTRIES_MAX 60u /* each may cost 512 steps of a walk in each of two levels */
 #define TABLES      64u /* pages that have entries */
 #define P           1ull
 #define W           2ull
@@ -28,7 +28,7 @@ static uint8_t *ram;
 static int initrd = -1;
 static int file = -1;
 
-/* By level (4: the root) and page: this page is such a table. */
+/* By level (4: the root) and page: is this page a table of that level? */
 static bool table_of[LEVELS][PAGES];
 static bool text[REGIONS];
 
@@ -96,7 +96,7 @@ static bool is_watched(const struct vmm *vm, uint32_t page)
     return (vm->watch[page / 64] >> page % 64 & 1) != 0;
 }
 
-/* All that are tables by the manual. */
+/* All pages that are tables by the SDM must be watched. */
 static void check_watch(struct vmm *vm)
 {
     struct vmm_err err = {0};
@@ -116,7 +116,8 @@ static void check_watch(struct vmm *vm)
     vm->snap = NULL;
 }
 
-/* One range, of text alone; where text is in one piece, all of it. */
+/* The snapshot's text must be one range that is all text. It must not be empty when there is
+ * text. */
 static void check_text(const struct snap_header *h)
 {
     uint32_t first = REGIONS;

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What a restore copies ahead (workset.c), for any list of pages, against the choice that its
- * comments promise, tried out by brute force. madvise() and process_madvise() are taken over by the
- * linker's --wrap: they note the pages instead.
+ * Which pages a restore copies ahead (workset.c), for any list of pages. That is compared with the
+ * choice that workset.c's comments promise, found by brute force. The linker's --wrap replaces
+ * madvise() and process_madvise() by functions that note the pages.
  *
- * Input: group size (1 byte), flags (1: rewindable, 2: process_madvise is not there, 4: it does
- * only a part), then the list: an entry a byte, the low 5 bits how far behind the one before, the
- * next the read mark, the next the mark of longer runs; the highest: so far times 64.
+ * Input: group size (1 byte), flags (1: rewindable, 2: there is no process_madvise, 4: it does only
+ * a part), then the list, a byte an entry: the low 5 bits say how many pages after the entry before
+ * it, the next is the read mark, the next the mark of longer runs; with the highest bit the
+ * distance is 64 times as large.
  */
 #include "fuzz.h"
 #include "vmm/snapshot_int.h"
@@ -20,7 +21,8 @@
 #define GROUP_MAX   64u
 #define POPULATE    23 /* MADV_POPULATE_WRITE */
 
-/* How the pages of one group are copied: all up to end, and beyond those that are written. */
+/* The pages of a group are copied in this way: all up to some page, and after it those that are
+ * written. */
 #define FAULT_WORTH 2 /* pages that may be copied to save a fault */
 
 static uint8_t *const ram = (uint8_t *)(uintptr_t)0x100000000000ull; /* never touched */
@@ -92,7 +94,7 @@ static void list_make(struct fuzz_input *in)
     }
 }
 
-/* A page that small runs touch, one of them that they write. */
+/* Do small runs touch this page? With SNAP_PAGE_LONGER alone, only longer runs write it. */
 static bool is_small(uint32_t entry)
 {
     return (entry & (SNAP_PAGE_READ | SNAP_PAGE_LONGER)) != SNAP_PAGE_LONGER;
@@ -103,8 +105,8 @@ static bool is_read(uint32_t entry)
     return (entry & SNAP_PAGE_READ) != 0;
 }
 
-/* What it brings to copy all of [start, end): a fault less for each page touched but the first, at
- * the price of the pages that would not have been copied. */
+/* The gain of copying all of [start, end): one fault less for each touched page but the first,
+ * minus the pages that would not have been copied otherwise. */
 static int64_t gain_of(const uint32_t *group, size_t n, uint32_t start, uint32_t end)
 {
     int64_t touched = 0;
@@ -116,7 +118,7 @@ static int64_t gain_of(const uint32_t *group, size_t n, uint32_t start, uint32_t
     return (touched - 1) * FAULT_WORTH - ((int64_t)(end - start) - written);
 }
 
-/* Takes what is expected of one group off what was copied. */
+/* Checks that the expected pages of one group were copied, and removes them from the note. */
 static void check_group(const uint32_t *group, size_t n, uint32_t start, uint32_t size)
 {
     uint32_t best = start;

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """fresh_check.py PYHL HOME SCRIPT cold|warm|deterministic [entropy|clocks]
 
-Compares many runs of fresh.py with each other and with this host's clock. Silent and 0 when all is well.
+Compares many runs of fresh.py with each other and with this host's clock. It is silent and exits with 0 when all is
+well.
 """
 import json
 import subprocess

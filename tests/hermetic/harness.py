@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The hermetic test's script, part one of several that run.sh joins into one.
 
-Every run first looks for what an earlier one left, then leaves everything it can. A trace is a class with look(),
-which says what it found (nothing: clean), and leave(). Next to these, a fingerprint of everything that can
-be listed is printed: it must be the same in every run, cold or warm.
+Every run first looks for what an earlier run has left, then leaves everything that it can. A trace is a class with
+look(), which returns what it found (nothing: clean), and leave(). Each run also prints a fingerprint of everything that
+can be listed: it must be the same in every run, cold or warm.
 """
 GLOBALS_AT_START = sorted(globals())
 
@@ -19,8 +19,8 @@ FINGERPRINTS = []
 
 
 def trace(cls):
-    """A class with look() and leave(), and flags: `later`: only a later run can see it; `brutal`: only before
-    os._exit(); `heavy`: not in every run; `last`: left when all others are, because it slows them."""
+    """Registers a class with look() and leave(), and flags. `later`: only a later run can see the trace; `brutal`: left
+    only before os._exit(); `heavy`: not left in every run; `last`: left after all others, because it slows them."""
     for flag in ("later", "brutal", "heavy", "last"):
         setattr(cls, flag, getattr(cls, flag, False))
     TRACES.append(cls)
@@ -28,16 +28,16 @@ def trace(cls):
 
 
 def fingerprint(function):
-    """A function whose value, as text, must be the same in all runs."""
+    """Registers a function whose value, as text, must be the same in all runs."""
     FINGERPRINTS.append(function)
     return function
 
 
 def attempt(function):
-    """The function's result; an exception is one, too."""
+    """The function's result; an exception is a result, too."""
     try:
         return function()
-    except Exception as error:  # what it says is compared
+    except Exception as error:  # its text is compared
         return f"{type(error).__name__}: {error}"
 
 

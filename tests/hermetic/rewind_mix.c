@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Steps of the rewind test on one machine. Each subject belongs to one thread; stdout's lines are
- * whole because each is one printf().
+ * Steps of the rewind test on one machine. Each subject belongs to one thread. Lines on stdout are
+ * never mixed, because each is one printf().
  */
 #include "rewind_test.h"
 
@@ -65,7 +65,7 @@ static void *killer_main(void *arg)
     return NULL;
 }
 
-/* The script and its comment; free() it. */
+/* The script with its comment, which the caller frees. */
 static char *script_source(const struct script *script, size_t *size)
 {
     const size_t code = strlen(script->code);
@@ -173,7 +173,7 @@ void subject_step(struct subject *s, const struct script *script)
     (void)subject_rewind(s, script->name);
 }
 
-/* The small script's words must be the same whenever it runs. */
+/* The small script must print the same whenever it runs. */
 static void subject_look(struct subject *s, const char *after, char *first)
 {
     struct vmm_outcome o;
@@ -196,7 +196,7 @@ void subject_mix(struct subject *s, unsigned steps, unsigned seed)
     char first[TEXT_SIZE] = "";
     subject_look(s, "nothing", first);
     for (unsigned i = 0; i < steps && s->failures < FAILURES_MAX; i++) {
-        /* All of them in order first, then any. */
+        /* First all scripts in order, then random ones. */
         seed = seed * 1664525u + 1013904223u;
         const struct script *script = &scripts[(i < script_count ? i : seed >> 8) % script_count];
         subject_step(s, script);

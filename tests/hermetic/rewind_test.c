@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * rewind_test HOME [STEPS]: restores the home's snapshot and runs mixes of scripts
- * (rewind_scripts.c), well-behaved and not, with a rewind after each: then all guest memory and
- * state must equal the snapshot's. Prints a line a part, "pass NAME", "skip NAME: why" or "NAME:
- * what is wrong"; exits 1 when anything was. With STEPS only one mix, of so many runs.
+ * (rewind_scripts.c), well-behaved and not, with a rewind after each. After the rewind all guest
+ * memory and state must equal the snapshot's. It prints a line a part, "pass NAME", "skip NAME:
+ * why" or "NAME: what is wrong", and exits with 1 when anything was wrong. With STEPS it runs one
+ * mix only, of so many runs.
  */
 #include "rewind_test.h"
 
@@ -44,7 +45,7 @@ static unsigned part_mix(struct vmm_snapshot *snap, unsigned steps)
     return part_end(&s);
 }
 
-/* Pages of the machine's memory that are its own. */
+/* The number of pages of the machine's memory that are private to it. */
 static uint64_t private_pages(struct subject *s)
 {
     struct vmm_err err;
@@ -61,7 +62,8 @@ static uint64_t private_pages(struct subject *s)
     return count;
 }
 
-/* Small runs until the hot set is back to hot pages, up to most of them; how many it took. */
+/* Makes small runs, `most` at most, until the hot set is back to `hot` pages. Returns how many
+ * it took. */
 static unsigned fade(struct subject *s, uint64_t hot, unsigned most)
 {
     unsigned runs = 0;
@@ -71,8 +73,9 @@ static unsigned fade(struct subject *s, uint64_t hot, unsigned most)
     return runs;
 }
 
-/* Part: runs that write much, small ones after each; the cost of the large one must fade, and its
- * memory go, within so many runs. Then a small run is what it was before: one exit, few pages. */
+/* Part: runs that write much, with small ones after each. The cost of a large run must fade, and
+ * its memory must be given back, within `most` small runs. Then a small run is again as before:
+ * one exit, few pages. */
 static unsigned part_fades(struct vmm_snapshot *snap, const char *part, const struct script *large,
                            int rounds, unsigned most)
 {
@@ -137,8 +140,8 @@ static unsigned part_clones(struct vmm_snapshot *snap)
     return failures;
 }
 
-/* Is the vCPU's x87, SSE and extended state the snapshot's? Not looking at XSTATE_BV, see check.c.
- */
+/* Is the vCPU's x87, SSE and extended state the snapshot's? XSTATE_BV is not looked at, for the
+ * reason in check.c. */
 static bool vectors_restored(struct subject *s)
 {
     struct vmm_err err;
@@ -153,9 +156,9 @@ static bool vectors_restored(struct subject *s)
     return memcmp(have.xsave, want.xsave, sizeof(have.xsave)) == 0;
 }
 
-/* Part: a run has used vector registers, and the rewind leaves loading them to the guest. Resumed
- * without a run, the kernel panics: at its next doorbell, up to which only code of its own has run,
- * which uses none, they are those of the snapshot. */
+/* Part: a run has used vector registers, and the rewind leaves loading them to the guest. Here
+ * the guest is resumed without a run, so the kernel panics. Up to its next doorbell only kernel
+ * code has run, which uses no vector registers: they must be the snapshot's by then. */
 static unsigned part_vectors(struct vmm_snapshot *snap)
 {
     struct subject s;
@@ -203,8 +206,8 @@ static bool host_has_swap(void)
     return kb != 0;
 }
 
-/* Part: written pages are swapped out between the run and the rewind. Without swap only clean ones
- * go. */
+/* Part: written pages are swapped out between the run and the rewind. On a host without swap
+ * only clean pages go. */
 static unsigned part_swap(struct vmm_snapshot *snap)
 {
     static const char *const name = "pages that were swapped out";
@@ -230,7 +233,8 @@ static unsigned part_swap(struct vmm_snapshot *snap)
     return part_end(&s);
 }
 
-/* A snapshot that says it was made shift_ns later than it was (its checksum right), in a memfd. */
+/* A copy of the snapshot in a memfd, with a right checksum, that says it was made shift_ns later
+ * than it was. */
 static int dated_copy(const struct vmm_snapshot *snap, int64_t shift_ns)
 {
     struct snap_header h = snap->header;
@@ -252,9 +256,9 @@ static int dated_copy(const struct vmm_snapshot *snap, int64_t shift_ns)
     return fd;
 }
 
-/* One look at the clocks: the wall clock is the host's, monotonic time is above *mono, sleeps last.
- * Where the host's clock was set back, monotonic time begins at the snapshot's in each run instead
- * of rising. */
+/* One run that looks at the clocks: the wall clock must be the host's, monotonic time must be
+ * above *mono, and a sleep must take its time. If the host's clock was set back (not `rises`),
+ * monotonic time begins at the snapshot's in each run instead of rising. */
 static void clock_step(struct subject *s, double *mono, bool rises)
 {
     struct vmm_outcome o;
@@ -282,7 +286,7 @@ static void clock_step(struct subject *s, double *mono, bool rises)
     (void)subject_rewind(s, "clocks");
 }
 
-/* Part: a snapshot made a day ago, or (a clock was set back) a day from now. */
+/* Part: a snapshot made a day ago, or a day from now, as if the clock had been set back. */
 static unsigned part_dated(const struct vmm_snapshot *snap, const char *part, int64_t shift_ns)
 {
     struct vmm_err err;

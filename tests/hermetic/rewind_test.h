@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * What the rewind test's files share: the scripts, one step of a mix (run, compare the outcome,
- * rewind, compare memory), and failing. A step that fails is reported once and the part goes on.
+ * rewind, compare memory), and the report of a failure. A step that fails is reported once, and the
+ * part goes on.
  */
 #ifndef REWIND_TEST_H
 #define REWIND_TEST_H
@@ -19,10 +20,10 @@ struct script {
     size_t comment; /* a comment of so many bytes is added: pages that only the host writes */
     enum vmm_outcome_kind kind;
     int status;
-    uint64_t timeout_ns; /* of the run; 0: a minute, which is a failure */
+    uint64_t timeout_ns; /* of the run; 0: a minute, and reaching it is a failure */
     unsigned kill_ms;    /* vmm_interrupt(VMM_INTERRUPT_KILL) after so long; 0: not */
     const char *out;     /* its standard output, NULL for any */
-    bool any_end;        /* kind is only what is usual */
+    bool any_end;        /* kind is only the usual one */
 };
 
 /* rewind_scripts.c */
@@ -50,16 +51,16 @@ struct subject {
 int subject_open(struct subject *s, const char *part, struct vmm_snapshot *snap);
 void subject_close(struct subject *s);
 void subject_fail(struct subject *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-/* Runs one script; what it printed, up to size - 1 bytes, in text. */
+/* Runs one script, and puts what it printed, up to size - 1 bytes, into text. */
 int subject_run(struct subject *s, const struct script *script, struct vmm_outcome *outcome,
                 char *text, size_t size);
 /* Rewinds, then asks vmm_check(). 0 or -1 after reporting. */
 int subject_rewind(struct subject *s, const char *after);
-/* Compares all memory, without trust in vmm_check(). */
+/* Compares all memory by itself, not by vmm_check(). */
 int subject_compare(struct subject *s, const char *after);
 /* Runs, compares the outcome, rewinds, checks. */
 void subject_step(struct subject *s, const struct script *script);
-/* Any of scripts, a small one after it. */
+/* Runs so many of the scripts, with the small one in between. */
 void subject_mix(struct subject *s, unsigned steps, unsigned seed);
 
 #endif

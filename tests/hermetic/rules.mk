@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# build/tests/rewind_test. It looks inside of libvmm, to compare memory by itself and to date a snapshot back.
+# build/tests/rewind_test. It uses libvmm's internals, to compare memory by itself and to change a snapshot's
+# date.
 
 REWIND_TEST_OBJECTS := $(addprefix $(BUILD)/tests/hermetic/,rewind_test.o rewind_mix.o rewind_scripts.o)
 

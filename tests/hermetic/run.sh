@@ -1,8 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# Hermetic, proven: many hundreds of runs in which each looks for what any earlier one left and then leaves all it can
-# (harness.py and its traces), fresh time and entropy at every restore (fresh.py), runs that take ring 0 (ring0.py), and
-# the same a level lower, with every byte of the guest compared after each rewind (rewind_test.c).
+# Tests that runs are hermetic. In many hundreds of runs, each looks for what any earlier one has left, and then leaves
+# all that it can (harness.py and its traces). Time and entropy are fresh at every restore (fresh.py). Some runs take
+# ring 0 (ring0.py). rewind_test.c does the same one level lower, and compares every byte of the guest after each
+# rewind.
 #
 # usage: tests/hermetic/run.sh [PART...]      --list prints their names
 set -u
@@ -27,7 +28,7 @@ traces() {
     lines=$((lines + $1 + 1))
 }
 
-# What a run sees of its own traces: proves that the looks can see.
+# A run that looks for its own traces: proves that look() can see them.
 part_sight() {
     begin "a run sees what it left itself"
     run "$pyhl" run --dest "$home" "$script" check <"$scratch/stdin"
@@ -46,7 +47,7 @@ part_traces() {
     traces 99 mix
 }
 
-# The least of it, which is what there is time for where the CPU is emulated.
+# The smallest part, for which there is time even where the CPU is emulated.
 part_round() {
     begin "a run of each ending, and three of any"
     traces 0 return
@@ -63,7 +64,7 @@ part_cold() {
     [ "$(sort -u "$scratch/all" | wc -l)" = 1 ] || problem "in $lines runs: $(differences)"
 }
 
-# The words of the fingerprint lines that are not the same in all of them.
+# Prints the words of the fingerprint lines that are not in all of them.
 differences() {
     sort -u "$scratch/all" | tr ' ' '\n' | sort | uniq -c | awk -v n="$(sort -u "$scratch/all" | wc -l)" '$1 != n' |
         head -n 20
@@ -87,7 +88,7 @@ part_fresh() {
     done
 }
 
-# A run that is a copy of the last makes the same way through the machine.
+# A run that repeats the last one takes the same path through the machine.
 part_counts() {
     local line='exits ([0-9]+) .doorbell ([0-9]+), .* trapped ([0-9]+)., page faults ([0-9]+)'
     begin "counts: 50 warm print(1) have one call to the host, no trap, no fault"
@@ -109,12 +110,13 @@ asyncio.get_event_loop().run_until_complete(asyncio.sleep(0))'
     [ "$(figure 'pages rewound')" -lt 2000 ] || problem "pages rewound: $(figure 'pages rewound')"
 }
 
-# The last figure of this name, of the output of -vv.
+# Prints the last figure of this name in the output of -vv.
 figure() {
     sed -En "s/.*[ ,;(]$1 ([0-9]+).*/\\1/p" "$scratch/err" | tail -n 1
 }
 
-# Memory costs by what is touched, not by what is mapped; much of it is dropped, not copied back.
+# Memory costs as much as is touched, not as much as is mapped; if it is much, pages are dropped,
+# not copied back.
 part_memory() {
     begin "memory: 100 MB mapped, unmapped and mapped again are not touched"
     run "$pyhl" run --dest "$home" -vv --repeat 3 -c 'import mmap
@@ -139,7 +141,7 @@ while time.monotonic() < end: pass'
         problem "pages dropped: $(figure 'pages dropped')"
 }
 
-# Page faults of the host for a command, its children's included.
+# Prints the page faults of the host for a command and its children.
 host_faults() {
     python3 -c 'import resource, subprocess, sys
 subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL)
@@ -156,7 +158,8 @@ for _ in range(int(sys.argv[1])): arrays = None; arrays = [numpy.ones(20 << 17) 
         problem "faults: $once for one round, $often for four"
 }
 
-# Memory that was promised costs where it is touched; a promise that cannot be kept ends the run.
+# Promised memory (images/kernel/README.md) costs only where it is touched; a promise that cannot be
+# kept ends the run.
 part_promise() {
     begin "promise: an array of 40 GiB that is hardly touched"
     run "$pyhl" run --dest "$home" -vv --repeat 2 -c 'import numpy
@@ -223,7 +226,7 @@ part_ring0() {
         problem "$(cat "$scratch/out")"
 }
 
-# The longest part runs beside the others, on the second core.
+# The longest part runs in parallel with the others, on the second core.
 rewind_pid=
 rewind_start() {
     make -s build/tests/rewind_test >"$scratch/built" 2>&1 || return

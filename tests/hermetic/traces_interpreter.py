@@ -169,7 +169,7 @@ class garbage_collector:
 
 @trace
 class garbage:
-    """Cycles with finalisers, found by the collector of a later run if they were still there."""
+    """Cycles with finalisers, which the collector of a later run would find if they were still there."""
 
     def look():
         return [o for o in gc.get_objects() if type(o).__name__ == "HermeticLeft"]
@@ -336,7 +336,7 @@ class thread_excepthook:
 
 @trace
 class threads:
-    """Running still when the run ends: one that computes, one that sleeps, one that holds a lock, one that reads."""
+    """Threads that still run when the run ends: one computes, one sleeps, one holds a lock, one reads."""
     last = True
 
     def look():

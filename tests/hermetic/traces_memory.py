@@ -73,7 +73,7 @@ class vector_halves:
 
 
 def has_tiles():
-    """XCR0 with AMX's tile configuration: of the host on kvm-pvm, whatever CPUID says."""
+    """Does XCR0 have AMX's tile configuration? On kvm-pvm it is the host's XCR0, whatever CPUID says."""
     xcr0 = ctypes.create_string_buffer(8)
     machine_code("31c9" + "0f01d0" + "8907" + "c3")(xcr0)  # xgetbv 0
     return bool(xcr0.raw[2] & 2)
@@ -81,7 +81,7 @@ def has_tiles():
 
 @trace
 class tile_configuration:
-    """AMX's, which CPUID does not show and the kernel's saved state does not hold."""
+    """The tile configuration of AMX, which CPUID does not show and the kernel's saved state does not hold."""
     brutal = True
 
     def look():
@@ -123,7 +123,7 @@ class rounding:
 
 @trace
 class x87_stack:
-    """Eight values on it: the next load would be a NaN."""
+    """Eight values on the x87 stack, so that the next load would give a NaN."""
     brutal = True
 
     def look():
@@ -150,7 +150,7 @@ class libc_random:
         return LIBC.rand() == libc_random.first()
 
     def first():
-        """What rand() gives after srand(4321), from a generator of its own (TYPE_3 of glibc)."""
+        """What rand() gives after srand(4321), computed by an implementation of glibc's generator (TYPE_3)."""
         r = [4321]
         for i in range(1, 31):
             r.append(16807 * r[i - 1] % 2147483647)
@@ -172,7 +172,7 @@ class libc_buffer:
     later = True
 
     def look():
-        return None  # it would stand in the next run's output, which run.sh compares
+        return None  # it would show in the next run's output, which run.sh compares
 
     def leave():
         LIBC.setvbuf(ctypes.c_void_p.in_dll(LIBC, "stdout"), None, 0, 65536)
@@ -212,7 +212,7 @@ class heap_settings:
 
 @trace
 class small_integer:
-    """The one object that is 251 in the whole interpreter."""
+    """The one object that stands for 251 in the whole interpreter."""
     brutal = True
 
     def look():

@@ -115,7 +115,8 @@ def main(how):
     if how == "show":
         return show_fingerprints()
     if how == "check":
-        # What is left must be seen: by the looks of this very run, those aside that only a later one has.
+        # The traces of this run must be seen by its own look(), except those that only a later run can
+        # see.
         os.write(1, f"before: {look_all()}\n".encode())
         leave_all(brutal=False, heavy=True)
         blind = [cls.__name__ for cls in TRACES if not (cls.later or cls.brutal or attempt(cls.look))]

@@ -41,7 +41,7 @@ class new_files:
 
 @trace
 class module_files:
-    """A module a later `import` would find."""
+    """A module that a later `import` would find."""
 
     def look():
         try:
@@ -72,7 +72,8 @@ class changed_files:
 
 @trace
 class truncated_files:
-    """Shrunk and grown again: neither the new zeros nor the cut may be seen, nor old bytes in this run."""
+    """Files that are shrunk and grown again. A later run may see neither the zeroes nor the cut, and this run may not
+    see the old bytes."""
 
     def look():
         return hashlib.sha256(read("/etc/services")).hexdigest() if read("/etc/services")[:1] == b"\0" else None
@@ -164,7 +165,7 @@ class descriptor_flags:
 
 @trace
 class standard_descriptors:
-    """0, 1 and 2 replaced. Only an os._exit() can follow."""
+    """Descriptors 0, 1 and 2 are replaced. Only os._exit() can follow."""
     brutal = True
     later = True
     last = True
@@ -180,7 +181,7 @@ class standard_descriptors:
 
 @trace
 class half_read_input:
-    """Of a file on the host's stdin, which pyhl starts again for each run."""
+    """A file on the host's stdin, half read. pyhl starts it again for each run."""
     later = True
 
     def look():
@@ -229,7 +230,8 @@ class interval_timers:
 
 @trace
 class running_timer:
-    """Due in the next run, where its default action would kill. (A finalised interpreter's would kill this one.)"""
+    """A timer that is due in the next run, where its default action would kill. (In a finalised interpreter it would
+    kill this run.)"""
     brutal = True
     last = True
 
@@ -278,7 +280,7 @@ class file_lock:
 
 @trace
 class fixed_mapping:
-    """Memory at an address of our choice, beyond RAM, and a lot of it."""
+    """A lot of memory, at a chosen address beyond RAM."""
 
     def look():
         return [a for a in (0x610000000000, 0x620000000000) if f"{a:x}-" in read("/proc/self/maps").decode()]
@@ -341,7 +343,7 @@ def some_files():
 
 
 def whole_tree():
-    """Every name in the image with what stat says; costly, so only run.sh's last part asks for it."""
+    """A hash of every name in the image with its stat; costly, so only run.sh's last part asks for it."""
     total = hashlib.sha256()
     for top, dirs, files in os.walk("/"):
         if top == "/":
