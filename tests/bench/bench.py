@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """bench.py PYHL IMAGE: what runs cost here, beside what others take for the same on this machine. See README.md.
 
-From the top of the tree, as root (chroot, mounts). Prints Markdown; nothing is asserted.
+Run it from the top of the tree, as root (chroot, mounts). It prints Markdown; nothing is asserted.
 """
 import argparse
 import json
@@ -93,7 +93,7 @@ def measure(bench, rivals, setup_seconds, import_seconds):
 
 
 def scale(bench):
-    """The tables of its own program, where that has been built."""
+    """The tables of the program `scale`, where that has been built."""
     program = f"{bench.programs}/scale"
     if os.path.exists(program):
         print("\n## Many VMs\n", flush=True)

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # Nanoseconds per system call: natively, and in the guest through a rewritten site and by the trap.
-# Needs only `make`, no image. Printed, not judged.
+# It needs only `make`, no image. The figures are printed, not judged.
 set -eu
 cd "$(dirname "$0")/../.."
 

@@ -13,7 +13,7 @@ UNITS = {"ms": 1e-3, "s": 1.0}
 
 
 def private_memory(bench):
-    """KiB that a restored VM's process has for itself after print(1)."""
+    """Returns the KiB that a restored VM's process has for itself after print(1)."""
     code = "print(1, flush=True); import time; time.sleep(30)"
     with subprocess.Popen([*bench.run, "-c", code], stdout=subprocess.PIPE) as child:
         child.stdout.readline()
@@ -45,7 +45,7 @@ def available():
 
 
 def many_processes(bench):
-    """One `pyhl run` after the other, all staying alive, until there are as many as wanted or time is up."""
+    """Starts one `pyhl run` after the other, which all stay alive, until there are as many as wanted or time is up."""
     wanted, seconds = 64 if bench.quick else 1000, 60
     code = "print(1, flush=True); import time; time.sleep(600)"
     children, times, began, before = [], [], time.monotonic(), available()
@@ -70,7 +70,7 @@ def many_processes(bench):
 
 
 def make_home(bench):
-    """Sets up bench.home, shows its steps, and returns the seconds of the whole, by its own clock."""
+    """Sets up bench.home, shows the steps of setup, and returns the seconds that it took by its own clock."""
     text = output(bench.pyhl, "setup", "--from", bench.image, "--dest", bench.home).stdout
     steps = re.match(r".*?^installed .*?$", text, re.M | re.S).group(0)
     print(f"\n### Set-up\n\n```\n{steps}\n```", flush=True)

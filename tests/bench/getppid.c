@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What a system call costs: nanoseconds per getppid through the C library (whose site the image's
- * index may have rewritten), and through a `syscall` in generated code, which nobody can have
- * prepared. In the guest also how many calls have come which way. Printed, not judged.
+ * What a system call costs. Prints the nanoseconds of a getppid through the C library, whose site
+ * (the place of its `syscall`) the image's index may have rewritten, and through a `syscall` in
+ * generated code, which nobody can have prepared. In the guest it also prints how many calls have
+ * come in which way. The figures are printed, not judged.
  */
 #include <fcntl.h>
 #include <stdint.h>

@@ -14,7 +14,7 @@ def load():
 
 
 def remark():
-    """The last minute's load was not this program's yet."""
+    """A warning when the machine is busy: the load of the last minute is not this program's yet."""
     if os.getloadavg()[0] <= os.cpu_count() / 2:
         return ""
     return "**The machine is busy: trust counts, and ratios a little, but no time.** "
@@ -34,7 +34,7 @@ def heading(bench):
 
 
 def calls(bench):
-    """Nanoseconds a getppid: in the C library and in generated code, natively and in the guest."""
+    """Returns the nanoseconds of a getppid: in the C library and in generated code, natively and in the guest."""
     text = output("tests/bench/calls.sh", env=dict(os.environ, BUILD=os.path.dirname(bench.pyhl))).stdout
     native, guest = text.split("guest:")
     return [float(re.search(rf"{what} ([\d.]+) ns", part).group(1))

@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * pages HOME MODE SOURCE [NAME]: which pages of guest memory a warm run writes, and who writes each
- * of them first. MODE is that of enum hv_run_mode; SOURCE a file with the text. Looks inside of
- * libvmm. Prints lines for pages.py, which names things; addresses in hexadecimal:
+ * of them first. MODE is a number of enum hv_run_mode; SOURCE is a file with the text. The program
+ * looks inside of libvmm. It prints lines for pages.py, which finds names; addresses are in
+ * hexadecimal:
  *   write GPA RIP RSP WORD...  a first write in a run whose memory was all read-only, and the words
- *                              on the stack above it
- *   page GPA OFFSET...         a page of the hot set after some warm runs, and where its 8-byte
- *                              words differ from the snapshot's
- * A write to read-only host memory makes KVM_RUN fail with EFAULT; the instruction says where, the
- * page is made writable, and the guest goes on. ioctl is wrapped by the linker to see that.
+ *                              on the stack from RSP on
+ *   page GPA OFFSET...         a page of the hot set (what a rewind copies back) after some warm
+ *                              runs, and where its 8-byte words differ from the snapshot's
+ *
+ * A write to read-only host memory makes KVM_RUN fail with EFAULT. The instruction at RIP says
+ * where it writes. That page is made writable, and the guest goes on. The linker wraps ioctl() for
+ * this.
  */
 #include "vmm/snapshot_int.h"
 
@@ -42,7 +45,7 @@ static void allow(uint64_t gpa)
                    PROT_READ | PROT_WRITE);
 }
 
-/* The library writes, too. */
+/* Notes a write of the library itself. */
 static void on_fault(int signo, siginfo_t *info, void *context)
 {
     (void)context;
@@ -55,7 +58,8 @@ static void on_fault(int signo, siginfo_t *info, void *context)
     allow(at);
 }
 
-/* Guest-physical from virtual, through the guest's own tables; UINT64_MAX when there is none. */
+/* Translates a guest-virtual address through the guest's own tables; UINT64_MAX when nothing is
+ * mapped there. */
 static uint64_t translate(uint64_t va)
 {
     uint64_t table = watched->snap->header.state.sregs.cr3;
@@ -78,7 +82,7 @@ static uint64_t translate(uint64_t va)
     return (table & 0x000ffffffffff000ull) | (va & 0xfff);
 }
 
-/* A copy of guest memory at va, as far as it is there. */
+/* Copies guest memory at va, as far as it is mapped. Returns the bytes copied. */
 static size_t fetch(uint64_t va, uint8_t *out, size_t size)
 {
     size_t n = 0;
@@ -134,7 +138,7 @@ static bool allow_at(uint64_t va, const struct kvm_regs *regs)
     return true;
 }
 
-/* Where a memory operand lies; 0 for what is none. */
+/* The address of a memory operand; 0 for any other operand. */
 static uint64_t operand_address(const ZydisDecodedInstruction *insn, const ZydisDecodedOperand *o,
                                 const struct kvm_regs *regs)
 {
@@ -151,7 +155,8 @@ static uint64_t operand_address(const ZydisDecodedInstruction *insn, const Zydis
     return push ? va - o->size / 8 : va;
 }
 
-/* Makes what the instruction at RIP names writable; false when there is nothing new. */
+/* Makes the memory writable that the instruction at RIP names. False when all of that was writable
+ * already. */
 static bool allow_instruction(void)
 {
     uint8_t code[15];

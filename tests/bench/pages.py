@@ -2,14 +2,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """pages.py [-g] HOME SCRIPT|-c CODE: the pages of guest memory that a warm run writes, and whose they are.
 
-Run from the top of the tree, after `make image build/tests/bench/pages` and a setup into HOME. Prints a line a page: address,
-owner, how many 8-byte words a run leaves different from the snapshot (0: written, but the same again), what is in those
-words, and which functions wrote first in a run (innermost first; found by the words on the stack, so now and then one
-is of an older call). A + marks a page of the hot set that not every run writes. Then the pages by owner; with -g only
-those.
+Run it from the top of the tree, after `make image build/tests/bench/pages` and a setup into HOME. It prints a line for
+each page: address, owner, how many 8-byte words a run leaves different from the snapshot (0: written, but the same
+again), what lies in those words, and which functions wrote to the page first in a run. The innermost function comes
+first. They are found by the words on the stack, so now and then one is of an older call. A + marks a page of the hot
+set that not every run writes. Then it prints the number of pages by owner; with -g only that.
 
-Owners are named from symbols (kernel, python3.11, libraries), the guest's page tables and /proc/self/maps, pymalloc's
-pools, and for Python objects their types, all read from the snapshot.
+Owners are named by symbols (kernel, python3.11, libraries), the guest's page tables and /proc/self/maps, pymalloc's
+pools, and for Python objects by their types. All of that is read from the snapshot.
 """
 import bisect
 import collections
@@ -31,7 +31,7 @@ FIXED = {0x1000: "shared page", 0x2000: "descriptor tables", 0x3000: "vectors", 
 
 
 class Symbols:
-    """Of one ELF file, by address."""
+    """The symbols of one ELF file, by address."""
 
     def __init__(self, path, *options):
         out = subprocess.run(["nm", "-S", *options, path], capture_output=True, text=True, check=False).stdout
@@ -52,7 +52,7 @@ class Symbols:
 
 
 class Guest:
-    """What the snapshot says."""
+    """The guest as the snapshot has it: memory, page tables, mappings."""
 
     def __init__(self, home):
         self.home = home
@@ -138,7 +138,7 @@ class Guest:
         return self.bytes(self.u64(address + 24), 40).split(b"\0")[0].decode("latin-1")
 
     def in_pool(self, at):
-        """Is this in a pool of pymalloc? A header knows its pool's size of blocks twice."""
+        """Whether this is in a pool of pymalloc. A pool's header has the size of its blocks in two places."""
         used, _, _, _, _, index, following, last = struct.unpack("<QQQQIIII", self.bytes(at & ~0x3fff, 48))
         return index < 32 and last == 0x4000 - (index + 1) * 16 and following <= 0x4200 and used & 0xffffffff < 1024
 
@@ -163,7 +163,7 @@ class Guest:
         return None
 
     def owner(self, gpa):
-        """(kind, function from offset to what is there)."""
+        """Returns (kind, a function that names what lies at an offset in the page)."""
         va = self.virtual.get(gpa, gpa)
         if gpa in FIXED:
             return FIXED[gpa], lambda off: ""

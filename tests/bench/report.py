@@ -3,7 +3,7 @@
 
 
 def number(x):
-    """Three digits, which is more than a shared machine gives."""
+    """A number with three digits: a shared machine does not give more."""
     if isinstance(x, str):
         return x
     if x is None or x != x:
@@ -12,7 +12,7 @@ def number(x):
 
 
 class Table:
-    """Printed row by row, so that a long run shows where it is."""
+    """A table that is printed row by row, so that a long run shows where it is."""
 
     def __init__(self, title, *columns, note=""):
         print(f"\n### {title}\n" + (f"\n{note}\n" if note else ""))
@@ -23,7 +23,7 @@ class Table:
 
 
 class Budgets:
-    """What has a limit. The verdict is on `figure`, a median; `best` is the least seen, or the like, for comparison."""
+    """Figures that have a limit. The verdict is on `figure`, a median; `best` is the least seen, to compare."""
 
     def __init__(self):
         self.rows = []

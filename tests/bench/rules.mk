@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# build/tests/bench: the programs that bench.py calls. A program that links libvmm is tests/bench/NAME.c with
-# whatever tests/bench/NAME_*.c there are.
+# build/tests/bench: the programs that bench.py calls. A program that links libvmm is made of tests/bench/NAME.c and all
+# tests/bench/NAME_*.c.
 
 BENCH_DIR := $(BUILD)/tests/bench
 BENCH_VMM_PROGRAMS := $(addprefix $(BENCH_DIR)/,$(notdir $(basename $(wildcard tests/bench/traps.c tests/bench/scale.c))))
@@ -25,7 +25,7 @@ $(BENCH_DIR)/trapguest: tests/bench/trapguest/start.S tests/bench/trapguest/case
 	$(CC) $(GUEST_TEST_CFLAGS) -Itests/vmm/guest -static -nostdlib -Wl,-z,noexecstack -Wl,-z,max-page-size=4096 \
 	    -Wl,--build-id=none -Wl,-T,tests/vmm/guest/guest.ld -o $@ $(filter %.S %.c,$^)
 
-# Not called by bench.py: see pages.py.
+# bench.py does not call this one: see pages.py.
 $(BENCH_DIR)/pages: tests/bench/pages.c $(VMM_LIB)
 	@mkdir -p $(@D)
 	$(CC) $(filter-out -MMD -MP,$(HOST_CFLAGS)) -Wl,--wrap=ioctl -o $@ $< $(VMM_LIBS) -lZydis

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Times of runs: each workload each way, counts of the warm ones, work against native Python, large among small."""
+"""Times of runs: each workload in each way, counts of warm runs, work compared with native Python, a large run among
+small ones."""
 import re
 import subprocess
 import sys
@@ -30,12 +31,12 @@ MUCH = [("objects", "300 objects of 1 MiB", 1.0), ("freed", "ten arrays of 20 Mi
 
 
 def spread(runs):
-    """In each round the ways take turns, so that what else the machine does falls on all alike."""
+    """Runs for each round. In a round the ways take turns, so that other work on the machine falls on all alike."""
     return [-(-runs // ROUNDS)] * ROUNDS
 
 
 class Result:
-    """One workload: Times in milliseconds by way, the times of its warm runs, and the -vv figures of a few."""
+    """One workload: Times in milliseconds by way, the times of its warm runs, and the -vv figures of a few of them."""
 
     def __init__(self, bench, rivals, workload):
         self.name, self.what, processes, cold, runs = workload
@@ -48,7 +49,7 @@ class Result:
         self.lines = []
         for count in spread(bench.times(runs)):
             times["zygote"] += forked.runs("fork", self.name, count + 1)[0][1:]
-            # Its first run in a process imports and caches: not what "warm" is.
+            # The first run in a process imports and fills caches, which is not "warm".
             times["inline"] += inline.runs("inline", self.name, count + 1)[0][1:]
             self.lines += bench.warm(self.name, count)[0]
         if self.name in NOT_INLINE:
@@ -96,7 +97,7 @@ def warm_counts(results):
                   column(r.details, "changed"))
 
 
-# As COUNTS, of a cold run.
+# As COUNTS, for a cold run.
 COLD_COUNTS = [("restore, ms", "restore"), ("run, ms", "run"), ("VM exits", "exits"),
                ("guest page faults", "page faults"), ("calls trapped", "trapped"),
                ("pages prefaulted", "pages prefaulted")]
@@ -115,7 +116,7 @@ def cold_counts(bench):
                                                    for _, figure in COLD_COUNTS), whole.median - column(lines, "restore") - column(lines, "run"))
 
 
-# In order: of the process, of a restore, of a run, and again of the process.
+# The phases in order: of the process, of a restore, of a run, and again of the process.
 PHASES = ["load", "begin", "jail", "open", "vm", "vcpu", "map", "tracking", "prefault", "slots", "cpuid", "settle", "log",
           "copy", "cool", "shadow", "state", "handover", "enter", "guest", "finish", "end"]
 
@@ -135,8 +136,8 @@ def phases(bench, results):
 
 
 def work(bench):
-    """Loops that scripts measure themselves, natively and in the guest by turns. Returns native / guest by name, as the
-    median of the pairs and as best against best."""
+    """Times loops that scripts measure themselves, natively and in the guest by turns. Returns native / guest by name,
+    as the median of the pairs and as best against best."""
     table = Table("Work: the same loop in a native process and in the guest", "loop", "native, ms", "guest, ms",
                   "guest's speed, of native", "best against best", "signal exits a run",
                   note="The script's own clock, by turns: a fresh `python3`, then pyhl, warm. The third column is the "
@@ -156,7 +157,7 @@ def work(bench):
 
 
 def much_memory(bench):
-    """Much memory and deep stacks, natively, cold and warm by turns. Returns (warm, best warm) of native by name."""
+    """Times much memory and deep stacks, natively, cold and warm by turns. Returns (warm, best warm) of native."""
     table = Table("Much memory, and threads", "script", "native, ms", "pyhl, cold", "cold / native", "pyhl, warm",
                   "warm / native", "best against best", "pages rewound", "pages dropped",
                   note="The script's own clock; to a warm run the rewind before it is added. Ratios are the median of "
@@ -178,7 +179,7 @@ def much_memory(bench):
 
 
 def renewed(bench):
-    """What it costs that a run cannot tell by timing which pages the one before has touched."""
+    """The cost of `--renew`, with which a run cannot tell by timing which pages the run before has touched."""
     table = Table("Warm runs with their memory renewed (`--renew`)", "script", "rewound, ms", "renewed, ms",
                   "of it the renewal, ms", "pages prefaulted", "renewed / rewound")
     for name, what in (("print", "`print(1)`"), ("text", "json, re, hashlib"), ("frame", "DataFrame")):
@@ -193,7 +194,7 @@ def private_kib(pid):
 
 
 def large_among_small(bench):
-    """One VM: small runs, one that writes 200 MB, small runs again. What stays of it?"""
+    """Runs in one VM: small ones, one that writes 200 MB, small ones again. Does the large one cost later ones?"""
     small, after = 12, 20
     letters = b"s" * small + b"T" + b"s" * after
     command = [*bench.run, "-vv", "--repeat", str(len(letters)), f"{SCRIPTS}/mixed.py"]
@@ -222,7 +223,7 @@ def large_among_small(bench):
 
 
 def per_iteration(bench):
-    """Milliseconds an iteration, and those of CPU time, by what a process of 500 takes longer than one of 100."""
+    """Returns milliseconds an iteration, and those of CPU time: what 500 iterations take longer than 100, by 400."""
     def repeat(n):
         return bench.cold(12, "--repeat", str(n), "-c", "print(1)")
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * scale HOME [--vms N] [--seconds S] [--pyhl PATH]: many VMs at once in one process, as Markdown
- * tables: what VMs and processes share, time to the first output of fresh ones, memory as their
- * number grows to N (1,000), what sleeping ones cost, and throughput. S is how long each throughput
- * is measured (0.3). Printed, not judged; ratios and counts can be trusted, absolute times only on
- * a machine left alone.
+ * scale HOME [--vms N] [--seconds S] [--pyhl PATH]: many VMs at once in one process. Prints
+ * Markdown tables: what VMs and processes share, time to the first output of fresh VMs, memory as
+ * their number grows to N (1,000), what sleeping VMs cost, and throughput. S is how long each
+ * throughput is measured (0.3). The figures are printed, not judged. Ratios and counts can be
+ * trusted, absolute times only on a machine left alone.
  */
 #include "scale.h"
 
@@ -24,13 +24,13 @@ static const char small_code[] =
     "text = json.dumps(rows)\n"
     "print(hashlib.sha256(json.dumps(json.loads(text)).encode()).hexdigest()[:16])\n";
 
-/* Warm runs with so many VMs alive. */
+/* The throughput of warm runs with so many VMs alive. */
 struct rung {
     size_t vms;
     struct rate one;   /* print(1) on one thread */
-    struct rate cores; /* on a thread a core */
+    struct rate cores; /* on one thread for each core */
     struct rate crowd; /* on more threads than cores */
-    struct rate small; /* the other script, on a thread a core */
+    struct rate small; /* the other script, on one thread for each core */
 };
 
 static double per_core(const struct scale *scale, const struct rate *rate, size_t threads)
@@ -76,7 +76,7 @@ static void throughput_print(const struct scale *scale, const struct rung *rungs
     }
 }
 
-/* From all VMs that are alive down to one. */
+/* Measures with all VMs that are alive, then with fewer and fewer, down to one. */
 static void table_throughput(struct scale *scale)
 {
     struct rung rungs[SCALE_RUNGS] = {{0}};

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Time to the first output of fresh VMs: one after the other, on all cores of one process, on all
- * cores by a process each, and with all of them staying alive; and what they take of memory then.
+ * cores by a process each, and with all VMs staying alive. Then the memory that those take.
  */
 #include "scale.h"
 
@@ -11,8 +11,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define GROW_NS     40000000000ull /* for all that stay alive */
-#define SHORT_LIVED 200u           /* VMs in the rows where they do not stay */
+#define GROW_NS     40000000000ull /* the most time that making them may take, when all stay alive */
+#define SHORT_LIVED 200u           /* VMs in the rows where they do not stay alive */
 
 static int compare(const void *a, const void *b)
 {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What /proc says of a process and of the machine, and what is shared between VMs and processes.
+ * What /proc says of the memory of a process and of the machine, and what VMs and processes share.
  */
 #include "scale.h"
 
@@ -12,7 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* The number behind a label in a file of "Label: number kB" lines. */
+/* The number after a label in a file of "Label: number kB" lines. */
 static long field(const char *path, const char *label)
 {
     char line[256];
@@ -39,7 +39,7 @@ static long entries(const char *path)
     if (dir != NULL) {
         (void)closedir(dir);
     }
-    return count - 3; /* ., .. and the one of this */
+    return count - 3; /* ., .. and the descriptor of this directory */
 }
 
 static long lines(const char *path)
@@ -82,7 +82,7 @@ struct memory memory_of(pid_t pid)
 
 #define SLEEPER "print(1, flush=True)\nimport time\ntime.sleep(60)"
 
-/* A `pyhl run` that has printed and now sleeps. */
+/* Starts a `pyhl run`, and waits until it has printed and sleeps. */
 static pid_t sleeper_start(const struct scale *scale)
 {
     int out[2];

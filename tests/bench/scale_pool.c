@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * VMs and the threads that run them.
+ * Makes VMs, and runs the threads that run them.
  */
 #include "scale.h"
 
@@ -70,7 +70,7 @@ static void start(pthread_t *thread, void *(*main)(void *), void *arg)
     }
 }
 
-/* Threads take the next VM to make until there are enough. */
+/* The threads share this: each makes the next VM, until there are enough. */
 struct growth {
     struct scale *scale;
     size_t count;
@@ -131,7 +131,7 @@ size_t pool_rungs(const struct scale *scale)
     return i + 1;
 }
 
-/* One of the threads of a throughput. */
+/* One of the threads by which a throughput is measured. */
 struct runner {
     struct vmm **vm;
     size_t count;
@@ -170,7 +170,7 @@ static void *runner_main(void *arg)
     if (out < 0) {
         die("memfd_create failed");
     }
-    for (size_t i = 0; i < r->count; i++) { /* what this script writes becomes hot */
+    for (size_t i = 0; i < r->count; i++) { /* the pages that it writes become hot */
         runner_step(r, r->vm[i], out);
     }
     (void)ftruncate(out, 0);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What sleeping VMs cost: each on a thread of its own in time.sleep(), the process's CPU time and
- * context switches over a second in which nothing else goes on.
+ * What sleeping VMs cost. Each sleeps in time.sleep() on a thread of its own. Prints the process's
+ * CPU time and context switches over a second in which nothing else goes on.
  */
 #include "scale.h"
 

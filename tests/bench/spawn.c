@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * spawn SCRIPTS N ROOT COMMAND... [, N ROOT COMMAND...]...: starts each command N times, in turns,
- * so that what else the machine does falls on all of them alike, and prints a line for each: the
- * median, least and greatest time from fork() to wait(), in milliseconds. A ROOT other than "/" is
- * a directory to chroot into, where SCRIPTS is seen as /tmp. Output is dropped. In C, because what
- * is measured takes about as long as Python needs to start it.
+ * so that other work on the machine falls on all of them alike. Prints a line for each: the median
+ * and the least time from fork() to wait(), and the median CPU time, in milliseconds. A ROOT other
+ * than "/" is a directory to chroot into, where SCRIPTS is seen as /tmp. Output is dropped. This is
+ * written in C, because Python needs about as long to start a process as what is measured takes.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -54,7 +54,8 @@ static double timeval_ms(const struct timeval *tv)
     return (double)tv->tv_sec * 1e3 + (double)tv->tv_usec / 1e3;
 }
 
-/* Milliseconds, and those of CPU; ends the program when the command fails. */
+/* Runs a command once. Returns milliseconds, and stores those of CPU time. Ends the program when
+ * the command fails. */
 static double spawn_once(const struct command *command, int null_fd, double *cpu)
 {
     int status;
@@ -99,7 +100,7 @@ static bool parse(char ***args, struct command *command)
     return command->runs > 0 && command->times != NULL && command->cpu != NULL;
 }
 
-/* In a mount namespace of its own, which ends with it. */
+/* Mounts the scripts in a mount namespace of this process's own, which ends with it. */
 static bool show_scripts(const char *scripts, const char *root)
 {
     char to[4096];
@@ -116,7 +117,7 @@ static void measure(struct command *commands, size_t count, int null_fd)
     long rounds = 0;
     for (size_t i = 0; i < count; i++) {
         rounds = commands[i].runs > rounds ? commands[i].runs : rounds;
-        (void)spawn_once(&commands[i], null_fd, &commands[i].cpu[0]); /* into the page cache */
+        (void)spawn_once(&commands[i], null_fd, &commands[i].cpu[0]); /* fills the page cache */
     }
     for (long round = 1; round <= rounds; round++) {
         for (size_t i = 0; i < count; i++) {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * traps KERNEL: what events cost on this machine, as a Markdown table: those of a VM, measured in
- * tiny guests of trapguest/ (whose rows do not depend on the guest kernel of the product), and
- * those of the host that they are to be compared with. Printed, not judged.
+ * traps KERNEL: what events cost on this machine, as a Markdown table. Events of a VM are measured
+ * in the tiny guests of trapguest/, so their rows do not depend on the product's guest kernel.
+ * Events of the host are there to compare with. The figures are printed, not judged.
  */
 #include "vmm/abi.h"
 #include "vmm/vmm.h"
@@ -33,7 +33,8 @@ struct bench {
 
 enum vm_kind { RESTORED, REWINDABLE };
 
-/* Cases run one after the other in one VM; what the last one prints is the row's. */
+/* The cases of a row run one after the other in one VM. The row's figure is what the last one
+ * prints. */
 struct guest_row {
     const char *what;
     enum vm_kind kind;
@@ -95,7 +96,8 @@ static void cell(double ns)
     }
 }
 
-/* Of ROUNDS times. The least is what other work on the machine disturbs least. */
+/* Prints a row: median and least of ROUNDS times. Other work on the machine disturbs the least time
+ * least. */
 static void row(const char *what, double *times)
 {
     qsort(times, ROUNDS, sizeof(*times), compare);
@@ -105,7 +107,7 @@ static void row(const char *what, double *times)
     putchar('\n');
 }
 
-/* Runs one case. Its source is what "fill" copies; argv[1] tells where in the frame it begins. */
+/* Runs one case. "fill" copies the run's source; argv[1] says where in the frame that begins. */
 static void guest_case(struct vmm *vm, const char *name)
 {
     static char source[SOURCE_SIZE];
@@ -162,7 +164,7 @@ static void guest_table(const struct bench *bench)
     }
 }
 
-/* A machine that has written the area, saved. */
+/* Makes the snapshot of a machine that has written the area. */
 static void bench_open(struct bench *bench, const char *kernel)
 {
     const char *dir = getenv("TMPDIR");
@@ -228,7 +230,8 @@ static double host_call(const struct bench *bench)
     return (now_ns() - began) / 100000;
 }
 
-/* The memory of a page fault: new (anonymous) pages, or copies of a private file's. */
+/* The nanoseconds of a page fault of the host. It brings new (anonymous) pages, or copies of pages
+ * of a private file mapping. */
 static double host_faults(size_t pages, int fd)
 {
     char *p = mmap(NULL, pages * 4096, PROT_READ | PROT_WRITE,
@@ -303,7 +306,7 @@ static void host_table(const struct bench *bench)
     }
 }
 
-/* 1 MiB, a rewind's worth, fits into a cache. */
+/* The speed of memcpy. 1 MiB, about what a rewind copies, fits into a cache. */
 static void copy_row(const char *what, size_t size)
 {
     double times[ROUNDS];
@@ -317,7 +320,7 @@ static void copy_row(const char *what, size_t size)
         const double began = now_ns();
         memcpy(to, from, size);
         times[n] = now_ns() - began;
-        from[(unsigned char)to[size / 2]] = (char)n; /* so that no copy can be left out */
+        from[(unsigned char)to[size / 2]] = (char)n; /* so that no copy is optimised away */
     }
     qsort(times, ROUNDS, sizeof(*times), compare);
     printf("| %s | %.1f GB/s | %.1f GB/s |\n", what, (double)size / times[ROUNDS / 2],

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The ways to run a script: as a user would otherwise (python3, bubblewrap, a forked zygote, one Python for all), and
-pyhl's cold and warm. Rivals use the image's own Python and packages, their bytecode valid and in the page cache.
+"""The ways to run a script: those of a user without pyhl (python3, bubblewrap, a forked zygote, one Python for all),
+and pyhl's, cold and warm. The rivals use the image's own Python and packages, with valid bytecode in the page cache.
 """
 import json
 import os
@@ -31,7 +31,7 @@ def source(name):
 
 
 def last_number(text):
-    """What a script measured itself, if it did."""
+    """The last number in a text, which a script may have measured itself; else None."""
     words = text.split()
     try:
         return float(words[-1])
@@ -40,8 +40,8 @@ def last_number(text):
 
 
 def counts_of(text):
-    """The figures of `pyhl run -v` or -vv, a dictionary an iteration: every "words number" of its lines, so that new ones come
-    along. Lines that belong to the iteration before them are indented; what the process took belongs to the last."""
+    """The figures of `pyhl run -v` or -vv, a dictionary for each iteration: every "words number" of its lines, so that
+    new figures are found, too. Indented lines belong to the iteration before them; the process's times to the last."""
     found = []
     for line in text.splitlines():
         if line.startswith("pyhl: iteration "):
@@ -58,10 +58,10 @@ def column(lines, name):
 
 
 class Times(NamedTuple):
-    """Milliseconds. The least is what other work on the machine disturbs least."""
+    """Milliseconds. Other work on the machine disturbs the least time least."""
     median: float
     least: float
-    cpu: float = float("nan")  # the median of what the process used, which waiting for a CPU does not change
+    cpu: float = float("nan")  # the median of the CPU time, which waiting for a CPU does not change
 
     @classmethod
     def of(cls, values):
@@ -69,7 +69,7 @@ class Times(NamedTuple):
 
 
 class Bench:
-    """Paths and how often to run what."""
+    """Paths, and how often each way is run."""
 
     def __init__(self, pyhl, image, home, programs, quick):
         self.pyhl, self.home, self.programs, self.quick = os.path.abspath(pyhl), home, programs, quick
@@ -93,7 +93,7 @@ class Bench:
         return self.times(runs), "/", *self.run, *words
 
     def spawned(self, commands):
-        """Runs a dictionary of commands in turns: the Times of each from fork to wait, and what went to stderr."""
+        """Runs a dictionary of commands in turns. Returns the Times of each from fork to wait, and the text on stderr."""
         words = [f"{self.programs}/spawn", SCRIPTS]
         for command in commands.values():
             words += [*map(str, command), ","]
@@ -105,19 +105,20 @@ class Bench:
         return self.spawned(commands)[0]
 
     def native_output(self, name):
-        """Of a Python started for the script; one BLAS thread, as the guest has one CPU."""
+        """The output of a Python started for the script, with one BLAS thread, as the guest has one CPU."""
         alone = dict(os.environ, OPENBLAS_NUM_THREADS="1")
         return output("chroot", self.root, PYTHON, "-c", source(name), env=alone).stdout
 
     def check_same(self, name):
-        """Times of runs that do not do the same tell nothing. A line that is a script's own time may differ."""
+        """Ends the program unless a script prints the same in both, since times of different work tell nothing. Lines with a
+        script's own time may differ."""
         said = [[line for line in text.splitlines() if not re.fullmatch(r"\d+\.\d{5,}(e-?\d+)?", line)] for text in
                 (self.native_output(name), output(*self.run, f"{SCRIPTS}/{name}.py").stdout)]
         if said[0] != said[1]:
             sys.exit(f"{name}.py prints something else in the guest: {said[0]} natively, {said[1]}")
 
     def warm(self, name, count, flag="-v", *more):
-        """Steady state: the figures of `count` iterations after the first three, and what they measured."""
+        """The steady state: the figures of `count` iterations after the first three, and what their scripts measured."""
         done = output(*self.run, flag, *more, "--repeat", str(count + 2), f"{SCRIPTS}/{name}.py")
         lines, printed = counts_of(done.stderr), done.stdout.splitlines()
         size = len(printed) // len(lines)
@@ -125,17 +126,17 @@ class Bench:
         return lines[3:], own[3:]
 
     def warm_code(self, code, count, flag="-v"):
-        """The same of `-c code`, without what it prints."""
+        """The same for `-c code`, without what it prints."""
         return counts_of(output(*self.run, flag, "--repeat", str(count + 2), "-c", code).stderr)[3:]
 
     def cold_parts(self, name, runs, flag="-v"):
-        """Cold runs: the Times of the whole process, and the figures of each."""
+        """Cold runs: the Times of the whole process, and the figures of each run."""
         times, said = self.spawned({"cold": self.cold(runs, flag, f"{SCRIPTS}/{name}.py")})
         return times["cold"], counts_of(said)[1:]
 
 
 class Rival:
-    """zygote.py in the image's root, of which it can only write its /tmp and a copy of its home, where caches are."""
+    """zygote.py, which runs in the image's root. It can only write to /tmp and to a copy of the home, where caches are."""
 
     def __init__(self, bench):
         self.home = tempfile.TemporaryDirectory()
@@ -153,7 +154,7 @@ class Rival:
         return json.loads(line) if line else sys.exit("zygote.py ended; its last words are above")
 
     def runs(self, way, name, count):
-        """Milliseconds a run, and what the scripts measured themselves."""
+        """Returns the milliseconds of each run, and what the scripts measured themselves."""
         self.child.stdin.write(json.dumps({"way": way, "source": source(name), "count": count}) + "\n")
         self.child.stdin.flush()
         answers = self.answer()

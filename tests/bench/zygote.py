@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""zygote.py PRELOAD: the rivals that live on. Runs in the image's root: imports what the driver preloads, takes the
-same lazy paths, freezes the garbage collector, then answers requests on stdin, a JSON object a line:
+"""zygote.py PRELOAD: the rivals that stay alive. It runs in the image's root. It imports what the driver preloads, takes
+the same lazy paths, freezes the garbage collector, and then answers requests on stdin, a JSON object a line:
 
     {"way": "fork" or "inline", "source": TEXT, "count": N}
 
-`fork` forks once a run: hermetic but for what the parent's state shows, ends by _exit. `inline` runs the script again
-and again in this process, compiled once, hermetic not at all: the least that it can take. The answer is a line:
-[[milliseconds, own], ...], own being the last word that the script printed if that is a number, else null. Before the
-first request it prints the seconds that the imports took.
+`fork` forks once for each run, which ends by _exit. That is hermetic but for the parent's state, which a run can see.
+`inline` compiles the script once and runs it again and again in this process. That is not hermetic at all, and the least
+that a run can take. The answer is a line: [[milliseconds, own], ...], where own is the last word that the script printed
+if that is a number, else null. Before the first request it prints the seconds that the imports took.
 """
 import gc
 import json

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * chaos: random hostile runs in one machine, each followed by a rewind, after which memory, vCPU
- * and an honest run have to be those of a fresh machine. What a seed does depends on nothing else;
- * a seed that fails is tried alone in a fresh machine, and then with ever fewer of its acts.
+ * chaos: random hostile runs in one machine. After each the machine is rewound. Then memory, vCPU
+ * and an honest run have to be those of a fresh machine. What a seed does depends on nothing but
+ * the seed. A seed that fails is tried alone in a fresh machine, and then with ever fewer of its
+ * acts.
  */
 #include "chaos.h"
 
@@ -13,7 +14,7 @@
 #include <string.h>
 
 #define FAILURES_MAX 5u
-#define FAULTS_MAX   20u /* the same where something is left out: not all show what that is */
+#define FAULTS_MAX   20u /* the same when a fault is chosen: not all failures show what it is */
 
 static const char usage[] =
     "usage: chaos [OPTION...]\n"
@@ -41,7 +42,7 @@ struct options {
     const char *dir;
 };
 
-/* What came of all seeds. */
+/* The results of all seeds. */
 struct totals {
     uint64_t outcomes[VMM_BROKEN + 1];
     unsigned failures;
@@ -57,7 +58,8 @@ static void print_acts(const struct script *script)
     }
 }
 
-/* In a machine that no other seed has touched; true when it differs from a fresh one. */
+/* Runs a seed in a machine that no other seed has touched. True when that then differs from a fresh
+ * one. */
 static bool fails_alone(struct subject_kind *kind, const struct script *script, enum step_way way,
                         struct why *why)
 {
@@ -70,7 +72,7 @@ static bool fails_alone(struct subject_kind *kind, const struct script *script, 
     return why->lines > 0;
 }
 
-/* Takes out each act that is not needed to fail. */
+/* Takes out each act that is not needed for the failure. */
 static void minimise(struct subject_kind *kind, struct script *script, enum step_way way)
 {
     struct why why;
@@ -115,7 +117,8 @@ static void report(struct subject_kind *kind, uint64_t seed, uint64_t before,
     print_acts(&fewer);
 }
 
-/* Half of the seeds straight; a renewal is dear, so few of the others. */
+/* How a seed's machine is put back: half of them go straight on. Few are renewed, since that is
+ * slow. */
 static enum step_way way_of(uint64_t seed)
 {
     return seed % 2 == 0 ? STEP_STRAIGHT : seed % 8 == 5 ? STEP_RENEWED : STEP_LOOKED;

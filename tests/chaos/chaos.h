@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The chaos test's parts, grouped by file. A subject is one machine that runs what seeds say; what
- * it has to equal comes from the snapshot's file, read as a file, and from other machines that were
- * restored freshly, never from what the library keeps for its rewinds.
+ * What the files of the chaos test share, grouped by file. A subject is one machine that runs the
+ * scripts of seeds. It has to equal the snapshot's file, read as a file, and other machines that
+ * were restored freshly. It is never compared with what the library keeps for its rewinds.
  */
 #ifndef CHAOS_H
 #define CHAOS_H
@@ -15,7 +15,7 @@
 #define WHY_LINES  12u
 #define PAGE_WORDS (HV_PAGE_SIZE / 8u)
 
-/* why.c: differences, a line each; the first WHY_LINES have their words. */
+/* why.c: differences, a line each. The first WHY_LINES are kept in words, the rest are counted. */
 struct why {
     char text[WHY_SIZE];
     size_t used;
@@ -31,7 +31,7 @@ uint64_t rng_next(struct rng *r);
 uint64_t rng_below(struct rng *r, uint64_t n);
 bool rng_percent(struct rng *r, unsigned percent);
 
-/* insns.c: instructions worth executing where they should not be. */
+/* insns.c: instructions that are worth executing where they should not be. */
 struct insn {
     const char *name;
     uint8_t code_len;
@@ -40,7 +40,7 @@ struct insn {
 };
 extern const struct insn insns[];
 extern const size_t insn_count;
-const struct insn *insn_named(const char *name); /* must be there */
+const struct insn *insn_named(const char *name); /* ends the program if there is none */
 const char *insn_name(const uint8_t *code, uint8_t len);
 
 /* script.c: acts from a seed. */
@@ -52,7 +52,7 @@ struct script_world {
     bool python;
     const char *without; /* an instruction that is not used, by name, or NULL */
     uint64_t ram_size;
-    uint64_t data_end; /* behind the image's last data */
+    uint64_t data_end; /* after the image's last data */
     uint64_t kernel_start;
     uint64_t kernel_text_end;
     uint64_t tables[64]; /* pages that are page tables */
@@ -68,7 +68,8 @@ struct vcpu_words {
     uint64_t *w;
     size_t count;
 };
-int vcpu_open(struct vmm *vm); /* which MSRs there are; once, before the first vcpu_read() */
+/* Finds out which MSRs there are. Call it once, before the first vcpu_read(). */
+int vcpu_open(struct vmm *vm);
 extern uint32_t vcpu_msrs[];
 extern size_t vcpu_msr_count;
 int vcpu_read(struct vmm *vm, struct vcpu_words *words);
@@ -76,49 +77,50 @@ void vcpu_name(size_t word, char *text, size_t size);
 bool vcpu_is_vector(size_t word);
 void vcpu_free(struct vcpu_words *words);
 
-/* expect.c: what memory and vCPU have to be, at rest and at an honest run's first doorbell. */
+/* expect.c: what memory and vCPU have to be, at rest and at the first doorbell of an honest run. */
 struct expect_page {
     uint64_t gpa;
     uint64_t words[PAGE_WORDS];
-    uint64_t free[PAGE_WORDS / 64]; /* a bit a word: it differs between fresh machines */
+    uint64_t free[PAGE_WORDS / 64]; /* a bit a word: the word differs between fresh machines */
 };
 struct expect {
-    uint8_t *image; /* by pread from the file */
+    uint8_t *image; /* read from the file with pread */
     uint64_t image_size;
     uint64_t ram_size;
-    struct expect_page *pages; /* at the first doorbell, where that is not the image; ascending */
+    struct expect_page *pages; /* of the first doorbell, where they are not the image; ascending */
     size_t page_count;
     struct vcpu_words rest;
-    uint8_t *rest_free; /* a byte a word: WORD_* */
+    uint8_t *rest_free; /* a byte a word: 0 or WORD_* */
     struct vcpu_words bell;
     uint8_t *bell_free;
-    unsigned samples; /* at the doorbell */
+    unsigned samples; /* fresh machines looked at, at the doorbell */
 };
 int expect_open(struct expect *e, int fd, uint64_t ram_size);
 void expect_close(struct expect *e);
 void expect_memory(const struct expect *e, const struct vmm *vm, struct why *why);
 int expect_learn_rest(struct expect *e, struct vmm *vm, struct why *why);
 void expect_rest(const struct expect *e, struct vmm *vm, const struct vcpu_words *own,
-                 struct why *why); /* own: the same machine's right after its restore */
+                 struct why *why); /* own: this machine's words right after its restore */
 int expect_learn_bell(struct expect *e, struct vmm *vm, struct why *why);
 void expect_bell(const struct expect *e, struct vmm *vm, struct why *why);
-/* The words that are not compared at the doorbell, because they differ between fresh machines. */
+/* Names the words that are not compared at the doorbell, because they differ between fresh
+ * machines. */
 void expect_free_words(const struct expect *e, void (*each)(const char *name, void *arg),
                        void *arg);
 
-/* faults.c: what of the library is left out, by name; NULL for nothing. */
+/* faults.c: parts of the library that can be left out, by name. The last row has NULL. */
 struct fault {
     const char *name;
     const char *what;
-    const char *shows; /* among the differences */
-    bool pvm_only;     /* on hardware KVM nothing comes of it */
+    const char *shows; /* a pattern that the differences must contain */
+    bool pvm_only;     /* it has no effect on hardware KVM */
 };
 extern const struct fault faults[];
 int fault_choose(const char *name);
-/* Called with each machine's first doorbell of a run, when set. */
+/* When set, it is called at each doorbell. */
 extern void (*fault_bell_hook)(struct vmm *vm, void *arg);
 extern void *fault_bell_arg;
-void fault_vm(struct vmm *vm); /* the machine whose vCPU is meant */
+void fault_vm(struct vmm *vm); /* sets the machine whose vCPU the fault is for */
 
 /* A kind of machine, and one of its machines. */
 struct subject_kind {
@@ -127,7 +129,7 @@ struct subject_kind {
     struct vmm_snapshot *snap;
     struct script_world world;
     struct expect expect;
-    char *prologue; /* of a Python run's source */
+    char *prologue; /* of a Python run: its source, after the acts */
     char *honest;
     int in; /* streams */
     int out;
@@ -139,7 +141,7 @@ struct subject {
     struct subject_kind *kind;
     struct vmm *vm;
     struct vcpu_words own; /* right after its restore */
-    uint64_t seeds;        /* since then */
+    uint64_t seeds;        /* run since the restore */
     bool bell_seen;
     struct why *bell_why;
 };
@@ -150,17 +152,17 @@ int subject_kind_python(struct subject_kind *kind, const char *dir, const char *
 void subject_kind_close(struct subject_kind *kind);
 /* subject.c */
 int subject_learn(struct subject_kind *kind, unsigned samples, struct why *why);
-int subject_prove(struct subject_kind *kind, struct why *why); /* its acts get ring 0 */
+int subject_prove(struct subject_kind *kind, struct why *why); /* proves that the acts get ring 0 */
 int subject_open(struct subject *s, struct subject_kind *kind, struct why *why);
 void subject_close(struct subject *s);
 const char *subject_outcome_name(enum vmm_outcome_kind kind);
 /* How the machine is put back after the acts. */
 enum step_way {
-    STEP_LOOKED,   /* and looked at, which brings the vCPU to rest, before the honest run */
-    STEP_STRAIGHT, /* and entered at once, as users do; the vCPU is looked at afterwards */
-    STEP_RENEWED,  /* by vmm_renew(), and looked at */
+    STEP_LOOKED, /* by a rewind; looked at, which brings the vCPU to rest, before the honest run */
+    STEP_STRAIGHT, /* by a rewind; entered at once, as users do; the vCPU is looked at afterwards */
+    STEP_RENEWED,  /* by vmm_renew(); looked at before the honest run */
 };
-/* One seed's script, then everything that must be as before. */
+/* Runs one seed's script, then checks everything that must be as before. */
 struct vmm_outcome subject_step(struct subject *s, const struct script *script, enum step_way way,
                                 struct why *why);
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# Carries out hostile acts inside a Python process. What stands before it defines ACTS, the acts of a seed as
-# bytes (acts.h), and BLOB, the code that does most of them. Its exit status is the result of the last one.
+# Carries out hostile acts inside a Python process. Text that the test puts before this file defines ACTS, the acts of a
+# seed as bytes (acts.h), and BLOB, the machine code that does most of them. The exit status is the result of the last act.
 import ctypes
 import mmap
 import os
@@ -17,7 +17,7 @@ def address(memory):
     return ctypes.addressof(ctypes.c_char.from_buffer(memory))
 
 
-# Not before it is needed: memory that can be executed changes page tables.
+# Made only when it is needed, because memory that can be executed changes page tables.
 class Blob:
     def __init__(self):
         code = mmap.mmap(-1, (len(BLOB) + 4095) & ~4095, prot=7)

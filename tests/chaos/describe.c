@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The acts in words, for who has to find out what a failing seed does.
+ * The acts in words, for a developer who has to find out what a failing seed does.
  */
 #include "chaos.h"
 
@@ -34,7 +34,7 @@ static void describe_insn(const struct act *act, char *text, size_t size)
                    (act->flags & ACT_SCRATCH) != 0 ? "scratch " : "", a[3], a[4], a[5]);
 }
 
-/* What the arguments of an act mean, with their numbers for %s. */
+/* The names of each act's arguments. */
 static const struct {
     const char *name;
     const char *args[6];

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What a machine has to equal. At rest: the image in the snapshot's file, read with pread, and the
- * vCPU of machines restored freshly. At the first doorbell of an honest run: what fresh machines
- * had there. Words that differ between fresh machines are times; they are left out, and counted.
+ * What a machine has to equal. At rest its memory must equal the image in the snapshot's file, read
+ * with pread, and its vCPU that of machines restored freshly. At the first doorbell of an honest
+ * run both must be as in fresh machines there. Words that differ between fresh machines are times:
+ * they are left out, and counted.
  */
 #include "chaos.h"
 
@@ -12,8 +13,8 @@
 #include <unistd.h>
 
 #define CHUNK     0x10000u
-#define WORD_TIME 1u /* moves by itself */
-#define WORD_OWN  2u /* each machine has its own */
+#define WORD_TIME 1u /* it changes by itself */
+#define WORD_OWN  2u /* each machine has a value of its own */
 
 typedef unsigned long long ull;
 
@@ -55,7 +56,7 @@ static const uint8_t *image_page(const struct expect *e, uint64_t gpa)
     return gpa < e->image_size ? e->image + gpa : zeroes;
 }
 
-/* The words of [gpa, end) that are not the image's. */
+/* Reports the words of [gpa, end) that differ from the image. */
 static void differences(const struct expect *e, const struct vmm *vm, uint64_t gpa, uint64_t end,
                         const char *when, struct why *why)
 {
@@ -77,7 +78,7 @@ static bool same(const struct expect *e, const struct vmm *vm, uint64_t gpa, uin
     return memcmp(vm->ram + gpa, want, size) == 0;
 }
 
-/* All of [gpa, end) against the image. */
+/* Compares all of [gpa, end) with the image. */
 static void compare(const struct expect *e, const struct vmm *vm, uint64_t gpa, uint64_t end,
                     const char *when, struct why *why)
 {
@@ -107,7 +108,8 @@ static void compare_words(const uint64_t *have, const uint64_t *want, size_t i, 
     }
 }
 
-/* 0, or -1 when the vCPU cannot be read. */
+/* Learns which words of the vCPU differ from those known. Returns 0, or -1 when the vCPU cannot be
+ * read. */
 static int learn_words(struct vcpu_words *known, uint8_t **flags, struct vmm *vm, uint8_t flag)
 {
     struct vcpu_words now = {0};
@@ -152,14 +154,16 @@ void expect_rest(const struct expect *e, struct vmm *vm, const struct vcpu_words
     }
     for (size_t i = 0; now.w != NULL && i < now.count; i++) {
         if (e->rest_free[i] == WORD_TIME || (vm->vectors_left && vcpu_is_vector(i))) {
-            continue; /* what the rewind has left to the guest is looked at when it has run */
+            continue; /* the guest loads this state itself: it is looked at when the guest has run
+                       */
         }
         compare_words(now.w, e->rest_free[i] == WORD_OWN ? own->w : e->rest.w, i, "", why);
     }
     vcpu_free(&now);
 }
 
-/* The page of the list at gpa; it is put there when it was not, as it is in the image. */
+/* The page of the list at gpa. If the list has none, one is added, with the content of the
+ * image. */
 static struct expect_page *bell_page(struct expect *e, uint64_t gpa)
 {
     size_t at = 0;
@@ -197,8 +201,8 @@ static int learn_page(struct expect *e, const struct vmm *vm, uint64_t gpa)
     return 0;
 }
 
-/* A run that lasts has its output taken by the host in between: how much of it, time decides. The
- * output itself is compared. */
+/* When a run lasts, the host takes its output meanwhile. How much it has taken depends on time, so
+ * the rings' positions are not compared. The output itself is. */
 static void free_rings(struct expect *e)
 {
     const unsigned first = offsetof(struct hv_shared, out) / 8;
@@ -211,7 +215,7 @@ static void free_rings(struct expect *e)
     }
 }
 
-/* The pages of the list that a run has left alone this time are words that may be either. */
+/* A page of the list may be as in the image this time. Then its words may have either value. */
 int expect_learn_bell(struct expect *e, struct vmm *vm, struct why *why)
 {
     int rc = learn_words(&e->bell, &e->bell_free, vm, WORD_TIME);

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Shows that the chaos test can fail: a chosen thing of what a rewind needs is left out. The linker
- * puts these functions before the library's and the C library's own (--wrap); with nothing chosen
- * they only pass on. They are also where an honest run's first doorbell is seen, and where its
- * clocks are made those of every other.
+ * Shows that the chaos test can fail: a chosen part of what a rewind needs is left out. The linker
+ * puts these functions before the library's and the C library's own (--wrap). When nothing is
+ * chosen they only pass on. They also notice the first doorbell of an honest run, and set its
+ * clocks to the same time in every run.
  */
 #include "chaos.h"
 
@@ -73,7 +73,7 @@ void fault_vm(struct vmm *vm)
     fault_cr8 = 0;
 }
 
-/* Requests that are not made, once the machine has been restored. */
+/* Whether this request is left out. Most are left out only once the machine has been restored. */
 static bool left_out(unsigned long request, const void *arg)
 {
     const struct kvm_enable_cap *cap = arg;
@@ -92,7 +92,8 @@ static bool left_out(unsigned long request, const void *arg)
     }
 }
 
-/* What KVM_RUN takes from the run page: CR8 as it was left, events not at all. */
+/* Enters KVM_RUN with a fault in the run page: with CR8 as the guest left it, or without the
+ * pending events. */
 static int run_with_fault(int fd, void *arg)
 {
     struct kvm_run *run = fault_machine->run;
@@ -123,7 +124,7 @@ int __wrap_ioctl(int fd, unsigned long request, ...)
     return __real_ioctl(fd, request, arg);
 }
 
-/* Another page of the list at each rewind. */
+/* Leaves out another page of the list at each rewind. */
 size_t __wrap_hot_copy(struct vmm *vm)
 {
     static size_t turn;
@@ -151,8 +152,8 @@ int __wrap_calls_answer(struct vmm *vm)
     return __real_calls_answer(vm);
 }
 
-/* Each run begins at the same instant, a whole second, so that few words of memory depend on how
- * long it takes; only the TSC goes on. */
+/* Each run begins at the same instant, a whole second. So few words of memory depend on how long a
+ * run takes. Only the TSC goes on. */
 int __wrap_clock_resume(struct vmm *vm, struct hv_resume *resume, struct vmm_err *err)
 {
     const int rc = __real_clock_resume(vm, resume, err);

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# The honest Python run: what it prints is the same in each machine that begins where the snapshot was taken.
+# The honest Python run: it prints the same in each machine that begins where the snapshot was taken.
 import hashlib
 import math
 import os

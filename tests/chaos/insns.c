@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Instructions that change what a vCPU is: system registers, tables, vector state, and ways out of
- * the guest. Their operands are in rax, rcx, rdx, rbx, rsi, rdi; [rbx] is memory.
+ * Instructions that change the state of a vCPU: system registers, tables, vector state, and ways
+ * out of the guest. Their operands are in rax, rcx, rdx, rbx, rsi, rdi; [rbx] is memory.
  */
 #include "chaos.h"
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The two kinds of machine that seeds run on: the bare chaos kernel, restored in a millisecond, and
- * Python from a home as users have it.
+ * The two kinds of machine that seeds run on: the bare chaos kernel, which is restored in a
+ * millisecond, and Python from a home, as users have it.
  */
 #include "chaos.h"
 
@@ -14,11 +14,11 @@
 #include <unistd.h>
 
 #define INPUT_SIZE  0x10000u
-#define BARE_MEMORY (32ull << 20) /* most of it behind what has a slot and a log from the start */
+#define BARE_MEMORY (32ull << 20) /* most of it lies after the memory that has a slot and a log */
 #define BOOT_NS     (60000 * NS_PER_MS)
-#define SAMPLES     24u /* fresh machines from which is learned which words are times */
+#define SAMPLES     24u /* fresh machines that show which words are times */
 #define SAMPLES_PY  8u
-#define WORLD_LOW   0x480000u /* what the bare kernel uses, with its work memory */
+#define WORLD_LOW   0x480000u /* end of what the bare kernel uses, with its work memory */
 #define PTE_P       1ull
 #define PTE_LARGE   0x80ull
 #define PTE_FRAME   0x000ffffffffff000ull
@@ -75,7 +75,7 @@ static void add_tables(struct script_world *w, const uint8_t *image, uint64_t gp
     }
 }
 
-/* Everything that does not depend on which machine it is. */
+/* Fills in what both kinds of machine have, and learns what to expect. */
 static int kind_finish(struct subject_kind *kind, int fd, struct why *why)
 {
     struct vmm_snapshot_info info;
@@ -100,7 +100,7 @@ static int kind_finish(struct subject_kind *kind, int fd, struct why *why)
     return 0;
 }
 
-/* To where its snapshot is taken: it has run its first case. */
+/* Boots the kernel to the place where its snapshot is taken: it has run its first case. */
 static int bare_boot(struct vmm *vm, struct vmm_outcome *o, struct vmm_err *err)
 {
     static const char *const argv[] = {"open", "", NULL};
@@ -112,7 +112,7 @@ static int bare_boot(struct vmm *vm, struct vmm_outcome *o, struct vmm_err *err)
     return rc == 0 && o->kind != VMM_READY ? vmm_err_set(err, EIO, "%s", o->detail) : rc;
 }
 
-/* Boots the kernel and takes its snapshot; a descriptor, or -1. */
+/* Boots the kernel and takes its snapshot. Returns a descriptor, or -1. */
 static int bare_snapshot(const char *kernel, const char *initrd, struct why *why)
 {
     struct vmm_err err;
@@ -157,7 +157,7 @@ int subject_kind_bare(struct subject_kind *kind, const char *dir, struct why *wh
     return rc;
 }
 
-/* The program that carries out acts: their code as text, then chaos.py. */
+/* The program in Python that carries out acts: their machine code as text, then chaos.py. */
 static char *python_prologue(const char *dir, struct why *why)
 {
     char path[PATH_MAX];

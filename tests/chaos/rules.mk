@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # build/tests/chaos/chaos, the bare kernel that it runs, and the acts as bytes for a Python process. ioctl and a few
-# functions of libvmm go through tests/chaos/faults.c, which shows that what they do is missed when it is left out.
+# functions of libvmm go through tests/chaos/faults.c, which can leave out what they do: the test has to notice that.
 
 CHAOS_DIR := $(BUILD)/tests/chaos
 CHAOS_OBJECTS := $(patsubst tests/chaos/%.c,$(CHAOS_DIR)/%.o,$(wildcard tests/chaos/*.c))

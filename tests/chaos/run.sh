@@ -1,12 +1,12 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# Chaos: random hostile runs, each followed by a rewind, after which memory, vCPU and an honest run have to be those of a
-# fresh machine (chaos.c). Most seeds run on a small kernel of its own, a fifth in Python processes of the real image.
-# Then the same with something of the rewind left out, by name (faults.c): that has to be missed.
+# Chaos: random hostile runs. Each is followed by a rewind, after which memory, vCPU and an honest run have to be those of
+# a fresh machine (chaos.c). Most seeds run on a small kernel of the test's own, a fifth in Python processes of the real
+# image. Then each of some parts of the rewind is left out, by name (faults.c): the test has to notice that.
 #
 # usage: tests/chaos/run.sh [PART...]      --list prints their names
 #
-# CHAOS_SEEDS says how many (200), CHAOS_FIRST the first one (any); a seed that failed is run again by its number:
+# CHAOS_SEEDS says how many seeds (200), CHAOS_FIRST the first one (any). A seed that failed is run again by its number:
 # `build/tests/chaos/chaos -n 1 -s SEED`, with `-k python` for those of Python. `make chaos SEEDS=10000` is the long way.
 set -u
 cd "$(dirname "$0")/../.." || exit 2
@@ -18,7 +18,7 @@ choose "bare python faults" "$@"
 readonly chaos=build/tests/chaos/chaos
 readonly home=${PYHL_HOME:-.pyhl}
 readonly first=${CHAOS_FIRST:-$(od -An -N4 -tu4 /dev/urandom | tr -d ' ')}
-readonly fault_seeds=500 # within so many one finds what is left out; most do within 20
+readonly fault_seeds=500 # so many show each fault; 20 show most
 
 # seeds KIND COUNT
 seeds() {
@@ -38,7 +38,7 @@ part_python() {
     seeds python $((seeds / 5))
 }
 
-# fault NAME SHOWS WHAT: SHOWS must be among the differences.
+# fault NAME SHOWS WHAT: leaves the part NAME out; SHOWS must be among the differences.
 fault() {
     begin "the rewind without a part, $1: $3"
     run "$chaos" -f "$1" -n $fault_seeds

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Acts from a seed: a few recipes one after the other, each of which adds one act or some that
- * belong together, then an end. The same seed gives the same acts on machines of the same kind.
+ * Makes acts from a seed: a few recipes one after the other, then an end. Each recipe adds one act,
+ * or some that belong together. The same seed gives the same acts on machines of the same kind.
  */
 #include "script_int.h"
 
@@ -32,13 +32,13 @@ uint64_t script_below(struct maker *m, uint64_t n)
     return rng_below(&m->rng, n);
 }
 
-/* Any table page of the image. */
+/* Any page of the image that is a page table. */
 uint64_t script_table(struct maker *m)
 {
     return m->world->tables[script_below(m, m->world->table_count)];
 }
 
-/* An address that somebody may care about. */
+/* An address where a write may do harm. */
 uint64_t script_address(struct maker *m)
 {
     const struct script_world *w = m->world;
@@ -96,8 +96,9 @@ uint64_t script_value(struct maker *m)
     }
 }
 
-/* A quarter of the seeds is mild: they write none of the pages from which a rewind tells that a
- * run may have had ring 0 or tables of its own, and so try what it then leaves alone. */
+/* A quarter of the seeds is mild. They write none of the pages by which a rewind knows that a run
+ * may have had ring 0 or page tables of its own. So they try the state that the rewind then leaves
+ * alone. */
 enum recipe_kind { RECIPE_ANY, RECIPE_MILD, RECIPE_PYTHON };
 static const struct recipe {
     void (*make)(struct maker *m);
@@ -158,7 +159,8 @@ static void make_one(struct maker *m, bool mild)
     }
 }
 
-/* The run is ended by the doorbell of one last act, in its ring. */
+/* Fills the call that ends the run. The doorbell for it belongs to one last act, and rings at that
+ * act's privilege level. */
 static void make_end(struct maker *m)
 {
     struct act *act = script_add(m, ACT_CALL);
@@ -175,7 +177,7 @@ static void make_end(struct maker *m)
     m->script->acts[m->script->count - 1].flags |= ACT_BELL;
 }
 
-/* One that must not be executed on this host does nothing. */
+/* Makes an act do nothing if its instruction must not be executed on this host. */
 static void leave_out(struct act *act, const char *insn)
 {
     const char *name = act->op == ACT_INSN ? insn_name(act->code, act->code_len) : NULL;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Recipes for acts that change the vCPU: MSRs, control, debug and segment registers, tables, vector
- * state, and ways to leave the guest in the middle of something.
+ * Recipes for acts that change the vCPU: MSRs, control, debug and segment registers, descriptor
+ * tables, vector state, and ways to leave the guest in the middle of something.
  */
 #include "script_int.h"
 
@@ -43,7 +43,7 @@ void make_msr_flip(struct maker *m)
     act->a[4] = 1ull << script_below(m, 32);
 }
 
-/* MSRs by which KVM itself writes to memory, or changes how it runs the vCPU. */
+/* Writes MSRs that make KVM itself write to memory, or change how KVM runs the vCPU. */
 void make_msr_pv(struct maker *m)
 {
     static const uint32_t pv[] = {0x11,       0x12,       0x4b564d00, 0x4b564d01, 0x4b564d02,
@@ -89,7 +89,7 @@ void make_xcr0(struct maker *m)
     act->a[0] = rng_percent(&m->rng, 75) ? valid[script_below(m, 4)] : 1 | script_below(m, 1 << 19);
 }
 
-/* Breakpoints on addresses that the next run goes over. */
+/* Sets breakpoints on addresses that the next run goes over. */
 void make_debug(struct maker *m)
 {
     static const char *const names[] = {"mov %rax, %dr0", "mov %rax, %dr1", "mov %rax, %dr2",
@@ -115,7 +115,7 @@ void make_segment(struct maker *m)
         rng_percent(&m->rng, 60) ? script_below(m, 16) * 8 | script_below(m, 4) : script_value(m);
 }
 
-/* The tables stay or move; the limit is any. */
+/* The descriptor tables stay where they are or move, with any limit. */
 void make_descriptor_table(struct maker *m)
 {
     const uint64_t base =
@@ -140,7 +140,7 @@ void make_vectors(struct maker *m)
     act->a[4] = rng_next(&m->rng);
 }
 
-/* TF or the shadow of mov ss is there when the guest is left. */
+/* Makes the guest be left while TF, or the interrupt shadow of mov ss, is set. */
 void make_step(struct maker *m)
 {
     const bool flags = rng_percent(&m->rng, 60);
@@ -182,7 +182,7 @@ void make_bytes(struct maker *m)
     }
 }
 
-/* system calls enter somewhere else, in whatever ring LSTAR has here */
+/* Makes system calls enter somewhere else, at the privilege level that LSTAR has on this host. */
 void make_lstar(struct maker *m)
 {
     wrmsr(m, 0xc0000081 + script_below(m, 4), script_value(m));

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What the recipes are made of, and the recipes, grouped by file. A recipe adds acts to a script.
+ * What the recipes are made of, and the recipes themselves, grouped by file. A recipe adds acts to
+ * a script.
  */
 #ifndef CHAOS_SCRIPT_INT_H
 #define CHAOS_SCRIPT_INT_H
@@ -17,8 +18,8 @@ struct maker {
 struct act *script_add(struct maker *m, enum act_op op);
 struct act *script_insn(struct maker *m, const struct insn *insn, bool ring0);
 uint64_t script_below(struct maker *m, uint64_t n);
-uint64_t script_table(struct maker *m);   /* any table page of the image */
-uint64_t script_address(struct maker *m); /* that somebody may care about */
+uint64_t script_table(struct maker *m);   /* any page table of the image */
+uint64_t script_address(struct maker *m); /* where a write may do harm */
 uint64_t script_value(struct maker *m);
 
 /* script_cpu.c */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Recipes for acts that change memory: by the guest, through page tables of its own, and by the
- * host, which is asked to with calls; and what takes time.
+ * host, which calls ask to write. Also recipes for acts that take time.
  */
 #include "script_int.h"
 
@@ -41,7 +41,7 @@ void make_pte(struct maker *m)
     act->a[2] = ~0ull;
     switch (script_below(m, 4)) {
     case 0:
-        act->a[2] = 0; /* a frame of choice */
+        act->a[2] = 0; /* any frame */
         act->a[3] = a_frame(m) | 0x67 | (act->a[1] == 2 ? 0x80 : 0);
         break;
     case 1:
@@ -79,7 +79,7 @@ void make_root(struct maker *m)
     act->a[3] = script_value(m);
 }
 
-/* The host writes where the guest may not. What is not in memory ends the run. */
+/* Makes the host write where the guest may not. An address that is not in memory ends the run. */
 void make_host_write(struct maker *m)
 {
     for (uint64_t n = 1 + script_below(m, 3); n > 0; n--) {
@@ -105,7 +105,7 @@ void make_host_write(struct maker *m)
     }
 }
 
-/* What the host gives back may be anything, and used again. */
+/* Gives any memory back to the host, and sometimes uses it again. */
 void make_discard(struct maker *m)
 {
     for (uint64_t n = 1 + script_below(m, 3); n > 0; n--) {
@@ -186,7 +186,7 @@ void make_spin(struct maker *m)
     act->a[1] = script_below(m, 200000);
 }
 
-/* The upcall goes where the guest has said. */
+/* Sends the upcall to any address: it goes where the guest has said. */
 void make_upcall(struct maker *m)
 {
     struct act *act = script_add(m, ACT_POKE);

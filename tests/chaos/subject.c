@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A machine that goes through a seed: the hostile run, the rewind, what must then be equal, the
- * honest run, and once more.
+ * A machine that goes through a seed: the hostile run, the rewind, the comparison, the honest run,
+ * and rewind and comparison again.
  */
 #include "chaos.h"
 
@@ -31,7 +31,7 @@ int subject_open(struct subject *s, struct subject_kind *kind, struct why *why)
         why_add(why, "restore: %s", err.msg);
         return -1;
     }
-    /* Its vCPU at rest, without a word from the library about what it is. */
+    /* This brings its vCPU to rest. What the vCPU then is, does not come from the library. */
     if (vmm_check(s->vm, &err) < 0) {
         why_add(why, "a fresh machine is not its snapshot: %s", err.msg);
     }
@@ -55,7 +55,7 @@ void subject_close(struct subject *s)
     s->vm = NULL;
 }
 
-/* The streams begin anew; the outcome is that of a run whose source this is. */
+/* Sets the streams back to their start, and runs a source. */
 static int run(struct subject *s, const char *name, const void *source, size_t size,
                uint64_t timeout_ns, struct vmm_outcome *o, struct vmm_err *err)
 {
@@ -78,7 +78,8 @@ static int run(struct subject *s, const char *name, const void *source, size_t s
     return vmm_run(s->vm, &r, o, err);
 }
 
-/* The acts as bytes, for Python in a program that carries them out. */
+/* Runs the acts. The bare kernel gets them as bytes, Python gets a program that carries them
+ * out. */
 static struct vmm_outcome run_acts(struct subject *s, const struct script *script, struct why *why)
 {
     struct vmm_err err;
@@ -139,7 +140,7 @@ static void at_bell(struct vmm *vm, void *arg)
     }
 }
 
-/* The first line that is not the same. */
+/* Reports the first line that differs. */
 static void compare_text(const char *have, const char *want, struct why *why)
 {
     size_t line = 0;
@@ -157,7 +158,8 @@ static void compare_text(const char *have, const char *want, struct why *why)
     }
 }
 
-/* Its output in text; what is at its first doorbell goes to the expectations or is compared. */
+/* Runs the honest program and stores its output in text. The state at its first doorbell is learned
+ * or compared. */
 static void run_honest(struct subject *s, char *text, struct why *why)
 {
     struct vmm_err err;
@@ -236,7 +238,7 @@ int subject_learn(struct subject_kind *kind, unsigned samples, struct why *why)
     return why->lines == 0 ? 0 : -1;
 }
 
-/* Ring 0 is really had: its selector comes back as the exit status. */
+/* Proves that the acts really get ring 0: its selector comes back as the exit status. */
 int subject_prove(struct subject_kind *kind, struct why *why)
 {
     struct script script = {.count = 2};

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * All of a vCPU that KVM tells, as one list of words: registers of each kind, pending events,
- * CPUID, the run page's own, the TSC's offset, and every MSR that can be read, be it in KVM's list
- * or not. It asks KVM by itself and knows nothing of what the library takes for the vCPU's state.
+ * CPUID, the run page's own, the TSC's offset, and every MSR that can be read, whether it is in
+ * KVM's list or not. This file asks KVM by itself, and knows nothing of what the library takes for
+ * the vCPU's state.
  */
 #include "chaos.h"
 
@@ -21,7 +22,7 @@ struct cpuid_words {
     struct kvm_cpuid_entry2 entries[CPUID_MAX];
 };
 
-/* Of the run page, and from vCPU attributes. */
+/* Words from the run page and from vCPU attributes. */
 struct own_words {
     uint64_t cr8;
     uint64_t apic_base;
@@ -46,7 +47,7 @@ static const struct {
 };
 #define PARTS      (sizeof(parts) / sizeof(parts[0]))
 #define PART_XSAVE 7u
-#define XSTATE_BV  64u /* a word of xsave: what the CPU knows to be initial, which it may forget */
+#define XSTATE_BV  64u /* a word of xsave: components that the CPU knows to be initial, for now */
 
 uint32_t vcpu_msrs[MSRS_MAX];
 size_t vcpu_msr_count;
@@ -86,7 +87,8 @@ static void msr_add(const struct vmm *vm, uint32_t index)
     }
 }
 
-/* KVM's list lacks some: the banks of machine checks, the variable ranges, what a vendor adds. */
+/* Lists the MSRs that can be read. KVM's list lacks some: the banks of machine checks, the variable
+ * ranges, those that a vendor adds. */
 int vcpu_open(struct vmm *vm)
 {
     static const struct {
@@ -144,7 +146,7 @@ static int read_part(struct vmm *vm, size_t i, uint64_t *to)
     return 0;
 }
 
-/* KVM takes so many at a time. */
+/* How many MSRs KVM is asked for at a time. */
 #define MSRS_BATCH 128u
 
 static int read_msrs(const struct vmm *vm, uint64_t *to)

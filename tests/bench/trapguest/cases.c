@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * What traps cost, measured in the guest with rdtsc (which does not trap at CPL 3). A case prints
- * one line, the nanoseconds of one event, or nothing when it only prepares memory for another, and
- * then asks for the next run. AREA is memory that the kernel itself does not use.
+ * one line, the nanoseconds of one event, and then asks for the next run. A case that only prepares
+ * memory for another prints nothing. AREA is memory that the kernel itself does not use.
  */
 #include "guest.h"
 
@@ -21,7 +21,7 @@ static uint64_t tsc(void)
     return (uint64_t)hi << 32 | lo;
 }
 
-/* Nanoseconds with one decimal. */
+/* Prints the nanoseconds of one event, with one decimal. */
 static void tell(uint64_t cycles, uint64_t events)
 {
     const uint64_t tenths = cycles * 10000 / (SHARED->resume.tsc_khz / 1000) / events;
@@ -31,7 +31,7 @@ static void tell(uint64_t cycles, uint64_t events)
     say("\n");
 }
 
-/* The median of several rounds, so that an interrupted one does not count. */
+/* Prints the median of several rounds, so that a round that was interrupted does not count. */
 static void tell_median(void (*round)(uint64_t), uint64_t events)
 {
     uint64_t times[9];
@@ -109,8 +109,8 @@ static volatile uint64_t *page(uint64_t n)
     return (volatile uint64_t *)(uintptr_t)(AREA + n * HV_PAGE_SIZE);
 }
 
-/* Entries of pages never touched are cleared, which no TLB has to hear of, and put back one by one.
- */
+/* Clears the table entries of pages that were never touched, of which no TLB knows. The faults put
+ * them back one by one. */
 static void do_fault(const char *arg)
 {
     (void)arg;
@@ -127,7 +127,7 @@ static void do_fault(const char *arg)
     tell(tsc() - began, SMALL_PAGES);
 }
 
-/* The host writes the area: its pages are then present there, and new to the guest. */
+/* Makes the host write the area. Then its pages are present in the host, and new to the guest. */
 static void do_fill(const char *arg)
 {
     for (uint64_t at = 0; at < AREA_PAGES * HV_PAGE_SIZE;) {
@@ -159,7 +159,7 @@ static void do_write(const char *arg)
     tell(tsc() - began, AREA_PAGES);
 }
 
-/* Every 17th page, around: no neighbour comes next. */
+/* Writes every 17th page, round and round, so that no page is followed by its neighbour. */
 static void do_scatter(const char *arg)
 {
     (void)arg;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Entry and vector page of the kernel that measures traps. The stubs are those of images/kernel/cpu/vectors.S;
- * unlike vmm_test's they come back: from `syscall` at once, from `ud2` behind it, from a page fault when the
- * page-table entry in fault_entry has been written.
+ * Entry and vector page of the kernel that measures traps. The stubs are those of images/kernel/cpu/vectors.S. Unlike
+ * vmm_test's they come back: from `syscall` at once, from `ud2` to the next instruction, and from a page fault after
+ * they have written the page-table entry that fault_entry points to.
  */
 #include "vmm/abi.h"
 
@@ -21,7 +21,7 @@ _start:
     call guest_main
     ud2
 
-    /* RSP is the struct hv_trap. */
+    /* RSP points to the struct hv_trap. */
 trap_entry:
     cmpq $6, (%rsp)
     je invalid_opcode
@@ -37,7 +37,7 @@ invalid_opcode:
     add $16, %rsp
     iretq
 
-    /* Writes the next entry of a table: fault_entry points at it, fault_value is what it becomes. */
+    /* Writes the next entry of a table: fault_entry points to it, fault_value is its new value. */
 page_fault:
     push %rax
     push %rcx

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Carries out the hostile acts of acts.h, at CPL 3 in the guest's own address space, where all of
- * RAM has its frame's number as its address. It uses nothing but its arguments, so that it is also
- * linked to a block of bytes without relocations that a Python process copies to some address and
- * calls. An act that faults ends in whatever the guest does about that.
+ * Carries out the hostile acts of acts.h, at CPL 3 in the guest's own address space, where each
+ * frame of RAM is mapped at its own address. The code uses nothing but its arguments. So it can
+ * also be linked to a block of bytes without relocations, which a Python process copies to any
+ * address and calls. An act that faults ends in whatever the guest does about that.
  *
  * Ring 0 is entered by int3: the guest kernels do not use that vector themselves, and page faults
- * go on to reach them. Every other stub first asks whether it was ring 0 that faulted, and then
- * gives up what was done there.
+ * still reach them. Every other stub first asks whether ring 0 has faulted, and then gives up what
+ * was done there.
  */
 #include "tests/chaos/acts.h"
 #include "vmm/abi.h"
@@ -124,7 +124,8 @@ static uint64_t put_jump(uint64_t at, uint64_t opcode, int n, uint64_t target)
     return at + 4;
 }
 
-/* A stub is pushes of small numbers and a jump. The same again, if CPL 3 faulted. */
+/* A stub consists of pushes of small numbers and a jump. The new stub does the same, if CPL 3 has
+ * faulted. */
 static void stub_replace(uint64_t at, int has_error)
 {
     uint8_t pushes[8];
@@ -159,7 +160,8 @@ static int has_error(uint32_t vector)
            vector == 29 || vector == 30;
 }
 
-/* call *%r11; iretq. Giving up: the frame that int3 has pushed, and iretq. */
+/* Takes ring 0. The new stub of int3 is: call *%r11; iretq. The code for giving up is: RSP to the
+ * frame that int3 has pushed, and iretq. */
 static int64_t act_ring0(struct chaos *c)
 {
     volatile uint64_t *e = leaf(HV_VECTORS_GPA);
@@ -212,7 +214,8 @@ static void scratch_fill(const struct chaos *c, uint64_t seed)
     }
 }
 
-/* mov $imm, register for each, the code, out if asked for, ret. */
+/* Runs code that is made here: mov $imm, register for each register, the act's code, out if asked
+ * for, ret. */
 static int64_t act_insn(struct chaos *c, const struct act *act)
 {
     static const uint8_t order[6] = {0xb8, 0xb9, 0xba, 0xbb, 0xbe, 0xbf};
@@ -329,7 +332,7 @@ static int64_t act_fill(const struct act *act)
     return done;
 }
 
-/* mov $n, %eax; ret: with another n each time. */
+/* Runs mov $n, %eax; ret, with another n each time. */
 static int64_t act_smc(struct chaos *c, const struct act *act)
 {
     uint64_t sum = 0;
@@ -341,7 +344,8 @@ static int64_t act_smc(struct chaos *c, const struct act *act)
     return (int64_t)(sum & 0x7f);
 }
 
-/* AMX: a configuration of eight full tiles, then one of them from memory. SDM vol. 1, 18.3. */
+/* Loads AMX state: a configuration of eight full tiles, then one of them from memory. SDM vol. 1,
+ * 18.3. */
 static void load_tiles(const struct chaos *c)
 {
     const uint64_t config = scratch(c);
@@ -356,7 +360,8 @@ static void load_tiles(const struct chaos *c)
                      : "memory");
 }
 
-/* An image for XRSTOR: a valid header, MXCSR without reserved bits, all else random. */
+/* Loads vector state by XRSTOR from an image with a valid header, MXCSR without reserved bits, and
+ * all else random. */
 static int64_t act_vectors(struct chaos *c, const struct act *act)
 {
     uint32_t lo;
@@ -388,7 +393,7 @@ static int64_t act_spin(const struct act *act)
     return 0;
 }
 
-/* wrmsr; ret */
+/* Runs wrmsr for one MSR after the other. */
 static int64_t act_sweep(struct chaos *c, const struct act *act)
 {
     struct act one = {.op = ACT_INSN, .flags = ACT_AT_RING0, .code_len = 2};

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * The bare chaos kernel: the runtime of vmm_test's guest with cases of its own. `acts` carries out
- * the acts in the run's source; one that traps is given up and the next one goes on. `honest` looks
- * at everything that a run before it could have left, as a program sees it, and tells it:
- * registers, vector state, which addresses are mapped and how, what memory holds. `ring0` proves
- * that the acts work.
+ * the acts in the run's source. An act that traps is given up, and the next one goes on. `honest`
+ * looks as a program does at everything that a run before it could have left, and prints it:
+ * registers, vector state, which addresses are mapped and how, and the content of memory. `ring0`
+ * proves that the acts work.
  */
 #include "guest.h"
 #include "tests/chaos/acts.h"
@@ -25,8 +25,8 @@ static void resume(const struct hv_trap *trap)
     __builtin_longjmp(resume_at, 1);
 }
 
-/* Before the snapshot, so that a run need not change a page table to execute code of its own. Back
- * in guest_main() it asks for the next run. */
+/* Makes work memory executable before the snapshot, so that a run need not change a page table to
+ * execute code of its own. Back in guest_main() the kernel asks for the next run. */
 static void do_open(const char *arg)
 {
     (void)arg;
@@ -60,7 +60,7 @@ static void do_acts(const char *arg)
     quit(HV_EXIT_STATUS, done, "");
 }
 
-/* mov %cs, %eax in ring 0: what is told is its selector. */
+/* Runs mov %cs, %eax in ring 0 and exits with the selector. */
 static void do_ring0(const char *arg)
 {
     (void)arg;
@@ -118,7 +118,7 @@ static void look_registers(void)
     tell("xcr0", (uint64_t)hi << 32 | lo);
 }
 
-/* Its header tells only what the CPU knows to be initial. */
+/* The word of the header that is cleared only says what the CPU knows to be initial. */
 static void look_vectors(void)
 {
     volatile uint64_t *area = (volatile uint64_t *)XSAVE_GPA;
@@ -127,7 +127,7 @@ static void look_vectors(void)
     tell("vector state", hash(0, XSAVE_GPA, HV_PAGE_SIZE));
 }
 
-/* One access or instruction of each kind, and what comes of it: 0, or vector, error, and 1. */
+/* One access or instruction of each kind. The result is 0, or vector, error, and 1. */
 static const struct {
     const char *name;
     uint64_t at;
@@ -230,8 +230,8 @@ static void look_probes(void)
     guest_trap_hook = 0;
 }
 
-/* Memory through the guest's own translations. What runs change of themselves is left out: the
- * shared page, the trap page, the rings, this kernel's data. */
+/* Hashes memory through the guest's own translations. Memory that each run changes itself is left
+ * out: the shared page, the trap page, the rings, this kernel's data. */
 static void look_memory(void)
 {
     tell("tables and vectors", hash(0, HV_TABLES_GPA, 2 * HV_PAGE_SIZE));
