@@ -20,7 +20,7 @@ $(BENCH_DIR)/spawn: tests/bench/spawn.c
 
 # The tiny kernel that measures traps: the runtime of vmm_test's guest with an entry and cases of its own.
 $(BENCH_DIR)/trapguest: tests/bench/trapguest/start.S tests/bench/trapguest/cases.c tests/vmm/guest/guest.c \
-    tests/vmm/guest/guest.h tests/vmm/guest/guest.ld vmm/abi.h
+    images/runframe.c images/runframe.h tests/vmm/guest/guest.h tests/vmm/guest/guest.ld vmm/abi.h
 	@mkdir -p $(@D)
 	$(CC) $(GUEST_TEST_CFLAGS) -Itests/vmm/guest -static -nostdlib -Wl,-z,noexecstack -Wl,-z,max-page-size=4096 \
 	    -Wl,--build-id=none -Wl,-T,tests/vmm/guest/guest.ld -o $@ $(filter %.S %.c,$^)
