@@ -1,21 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * HV_RUN_DEVICE: a program takes its run by reading it. The first read of a
- * file opened on it makes the HV_CALL_RUN, which is the snapshot point: all
- * that a run needs is allocated at open. A program that goes on after a run
- * writes its status, and reads the next. There is one window, kept for ever,
- * so that a small frame writes one page of it and closing frees nothing.
+ * HV_RUN_DEVICE: a program takes its run by reading this device. The first read
+ * of a file opened on it makes the HV_CALL_RUN, which is the snapshot point, so
+ * all memory that a run needs is allocated at open. A program that goes on
+ * after a run writes the run's status, and reads the next run. The bytes of the
+ * run frame come through one buffer, the window, which is kept for ever: so a
+ * small frame writes one page of it, and closing frees nothing.
  */
 #include "cpu/cpu.h"
 #include "fs/vfs.h"
 #include "mm/mm.h"
 #include "proc/proc.h"
 
-#define WINDOW       ((u64)HV_CALL_BYTES) /* as much as a call gives */
+#define WINDOW       ((u64)HV_CALL_BYTES) /* as much as one call gives */
 #define WINDOW_PAGES (WINDOW / PAGE_SIZE)
 
 static struct {
-    paddr_t frames; /* bytes [start, start + WINDOW) of the frame */
+    paddr_t frames; /* has bytes [start, start + WINDOW) of the run frame */
     u64 start;
     u64 size;   /* of the whole frame */
     int status; /* of the last run that a program has ended by writing it */
@@ -25,7 +26,7 @@ static struct {
 /* Whatever must be fresh in every restored machine is made fresh right after the call. */
 u64 run_next(void *buf, size_t size)
 {
-    if (!window.begun) { /* what pays for itself in the runs of a snapshot */
+    if (!window.begun) { /* before the snapshot: many runs will gain by it */
         text_settle(cur_proc()->mm);
         pmm_scrub();
     }
@@ -86,7 +87,7 @@ static ssize_t run_read(struct file *f, vaddr_t buf, size_t n, u64 *pos)
     return (ssize_t)done;
 }
 
-/* The run's status, an int: it is over, and this file's next read waits for another. */
+/* Takes the run's status, an int: the run is over, and this file's next read waits for another. */
 static ssize_t run_write(struct file *f, vaddr_t buf, size_t n, u64 *pos)
 {
     int status;

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The host's streams: descriptors 0, 1 and 2 of the program. Each run says what
- * they are (struct hv_streams): they look like pipes, or like a terminal
- * (terminal.c); stdin may be a file, and a closed one is closed here, too. Input
- * comes from the host a buffer at a time; only poll() and FIONREAD, which must
- * know without consuming, leave bytes in the peek buffer.
+ * The host's streams: descriptors 0, 1 and 2 of the program. Each run says what they are (struct
+ * hv_streams): pipes, a terminal (terminal.c), for stdin also a file. One that is closed on the
+ * host is closed here, too. Input comes from the host a buffer at a time. Only poll() and FIONREAD,
+ * which must know of input without taking it, leave bytes in the peek buffer.
  */
 #include "fs/vfs.h"
 
@@ -17,14 +16,14 @@ static struct waitq stdin_q;
 static u8 *peek_buf;
 static u32 peek_off, peek_len;
 static bool peek_eof;
-static struct file *stream_files[3]; /* while the first program has not closed them */
+static struct file *stream_files[3]; /* as made at boot; the program may have closed them */
 
 void console_stdin_poll(void)
 {
     if (sched_input_poll == NULL) {
         return;
     }
-    sched_input_poll = NULL; /* who still finds nothing sets it again */
+    sched_input_poll = NULL; /* a thread that still finds nothing sets it again */
     waitq_wake(&stdin_q, 1);
 }
 
@@ -33,7 +32,7 @@ static s64 host_read(void *buf, size_t n)
     return hv_call(HV_CALL_STDIN, (u64)buf, n);
 }
 
-/* Does a read return at once? */
+/* Would a read return at once? */
 static bool stdin_ready(void)
 {
     if (peek_len || peek_eof) {
@@ -85,7 +84,8 @@ static ssize_t wait_for_host(struct file *f, vaddr_t buf, size_t n, void *bounce
             return rc;
         }
         if (f->flags & O_NONBLOCK) {
-            /* Who watches an edge-triggered epoll looks no more until it is told. */
+            /* An epoll item in the queue, if edge-triggered, is not polled again until it is
+             * woken: go on watching the host for it. */
             sched_input_poll = TAILQ_EMPTY(&stdin_q.list) ? NULL : console_stdin_poll;
             return rc;
         }
@@ -183,7 +183,8 @@ static u32 out_poll(struct file *f, struct poll_table *pt)
     return POLLOUT | POLLWRNORM;
 }
 
-/* The host's descriptor is to stand where this file does: other programs have it, too. */
+/* Moves the host's descriptor to this file's position, because other programs on the host share
+ * it. */
 static void stdin_file_place(const struct file *f)
 {
     u8 nothing;
@@ -191,7 +192,8 @@ static void stdin_file_place(const struct file *f)
     hv_call(HV_CALL_STDIN, (u64)&nothing, 0, f->pos);
 }
 
-/* stdin that is a file of the host: nothing to wait for, and no more of it than was there. */
+/* Reads stdin when it is a file of the host. It never waits, and returns what the host has
+ * given, which may be less than n. */
 static ssize_t stdin_file_read(struct file *f, vaddr_t buf, size_t n, u64 *pos)
 {
     size_t size = MIN(n, BOUNCE);
@@ -248,7 +250,7 @@ static const struct file_ops *stream_ops(u32 fd)
     return hv_shared()->streams.kind[0] == HV_STREAM_FILE ? &stdin_file_ops : &stdin_ops;
 }
 
-/* Opened again as /dev/stdin or /proc/self/fd/0. */
+/* Opens a stream, also when the program opens it again, as /dev/stdin or /proc/self/fd/0. */
 static int stream_open(struct inode *i, struct file *f)
 {
     u32 fd = i->u.id.a;
@@ -305,7 +307,8 @@ int console_fdtable(struct fdtable **out)
     return rc < 0 ? rc : fdtable_create(files, out);
 }
 
-/* The type stays one of streams: regular files are those with pages of their own. */
+/* Makes a stream's file what the run's stream is. inode->type does not change: INODE_REG would
+ * be a file with pages of its own. */
 static void become(struct file *f, u32 fd, const struct hv_streams *s)
 {
     static const u32 modes[] = {
@@ -317,7 +320,7 @@ static void become(struct file *f, u32 fd, const struct hv_streams *s)
     struct inode *i = f->inode;
     u32 kind = MIN(s->kind[fd], (u32)HV_STREAM_CLOSED);
 
-    if (i->mode != modes[kind]) { /* else nothing is written: a pipe costs a run no page */
+    if (i->mode != modes[kind]) { /* only then: for a pipe, no page is written */
         i->mode = modes[kind];
         i->rdev = kind == HV_STREAM_TERMINAL ? RDEV(136, 0) : 0;
     }

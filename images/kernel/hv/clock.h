@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The clock page: what turns a TSC value into a time. Written by hv/time.c at every
- * resume, read there and by the vDSO inside the program.
+ * The clock page, with which a TSC value is turned into a time. hv/time.c writes it at every
+ * resume; hv/time.c and the vDSO in the program read it.
  */
 #ifndef CLOCK_H
 #define CLOCK_H

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * stdout and stderr: a byte ring each in shared memory, or one for both where
- * they go to the same place. The host empties them at every exit and on its own
- * clock; only a full ring costs a call.
+ * stdout and stderr: a byte ring each in shared memory, or one for both if they
+ * go to the same place. The host empties the rings at every exit, and on its
+ * own clock; only a full ring costs a call.
  */
 #include "kernel.h"
 

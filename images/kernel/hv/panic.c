@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The end for kernel bugs and images that cannot be run: the message goes to
- * the host with HV_EXIT_PANIC. Touches nothing that may itself be broken.
+ * Ends the run because of a kernel bug or an image that cannot be run: the
+ * message goes to the host with HV_EXIT_PANIC. The code touches nothing that
+ * may itself be broken.
  */
 #include "kernel.h"
 

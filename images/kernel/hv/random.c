@@ -2,14 +2,15 @@
 /*
  * The kernel's random source: ChaCha20 (RFC 8439, 2.3) with fast key erasure:
  * each request runs the cipher from the current key, takes the first 32 bytes
- * as the next key and gives out the rest. Keyed from the host at every resume
- * (mixed with the old key), so no two restored machines share a stream, unless
- * asked to: a fixed seed with a fixed old key gives a fixed stream.
+ * as the next key and gives out the rest. At every resume a seed of the host is
+ * mixed into the key, so no two restored machines share a stream, unless they
+ * are asked to: a fixed seed and the old key of the snapshot give a fixed
+ * stream.
  */
 #include "kernel.h"
 
 static u32 key[8];
-static u8 boot_id[16]; /* all zero until somebody asks */
+static u8 boot_id[16]; /* all zero until it is asked for */
 
 static u32 rotl(u32 x, int n)
 {
@@ -82,8 +83,8 @@ void random_uuid(u8 id[16])
     id[8] = (id[8] & 0x3f) | 0x80;
 }
 
-/* Whoever keeps the identifier asks whether the machine it was made on still runs. A restored
- * machine has nothing of any run before, so each run is a boot. */
+/* A program keeps this identifier to find out later whether the machine has booted since. A
+ * restored machine has nothing of any earlier run, so each run counts as a boot. */
 void random_boot_id(u8 id[16])
 {
     if (boot_id[6] == 0) { /* where a version 4 UUID has its version */

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Guest clocks from the TSC. At every resume the host says what time it is; the
- * guest reads its TSC right then, so no TSC offset matters. The page with the
- * result is mapped into the program too, for the vDSO.
+ * Guest clocks from the TSC. At every resume the host says what time it is, and
+ * the guest reads its TSC at once, so no TSC offset matters. The page with both
+ * is mapped into the program, too, for the vDSO.
  */
 #include "kernel.h"
 #include "hv/clock.h"

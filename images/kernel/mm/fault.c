@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Pages of VMA_PAGED mappings: how they get into the tables (fault or in advance)
- * and out again. A private page is either somebody's else frame, mapped without
- * write right (file data, even of the CPIO itself), or the mapping's own copy.
- * A page of a PROT_NONE mapping keeps its frame in a table entry that is not
- * present.
+ * Pages of VMA_PAGED mappings (mm.h): how they get into the page tables, at a fault or in advance,
+ * and out again. A page of a private mapping is either a frame that belongs to someone else (the
+ * file's, or the CPIO's), mapped read-only, or a copy that this mapping owns. A page of a PROT_NONE
+ * mapping keeps its frame in a table entry that is not present.
  */
 #include "cpu/cpu.h"
 #include "mm/mm.h"
@@ -107,7 +106,7 @@ bool mm_unpopulate(vaddr_t start, vaddr_t end)
     return present;
 }
 
-/* First write to a page mapped without write right. */
+/* The first write to a page that is mapped read-only. */
 static int make_writable(const struct vma *v, vaddr_t va, u64 *e)
 {
     if (*e & PTE_OWNED) {
@@ -130,8 +129,8 @@ static enum mm_fault_result result(int rc)
     return rc == 0 ? MM_FAULT_OK : rc == -ENXIO ? MM_FAULT_BUS : MM_FAULT_OOM;
 }
 
-/* Large anonymous mappings take 2 MiB at a time while memory is plentiful: one fault for all of it,
- * here and in the host. */
+/* Large anonymous mappings take 2 MiB at a time while half of memory is free: that is one fault
+ * for all of them, here and in the host. */
 static bool enter_large(const struct vma *v, vaddr_t va)
 {
     vaddr_t at = va & ~(LARGE_PAGE - 1);
@@ -168,7 +167,8 @@ static enum mm_fault_result fault_paged(struct vma *v, vaddr_t va, u64 error)
     if (rc) {
         return result(rc);
     }
-    /* Neighbours are a guess: running out of file or memory there is no failure. */
+    /* The neighbours are entered on a guess: the end of the file or of memory is no failure
+     * there. */
     vaddr_t around = va & ~(AROUND * PAGE_SIZE - 1);
     if (pmm_free_pages() > 4 * AROUND) {
         mm_populate(v, around, around + AROUND * PAGE_SIZE);
@@ -188,7 +188,7 @@ enum mm_fault_result mm_handle_fault(struct mm *mm, vaddr_t addr, u64 error)
         return MM_FAULT_ACCERR;
     }
     if (v->kind == VMA_IDENT) {
-        return MM_FAULT_OK; /* the tables allow it: a stale translation, retried */
+        return MM_FAULT_OK; /* the tables allow it: the translation was stale; try again */
     }
     return fault_paged(v, PAGE_DOWN(addr), error);
 }

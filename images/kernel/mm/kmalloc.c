@@ -90,7 +90,7 @@ void *kmalloc(size_t size)
         return NULL;
     }
     void *p = s->free;
-    KASSERT(p != NULL); /* as for every slab in the list */
+    KASSERT(p != NULL); /* every slab in the list has room */
     s->free = *(void **)p;
     s->used++;
     if (s->free == NULL) {

@@ -59,7 +59,8 @@ void mm_maps(struct mm *mm, void (*emit)(void *arg, const char *line, size_t len
     }
 }
 
-/* Identity memory counts as resident whole: nobody knows which of it was touched. */
+/* Every frame in use counts as resident: the kernel does not know which pages of identity memory
+ * were touched. */
 void mm_usage(struct mm *mm, u64 *mapped_pages, u64 *resident_pages)
 {
     *mapped_pages = mm->mapped_pages;

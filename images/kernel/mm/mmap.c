@@ -10,8 +10,8 @@
 #define EAGER_WRITE (4ul << 20)
 #define EAGER_ZERO  (1ul << 20)
 
-#define PROMISE_LEAST 4u  /* a mapping of a fourth of memory may be a promise */
-#define PROMISE_MOST  64u /* one of 64 times as much, too */
+#define PROMISE_LEAST 4u  /* a mapping may be a promise from a fourth of memory on */
+#define PROMISE_MOST  64u /* up to 64 times all memory */
 
 static bool range_valid(vaddr_t addr, u64 len)
 {
@@ -34,7 +34,7 @@ long mm_munmap(struct mm *mm, vaddr_t addr, u64 len)
     return rc;
 }
 
-/* A VMA_IDENT mapping of frames that are already the caller's. */
+/* Makes a VMA_IDENT mapping of frames that the caller has allocated. */
 static long add_ident(struct mm *mm, vaddr_t addr, u64 len, int prot, int flags,
                       const struct vma_file *file)
 {
@@ -67,8 +67,8 @@ static long add_ident(struct mm *mm, vaddr_t addr, u64 len, int prot, int flags,
     return (long)addr;
 }
 
-/* A slot of the pool: only its guard page is closed, whatever the mapping says until the first
- * mprotect(). */
+/* Maps a stack of the pool (stackpool.c). Only its guard page is really closed, although the
+ * mapping says PROT_NONE until the first mprotect(). */
 static long add_stack(struct mm *mm, vaddr_t addr, u64 len, int flags)
 {
     if (vma_add(mm, addr, addr + len, PROT_NONE, flags, VMA_IDENT, NULL) != NULL) {
@@ -78,9 +78,9 @@ static long add_stack(struct mm *mm, vaddr_t addr, u64 len, int flags)
     return -ENOMEM;
 }
 
-/* How long a mapping may be to be entered at once. An anonymous one at a fixed place is a library's
- * zeroed data: a page of it first touched behind the snapshot would be a fault, and a change of the
- * page tables, in every run. */
+/* Up to which length a mapping is entered at once. An anonymous mapping at a fixed place is a
+ * library's zeroed data: a page of it that is first touched after the snapshot would mean a
+ * fault, and a change of the page tables, in every run. */
 static u64 eager_limit(int prot, int flags, const struct vma_file *file)
 {
     if (file != NULL) {
@@ -155,23 +155,24 @@ static long map_fixed(struct mm *mm, vaddr_t addr, u64 len, int prot, int flags,
     return add_ident(mm, addr, len, prot, flags, file);
 }
 
-/* PROT_NONE and MAP_NORESERVE are reservations: address space without frames. */
+/* PROT_NONE and large MAP_NORESERVE mappings are reservations: address space without frames. */
 static bool wants_frames(u64 len, int prot, int flags, const struct vma_file *file)
 {
     return file == NULL && prot & PROT_ALL && !(flags & MAP_NORESERVE && len >= LARGE_PAGE);
 }
 
-/* What is larger than free memory is a promise, kept where it is touched, if it is much of all
- * memory but no absurd multiple of it: such a mapping is rarely used as a whole. A smaller one that
- * does not fit is refused, so that a program can do without. */
+/* May a mapping that does not fit into free memory be a promise, which gets frames where it is
+ * touched? It may if it is a large part of all memory, but no absurd multiple of it: such a
+ * mapping is rarely used as a whole. A smaller one is refused, so that the program can do
+ * without it. */
 static bool may_promise(u64 len)
 {
     u64 total = pmm_total_pages() * PAGE_SIZE;
     return len >= total / PROMISE_LEAST && len / PROMISE_MOST <= total;
 }
 
-/* Where a mapping goes in the window. A large one has large pages, up to its end if it is a stack.
- */
+/* Where a mapping goes in the window. A large anonymous one begins at a boundary of large pages,
+ * or if it is a stack, ends at one. */
 static vaddr_t window_place(struct mm *mm, u64 len, int flags, const struct vma_file *file,
                             vaddr_t hint)
 {
@@ -186,7 +187,7 @@ static vaddr_t window_place(struct mm *mm, u64 len, int flags, const struct vma_
 long mm_map(struct mm *mm, vaddr_t hint, u64 len, int prot, int flags, const struct vma_file *file)
 {
     if (!len || len > WINDOW_END) {
-        return len ? -ENOMEM : -EINVAL; /* from here on nothing added to it overflows */
+        return len ? -ENOMEM : -EINVAL; /* from here on no sum with len overflows */
     }
     len = PAGE_UP(len);
     if (flags & (MAP_FIXED | MAP_FIXED_NOREPLACE)) {
@@ -216,8 +217,8 @@ long mm_map(struct mm *mm, vaddr_t hint, u64 len, int prot, int flags, const str
     return at ? map_paged(mm, at, len, prot, flags, file) : -ENOMEM;
 }
 
-/* New rights for one present page of a paged mapping; frames that are not the mapping's own stay
- * read-only. */
+/* The entry of a page of a paged mapping with new rights. A frame that the mapping does not own
+ * stays read-only, except one of a shared mapping that is writable already. */
 static u64 protect_entry(const struct vma *v, u64 e, int prot)
 {
     u64 bits = pt_prot_bits(prot);

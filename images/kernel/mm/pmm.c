@@ -1,21 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Frames: two bits a frame, used and dirty. A frame is dirty when it may hold
- * old bytes; fresh RAM and everything free at a snapshot is clean, so most
- * zeroed allocations touch nothing; many dirty ones at once are made clean by the host, which
- * takes their memory. Searches go upwards from a hint, first fit;
- * the low region comes last (see mm.h).
+ * Frames: two bits a frame, used and dirty. A frame is dirty when it may hold old bytes. Fresh RAM
+ * and every frame that is free at a snapshot is clean, so most zeroed allocations touch nothing.
+ * Many dirty frames at once are made clean by the host, which takes their memory away. Searches go
+ * upwards, first fit; single frames are searched from a hint, and the low region (see mm.h) comes
+ * last.
  */
 #include "../../../vmm/bitmap.h"
 #include "mm/mm.h"
 
 #define LARGE_FRAMES (LARGE_PAGE / PAGE_SIZE)
-#define ALIGN_MIN    (8 * LARGE_FRAMES) /* allocations that begin with a large page */
-#define DISCARD_MIN  (2 * LARGE_FRAMES) /* dirty frames that cost less given back than cleared */
+#define ALIGN_MIN    (8 * LARGE_FRAMES) /* allocations of this size begin at a large page */
+#define DISCARD_MIN  (2 * LARGE_FRAMES) /* dirty frames: cheaper discarded than cleared */
 
 static u64 *used, *dirty;
 static u64 frames, free_frames, managed_frames;
-static u64 hint; /* no free single frame lies between the low region and this one */
+static u64 hint; /* no frame between the low region and this one is free */
 
 /* First frame of n free ones in a row in [from, to), or 0. */
 static u64 find_run(u64 n, u64 from, u64 to)
@@ -57,9 +57,9 @@ static void clear_dirty(u64 from, u64 end)
     }
 }
 
-/* What was freed may never have been touched, and clearing would touch it all. Only whole large
- * pages are discarded: the rest of one would come back by the small page, with a fault of the
- * host's each. */
+/* Frames that were freed may never have been touched, and clearing would touch them all: so many
+ * of them are discarded instead. Only whole large pages are discarded: a discarded part of one
+ * would come back in small pages, with a fault of the host for each. */
 void pmm_zero_range(paddr_t pa, u64 pages)
 {
     u64 from = pa / PAGE_SIZE, end = from + pages;
@@ -74,7 +74,7 @@ void pmm_zero_range(paddr_t pa, u64 pages)
     clear_dirty(last, end);
 }
 
-/* As find_run(), for much memory at the start of a large page when that is possible. */
+/* As find_run(), but a large run begins at a large page when that is possible. */
 static u64 find_aligned(u64 n, u64 from, u64 to)
 {
     u64 at = n >= ALIGN_MIN ? find_run(n + LARGE_FRAMES - 1, from, to) : 0;
@@ -104,7 +104,7 @@ paddr_t pmm_alloc(u64 pages, unsigned flags)
     return at * PAGE_SIZE;
 }
 
-/* From the top: what is used by 2 MiB is kept apart from what is used by the page. */
+/* Searches from the top, so that 2 MiB frames are kept apart from single ones. */
 paddr_t pmm_alloc_large(void)
 {
     const u64 n = LARGE_FRAMES;
@@ -184,8 +184,8 @@ static void release(u64 from, u64 to)
     free_frames += to - from;
 }
 
-/* The maps go behind the low region when there is so much RAM, else to its start's left neighbour
- * at 2 MiB. */
+/* The two bitmaps are placed just after the low region. When RAM is too small for that, they are
+ * placed at 2 MiB. */
 void pmm_init(const struct hv_shared *s)
 {
     frames = s->ram_size / PAGE_SIZE;

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Page tables (SDM vol. 3, 4.5). The VMM made them: identity with 2 MiB pages.
- * Here large pages are split where single pages need other rights, and tables
- * are added for the window. Of its tables only the spare ones are freed: address space is reused.
+ * Page tables (SDM vol. 3, 4.5). The VMM has made them: an identity mapping with 2 MiB pages. This
+ * file splits large pages where single pages need other rights, and adds tables for the window
+ * (mm.h). The window's tables are not freed, except spare ones, because its addresses are used
+ * again.
  */
 #include "mm/mm.h"
 #include "cpu/cpu.h"
@@ -12,12 +13,13 @@
 
 /* Accessed and dirty bits are always set in advance, so that no CPU writes a table. */
 #define PTE_TABLE (PTE_P | PTE_W | PTE_U | PTE_A)
-/* All that pt_prot_bits() gives. */
+/* All bits that pt_prot_bits() can give. */
 #define PTE_RIGHTS (PTE_P | PTE_W | PTE_U | PTE_A | PTE_D | PTE_NX)
 
 static u64 *root;
-/* A table for each large page that belongs to a mapping, chained through their first words: to take
- * pages from one must not fail for want of memory. */
+/* One spare page table for each large page that belongs to a mapping, chained through their
+ * first words. With it the large page can be split again without an allocation, which could
+ * fail. */
 static u64 *spares;
 
 static unsigned pt_index(vaddr_t va, int level)
@@ -64,8 +66,9 @@ static u64 *split_large(u64 *entry)
     return table;
 }
 
-/* The walk: the entry for va in its table of this level; 1 maps pages, 2 large ones. A large page
- * on the way is split. NULL where a table is missing and none is made, or memory is. */
+/* Walks to the entry for va in its table of this level: 1 maps pages, 2 maps large pages. A
+ * large page on the way is split. NULL when a table is missing and not to be made, or memory is
+ * short. */
 static u64 *pt_walk(vaddr_t va, int level, bool create)
 {
     u64 *table = root;
@@ -110,7 +113,7 @@ static bool takes_rights(u64 old, u64 new)
            (!(new &PTE_P) || (old & PTE_W && !(new &PTE_W)) || (!(old & PTE_NX) && new &PTE_NX));
 }
 
-/* The large page over va, or NULL. */
+/* The entry of the large page over va, or NULL. */
 static u64 *large_entry(vaddr_t va)
 {
     u64 *entry = pt_walk(va, 2, false);
@@ -122,8 +125,8 @@ bool pt_is_large(vaddr_t va)
     return large_entry(va) != NULL;
 }
 
-/* For a large page that is in the range as a whole, unless all rights go: true when it has them
- * now. */
+/* Gives a large page other rights as a whole; true when it has them now. That needs a page that
+ * lies in the range as a whole, and some right that is left. */
 static bool protect_large(u64 *large, vaddr_t va, vaddr_t end, u64 bits, bool *need_flush)
 {
     if ((*large & PTE_RIGHTS) == bits) {
@@ -137,7 +140,8 @@ static bool protect_large(u64 *large, vaddr_t va, vaddr_t end, u64 bits, bool *n
     return true;
 }
 
-/* A page that text.c showed from its file. */
+/* Gives a page of RAM its own frame back, with the contents: text.c had mapped the file's frame
+ * there. */
 static void take_back(u64 *e, vaddr_t va)
 {
     const void *file = phys_ptr(*e & PTE_ADDR);
@@ -146,8 +150,9 @@ static void take_back(u64 *e, vaddr_t va)
     memcpy(phys_ptr(va), file, PAGE_SIZE);
 }
 
-/* Entries that are right already are not written, nor large pages split that need not be: a table
- * write is what costs, and program text in large pages saves the host most of its faults. */
+/* An entry that is right already is not written, and no large page is split that need not be:
+ * writes to tables are expensive, and program text in large pages saves the host most of its
+ * faults. */
 int pt_protect_ident(vaddr_t start, vaddr_t end, int prot, bool *need_flush)
 {
     u64 bits = pt_prot_bits(prot);
@@ -174,7 +179,8 @@ int pt_protect_ident(vaddr_t start, vaddr_t end, int prot, bool *need_flush)
     return 0;
 }
 
-/* Does the table map the 2 MiB at va to themselves, read-only, and some of them as text? */
+/* Does the table map the 2 MiB at va to their own frames, all read-only, and some of them as
+ * text? */
 static bool all_text(const u64 *table, vaddr_t va)
 {
     bool text = false;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * mremap, madvise and brk, on top of the same mappings. Identity memory grows in
- * place while the frames behind it are free; otherwise it moves by copying.
+ * mremap, madvise and brk, on top of the same mappings. Identity memory grows in place if the
+ * frames after it are free; otherwise it moves by copying.
  */
 #include "mm/mm.h"
 #include "cpu/cpu.h"
@@ -15,8 +15,8 @@ static long grow_in_place(struct mm *mm, struct vma *v, u64 extra)
         return -ENOMEM;
     }
     if (v->kind == VMA_IDENT) {
-        /* Free frames are mapped read-write: with other rights the mapping moves, and gets them
-         * there. */
+        /* Free frames are mapped read-write. A mapping with other rights moves instead, and gets
+         * them there. */
         if (v->prot != (PROT_READ | PROT_WRITE) || !pmm_claim(v->end, extra / PAGE_SIZE)) {
             return -ENOMEM;
         }
@@ -29,8 +29,8 @@ static long grow_in_place(struct mm *mm, struct vma *v, u64 extra)
     return 0;
 }
 
-/* Moves the table entries of a paged mapping; the frames stay. Without memory for tables all are
- * moved back, which needs none. */
+/* Moves the table entries of a paged mapping; the frames stay. When memory for tables runs out,
+ * all entries are moved back, which needs no tables. */
 static bool move_entries(vaddr_t from, vaddr_t to, u64 len)
 {
     u64 at = 0;
@@ -65,8 +65,8 @@ static long remap_move(struct mm *mm, struct vma *v, u64 old_len, u64 new_len, i
     vaddr_t from = v->start;
     int prot = v->prot;
     struct vma_file file = v->file;
-    /* Identity memory is filled before its rights are set; a paged one must not be entered in
-     * advance. */
+    /* Identity memory is filled before its rights are set. A paged mapping is made PROT_NONE, so
+     * that no page is entered in advance. */
     long to = mm_map(mm, fixed, new_len, ident ? PROT_READ | PROT_WRITE : PROT_NONE, map_flags,
                      !ident && vma_has_file(v) ? &file : NULL);
     if (to < 0) {
@@ -157,7 +157,7 @@ static void clear_stack(vaddr_t start, vaddr_t end)
 static void dontneed(struct vma *v, vaddr_t start, vaddr_t end, bool *flush)
 {
     if (v->flags & VMA_REWRITTEN) {
-        return; /* a site may lie in two pages, which must stay alike */
+        return; /* a site may lie in two pages, which must stay rewritten together */
     }
     if (v->kind == VMA_PAGED) {
         *flush |= mm_unpopulate(start, end);

@@ -3,16 +3,17 @@
  * System calls without traps. When a private executable mapping of an indexed file is made, each
  * site in it (include/sites.h) becomes a jump to a slot of its own in a read-execute area nearby:
  *
- *     the instruction before the syscall
+ *               the instruction before the syscall
  *     restart:  lea restart(%rip), %rcx
  *               mov $syscall_entry_call, %r11d
  *               jmp *%r11
- *     resume:   the instructions behind the syscall
+ *     resume:   the instructions after the syscall
  *               jmp back
  *
- * A slot is ordinary program code: it keeps nothing but rcx and r11, which a system call may
- * change, and may be interrupted anywhere. The area goes with the last page of the text it serves.
- * Whatever cannot be rewritten stays as it is and traps.
+ * A slot is ordinary program code. Apart from the site's own instructions it changes only rcx and
+ * r11, which a system call changes, too. It may be interrupted anywhere. The area is unmapped with
+ * the last page of the text that it serves. A system call that cannot be rewritten stays as it is
+ * and traps.
  */
 #include "cpu/cpu.h"
 #include "mm/mm.h"
@@ -20,12 +21,10 @@
 
 static void (*sites_entry)(void);
 
-#define SLOT    40u
-#define RESTART 8u /* offsets in a slot; entry.S knows their distance */
-#define RESUME  (RESTART + SITES_CALL_LEN)
-#define MARGIN                                                                                     \
-    (32ul << 20) /* behind the text: what else the loader maps of the file comes there             \
-                  */
+#define SLOT       40u
+#define RESTART    8u /* offsets in a slot; entry.S knows their distance */
+#define RESUME     (RESTART + SITES_CALL_LEN)
+#define MARGIN     (32ul << 20) /* after the text: the rest of the file is mapped there */
 #define REACH      (1900ul << 20)
 #define AREA_FLAGS (MAP_PRIVATE | MAP_ANONYMOUS | VMA_SITES)
 
@@ -41,8 +40,8 @@ struct sites_area {
     unsigned count;
 };
 
-/* Text and slots are written through these: identity memory where it is, pages of the window by
- * frame. */
+/* Gives the memory through which the page of text or slots at va is written: identity memory
+ * itself, or the frame of a page in the window. */
 typedef u8 *(*page_fn)(struct vma *v, vaddr_t va);
 
 static u8 *ident_page(struct vma *v, vaddr_t va)
@@ -81,7 +80,7 @@ static void put_jump(u8 *at, vaddr_t from, vaddr_t to)
     memcpy(at + 1, &distance, sizeof(distance));
 }
 
-/* Never executed bytes trap. */
+/* Bytes of a slot that are never executed are int3, which traps. */
 static void make_slot(u8 slot[SLOT], vaddr_t at, const struct sites_site *s, vaddr_t site)
 {
     static const u8 lea[] = {0x48, 0x8d, 0x0d, 0xf9, 0xff, 0xff, 0xff};
@@ -125,7 +124,7 @@ static bool write_jumps(const struct sites_area *a, struct vma *v, page_fn page)
         const struct sites_site *s = &a->sites[n];
         memset(jump, 0xcc, sizeof(jump));
         put_jump(jump, a->base + s->offset, slot_of(a, n) + RESTART - s->pre);
-        /* All of a site or nothing, though it may lie in two pages. */
+        /* A site is written as a whole or not at all, also when it lies in two pages. */
         vaddr_t at = a->base + s->offset;
         if (page(v, at) == NULL || page(v, at + s->len - 1) == NULL ||
             !write_at(v, page, at, jump, s->len)) {
@@ -135,7 +134,8 @@ static bool write_jumps(const struct sites_area *a, struct vma *v, page_fn page)
     return true;
 }
 
-/* Which of the file's sites lie whole in the mapping; NULL when none does. */
+/* Makes an area for those of the file's sites that lie in the mapping as a whole; NULL when none
+ * does. */
 static struct sites_area *area_new(const struct vma *text)
 {
     unsigned count, first = 0;
@@ -161,7 +161,7 @@ static struct sites_area *area_new(const struct vma *text)
     return a;
 }
 
-/* Puts the slots into the window, behind the text but within reach of a jump. */
+/* Puts the slots into the window, after the text but within reach of a jump. */
 static bool slots_paged(struct mm *mm, struct sites_area *a)
 {
     u64 len = PAGE_UP((u64)a->count * SLOT);
@@ -183,7 +183,7 @@ static bool slots_paged(struct mm *mm, struct sites_area *a)
     return false;
 }
 
-/* Puts the slots into RAM. Below 2 GiB all of RAM is within reach of all other. */
+/* Puts the slots into RAM. Below 2 GiB every address is within reach of a jump from every other. */
 static bool slots_ident(struct mm *mm, struct sites_area *a)
 {
     u64 len = PAGE_UP((u64)a->count * SLOT);
@@ -229,7 +229,7 @@ void sites_rewrite(struct mm *mm, struct vma *text)
     }
     text->flags |= VMA_REWRITTEN;
     LIST_INSERT_HEAD(&mm->sites, a, link);
-    /* Where memory ends half way, the rest of the sites stay as they are. */
+    /* When memory runs out on the way, the other sites stay as they are, and trap. */
     write_jumps(a, text, ident ? ident_page : paged_page);
 }
 
@@ -247,7 +247,7 @@ static bool in_use(struct mm *mm, const struct sites_area *a)
 void sites_unmapped(struct mm *mm)
 {
     struct sites_area *next;
-    bool rewritten = false; /* slots are not */
+    bool rewritten = false; /* asked for by mm_unmap(); slots never are */
     for (struct sites_area *a = LIST_FIRST(&mm->sites); a != NULL; a = next) {
         next = LIST_NEXT(a, link);
         if (in_use(mm, a)) {
@@ -262,7 +262,7 @@ void sites_unmapped(struct mm *mm)
     }
 }
 
-/* What was copied or moved is no use elsewhere: the jumps would not lead to the slots. */
+/* At another address the jumps would not lead to the slots, so the original bytes are put back. */
 void sites_moved(struct mm *mm, vaddr_t from, vaddr_t to, u64 len)
 {
     struct vma *v = vma_find(mm, to);
@@ -290,8 +290,8 @@ static const struct sites_area *area_at(struct mm *mm, vaddr_t rip, unsigned *n)
     return NULL;
 }
 
-/* Does the site load this number itself? Its last four bytes are the constant, unless it is an xor.
- */
+/* Does the site's first instruction load this number? Its last four bytes are the constant,
+ * unless it is a xor, which loads 0. */
 static bool loads(const struct sites_site *s, u64 nr)
 {
     u32 constant = 0;

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Thread stacks in identity memory. The C library asks for a stack as a PROT_NONE reservation and
- * then opens all but its guard page; in the window that would write page tables, which a restored
+ * then opens all but its guard page. In the window that would write page tables, which a restored
  * machine should not have to do for a thread (vmm/shadow.c). So a few stacks of the default size
- * are set aside before the first program starts, their guard pages unmapped already. A slot is
- * given out once; unmapped, it is ordinary memory.
+ * are set aside before the first program starts, with guard pages that are inaccessible already. A
+ * stack is given out once; after it is unmapped it is ordinary memory.
  */
 #include "cpu/cpu.h"
 #include "mm/mm.h"

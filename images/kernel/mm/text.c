@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What is done for the snapshot about a program's text and constants, which all machines share.
- * A host that shadows page tables takes a fault for each page of text that a run touches, and one
- * for 2 MiB of it in a large page. The C library, which every run calls all over, is not quite as
- * large: its text and constants are placed to end with a large page, with nothing in its rest.
- * A program at fixed addresses is copied into memory, where large pages need it; what they do not
- * hold is shown from the file again, so that the snapshot has it not twice.
+ * Prepares a program's text and constants for the snapshot, which all machines share. A host that
+ * shadows page tables takes a fault for each page of text that a run touches, but only one for 2
+ * MiB of text in a large page. The C library, which every run calls all over, is smaller than a
+ * large page: its text and constants are placed to end where a large page ends, and the rest of
+ * that page stays empty. A program linked at fixed addresses is copied into RAM, because large
+ * pages need RAM. Constants that end up outside a large page are mapped from the file again;
+ * otherwise the snapshot would hold a second copy.
  */
 #include <linux/elf.h>
 
@@ -14,7 +15,8 @@
 
 #define PART_MIN (LARGE_PAGE / 4 * 3)
 
-/* The length of an ELF file's memory image up to what can be written; 0 when there is none. */
+/* The length of an ELF file's memory image up to its first writable segment; 0 when there is
+ * none. */
 static u64 constant_part(const struct vma_file *file)
 {
     Elf64_Ehdr eh;
@@ -59,7 +61,7 @@ vaddr_t text_place(struct mm *mm, u64 len, int flags, const struct vma_file *fil
     return at;
 }
 
-/* Is all of it still there, and nothing of it to be written? */
+/* Is every page of the range still there, and none of them writable? */
 static bool is_constant(vaddr_t start, vaddr_t end)
 {
     for (vaddr_t va = start; va < end; va += PAGE_SIZE) {

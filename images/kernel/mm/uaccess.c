@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Access to program memory. The mappings decide whether an address is valid (the
- * tables may still allow more); pages that are not there yet are faulted in
- * under the copy itself.
+ * Access to program memory. The mappings decide whether an address is valid; the page tables may
+ * allow more. A page that is not entered yet is faulted in during the copy itself.
  */
 #include "cpu/cpu.h"
 #include "mm/mm.h"

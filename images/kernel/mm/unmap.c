@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Takes mappings away, with their frames and table entries. Memory that is
- * unmapped from RAM goes back to the allocator with its rights restored.
+ * Removes mappings, with their frames and table entries. Memory that is
+ * unmapped from RAM goes back to the allocator, read-write again.
  */
 #include "mm/mm.h"
 #include "cpu/cpu.h"
 
-/* All but those of the brk area. */
+/* Frees the frames of a range, except those of the brk area, which stay allocated. */
 static void free_frames(const struct mm *mm, paddr_t start, paddr_t end)
 {
     paddr_t low = MAX(start, mm->brk_start), high = MIN(end, mm->brk_limit);
@@ -19,16 +19,16 @@ static void free_frames(const struct mm *mm, paddr_t start, paddr_t end)
     pmm_free(high, (end - high) / PAGE_SIZE);
 }
 
-/* Gives the frames of identity memory the rights that free ones have. That takes a table where the
- * mapping is a part of what is a large page with other rights. */
+/* Gives the frames of identity memory the rights that free frames have. That takes a new table when
+ * the mapping is only a part of a large page that has other rights. */
 static int restore_rights(const struct vma *v, bool *flush)
 {
     if (prot_plain(v->prot) ||
         pt_protect_ident(v->start, v->end, PROT_READ | PROT_WRITE, flush) == 0) {
         return 0;
     }
-    /* The pages before the one that failed have a table now: this takes no memory, and stops there.
-     */
+    /* The pages before the one that failed have a table now. So setting them back takes no memory,
+     * and it stops at the same page. */
     (void)pt_protect_ident(v->start, v->end, v->prot, flush);
     return -ENOMEM;
 }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * The tree of mappings of a process, ordered by address and never overlapping.
- * Only bookkeeping: frames and page tables are mmap.c's and fault.c's.
+ * This is only bookkeeping: mmap.c and fault.c deal with frames and page
+ * tables.
  */
 #include "mm/mm.h"
 
@@ -169,8 +170,8 @@ vaddr_t vma_gap_above(struct mm *mm, vaddr_t at, u64 len)
     return gap_from(mm, at, len);
 }
 
-/* At the hint if that is free, else the first place with a free page after it. That page may be
- * mapped later. */
+/* The hint, if the range there is free; else the first gap with room for the range and a free
+ * page after it. That page may be mapped later. */
 vaddr_t vma_find_gap(struct mm *mm, u64 len, vaddr_t hint)
 {
     hint = PAGE_DOWN(hint);

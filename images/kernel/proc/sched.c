@@ -12,9 +12,9 @@ KERNEL_COLD void (*sched_signal)(u32 events);
 
 TAILQ_HEAD(run_queue, thread);
 static struct run_queue runq = TAILQ_HEAD_INITIALIZER(runq);
-/* Threads whose wait has timed out. They go first, as a woken thread preempts a busy one on Linux.
- * Else the one that holds what they wait for could run, and give it away, after their time and
- * before their turn, again and again: CPython's lock was handed around among three busy threads for
+/* Threads whose wait has timed out. They run first, as on Linux a woken thread preempts a busy
+ * one. Otherwise the thread that holds the lock they wait for could run before them and pass the
+ * lock on to another, again and again: three busy threads once handed CPython's lock around for
  * seconds while a fourth waited for it. */
 static struct run_queue timed_out = TAILQ_HEAD_INITIALIZER(timed_out);
 bool sched_slice_over;
@@ -86,7 +86,7 @@ bool sched_need_resched(void)
 void sched_tick(void)
 {
     ktimer_expire(time_mono());
-    if (sched_input_poll != NULL && !idling) { /* nobody idles, so nobody else would look */
+    if (sched_input_poll != NULL && !idling) { /* idle() does not run, so nothing else would look */
         sched_input_poll();
     }
     sched_slice_over = !runq_empty();
@@ -121,7 +121,8 @@ static void idle_until(u64 deadline)
     }
 }
 
-/* Waits for work. Timers and host events put threads into the queue, perhaps the calling one. */
+/* Waits until a thread is runnable and returns it. Timers and host events make threads runnable,
+ * perhaps the calling one. */
 static struct thread *idle(void)
 {
     struct thread *next;

@@ -158,8 +158,8 @@ void trap_from_kernel(struct trapframe *tf)
 
 void user_return_work(struct trapframe *tf)
 {
-    KASSERT(
-        !current->kernel_buffers); /* or the next call would take the program's pointers unseen */
+    /* Else the next call would take the program's pointers unchecked. */
+    KASSERT(!current->kernel_buffers);
     for (;;) {
         if (hv_shared()->events) {
             events_handle();
