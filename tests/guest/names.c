@@ -153,6 +153,61 @@ static void check_removal(void)
     T_EQ("remove", remove("hard") | remove("d1"), 0);
 }
 
+/* What a slash or dots at the end of a path change. */
+static void check_ends(void)
+{
+    mkdir("full", 0755);
+    mkdir("full/in", 0755);
+    T_MUST("links", symlink("full/in", "to_dir") == 0 && symlink("nothing", "to_nothing") == 0);
+    put("plain", "P");
+    T_EQ("a full directory onto itself", rename("full", "full"), 0);
+    T_ERR("a directory where a link leads", mkdir("to_nothing/", 0755), EEXIST);
+    T_ERR("a directory over a file", mkdir("plain/", 0755), EEXIST);
+    T_ERR("rmdir of where a link leads", rmdir("to_dir/"), ENOTDIR);
+    T_ERR("unlink of where a link leads", unlink("to_dir/"), ENOTDIR);
+    T_ERR("rename of where a link leads", rename("to_dir/", "x"), ENOTDIR);
+    T_CHECK("all is still there", inode("full/in") != 0 && inode("to_dir") != 0);
+    T_ERR("rmdir of dot dot", rmdir("full/in/.."), ENOTEMPTY);
+    T_ERR("rmdir of dot in the root", rmdir("/."), EINVAL);
+    T_ERR("rmdir of the root", rmdir("/"), EBUSY);
+    T_ERR("a directory's link into nothing", link("full", "absent/x"), ENOENT);
+    T_ERR("NOREPLACE onto dot", renameat2(AT_FDCWD, "plain", AT_FDCWD, ".", RENAME_NOREPLACE),
+          EEXIST);
+    T_ERR("O_TRUNC of a directory", open("full", O_RDONLY | O_TRUNC), EISDIR);
+    T_ERR("O_DIRECTORY of a link", open("to_dir", O_RDONLY | O_DIRECTORY | O_NOFOLLOW), ENOTDIR);
+    T_ERR("the same with O_PATH", open("to_dir", O_PATH | O_DIRECTORY | O_NOFOLLOW), ENOTDIR);
+    T_ERR("O_CREAT of a file with a slash", open("plain/", O_WRONLY | O_CREAT, 0644), EISDIR);
+    T_ERR("O_PATH follows whatever else is asked",
+          open("to_nothing", O_PATH | O_CREAT | O_EXCL, 0644), ENOENT);
+}
+
+/* A directory that somebody is in is replaced. */
+static void check_replaced(void)
+{
+    mkdir("old", 0755);
+    mkdir("other", 0755);
+    mkdir("other/new", 0755);
+    ino_t up = inode(".");
+    T_EQ("in a directory", chdir("old"), 0);
+    T_EQ("another takes its place", rename("../other/new", "../old"), 0);
+    T_CHECK(".. is what it was", inode("..") == up);
+    T_EQ("leave it", chdir(".."), 0);
+}
+
+/* A link's text may be as long as a path, and the rest of the path stands after it. */
+static void check_long_link(void)
+{
+    static char text[4001], path[4096];
+    struct stat st;
+
+    for (size_t at = 0; at < 4000; at += 2) {
+        memcpy(text + at, "./", 2);
+    }
+    T_EQ("a long link", symlink(text, "long"), 0);
+    snprintf(path, sizeof(path), "long/%.1000slong/plain", text);
+    T_EQ("followed twice in a long path", stat(path, &st), 0);
+}
+
 int main(void)
 {
     t_scratch();
@@ -161,5 +216,8 @@ int main(void)
     check_links();
     check_symlinks();
     check_removal();
+    check_ends();
+    check_replaced();
+    check_long_link();
     return t_done();
 }

@@ -32,16 +32,16 @@ static struct inode *with_ref(struct inode *i)
 /* Puts the text of a link in front of the rest of the path. */
 static int splice_link(struct walker *k, struct inode *link)
 {
-    char *fresh = kmalloc(2 * PATH_LEN_MAX);
     size_t rest = strlen(k->p);
+    char *fresh = kmalloc(PATH_LEN_MAX + rest + 1);
 
     if (fresh == NULL) {
         return -ENOMEM;
     }
     ssize_t n = link->ops->readlink(link, fresh, PATH_LEN_MAX);
-    if (n <= 0 || n + rest >= PATH_LEN_MAX) {
+    if (n <= 0) {
         kfree(fresh);
-        return n < 0 ? (int)n : n == 0 ? -ENOENT : -ENAMETOOLONG;
+        return n < 0 ? (int)n : -ENOENT;
     }
     memcpy(fresh + n, k->p, rest + 1);
     kfree(k->buf);
@@ -66,64 +66,84 @@ static int follow(struct walker *k, struct inode *link, struct inode **target)
     return splice_link(k, link);
 }
 
-static void namei_finish(struct walker *k, struct walk *w, struct inode *inode, const char *name,
-                         size_t len, bool dots, bool want_dir)
+struct component {
+    const char *name;
+    size_t len;
+    enum walk_end kind;
+    bool slash, last; /* a slash follows; nothing but slashes does */
+};
+
+static struct component namei_component(struct walker *k)
+{
+    struct component c;
+
+    while (*k->p == '/') {
+        k->p++;
+    }
+    c.name = k->p;
+    while (*k->p && *k->p != '/') {
+        k->p++;
+    }
+    c.len = (size_t)(k->p - c.name);
+    c.slash = *k->p == '/';
+    const char *rest = k->p;
+    while (*rest == '/') {
+        rest++;
+    }
+    c.last = *rest == 0;
+    if (c.len == 0) {
+        c.kind = END_ROOT;
+    } else if (c.name[0] != '.' || c.len > 2 || (c.len == 2 && c.name[1] != '.')) {
+        c.kind = END_NAME;
+    } else {
+        c.kind = c.len == 1 ? END_DOT : END_DOTDOT;
+    }
+    return c;
+}
+
+/* Returns 1, as a step that was the last one. */
+static int namei_finish(struct walker *k, struct walk *w, struct inode *inode,
+                        const struct component *c)
 {
     w->dir = k->dir;
     w->inode = inode;
     w->buf = k->buf;
-    w->name = k->buf + (name - k->buf);
-    w->len = len;
-    w->dots = dots;
-    w->want_dir = want_dir;
+    w->name = k->buf + (c->name - k->buf);
+    w->len = c->kind == END_NAME ? c->len : 0;
+    w->end = c->kind;
+    w->want_dir = c->slash;
     k->dir = NULL;
     k->buf = NULL;
+    return 1;
 }
 
 /* Walks one component. Returns 1 when the walk is over, 0 to go on. */
 static int step(struct walker *k, struct walk *w)
 {
+    struct component c = namei_component(k);
     struct inode *i, *target;
+    bool to_dir = c.slash && !(k->flags & WALK_NAME); /* if it is the last */
 
-    while (*k->p == '/') {
-        k->p++;
-    }
     if (k->dir->type != INODE_DIR) {
         return -ENOTDIR;
     }
-    const char *name = k->p;
-    while (*k->p && *k->p != '/') {
-        k->p++;
-    }
-    size_t len = (size_t)(k->p - name);
-    const char *rest = k->p;
-    while (*rest == '/') {
-        rest++;
-    }
-    bool last = *rest == 0, slash = *k->p == '/';
-
-    if (len > NAME_LEN_MAX) {
+    if (c.len > NAME_LEN_MAX) {
         return -ENAMETOOLONG;
     }
-    if (len == 2 && name[0] == '.' && name[1] == '.') {
+    if (c.kind == END_DOTDOT) {
         walker_enter(k, with_ref(k->dir->parent));
     }
-    if (len == 0 || (name[0] == '.' && (len == 1 || (len == 2 && name[1] == '.')))) {
-        if (!last) {
-            return 0;
-        }
-        namei_finish(k, w, with_ref(k->dir), name, 0, true, true);
-        return 1;
+    if (c.kind != END_NAME) {
+        return c.last ? namei_finish(k, w, with_ref(k->dir), &c) : 0;
     }
-    int rc = k->dir->ops->lookup(k->dir, name, len, &i);
-    if (rc == -ENOENT && last) {
-        namei_finish(k, w, NULL, name, len, false, slash);
-        return 1;
+    int rc = k->dir->ops->lookup(k->dir, c.name, c.len, &i);
+    if (rc == -ENOENT && c.last) {
+        return namei_finish(k, w, NULL, &c);
     }
     if (rc < 0) {
         return rc;
     }
-    if (i->type == INODE_LNK && (!last || slash || (k->flags & WALK_FOLLOW))) {
+    if (i->type == INODE_LNK && (!c.last || to_dir || (!c.slash && (k->flags & WALK_FOLLOW)))) {
         rc = follow(k, i, &target);
         inode_put(i);
         if (rc < 0 || target == NULL) {
@@ -131,16 +151,15 @@ static int step(struct walker *k, struct walk *w)
         }
         i = target;
     }
-    if (last) {
-        if (slash && i->type != INODE_DIR) {
-            inode_put(i);
-            return -ENOTDIR;
-        }
-        namei_finish(k, w, i, name, len, false, slash);
-        return 1;
+    if (!c.last) {
+        walker_enter(k, i);
+        return 0;
     }
-    walker_enter(k, i);
-    return 0;
+    if (to_dir && i->type != INODE_DIR) {
+        inode_put(i);
+        return -ENOTDIR;
+    }
+    return namei_finish(k, w, i, &c);
 }
 
 int walk_path(struct inode *start, const char *path, unsigned flags, struct walk *w)

@@ -45,8 +45,8 @@ int vfs_make(struct walk *w, u32 mode, struct inode *ready)
     return rc;
 }
 
-/* Walks a path that the program gave. */
-static int walk_user(int dirfd, vaddr_t upath, unsigned flags, struct walk *w)
+/* Walks a path that the program gave, to a name that is made or taken away. */
+static int walk_user(int dirfd, vaddr_t upath, struct walk *w)
 {
     struct inode *start;
     char *path;
@@ -57,7 +57,7 @@ static int walk_user(int dirfd, vaddr_t upath, unsigned flags, struct walk *w)
     }
     rc = walk_start(dirfd, path, &start);
     if (rc >= 0) {
-        rc = walk_path(start, path, flags, w);
+        rc = walk_path(start, path, WALK_NAME, w);
         inode_put(start);
     }
     kfree(path);
@@ -88,7 +88,7 @@ static struct inode *make_inode(u32 mode, u32 rdev, const char *target)
 int vfs_mknod(int dirfd, vaddr_t upath, u32 mode, u32 rdev, const char *target)
 {
     struct walk w;
-    int rc = walk_user(dirfd, upath, 0, &w);
+    int rc = walk_user(dirfd, upath, &w);
 
     if (rc < 0) {
         return rc;
@@ -108,12 +108,8 @@ int vfs_mknod(int dirfd, vaddr_t upath, u32 mode, u32 rdev, const char *target)
 int vfs_link(struct inode *i, int dirfd, vaddr_t upath)
 {
     struct walk w;
-    int rc;
+    int rc = walk_user(dirfd, upath, &w);
 
-    if (i->type == INODE_DIR) {
-        return -EPERM;
-    }
-    rc = walk_user(dirfd, upath, 0, &w);
     if (rc < 0) {
         return rc;
     }
@@ -124,7 +120,7 @@ int vfs_link(struct inode *i, int dirfd, vaddr_t upath)
     } else if (i->dev != w.dir->dev) {
         rc = -EXDEV;
     } else if (dir_writable(w.dir, &rc)) {
-        rc = dir_add(w.dir, w.name, w.len, i);
+        rc = i->type == INODE_DIR ? -EPERM : dir_add(w.dir, w.name, w.len, i);
         if (rc == 0) {
             i->ctime = time_wall();
             inode_touch(w.dir);
@@ -151,16 +147,25 @@ static int may_remove(const struct walk *w, bool rmdir)
     return w->inode->type == INODE_DIR ? -EISDIR : w->want_dir ? -ENOTDIR : 0;
 }
 
+/* What unlink(2) and rmdir(2) say about a path that ends in no name. */
+static int no_name(enum walk_end end, bool rmdir)
+{
+    if (!rmdir) {
+        return -EISDIR;
+    }
+    return end == END_ROOT ? -EBUSY : end == END_DOT ? -EINVAL : -ENOTEMPTY;
+}
+
 int vfs_unlink(int dirfd, vaddr_t upath, bool rmdir)
 {
     struct walk w;
-    int rc = walk_user(dirfd, upath, 0, &w);
+    int rc = walk_user(dirfd, upath, &w);
 
     if (rc < 0) {
         return rc;
     }
-    if (w.dots) {
-        rc = !rmdir ? -EISDIR : w.inode == fs_root ? -EBUSY : -EINVAL;
+    if (w.end != END_NAME) {
+        rc = no_name(w.end, rmdir);
     } else if (w.inode == NULL) {
         rc = -ENOENT;
     } else {
@@ -185,8 +190,27 @@ static bool is_ancestor(const struct inode *of, const struct inode *i)
     return of == fs_root;
 }
 
+/* May the one take the other's place, or its name? Both exist. */
+static int may_replace(const struct walk *from, const struct walk *to, bool exchange)
+{
+    bool from_dir = from->inode->type == INODE_DIR, to_dir = to->inode->type == INODE_DIR;
+
+    if (to_dir && is_ancestor(to->inode, from->dir)) {
+        return exchange ? -EINVAL : -ENOTEMPTY;
+    }
+    if (exchange || from->inode == to->inode) {
+        return 0;
+    }
+    if (from_dir != to_dir) {
+        return from_dir ? -ENOTDIR : -EISDIR;
+    }
+    return to_dir ? may_remove(to, true) : 0;
+}
+
+/* The checks stand in Linux's order, which decides about a call that is wrong in two ways. */
 static int may_rename(const struct walk *from, const struct walk *to, unsigned flags)
 {
+    bool exchange = flags & RENAME_EXCHANGE;
     int rc = 0;
 
     if (from->inode == NULL) {
@@ -195,30 +219,22 @@ static int may_rename(const struct walk *from, const struct walk *to, unsigned f
     if (!dir_writable(from->dir, &rc) || !dir_writable(to->dir, &rc)) {
         return from->dir->dev != to->dir->dev ? -EXDEV : rc;
     }
-    if ((from->inode->type == INODE_DIR && is_ancestor(from->inode, to->dir)) ||
-        ((flags & RENAME_EXCHANGE) && to->inode != NULL && to->inode->type == INODE_DIR &&
-         is_ancestor(to->inode, from->dir))) {
-        return -EINVAL;
-    }
-    if (to->inode == NULL) {
-        if (flags & RENAME_EXCHANGE) {
-            return -ENOENT;
-        }
-        return to->want_dir && from->inode->type != INODE_DIR ? -ENOTDIR : 0;
-    }
-    if (flags & RENAME_NOREPLACE) {
+    if (to->inode != NULL && (flags & RENAME_NOREPLACE)) {
         return -EEXIST;
     }
-    if (flags & RENAME_EXCHANGE) {
-        return 0;
+    if (to->inode == NULL && exchange) {
+        return -ENOENT;
     }
-    if (from->inode->type == INODE_DIR && to->inode->type != INODE_DIR) {
+    if (exchange && to->want_dir && to->inode->type != INODE_DIR) {
         return -ENOTDIR;
     }
-    if (from->inode->type != INODE_DIR && to->inode->type == INODE_DIR) {
-        return is_ancestor(to->inode, from->dir) ? -ENOTEMPTY : -EISDIR;
+    if (from->inode->type != INODE_DIR && (from->want_dir || (to->want_dir && !exchange))) {
+        return -ENOTDIR;
     }
-    return to->inode->type == INODE_DIR ? may_remove(to, true) : 0;
+    if (from->inode->type == INODE_DIR && is_ancestor(from->inode, to->dir)) {
+        return -EINVAL;
+    }
+    return to->inode != NULL ? may_replace(from, to, exchange) : 0;
 }
 
 /* Exchanges the inodes of the two entries. */
@@ -257,6 +273,9 @@ static int do_rename(struct walk *from, struct walk *to, bool both_stay)
         exchange(from, to, src, dst);
         if (!both_stay) {
             dir_remove(from->dir, src);
+            if (to->inode->type == INODE_DIR) {
+                dir_adopt(to->dir, to->inode); /* for a process in it, ".." stays what it was */
+            }
         }
         return 0;
     }
@@ -269,11 +288,6 @@ static int do_rename(struct walk *from, struct walk *to, bool both_stay)
     return 0;
 }
 
-static int check_rename_end(const struct walk *w)
-{
-    return w->dots ? -EBUSY : 0;
-}
-
 int vfs_rename(int olddir, vaddr_t oldpath, int newdir, vaddr_t newpath, unsigned flags)
 {
     struct walk from, to;
@@ -283,20 +297,20 @@ int vfs_rename(int olddir, vaddr_t oldpath, int newdir, vaddr_t newpath, unsigne
         flags == (RENAME_NOREPLACE | RENAME_EXCHANGE)) {
         return -EINVAL;
     }
-    rc = walk_user(olddir, oldpath, 0, &from);
+    rc = walk_user(olddir, oldpath, &from);
     if (rc < 0) {
         return rc;
     }
-    rc = walk_user(newdir, newpath, 0, &to);
+    rc = walk_user(newdir, newpath, &to);
     if (rc < 0) {
         walk_done(&from);
         return rc;
     }
-    rc = check_rename_end(&from);
-    if (rc == 0) {
-        rc = check_rename_end(&to);
-    }
-    if (rc == 0) {
+    if (from.end != END_NAME) {
+        rc = -EBUSY;
+    } else if (to.end != END_NAME) {
+        rc = flags & RENAME_NOREPLACE ? -EEXIST : -EBUSY;
+    } else {
         rc = may_rename(&from, &to, flags);
     }
     if (rc == 0) {

@@ -40,13 +40,13 @@ int inode_open(struct inode *i, u32 flags, struct file **out)
 
 static int may_open(const struct inode *i, u32 flags)
 {
-    bool writes = (flags & O_ACCMODE) != O_RDONLY;
+    bool writes = (flags & O_ACCMODE) != O_RDONLY || (flags & O_TRUNC);
 
-    if (i->type == INODE_LNK) {
-        return flags & O_PATH ? 0 : -ELOOP;
-    }
     if ((flags & O_DIRECTORY) && i->type != INODE_DIR) {
         return -ENOTDIR;
+    }
+    if (i->type == INODE_LNK) {
+        return flags & O_PATH ? 0 : -ELOOP;
     }
     if (i->type == INODE_DIR && !(flags & O_PATH) && (writes || (flags & O_CREAT))) {
         return -EISDIR;
@@ -82,9 +82,6 @@ static int open_create(struct walk *w, u32 mode)
     struct inode *i;
     int rc;
 
-    if (w->want_dir) {
-        return -EISDIR;
-    }
     i = ramfs_new(S_IFREG);
     if (i != NULL) {
         inode_ref(i);
@@ -103,6 +100,9 @@ static int open_walked(struct walk *w, u32 flags, u32 mode, struct file **out)
     bool fresh = false;
     int rc;
 
+    if ((flags & O_CREAT) && w->want_dir && w->end == END_NAME) {
+        return -EISDIR;
+    }
     if (w->inode == NULL) {
         if (!(flags & O_CREAT)) {
             return -ENOENT;
@@ -130,7 +130,6 @@ int vfs_open(int dirfd, const char *path, u32 flags, u32 mode, struct file **out
 {
     struct inode *start;
     struct walk w;
-    bool follow = !(flags & O_NOFOLLOW) && (flags & (O_CREAT | O_EXCL)) != (O_CREAT | O_EXCL);
     int rc;
 
     if (flags & O_PATH) {
@@ -138,11 +137,13 @@ int vfs_open(int dirfd, const char *path, u32 flags, u32 mode, struct file **out
     } else if ((flags & O_ACCMODE) == O_ACCMODE) {
         return -EINVAL;
     }
+    bool follow = !(flags & O_NOFOLLOW) && (flags & (O_CREAT | O_EXCL)) != (O_CREAT | O_EXCL);
     rc = walk_start(dirfd, path, &start);
     if (rc < 0) {
         return rc;
     }
-    rc = walk_path(start, path, follow ? WALK_FOLLOW : 0, &w);
+    rc = walk_path(start, path, (follow ? WALK_FOLLOW : 0u) | (flags & O_CREAT ? WALK_NAME : 0u),
+                   &w);
     inode_put(start);
     if (rc < 0) {
         return rc;
