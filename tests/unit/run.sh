@@ -13,9 +13,12 @@ readonly out=build/tests/unit
 # Linked to every test; the linker takes what is used.
 readonly sources=(pyhl/value.c vmm/err.c images/runframe.c)
 
-# What a test in kernel/ is linked with: files of the guest kernel, and stand-ins (in kernel/) for what those call.
+# What a test in kernel/ is linked with: files of the guest kernel, and those in kernel/ that it needs besides, most of
+# them stand-ins for what the kernel's files call.
 declare -A kernel=(
     [kmalloc]='mm/kmalloc.c standin_frames.c'
+    [namei]='fs/namei.c fs/nsops.c fs/dir.c fs/inode.c fs/open.c fs/file.c fs/ramfs.c fs/radix.c sys/sys_path.c sides.c hostfs.c
+        standin_frames.c standin_heap.c standin_user.c'
     [pmm]='mm/pmm.c'
     [printf]=''
     [radix]='fs/radix.c standin_frames.c'
@@ -31,11 +34,11 @@ args_of() {
         args=(-D_GNU_SOURCE "${sources[@]}")
         return
     fi
-    args=(-Iimages/kernel -Iimages/kernel/include -fno-strict-aliasing tests/unit/kernel/host.c tests/unit/kernel/process.c)
+    args=(-Iimages/kernel -Iimages/kernel/include -ffreestanding -fno-strict-aliasing tests/unit/kernel/host.c tests/unit/kernel/process.c)
     for file in ${kernel[$name]}; do
         case $file in
-        standin_*) args+=("tests/unit/kernel/$file") ;;
-        *) args+=("images/kernel/$file") ;;
+        */*) args+=("images/kernel/$file") ;;
+        *) args+=("tests/unit/kernel/$file") ;;
         esac
     done
 }
