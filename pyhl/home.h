@@ -21,7 +21,8 @@
 #define HOME_INITRD   "initrd.cpio"
 #define HOME_SNAPSHOT "snapshot"
 
-/* All of them, in the order of removal: without its pyhl.ini a directory is not a home any more. */
+/* All files of a home, in the order of removal: without its pyhl.ini a directory is not a home any
+ * more. */
 #define HOME_FILES 4
 extern const char *const home_files[HOME_FILES];
 

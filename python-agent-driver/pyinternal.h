@@ -11,7 +11,7 @@
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
-/* pyinternal.c: the live configuration. The interpreter owns it, and may change it. */
+/* pyinternal.c: the interpreter's live configuration, which the driver may change. */
 PyConfig *internal_config(void);
 PyPreConfig *internal_preconfig(void);
 /* Empty one of the lists in it. */

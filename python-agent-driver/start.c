@@ -2,7 +2,7 @@
 /*
  * Brings the interpreter to the snapshot point. It is initialised as plain `python3` is. Everything
  * that the preload list names is imported, its lazy paths are exercised, and all of it is taken out
- * of the garbage collector's sight. Traces of importing that a script could trip over are put back.
+ * of the garbage collector's sight. Traces of importing that a script could trip over are removed.
  * A failure here ends the process: setup must not go on to snapshot half an interpreter.
  */
 #include "driver.h"

@@ -25,7 +25,7 @@ struct check_vcpu {
     struct x86_cpuid cpuid;
     uint8_t xsave[CHECK_XSAVE];
     uint64_t tsc_khz;
-    uint64_t run_cr8; /* of struct kvm_run, as the next */
+    uint64_t run_cr8; /* of struct kvm_run, as run_flags is */
     uint64_t run_flags;
     uint32_t msr_count;
     struct kvm_msr_entry msrs[CHECK_MSRS];

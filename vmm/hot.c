@@ -283,8 +283,8 @@ static size_t hot_copy_looking(struct vmm *vm)
     return hot_leave(hot, hot->on_trial > 0 && hot_trial_end(vm));
 }
 
-/* The copying after a run that took no high memory (high.c), when the run before it took some. Such
- * a run has used the memory between image and high memory, too. Its pages there leave at once,
+/* The copying after a run that used no high memory (high.c), when the run before it used some. The
+ * pages of that earlier run between image and high memory leave at once, as high memory does,
  * unless the last run has changed them. */
 static size_t hot_copy_after_much(struct vmm *vm)
 {

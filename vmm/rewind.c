@@ -236,10 +236,11 @@ static int rewind_shadow(struct vmm *vm, struct vmm_err *err)
 }
 
 /* On hardware KVM all state is set. On kvm-pvm an ioctl on a vCPU costs 7 us, so state that only
- * ring 0 can change is set only if the run may have changed it. There LSTAR runs at CPL 3. So a
- * guest that has written no watched page (shadow.c) has run no code of its own in ring 0, and has
- * had no debug exception (HV_DEBUG_MARK). A debug exception may be under way when a signal ends the
- * run; so the run must also have ended at a doorbell.
+ * ring 0 can change is left alone where possible. There LSTAR runs at CPL 3. So a guest that has
+ * written no watched page (shadow.c) has run no code of its own in ring 0, and has had no debug
+ * exception (HV_DEBUG_MARK). One debug exception could still be under way when a signal ends the
+ * run. So the state is left alone after a run that has written no watched page and has ended at a
+ * doorbell.
  *
  * Vector state is left as it is when the guest has said, before the snapshot, that it loads that
  * state itself (HV_RUN_VECTORS). A run cannot take that back. The code that loads the state, the

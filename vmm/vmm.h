@@ -83,7 +83,7 @@ struct vmm_config {
     const char *kernel_path; /* an ELF with the HV_NOTE_ABI note */
     const char *initrd_path; /* a newc CPIO, mapped, not copied; must not change while in use */
     uint64_t memory; /* guest RAM, bytes; rounded up to 2 MiB. VMM_MEMORY_MIN .. VMM_MEMORY_MAX */
-    bool trace;      /* trace lines of the kernel, from vmm_start() on */
+    bool trace;      /* trace lines already during vmm_start() */
     struct vmm_io io;
 };
 #define VMM_MEMORY_MIN     (16ull << 20)

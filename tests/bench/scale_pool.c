@@ -170,7 +170,7 @@ static void *runner_main(void *arg)
     if (out < 0) {
         die("memfd_create failed");
     }
-    for (size_t i = 0; i < r->count; i++) { /* the pages that it writes become hot */
+    for (size_t i = 0; i < r->count; i++) { /* pages that the script writes become hot */
         runner_step(r, r->vm[i], out);
     }
     (void)ftruncate(out, 0);

@@ -31,7 +31,8 @@ int subject_open(struct subject *s, struct subject_kind *kind, struct why *why)
         why_add(why, "restore: %s", err.msg);
         return -1;
     }
-    /* This brings its vCPU to rest. What the vCPU then is, does not come from the library. */
+    /* vmm_check() brings the vCPU to rest. What is expected of the vCPU is read from KVM, not from
+     * the library. */
     if (vmm_check(s->vm, &err) < 0) {
         why_add(why, "a fresh machine is not its snapshot: %s", err.msg);
     }
