@@ -4,7 +4,7 @@
 # Checks the finished root OUT/root:
 #     check.sh
 # every library that a file asks for is there, and every package works natively, in a chroot of the
-# root (check.py). Says which libraries nothing asks for: candidates for prune.txt.
+# root (check.py). It also says which libraries nothing asks for: candidates for prune.txt.
 
 . images/python/lib.sh
 

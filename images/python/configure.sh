@@ -3,10 +3,10 @@
 #
 # Turns the unpacked tree OUT/root into the root of a guest:
 #     configure.sh [WHEELS]
-# what maintainer scripts would have done (certificates, alternatives, ld.so.cache), the files that
-# programs expect in /etc, what is useless in a guest removed, matplotlib's font cache, bytecode,
-# and the pure-Python wheels of the directory WHEELS. All depends on the content of the packages
-# alone, so that the same packages give the same tree.
+# does what maintainer scripts would have done (certificates, alternatives, ld.so.cache), writes the
+# files that programs expect in /etc, removes what is useless in a guest, unpacks the pure-Python
+# wheels of the directory WHEELS, and makes matplotlib's font cache and bytecode. Everything depends
+# only on the content of the packages, so that the same packages give the same tree.
 
 . images/python/lib.sh
 
@@ -44,8 +44,8 @@ EOF
     mkdir -p "$ROOT/run/lock"
 }
 
-# As update-ca-certificates and the package openssl do it, with the bundle alone: OpenSSL looks for
-# cert.pem first, so the thousand hashed links are not needed.
+# Does what update-ca-certificates and the package openssl do, with the bundle alone: OpenSSL looks
+# for cert.pem first, so the thousand hashed links are not needed.
 make_certificates() {
     local crt
     for crt in "$ROOT"/usr/share/ca-certificates/mozilla/*.crt; do

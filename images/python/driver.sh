@@ -3,8 +3,8 @@
 #
 # Installs the driver in the image's root:
 #     driver.sh DRIVER LIBRARY PRELOAD REHEARSAL
-# as /usr/lib/pyhl/{driver,driver.so,preload.txt,rehearsal.py}, without debug symbols. Apart from the rest, so that a
-# new driver costs nothing else.
+# as /usr/lib/pyhl/{driver,driver.so,preload.txt,rehearsal.py}, without debug symbols. This is a step of its own, so
+# that a new driver costs nothing else.
 
 . images/python/lib.sh
 

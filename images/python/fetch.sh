@@ -3,13 +3,12 @@
 #
 # Resolves packages to those of one Debian release and downloads them:
 #     fetch.sh [PACKAGE...]
-# for the root what packages.txt lists and those named besides, with their dependencies; for the
-# driver what dev.txt lists. Writes OUT/root.list and OUT/dev.list with one line `package version
-# file` each, sorted, and leaves the files in CACHE/deb. The resolver has a status
-# file, lists and configuration of its own under CACHE/apt: what the host has installed, or how its
-# apt is set up, has no influence but for its mirrors and how it reaches them, and nothing is changed
-# on it. Without a change in the recipe no network is needed again; remove CACHE/apt to take newer
-# versions.
+# for the root those in packages.txt and those named as arguments, with their dependencies; for the
+# driver those in dev.txt. Writes OUT/root.list and OUT/dev.list with one line `package version file`
+# each, sorted, and leaves the files in CACHE/deb. The resolver has a status file, lists and
+# configuration of its own under CACHE/apt. Neither the host's packages nor its apt settings matter,
+# except its mirrors and how it reaches them, and nothing is changed on the host. Without a change in
+# the recipe no network is needed again; remove CACHE/apt to take newer versions.
 
 . images/python/lib.sh
 
@@ -18,8 +17,9 @@ KEYRING=/usr/share/keyrings/debian-archive-keyring.gpg
 APT=$(realpath -m "$CACHE/apt")
 DEBS=$(realpath -m "$CACHE/deb")
 
-# The mirrors are the host's own, unless IMAGE_MIRROR and IMAGE_SECURITY_MIRROR name others. Clouds have theirs in
-# lists (mirror+file:/etc/apt/mirrors/debian.list). Without a security mirror, the release alone is used.
+# The mirrors are the host's own, unless IMAGE_MIRROR and IMAGE_SECURITY_MIRROR name others. Machines in a cloud
+# have their mirrors in lists (mirror+file:/etc/apt/mirrors/debian.list). Without a security mirror, the release
+# alone is used.
 find_mirrors() {
     local targets
     # shellcheck disable=SC2016 # apt's variables, not the shell's
@@ -80,8 +80,8 @@ update_lists() {
     touch "$APT/updated"
 }
 
-# What present.txt names counts as installed, in its true version and without dependencies, on hold
-# so that the resolver does not replace it by the real one.
+# Packages in present.txt count as installed, in their true versions and without dependencies. They
+# are on hold, so that the resolver does not replace them by the real ones.
 write_status() {
     local unknown
     words $RECIPE/present.txt |
@@ -95,8 +95,9 @@ write_status() {
     mv "$APT/status.new" "$APT/state/status"
 }
 
-# apt_uris PACKAGE...: what to download as apt prints it, `'URI' FILE SIZE HASH`; the closure, but
-# for NAME=dev the packages alone. (apt leaves out what its archive directory holds: that is empty.)
+# apt_uris PACKAGE...: writes what to download, in apt's own format `'URI' FILE SIZE HASH`: the
+# packages with all dependencies, for NAME=dev the packages alone. (apt leaves out files that are in
+# its archive directory, which is empty.)
 apt_uris() {
     if [ "$NAME" = dev ]; then
         apt-get download --print-uris "$@"

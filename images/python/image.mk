@@ -20,7 +20,7 @@ export IMAGE_MIRROR IMAGE_SECURITY_MIRROR
 .PHONY: image-python-dev
 image-python-dev: $(PY_DEV)
 
-# What decides about the root but lives in no file: kept in one, rewritten when it changes.
+# Variables that decide about the root are kept in a file, which is rewritten when they change.
 PY_SETTINGS := IMAGE_EXTRA=$(IMAGE_EXTRA) IMAGE_WHEELS=$(IMAGE_WHEELS)
 ifneq ($(PY_SETTINGS),$(shell cat $(PY_OUT)/settings 2>/dev/null))
 $(shell mkdir -p $(PY_OUT) && echo '$(PY_SETTINGS)' >$(PY_OUT)/settings)

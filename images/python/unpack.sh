@@ -4,7 +4,7 @@
 # Unpacks the downloaded packages, without installing anything on the host:
 #     unpack.sh NAME        reads OUT/NAME.list, replaces OUT/NAME (root or dev)
 # The tree is usr-merged: the symbolic links /bin, /lib, ... come first and the packages' files fall
-# through them. Maintainer scripts do not run; configure.sh does what they would have left behind.
+# through them. Maintainer scripts do not run; configure.sh does what they would have done.
 
 . images/python/lib.sh
 

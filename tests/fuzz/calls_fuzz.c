@@ -4,7 +4,7 @@
  * whatever a guest writes there ends as an answer or as an outcome, never as an error of the host,
  * and nothing outside of guest memory is touched (it lies between ASan's red zones).
  *
- * Input: how much RAM (2 bits), then rounds of: what is done (1 byte), its bytes. See round_play().
+ * Input: how much RAM (2 bits), then rounds: the kind (1 byte, see round_play()) and its bytes.
  */
 #include "fuzz.h"
 #include "vmm/vmm_int.h"
@@ -34,7 +34,8 @@ static void machine_make(struct vmm *vm, struct vmm_outcome *outcome, struct vmm
     vm->output_left = UINT64_MAX;
     vm->vm_fd = vm->vcpu_fd = vm->pagemap_fd = -1;
     vm->ram_size = vm->ram_low = ram_size;
-    vm->ram_image = 0x20000; /* in the middle of it: a discard clears below and gives back above */
+    vm->ram_image =
+        0x20000; /* in the middle of RAM: a discard clears below it and gives back above it */
     vm->ram = aligned_alloc(HV_PAGE_SIZE, ram_size);
     vm->hot.map = calloc(ram_size / HV_PAGE_SIZE / 64 + 1, sizeof(uint64_t));
     vm->frame.head = calloc(1, FRAME_SIZE);
@@ -46,7 +47,7 @@ static void machine_make(struct vmm *vm, struct vmm_outcome *outcome, struct vmm
     vm->deterministic = true;
     vm->outcome = outcome;
     vm->err = err;
-    vm->timer.deadline = 1; /* long over: no call waits */
+    vm->timer.deadline = 1; /* over long ago: no call waits */
     vm->timer.guest = NEVER;
 }
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The guest's streams with somebody at the other end (console.c): pipes and sockets, large and
- * small, whose reader reads in pieces, stalls or goes, and whose writer does. No byte may be lost,
- * made up or put in another place, and nothing may outlast the deadline, up to a bound for hanging.
- * Or output goes to a function, which takes it until it fails.
+ * The guest's streams (console.c) with another end: pipes and sockets, large and small, whose
+ * reader or writer moves bytes in pieces, stalls or goes. No byte may be lost, made up or put in
+ * another place, and nothing may outlast the deadline by more than HANGING_NS. Or output goes to a
+ * function, which takes it until it fails.
  *
  * Input: flags (1: stdout is a socket, 2: stderr, 4: stdin, 8: small pipes, 16: the other end reads
  * on after its steps, 32: the deadline is a second, not some milliseconds), the bound of output in
@@ -24,11 +24,11 @@
 #define BUFFER     0x30000ull
 #define BUFFER_MAX 0x10000u
 #define ROUNDS_MAX 40u
-#define HANGING_NS (2000 * NS_PER_MS) /* behind the deadline */
+#define HANGING_NS (2000 * NS_PER_MS) /* after the deadline */
 
 enum stream { STREAM_IN, STREAM_OUT, STREAM_ERR, STREAMS };
 
-/* A stream and what has come through it, byte n of which is pattern(stream, n). */
+/* A stream, and how much has come through it; byte n of it is pattern(stream, n). */
 struct channel {
     int guest;
     int other; /* -1: closed */
@@ -41,7 +41,7 @@ struct scene {
     struct channel channels[STREAMS];
     struct fuzz_input steps;
     uint64_t output_max;
-    uint64_t call_max; /* what the function takes of a stream, bytes; 0: there is none */
+    uint64_t call_max; /* bytes of a stream that the function takes; 0: there is no function */
     bool reads_on;
     atomic_bool over; /* the machine has ended */
 };
@@ -194,7 +194,7 @@ static void machine_make(struct vmm *vm, struct kvm_run *run, struct scene *scen
     vm->outcome = outcome;
     vm->err = err;
     vmm_io_set(vm, &io);
-    /* As a run begins. */
+    /* What the beginning of a run does. */
     vmm_kick_install();
     MUST(clock_timer_attach(vm, err) == 0);
     vmm_kick_target(vm);
@@ -224,7 +224,7 @@ static int call(struct vmm *vm, uint32_t nr, uint64_t a, uint64_t b, int64_t *re
     return rc;
 }
 
-/* What is read is what was sent, from where the last read ended. */
+/* Reads stdin: the bytes must be those that were sent, from where the last read ended. */
 static int read_stdin(struct vmm *vm, struct scene *scene, uint32_t size)
 {
     int64_t n;
@@ -292,7 +292,7 @@ static void check_end(const struct vmm *vm, int rc, const struct vmm_outcome *o,
     MUST(scene->channels[STREAM_IN].received <= scene->channels[STREAM_IN].sent);
 }
 
-/* All rounds, then the guest's exit, and the end of the run. */
+/* Plays all rounds, then the guest's exit, and the end of the run. */
 static int machine_run(struct vmm *vm, struct scene *scene, struct fuzz_input *in,
                        const struct vmm_outcome *outcome)
 {

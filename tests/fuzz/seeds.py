@@ -417,7 +417,7 @@ def archive():
     whole = [("kernel", good), ("initrd.cpio", b"070701"), ("image.ini", ini)]
     plain = tar(whole)
     sparse = bytearray(tar(whole))
-    sparse[156] = ord("S")  # the type: an old GNU sparse file, its map behind the header's own fields
+    sparse[156] = ord("S")  # the type: an old GNU sparse file, with its map after the header's own fields
     sparse[386:386 + 24] = b"00000000000\0" b"00000000020\0"
     sparse[483:483 + 12] = b"00000000100\0"
     complete = ((kernel, 0, 0), (initrd, 0, 0), (ini_name, 0, 0))

@@ -57,7 +57,7 @@ is_wanted() {
 }
 
 # collect PREFIX COMMAND...: leaves PREFIX.out, PREFIX.err and PREFIX.status. Both streams are pipes,
-# as they are for most users, and the shell's own word about a command that a signal ended is dropped.
+# as they are for most users. The shell's own message about a command that a signal ended is dropped.
 collect() {
     local prefix=$1
     shift
@@ -118,7 +118,8 @@ report() {
     fi
 }
 
-# What two runs print: everything twice, unless the first fails, which ends a --repeat.
+# Makes the output that two runs must print: everything twice, unless the first fails, which ends a
+# --repeat.
 double() {
     local stream
     cp "$1.status" "$1-twice.status"
@@ -129,7 +130,7 @@ double() {
     done
 }
 
-# The checks that failed, with what was got and expected; the last words when there are none.
+# Prints the checks that failed, with what was got and expected; the last lines when there are none.
 complaints() {
     if grep -aq '^FAILED' "$1"; then
         grep -aE '^FAILED|: got .*expected' "$1" | cut -c1-200 | head -n 40
@@ -251,7 +252,7 @@ make_initrd() {
     "$sites" "$root" && "$mkcpio" "$root" "$out/initrd.cpio"
 }
 
-# One run at a time: they share the results and the image.
+# Only one run of this script at a time: all share the results and the image.
 mkdir -p "$out"
 exec 9>"$out/.lock"
 flock 9
@@ -265,7 +266,7 @@ if [ $native_only -eq 0 ]; then
             exit 2
         fi
     done
-    # Copies, so that a build that happens meanwhile changes nothing.
+    # Copies are used, so that a build in the meantime changes nothing.
     cp "$pyhl" "$out/pyhl" && cp "$kernel" "$out/kernel.elf" && make_initrd || exit 2
 fi
 [ $native_only -eq 1 ] || report "the process with the VM is in jail" \

@@ -5,7 +5,7 @@
  */
 #include "rewind_test.h"
 
-/* Machine code from Python: f = code(bytes), f(pointer). */
+/* Machine code from Python: f = code(bytes) makes a function, f(pointer) calls it. */
 #define LOW                                                                                        \
     "import ctypes, mmap, struct\n"                                                                \
     "kept = []\n"                                                                                  \
@@ -153,7 +153,7 @@ const struct script scripts[] = {
 };
 const size_t script_count = sizeof(scripts) / sizeof(scripts[0]);
 
-/* Without code of its own: a new executable page would have the rewind set all state. */
+/* It has no machine code of its own: with a new executable page, the rewind would set all state. */
 const struct script script_vectors = {
     .name = "vector state",
     .code = "import numpy as np\n"

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Runs that take ring 0, as any script can, or that step themselves, and leave in the CPU what they can: runs of the
-same script must all see the same.
+"""Runs that take ring 0, as any script can, or that single-step themselves, and leave in the CPU all that they can. All
+runs of one script must see the same.
 
 usage: ring0.py steal|kill|step|code
 """
@@ -32,7 +32,8 @@ CODE = {
     # mov 8(%r10), %rax; mov %rax, %cr8; ret, and the way back
     "set cr8": "498b4208 440f22c0 c3",
     "get cr8": "440f20c0 49894208 c3",
-    # At CPL 3; what stdin has to be for `step`. pushf; orq $0x100, (%rsp); popf; nop; pushf; andq $~0x100, (%rsp); popf; ret
+    # At CPL 3: the code that stdin has for `step`. pushf; orq $0x100, (%rsp); popf; nop; pushf; andq $~0x100, (%rsp);
+    # popf; ret
     "step": "9c 48810c2400010000 9d 90 9c 48812424fffeffff 9d c3",
     # out %al, $0xe0; ret
     "doorbell": "e6e0 c3",
@@ -59,7 +60,7 @@ def function(name):
 
 
 class Ring0:
-    """Makes the page of vectors writable, and #UD a way into ring 0; #GP there skips the instruction."""
+    """Makes the vector page writable, and #UD a way into ring 0. A #GP in ring 0 skips the instruction."""
 
     def __init__(self):
         self.enter = function("enter")
@@ -82,7 +83,7 @@ class Ring0:
 
 
 def steal():
-    """Has KVM write to the text of a string at each later entry, and leaves a task priority."""
+    """Makes KVM write into the text of a string at each later entry, and leaves a task priority."""
     import numpy
     at = (id(numpy.__doc__) + 48 + 63) & ~63
     text = ctypes.string_at(at, 96)
@@ -95,7 +96,8 @@ def steal():
 
 
 def kill():
-    """Makes KVM fail at the next instruction that it emulates; so the run ends with the call that is ready before."""
+    """Makes KVM fail at the next instruction that it emulates. So the call that ends the run is put into the slot
+    first."""
     print("this run works", flush=True)
     ring0 = Ring0()
     doorbell = function("doorbell")
@@ -110,7 +112,7 @@ def call(number, *args):
 
 
 def physical(at):
-    """By the page tables, which a text page of 2 MiB ends early."""
+    """Translates an address by the page tables; the walk ends early at a text page of 2 MiB."""
     entry = peek(PT_ROOT)
     for shift in (39, 30, 21, 12):
         entry = peek((entry & ADDRESS) + (at >> shift & 511) * 8)
@@ -120,7 +122,7 @@ def physical(at):
 
 
 def text_function():
-    """A function of Python's, overwritten by the host with what is on stdin: code without a change of page tables,
+    """A function of CPython, which the host overwrites with what is on stdin. Such code needs no change of page tables,
     which a rewind would take for ring 0."""
     host_call = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_uint32, ctypes.c_void_p)(int(sys.argv[2], 16))
     at = ctypes.cast(ctypes.pythonapi.PyOS_mystrnicmp, ctypes.c_void_p).value
@@ -132,7 +134,7 @@ def text_function():
 
 
 def step():
-    """Every other run steps, without ring 0; those between look what that left in the debug status."""
+    """Every other run single-steps, without ring 0. The runs between look what that has left in the debug status."""
     if peek(GENERATION) % 2:
         signal.signal(signal.SIGTRAP, lambda *_: None)
         text_function()()
