@@ -256,7 +256,7 @@ static int cpuid_xsave_leaf(struct x86_cpuid *c)
     return 0;
 }
 
-/* Makes each leaf that tells of it say one core with one thread and APIC number 0. */
+/* Makes each leaf that tells of cores say: one core with one thread and APIC number 0. */
 static void cpuid_single(struct kvm_cpuid_entry2 *e)
 {
     switch (e->function) {

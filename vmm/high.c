@@ -17,9 +17,9 @@
 #include <unistd.h>
 
 /* Opens the page map of the process, one descriptor for all machines of a snapshot. A forked child
- * opens its own, because its parent's shows the parent's memory. When two threads of a child come
- * here at once, one of them may be left with a closed descriptor: its high_drop() then drops all of
- * high memory. */
+ * opens its own, because the parent's descriptor shows the parent's memory. When two threads of a
+ * child come here at once, one of them may be left with a closed descriptor: its high_drop() then
+ * drops all of high memory. */
 void high_prepare(struct vmm *vm)
 {
     struct vmm_snapshot *snap = vm->snap;

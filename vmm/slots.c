@@ -158,7 +158,8 @@ int mem_slots_fault(struct vmm *vm, struct vmm_err *err)
         return 0;
     }
     /* KVM does not say which address it missed, so all slots are set. The slot may be there
-     * already: KVM may have begun with a read, given up, and have to try again. */
+     * already: KVM may have begun with a read, for which the slot was set, and then given up. Then
+     * it has to try again. */
     int rc = mem_slots_set(vm, err);
     const bool again = vm->slot_added || vm->slots != had;
     vm->slot_added = false;

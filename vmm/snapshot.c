@@ -106,8 +106,8 @@ static int snap_pages(const struct vmm *vm, uint64_t *bitmap, struct vmm_err *er
     return rc;
 }
 
-/* Adds a large page of program text to the header's range. There is only one range. A restore does
- * not read a page apart from it ahead, which is all that such a page loses. */
+/* Adds a large page of program text to the header's range. There is only one range. A page that is
+ * apart from it is not read ahead by a restore, and loses nothing else. */
 static void snap_add_text(struct snap_header *h, uint64_t at)
 {
     if (h->text_end == 0) {

@@ -230,8 +230,8 @@ static double host_call(const struct bench *bench)
     return (now_ns() - began) / 100000;
 }
 
-/* The nanoseconds of a page fault of the host. It brings new (anonymous) pages, or copies of pages
- * of a private file mapping. */
+/* The nanoseconds of a page fault of the host. Each fault brings a new (anonymous) page, or a copy
+ * of a page of a private file mapping. */
 static double host_faults(size_t pages, int fd)
 {
     char *p = mmap(NULL, pages * 4096, PROT_READ | PROT_WRITE,
