@@ -454,7 +454,7 @@ static void read_section(struct reader *r, const Elf64_Shdr *s, bool functions)
     }
 }
 
-/* .eh_frame, by its name or its type. */
+/* Is this section .eh_frame? Its name or its type tells. */
 static bool is_frames(const struct reader *r, const Elf64_Shdr *s)
 {
     const Elf64_Ehdr *eh = (const void *)r->e->data;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The smallest program worth booting: prints its arguments and environment and a line on each of
- * stdout and stderr, and exits with argv[1] as its status (0 without). Built static, static-pie,
- * PIE and non-PIE, it doubles as the kernel's test bed for every way of loading a program.
+ * The smallest program worth booting. It prints its arguments and environment and a line on each of
+ * stdout and stderr, and exits with argv[1] as its status (0 without). It is built static,
+ * static-pie, PIE and non-PIE, so that it also tests the kernel's ways of loading a program.
  */
 
 #include <stdio.h>

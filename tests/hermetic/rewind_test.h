@@ -60,7 +60,8 @@ int subject_rewind(struct subject *s, const char *after);
 int subject_compare(struct subject *s, const char *after);
 /* Runs, compares the outcome, rewinds, checks. */
 void subject_step(struct subject *s, const struct script *script);
-/* Runs so many of the scripts, with the small one in between. */
+/* Runs `steps` of the scripts, and the small one after every second: it must always print the
+ * same. */
 void subject_mix(struct subject *s, unsigned steps, unsigned seed);
 
 #endif

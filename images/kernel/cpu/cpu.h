@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What cpu/ shares with mm/ and sys/, beyond kernel.h: symbols of the assembly files
- * and the instructions the C code needs.
+ * What cpu/ offers beyond kernel.h: symbols of the assembly files and of the linker script, and the
+ * special instructions that C code needs.
  */
 #ifndef CPU_H
 #define CPU_H

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Between exec.c and stack.c: what the first stack of a program is made from.
+ * What exec.c hands to stack.c: the contents of a program's first stack.
  */
 #ifndef EXEC_H
 #define EXEC_H

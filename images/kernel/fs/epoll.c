@@ -21,7 +21,7 @@ struct epitem {
     TAILQ_ENTRY(epitem) all_link, ready_link;
     struct file_watch watch;
     struct epoll *ep;
-    struct file *file; /* not referenced: item_closed() */
+    struct file *file; /* no reference: item_closed() tells when it goes */
     int fd;
     bool ready, disabled; /* disabled: EPOLLONESHOT has fired */
     struct epoll_event event;

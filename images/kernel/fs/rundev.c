@@ -23,7 +23,8 @@ static struct {
     bool begun; /* a run was taken from the device: the snapshot point has passed */
 } window;
 
-/* Whatever must be fresh in every restored machine is made fresh right after the call. */
+/* Waits for a run. Everything that must be fresh in a restored machine is made fresh right after
+ * the call. */
 u64 run_next(void *buf, size_t size)
 {
     if (!window.begun) { /* before the snapshot: many runs will gain by it */

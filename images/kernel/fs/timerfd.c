@@ -38,7 +38,7 @@ static void timerfd_arm(struct timerfd *t)
     }
 }
 
-/* Counts what has expired up to now. */
+/* Counts the expirations up to now. */
 static void update(struct timerfd *t)
 {
     u64 at = now(t), n = 1;

@@ -21,7 +21,7 @@
 #define PATH_LEN_MAX 4096 /* with the NUL */
 #define RAM_FILE_MAX (1ull << 44)
 
-/* st_dev of the file systems there are. */
+/* st_dev of each file system. */
 enum { DEV_RAMFS = 2, DEV_PROC = 3, DEV_ANON = 4 };
 #define RDEV(major, minor) ((u32)(((major) << 8) | (minor)))
 
@@ -43,7 +43,7 @@ struct ramdata {
     u64 root;  /* frame of the root node; at height 0 the frame of page 0 */
     u64 owned; /* pages in the tree */
     u32 height;
-    bool mapped; /* pages were lent to mappings: they stay until the inode goes */
+    bool mapped; /* mappings have used pages: these stay until the inode is freed */
 };
 
 struct dir_slot {
@@ -74,8 +74,8 @@ struct inode_ops {
     int (*jump)(struct inode *i, struct inode **out);
     /* Sets f->ops and f->priv; may block (FIFOs). */
     int (*open)(struct inode *i, struct file *f);
-    /* Files with pages. read: buf as with file_ops.read. page: as vma_ops.page (mm/mm.h). blocks:
-     * of 512 bytes, for stat. allocate: mode as fallocate(2) has it. */
+    /* Files with pages. read: buf is program memory, as in file_ops.read. page: see vma_ops.page
+     * (mm/mm.h). blocks: how many of 512 bytes, for stat. allocate: mode is fallocate(2)'s. */
     ssize_t (*read)(struct inode *i, vaddr_t buf, size_t n, u64 off);
     int (*page)(struct inode *i, u64 pgoff, bool for_write, paddr_t *out);
     u64 (*blocks)(const struct inode *i);
@@ -94,8 +94,8 @@ struct inode {
     u64 ino, size;
     u64 atime, mtime, ctime, btime; /* ns since the epoch */
     const struct inode_ops *ops;
-    struct dentry *dentry;    /* one of the names; NULL when there is none */
-    struct inode *parent;     /* directories, and all of /proc: referenced; the root's is itself */
+    struct dentry *dentry; /* one of the names; NULL when there is none */
+    struct inode *parent;  /* of directories, and all of /proc: referenced; the root is its own */
     struct file_locks *locks; /* fs/lock.c */
     union {
         struct ramdata data;

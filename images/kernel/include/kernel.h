@@ -50,7 +50,7 @@ struct mm;
 struct process;
 struct thread;
 
-/* lib/string.c: the usual, freestanding. */
+/* lib/string.c: as in the C library. */
 void *memcpy(void *restrict dst, const void *restrict src, size_t n);
 void *memmove(void *dst, const void *src, size_t n);
 void *memset(void *dst, int c, size_t n);
@@ -94,7 +94,8 @@ static inline u64 hv_rdtsc(void)
 }
 extern bool hv_trace_enabled; /* HV_RESUME_TRACE, of the boot and of each run */
 
-/* hv/console.c: appends to the stdout (1) or stderr (2) ring, draining when full. */
+/* hv/console.c: appends to the stdout (1) or stderr (2) ring; when it is full, the host empties
+ * it. */
 void hv_console_write(int which, const void *buf, size_t len);
 
 /* hv/time.c: guest clocks, ns. mono is CLOCK_MONOTONIC and CLOCK_BOOTTIME. */
@@ -162,8 +163,9 @@ long mm_mprotect(struct mm *mm, vaddr_t addr, u64 len, int prot);
  * text if possible. */
 vaddr_t sites_restart(struct mm *mm, vaddr_t rip, u64 nr);
 vaddr_t sites_shown(struct mm *mm, vaddr_t rip);
-/* mm/fault.c: the file no longer shows the CPIO's frames in pages [pgoff, pgoff + pages): the
- * current process's mappings forget them, and fault in what it shows now. */
+/* mm/fault.c: called when a file no longer shows the CPIO's frames in pages [pgoff, pgoff +
+ * pages). The current process's mappings forget these frames, and fault in what the file shows
+ * now. */
 void mm_inode_changed(struct inode *i, u64 pgoff, u64 pages);
 /* mm/maps.c: makes the text of /proc/self/maps and hands each line to emit. */
 void mm_maps(struct mm *mm, void (*emit)(void *arg, const char *line, size_t len), void *arg);
@@ -182,15 +184,16 @@ struct trapframe {
     struct hv_trap t; /* vector, error, rip, cs, rflags, rsp, ss */
 };
 
-/* cpu/context.c: saves prev's kernel context, vector state and FS base; loads next's. */
+/* cpu/context.c: saves prev's kernel context, vector state, FS and GS bases; loads next's. */
 extern struct thread *current;
 void cpu_switch(struct thread *prev, struct thread *next);
 /* Prepares a new thread: the first switch to it leads to user_return, with *tf as user registers
  * and the given vector state (NULL: the initial one). Copies both. */
 void cpu_thread_init(struct thread *t, const struct trapframe *tf, const void *xstate);
-/* cpu/xstate.c. XSAVE area: size in bytes (64-aligned pointers), save and restore of the live
- * vector state. The standard (non compacted) format, as Linux puts it into signal frames.
- * xstate_valid: may this (user-supplied) area be restored without a fault? */
+/* cpu/xstate.c: XSAVE areas, 64-aligned and of xstate_size bytes, in the standard (not
+ * compacted) format, as Linux puts them into signal frames. xstate_save and xstate_restore: from
+ * and to the live vector state. xstate_valid: may this area, which a program has made, be
+ * restored without a fault? */
 extern size_t xstate_size;
 extern u64 xstate_mask;
 void xstate_save(void *area);
@@ -276,7 +279,8 @@ void schedule(void); /* gives the CPU to the next runnable thread, idling while 
 bool sched_need_resched(void); /* the time slice is over and another thread is runnable */
 void sched_tick(void);         /* a timer event arrived: expire timers, end the slice */
 void sched_enqueue(struct thread *t, bool expired); /* expired: its wait has timed out */
-/* Set while somebody waits for the host's input: idle must watch it, and call this after. */
+/* Not NULL while a thread waits for the host's input: then idling watches stdin, and calls this
+ * afterwards. */
 extern void (*sched_input_poll)(void);
 /* Takes and acts on the host's events (timer, SIGINT, SIGTERM); schedule() calls it after every
  * hv_idle(). */
@@ -300,11 +304,11 @@ struct wait_entry {
 void waitq_init(struct waitq *q);
 void waitq_add(struct waitq *q, struct wait_entry *e);
 void waitq_remove(struct wait_entry *e); /* harmless when not queued */
-int waitq_wake(struct waitq *q,
-               int exclusive_max); /* all non-exclusive and up to n exclusive; how many */
-/* Blocks the current thread until thread_wake(), deadline (monotonic ns, HV_NO_DEADLINE) or, when
- * interruptible, a deliverable signal. 0, -ETIMEDOUT or -EINTR (callers turn it into -ERESTARTSYS
- * where Linux does). */
+/* Wakes all non-exclusive entries, and of the exclusive ones so many; returns how many it woke. */
+int waitq_wake(struct waitq *q, int exclusive_max);
+/* Blocks the current thread until thread_wake(), deadline (monotonic ns, HV_NO_DEADLINE) or,
+ * when interruptible, a deliverable signal. Returns 0, -ETIMEDOUT or -EINTR (which callers turn
+ * into -ERESTARTSYS where Linux does). */
 int thread_block(u64 deadline, bool interruptible);
 void thread_wake(struct thread *t);
 /* Waits on one queue until cond(arg) is true, or until thread_block() would return. */
@@ -330,8 +334,8 @@ bool signal_pending(struct thread *t); /* is a deliverable signal waiting? */
 #define ERESTARTSYS           512
 #define ERESTARTNOHAND        514
 #define ERESTART_RESTARTBLOCK 516
-int signal_send(struct process *p, struct thread *t, int sig, int si_code,
-                u64 value); /* t NULL: any thread */
+/* Sends a signal to thread t, or to the process when t is NULL. */
+int signal_send(struct process *p, struct thread *t, int sig, int si_code, u64 value);
 /* proc/sigdeliver.c */
 void signal_deliver(struct trapframe *tf, bool from_syscall);
 /* A CPU exception of the program: forces sig with si_code and si_addr; trapno/err/cr2 go to the
@@ -366,11 +370,11 @@ u64 run_next(void *buf, size_t size);
  * console_resume: makes these descriptors fit the streams of a new run. */
 int console_fdtable(struct fdtable **out);
 void console_resume(void);
-/* fs/chdir.c: current process: mkdir -p and chdir. */
+/* fs/chdir.c: makes a directory with its parents, and enters it (current process). */
 int fs_chdir_create(const char *path);
 /* fs/namei.c */
 int fs_context_create(struct fs_context **out);
-/* From the cwd; takes a reference. */
+/* Looks a path up, from the cwd; gives a reference. */
 int path_lookup(const char *path, bool follow, struct inode **out);
 /* fs/fdtab.c */
 struct file *fd_get(int fd); /* takes a reference; NULL: EBADF */
@@ -383,8 +387,8 @@ void inode_ref(struct inode *i);
 void inode_put(struct inode *i);
 enum inode_type inode_type(const struct inode *i);
 bool inode_executable(const struct inode *i);
-ssize_t inode_read(struct inode *i, void *kbuf, size_t n,
-                   u64 off); /* regular files, kernel buffer */
+/* Reads a regular file into a kernel buffer. */
+ssize_t inode_read(struct inode *i, void *kbuf, size_t n, u64 off);
 /* Path of an open inode for /proc/self/maps and exe; "" when unknown. Returns the length. */
 size_t inode_path(const struct inode *i, char *buf, size_t size);
 
@@ -395,9 +399,9 @@ typedef long (*syscall_fn)(const long a[6]);
 struct syscall {
     const char *name;
     syscall_fn fn;
-    const char
-        *args; /* for the trace: one letter an argument: d decimal, x hex, p pointer, s string, b
-                  buffer with its size in the next argument, o octal, f descriptor, t timespec */
+    /* For the trace, one letter an argument: d decimal, x hex, p pointer, s string, b buffer with
+     * its size in the next argument, o octal, f descriptor, t timespec. */
+    const char *args;
 };
 extern const struct syscall syscall_table[];
 extern const unsigned syscall_table_size;

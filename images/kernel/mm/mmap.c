@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * mmap, munmap, mprotect: chooses between identity memory and the window (mm.h)
- * and keeps frames, tables and the tree of mappings in step.
+ * mmap, munmap, mprotect. They choose between identity memory and the window
+ * (mm.h), and keep frames, tables and the tree of mappings in step.
  */
 #include "mm/mm.h"
 #include "cpu/cpu.h"

@@ -137,9 +137,9 @@ static bool page_is_zero(vaddr_t page)
     return true;
 }
 
-/* A thread that ends gives back its whole stack, most of which it never touched; clearing that
- * would cost as much as touching it. Stacks are used from the top: what lies below STACK_GAP
- * untouched pages is left alone. */
+/* A thread that ends gives back its whole stack, most of which it never touched, and clearing
+ * all of it would touch it. Stacks are used from the top: clearing ends after STACK_GAP pages in
+ * a row that are zero already. */
 #define STACK_GAP 16u
 static void clear_stack(vaddr_t start, vaddr_t end)
 {

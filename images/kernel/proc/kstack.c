@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What a thread needs to run in the kernel: its kernel stack and the room for its
- * vector state. A thread that has ended still stands on its stack until the next
- * thread runs: thread_reap() frees it then.
+ * What a thread needs to run in the kernel: its kernel stack and the room for its vector state. A
+ * thread that has ended still uses its stack until the next thread runs; thread_reap() frees it
+ * then.
  */
 #include "proc/proc.h"
 

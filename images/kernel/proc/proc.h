@@ -24,7 +24,7 @@
 #define SCHED_SPIN_NS 50000ull
 #define PROC_PID      2 /* pid 1 would be init */
 #define PROC_PPID     1
-/* Addresses from here on are not canonical for a program: loading one into RIP, FS or GS faults. */
+/* A program has no addresses from here on: loading one into RIP, FS or GS faults. */
 #define USER_TOP (1ull << 47)
 #define CAPS_ALL ((1ull << 41) - 1) /* CAP_LAST_CAP is 40 */
 

@@ -8,7 +8,7 @@
 #include "proc/proc.h"
 
 #include <asm/sigcontext.h>
-#include <asm/ucontext.h> /* does not include what it needs */
+#include <asm/ucontext.h> /* needs sigcontext.h and does not include it */
 
 #define RED_ZONE      128u
 #define FXSAVE_SIZE   512u

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Sets of pending signals: what is in them, which thread may take it, and taking it. Nothing here
- * sends a signal or wakes a thread. signal.c does, which stands above wait.c; wait.c asks here
- * whether a signal is pending.
+ * Sets of pending signals: which signals are in them, which thread may take one, and taking it.
+ * Nothing here sends a signal or wakes a thread. signal.c does, which stands above wait.c; wait.c
+ * asks here whether a signal is pending.
  */
 #include "proc/proc.h"
 

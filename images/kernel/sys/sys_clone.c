@@ -9,7 +9,7 @@
 #include "proc/proc.h"
 #include "sysproto.h"
 
-/* What a thread has to share; glibc and musl always ask for all of it. */
+/* What a new thread must share with the process; glibc and musl always ask for all of it. */
 #define THREAD_FLAGS (CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD)
 #define KNOWN_FLAGS                                                                                \
     (THREAD_FLAGS | CLONE_SYSVSEM | CLONE_SETTLS | CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID |    \

@@ -178,7 +178,8 @@ long sys_getgroups(const long a[6])
                                                                                  : (long)c->ngroups;
 }
 
-/* Linux takes 65536 groups; more than fit here is refused as if that limit were smaller. */
+/* Linux takes 65536 groups. Here fewer fit, and more are refused, as Linux does beyond its
+ * limit. */
 long sys_setgroups(const long a[6])
 {
     struct cred *c = cred();

@@ -163,7 +163,7 @@ long sys_flock(const long a[6])
     return rc;
 }
 
-/* Files live in memory: they are as safe as they get. Streams cannot be synced, as on Linux. */
+/* Files live in memory: there is nothing to write out. Streams cannot be synced, as on Linux. */
 static long synced(long fd)
 {
     struct file *f = fd_get((int)fd);

@@ -32,9 +32,9 @@ FIXED(reboot, -EPERM)
 /* I/O ports are the VMM's. */
 FIXED(iopl, -EPERM)
 FIXED(ioperm, -EPERM)
-/* Nothing to trace but oneself. */
+/* There is no other process to trace. */
 FIXED(ptrace, -EPERM)
-/* No filters: a program that wants to confine itself must know that it was not. */
+/* There are no filters. A program that wants to confine itself must learn that it has not. */
 FIXED(seccomp, -EINVAL)
 /* One session, no terminal. */
 FIXED(vhangup, -EPERM)

@@ -149,7 +149,7 @@ long sys_prctl(const long a[6])
         return set_name(arg);
     case PR_GET_NAME:
         return copy_to_user(arg, current->name, THREAD_NAME_LEN);
-    case PR_SET_PDEATHSIG: /* the parent is the machine: it outlives us, so this never fires */
+    case PR_SET_PDEATHSIG: /* the parent never dies, so the signal is never sent */
         return set_pdeathsig(arg);
     case PR_GET_PDEATHSIG:
         return copy_to_user(arg, &pf->pdeathsig, sizeof(pf->pdeathsig));

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Sockets. There is no network in the VM: AF_UNIX pairs work, other families
- * are EAFNOSUPPORT, and nobody listens anywhere, so connecting is refused.
+ * are EAFNOSUPPORT, and nothing ever listens, so connecting is refused.
  */
 #include "fs/events.h"
 #include "proc/proc.h"
