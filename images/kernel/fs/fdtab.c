@@ -114,7 +114,8 @@ int fd_install(struct file *f, int min, bool cloexec)
         file_put(f);
         return fd;
     }
-    KASSERT(at(table(), fd) == NULL);
+    const struct file *there = at(table(), fd);
+    KASSERT(there == NULL);
     put_in(table(), (u32)fd, f, cloexec);
     return fd;
 }

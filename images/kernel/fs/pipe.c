@@ -93,10 +93,10 @@ static ssize_t look(struct pipe *p, vaddr_t buf, size_t n)
 
 static ssize_t pipe_put(struct pipe *p, vaddr_t buf, size_t n)
 {
-    size_t done = 0;
+    size_t done = 0, full = used(p);
 
-    KASSERT(used(p) <= p->capacity);
-    n = MIN(n, p->capacity - used(p));
+    KASSERT(full <= p->capacity);
+    n = MIN(n, p->capacity - full);
     while (done < n) {
         u32 run;
         u8 *to = ring_at(p, p->head, &run);
@@ -260,13 +260,13 @@ static long pipe_ioctl(struct file *f, u32 cmd, vaddr_t arg)
 static void pipe_release(struct file *f)
 {
     struct pipe *p = f->priv;
+    bool reads = file_readable(f), writes = file_writable(f);
 
-    KASSERT(p->files > 0 && (!file_readable(f) || p->readers > 0) &&
-            (!file_writable(f) || p->writers > 0));
-    if (file_readable(f) && --p->readers == 0) {
+    KASSERT(p->files > 0 && (!reads || p->readers > 0) && (!writes || p->writers > 0));
+    if (reads && --p->readers == 0) {
         waitq_wake(&p->write_q, 1 << 30);
     }
-    if (file_writable(f) && --p->writers == 0) {
+    if (writes && --p->writers == 0) {
         waitq_wake(&p->read_q, 1 << 30);
     }
     if (--p->files == 0) {

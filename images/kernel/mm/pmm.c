@@ -137,7 +137,9 @@ void pmm_free(paddr_t pa, u64 pages)
 {
     u64 from = pa / PAGE_SIZE;
     KASSERT((pa & PAGE_MASK) == 0);
-    KASSERT(from + pages <= frames && bitmap_count_range(used, from, pages) == pages);
+    KASSERT(from + pages <= frames);
+    u64 held = bitmap_count_range(used, from, pages);
+    KASSERT(held == pages);
     bitmap_clear_range(used, from, pages);
     bitmap_set_range(dirty, from, pages);
     free_frames += pages;
@@ -148,7 +150,8 @@ void pmm_free(paddr_t pa, u64 pages)
 
 void pmm_mark_dirty(paddr_t pa, u64 pages)
 {
-    KASSERT(pmm_is_ram(pa, pages * PAGE_SIZE));
+    bool ram = pmm_is_ram(pa, pages * PAGE_SIZE);
+    KASSERT(ram);
     bitmap_set_range(dirty, pa / PAGE_SIZE, pages);
 }
 
