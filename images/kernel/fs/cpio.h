@@ -11,8 +11,8 @@
 #include <stdint.h>
 
 struct cpio_entry {
-    const char *
-        name; /* normalised: relative, without "." components, not NUL-terminated; "" is the root */
+    /* Normalised: relative, without "." components, not NUL-terminated; "" is the root. */
+    const char *name;
     size_t name_len;
     uint32_t ino, mode, uid, gid, nlink, mtime;
     uint32_t dev_major, dev_minor, rdev_major, rdev_minor;

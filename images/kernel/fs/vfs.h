@@ -190,8 +190,8 @@ struct dentry *dentry_new(struct inode *dir, const char *name, size_t len);
 /* radix.c */
 paddr_t radix_get(const struct ramdata *d, u64 index);
 int radix_set(struct ramdata *d, u64 index, paddr_t frame);
-u64 radix_next(const struct ramdata *d,
-               u64 first); /* the next page there is; UINT64_MAX for none */
+/* The first page at or after `first` that the tree has; UINT64_MAX for none. */
+u64 radix_next(const struct ramdata *d, u64 first);
 /* Frees (or, when pages are lent to mappings, clears) pages [first, end). */
 void radix_drop(struct ramdata *d, u64 first, u64 end);
 
@@ -228,8 +228,8 @@ int path_from_user(vaddr_t upath, bool allow_empty, char **out);
 int lookup_at(int dirfd, vaddr_t upath, u32 at_flags, bool follow, struct inode **out);
 
 /* nsops.c: changes of the name space. */
-int vfs_make(struct walk *w, u32 mode,
-             struct inode *ready); /* links a new inode; consumes `ready` */
+/* Gives a new inode its name; consumes the reference `ready`. */
+int vfs_make(struct walk *w, u32 mode, struct inode *ready);
 int vfs_mknod(int dirfd, vaddr_t upath, u32 mode, u32 rdev, const char *target);
 int vfs_link(struct inode *i, int dirfd, vaddr_t upath);
 int vfs_unlink(int dirfd, vaddr_t upath, bool rmdir);
@@ -250,8 +250,8 @@ u32 file_poll(struct file *f, struct poll_table *pt);
 
 /* fdtab.c */
 int fdtable_create(struct file *const std[3], struct fdtable **out); /* consumes the references */
-int fd_install(struct file *f, int min,
-               bool cloexec); /* consumes the reference, also when it fails */
+/* Consumes the reference, also when it fails. */
+int fd_install(struct file *f, int min, bool cloexec);
 int fd_install_pair(struct file *a, struct file *b, bool cloexec, vaddr_t ufds);
 int fd_close(int fd);
 int fd_dup_to(int from, int to, bool cloexec);

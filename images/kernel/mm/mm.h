@@ -224,7 +224,7 @@ void sites_moved(struct mm *mm, vaddr_t from, vaddr_t to, u64 len);
 /* stackpool.c */
 void stackpool_init(void);
 vaddr_t stackpool_take(u64 len); /* a PROT_NONE stack reservation of len in identity memory, or 0 */
-bool stackpool_release(
-    void); /* when memory is short: frees the stacks that are left; false for none */
+/* When memory is short: frees the stacks that are left; false when there are none. */
+bool stackpool_release(void);
 
 #endif

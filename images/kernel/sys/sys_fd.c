@@ -68,9 +68,8 @@ static long do_fcntl(struct file *f, int fd, int cmd, long arg)
     case F_SETFD:
         return fd_set_flags(fd, (int)arg);
     case F_GETFL:
-        return (long)(f->flags |
-                      (f->flags & O_PATH ? 0u
-                                         : 0100000u)); /* O_LARGEFILE, as a 64-bit Linux shows it */
+        /* O_LARGEFILE is shown, as on a 64-bit Linux. */
+        return (long)(f->flags | (f->flags & O_PATH ? 0u : 0100000u));
     }
     if (f->flags & O_PATH) {
         return -EBADF;

@@ -154,8 +154,8 @@ static long apply(struct inode *i, const struct change *c)
         if (c->gid != (u32)-1) {
             i->gid = c->gid;
         }
-        if (i->type ==
-            INODE_REG) { /* chown(2): set-id bits go, unless setgid means mandatory locking */
+        /* chown(2): set-id bits go, unless setgid means mandatory locking. */
+        if (i->type == INODE_REG) {
             i->mode &= i->mode & S_IXGRP ? ~(u32)(S_ISUID | S_ISGID) : ~(u32)S_ISUID;
         }
         break;

@@ -120,8 +120,8 @@ long sys_ppoll(const long a[6])
     }
     rc = poll_finish(do_poll((vaddr_t)a[0], (u32)a[1], deadline), pushed);
     if (a[2]) {
-        timespec_put((vaddr_t)a[2],
-                     left(deadline)); /* as Linux: not an error when it is read-only */
+        /* As on Linux, a read-only timeout is no error. */
+        timespec_put((vaddr_t)a[2], left(deadline));
     }
     return restartable(rc);
 }
@@ -243,8 +243,8 @@ long sys_select(const long a[6])
         u64 ns = left(deadline);
         tv[0] = (s64)(ns / NSEC_PER_SEC);
         tv[1] = (s64)(ns % NSEC_PER_SEC / 1000);
-        copy_to_user((vaddr_t)a[4], tv,
-                     sizeof(tv)); /* as Linux: not an error when it is read-only */
+        /* As on Linux, a read-only timeout is no error. */
+        copy_to_user((vaddr_t)a[4], tv, sizeof(tv));
     }
     return restartable(rc);
 }

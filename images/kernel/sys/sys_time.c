@@ -117,8 +117,7 @@ long sys_clock_nanosleep(const long a[6])
         return -EINVAL;
     }
     if (clock_is_cpu(clock)) {
-        return -EOPNOTSUPP; /* a sleep on other threads' CPU time: nothing here would end it in
-                             *                               time */
+        return -EOPNOTSUPP; /* nothing here would end a sleep on other threads' CPU time */
     }
     rc = clock_read(clock, &deadline);
     if (rc == 0) {
