@@ -26,7 +26,8 @@ static void entry_put(uint8_t *image, uint64_t table, unsigned i, uint64_t value
 static void image_fill(uint8_t *image)
 {
     for (uint64_t at = 0; at < DATA_END; at += HV_PAGE_SIZE) {
-        memset(image + at, (int)(at / HV_PAGE_SIZE % 3), HV_PAGE_SIZE); /* each third is zero */
+        memset(image + at, (int)(at / HV_PAGE_SIZE % 3),
+               HV_PAGE_SIZE); /* every third page is zero */
     }
     memset(image + ROOT, 0, 4 * HV_PAGE_SIZE);
     for (unsigned level = 0; level < 3; level++) {

@@ -153,7 +153,8 @@ const struct script scripts[] = {
 };
 const size_t script_count = sizeof(scripts) / sizeof(scripts[0]);
 
-/* It has no machine code of its own: with a new executable page, the rewind would set all state. */
+/* It has no machine code of its own. That would need a new executable page, and after a change
+ * of page tables the rewind sets all state, the vector registers too. */
 const struct script script_vectors = {
     .name = "vector state",
     .code = "import numpy as np\n"

@@ -21,7 +21,7 @@ struct cpio_entry {
 };
 
 struct cpio_error {
-    const char *what; /* in words */
+    const char *what; /* what is wrong */
     uint64_t offset;  /* of the header concerned */
     char name[64];    /* of the entry, printable, when known */
 };

@@ -268,8 +268,8 @@ static int report(struct epitem *it, vaddr_t to)
 
     clear_ready(it);
     if (!mask) {
-        /* stdin wakes its queue only for threads or items that have polled it since it was last
-         * found empty: so poll it again. */
+        /* The host's stdin is watched only after a poll has found it empty. So poll it again:
+         * item_watch() does that. */
         item_watch(it);
         return 0;
     }

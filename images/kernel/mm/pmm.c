@@ -10,7 +10,7 @@
 #include "mm/mm.h"
 
 #define LARGE_FRAMES (LARGE_PAGE / PAGE_SIZE)
-#define ALIGN_MIN    (8 * LARGE_FRAMES) /* allocations of this size begin at a large page */
+#define ALIGN_MIN    (8 * LARGE_FRAMES) /* allocations from this size on begin at a large page */
 #define DISCARD_MIN  (2 * LARGE_FRAMES) /* dirty frames: cheaper discarded than cleared */
 
 static u64 *used, *dirty;

@@ -140,8 +140,8 @@ static bool protect_large(u64 *large, vaddr_t va, vaddr_t end, u64 bits, bool *n
     return true;
 }
 
-/* Gives a page of RAM its own frame back, with the contents: text.c had mapped the file's frame
- * there. */
+/* Gives a page of RAM its own frame back, with the same contents: text.c had mapped the file's
+ * frame there. */
 static void take_back(u64 *e, vaddr_t va)
 {
     const void *file = phys_ptr(*e & PTE_ADDR);
