@@ -70,7 +70,7 @@ struct component {
     const char *name;
     size_t len;
     enum walk_end kind;
-    bool slash, last; /* a slash follows; nothing but slashes does */
+    bool slash, last; /* a slash follows; no other component follows */
 };
 
 static struct component namei_component(struct walker *k)
@@ -101,7 +101,7 @@ static struct component namei_component(struct walker *k)
     return c;
 }
 
-/* Returns 1, as a step that was the last one. */
+/* Hands what the walker has found over to *w. Returns 1: the walk is over. */
 static int namei_finish(struct walker *k, struct walk *w, struct inode *inode,
                         const struct component *c)
 {

@@ -45,7 +45,7 @@ int vfs_make(struct walk *w, u32 mode, struct inode *ready)
     return rc;
 }
 
-/* Walks a path that the program gave, to a name that is made or taken away. */
+/* Walks a path that the program gave, to a name that is to be made or removed. */
 static int walk_user(int dirfd, vaddr_t upath, struct walk *w)
 {
     struct inode *start;
@@ -147,7 +147,7 @@ static int may_remove(const struct walk *w, bool rmdir)
     return w->inode->type == INODE_DIR ? -EISDIR : w->want_dir ? -ENOTDIR : 0;
 }
 
-/* What unlink(2) and rmdir(2) say about a path that ends in no name. */
+/* The error of unlink(2) and rmdir(2) for a path that does not end in a name. */
 static int no_name(enum walk_end end, bool rmdir)
 {
     if (!rmdir) {
@@ -190,7 +190,7 @@ static bool is_ancestor(const struct inode *of, const struct inode *i)
     return of == fs_root;
 }
 
-/* May the one take the other's place, or its name? Both exist. */
+/* May the inode of `from` replace that of `to`, or be exchanged with it? Both exist. */
 static int may_replace(const struct walk *from, const struct walk *to, bool exchange)
 {
     bool from_dir = from->inode->type == INODE_DIR, to_dir = to->inode->type == INODE_DIR;
@@ -207,7 +207,7 @@ static int may_replace(const struct walk *from, const struct walk *to, bool exch
     return to_dir ? may_remove(to, true) : 0;
 }
 
-/* The checks stand in Linux's order, which decides about a call that is wrong in two ways. */
+/* The checks are in Linux's order: it decides which error a call gets that is wrong in two ways. */
 static int may_rename(const struct walk *from, const struct walk *to, unsigned flags)
 {
     bool exchange = flags & RENAME_EXCHANGE;
@@ -274,7 +274,7 @@ static int do_rename(struct walk *from, struct walk *to, bool both_stay)
         if (!both_stay) {
             dir_remove(from->dir, src);
             if (to->inode->type == INODE_DIR) {
-                dir_adopt(to->dir, to->inode); /* for a process in it, ".." stays what it was */
+                dir_adopt(to->dir, to->inode); /* ".." stays the same for a process in it */
             }
         }
         return 0;

@@ -201,15 +201,15 @@ struct inode *ramfs_new(u32 mode);
 struct inode *ramfs_symlink(const char *target, size_t len);
 
 /* namei.c */
-#define WALK_FOLLOW 1u /* follows a link in the last place, too */
-/* For a call that makes or takes away a name: a slash after the last one neither has a link there
- * followed nor demands a directory. */
+#define WALK_FOLLOW 1u /* follows a link that is the last component, too */
+/* For a call that makes or removes a name: a slash after the last component does not make the
+ * walk follow a link there, and does not ask for a directory. */
 #define WALK_NAME 2u
 enum walk_end { END_NAME, END_ROOT, END_DOT, END_DOTDOT };
 struct walk {
     struct inode *dir;   /* directory of the last component, referenced */
     struct inode *inode; /* what that component names, referenced; NULL when missing */
-    char *name;          /* last component; len 0 when the path ends in "/", "." or ".." */
+    char *name;          /* last component; len 0 when it is "." or "..", or the path is "/" */
     size_t len;
     bool want_dir;     /* a slash followed */
     enum walk_end end; /* what the path ends in */
