@@ -4,6 +4,7 @@
 #
 # usage: tests/path/run.sh [CASE...]      --list prints their names
 #     table     each function is in the file that the table names
+#     order     hops that are missing, in another order or too late are found, without gdb
 #     vm        a script in a VM comes through all hops in that order, and nothing is printed before the last
 #     native    the same for the hops of driver and CPython on plain Linux, in a chroot of the image; root only
 set -u
@@ -11,7 +12,7 @@ cd "$(dirname "$0")/../.." || exit 2
 . tests/lib.sh
 . tests/py/root.sh
 
-choose "table vm native" "$@"
+choose "table order vm native" "$@"
 tests/home.sh .pyhl || exit 2
 export PATH_DIR=$scratch/path SHELL=/bin/sh PYTHONDONTWRITEBYTECODE=1 DEBUGINFOD_URLS=''
 mkdir "$PATH_DIR"
@@ -35,6 +36,23 @@ followed() {
 check_table() {
     local said
     said=$(tests/path/hops.py table) || problem "$said"
+}
+
+# finds SED STATUS SAID: what is said of the hits that follow the table, after this edit.
+finds() {
+    seq -f '%g 0' "$last" | sed "$1" >"$PATH_DIR/hits"
+    run tests/path/hops.py order vm "$PATH_DIR/hits"
+    expect_status "$2"
+    grep -qF -- "$3" "$scratch/out" || [ -z "$3" ] || problem "after '$1' not '$3', but '$(cat "$scratch/out")'"
+}
+
+check_order() {
+    local last
+    last=$(grep -c '^| [0-9]* | ' CONTRIBUTING.md)
+    finds '' 0 ''
+    finds '2{h;d};3G' 1 'hop 3 came before hop 2'
+    finds 4d 1 'hop 4 ('
+    finds "\$s/0\$/6/" 1 "at hop $last 6 bytes had been printed"
 }
 
 check_vm() {
