@@ -171,7 +171,7 @@ static void bench_open(struct bench *bench, const char *kernel)
     struct vmm_config config = {.kernel_path = kernel,
                                 .initrd_path = bench->initrd,
                                 .memory = MEMORY,
-                                .io = {-1, -1, -1, NULL, NULL, false}};
+                                .io = {.stdin_fd = -1, .stdout_fd = -1, .stderr_fd = -1}};
     struct vmm *vm;
     struct vmm_outcome outcome;
     const struct vmm_key key = {0};

@@ -97,8 +97,8 @@ long sys_rt_sigsuspend(const long a[6])
         return rc;
     }
     signal_mask_push(set);
-    while (thread_block(HV_NO_DEADLINE, true) != -EINTR)
-        ;
+    while (thread_block(HV_NO_DEADLINE, true) != -EINTR) {
+    }
     signal_mask_pop(true);
     return -ERESTARTNOHAND;
 }
@@ -106,8 +106,8 @@ long sys_rt_sigsuspend(const long a[6])
 long sys_pause(const long a[6])
 {
     (void)a;
-    while (thread_block(HV_NO_DEADLINE, true) != -EINTR)
-        ;
+    while (thread_block(HV_NO_DEADLINE, true) != -EINTR) {
+    }
     return -ERESTARTNOHAND;
 }
 
