@@ -17,7 +17,7 @@
 #define HV_U(number) number##u
 #endif
 
-#define HV_ABI_VERSION 11
+#define HV_ABI_VERSION 12
 
 /* The kernel ELF carries one note: owner HV_NOTE_NAME, type HV_NOTE_ABI, descriptor one
  * uint32_t holding HV_ABI_VERSION. The VMM refuses any other before it loads a byte. */
@@ -169,9 +169,10 @@ enum hv_call_nr {
      * Returns -ENOTTY (-25) for another stream, or what the operation says. */
     HV_CALL_TERMINAL = HV_CALL(HV_SERVICE_CONSOLE, 3),
 
-    /* Nothing is runnable: arg0 ns from now (HV_NO_DEADLINE: any), arg1 HV_WAIT_*. Returns when
-     * they are over, input is ready, or an event is set. Times are from now on because the guest's
-     * clock may lag the host's: by what passed between filling hv_shared.resume and its reading. */
+    /* Nothing is runnable: arg0 ns from now (HV_NO_DEADLINE: any). Returns when they are over, or
+     * an event is set, HV_EVENT_IO of a watched handle among them. Times are from now on because
+     * the guest's clock may lag the host's: by what passed between filling hv_shared.resume and its
+     * reading. */
     HV_CALL_WAIT = HV_CALL(HV_SERVICE_CLOCK, 0),
     /* Ask for HV_EVENT_TIMER, with an upcall, arg0 ns from now (HV_NO_DEADLINE: never). */
     HV_CALL_TIMER = HV_CALL(HV_SERVICE_CLOCK, 1),
@@ -203,7 +204,6 @@ enum hv_terminal_op {
 #define HV_RUN_VECTORS 1u
 
 #define HV_NO_DEADLINE UINT64_MAX
-#define HV_WAIT_STDIN  1u
 
 enum hv_exit {
     HV_EXIT_STATUS = 0, /* exit_group: arg1 is the status */
@@ -264,10 +264,21 @@ struct hv_streams {
 _Static_assert(sizeof(struct hv_streams) == 24, "ABI");
 
 /* Bits of hv_shared.events. */
-#define HV_EVENT_TIMER 1u /* the deadline of HV_CALL_TIMER has passed */
-#define HV_EVENT_INT   2u /* the user asked to interrupt: SIGINT */
-#define HV_EVENT_TERM  4u /* SIGTERM */
-#define HV_EVENT_END   8u /* the run's time is over: HV_END_SIGNAL; it goes on for a moment */
+#define HV_EVENT_TIMER 1u  /* the deadline of HV_CALL_TIMER has passed */
+#define HV_EVENT_INT   2u  /* the user asked to interrupt: SIGINT */
+#define HV_EVENT_TERM  4u  /* SIGTERM */
+#define HV_EVENT_END   8u  /* the run's time is over: HV_END_SIGNAL; it goes on for a moment */
+#define HV_EVENT_IO    16u /* hv_shared.ready has a handle */
+
+/* Handles: what of the host a guest may wait for, a bit each in hv_shared.watched and ready. The
+ * guest sets a bit in watched. When the handle is ready (an operation on it would not wait) the
+ * host sets the bit in ready, and HV_EVENT_IO; it does so once, until the guest has taken ready by
+ * an exchange with 0. The guest then takes the bit from watched, asks for what it waited for, and
+ * watches the handle again if that was not there yet. It may be told for nothing. A handle that
+ * there is not is always ready. Handles are also how a call answers later: one call begins the work
+ * and gives its handle, another fetches the result when the handle is ready. */
+#define HV_HANDLES      64u
+#define HV_HANDLE_STDIN 0u
 
 /* The signal by which a program learns that its time is over: Linux's SIGRTMAX. What it then does
  * has a bound (vmm_run.grace_ns), and the run ends as VMM_TIMEOUT however it ends. */
@@ -302,7 +313,8 @@ struct hv_shared {
     uint64_t upcall_entry; /* written by the guest before its first HV_CALL_RUN */
     uint64_t boot_flags;   /* HV_RESUME_TRACE: trace from the start */
     struct hv_streams streams;
-    uint64_t reserved[2];
+    uint64_t watched; /* handles, written by the guest */
+    uint64_t ready;   /* set by the host by atomic OR, taken by atomic exchange with 0 */
     struct hv_resume resume;
     /* Host to guest, set by atomic OR, taken by atomic exchange with 0. */
     uint32_t events;
@@ -310,8 +322,7 @@ struct hv_shared {
     uint64_t reserved3;
     /* One call at a time. The guest fills it, its number last, and rings; the host answers in ret.
      * No guest has ever had two calls open: the vCPU stands while the host answers. What takes the
-     * host longer is begun by one call, which returns at once, and its result fetched by another
-     * when the host has announced that it is there. */
+     * host longer has a handle. */
     struct hv_call call;
     struct hv_ring out;
     struct hv_ring err;

@@ -108,8 +108,10 @@ static int call_exit(struct vmm *vm, const struct hv_call *call, int64_t *ret)
 
 static int call_wait(struct vmm *vm, const struct hv_call *call, int64_t *ret)
 {
+    const uint64_t until = clock_from_now(call->arg[0]);
     *ret = 0;
-    return console_wait(vm, clock_from_now(call->arg[0]), (call->arg[1] & HV_WAIT_STDIN) != 0);
+    int rc = console_drain(vm);
+    return rc != 0 ? rc : handles_wait(vm, until);
 }
 
 static int call_timer(struct vmm *vm, const struct hv_call *call, int64_t *ret)
@@ -196,6 +198,7 @@ static call_fn *const clock_calls[] = {
 static int console_begin(struct vmm *vm)
 {
     terminal_describe(vm, &mem_shared_write(vm)->streams);
+    handle_set(vm, HV_HANDLE_STDIN, vm->io_ways[0] == IO_FILE ? -1 : vm->io.stdin_fd);
     return 0;
 }
 
@@ -208,8 +211,10 @@ static int clock_begin(struct vmm *vm)
  * says. */
 static const struct service {
     const char *name;
-    int (*begin)(struct vmm *vm); /* of a run, right before the guest goes on; as outcome.c */
-    void (*end)(struct vmm *vm);  /* of a run, however it ended: what is held for it goes */
+    /* Of a run, right before the guest goes on. Sets the handles that the service has to be waited
+     * for by. As outcome.c. */
+    int (*begin)(struct vmm *vm);
+    void (*end)(struct vmm *vm); /* of a run, however it ended: what is held for it goes */
     call_fn *const *calls;
     unsigned count;
 } services[] = {

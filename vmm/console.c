@@ -4,7 +4,7 @@
  * use, data is only passed on: to a descriptor, or in place to a function of the caller's. No call
  * blocks beyond the run's deadline or an interrupt, whatever other readers and writers of the same
  * pipe, socket or terminal do: a stream is written and read without waiting (RWF_NOWAIT) and waited
- * for by console_poll() alone. Where a stream is not made for that, the thread's timer cuts the
+ * for by wait_poll() alone. Where a stream is not made for that, the thread's timer cuts the
  * call short. SIGPIPE and SIGXFSZ are kept from the process.
  */
 #include "vmm_int.h"
@@ -50,46 +50,6 @@ static void console_block_kick(sigset_t *before)
     sigemptyset(&set);
     sigaddset(&set, VMM_SIGNAL);
     (void)pthread_sigmask(SIG_BLOCK, &set, before);
-}
-
-/* Sleeps until pfd is ready, the host instant until, or a signal; with want_events not at all when
- * an event is set. VMM_SIGNAL is blocked while the reasons to stop are checked and let through by
- * ppoll() itself, so that none is missed. */
-static int console_poll(struct vmm *vm, struct pollfd *pfd, nfds_t count, uint64_t until,
-                        bool want_events)
-{
-    sigset_t before;
-    console_block_kick(&before);
-    const uint64_t now = os_clock_ns(CLOCK_MONOTONIC);
-    int rc = outcome_due(vm, now);
-    const bool event = want_events && __atomic_load_n(&vm->shared->events, __ATOMIC_SEQ_CST) != 0;
-    if (rc == 0 && !event && now < until) {
-        uint64_t wake = vm->timer.deadline < until ? vm->timer.deadline : until;
-        wake = vm->timer.guest < wake ? vm->timer.guest : wake;
-        rc = clock_timer_wait(vm, wake);
-        if (rc == 0 && ppoll(pfd, count, NULL, &before) < 0 && errno != EINTR) {
-            rc = vmm_err_set(vm->err, errno, "ppoll: %s", strerror(errno));
-        }
-        atomic_store(&vm->kicked, 0); /* what it was for is looked at before the guest goes on */
-    }
-    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return rc;
-}
-
-int console_wait(struct vmm *vm, uint64_t until, bool want_stdin)
-{
-    int rc = console_drain(vm);
-    if (rc != 0 || (want_stdin && (vm->io.stdin_fd < 0 || vm->io_ways[0] == IO_FILE))) {
-        return rc;
-    }
-    struct pollfd pfd = {.fd = vm->io.stdin_fd, .events = POLLIN};
-    for (;;) {
-        rc = console_poll(vm, &pfd, want_stdin ? 1 : 0, until, true);
-        if (rc != 0 || pfd.revents != 0 || os_clock_ns(CLOCK_MONOTONIC) >= until ||
-            __atomic_load_n(&vm->shared->events, __ATOMIC_SEQ_CST) != 0) {
-            return rc;
-        }
-    }
 }
 
 /* RWF_NOWAIT is not for this stream, or not for this kernel. */
@@ -172,11 +132,11 @@ static int console_room(struct vmm *vm, const struct console_stream *s, unsigned
 {
     if (++*refused > REFUSED_MAX) {
         *s->way = IO_CUT;
-        return console_poll(vm, NULL, 0, clock_from_now(NS_PER_MS), false);
+        return wait_poll(vm, NULL, 0, clock_from_now(NS_PER_MS), false);
     }
     struct pollfd pfd = {.fd = s->fd, .events = POLLOUT};
     for (;;) {
-        int rc = console_poll(vm, &pfd, 1, NEVER, false);
+        int rc = wait_poll(vm, &pfd, 1, NEVER, false);
         if (rc != 0 || pfd.revents != 0) {
             return rc;
         }

@@ -10,8 +10,9 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#define TICK_FIRST_NS (20 * NS_PER_MS)
-#define TICK_NS       (50 * NS_PER_MS)
+#define TICK_FIRST_NS   (20 * NS_PER_MS)
+#define TICK_NS         (50 * NS_PER_MS)
+#define TICK_WATCHED_NS (10 * NS_PER_MS) /* while a thread waits for a handle and another runs */
 
 /* Nothing of KVM's own may be half-way: a queued exception would be delivered at the new RIP. */
 static bool run_upcall_allowed(const struct vmm *vm, const struct kvm_regs *regs)
@@ -79,7 +80,7 @@ static int run_interrupted(struct vmm *vm)
     const uint64_t now = os_clock_ns(CLOCK_MONOTONIC);
     int rc = outcome_due(vm, now);
     if (rc == 0 && now >= vm->timer.tick) {
-        vm->timer.tick = now + TICK_NS;
+        vm->timer.tick = now + (handles_look(vm) ? TICK_WATCHED_NS : TICK_NS);
         rc = console_drain(vm);
     }
     if (now >= vm->timer.longer) {

@@ -13,6 +13,7 @@
 
 #include <errno.h>
 #include <linux/kvm.h>
+#include <poll.h>
 #include <stdatomic.h>
 #include <sys/types.h>
 #include <termios.h>
@@ -169,6 +170,8 @@ struct vmm {
 
     /* The run going on (run.c, calls.c). */
     struct hv_call run_call; /* the open HV_CALL_RUN, when READY */
+    int handles[HV_HANDLES]; /* descriptors of the handles (wait.c), handle_count of them */
+    unsigned handle_count;
     struct run_frame frame;
     bool deterministic;
     bool trace;
@@ -459,6 +462,19 @@ int calls_answer(struct vmm *vm);
 int calls_answer_run(struct vmm *vm); /* hands the run frame to the open HV_CALL_RUN */
 void calls_end_run(struct vmm *vm);   /* what the services hold for it goes */
 
+/* wait.c. As outcome.c. */
+/* Sleeps until a descriptor is ready, the host instant `until`, or a signal; with want_events not
+ * at all while an event is set. VMM_SIGNAL is blocked while the reasons to stop are checked, and
+ * let through by ppoll() itself, so that none is missed. */
+int wait_poll(struct vmm *vm, struct pollfd *pfd, nfds_t count, uint64_t until, bool want_events);
+/* What a handle stands for from now on; -1: nothing that one could wait for, always ready. */
+void handle_set(struct vmm *vm, unsigned handle, int fd);
+/* Tells a guest that runs of the handles that it watches. False: it watches none. */
+bool handles_look(struct vmm *vm);
+/* Sleeps for a guest that waits: until it is told of a handle, the host instant `until`, or an
+ * event. */
+int handles_wait(struct vmm *vm, uint64_t until);
+
 /* console.c. All as outcome.c. */
 int console_drain(struct vmm *vm);
 void console_drain_last(struct vmm *vm); /* what the readers take at once; never fails */
@@ -466,8 +482,6 @@ int console_read(struct vmm *vm, void *buf, size_t size,
                  int64_t *ret); /* *ret: bytes or -errno, for the guest */
 /* Shows one line; line has room for a byte more. */
 int console_trace(struct vmm *vm, char *line, size_t size);
-int console_wait(struct vmm *vm, uint64_t until,
-                 bool want_stdin); /* or an interrupt, or a signal */
 
 /* terminal.c */
 void terminal_streams(const struct vmm_io *io, struct hv_streams *streams);

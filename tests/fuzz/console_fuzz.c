@@ -258,7 +258,10 @@ static int guest_play(struct vmm *vm, struct scene *scene, struct fuzz_input *in
     case 5:
         return call(vm, HV_CALL_WAIT, amount * 64ull, 0, &ret);
     case 6:
-        return call(vm, HV_CALL_WAIT, amount * 64ull, HV_WAIT_STDIN, &ret);
+        vm->shared->watched = amount % 4 == 0 ? ~0ull : 1ull << HV_HANDLE_STDIN;
+        vm->shared->ready = 0;
+        vm->shared->events &= ~HV_EVENT_IO;
+        return call(vm, HV_CALL_WAIT, amount * 64ull, 0, &ret);
     case 7:
         return read_stdin(vm, scene, amount);
     case 8:

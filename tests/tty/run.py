@@ -119,6 +119,36 @@ def case_prompt():
     return same("print(repr(input('name: ')))", [(b"name: ", b"joe\n")], must=b"'joe'")
 
 
+READERS = """import os, select, sys, threading
+def by_poll():
+    poll = select.poll()
+    poll.register(0, select.POLLIN)
+    return poll.poll()
+def by_epoll():
+    with select.epoll() as epoll:
+        epoll.register(0, select.EPOLLIN | select.EPOLLET)
+        return epoll.poll()
+def by_select():
+    return select.select([0], [], [])[0]
+found = []
+def wait(by):
+    found.append((by.__name__, by()))
+threads = [threading.Thread(target=wait, args=(by,)) for by in (by_poll, by_epoll, by_select)]
+for thread in threads: thread.start()
+print('go')
+while busy and len(found) < 3: pass
+for thread in threads: thread.join()
+print(sorted(found), repr(input()))
+"""
+
+
+def case_readers():
+    """Who waits for input is told of it in every way there is to wait, while another thread computes and while none
+    does."""
+    return [line for busy in (True, False)
+            for line in same(f"busy = {busy}\n" + READERS, [(b"go", b"an answer\n")], must=b"('by_poll', [(0, 1)])")]
+
+
 def case_end_of_input():
     return same("import sys\nprint('go')\nprint(repr(sys.stdin.read()))",
                 [(b"go", b"some text\n"), (b"some text\r\n", b"\x04")], must=b"'some text\\n'")

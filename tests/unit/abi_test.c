@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The golden layout of version 11 of abi.h. A change here is a change of the ABI: HV_ABI_VERSION
+ * The golden layout of version 12 of abi.h. A change here is a change of the ABI: HV_ABI_VERSION
  * must be another, and this file follows it.
  */
 #include "unit.h"
@@ -10,7 +10,7 @@
 
 static void version(void)
 {
-    CHECK(HV_ABI_VERSION == 11);
+    CHECK(HV_ABI_VERSION == 12);
     CHECK(HV_NOTE_ABI == 0x48564d31);
     CHECK(HV_SHARED_MAGIC == 0x6c687970);
 }
@@ -38,6 +38,7 @@ static void calls(void)
     CHECK(HV_CALL_WAIT == 0x400 && HV_CALL_TIMER == 0x401);
     CHECK(HV_EXIT_STATUS == 0 && HV_EXIT_SIGNAL == 1 && HV_EXIT_OOM == 2 && HV_EXIT_PANIC == 3);
     CHECK(HV_EVENT_TIMER == 1 && HV_EVENT_INT == 2 && HV_EVENT_TERM == 4);
+    CHECK(HV_EVENT_END == 8 && HV_EVENT_IO == 16 && HV_HANDLES == 64 && HV_HANDLE_STDIN == 0);
     CHECK(HV_RUN_EXEC == 0 && HV_RUN_FILE == 1 && HV_RUN_CODE == 2 && HV_RUN_MODULE == 3);
     CHECK(HV_RUN_STDIN == 4);
     CHECK(HV_RESUME_DETERMINISTIC == 1 && HV_RESUME_TRACE == 2);
@@ -64,6 +65,8 @@ static void shared_page(void)
     AT(hv_streams, joined, 3);
     AT(hv_streams, stdin_offset, 8);
     AT(hv_streams, stdin_size, 16);
+    AT(hv_shared, watched, 112);
+    AT(hv_shared, ready, 120);
     AT(hv_shared, resume, 128);
     AT(hv_shared, events, 224);
     AT(hv_shared, call, 240);

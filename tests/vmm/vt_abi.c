@@ -47,6 +47,8 @@ static const struct {
     FIELD(struct hv_streams, joined, 3, 1),
     FIELD(struct hv_streams, stdin_offset, 8, 8),
     FIELD(struct hv_streams, stdin_size, 16, 8),
+    FIELD(struct hv_shared, watched, 112, 8),
+    FIELD(struct hv_shared, ready, 120, 8),
     FIELD(struct hv_shared, resume, 128, 96),
     FIELD(struct hv_shared, events, 224, 4),
     FIELD(struct hv_shared, call, 240, 64),
@@ -67,7 +69,7 @@ static const struct {
 
 static void t_layout(void)
 {
-    CHECK_INT(HV_ABI_VERSION, 11);
+    CHECK_INT(HV_ABI_VERSION, 12);
     CHECK_INT(sizeof(struct hv_shared), 384);
     CHECK_INT(sizeof(struct hv_run), 16);
     for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
@@ -100,6 +102,8 @@ static void t_numbers(void)
         {HV_EXIT_SIGNAL, 1},        {HV_EXIT_OOM, 2},
         {HV_EXIT_PANIC, 3},         {HV_EVENT_TIMER, 1},
         {HV_EVENT_INT, 2},          {HV_EVENT_TERM, 4},
+        {HV_EVENT_END, 8},          {HV_EVENT_IO, 16},
+        {HV_HANDLES, 64},           {HV_HANDLE_STDIN, 0},
         {HV_RUN_EXEC, 0},           {HV_RUN_FILE, 1},
         {HV_RUN_CODE, 2},           {HV_RUN_MODULE, 3},
         {HV_RUN_STDIN, 4},          {HV_RECORD_OPTIONS, 1},

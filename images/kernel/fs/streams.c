@@ -12,20 +12,10 @@
 #define BOUNCE    HV_CALL_BYTES
 #define PEEK_SIZE 4096u
 
-static struct waitq stdin_q;
 static u8 *peek_buf;
 static u32 peek_off, peek_len;
 static bool peek_eof;
 static struct file *stream_files[3]; /* as made at boot; the program may have closed them */
-
-void console_stdin_poll(void)
-{
-    if (sched_input_poll == NULL) {
-        return;
-    }
-    sched_input_poll = NULL; /* a thread that still finds nothing sets it again */
-    waitq_wake(&stdin_q, 1);
-}
 
 static s64 host_read(void *buf, size_t n)
 {
@@ -75,6 +65,7 @@ static ssize_t read_host(vaddr_t buf, size_t n, void *bounce, size_t bounce_size
 static ssize_t wait_for_host(struct file *f, vaddr_t buf, size_t n, void *bounce,
                              size_t bounce_size)
 {
+    struct waitq *q = handle_queue(HV_HANDLE_STDIN);
     struct wait_entry e = {.thread = current};
     ssize_t rc;
 
@@ -86,11 +77,13 @@ static ssize_t wait_for_host(struct file *f, vaddr_t buf, size_t n, void *bounce
         if (f->flags & O_NONBLOCK) {
             /* An epoll item in the queue, if edge-triggered, is not polled again until it is
              * woken: go on watching the host for it. */
-            sched_input_poll = TAILQ_EMPTY(&stdin_q.list) ? NULL : console_stdin_poll;
+            if (!TAILQ_EMPTY(&q->list)) {
+                handle_watch(HV_HANDLE_STDIN);
+            }
             return rc;
         }
-        waitq_add(&stdin_q, &e);
-        sched_input_poll = console_stdin_poll;
+        waitq_add(q, &e);
+        handle_watch(HV_HANDLE_STDIN);
         int interrupted = thread_block(HV_NO_DEADLINE, true);
         waitq_remove(&e);
         if (interrupted < 0) {
@@ -126,12 +119,12 @@ static ssize_t stdin_read(struct file *f, vaddr_t buf, size_t n, u64 *pos)
 static u32 stdin_poll(struct file *f, struct poll_table *pt)
 {
     (void)f;
-    poll_on(pt, &stdin_q);
+    poll_on(pt, handle_queue(HV_HANDLE_STDIN));
     if (stdin_ready()) {
         return peek_eof ? POLLIN | POLLRDNORM | POLLHUP : POLLIN | POLLRDNORM;
     }
     if (pt != NULL) {
-        sched_input_poll = console_stdin_poll;
+        handle_watch(HV_HANDLE_STDIN);
     }
     return 0;
 }
@@ -278,9 +271,7 @@ static int stream_files_new(struct file *out[3])
 {
     int rc = 0;
 
-    if (stdin_q.list.tqh_last == NULL) {
-        waitq_init(&stdin_q);
-    }
+    handle_queue(HV_HANDLE_STDIN); /* made now: no page that a run would write for it */
     for (u32 fd = 0; fd < 3; fd++) {
         struct inode *i = anon_inode(S_IFIFO | 0600);
         if (i == NULL) {

@@ -266,7 +266,6 @@ u32 fd_room(const struct fdtable *t); /* descriptors the table has room for */
 int devfs_init(void);
 extern const struct inode_ops devfs_ops;
 bool stream_is_pipe(const struct file *f); /* a stream of the host that looks like a pipe */
-void console_stdin_poll(void); /* the host may have input: wakes threads that wait for it */
 /* terminal.c: for a stream (0, 1 or 2) that is a terminal. */
 long terminal_ioctl(u32 stream, u32 cmd, vaddr_t arg);
 bool terminal_drops_input(u32 cmd, vaddr_t arg); /* true: drops unread input if it succeeds */

@@ -64,7 +64,7 @@ void time_arm_expired(void)
     armed = HV_NO_DEADLINE;
 }
 
-void hv_idle(u64 deadline, bool wait_stdin)
+void hv_idle(u64 deadline)
 {
-    hv_call(HV_CALL_WAIT, from_now(deadline), wait_stdin ? HV_WAIT_STDIN : 0);
+    hv_call(HV_CALL_WAIT, from_now(deadline));
 }

@@ -107,8 +107,7 @@ paddr_t time_page(void); /* the frame with struct clock_page, for the vDSO */
  * already. */
 void time_arm(u64 deadline);
 void time_arm_expired(void); /* the upcall has come: none is asked for now */
-/* Idles the vCPU until the deadline or an event, with wait_stdin also until stdin is readable. */
-void hv_idle(u64 deadline, bool wait_stdin);
+void hv_idle(u64 deadline);  /* idles the vCPU until the deadline or an event */
 
 /* hv/random.c: ChaCha20 generator, keyed by the host's entropy at every resume. */
 void random_resume(const u8 seed[64]);
@@ -279,11 +278,8 @@ void schedule(void); /* gives the CPU to the next runnable thread, idling while 
 bool sched_need_resched(void); /* the time slice is over and another thread is runnable */
 void sched_tick(void);         /* a timer event arrived: expire timers, end the slice */
 void sched_enqueue(struct thread *t, bool expired); /* expired: its wait has timed out */
-/* Not NULL while a thread waits for the host's input: then idling watches stdin, and calls this
- * afterwards. */
-extern void (*sched_input_poll)(void);
-/* Takes and acts on the host's events (timer, SIGINT, SIGTERM); schedule() calls it after every
- * hv_idle(). */
+/* Takes and acts on the host's events (timer, ready handles, SIGINT, SIGTERM); schedule() calls it
+ * after every hv_idle(). */
 void events_handle(void);
 
 /* proc/wait.c: wait queues. A thread may stand in several (poll). */
@@ -313,6 +309,11 @@ int thread_block(u64 deadline, bool interruptible);
 void thread_wake(struct thread *t);
 /* Waits on one queue until cond(arg) is true, or until thread_block() would return. */
 int waitq_wait(struct waitq *q, bool (*cond)(void *), void *arg, u64 deadline, bool interruptible);
+/* Where one waits for a handle of the host. Who stands there calls handle_watch(), and again when
+ * woken for nothing. */
+struct waitq *handle_queue(u32 handle);
+void handle_watch(u32 handle);
+void handles_take(void); /* after HV_EVENT_IO: wakes who waits for the handles that are ready */
 
 /* proc/timer.c: one-shot kernel timers, callback in scheduler context (must not block). */
 struct ktimer {

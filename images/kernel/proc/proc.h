@@ -191,8 +191,9 @@ u64 thread_cpu_ns(const struct thread *t);
 u64 process_cpu_ns(struct process *p);
 /* Asks for the upcall that ends the slice or expires the next timer, when there is a reason. */
 void sched_arm(void);
-/* Handles events of the host that are not the scheduler's (signals); process_create() sets it. */
-extern void (*sched_signal)(u32 events);
+/* Handles events of the host that are not the scheduler's (signals, ready handles);
+ * process_create() sets it. */
+extern void (*sched_other_events)(u32 events);
 extern bool sched_slice_over; /* the slice is over: another thread waited for its turn */
 /* Called after HV_CALL_RUN: the clocks have jumped, and the host has forgotten which upcall it
  * was asked for. */

@@ -41,6 +41,14 @@ static void identity_init(struct process_full *pf)
     pf->cred.cap_effective = pf->cred.cap_permitted = CAPS_ALL;
 }
 
+static void host_events(u32 events)
+{
+    if (events & HV_EVENT_IO) {
+        handles_take();
+    }
+    signal_host_events(events);
+}
+
 int process_create(struct process **out)
 {
     struct process_full *pf = kzalloc(sizeof(*pf));
@@ -57,7 +65,7 @@ int process_create(struct process **out)
     if (pf->p.signals == NULL) {
         goto fail;
     }
-    sched_signal = signal_host_events;
+    sched_other_events = host_events;
     sigpending_init(&pf->p.signals->shared);
     waitq_init(&pf->p.signals->readers);
     rc = proc_timers_create(&pf->p.timers);

@@ -7,8 +7,7 @@
  */
 #include "proc/proc.h"
 
-void (*sched_input_poll)(void);
-KERNEL_COLD void (*sched_signal)(u32 events);
+KERNEL_COLD void (*sched_other_events)(u32 events);
 
 TAILQ_HEAD(run_queue, thread);
 static struct run_queue runq = TAILQ_HEAD_INITIALIZER(runq);
@@ -48,7 +47,7 @@ static struct thread *runq_pop(void)
 void sched_arm(void)
 {
     u64 deadline = ktimer_next();
-    bool slice = !runq_empty() || sched_input_poll != NULL;
+    bool slice = !runq_empty();
     u64 now;
 
     if (deadline == HV_NO_DEADLINE && !slice) {
@@ -86,9 +85,6 @@ bool sched_need_resched(void)
 void sched_tick(void)
 {
     ktimer_expire(time_mono());
-    if (sched_input_poll != NULL && !idling) { /* idle() does not run, so nothing else would look */
-        sched_input_poll();
-    }
     sched_slice_over = !runq_empty();
     if (!sched_slice_over && !idling) {
         sched_arm();
@@ -103,7 +99,7 @@ void events_handle(void)
         sched_tick();
     }
     if (events & ~HV_EVENT_TIMER) {
-        sched_signal(events);
+        sched_other_events(events);
     }
 }
 
@@ -112,7 +108,7 @@ static void idle_until(u64 deadline)
     u64 now = time_mono();
 
     if (deadline == HV_NO_DEADLINE || deadline > now + SCHED_SPIN_NS) {
-        hv_idle(deadline, sched_input_poll != NULL);
+        hv_idle(deadline);
     } else {
         while (now < deadline && __atomic_load_n(&hv_shared()->events, __ATOMIC_RELAXED) == 0) {
             __builtin_ia32_pause();
@@ -132,9 +128,6 @@ static struct thread *idle(void)
         idle_until(ktimer_next());
         events_handle();
         ktimer_expire(time_mono());
-        if (sched_input_poll != NULL) {
-            sched_input_poll();
-        }
     }
     idling = false;
     return next;

@@ -2,7 +2,8 @@
 /*
  * Blocking and wait queues. The kernel is never preempted inside, so a caller
  * that looks at its condition, enters a queue and blocks cannot miss a wake.
- * Whoever wakes first decides what thread_block() returns.
+ * Whoever wakes first decides what thread_block() returns. The host's handles
+ * (vmm/abi.h) have a queue each, so that poll, select and epoll compose.
  */
 #include "proc/proc.h"
 
@@ -128,4 +129,34 @@ int waitq_wait(struct waitq *q, bool (*cond)(void *), void *arg, u64 deadline, b
     }
     waitq_remove(&e);
     return rc;
+}
+
+/* Those in use. All zero: a queue that nobody has stood in. */
+static KERNEL_COLD struct waitq handle_queues[HV_HANDLES];
+
+struct waitq *handle_queue(u32 handle)
+{
+    struct waitq *q = &handle_queues[handle];
+
+    if (q->list.tqh_last == NULL) {
+        waitq_init(q);
+    }
+    return q;
+}
+
+void handle_watch(u32 handle)
+{
+    hv_shared()->watched |= 1ull << handle;
+}
+
+/* Who finds nothing watches again. */
+void handles_take(void)
+{
+    struct hv_shared *s = hv_shared();
+    u64 ready = __atomic_exchange_n(&s->ready, 0, __ATOMIC_ACQ_REL);
+
+    s->watched &= ~ready;
+    for (; ready; ready &= ready - 1) {
+        waitq_wake(handle_queue((u32)__builtin_ctzll(ready)), 1);
+    }
 }

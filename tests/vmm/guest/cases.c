@@ -138,7 +138,10 @@ static void do_cat(const char *arg)
     for (;;) {
         int64_t n = call(HV_CALL_STDIN, (uint64_t)(uintptr_t)buffer, sizeof(buffer), at, 0);
         if (n == -11) {
-            (void)call(HV_CALL_WAIT, HV_NO_DEADLINE, HV_WAIT_STDIN, 0, 0);
+            SHARED->watched |= 1ull << HV_HANDLE_STDIN;
+            (void)call(HV_CALL_WAIT, HV_NO_DEADLINE, 0, 0, 0);
+            (void)__atomic_exchange_n(&SHARED->events, 0, __ATOMIC_SEQ_CST);
+            SHARED->watched &= ~__atomic_exchange_n(&SHARED->ready, 0, __ATOMIC_SEQ_CST);
         } else if (n <= 0) {
             quit(HV_EXIT_STATUS, (uint64_t)-n, "");
         } else {
@@ -146,6 +149,29 @@ static void do_cat(const char *arg)
             at += (uint64_t)n;
         }
     }
+}
+
+/* Watches these handles, a bit each, and computes until it is told of one; says which. No upcall
+ * comes: this is the kernel. */
+static void do_watch(const char *arg)
+{
+    SHARED->watched = text_number(arg);
+    while (SHARED->events == 0) {
+    }
+    say_number(SHARED->ready);
+    quit(HV_EXIT_STATUS, SHARED->events == HV_EVENT_IO && upcalls_seen == 0 ? 0 : 1, "");
+}
+
+/* The same, but waits for 5 s, twice; says which it was told of each time. */
+static void do_wait_watching(const char *arg)
+{
+    SHARED->watched = text_number(arg);
+    for (int i = 0; i < 2; i++) {
+        (void)call(HV_CALL_WAIT, 5000000000, 0, 0, 0);
+        say_number(__atomic_exchange_n(&SHARED->ready, 0, __ATOMIC_SEQ_CST));
+        say(__atomic_exchange_n(&SHARED->events, 0, __ATOMIC_SEQ_CST) == HV_EVENT_IO ? " " : "? ");
+    }
+    quit(HV_EXIT_STATUS, 0, "");
 }
 
 /* Says the how manyth turn it is, and ends the run with this status, and not the machine. */
@@ -370,6 +396,8 @@ static const struct guest_case guest_cases[] = {
     {"cat", do_cat},
     {"trace", do_trace},
     {"turn", do_turn},
+    {"watch", do_watch},
+    {"wait-watching", do_wait_watching},
     {"frame", do_frame},
     {"resume", do_resume},
     {"dirty", do_dirty},
