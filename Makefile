@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # make            build/pyhl, libvmm, the guest kernel, mkcpio
-# make demo       everything from a bare Debian 12 to a pandas script run in its own VM (./.pyhl)
+# make demo       everything from a bare Debian 12 or 13 to a pandas script run in its own VM (./.pyhl)
 # make test       the same set-up, then every test suite
 # make home       sets up ./.pyhl again from that image, where the image or pyhl is newer
 # make image      build/images/python/{kernel,initrd.cpio,image.ini}; make image-NAME: that of the folder images/NAME
@@ -78,7 +78,7 @@ FLAGS_NOW := $(CC) $(HOST_CFLAGS)
 ifneq ($(FLAGS_NOW),$(shell cat $(FLAGS) 2>/dev/null))
 $(shell mkdir -p $(BUILD) && printf '%s\n' '$(subst ','\'',$(FLAGS_NOW))' >$(FLAGS))
 endif
-$(VMM_OBJECTS) $(BUILD)/vmmrun $(PYHL_OBJ) $(MKCPIO) $(SITES) $(DRIVER_OBJ) $(BUILD)/driver/driver \
+$(VMM_OBJECTS) $(BUILD)/vmmrun $(PYHL_OBJ) $(MKCPIO) $(SITES) $(DRIVER_OBJ) $(DRIVER_LAUNCH) \
     $(VMM_TEST_OBJECTS) $(REWIND_TEST_OBJECTS) $(BENCH_PROGRAMS): $(FLAGS)
 
 # What `demo` and `test` begin with. Sub-makes, because `prereqs` brings the headers and tools that the rest

@@ -2,7 +2,7 @@
 #
 # The Python image's root: Debian's packages, unpacked and configured, with the driver in it.
 #
-#   make image-python-dev  CPython's headers, to build the driver with
+#   make image-python-dev  what the driver is built with: CPython's headers, the image's C library
 #
 # A new driver costs an install and a CPIO. Variables: IMAGE_EXTRA, further Debian packages for the root
 # (libpython3.11-testsuite for CPython's own tests); IMAGE_WHEELS, a directory of pure-Python wheels to unpack into it
@@ -35,9 +35,6 @@ $(PY_OUT)/root.list $(PY_OUT)/dev.list: $(PY_OUT)/fetch.stamp ;
 
 $(PY_DEV): $(PY_OUT)/dev.list $(PY_RECIPE)/unpack.sh
 	$(IMAGE_STEP) $(PY_RECIPE)/unpack.sh dev
-
-# What the driver's rules depend on.
-$(PY_OUT)/dev/usr/include/python3.11/Python.h: $(PY_DEV) ;
 
 $(PY_OUT)/root.stamp: $(PY_OUT)/root.list $(PY_OUT)/settings $(PY_RECIPE)/root.sh \
     $(PY_RECIPE)/unpack.sh $(PY_RECIPE)/configure.sh $(PY_RECIPE)/prune.txt \
