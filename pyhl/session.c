@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The loop of iterations. Signals are caught once there is a VM, so that before it the defaults
- * hold.
+ * The loop of iterations. Signals are caught only when there is a VM; until then the defaults hold.
  */
 #include "report.h"
 #include "session.h"
@@ -22,7 +21,7 @@
 
 typedef unsigned long long ull;
 
-/* What main() put in the place of a closed descriptor stays closed for the script. */
+/* A descriptor that main() has put in the place of a closed one is closed for the script, too. */
 static int stream(int fd)
 {
     int flags = fcntl(fd, F_GETFL);
@@ -52,7 +51,7 @@ static bool session_on_terminal(void)
     return isatty(STDIN_FILENO) || isatty(STDOUT_FILENO) || isatty(STDERR_FILENO);
 }
 
-/* What tells a program about the terminal that it writes to. */
+/* Adds the variables that tell a program about its terminal. Returns how many. */
 static size_t terminal_env(const char **env)
 {
     static const char *const names[SESSION_TERMINAL_ENV] = {"TERM", "COLORTERM", "NO_COLOR",
@@ -127,7 +126,8 @@ static void describe_phases(const char *title, const uint64_t *ns, int from, int
     }
 }
 
-/* Behind the last run: between runs it would cost the next one its caches, a tenth of its time. */
+/* Prints the footprint, after the last run. Between runs it would cost the next run its caches, a
+ * tenth of its time. */
 static int describe_footprint(const struct session *session)
 {
     struct vmm_footprint footprint;

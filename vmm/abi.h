@@ -73,21 +73,21 @@
 
 /*
  * Vector page. Exception n (0-31) enters at HV_VECTORS_GPA + n * HV_VECTOR_STRIDE in ring 0 with
- * RSP0 = HV_TRAP_TOP; MSR_LSTAR is HV_VECTORS_GPA + HV_SYSCALL_OFFSET, MSR_FMASK is
- * HV_SYSCALL_FMASK. On hardware KVM LSTAR runs in ring 0, on kvm-pvm in CPL 3: its code must be
- * right in both. The exception stubs must leave ring 0 through a frame in read-only memory: a
- * rewind on kvm-pvm takes a guest that has changed no page table, descriptor or vector for one
- * without ring 0. For the same reason the stub of #DB first writes a byte, any value, at
- * HV_DEBUG_MARK. That exception is the one way in which code at CPL 3 changes a register that
- * belongs to ring 0 (DR6), and that the page was written stays known, whatever the guest does
+ * RSP0 = HV_TRAP_TOP. MSR_LSTAR is HV_VECTORS_GPA + HV_SYSCALL_OFFSET, MSR_FMASK is
+ * HV_SYSCALL_FMASK. On hardware KVM the code at LSTAR runs in ring 0, on kvm-pvm at CPL 3: it must
+ * be right in both. The exception stubs must leave ring 0 through a frame in read-only memory. A
+ * rewind on kvm-pvm assumes that a guest was not in ring 0 with code of its own if it has changed
+ * no page table, descriptor or vector. For the same reason the stub of #DB first writes a byte, any
+ * value, at HV_DEBUG_MARK. That exception is the one way in which code at CPL 3 changes a register
+ * that belongs to ring 0 (DR6). That the page was written stays known, whatever the guest does
  * later.
  *
- * An upcall is an exception made by the VMM: between two guest instructions at CPL 3 outside
- * [kernel_start, kernel_text_end) and outside the vector page it writes a struct hv_trap with
- * vector HV_VECTOR_UPCALL at HV_TRAP_TOP - sizeof(struct hv_trap), sets RSP to that address, RIP
- * to hv_shared.upcall_entry and RFLAGS to HV_RFLAGS_FIXED (no TF: the kernel is not stepped).
- * Elsewhere it only sets hv_shared.events and tries again within 1 ms until the guest has taken
- * them (events is 0 again).
+ * An upcall is an exception made by the VMM, by which it tells the guest of events. The VMM makes
+ * it between two guest instructions at CPL 3, outside [kernel_start, kernel_text_end) and outside
+ * the vector page. It writes a struct hv_trap with vector HV_VECTOR_UPCALL at HV_TRAP_TOP -
+ * sizeof(struct hv_trap), sets RSP to that address, RIP to hv_shared.upcall_entry and RFLAGS to
+ * HV_RFLAGS_FIXED (no TF: the kernel is not stepped). At any other instruction it only sets
+ * hv_shared.events, and tries again within 1 ms until the guest has taken them (events is 0 again).
  */
 #define HV_VECTOR_STRIDE  HV_U(32)
 #define HV_SYSCALL_OFFSET HV_U(0x600)
@@ -118,14 +118,14 @@ _Static_assert(sizeof(struct hv_trap) == 56, "pushed by the CPU and the vector s
  * opens this port alone to CPL 3. When `out` returns, the call has been answered. */
 #define HV_PORT_DOORBELL 0xe0u
 
-/* A call's number: which service of the host, and what of it. */
+/* A call's number: the service of the host, and the operation of that service. */
 #define HV_CALL(service, operation) ((service) << 8 | (operation))
 
 enum hv_service {
     HV_SERVICE_RUN = 1,     /* what to run, and how it ended */
-    HV_SERVICE_MEMORY = 2,  /* the machine's own */
+    HV_SERVICE_MEMORY = 2,  /* the machine's memory */
     HV_SERVICE_CONSOLE = 3, /* the three streams, and the trace */
-    HV_SERVICE_CLOCK = 4,   /* waiting */
+    HV_SERVICE_CLOCK = 4,   /* waiting for a time or an event */
 };
 
 enum hv_call_nr {
@@ -133,53 +133,54 @@ enum hv_call_nr {
      * has answered. */
     HV_CALL_NONE = 0,
 
-    /* The guest is ready for a run: arg0 buffer, arg1 its size (at least sizeof(struct hv_run)).
-     * The VMM may snapshot here. Returns the whole size of the run frame (struct hv_run and its
-     * records), of which the first arg1 bytes, at most HV_CALL_BYTES, are in the buffer, and fills
-     * hv_shared.streams and hv_shared.resume. arg2: HV_RUN_VECTORS or 0. arg3: the exit status (0
-     * to 255) of the run before, which ends with this call while the machine stays as it is; 0
-     * when there was none. */
+    /* The guest is ready for a run: arg0 buffer, arg1 its size (at least sizeof(struct hv_run)),
+     * arg2 HV_RUN_VECTORS or 0. arg3 is the exit status (0 to 255) of the run before, which ends
+     * with this call while the machine stays as it is; 0 when there was none. The VMM may snapshot
+     * here. Returns the whole size of the run frame (struct hv_run and its records), of which the
+     * first arg1 bytes, at most HV_CALL_BYTES, are in the buffer. Fills hv_shared.streams and
+     * hv_shared.resume. */
     HV_CALL_RUN = HV_CALL(HV_SERVICE_RUN, 0),
-    /* arg0 offset in the run frame, arg1 buffer, arg2 size. Returns bytes copied: 0 at the frame's
-     * end, else as many as there are of arg2 and HV_CALL_BYTES. */
+    /* Read more of the frame: arg0 offset in it, arg1 buffer, arg2 size. Returns the bytes copied:
+     * 0 at the frame's end, else as many as there are, at most arg2 and HV_CALL_BYTES. */
     HV_CALL_FRAME = HV_CALL(HV_SERVICE_RUN, 1),
     /* The run is over, and the machine with it: arg0 enum hv_exit, arg1 exit status or signal
      * number (1 to HV_SIGNAL_MAX), arg2 message, arg3 its length (may be 0). Does not return to the
      * guest. */
     HV_CALL_EXIT = HV_CALL(HV_SERVICE_RUN, 2),
 
-    /* arg0 address, arg1 size, both of whole pages of RAM: they read as zeroes from now on, and
-     * take no memory of the host where that is possible. Returns 0. */
+    /* Give up memory: arg0 address, arg1 size, both of whole pages of RAM. They read as zeroes from
+     * now on, and take no memory of the host where that is possible. Returns 0. */
     HV_CALL_DISCARD = HV_CALL(HV_SERVICE_MEMORY, 0),
 
-    /* Empty the output rings now. Returns 0. A ring whose reader is gone is emptied to nowhere and
-     * the run ends with VMM_PIPE_CLOSED. */
+    /* Empty the output rings now. Returns 0. The data of a ring whose reader is gone is dropped,
+     * and the run ends with VMM_PIPE_CLOSED. */
     HV_CALL_DRAIN = HV_CALL(HV_SERVICE_CONSOLE, 0),
-    /* Read the host's stdin without blocking: arg0 buffer, arg1 size. Returns bytes, of
-     * HV_CALL_BYTES at most, 0 at end of file, -EAGAIN (-11) when none is ready, or another
-     * -errno. arg2: the offset to read from when it is an HV_STREAM_FILE; else not looked at.
-     * With a size of 0 the host's descriptor is moved there, and nothing is read. */
+    /* Read the host's stdin without blocking: arg0 buffer, arg1 size. Returns the bytes read,
+     * HV_CALL_BYTES at most, 0 at end of file, -EAGAIN (-11) when none is ready, or another -errno.
+     * For an HV_STREAM_FILE arg2 is the offset to read from; for other streams it is ignored. With
+     * a size of 0 the host's descriptor is moved there, and nothing is read. */
     HV_CALL_STDIN = HV_CALL(HV_SERVICE_CONSOLE, 1),
-    /* One line for the trace: arg0 text, arg1 length, no newline. What is beyond HV_TRACE_MAX is
-     * left out, and what is not printable ASCII becomes '?'. Returns 0, or -EPERM (-1) and shows
-     * nothing when there is no trace: HV_RESUME_TRACE in hv_resume.flags, until the first run in
-     * boot_flags, says whether there is. */
+    /* Show one line of the trace: arg0 text, arg1 length, no newline. Text beyond HV_TRACE_MAX is
+     * left out, and what is not printable ASCII becomes '?'. Returns 0. When there is no trace it
+     * returns -EPERM (-1) and shows nothing. HV_RESUME_TRACE in hv_resume.flags says whether there
+     * is a trace; until the first run it stands in boot_flags. */
     HV_CALL_TRACE = HV_CALL(HV_SERVICE_CONSOLE, 2),
-    /* A stream that is an HV_STREAM_TERMINAL: arg0 its number (0 to 2), arg1 enum hv_terminal_op.
-     * Returns -ENOTTY (-25) for another stream, or what the operation says. */
+    /* Do something with a stream that is an HV_STREAM_TERMINAL: arg0 its number (0 to 2), arg1 enum
+     * hv_terminal_op. Returns -ENOTTY (-25) for another stream, or what the operation says. */
     HV_CALL_TERMINAL = HV_CALL(HV_SERVICE_CONSOLE, 3),
 
-    /* Nothing is runnable: arg0 ns from now (HV_NO_DEADLINE: any). Returns when they are over, or
-     * an event is set, HV_EVENT_IO of a watched handle among them. Times are from now on because
-     * the guest's clock may lag the host's: by what passed between filling hv_shared.resume and its
-     * reading. */
+    /* Sleep, because nothing is runnable: arg0 ns from now (HV_NO_DEADLINE: without end). Returns
+     * when they are over, or when an event is set, HV_EVENT_IO of a watched handle among them. The
+     * time is from now on because the guest's clock may lag the host's, by the time between filling
+     * hv_shared.resume and reading it. */
     HV_CALL_WAIT = HV_CALL(HV_SERVICE_CLOCK, 0),
     /* Ask for HV_EVENT_TIMER, with an upcall, arg0 ns from now (HV_NO_DEADLINE: never). */
     HV_CALL_TIMER = HV_CALL(HV_SERVICE_CLOCK, 1),
 };
 
-/* The most that a guest can change of a terminal of the host, which puts back what it found when
- * the run ends. Everything else about it (keys, signals, speeds) stays as it is. */
+/* The most that a guest can change of a terminal of the host. When the run ends the host puts back
+ * the modes that it found. Everything else about the terminal (keys, signals, speeds) stays as it
+ * is. */
 #define HV_TERMINAL_ECHO      1u
 #define HV_TERMINAL_CANONICAL 2u
 
@@ -192,15 +193,15 @@ enum hv_terminal_op {
     HV_TERMINAL_FLUSH = 2,
 };
 
-/* A guest says what a call has to do, and the host's time is to be bounded: this is the most that
- * one call moves. After each call the host looks at the run's deadline. */
+/* The most that one call moves. A guest says what a call has to do, and this bounds the time that
+ * it takes the host. After each call the host looks at the run's deadline. */
 #define HV_CALL_BYTES 65536u
 #define HV_TRACE_MAX  4096u
 #define HV_SIGNAL_MAX 64u
 
-/* The guest has saved its x87, SSE and extended state (all of XCR0) and loads it when the call
- * returns, before any instruction that depends on it. So the VMM may return from the call with
- * whatever an earlier run has left there. */
+/* The guest has saved its x87, SSE and extended state (all of XCR0), and loads it when the call
+ * returns, before any instruction that depends on it. So the VMM may return from the call with the
+ * state that an earlier run has left in these registers. */
 #define HV_RUN_VECTORS 1u
 
 #define HV_NO_DEADLINE UINT64_MAX
@@ -220,16 +221,16 @@ struct hv_call {
 };
 _Static_assert(sizeof(struct hv_call) == 64, "one cache line");
 
-/* A byte ring, guest writes and host reads: head and tail count bytes for ever (mod 2^32), the byte
- * n is data[n % HV_RING_SIZE]; head - tail <= HV_RING_SIZE. */
+/* A byte ring: the guest writes and the host reads. head and tail count bytes for ever (mod 2^32).
+ * Byte n is data[n % HV_RING_SIZE]; head - tail <= HV_RING_SIZE. */
 struct hv_ring {
     uint32_t head; /* written by the guest */
     uint32_t tail; /* written by the host */
 };
 
-/* Written by the host at entry (generation 0) and whenever HV_CALL_RUN returns. The guest's
- * monotonic clock reads mono_ns (and its wall clock wall_ns) at that instant, and runs at tsc_khz.
- */
+/* Written by the host at entry (generation 0) and whenever HV_CALL_RUN returns. At that instant the
+ * guest's monotonic clock reads mono_ns and its wall clock wall_ns. Both go on by the TSC, at
+ * tsc_khz. */
 struct hv_resume {
     uint64_t generation; /* counts restores of this machine, from 1 */
     uint64_t wall_ns;    /* since the epoch */
@@ -241,7 +242,7 @@ struct hv_resume {
 _Static_assert(sizeof(struct hv_resume) == 96, "ABI");
 
 #define HV_RESUME_DETERMINISTIC 1u /* entropy is a fixed seed; reseed nothing from time */
-#define HV_RESUME_TRACE         2u /* HV_CALL_TRACE a line per system call */
+#define HV_RESUME_TRACE         2u /* the guest is to make an HV_CALL_TRACE for each system call */
 
 /* What a stream of the host is, as far as a program can tell. */
 enum hv_stream {
@@ -259,7 +260,7 @@ struct hv_streams {
     uint8_t joined;
     uint8_t reserved[4];
     uint64_t stdin_offset; /* of an HV_STREAM_FILE: where reading goes on, bytes */
-    uint64_t stdin_size;   /* and how large it was then */
+    uint64_t stdin_size;   /* size of that file at that time, bytes */
 };
 _Static_assert(sizeof(struct hv_streams) == 24, "ABI");
 
@@ -267,31 +268,32 @@ _Static_assert(sizeof(struct hv_streams) == 24, "ABI");
 #define HV_EVENT_TIMER 1u  /* the deadline of HV_CALL_TIMER has passed */
 #define HV_EVENT_INT   2u  /* the user asked to interrupt: SIGINT */
 #define HV_EVENT_TERM  4u  /* SIGTERM */
-#define HV_EVENT_END   8u  /* the run's time is over: HV_END_SIGNAL; it goes on for a moment */
-#define HV_EVENT_IO    16u /* hv_shared.ready has a handle */
+#define HV_EVENT_END   8u  /* the run's time is over: HV_END_SIGNAL, and a moment to go on */
+#define HV_EVENT_IO    16u /* a bit is set in hv_shared.ready */
 
-/* Handles: what of the host a guest may wait for, a bit each in hv_shared.watched and ready. The
- * guest sets a bit in watched. When the handle is ready (an operation on it would not wait) the
- * host sets the bit in ready, and HV_EVENT_IO; it does so once, until the guest has taken ready by
- * an exchange with 0. The guest then takes the bit from watched, asks for what it waited for, and
- * watches the handle again if that was not there yet. It may be told for nothing. A handle that
- * there is not is always ready. Handles are also how a call answers later: one call begins the work
- * and gives its handle, another fetches the result when the handle is ready. */
+/* Handles: things of the host that a guest may wait for, a bit each in hv_shared.watched and ready.
+ * The guest sets a bit in watched. When the handle is ready (an operation on it would not wait) the
+ * host sets the bit in ready, and HV_EVENT_IO. It does so once, until the guest has taken ready by
+ * an exchange with 0. The guest then clears the bit in watched and does the operation. If there is
+ * still nothing, it watches the handle again: it may have been told for nothing. A handle that does
+ * not exist is always ready. By handles a call can also answer later: one call begins the work and
+ * gives a handle, another fetches the result when the handle is ready. */
 #define HV_HANDLES      64u
 #define HV_HANDLE_STDIN 0u
 
-/* The signal by which a program learns that its time is over: Linux's SIGRTMAX. What it then does
- * has a bound (vmm_run.grace_ns), and the run ends as VMM_TIMEOUT however it ends. */
+/* The signal by which a program learns that its time is over: Linux's SIGRTMAX. The program may
+ * then go on for vmm_run.grace_ns at most. The run ends as VMM_TIMEOUT, however it ends. */
 #define HV_END_SIGNAL 64
 
-/* Written by the guest alone, since its boot, for people: the host takes differences, believes none
- * of it and decides nothing by it. It lies in the page that every run writes anyway. */
+/* Counts since the guest's boot, which only the guest writes, for people to read. The host takes
+ * differences, believes none of them and decides nothing by them. They lie in the page that every
+ * run writes anyway. */
 struct hv_counts {
-    uint64_t syscalls_rewritten; /* system calls through a rewritten site */
-    uint64_t syscalls_trapped;   /* and by the syscall instruction */
+    uint64_t syscalls_rewritten; /* through a rewritten site (the place of a `syscall`) */
+    uint64_t syscalls_trapped;   /* by the syscall instruction */
     uint64_t faults;             /* page faults answered */
     uint64_t resume_tsc;         /* the guest's TSC when HV_CALL_RUN returned */
-    uint64_t exit_tsc;           /* and at HV_CALL_EXIT */
+    uint64_t exit_tsc;           /* the guest's TSC at HV_CALL_EXIT */
     uint64_t reserved[3];
 };
 _Static_assert(sizeof(struct hv_counts) == 64, "one cache line");
@@ -306,7 +308,7 @@ struct hv_shared {
     hv_gpa_t kernel_start;    /* page-aligned */
     hv_gpa_t kernel_text_end; /* page-aligned */
     hv_gpa_t kernel_end;      /* page-aligned, end of the image with its bss */
-    hv_gpa_t free_start;      /* behind the page tables, page-aligned, below HV_KERNEL_LIMIT */
+    hv_gpa_t free_start;      /* after the page tables, page-aligned, below HV_KERNEL_LIMIT */
     hv_gpa_t pt_root;         /* the PML4 */
     hv_gpa_t initrd_gpa;
     uint64_t initrd_size;  /* bytes */
@@ -320,9 +322,9 @@ struct hv_shared {
     uint32_t events;
     uint32_t reserved2;
     uint64_t reserved3;
-    /* One call at a time. The guest fills it, its number last, and rings; the host answers in ret.
-     * No guest has ever had two calls open: the vCPU stands while the host answers. What takes the
-     * host longer has a handle. */
+    /* One call at a time. The guest fills it, its number last, and rings the doorbell. The host
+     * answers in ret. No guest has ever had two calls open, because the vCPU stands while the host
+     * answers. Work that takes the host longer has a handle. */
     struct hv_call call;
     struct hv_ring out;
     struct hv_ring err;
@@ -334,8 +336,9 @@ _Static_assert(offsetof(struct hv_shared, call) == 240, "ABI");
 _Static_assert(offsetof(struct hv_shared, counts) == 320, "ABI");
 _Static_assert(sizeof(struct hv_shared) <= HV_PAGE_SIZE, "one page");
 
-/* What to run: a header, then records up to the end of the frame, whose size HV_CALL_RUN returns.
- * So a newer host can say more to an older guest, which skips what it does not know. */
+/* The run frame, which says what to run: a header, then records up to the end of the frame. So a
+ * newer host can say more to an older guest, which skips what it does not know. HV_CALL_RUN returns
+ * the size of the frame. */
 enum hv_run_mode {
     HV_RUN_EXEC = 0,   /* execve(argv[0], argv, env): answered by the kernel itself */
     HV_RUN_FILE = 1,   /* a script: source is its text, argv[0] its name as given */
@@ -345,7 +348,7 @@ enum hv_run_mode {
 };
 
 struct hv_run {
-    uint32_t size;  /* of this header, at least sizeof(struct hv_run): the records begin there */
+    uint32_t size;  /* of this header, at least sizeof(struct hv_run); the records begin after it */
     uint32_t mode;  /* enum hv_run_mode */
     uint32_t flags; /* HV_RESUME_DETERMINISTIC */
     uint32_t reserved;
@@ -353,8 +356,8 @@ struct hv_run {
 _Static_assert(sizeof(struct hv_run) == 16, "ABI");
 
 /* A record is this header, its bytes, and zeroes up to a multiple of HV_RECORD_ALIGN. Records stand
- * in any order, each kind at most once; one that is missing is empty. Strings stand one after the
- * other, each with its NUL. images/runframe.h is the reader. */
+ * in any order, each kind at most once. A record that is missing is empty. Strings stand one after
+ * the other, each with its NUL. images/runframe.h is the reader. */
 #define HV_RECORD_ALIGN 8u
 
 enum hv_record_kind {
@@ -362,7 +365,7 @@ enum hv_record_kind {
     HV_RECORD_ARGV = 2,    /* strings: at least argv[0] */
     HV_RECORD_ENV = 3,     /* strings: NAME=value */
     HV_RECORD_CWD = 4,     /* one string: absolute; made in the guest when missing */
-    HV_RECORD_SOURCE = 5,  /* bytes, which may contain NUL: as the mode says */
+    HV_RECORD_SOURCE = 5,  /* bytes, which may contain NUL; the mode says what they are */
 };
 
 struct hv_record {
@@ -372,11 +375,11 @@ struct hv_record {
 };
 _Static_assert(sizeof(struct hv_record) == 16, "ABI");
 
-/* In the guest, a program takes its run by reading this device: the first read of a file opened on
- * it makes the HV_CALL_RUN (the snapshot point) and returns the frame's bytes, further reads the
- * rest, then 0. Its exit_group ends the run, and the machine. A program that is to go on writes the
- * run's status, an int of 0 to 255, instead: that ends the run, and the next read of this file
- * makes the next HV_CALL_RUN. */
+/* In the guest, a program takes its run by reading this device. The first read of a file opened on
+ * it makes the HV_CALL_RUN (the snapshot point) and returns the frame's bytes. Further reads return
+ * the rest, then 0. The program's exit_group ends the run, and the machine. A program that is to go
+ * on writes the run's status, an int of 0 to 255, instead. That ends the run, and the next read of
+ * this file makes the next HV_CALL_RUN. */
 #define HV_RUN_DEVICE "/dev/pyhl"
 
 #endif /* __ASSEMBLER__ */

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * The guest's calls. A call is copied out of shared memory once, then checked and answered by the
- * service that it names. Whatever a guest writes there ends as an answer or as VMM_BROKEN with
- * words, never as an error of the host.
+ * service that it names. Whatever a guest writes there ends as an answer, or as VMM_BROKEN with a
+ * message, never as an error of the host.
  */
 #include "vmm_int.h"
 
@@ -21,8 +21,8 @@ static int call_bad_range(struct vmm *vm, const char *name, uint64_t gpa, uint64
                        (unsigned long long)gpa, (unsigned long long)size);
 }
 
-/* The open run: the call stays in its slot until calls_answer_run(). What the guest says of the run
- * before is the status of the outcome. */
+/* HV_CALL_RUN: the call stays open, in its slot, until calls_answer_run(). The outcome's status is
+ * what the guest says of the run before. */
 static int call_run(struct vmm *vm, const struct hv_call *call, int64_t *ret)
 {
     (void)ret;
@@ -47,8 +47,8 @@ static uint64_t call_least(uint64_t a, uint64_t b)
     return a < b ? a : b;
 }
 
-/* Copies [offset, offset + size) of the frame, as far as there is one and a call goes; the bytes
- * copied, or RUN_STOP. */
+/* Copies [offset, offset + size) of the frame, up to its end, and HV_CALL_BYTES at most. Stores the
+ * number of bytes in *ret. */
 static int call_frame(struct vmm *vm, const struct hv_call *call, int64_t *ret)
 {
     const uint64_t offset = call->arg[0];
@@ -65,7 +65,8 @@ static int call_frame(struct vmm *vm, const struct hv_call *call, int64_t *ret)
     return 0;
 }
 
-/* A line from the guest for a user: other than printable ASCII becomes '?'. Its length. */
+/* Copies a line from the guest for a user. What is not printable ASCII becomes '?'. Returns its
+ * length. */
 static size_t call_text(const struct vmm *vm, hv_gpa_t gpa, uint64_t size, char *out, size_t room)
 {
     size_t n = size < room - 1 ? (size_t)size : room - 1;
@@ -207,14 +208,14 @@ static int clock_begin(struct vmm *vm)
     return clock_resume(vm, &mem_shared_write(vm)->resume, vm->err);
 }
 
-/* What the host does for a guest. The clock begins last: the guest's time goes on from what it
- * says. */
+/* What the host does for a guest. The clock's begin() comes last, because the guest's time goes on
+ * from what that says. */
 static const struct service {
     const char *name;
     /* Of a run, right before the guest goes on. Sets the handles that the service has to be waited
      * for by. As outcome.c. */
     int (*begin)(struct vmm *vm);
-    void (*end)(struct vmm *vm); /* of a run, however it ended: what is held for it goes */
+    void (*end)(struct vmm *vm); /* of a run, in whatever way: gives up what it held */
     call_fn *const *calls;
     unsigned count;
 } services[] = {
@@ -248,7 +249,7 @@ int calls_answer(struct vmm *vm)
 {
     struct hv_call call;
     memcpy(&call, &vm->shared->call, sizeof(call));
-    __asm__ volatile("" ::: "memory"); /* one fetch: what is checked is what is used */
+    __asm__ volatile("" ::: "memory"); /* one fetch: the checked call is the used one */
     if (call.nr == HV_CALL_NONE) {
         return 0;
     }

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Time: what the guest is told at a resume, and the timer that stops its vCPU. The guest's
- * monotonic clock is the host's plus a constant; a restored machine's goes on where the snapshot's
- * stood, plus the wall time since. There is a timer for each thread, not for each VM, of which
- * there may be many more; it is only reprogrammed when something earlier is wanted, and left armed
- * after a run: its signal is blocked then, and dropped when the next run, of any VM, begins. A VM
- * can so be stopped for what another wanted, and goes on.
+ * monotonic clock is the host's plus a constant. In a restored machine it goes on from where it
+ * stood at the snapshot, plus the wall time since.
+ *
+ * There is a timer for each thread, not for each VM, of which there may be many more. The kernel is
+ * only asked to change it when something earlier is wanted. The timer stays armed when a run ends.
+ * Its signal is blocked until the next run on this thread, which discards it. A VM that was
+ * interrupted by another VM's timer finds nothing due and goes on.
  */
 #include "vmm_int.h"
 
@@ -13,8 +15,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#define BOOT_MONO_NS NS_PER_MS        /* first boot: small, not zero */
-#define CUT_AGAIN_NS (10 * NS_PER_MS) /* a signal just before the call that it was for is lost */
+#define BOOT_MONO_NS NS_PER_MS        /* the time at the first boot: small, not zero */
+#define CUT_AGAIN_NS (10 * NS_PER_MS) /* a signal just before the call does not end it */
 
 void clock_start(struct vmm *vm)
 {
@@ -27,8 +29,8 @@ uint64_t clock_guest_now(const struct vmm *vm)
     return vm->clock.guest_ns + (os_clock_ns(CLOCK_MONOTONIC) - vm->clock.host_ns);
 }
 
-/* The clock of a machine whose monotonic time was guest_ns at the wall time wall_ns, perhaps long
- * ago. */
+/* Sets the clock of a machine whose monotonic time was guest_ns at the wall time wall_ns, perhaps
+ * long ago. */
 void clock_continue(struct vmm *vm, uint64_t guest_ns, uint64_t wall_ns)
 {
     const uint64_t now = os_clock_ns(CLOCK_REALTIME);
@@ -88,8 +90,8 @@ static _Thread_local struct {
     timer_t id;
     bool created;
     pid_t tid;
-    uint64_t armed; /* what the kernel was told; NEVER when not armed */
-    bool lent;      /* to a wait or a call that may block: not what a running guest needs */
+    uint64_t armed; /* the instant that the kernel was told; NEVER when not armed */
+    bool lent;      /* to a wait or a call that may block: not set for a running guest */
 } clock_thread;
 
 static pthread_key_t clock_thread_key;
@@ -101,7 +103,7 @@ static void clock_thread_end(void *arg)
     clock_thread.created = false;
 }
 
-/* A child has no timers. */
+/* A forked child has no timers. */
 static void clock_forked(void)
 {
     clock_thread.created = false;
@@ -152,7 +154,8 @@ static uint64_t clock_earliest(const struct clock_timer *t)
     return t->retry < next ? t->retry : next;
 }
 
-/* At an instant, then every again_ns until something else is set; NEVER: not at all. */
+/* Makes the timer fire at an instant, then every again_ns until it is set again. NEVER: not at
+ * all. */
 static int clock_timer_set(struct vmm *vm, uint64_t at, uint64_t again_ns, bool lent)
 {
     struct itimerspec spec = {.it_interval = os_timespec(again_ns)};
@@ -170,7 +173,7 @@ static int clock_timer_set(struct vmm *vm, uint64_t at, uint64_t again_ns, bool 
 int clock_timer_arm(struct vmm *vm, uint64_t now)
 {
     if (clock_thread.armed <= now) {
-        clock_thread.armed = NEVER; /* has fired */
+        clock_thread.armed = NEVER; /* it has fired */
     }
     const uint64_t next = clock_earliest(&vm->timer);
     if (next >= clock_thread.armed && !clock_thread.lent) {

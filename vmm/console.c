@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The guest's three streams. Rings are written by the guest: head is checked against tail before
- * use, data is only passed on: to a descriptor, or in place to a function of the caller's. No call
- * blocks beyond the run's deadline or an interrupt, whatever other readers and writers of the same
- * pipe, socket or terminal do: a stream is written and read without waiting (RWF_NOWAIT) and waited
- * for by wait_poll() alone. Where a stream is not made for that, the thread's timer cuts the
- * call short. SIGPIPE and SIGXFSZ are kept from the process.
+ * The guest's three streams. The guest writes the output rings. head is checked against tail before
+ * use, and the data is only passed on: to a descriptor, or in place to a function of the caller's.
+ *
+ * No call blocks beyond the run's deadline or an interrupt, whatever other readers and writers of
+ * the same pipe, socket or terminal do. A stream is written and read without waiting (RWF_NOWAIT),
+ * and only wait_poll() waits for it. For streams that do not support that, the thread's timer cuts
+ * the call short. SIGPIPE and SIGXFSZ are kept from the process.
  */
 #include "vmm_int.h"
 
@@ -15,9 +16,9 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#define CUT_NS      (20 * NS_PER_MS) /* what a call may block that only the timer ends */
-#define LAST_NS     (10 * NS_PER_MS) /* all such calls after the end of a run */
-#define REFUSED_MAX 2u               /* in a row, though poll() says that there is room */
+#define CUT_NS      (20 * NS_PER_MS) /* how long a call may block that only the timer ends */
+#define LAST_NS     (10 * NS_PER_MS) /* the same for all calls after the end of a run */
+#define REFUSED_MAX 2u /* refused writes in a row, though poll() says that there is room */
 
 struct console_stream {
     const char *name;
@@ -38,7 +39,7 @@ static struct console_stream console_stream(struct vmm *vm, bool is_err)
         "stdout", 1, &vm->shared->out, HV_STDOUT_GPA, vm->io.stdout_fd, &vm->io_ways[1]};
 }
 
-/* Else what is written to it is dropped. */
+/* Whether a stream goes anywhere. If not, its data is dropped. */
 static bool console_is_open(const struct console_stream *s)
 {
     return s->fd >= 0 || *s->way == IO_CALL;
@@ -52,13 +53,13 @@ static void console_block_kick(sigset_t *before)
     (void)pthread_sigmask(SIG_BLOCK, &set, before);
 }
 
-/* RWF_NOWAIT is not for this stream, or not for this kernel. */
+/* Whether RWF_NOWAIT does not work with this stream, or this kernel. */
 static bool console_is_unfit(int code)
 {
     return code == EOPNOTSUPP || code == ENOSYS;
 }
 
-/* write() where it may block: for cut_ns at most. *put as in console_put(). */
+/* A write() that may block, for cut_ns at most. *put as in console_put(). */
 static int console_put_cut(struct vmm *vm, const struct console_stream *s, const struct iovec *iov,
                            uint64_t cut_ns, ssize_t *put)
 {
@@ -91,7 +92,7 @@ static int console_put_once(struct vmm *vm, const struct console_stream *s, cons
     return 0;
 }
 
-/* Hands all of them to the caller's function. *put as in console_put(). */
+/* Hands all n bytes to the caller's function. *put as in console_put(). */
 static void console_hand(struct vmm *vm, const struct console_stream *s, const void *p, size_t n,
                          ssize_t *put)
 {
@@ -102,8 +103,9 @@ static void console_hand(struct vmm *vm, const struct console_stream *s, const v
     *put = rc == 0 ? (ssize_t)n : rc < 0 ? rc : -EINVAL;
 }
 
-/* Writes some of the n bytes at p, without a signal for this process. *put: how many, -EAGAIN when
- * there is no room, -EINTR when the write was cut short before the first, or another -errno. */
+/* Writes some of the n bytes at p, without a signal for this process. *put is how many, -EAGAIN
+ * when there is no room, -EINTR when the write was cut short before the first byte, or another
+ * -errno. */
 static int console_put(struct vmm *vm, const struct console_stream *s, void *p, size_t n,
                        uint64_t cut_ns, ssize_t *put)
 {
@@ -127,7 +129,8 @@ static int console_put(struct vmm *vm, const struct console_stream *s, void *p, 
     return rc;
 }
 
-/* Waits for room; when there was some the last times, too, for a moment. */
+/* Waits until there is room. When there was room the last times, too, yet the write was refused,
+ * waits for a moment. */
 static int console_room(struct vmm *vm, const struct console_stream *s, unsigned *refused)
 {
     if (++*refused > REFUSED_MAX) {
@@ -153,7 +156,8 @@ static int console_failed(struct vmm *vm, const struct console_stream *s, int co
                                      : "");
 }
 
-/* After console_put() with code, that of an errno or 0: waits for another try, or ends the run. */
+/* Deals with a refused console_put(), whose code is an errno or 0: waits for another try, or ends
+ * the run. */
 static int console_refused(struct vmm *vm, const struct console_stream *s, int code,
                            unsigned *refused)
 {
@@ -171,8 +175,8 @@ static size_t console_allowed(const struct vmm *vm, size_t n)
     return n < vm->output_left ? n : (size_t)vm->output_left;
 }
 
-/* Writes the n bytes at p, which takes as long as the readers want unless the run is over before.
- * The number written in *put. */
+/* Writes the n bytes at p. This takes as long as the readers want, unless the run is over before.
+ * *put is the number written. */
 static int console_write(struct vmm *vm, const struct console_stream *s, uint8_t *p, size_t n,
                          size_t *put)
 {
@@ -196,7 +200,7 @@ static int console_write(struct vmm *vm, const struct console_stream *s, uint8_t
     return rc == 0 && most < n ? outcome_set(vm, VMM_OUTPUT, 0, "more output than allowed") : rc;
 }
 
-/* The bytes from tail on that lie in one piece. */
+/* How many bytes from tail on lie in one piece. */
 static size_t ring_piece(uint32_t head, uint32_t tail)
 {
     const uint32_t n = head - tail;
@@ -300,7 +304,8 @@ static ssize_t console_get_nowait(struct vmm *vm, const struct iovec *iov)
     }
     ssize_t n = preadv2(pfd.fd, iov, 1, -1, RWF_NOWAIT);
     const int code = n < 0 ? errno : 0;
-    /* What poll() calls ready may never be so for RWF_NOWAIT: a guest would wait in vain. */
+    /* A stream that is ready for poll() may never be ready for RWF_NOWAIT: a guest would wait in
+     * vain. */
     if (console_is_unfit(code) || (code == EAGAIN && poll(&pfd, 1, 0) > 0)) {
         vm->io_ways[0] = IO_CUT;
     }

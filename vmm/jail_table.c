@@ -134,7 +134,7 @@ const struct jail_row jail_rows[] = {
     {SYS_mmap, RENEW, {ONLY(2, PROT_READ), AS(4, JAIL_INITRD)}, "the initrd, once more"},
     {SYS_mmap, RENEW, {ONLY(2, PROT_READ | PROT_WRITE),
                        ASIDE(3, MAP_NORESERVE | MAP_FIXED, MAP_PRIVATE | MAP_ANONYMOUS)},
-     "RAM behind the image, in its place"},
+     "RAM after the image, in its place"},
     {SYS_madvise, RENEW, {IS(2, MADV_HUGEPAGE)}, "RAM in large pages"},
     {SYS_madvise, RENEW, {IS(2, MADV_POPULATE_READ)}, "program text is fetched"},
     {SYS_madvise, RENEW, {IS(2, MADV_DONTDUMP)}, "RAM is for no core file"},

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Runs the vCPU until the run ends: exits, interrupts, deadlines, upcalls. KVM_RUN is left at
- * doorbells and when VMM_SIGNAL arrives; only then is anything looked at.
+ * Runs the vCPU until the run ends: exits, interrupts, deadlines, upcalls (exceptions that the VMM
+ * makes, see abi.h). KVM_RUN returns at a doorbell, which is the guest's `out` for a call, and when
+ * VMM_SIGNAL arrives. The host looks at nothing in between.
  */
 #include "snapshot_int.h"
 
@@ -14,7 +15,8 @@
 #define TICK_NS         (50 * NS_PER_MS)
 #define TICK_WATCHED_NS (10 * NS_PER_MS) /* while a thread waits for a handle and another runs */
 
-/* Nothing of KVM's own may be half-way: a queued exception would be delivered at the new RIP. */
+/* Whether an upcall may be pushed now. KVM must have nothing half-way: it would deliver a queued
+ * exception at the new RIP. */
 static bool run_upcall_allowed(const struct vmm *vm, const struct kvm_regs *regs)
 {
     struct kvm_sregs sregs;
@@ -32,7 +34,8 @@ static bool run_upcall_allowed(const struct vmm *vm, const struct kvm_regs *regs
            !events.exception.pending && !events.interrupt.injected && !events.nmi.injected;
 }
 
-/* Once it is pushed, the guest takes the events before anything else: no other try is needed. */
+/* Pushes an upcall if that is allowed now. Then the guest takes the events before anything else, so
+ * no other try is needed. */
 static int run_upcall(struct vmm *vm)
 {
     struct kvm_regs regs;
@@ -52,7 +55,7 @@ static int run_upcall(struct vmm *vm)
     memcpy(mem_write_ptr(vm, at, sizeof(trap)), &trap, sizeof(trap));
     regs.rsp = at;
     regs.rip = vm->shared->upcall_entry;
-    regs.rflags = HV_RFLAGS_FIXED; /* the program's, TF among them, are in the trap */
+    regs.rflags = HV_RFLAGS_FIXED; /* the program's flags, TF among them, are in the trap */
     if (ioctl(vm->vcpu_fd, KVM_SET_REGS, &regs) < 0) {
         return vmm_err_set(vm->err, errno, "KVM_SET_REGS: %s", strerror(errno));
     }
@@ -61,8 +64,9 @@ static int run_upcall(struct vmm *vm)
     return 0;
 }
 
-/* A run that waits, computes or is kept waiting by a busy machine takes no more memory than a small
- * one. It is looked at again with the rings, which takes no exit of its own. */
+/* Looks whether a run is a longer one, by its faults. A run that waits, computes, or has to wait
+ * for a busy machine takes no more memory than a small one. Such a run is looked at again together
+ * with the rings, which takes no exit of its own. */
 static void run_longer(struct vmm *vm)
 {
     vm->timer.longer = vm->timer.tick;
@@ -175,7 +179,7 @@ static int run_loop(struct vmm *vm)
     return rc;
 }
 
-/* VMM_SIGNAL stops nothing from here on. */
+/* From here on VMM_SIGNAL stops no VM on this thread. */
 static void run_leave(struct vmm *vm)
 {
     atomic_store(&vm->running, 0);
@@ -192,7 +196,8 @@ static int run_begin(struct vmm *vm, uint64_t timeout_ns, struct vmm_outcome *ou
     x86_thread_clean();
     atomic_store(&vm->kicked, 0);
     vmm_kick_target(vm);
-    /* Only now: a signal dropped before has an armed instant that is not after this one. */
+    /* The time is read only now. So the instant of a signal that was dropped before is not later,
+     * and clock_timer_arm() knows that the timer has fired. */
     const uint64_t now = os_clock_ns(CLOCK_MONOTONIC);
     const uint64_t start = vm->started_ns;
     counters_begin_run(vm);
@@ -215,7 +220,8 @@ static int run_begin(struct vmm *vm, uint64_t timeout_ns, struct vmm_outcome *ou
     return rc;
 }
 
-/* What the guest does in its grace, and be it to break down, is because its time was over. */
+/* A run whose time was over ends as VMM_TIMEOUT, whatever the guest has done in its grace, even if
+ * it broke down. */
 static void run_ended_late(struct vmm_outcome *o)
 {
     if (o->kind == VMM_EXITED || o->kind == VMM_SIGNALED || o->kind == VMM_OOM ||

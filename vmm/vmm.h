@@ -173,7 +173,7 @@ struct vmm_counters {
     uint64_t exits_memory;   /* first accesses to memory that a restored machine has no slot for */
     uint64_t exits_other;    /* what ends a run: a shutdown, an access outside of memory, ... */
     uint64_t upcalls;        /* pushed */
-    uint64_t calls;          /* call slots answered */
+    uint64_t calls;          /* calls answered */
     /* What the guest claims: its system calls, by how they entered its kernel, and the page faults
      * that it has answered. */
     uint64_t syscalls_rewritten;

@@ -460,18 +460,19 @@ void counters_end_run(struct vmm *vm);
 /* As outcome.c. */
 int calls_answer(struct vmm *vm);
 int calls_answer_run(struct vmm *vm); /* hands the run frame to the open HV_CALL_RUN */
-void calls_end_run(struct vmm *vm);   /* what the services hold for it goes */
+void calls_end_run(struct vmm *vm);   /* the services give up what they hold for it */
 
 /* wait.c. As outcome.c. */
 /* Sleeps until a descriptor is ready, the host instant `until`, or a signal; with want_events not
  * at all while an event is set. VMM_SIGNAL is blocked while the reasons to stop are checked, and
  * let through by ppoll() itself, so that none is missed. */
 int wait_poll(struct vmm *vm, struct pollfd *pfd, nfds_t count, uint64_t until, bool want_events);
-/* What a handle stands for from now on; -1: nothing that one could wait for, always ready. */
+/* Sets the descriptor that a handle stands for. -1: there is nothing to wait for, and it is always
+ * ready. */
 void handle_set(struct vmm *vm, unsigned handle, int fd);
-/* Tells a guest that runs of the handles that it watches. False: it watches none. */
+/* Tells a running guest which of the handles that it watches are ready. False: it watches none. */
 bool handles_look(struct vmm *vm);
-/* Sleeps for a guest that waits: until it is told of a handle, the host instant `until`, or an
+/* Sleeps for a waiting guest, until it is told of a handle, the host instant `until`, or an
  * event. */
 int handles_wait(struct vmm *vm, uint64_t until);
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Sleeping for a guest: until descriptors are ready, a time, an event, or the end of the run. And
- * the handles of abi.h: what of the host a guest may wait for, each a number and a descriptor. The
- * guest says which it watches. The host looks at those while the guest sleeps, and while it runs at
- * each tick.
+ * Sleeping for a guest: until descriptors are ready, a time, an event, or the end of the run. This
+ * file also has the handles of abi.h. A handle is something of the host that a guest may wait for:
+ * a number and a descriptor. The guest says which handles it watches. The host looks at those while
+ * the guest sleeps, and at each tick while it runs.
  */
 #include "vmm_int.h"
 
@@ -27,21 +27,22 @@ int wait_poll(struct vmm *vm, struct pollfd *pfd, nfds_t count, uint64_t until, 
         if (rc == 0 && ppoll(pfd, count, NULL, &before) < 0 && errno != EINTR) {
             rc = vmm_err_set(vm->err, errno, "ppoll: %s", strerror(errno));
         }
-        atomic_store(&vm->kicked, 0); /* what it was for is looked at before the guest goes on */
+        atomic_store(&vm->kicked, 0); /* its reason is looked at before the guest goes on */
     }
     (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
     return rc;
 }
 
-/* The handles that the guest watches and that it was not told of yet, a bit each. The guest may
- * write anything there, also while this is read. */
+/* The handles that the guest watches and was not told of yet, a bit each. The guest may write
+ * anything there, also while this is read. */
 static uint64_t handles_watched(const struct vmm *vm)
 {
     return __atomic_load_n(&vm->shared->watched, __ATOMIC_SEQ_CST) &
            ~__atomic_load_n(&vm->shared->ready, __ATOMIC_SEQ_CST);
 }
 
-/* Those of `watched` that have a descriptor to wait for; the others are ready, in *ready. */
+/* Lists the handles of `watched` that have a descriptor to wait for. The others are ready, and
+ * their bits are set in *ready. */
 static nfds_t handles_list(const struct vmm *vm, uint64_t watched, struct pollfd pfds[HV_HANDLES],
                            uint8_t numbers[HV_HANDLES], uint64_t *ready)
 {
