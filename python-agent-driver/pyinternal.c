@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What the driver takes from CPython's internal headers; no other file includes them. The file is
- * tied to CPython 3.11: the check below makes any other version a compile-time error.
+ * What the driver takes from CPython's internal headers; no other file includes them.
  */
 #define PY_SSIZE_T_CLEAN
 #define Py_BUILD_CORE
@@ -18,10 +17,6 @@
 #include <internal/pycore_runtime.h>
 
 #include <string.h>
-
-#if PY_VERSION_HEX < 0x030b0000 || PY_VERSION_HEX >= 0x030c0000
-#error "the driver is written against CPython 3.11's internal interfaces"
-#endif
 
 /* Everything made before the snapshot is out of the garbage collector's sight, in a list of our
  * own. In the list of gc.freeze() it would be brought back by gc.unfreeze(), and then each full

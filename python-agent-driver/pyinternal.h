@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * CPython's public header, and what the driver needs of CPython that has no public call.
+ * CPython's public header, and what the driver needs of CPython that has no public call. That ties
+ * the driver to one version of CPython (images/python/image.mk: IMAGE_PYTHON).
  */
 #ifndef PYINTERNAL_H
 #define PYINTERNAL_H
@@ -10,6 +11,10 @@
 
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
+
+#if PY_VERSION_HEX >> 16 != 0x030b
+#error "the driver is written for CPython 3.11: this is another version's Python.h"
+#endif
 
 /* pyinternal.c: the interpreter's live configuration, which the driver may change. */
 PyConfig *internal_config(void);

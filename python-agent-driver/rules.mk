@@ -10,9 +10,9 @@ DRIVER_OBJ := $(DRIVER_SRC:python-agent-driver/%.c=$(BUILD)/driver/%.o) $(BUILD)
 DRIVER_LAUNCH := $(BUILD)/driver/launch.o
 
 # -isystem: CPython's internal headers do not compile with our warnings. -fno-plt: every function is bound when the
-# driver starts, before the snapshot.
-DRIVER_CFLAGS := $(HOST_CFLAGS) --sysroot=$(DRIVER_DEV) -fPIC -fvisibility=hidden -fno-plt \
-    -isystem $(DRIVER_DEV)/usr/include/python3.11 -isystem $(DRIVER_DEV)/usr/include/x86_64-linux-gnu/python3.11
+# driver starts, before the snapshot. -Wfatal-errors: with another version's Python.h, one line tells that.
+DRIVER_CFLAGS := $(HOST_CFLAGS) --sysroot=$(DRIVER_DEV) -fPIC -fvisibility=hidden -fno-plt -Wfatal-errors \
+    -isystem $(DRIVER_DEV)/usr/include/python$(IMAGE_PYTHON) -isystem $(DRIVER_DEV)/usr/include/x86_64-linux-gnu/python$(IMAGE_PYTHON)
 
 # --sysroot gives the compiler the tree's headers. Debian's gcc would take the host's libraries all the same, so
 # everything that is linked is named here: $(call driver_link,FLAGS,START FILES).

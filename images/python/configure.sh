@@ -70,10 +70,9 @@ link_libraries() {
 prune() {
     local pattern
     while read -r pattern; do
-        case $pattern in '' | '#'*) continue ;; esac
         # shellcheck disable=SC2086 # a shell pattern below the root
         rm -rf "${ROOT:?}"/$pattern
-    done <$RECIPE/prune.txt
+    done < <(words $RECIPE/prune.txt)
     # links whose target went with the above, except those into directories the guest fills
     find "$ROOT" -xtype l ! -lname '/proc/*' -printf '%P %l\n' | while read -r link target; do
         case $target in

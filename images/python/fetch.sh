@@ -12,7 +12,6 @@
 
 . images/python/lib.sh
 
-RELEASE=bookworm
 KEYRING=/usr/share/keyrings/debian-archive-keyring.gpg
 APT=$(realpath -m "$CACHE/apt")
 DEBS=$(realpath -m "$CACHE/deb")
@@ -43,9 +42,9 @@ configure_apt() {
         "$DEBS/partial"
     : >"$APT/state/status"
     cat >"$APT/sources.new" <<EOF
-deb [signed-by=$KEYRING] $MIRROR $RELEASE main
-deb [signed-by=$KEYRING] $MIRROR $RELEASE-updates main
-${SECURITY:+deb [signed-by=$KEYRING] $SECURITY $RELEASE-security main}
+deb [signed-by=$KEYRING] $MIRROR $SUITE main
+deb [signed-by=$KEYRING] $MIRROR $SUITE-updates main
+${SECURITY:+deb [signed-by=$KEYRING] $SECURITY $SUITE-security main}
 EOF
     # lists of other mirrors are of no use
     cmp -s "$APT/sources.new" "$APT/etc/sources.list" || rm -f "$APT/updated"
@@ -72,7 +71,7 @@ EOF
 }
 
 update_lists() {
-    say "fetching the package lists of Debian $RELEASE"
+    say "fetching the package lists of Debian $SUITE"
     if ! apt-get -qq update >"$APT/log" 2>&1 || grep -q '^[WE]:' "$APT/log"; then
         cat "$APT/log" >&2
         die "the package lists could not be fetched (no network?); mirrors: $MIRROR $SECURITY"
@@ -91,7 +90,7 @@ write_status() {
         /^$/' >"$APT/status.new"
     unknown=$(comm -23 <(words $RECIPE/present.txt | sort) \
         <(sed -n 's/^Package: //p' "$APT/status.new" | sort))
-    [ -z "$unknown" ] || die "$RECIPE/present.txt: unknown to Debian $RELEASE: ${unknown//$'\n'/ }"
+    [ -z "$unknown" ] || die "$RECIPE/present.txt: unknown to Debian $SUITE: ${unknown//$'\n'/ }"
     mv "$APT/status.new" "$APT/state/status"
 }
 
@@ -105,7 +104,7 @@ apt_uris() {
         apt-get install -y --print-uris "$@"
     fi 2>"$APT/log" | grep "^'" >"$APT/uris" || {
         cat "$APT/log" >&2
-        die "the packages cannot be resolved in Debian $RELEASE"
+        die "the packages cannot be resolved in Debian $SUITE"
     }
 }
 

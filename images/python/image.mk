@@ -6,22 +6,36 @@
 #
 # A new driver costs an install and a CPIO. Variables: IMAGE_EXTRA, further Debian packages for the root
 # (libpython3.11-testsuite for CPython's own tests); IMAGE_WHEELS, a directory of pure-Python wheels to unpack into it
-# as well; IMAGE_MIRROR and IMAGE_SECURITY_MIRROR, where packages come from (else as the host's apt).
+# as well; IMAGE_SUITE, the Debian release that packages are from, which need not be the host's; IMAGE_MIRROR and
+# IMAGE_SECURITY_MIRROR, where they come from (else as the host's apt).
 
 PY_RECIPE := images/python
 PY_OUT := $(BUILD)/images/python
 PY_DEV := $(PY_OUT)/dev.stamp
 PY_DRIVER := $(addprefix $(BUILD)/driver/,driver driver.so) $(addprefix python-agent-driver/,preload.txt rehearsal.py)
 
+# The one version of CPython that the driver supports, and the releases that can be asked for, with theirs.
+IMAGE_PYTHON := 3.11
+PY_SUITES := bookworm:3.11 trixie:3.13
+
+IMAGE_SUITE ?= bookworm
 IMAGE_EXTRA ?=
 IMAGE_WHEELS ?=
-export IMAGE_MIRROR IMAGE_SECURITY_MIRROR
+export IMAGE_SUITE IMAGE_PYTHON IMAGE_MIRROR IMAGE_SECURITY_MIRROR
+
+# Here, before any rule could make half an image of another version.
+PY_OF_SUITE := $(patsubst $(IMAGE_SUITE):%,%,$(filter $(IMAGE_SUITE):%,$(PY_SUITES)))
+PY_SUITES_FIT := $(patsubst %:$(IMAGE_PYTHON),%,$(filter %:$(IMAGE_PYTHON),$(PY_SUITES)))
+ifneq ($(PY_OF_SUITE),$(IMAGE_PYTHON))
+$(error IMAGE_SUITE=$(IMAGE_SUITE): $(if $(PY_OF_SUITE),it has Python $(PY_OF_SUITE),no Debian release that the recipe \
+    knows), and the driver supports $(IMAGE_PYTHON); use IMAGE_SUITE=$(PY_SUITES_FIT))
+endif
 
 .PHONY: image-python-dev
 image-python-dev: $(PY_DEV)
 
 # Variables that decide about the root are kept in a file, which is rewritten when they change.
-PY_SETTINGS := IMAGE_EXTRA=$(IMAGE_EXTRA) IMAGE_WHEELS=$(IMAGE_WHEELS)
+PY_SETTINGS := IMAGE_SUITE=$(IMAGE_SUITE) IMAGE_EXTRA=$(IMAGE_EXTRA) IMAGE_WHEELS=$(IMAGE_WHEELS)
 ifneq ($(PY_SETTINGS),$(shell cat $(PY_OUT)/settings 2>/dev/null))
 $(shell mkdir -p $(PY_OUT) && echo '$(PY_SETTINGS)' >$(PY_OUT)/settings)
 endif

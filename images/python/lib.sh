@@ -12,7 +12,9 @@ BUILD=${BUILD:-build}
 RECIPE=images/python
 OUT=$BUILD/images/python
 CACHE=$BUILD/cache
-PYTHON=python3.11
+# From image.mk: the Debian release, and its Python, which the lists call @PYTHON@.
+SUITE=${IMAGE_SUITE:?}
+PYTHON=python${IMAGE_PYTHON:?}
 
 die() {
     printf 'image: %s\n' "$*" >&2
@@ -35,5 +37,5 @@ need_tool() {
 
 # words FILE: its words without comments, one per line
 words() {
-    sed 's/#.*//' "$1" | tr -s ' \t' '\n' | sed '/^$/d'
+    sed "s/#.*//; s/@PYTHON@/$PYTHON/g" "$1" | tr -s ' \t' '\n' | sed '/^$/d'
 }
