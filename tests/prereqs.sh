@@ -20,7 +20,7 @@ declare -A groups=(
 )
 
 if [ "${1:-}" = kvm ]; then
-    # The node may be there without what is behind it: 10:232 is KVM's number, and it must open.
+    # The node may exist where KVM does not: its number must be KVM's, 10:232, and it must open.
     if [ "$(stat -L -c %t:%T /dev/kvm 2>/dev/null)" != a:e8 ]; then
         echo "/dev/kvm is missing: pyhl needs a Linux host with KVM (enable it in the BIOS, or nested in the VM)" >&2
         exit 1

@@ -73,8 +73,7 @@ void counters_end_run(struct vmm *vm)
     struct vmm_counters *c = &vm->counters;
     const uint64_t now = os_clock_ns(CLOCK_MONOTONIC);
     uint64_t left = vm->left_ns != 0 ? vm->left_ns : now;
-    left =
-        left > vm->entered_ns ? left : vm->entered_ns; /* a call may be answered at the handover */
+    left = left > vm->entered_ns ? left : vm->entered_ns; /* never before the handover */
     c->phase_ns[VMM_PHASE_HANDOVER] = vm->entered_ns - vm->started_ns;
     c->phase_ns[VMM_PHASE_GUEST] = counters_guest_ns(vm, left - vm->entered_ns);
     c->phase_ns[VMM_PHASE_ENTER] = left - vm->entered_ns - c->phase_ns[VMM_PHASE_GUEST];

@@ -64,7 +64,7 @@ struct vmm_snapshot {
     int initrd_fd;
     struct infile_mark mark; /* of both files, when they were opened */
     struct infile_mark initrd_mark;
-    atomic_int pagemap;     /* pagemap_open(), for all machines of a process; -1 */
+    atomic_int pagemap;     /* pagemap_open(), for all machines of a process; -1: not open */
     atomic_int pagemap_pid; /* of that process */
     /* The vCPU of a machine that has never run, as check_vcpu.c reads it: [0] of a machine for a
      * single run, [1] of a rewindable one. NULL before the first check. */

@@ -478,7 +478,7 @@ int handles_wait(struct vmm *vm, uint64_t until);
 
 /* console.c. All as outcome.c. */
 int console_drain(struct vmm *vm);
-void console_drain_last(struct vmm *vm); /* what the readers take at once; never fails */
+void console_drain_last(struct vmm *vm); /* writes what the readers take at once; never fails */
 int console_read(struct vmm *vm, void *buf, size_t size,
                  int64_t *ret); /* *ret: bytes or -errno, for the guest */
 /* Shows one line; line has room for a byte more. */

@@ -171,7 +171,7 @@ def shell_status(status):
 
 def expected_after(runs, result):
     """What `runs` hermetic runs of a case print; the first failing one ends it. Stdin is not given
-    anew, so cases that read it are not repeated."""
+    again, so cases that read it are not repeated."""
     out, err, status = result
     return result if status else (out * runs, err * runs, status)
 

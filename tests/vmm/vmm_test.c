@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * vmm_test [DIRECTORY [NAME...]]: runs the tests of libvmm on the tiny kernels in DIRECTORY, all or
- * those named, each in a process of its own so that one that dies is one that failed. Prints
- * `ok NAME` lines and the sum. With --list in place of a name it prints the names.
+ * those named. Each test runs in a process of its own, so that a test that dies is one that failed.
+ * Prints `ok NAME` lines and the sum. With --list in place of a name it prints the names.
  */
 #include "vt.h"
 
@@ -132,7 +132,7 @@ int vt_snapshot(const struct vmm_key *key)
     struct vmm_err err;
     int fd = vt_memfd("", 0);
     struct vmm *vm = vt_boot(&vt_no_io);
-    *(uint8_t *)mem_write_ptr(vm, VT_FIRST - 1, 1) = 1; /* what is written behind that has a log */
+    *(uint8_t *)mem_write_ptr(vm, VT_FIRST - 1, 1) = 1; /* so writes after VT_FIRST have a log */
     OK(vmm_snapshot_write(vm, fd, key, &err));
     vmm_destroy(vm);
     return fd;
@@ -155,7 +155,7 @@ void vt_policy_fit(struct policy *policy)
     policy->features_of_cpu = host->features_of_cpu;
     policy->tss_available = host->tss_available;
     policy->nested_paging = policy->nested_paging && host->nested_paging;
-    /* Off is right on kvm-pvm only. */
+    /* false is right on kvm-pvm only. */
     policy->ring0_always = policy->ring0_always || host->ring0_always;
     policy->settle_always = policy->settle_always || host->settle_always;
 }

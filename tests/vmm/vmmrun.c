@@ -2,10 +2,10 @@
 /*
  * vmmrun KERNEL INITRD [--memory MIB] [--trace] [--timeout SECONDS] [--then SOURCE]...
  *        [-- PROGRAM [ARGS...]]
- * Boots a fresh machine and runs one program in it, to debug kernels. --then: the program takes
- * runs (HV_RUN_DEVICE), and gets one with this source; several one after the other, in the same
- * machine. Prints the outcomes on stderr; exits as the program did, 128+n for signals, 124 on
- * timeout, 125 when the machine failed, 2 on bad usage.
+ * Boots a fresh machine and runs one program in it, to debug kernels. --then is for a program that
+ * takes runs (HV_RUN_DEVICE): it gets a run with this source. Several are run one after the other,
+ * in the same machine. Prints the outcomes on stderr. Exits as the program did, 128+n for signals,
+ * 124 on timeout, 125 when the machine failed, 2 on bad usage.
  */
 #include "vmm/abi.h"
 #include "vmm/vmm.h"

@@ -88,7 +88,7 @@ extern char vt_kernel_other[256];
 extern char vt_initrd[64];
 extern struct vmm_io vt_no_io;
 
-/* So long that only what hangs reaches it, on an emulated CPU too. */
+/* A deadline that only a hanging run reaches, on an emulated CPU too. */
 #define VT_TIMEOUT 50000000000ull
 
 /* The address from which the guest's "dirty", "rewrite" and "look" go upwards. */
@@ -116,19 +116,19 @@ void vt_is(const char *file, int line, const struct vmm_outcome *o, enum vmm_out
     } while (0)
 
 int vt_memfd(const char *content, size_t size);
-/* All that is in a memory file, NUL-terminated, to be freed. */
+/* The whole content of a memory file, NUL-terminated, to be freed. */
 char *vt_content(int fd, size_t *size);
 /* A snapshot, in a memory file, of a machine ready for its first run. */
 int vt_snapshot(const struct vmm_key *key);
 struct vmm_snapshot *vt_snapshot_open(void);
-/* One of so much memory, whose last byte that is not zero is the one below data; 0: of the kernel.
- */
+/* A snapshot of a machine with so much memory, whose last byte that is not zero is the one below
+ * data; with 0 it is one of the kernel. */
 struct vmm_snapshot *vt_snapshot_sized(uint64_t memory, hv_gpa_t data);
-/* What of a policy is no matter of choice becomes this host's. */
+/* Sets the parts of a policy that this host leaves no choice about to what it needs. */
 struct policy;
 void vt_policy_fit(struct policy *policy);
-/* Where the CPU's walks of page tables count as writes of them: how many of the tiny kernel's
- * tables come to be in the dirty log, at most, though nobody wrote them; else 0. */
+/* Where the CPU's walks of page tables count as writes to them: how many of the tiny kernel's
+ * tables may be in the dirty log though nobody wrote them. Elsewhere 0. */
 uint64_t vt_walked_tables(void);
 uint64_t vt_now(void);
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The golden layout of the ABI: numbers written down once more. Whoever has to change one here has
- * to raise HV_ABI_VERSION, too.
+ * The golden layout of the ABI: its numbers, written down a second time. A change of one here needs
+ * a new HV_ABI_VERSION, too.
  */
 #include "vt.h"
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What the host does for a guest is bounded in size and in time, whatever the guest asks for
- * (vt_streams.c: whatever others do with its streams). That a run ends by its deadline is seen by
- * the clock, with much room; a test that hangs is ended by the program.
+ * The work that the host does for a guest is bounded in size and in time, whatever the guest asks
+ * for (vt_streams.c: whatever others do with its streams). The clock shows that a run ends by its
+ * deadline, with much room. The test program ends a test that hangs.
  */
 #include "vt.h"
 
@@ -86,7 +86,7 @@ static void t_trace_stuck(void)
     vmm_destroy(vm);
 }
 
-/* What was asked for, and what was given. */
+/* Pairs of what was asked for and what was given. */
 static void t_sizes(void)
 {
     static const char source[200000];
@@ -147,12 +147,12 @@ static void t_stopped(void)
     const uint64_t start = vt_now();
     IS(vt_run_for(vm, "wait-forever", "", 900000000), VMM_TIMEOUT, 0, "out of time");
     const uint64_t took = vt_now() - start;
-    CHECK(took >= 900000000 && took < 1500000000); /* late by what it was stopped: 1600 ms */
+    CHECK(took >= 900000000 && took < 1500000000); /* 1600 ms if the stop moved the deadline */
     vmm_destroy(vm);
 }
 
 static unsigned timers_set;
-static unsigned timer_fails; /* the how manyth */
+static unsigned timer_fails; /* the number of the call that fails */
 int __real_timer_settime(timer_t id, int flags, const struct itimerspec *to,
                          struct itimerspec *was);
 int __wrap_timer_settime(timer_t id, int flags, const struct itimerspec *to,
@@ -189,7 +189,7 @@ static void t_timer_fails(void)
     }
 }
 
-/* A file that may not grow: an error with words, and no signal. */
+/* A write to a file that may not grow is an error with a message, and no signal. */
 static void t_file_limit(void)
 {
     struct vmm_err err;
@@ -207,7 +207,7 @@ static void t_file_limit(void)
     vmm_destroy(vm);
 }
 
-/* Both outputs count, whichever end of a run they are written at, and no byte more is written. */
+/* Both outputs count, at whatever time in a run they are written, and no byte more is written. */
 static void t_max_output(void)
 {
     struct vmm_err err;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The counters: exact where a number can be, otherwise bounded; and what the guest claims of itself
- * harms nobody.
+ * The counters: exact where that is possible, otherwise within bounds. The guest's claims about
+ * itself harm nobody.
  */
 #include "vt.h"
 
@@ -69,7 +69,7 @@ static void claims(const struct vmm_outcome *o, uint64_t n)
     CHECK_INT(o->counters.guest_faults, 3 * n);
 }
 
-/* Each run's own, whether it began at a restore, a rewind or where the last one ended. */
+/* Counters are of one run, whether it began at a restore, a rewind or where the last one ended. */
 static void t_guest(void)
 {
     struct vmm *vm = vt_boot(&vt_no_io);
@@ -132,7 +132,7 @@ static void t_rewind(void)
     }
 }
 
-/* After a run that wrote page tables KVM's picture of them is made again, if it has one. */
+/* After a run that wrote page tables KVM's own are made again, if it has some. */
 static void t_shadow(void)
 {
     const bool nested = policy_host()->nested_paging;
@@ -148,7 +148,7 @@ static void t_shadow(void)
     }
 }
 
-/* KVM's count of the faults that it took for this vCPU, from KVM_GET_STATS_FD. */
+/* KVM's count of the faults that it handled for this vCPU, from KVM_GET_STATS_FD. */
 static uint64_t kvm_faults(struct vmm *vm)
 {
     struct kvm_stats_header h;
@@ -170,8 +170,8 @@ static uint64_t kvm_faults(struct vmm *vm)
     return value;
 }
 
-/* A run that does what the last one did costs KVM no fault; but where a rewind makes it forget all
- * translations, the one that tells so. */
+/* A run that does the same as the last one costs KVM no fault. Where a rewind makes KVM forget all
+ * translations, it costs the one fault for that. */
 static void t_kvm_faults(void)
 {
     const uint64_t most = policy_host()->nested_paging ? 1 : 0;
@@ -216,7 +216,7 @@ static void t_restore(void)
     close(fd);
 }
 
-/* Which phases there are is known, and that those which follow each other add up. */
+/* The phases are the known ones, and those that follow each other add up. */
 static void t_phases(void)
 {
     struct vmm *vm = restored(true);

@@ -18,7 +18,7 @@ static struct vmm_outcome discard(struct vmm *vm, uint64_t at, uint64_t end)
     return vt_run_for(vm, "discard", arg, 4 * VT_TIMEOUT);
 }
 
-/* Of the memory from this address on. */
+/* How much of the memory from this address on the host has. */
 static uint64_t private_pages(const struct vmm *vm, uint64_t at, uint64_t end)
 {
     static uint64_t map[MEMORY / HV_PAGE_SIZE / 64];
@@ -63,7 +63,8 @@ static void t_parts(void)
     vmm_snapshot_close(snap);
 }
 
-/* Single runs: 32 MiB written are 32 MiB less. Before a snapshot, too. */
+/* In single runs 32 MiB that were written and discarded are 32 MiB less. So it is before a
+ * snapshot. */
 static void t_given_back(void)
 {
     struct vmm_err err;
@@ -105,7 +106,7 @@ static void t_untouched(void)
 static void t_refused(void)
 {
     static const char *const cases[][2] = {
-        {"0 4096", "not in memory"}, /* of 16 MiB: one page behind their end */
+        {"0 4096", "not in memory"}, /* of 16 MiB: one page after their end */
         {"16773120 4", "not in memory"},
         {"8388609 4", "no whole pages"},
     };

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Failures of the host: every KVM ioctl, every mmap and every open of a machine's life is made to
- * fail, one at a time. Each must come back as an error with words, leak no descriptor, and leave no
- * usable-looking machine. This file's ioctl() and mmap() take the place of libc's in this program.
+ * Failures of the host. Every KVM ioctl, every mmap and every open of a machine's life is made to
+ * fail, one at a time. Each failure must come back as an error with a message, leak no descriptor,
+ * and leave no machine that looks usable. This file's ioctl() and mmap() take the place of libc's
+ * in this program.
  */
 #include "vt.h"
 
@@ -18,9 +19,9 @@
 #define KVM_IOCTL_TYPE 0xaeu
 
 static struct {
-    long ioctls; /* the how manyth from now fails; 0: none */
+    long ioctls; /* the call with this number, counted from now, fails */
     long mmaps;
-    bool no_thread;           /* KVM cannot start the one that it wants for a VM */
+    bool no_thread;           /* KVM cannot start the thread that it wants for a VM */
     unsigned long capability; /* one that KVM is not to have */
     bool fired;
 } plan;
@@ -232,7 +233,7 @@ static void t_descriptors(void)
     CHECK(rc == 0 && failed >= 3);
 }
 
-/* Told from an interruption, which is tried again. */
+/* This error differs from an interruption, after which the call is made again. */
 static void t_no_thread(void)
 {
     struct vmm_err err;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Handles: a guest that watches what of the host may become ready is told of it, while it sleeps
- * and while it computes, and of that alone.
+ * Handles: a guest that watches things of the host is told when one of them is ready, while it
+ * sleeps and while it computes. It is told of nothing else.
  */
 #include "vt.h"
 
@@ -17,7 +17,7 @@ static void *feed(void *arg)
 }
 
 /* Runs a case with a pipe as stdin, into which another thread writes a byte after a tenth of a
- * second. What the case prints. */
+ * second. Returns what the case prints. */
 static const char *fed(const char *name, const char *handles, uint64_t *took)
 {
     int p[2];
@@ -41,7 +41,7 @@ static void t_computing(void)
     CHECK(took >= 90000000); /* not before there was something */
 }
 
-/* It is told again, as it reads nothing. */
+/* The guest is told again, because it reads nothing. */
 static void t_sleeping(void)
 {
     uint64_t took;
@@ -49,7 +49,8 @@ static void t_sleeping(void)
     CHECK(took >= 90000000 && took < 4000000000);
 }
 
-/* A handle that there is not is ready, beside one that is not, and that alone. */
+/* A handle that does not exist is ready. When it is watched beside one that is not ready, it alone
+ * is told. */
 static void t_absent(void)
 {
     uint64_t took;
@@ -74,7 +75,7 @@ static void t_never_waits(void)
     }
 }
 
-/* Nobody watches: nothing is told, and input costs no exit. */
+/* When the guest watches nothing, it is told nothing, and input costs no exit. */
 static void t_unwatched(void)
 {
     int p[2];

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Memory far behind the image's data: it has no dirty log, and a rewind drops it. Whatever lay
- * there is gone, and whoever uses none of it pays nothing. Looks inside of libvmm for where it
- * begins.
+ * High memory (vmm/high.c), far after the image's data: it has no dirty log, and a rewind drops it.
+ * All that lay there is gone, and a run that uses none of it pays nothing. The tests look inside of
+ * libvmm for where it begins.
  */
 #include "vt.h"
 
@@ -22,7 +22,7 @@ static struct vmm *high_restored(const struct vmm_io *io)
     return vm;
 }
 
-/* Pages of its own that a machine has from ram_low on, by the kernel's own word. */
+/* The private pages that a machine has from ram_low on, as the kernel tells. */
 static uint64_t high_pages(const struct vmm *vm)
 {
     static uint64_t entries[MEMORY / HV_PAGE_SIZE];
@@ -54,7 +54,7 @@ static struct vmm_outcome run_at(struct vmm *vm, const char *name, uint64_t at, 
     return vt_run(vm, name, arg);
 }
 
-/* Before Linux 6.7 nobody can tell how many pages there are to drop. */
+/* Before Linux 6.7 it cannot be told how many pages there are to drop. */
 static bool is_counted(const struct vmm *vm)
 {
     uint64_t first = 0, end = 1, count = 0;
@@ -62,8 +62,8 @@ static bool is_counted(const struct vmm *vm)
                         &count) == 0;
 }
 
-/* Runs that write 200 MiB, with small ones between them. Of the large ones only what has a log is
- * copied; the small ones drop nothing. */
+/* Makes runs that write 200 MiB, with small runs between them. Of a large run only the pages that
+ * have a log are copied; the small ones drop nothing. */
 static void t_large(void)
 {
     struct vmm_err err;
@@ -90,8 +90,8 @@ static void t_large(void)
         CHECK_INT(o.counters.exits, o.counters.exits_doorbell + o.counters.exits_signal);
         rewound(vm);
         CHECK_INT(vm->counters.dropped_pages, 0);
-        /* What the large run used of the log has gone, too; with nested paging it takes more runs.
-         */
+        /* The pages with a log that the large run used are gone, too; with nested paging that takes
+         * more runs. */
         CHECK(vm->counters.hot_pages < (vm->policy->nested_paging ? logged + 64 : 64));
     }
     CHECK(vm->policy->nested_paging || vm->counters.shadow_resets == 0);
@@ -112,7 +112,7 @@ static void t_untold(void)
     vmm_destroy(vm);
 }
 
-/* What the host alone has written there goes as well, though no slot is there. */
+/* Memory that only the host has written is dropped as well, though it has no slot. */
 static void t_host(void)
 {
     struct vmm_err err;

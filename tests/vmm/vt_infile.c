@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Files that the library is given: whose they are, what they are, and that they stay what they
+ * Files that the library is given: whose they are, what kind they are, and that they stay as they
  * were.
  */
 #include "vt.h"
@@ -40,7 +40,7 @@ static int try_path(const char *path, const char *initrd, struct vmm_err *err)
     return rc;
 }
 
-/* Refused for whoever else may write it, as the snapshot and as the initrd. */
+/* A file that others may write is refused, as the snapshot and as the initrd. */
 static void t_trusted(void)
 {
     static const mode_t open_modes[] = {0664, 0646, 0602, 0620};
@@ -68,7 +68,7 @@ static void t_trusted(void)
     CHECK(unlink(paths[0]) == 0 && unlink(paths[1]) == 0);
 }
 
-/* What was opened by the caller is the caller's to judge. */
+/* A file that the caller has opened is the caller's to judge. */
 static void t_trusted_fds(void)
 {
     struct vmm_err err;

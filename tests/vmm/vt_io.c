@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Streams: separate, byte-exact, bounded by the run's deadline, quiet about readers that are gone.
+ * Streams are separate, byte-exact and bounded by the run's deadline, and no signal tells of
+ * readers that are gone.
  */
 #include "vt.h"
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The jail: every system call that it is not for ends the process, and so do those that it is for
- * with other arguments; a VM in jail does all that one outside does. What is allowed stands here
- * once more, by itself: nothing is taken from the library's table.
+ * The jail: every system call that it does not allow ends the process, and so does an allowed call
+ * with other arguments. A VM in jail does all that one outside does. The allowed calls are listed
+ * here a second time: nothing is taken from the library's table.
  */
 #include "vmm/vmm_int.h"
 #include "vt.h"
@@ -24,7 +24,7 @@
 #define LAST_CALL 480 /* some more than Linux has */
 #define X32       0x40000000
 
-/* With any arguments or some, in a plain jail of a process. */
+/* Calls that are allowed in a plain jail of a process, with any arguments or with some. */
 static const int allowed[] = {
     SYS_ioctl,
     SYS_write,
@@ -98,7 +98,7 @@ static void enter_with(struct vmm *vm)
 {
     struct vmm_jail jail = plain_jail();
     struct vmm_err err;
-    OK(vmm_check(vm, &err)); /* what it compares with is made at the first one */
+    OK(vmm_check(vm, &err)); /* the first check makes the machine to compare with */
     jail.extras = VMM_JAIL_INSPECT | VMM_JAIL_RENEW;
     jail.vm = vm;
     enter(&jail);
@@ -214,7 +214,7 @@ static void t_arguments(void)
     }
 }
 
-/* The same calls, as they are made: each goes on. */
+/* The same calls with the arguments that they are made with: the process goes on after each. */
 static void t_allowed(void)
 {
     struct vmm_jail jail = plain_jail();
@@ -246,7 +246,7 @@ static void t_allowed(void)
               SIGSYS);
 }
 
-/* Of /proc/self/status; the file is opened before the jail. */
+/* A line of /proc/self/status; the file is opened before the jail. */
 static unsigned long long status_of(const char *text, const char *name)
 {
     const char *line = strstr(text, name);
@@ -452,8 +452,8 @@ static void *prisoner_main(void *arg)
     return p;
 }
 
-/* Its thread is in jail and ends in good order; the others open, restore and start what they like.
- */
+/* One thread is in jail and ends in good order. The others open, restore and start what they
+ * like. */
 static void t_thread(void)
 {
     struct prisoner p = {.vm = roomy(&vt_no_io)};
@@ -528,7 +528,7 @@ static void t_snapshot(void)
     vmm_snapshot_close(snap);
 }
 
-/* Guest memory is in no core file: "dd" among the flags of each mapping of it. */
+/* Guest memory is in no core file: each mapping of it has "dd" among its flags. */
 static void t_core(void)
 {
     char line[512];

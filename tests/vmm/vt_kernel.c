@@ -58,7 +58,7 @@ static void t_not_elf(void)
     FAILS(try_kernel("/proc/self/exe", &err), ENOEXEC, "ELF type 3, wanted 2");
 }
 
-/* Truncated anywhere, it is refused or (when only section headers are gone) whole. */
+/* A file truncated anywhere is refused, or loaded whole when only section headers are gone. */
 static void t_truncated(void)
 {
     struct vmm_err err;
@@ -141,7 +141,7 @@ static void t_full(void)
     FAILS(try_bytes(bytes, size, &err), E2BIG, "page tables");
 }
 
-/* Any single byte changed: refused or loaded, nothing else. */
+/* With any single byte changed a file is refused or loaded, and nothing else happens. */
 static void t_flips(void)
 {
     struct vmm_err err;

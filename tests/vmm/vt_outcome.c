@@ -72,7 +72,7 @@ static void t_outcomes(void)
     }
 }
 
-/* Random calls may end anyhow, but as an outcome; the memory file takes what they print. */
+/* Random calls may end in any way, but as an outcome. The memory file takes what they print. */
 static void t_garbage(void)
 {
     struct vmm_io io = {.stdin_fd = vt_memfd("input", 5),

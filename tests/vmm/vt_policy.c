@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What depends on the kind of host: the choices are complete and those of this host are used; and
- * each of them, set by hand, gives machines that behave the same.
+ * What depends on the kind of host: the choices are complete, and those of this host are used. Each
+ * choice, set by hand, gives machines that behave the same.
  */
 #include "vt.h"
 #include "vmm/snapshot_int.h"
@@ -37,8 +37,8 @@ static void t_choices(void)
     vmm_snapshot_close(snap);
 }
 
-/* Cold, then many times warm, with memory touched behind the first slot, with ring 0, with page
- * tables changed. */
+/* Runs a machine cold, then many times warm, with memory touched after the first slot, with ring 0,
+ * and with page tables changed. */
 static void behaves(const struct policy *policy)
 {
     static const char *const runs[][2] = {
@@ -65,7 +65,7 @@ static void behaves(const struct policy *policy)
     vmm_snapshot_close(snap);
 }
 
-/* The other kind's, as far as this host can do it: CPU features are what they are. */
+/* The policy of the other kind, as far as this host can do it: CPU features stay as they are. */
 static void t_other_kind(void)
 {
     struct policy policy =
@@ -103,7 +103,7 @@ static bool has_apic(struct vmm_snapshot *snap, bool rewindable)
     return has;
 }
 
-/* Its state is none that a rewind puts back. */
+/* The local APIC's state is not put back by a rewind. */
 static void t_apic(void)
 {
     struct vmm_snapshot *snap = vt_snapshot_open();
@@ -117,7 +117,8 @@ static void t_apic(void)
     vmm_snapshot_close(snap);
 }
 
-/* Prefaults these pages in groups, and lets a run write them. A rewindable machine knows none. */
+/* Prefaults these pages in groups, and lets a run write them. A rewindable machine has no
+ * groups. */
 static void prefaults(uint32_t group, const uint32_t *pages, size_t count, uint64_t copied,
                       uint64_t written)
 {
@@ -144,14 +145,16 @@ static void prefaults(uint32_t group, const uint32_t *pages, size_t count, uint6
 /* The working set is copied as the policy says, page by page or with what makes groups whole. */
 static void check_prefaults(void)
 {
-    /* Made whole from the start; alone; too far from the start; whole already. */
+    /* A group made whole from its start; a page alone; a page too far from the start; a group that
+     * is whole already. */
     static const uint32_t few[] = {2050, 2051, 2053, 2061, 2070, 2071, 2072, 2073, 2074};
     static const struct {
         uint32_t group;
         uint64_t copied;
         uint64_t written;
     } rows[] = {{0, 0, 0}, {1, 9, 9}, {8, 12, 9}, {16, 18, 9}};
-    /* Read ones beside a written one, up to where they are too thin; alone; for longer runs. */
+    /* Read pages beside a written one, up to where they are too few; read pages alone; pages for
+     * longer runs. */
     static const uint32_t mixed[] = {2048 | SNAP_PAGE_READ,
                                      2049,
                                      2050 | SNAP_PAGE_READ | SNAP_PAGE_LONGER,

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Renewing: after it, nothing tells which pages earlier runs have touched. Not times are looked at
- * but what makes them: which pages the host has mapped for the guest, which KVM has, and how many
- * faults the same run takes.
+ * Renewing: after it nothing tells which pages earlier runs have touched. The tests do not look at
+ * times, but at their causes: which pages the host has mapped for the guest, which pages KVM has
+ * mapped, and how many faults the same run takes.
  */
 #include "vt.h"
 #include "vmm/snapshot_int.h"
@@ -56,7 +56,7 @@ static void mapped_get(const struct vmm *vm, struct mapped *m)
     OK(pagemap_present(vm, vm->initrd.map, vm->initrd.map_size / 4096, m->initrd, &err));
 }
 
-/* A snapshot of a machine of 64 MiB, most of it behind the image. */
+/* A snapshot of a machine of 64 MiB, most of which lies after the image. */
 static struct vmm_snapshot *roomy(void)
 {
     return vt_snapshot_sized(64 << 20, 0);
@@ -69,7 +69,7 @@ static const char *const before[][2] = {
     {"garbage", "3"},     {"status", "0"},
 };
 
-/* Faults of KVM in a run that is always the same. */
+/* The faults that KVM handles in a run that is always the same. */
 static uint64_t probe(struct vmm *vm)
 {
     const uint64_t faults = kvm_count(vm->vcpu_fd, "pf_taken");
@@ -77,7 +77,7 @@ static uint64_t probe(struct vmm *vm)
     return kvm_count(vm->vcpu_fd, "pf_taken") - faults;
 }
 
-/* What all machines share, the page cache behind the snapshot, is as it stays. */
+/* The page cache of the snapshot, which all machines share, stays as it is. */
 static struct vmm_snapshot *roomy_cached(void)
 {
     struct vmm_err err;
@@ -121,7 +121,7 @@ static void t_nothing_told(void)
     vmm_snapshot_close(snap);
 }
 
-/* The looks can see: a rewind leaves all of it. */
+/* Shows that the tests can see such traces: a rewind leaves all of them. */
 static void t_rewind_tells(void)
 {
     static struct mapped fresh;

@@ -89,7 +89,7 @@ static struct vmm_counters dirtied(struct vmm *vm, const char *pages)
     return o.counters;
 }
 
-/* More than the bound of the hot set: what a run leaves alone goes at once, and nothing is lost on
+/* A hot set above its bound: pages that a run leaves alone leave at once, and nothing is lost on
  * the way. */
 static void t_hot_set(void)
 {
@@ -113,7 +113,7 @@ static void t_hot_set(void)
     vmm_destroy(vm);
 }
 
-/* Memory of this process that is not a file's, kB. */
+/* The anonymous memory of this process, kB. */
 static long anonymous_kb(void)
 {
     char line[256];
@@ -127,7 +127,7 @@ static long anonymous_kb(void)
     return kb;
 }
 
-/* The same number of pages, but for tables. */
+/* Whether two numbers of pages are the same, but for page tables. */
 static bool nearly(uint64_t a, uint64_t b)
 {
     return (a > b ? a - b : b - a) <= vt_walked_tables();
@@ -164,9 +164,9 @@ static void t_hot_fades(void)
     vmm_destroy(vm);
 }
 
-/* Pages written but not changed are taken for unused, but only some at a time: when those come
- * back, the others are left alone. No run has to fetch them all. Behind the image's data all leave
- * once. */
+/* Pages that were written but not changed are taken for unused, but only some at a time. When those
+ * come back, the others are left alone, so no run has to fetch them all. After the image's data all
+ * leave once. */
 static void t_hot_returns(void)
 {
     for (int image = 0; image < 2; image++) {
@@ -265,7 +265,7 @@ static void t_ring0(void)
     }
 }
 
-/* On kvm-pvm DS, ES, FS and GS are the thread's that runs the guest, and stay in it. */
+/* On kvm-pvm DS, ES, FS and GS are those of the thread that runs the guest, and stay in it. */
 static void t_selectors(void)
 {
     struct vmm *vm = restored();
@@ -331,7 +331,8 @@ static void t_fresh(void)
     CHECK(strcmp(a.entropy, b.entropy) == 0);
 }
 
-/* A timer that was set before the snapshot is not lost, and one of a run is not left behind. */
+/* A timer that was set before the snapshot is not lost, and a timer of a run does not outlast
+ * it. */
 static void t_timer(void)
 {
     struct vmm *vm = restored();

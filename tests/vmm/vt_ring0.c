@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Guests that have taken ring 0: which MSRs they reach, and that a rewind leaves nothing of what
- * they did in any register of the vCPU. What is compared here is read from KVM by this file, with
- * KVM's own list of MSRs, and compared with the machine as it was right after its restore.
+ * Guests that have taken ring 0: the MSRs that they reach, and that after a rewind no register of
+ * the vCPU shows what they did. This file reads the registers from KVM, with KVM's own list of
+ * MSRs, and compares them with the machine as it was right after its restore.
  */
 #include "vt.h"
 #include "vmm/snapshot_int.h"
@@ -59,8 +59,8 @@ static void msrs_add(const struct vmm *vm, struct msrs *msrs, uint32_t index)
     }
 }
 
-/* All that KVM lists, and what it does not list: wherever it or a CPU has MSRs, each is asked for.
- */
+/* The MSRs that KVM lists, and those that it does not list: wherever KVM or a CPU has MSRs, each is
+ * tried. */
 static void msrs_find(const struct vmm *vm, struct msrs *msrs)
 {
     static const uint32_t ranges[][2] = {
@@ -134,7 +134,7 @@ static void t_msrs_denied(void)
     vmm_snapshot_close(snap);
 }
 
-/* All that KVM keeps of a vCPU and tells. */
+/* All that KVM tells of the state of a vCPU. */
 struct seen {
     struct kvm_regs regs;
     struct kvm_sregs2 sregs;
@@ -147,7 +147,7 @@ struct seen {
     uint64_t tsc_offset;
     uint64_t cr8;
     uint64_t cpuid[512];
-    uint64_t nested[16]; /* without what there is only when a guest has guests */
+    uint64_t nested[16]; /* without the part that exists only when a guest has guests */
     struct msrs msrs;
 };
 
@@ -169,7 +169,7 @@ static void seen_get(struct vmm *vm, struct seen *s)
         {KVM_GET_CPUID2, offsetof(struct seen, cpuid), "CPUID2"},
     };
     struct vmm_err err;
-    OK(vcpu_settle(vm, &err)); /* what waits in struct kvm_run is taken over */
+    OK(vcpu_settle(vm, &err)); /* registers that wait in struct kvm_run are applied */
     s->cpuid[0] = (sizeof(s->cpuid) - 8) / sizeof(struct kvm_cpuid_entry2);
     for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
         if (ioctl(vm->vcpu_fd, calls[i].request, (char *)s + calls[i].offset) < 0) {
@@ -236,8 +236,8 @@ static const char *const acts[][2] = {
     {"garbage", "5"},
 };
 
-/* A rewind leaves nothing of it, whatever a run did: in what KVM tells of the vCPU, in memory, and
- * for the next run. */
+/* After a rewind nothing of a run is left, whatever it did: in what KVM tells of the vCPU, in
+ * memory, and for the next run. */
 static void t_nothing_left(void)
 {
     static struct seen before;
@@ -295,7 +295,7 @@ static void check_names(struct vmm *vm, const char *words)
     FAILS(vmm_check(vm, &err), EUCLEAN, words);
 }
 
-/* The debug check sees what is no MSR. */
+/* The debug check sees changes of registers that are no MSRs. */
 static void t_check_registers(void)
 {
     struct vmm_err err;
@@ -352,7 +352,7 @@ static bool msr_change(const struct vmm *vm, uint32_t index, uint64_t value)
     return false;
 }
 
-/* Some MSRs KVM sets, and does not set back. */
+/* MSRs that KVM sets itself, and does not set back. */
 static struct vmm *msr_restored(struct vmm *vm, uint32_t index, uint64_t value)
 {
     struct vmm_err err;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Many machines in one process, on more and fewer threads: each is alone, those that sleep do
- * nothing, and running out of what the host gives hurts nobody else.
+ * Many machines in one process, on more and on fewer threads. None sees another, sleeping ones do
+ * nothing, and running out of something of the host hurts nobody else.
  */
 #include "vt.h"
 
@@ -120,7 +120,8 @@ static void *sleeper_main(void *arg)
     return NULL;
 }
 
-/* A tick while they sleep would be 20 exits or 20 times that a thread wakes up. */
+/* If there were ticks while they sleep, that would be 20 exits, or 20 times that a thread wakes
+ * up. */
 static void t_sleeping(void)
 {
     struct vmm_err err;
@@ -143,7 +144,7 @@ static void t_sleeping(void)
     }
 }
 
-/* What one machine wanted of the thread's timer is not what the next one gets. */
+/* The next machine on a thread does not get the timer that the last one wanted. */
 static void t_deadlines(void)
 {
     struct vmm_err err;
@@ -175,7 +176,7 @@ static void t_forked(void)
     CHECK_INT(status, 0);
 }
 
-/* Those that there are go on, and one that goes makes room. */
+/* The machines that exist go on, and one that is destroyed makes room. */
 static void t_descriptors(void)
 {
     struct vmm_err err;

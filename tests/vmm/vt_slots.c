@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Memory that has no slot before it is touched: whatever touches it first finds it as the snapshot
- * has it, and a rewind takes everything back. Looks inside of libvmm for where that begins. Where
- * all memory has its slot at once by policy, the machines here are made the other way.
+ * Memory that has no slot before it is touched. The first access of any kind finds it as the
+ * snapshot has it, and a rewind takes everything back. The tests look inside of libvmm for where it
+ * begins. Where policy gives all memory its slot at once, the machines here are made the other way.
  */
 #include "vt.h"
 
@@ -42,8 +42,8 @@ static void touch(struct vmm *vm, uint64_t at, const char *how)
     char arg[64];
     (void)snprintf(arg, sizeof(arg), "%llu %s", (unsigned long long)at, how);
     struct vmm_outcome o = vt_run(vm, "touch", arg);
-    /* What is fetched is an addition to memory that is not mapped: a CPU says that the write was in
-     * vain, one that QEMU emulates reads first. */
+    /* The instruction that is fetched adds to memory that is not mapped. A CPU reports a write
+     * there, a CPU that QEMU emulates a read, which comes first. */
     const bool fetch = strcmp(how, "fetch") == 0;
     const char *words =
         policy_host_kind() == POLICY_EMULATED ? "trap 14 error 0004" : "trap 14 error 0006";
@@ -96,7 +96,7 @@ static void t_rewound(void)
     }
 }
 
-/* An access of 8 bytes, half of it behind the border. */
+/* An access of 8 bytes, half of it after the border. */
 static void t_border(void)
 {
     static const char *const across[] = {"load",     "store",        "store-nt",    "add",
@@ -113,7 +113,7 @@ static void t_border(void)
     }
 }
 
-/* The end of memory is still its end, before and after. */
+/* The end of memory is where it was, before and after. */
 static void t_end(void)
 {
     struct vmm_snapshot *snap = large_snapshot(MEMORY);

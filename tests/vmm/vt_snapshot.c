@@ -151,7 +151,7 @@ static void t_other_file(void)
     FAILS(try_open(fd, NULL, &err), EPROTO, "version 9, wanted 5");
 }
 
-/* Opens the snapshot behind fd with one change of its header, its checksum made right. */
+/* Opens the snapshot in fd with one change of its header, whose checksum is made right. */
 static int try_header(int fd, void (*change)(struct snap_header *), struct vmm_err *err)
 {
     struct snap_header before;
@@ -239,8 +239,8 @@ static unsigned long long mono_when(void (*change)(struct snap_header *))
     return mono;
 }
 
-/* A day in a drawer is a day for the guest; a host whose clock was put back does not turn it back.
- */
+/* A day between snapshot and restore is a day for the guest. A host whose clock was put back does
+ * not put the guest's back. */
 static void t_old(void)
 {
     CHECK(mono_when(a_day_ago) >= 86400ull * 1000000000u);
@@ -271,7 +271,7 @@ static void t_image_flips(void)
     OK(vmm_snapshot_verify(snap, &err));
 }
 
-/* Data is found, too, where the header says that there is none, so that a rewind would lose it. */
+/* Data is also found where the header says that there is none: a rewind would lose it. */
 static void t_data_end(void)
 {
     struct vmm_err err;
@@ -361,7 +361,7 @@ static void text_outside(struct snap_header *h)
     h->text_end = h->memory;
 }
 
-/* Read-only large pages are in the file whole; their zero pages count for nothing else. */
+/* Read-only large pages are in the file as a whole. Their zero pages count for nothing else. */
 static void t_text(void)
 {
     struct vmm_err err;
@@ -394,7 +394,8 @@ static void t_text(void)
     FAILS(try_header(fd, text_outside, &err), EBADMSG, "impossible");
 }
 
-/* Opens the snapshot behind fd with another entry of its working set, the checksums made right. */
+/* Opens the snapshot in fd with another entry of its working set, whose checksums are made
+ * right. */
 static int try_entry(int fd, uint64_t at, uint32_t entry, struct vmm_err *err)
 {
     struct snap_header before;

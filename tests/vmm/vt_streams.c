@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Streams of every kind whose other users stand still, are slow, or are quicker than the machine:
- * no run is held beyond its deadline, nothing is lost, and nobody sees a change of them.
+ * Streams of every kind whose other users stand still, are slow, or are quicker than the machine.
+ * No run is held beyond its deadline, nothing is lost, and others see no change of the streams.
  */
 #include "vt.h"
 
@@ -17,7 +17,7 @@
 #define LINES 20000u
 #define LINE  64u
 
-/* All of their users stand still. A pipe has a reader: its read end is open. */
+/* Streams whose users all stand still. A pipe has a reader: its read end is open. */
 static int stuck_pipe(void)
 {
     int p[2];
@@ -90,8 +90,8 @@ int __wrap_poll(struct pollfd *fds, nfds_t count, int timeout)
     return 1;
 }
 
-/* Another process is quicker: poll() says that there is room, or something to read, and then there
- * is not. */
+/* Another process is quicker: poll() says that there is room, or something to read, and then it is
+ * gone. */
 static void t_output_raced(void)
 {
     for (size_t i = 0; i < STUCK_KINDS; i++) {
@@ -154,7 +154,7 @@ static void copy_whole(int from, int to)
     vmm_destroy(vm);
 }
 
-/* Nothing is lost or written twice by the ways that streams have. */
+/* Nothing is lost or written twice, in whichever way a stream is used. */
 static void t_output_whole(void)
 {
     int s[2], fifo = stuck_fifo(), master;

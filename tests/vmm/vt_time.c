@@ -19,8 +19,8 @@ static void t_upcall(void)
     vmm_destroy(vm);
 }
 
-/* An upcall takes one exit, that of its timer: nothing is tried again once the guest has it. Looks
- * at the rings are few. */
+/* An upcall takes one exit, which is that of its timer: nothing is tried again once the guest has
+ * it. The rings are looked at few times. */
 static void t_upcall_exits(void)
 {
     struct vmm *vm = vt_boot(&vt_no_io);
@@ -36,7 +36,7 @@ static void t_timer_flag(void)
     IS(vt_once("timer-flag", ""), VMM_EXITED, 0, "");
 }
 
-/* So many of the library's next clock reads are followed by a pause: as if the host had run
+/* The number of the library's next clock reads that are followed by a pause, as if the host had run
  * something else. */
 static unsigned clock_pauses;
 uint64_t __real_os_clock_ns(clockid_t id);
@@ -52,8 +52,8 @@ uint64_t __wrap_os_clock_ns(clockid_t id)
 }
 
 /* A guest's clock lags when the host was busy between reading the time and entering the guest. Its
- * timers must not come early for that: those of a few milliseconds came at once, again and again,
- * and two threads that waited for each other with a timeout never got to run. */
+ * timers must not come early because of that. Timers of a few milliseconds once came at once, again
+ * and again, and two threads that waited for each other with a timeout never got to run. */
 static void t_timer_lag(void)
 {
     struct vmm *vm = vt_boot(&vt_no_io);
@@ -139,7 +139,7 @@ static void t_interrupt(void)
     }
 }
 
-/* Without a run going on, an interrupt is for the next. */
+/* When no run is going on, an interrupt is for the next run. */
 static void t_interrupt_early(void)
 {
     struct vmm *vm = vt_boot(&vt_no_io);

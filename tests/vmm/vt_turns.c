@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Runs that end without ending the machine: the guest asks for another with the status of the one
- * before, and the next goes on where that has left it.
+ * Runs that end without ending the machine. The guest asks for another run with the status of the
+ * one before, and the next run goes on in the state that this one has left.
  */
 #include "vt.h"
 
@@ -26,7 +26,8 @@ static void t_turns(void)
     vmm_destroy(vm);
 }
 
-/* A rewind undoes all turns. A snapshot that was taken between two goes on from there. */
+/* A rewind undoes all turns. From a snapshot that was taken between two turns the machine goes on
+ * there. */
 static void t_turns_snapshot(void)
 {
     struct vmm_err err;
@@ -67,7 +68,7 @@ static void t_turns_each(void)
     run.cwd = "relative";
     FAILS(vmm_run(vm, &run, &o, &err), EINVAL, "absolute");
     run.cwd = "/";
-    OK(vmm_run(vm, &run, &o, &err)); /* a refused one changed nothing */
+    OK(vmm_run(vm, &run, &o, &err)); /* the refused run has changed nothing */
     IS(o, VMM_READY, 1, "");
     IS(vt_run_for(vm, "spin", "", VT_SHORT), VMM_TIMEOUT, 0, "out of time");
     FAILS(vmm_run(vm, &run, &o, &err), EINVAL, "not ready");

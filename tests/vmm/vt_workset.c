@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The working set: what is recorded of small and of longer runs, and what of it is copied when.
+ * The working set, the pages that a restore copies ahead: what is recorded of small and of longer
+ * runs, and which part of it is copied when.
  */
 #include "vt.h"
 #include "vmm/snapshot_int.h"
@@ -84,7 +85,7 @@ static void t_entries(void)
     vmm_snapshot_close(snap);
 }
 
-/* How much is copied in a run of so long, and that it sees the right memory. */
+/* Checks how much is copied in a run that lasts so long, and that the run sees the right memory. */
 static uint64_t copied(struct vmm_snapshot *snap, bool rewindable, uint64_t ms)
 {
     struct vmm_err err;
@@ -106,7 +107,7 @@ static uint64_t copied(struct vmm_snapshot *snap, bool rewindable, uint64_t ms)
     return o.counters.prefaulted_pages;
 }
 
-/* The same of one that writes so many pages first. */
+/* The same for a run that writes so many pages first. */
 static uint64_t copied_of_writer(struct vmm_snapshot *snap, const char *pages)
 {
     struct vmm_err err;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Output to a function of the caller's (vmm_io.write): all bytes once and in order, within the
- * bounds that descriptors have, and what its errors do.
+ * Output to a function of the caller's (vmm_io.write): it gets all bytes once and in order, within
+ * the bounds that descriptors have. Also what its errors do.
  */
 #include "vt.h"
 #include "vmm/vmm_int.h"
@@ -10,7 +10,7 @@
 
 #define LINE 64u
 
-/* What came, by stream; each call a row of `order`. */
+/* What came, by stream; each call is a row of `order`. */
 struct heard {
     char *text[3];
     size_t size[3];
@@ -95,7 +95,8 @@ static void t_kinds(void)
     vmm_destroy(vm);
 }
 
-/* Far more than the ring holds, and nothing is copied or kept beyond it: no call has more. */
+/* Far more output than the ring holds. Nothing is copied or kept beyond the ring: no call has
+ * more. */
 static void t_flood(void)
 {
     const size_t lines = 100000;
@@ -143,7 +144,8 @@ static void t_trace(void)
     vmm_destroy(vm);
 }
 
-/* What a program wrote before its time was over, and no more when the function is slow. */
+/* The function gets what a program wrote before its time was over, and no more when the function is
+ * slow. */
 static void t_deadline(void)
 {
     struct heard heard = heard_make(100);

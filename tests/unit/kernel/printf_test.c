@@ -22,7 +22,7 @@ int snprintf(char *buf, size_t size, const char *fmt, ...);
 static int (*volatile host_snprintf)(char *buf, size_t size, const char *fmt, ...) = snprintf;
 static char kernel_text[TEXT_MAX], host_text[TEXT_MAX];
 
-/* Formats at a size, by both; whatever lies behind the size must not be touched. */
+/* Formats at a size, by both; bytes after the size must not be touched. */
 #define AT_SIZE(size, ...)                                                                         \
     do {                                                                                           \
         memset(kernel_text, FILL, sizeof(kernel_text));                                            \

@@ -204,7 +204,7 @@ static void find(void)
     }
 }
 
-/* Gaps: of the window's pages behind the model's, all are free. */
+/* Gaps: the window's pages after the model's are all free. */
 static void gaps(void)
 {
     vaddr_t at = WINDOW_START + below(PAGES) * PAGE_SIZE, first = at;
@@ -296,7 +296,7 @@ static void random_steps(void)
     each_seed(30, sequence);
 }
 
-/* The place that was given up is found again; what is too large for it goes behind. */
+/* The place that was given up is found again; a range that is too large for it goes after it. */
 static void reused_gap(void)
 {
     begin();

@@ -17,7 +17,8 @@ static void words_read(const char *text, uint64_t words[WORDS])
     }
 }
 
-/* One call, of a number and three arguments: prints its answer, negative ones with a minus. */
+/* Makes one call with a number and three arguments, and prints its answer, negative ones with a
+ * minus. */
 static void do_call(const char *arg)
 {
     uint64_t w[WORDS];
@@ -28,7 +29,7 @@ static void do_call(const char *arg)
     quit(HV_EXIT_STATUS, 0, "");
 }
 
-/* The same without end. */
+/* Does the same without end. */
 static void do_calls(const char *arg)
 {
     uint64_t w[WORDS];

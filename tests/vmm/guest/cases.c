@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Cases of a well-behaved guest: what it may ask for, and what it leaves behind.
+ * Cases of a well-behaved guest: the calls that it may make, and the traces that it leaves.
  */
 #include "guest.h"
 
@@ -27,7 +27,7 @@ static void do_spin(const char *arg)
     }
 }
 
-/* Writes so many pages first. */
+/* Counts, but writes so many pages first. */
 static void do_dirty_spin(const char *arg)
 {
     for (uint64_t i = 0; i < text_number(arg); i++) {
@@ -174,7 +174,7 @@ static void do_wait_watching(const char *arg)
     quit(HV_EXIT_STATUS, 0, "");
 }
 
-/* Says the how manyth turn it is, and ends the run with this status, and not the machine. */
+/* Prints the number of this turn, and ends the run with this status, but not the machine. */
 static void do_turn(const char *arg)
 {
     static volatile uint64_t turns;
@@ -189,7 +189,7 @@ static void do_trace(const char *arg)
     quit(HV_EXIT_STATUS, SHARED->resume.flags & HV_RESUME_TRACE ? 0 : 1, "");
 }
 
-/* Every byte of the run frame, through HV_CALL_FRAME in odd pieces, summed up. */
+/* Sums up every byte of the run frame, which it reads by HV_CALL_FRAME in odd pieces. */
 static void do_frame(const char *arg)
 {
     const uint64_t size = text_number(arg);
@@ -353,7 +353,7 @@ static void do_count_on(const char *arg)
     count(text_number(arg)); /* and asks for the next run */
 }
 
-/* Counts that cannot be. */
+/* Claims counts that cannot be. */
 static void do_count_lie(const char *arg)
 {
     static const uint64_t resume[] = {1, UINT64_MAX, UINT64_MAX - 1};

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The tiny test kernel: asks for a run and does what the first word of it says. Each case must make
- * the machine end in one named way; vmm_test knows which.
+ * The tiny test kernel. It asks for a run and does what the first word of the run says. Each case
+ * must make the machine end in one named way, which vmm_test knows.
  */
 #include "guest.h"
 
@@ -13,7 +13,7 @@ volatile uint64_t sink;
 volatile uint64_t upcalls_seen;
 void (*volatile guest_trap_hook)(const struct hv_trap *trap);
 
-/* Compilers make calls of these out of loops, even here. */
+/* Compilers turn loops into calls of these, even here. */
 void *memset(void *to, int value, size_t n);
 void *memcpy(void *restrict to, const void *restrict from, size_t n);
 
@@ -148,7 +148,8 @@ volatile uint64_t *page_directory(void)
     return (volatile uint64_t *)(uintptr_t)(pdpt[0] & ~0xfffull);
 }
 
-/* The buffer has the frame's beginning, as far as the source if that is large. */
+/* The buffer has the beginning of the frame: with a large source that ends somewhere in the
+ * source. */
 static const char *run_record(uint32_t kind, size_t *length)
 {
     return runframe_bytes(run_buffer, sizeof(run_buffer), kind, length);

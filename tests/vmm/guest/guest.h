@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What the tiny test kernel is made of: its runtime (guest.c), and the cases, a function each, that
- * a run chooses from by name (cases.c, hostile.c, touch.c, ring0.c, bounds.c).
+ * The parts of the tiny test kernel: its runtime (guest.c), and the cases. Each case is a function
+ * that a run chooses by name (cases.c, hostile.c, touch.c, ring0.c, bounds.c).
  */
 #ifndef GUEST_H
 #define GUEST_H
@@ -26,7 +26,7 @@ extern volatile uint64_t upcalls_seen;
 /* guest.c */
 void guest_main(void);
 void guest_trap(const struct hv_trap *trap);
-/* When set, sees each trap before it ends the run, and need not return. */
+/* When set, it is called for each trap before that ends the run. It need not return. */
 extern void (*volatile guest_trap_hook)(const struct hv_trap *trap);
 extern volatile uint64_t sink; /* for values that nobody needs */
 size_t text_len(const char *s);
@@ -40,8 +40,8 @@ void say(const char *s);
 void say_number(uint64_t n);
 uint64_t mono(void); /* the guest's monotonic clock, from where the last resume set it */
 volatile uint64_t *page_directory(void);
-extern uint64_t run_status;   /* of a case that returns, and ends with that its run alone */
-const void *run_source(void); /* of the run going on */
+extern uint64_t run_status;   /* the run's status when its case returns; the machine goes on */
+const void *run_source(void); /* of the current run */
 size_t run_source_size(void);
 
 #endif

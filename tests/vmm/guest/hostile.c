@@ -35,8 +35,8 @@ static void do_bad_gpa(const char *arg)
     (void)call(HV_CALL_STDIN, ranges[i].gpa, ranges[i].size, 0, 0);
 }
 
-/* Garbage in the slot, of a call that there is more often than not: whatever it says, the host must
- * live. */
+/* Puts garbage into the call slot; more often than not the call's number exists. Whatever the slot
+ * says, the host must live. */
 static void do_garbage(const char *arg)
 {
     uint64_t x = text_number(arg) * 2 + 1;
@@ -58,7 +58,7 @@ static void do_doorbells(const char *arg)
     }
 }
 
-/* Without a usable IDT the first exception is the third. */
+/* Without a usable IDT the first exception is a triple fault. */
 static void do_triple(const char *arg)
 {
     (void)arg;
@@ -132,7 +132,7 @@ static void do_execute(const char *arg)
     ((void (*)(void))(uintptr_t)text_number(arg))();
 }
 
-/* Maps a 2 MiB page of its own at 512 MiB, to where the argument says, and writes there. */
+/* Maps a 2 MiB page at 512 MiB to where the argument says, and writes there. */
 static void do_map(const char *arg)
 {
     page_directory()[256] = text_number(arg) | 0xe7;
@@ -140,7 +140,7 @@ static void do_map(const char *arg)
     quit(HV_EXIT_STATUS, 1, "wrote it");
 }
 
-/* The same at 1 GiB, by a directory that lies at the argument and maps itself, too. */
+/* The same at 1 GiB, by a page directory that lies at the argument and also maps itself. */
 static void do_map_by(const char *arg)
 {
     volatile uint64_t *own = (volatile uint64_t *)(uintptr_t)text_number(arg);
@@ -154,7 +154,7 @@ static void do_map_by(const char *arg)
     quit(HV_EXIT_STATUS, 1, "wrote it");
 }
 
-/* Takes the 2 MiB page at the argument away. */
+/* Unmaps the 2 MiB page at the argument. */
 static void do_unmap(const char *arg)
 {
     page_directory()[text_number(arg) / (2 * MIB)] = 0;

@@ -7,8 +7,8 @@
  */
 #include "guest.h"
 
-/* What a routine gets in R10. R9 is where it goes on when it is refused; it may change RAX, RCX,
- * RDX and R9. */
+/* What R10 points to in a routine. R9 is where the routine goes on when it is refused. It may
+ * change RAX, RCX, RDX and R9. */
 struct ring0_args {
     uint64_t number;  /* in RCX; of a hypercall in RAX */
     uint64_t value;   /* in RAX, the upper half in EDX, too; of a hypercall in RBX */
@@ -99,7 +99,7 @@ static uint64_t ring0_do(ring0_fn *routine, uint64_t number, uint64_t value)
     return args.refused;
 }
 
-/* The run's source is a list of MSRs: each is read and written, with single bits, with no bit, with
+/* The run's source is a list of MSRs. Each is read, and written with single bits, with no bit, with
  * an address that KVM may write to, and with all bits. */
 static void do_msrs(const char *arg)
 {
@@ -121,7 +121,7 @@ static void do_msrs(const char *arg)
     quit(HV_EXIT_STATUS, done == 0 && count > 0 ? 0 : 1, "");
 }
 
-/* Hypercalls of KVM and those of kvm-pvm, which has some that set MSRs and page tables. */
+/* Makes hypercalls of KVM and those of kvm-pvm, some of which set MSRs and page tables. */
 static void do_hypercalls(const char *arg)
 {
     (void)arg;
@@ -156,8 +156,8 @@ static const struct {
     {"none", ring0_none, 0},
 };
 
-/* Sets the register that the argument names, or does what it says; all of them for "all", of which
- * one halts. */
+/* Sets the register that the argument names, or does what the argument says. "all" is all of them;
+ * one of these halts. */
 static void do_ring0(const char *arg)
 {
     uint64_t refused = 0;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Cases of a guest whose first access to a part of its memory is of every kind: the argument is the
- * address and the name of the kind. What was written is read back; what was not is zero.
+ * Cases of a guest that makes a first access of each kind to a part of its memory. The argument is
+ * the address and the name of the kind. What was written is read back; what was not is zero.
  */
 #include "guest.h"
 
@@ -149,7 +149,7 @@ static int touch_call(uint64_t at)
     return peek(at) != 0;
 }
 
-/* Zeroes are `add %al, (%rax)`: the first one ends in a write to address 0. */
+/* Zeroes are the instruction `add %al, (%rax)`: the first one ends in a write to address 0. */
 static int touch_fetch(uint64_t at)
 {
     page_directory()[at / (2 * MIB)] &= ~(1ull << 63);
@@ -221,7 +221,7 @@ static int touch_fld(uint64_t at)
     return peek(at) == 0xc90fdaa22168c235;
 }
 
-/* Written by the host before the guest has ever been there. */
+/* Makes the host write there before the guest has ever touched it. */
 static int touch_host(uint64_t at)
 {
     return call(HV_CALL_STDIN, at, 8, 0, 0) == 8 && peek(at) == 0x3837363534333231;
