@@ -143,13 +143,13 @@ enum vmm_phase {
     VMM_PHASE_PREFAULT, /* the working set fetched */
     VMM_PHASE_SLOTS,    /* memory slots */
     VMM_PHASE_CPUID,
-    /* vmm_rewind(); vmm_renew() has phases of both */
+    /* vmm_rewind(). vmm_renew() has some phases of a restore and some of a rewind. */
     VMM_PHASE_SETTLE, /* the vCPU brought to rest */
     VMM_PHASE_LOG,    /* the dirty log read */
     VMM_PHASE_COPY,   /* pages copied back, or dropped */
     VMM_PHASE_COOL,   /* pages taken out of the hot set */
     VMM_PHASE_SHADOW, /* a shadow reset */
-    /* both */
+    /* vmm_restore(), vmm_rewind(), vmm_renew() */
     VMM_PHASE_STATE, /* registers */
     /* vmm_start(), vmm_run() */
     VMM_PHASE_HANDOVER, /* the run's data built and handed over */
