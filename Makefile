@@ -13,6 +13,8 @@
 # make lint       formatter, static analysers and repository checks
 # make format     rewrite the C sources in the house format
 # make install    the command, libvmm, their manuals; DESTDIR, PREFIX and LIBDIR as usual; make uninstall removes them
+# make dist       build/dist/: a release, the command and the image as archives with checksums; as root, like image
+# make test-dist  that release, unpacked and used where nothing else is installed (tests/dist/run.sh)
 # make examples   build/examples/, programs that embed VMs
 # make clean      what was built, but for downloaded packages; make distclean: those and ./.pyhl, too
 # make prereqs    install the Debian packages that the above need (as root); of GROUPS="build test lint" only
@@ -46,7 +48,7 @@ HOST_CFLAGS := -std=c17 -D_GNU_SOURCE $(WARNINGS) -fno-strict-aliasing $(SAME_PA
 HARDENED := -fPIE -fstack-protector-strong -fstack-clash-protection \
     $(if $(filter -O1 -O2 -O3 -Os -Og,$(CFLAGS)),-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3)
 
-.PHONY: all examples image home demo test test-bare chaos bench lint format clean distclean install uninstall prereqs
+.PHONY: all examples image home demo test test-bare chaos bench lint format clean distclean dist install uninstall prereqs
 all:
 image: all
 
@@ -170,3 +172,11 @@ uninstall:
 	    [ ! -d $(DESTDIR)$(PREFIX)/include/$$directory ] || \
 	    rmdir --ignore-fail-on-non-empty $(DESTDIR)$(PREFIX)/include/$$directory; done
 	rm -rf $(DESTDIR)$(DOC)
+
+# The image is packed with the copyright files of its packages, which are in the cache.
+dist:
+	@tests/prereqs.sh build
+	@$(SUBMAKE) -j2 all image-python
+	@rm -rf $(BUILD)/dist && mkdir -p $(BUILD)/dist
+	@$(SUBMAKE) -o all install DESTDIR=$(BUILD)/dist/stage PREFIX= LIBDIR=/lib >/dev/null
+	@pyhl/dist.sh $(BUILD)/dist $(VERSION) $(BUILD)/images/python $(BUILD)/cache/deb $(LINKED)

@@ -4,7 +4,7 @@
 # and silent when nothing is.
 #
 # usage: tests/prereqs.sh [GROUP...]     build, test (which fuzzes with clang), lint: these three if none is named;
-#                                        hardware (the emulated machine of tests/hardware)
+#                                        hardware (the emulated machine of tests/hardware), dist (a bare Debian)
 #        tests/prereqs.sh kvm            only looks for /dev/kvm
 set -u
 
@@ -16,6 +16,7 @@ declare -A groups=(
     "
     [test]="python3 cpio bubblewrap pkgconf gdb clang libclang-rt-dev"
     [lint]="clang clang-format clang-tidy cppcheck shellcheck mandoc"
+    [dist]="mmdebstrap pkgconf"
     [hardware]="qemu-system-x86 busybox-static cpio"
 )
 
