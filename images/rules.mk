@@ -18,7 +18,7 @@ SITES := $(BUILD)/images/sites
 IMAGES := $(patsubst images/%/image.mk,%,$(wildcard images/*/image.mk))
 
 # A step, under a lock: the tree may be built by two makes at once.
-IMAGE_STEP = @BUILD=$(BUILD) images/once.sh $@ "$^"
+IMAGE_STEP = @BUILD=$(BUILD) IMAGE=$(notdir $(@D)) images/once.sh $@ "$^"
 
 .PHONY: $(IMAGES:%=image-%) $(IMAGES:%=image-%-root)
 all: $(MKCPIO) $(SITES)

@@ -9,40 +9,11 @@
 # only on the content of the packages, so that the same packages give the same tree.
 
 . images/python/lib.sh
+. images/python/tree.sh
 
-ROOT=$OUT/root
 LIB=usr/lib/x86_64-linux-gnu
 # A chroot of nothing but the image, with a fixed hash seed: sets must come out in the same order.
 GUEST="env -i PATH=/usr/bin:/usr/sbin HOME=/root LANG=C.UTF-8 PYTHONHASHSEED=0 chroot $ROOT"
-
-make_etc() {
-    mkdir -p "$ROOT"/{dev,proc,sys,run,home,root,tmp,var/tmp,etc/ssl/certs}
-    chmod 1777 "$ROOT/tmp" "$ROOT/var/tmp"
-    chmod 700 "$ROOT/root"
-    cat >"$ROOT/etc/passwd" <<'EOF'
-root:x:0:0:root:/root:/bin/sh
-daemon:x:1:1:daemon:/usr/sbin:/usr/sbin/nologin
-bin:x:2:2:bin:/bin:/usr/sbin/nologin
-nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin
-EOF
-    cat >"$ROOT/etc/group" <<'EOF'
-root:x:0:
-daemon:x:1:
-bin:x:2:
-tty:x:5:
-nogroup:x:65534:
-EOF
-    printf '127.0.0.1\tlocalhost pyhl\n::1\tlocalhost ip6-localhost\n' >"$ROOT/etc/hosts"
-    echo pyhl >"$ROOT/etc/hostname"
-    printf 'passwd: files\ngroup: files\nshadow: files\nhosts: files dns\nservices: files\n%s\n' \
-        'protocols: files' >"$ROOT/etc/nsswitch.conf"
-    echo Etc/UTC >"$ROOT/etc/timezone"
-    ln -sf /usr/share/zoneinfo/Etc/UTC "$ROOT/etc/localtime"
-    rm -rf "$ROOT/var/run" "$ROOT/var/lock"
-    ln -s /run "$ROOT/var/run"
-    ln -s /run/lock "$ROOT/var/lock"
-    mkdir -p "$ROOT/run/lock"
-}
 
 # Does what update-ca-certificates and the package openssl do, with the bundle alone: OpenSSL looks
 # for cert.pem first, so the thousand hashed links are not needed.
@@ -65,21 +36,6 @@ link_libraries() {
         ln -sf "openblas-pthread/$so" "$ROOT/$LIB/$so"
     done
     ln -sf openblas-pthread/libopenblas.so.0 "$ROOT/$LIB/libopenblas.so.0"
-}
-
-prune() {
-    local pattern
-    while read -r pattern; do
-        # shellcheck disable=SC2086 # a shell pattern below the root
-        rm -rf "${ROOT:?}"/$pattern
-    done < <(words $RECIPE/prune.txt)
-    # links whose target went with the above, except those into directories the guest fills
-    find "$ROOT" -xtype l ! -lname '/proc/*' -printf '%P %l\n' | while read -r link target; do
-        case $target in
-        /*) [ -e "$ROOT$target" ] || [ -L "$ROOT$target" ] || rm "$ROOT/$link" ;;
-        *) rm "$ROOT/$link" ;;
-        esac
-    done
 }
 
 # Pure-Python wheels of the directory $1, for what Debian does not package.
@@ -115,11 +71,6 @@ compile_python() {
     $GUEST /usr/bin/$PYTHON -B -m compileall -f -q --invalidation-mode unchecked-hash \
         -x 'badsyntax|bad_coding|lib2to3/tests/data' /usr/lib/$PYTHON /usr/lib/python3 ||
         die "bytecode compilation failed"
-}
-
-# The time that every file of the image gets: that of the newest file in any package.
-newest_file() {
-    find "$1" -type f -printf '%T@\n' | sort -n | tail -1 | cut -d. -f1
 }
 
 main() {

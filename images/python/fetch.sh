@@ -4,8 +4,8 @@
 # Resolves packages to those of one Debian release and downloads them:
 #     fetch.sh [PACKAGE...]
 # for the root those in packages.txt and those named as arguments, with their dependencies; for the
-# driver those in dev.txt. Writes OUT/root.list and OUT/dev.list with one line `package version file`
-# each, sorted, and leaves the files in CACHE/deb. The resolver has a status file, lists and
+# driver those in dev.txt, if the image has that file. Writes OUT/root.list and OUT/dev.list with one line
+# `package version file` each, sorted, and leaves the files in CACHE/deb. The resolver has a status file, lists and
 # configuration of its own under CACHE/apt. Neither the host's packages nor its apt settings matter,
 # except its mirrors and how it reaches them, and nothing is changed on the host. Without a change in
 # the recipe no network is needed again; remove CACHE/apt to take newer versions.
@@ -152,7 +152,9 @@ main() {
     need_root # later steps do: said before anything is downloaded
     need_tool apt-get apt
     [ -r $KEYRING ] || die "$KEYRING not found; it is in the Debian package debian-archive-keyring"
-    mkdir -p "$OUT"
+    mkdir -p "$OUT" "$CACHE"
+    exec 8>>"$CACHE/lock" # the apt directory is that of all images
+    flock 8
     find_mirrors
     configure_apt
     export APT_CONFIG=$APT/apt.conf
@@ -160,6 +162,7 @@ main() {
     write_status
     mapfile -t packages < <(words $RECIPE/packages.txt)
     fetch root "${packages[@]}" "$@"
+    [ -e $RECIPE/dev.txt ] || return 0
     mapfile -t packages < <(words $RECIPE/dev.txt)
     fetch dev "${packages[@]}"
 }

@@ -2,15 +2,17 @@
 # shellcheck shell=bash disable=SC2034 # what is set here is used by those that source it
 #
 # What the recipe's scripts share: messages, lists, and where things are. Sourced, never run.
-# Every script of the recipe is called from the project's root, by images/rules.mk.
+# Every script of the recipe is called from the project's root, by images/rules.mk, which sets IMAGE to the name of
+# the image that is made.
 
 set -euo pipefail
 export LC_ALL=C
 umask 022
 
 BUILD=${BUILD:-build}
-RECIPE=images/python
-OUT=$BUILD/images/python
+IMAGE=${IMAGE:-python}
+RECIPE=images/$IMAGE
+OUT=$BUILD/images/$IMAGE
 CACHE=$BUILD/cache
 # From image.mk: the Debian release, and its Python, which the lists call @PYTHON@.
 SUITE=${IMAGE_SUITE:?}

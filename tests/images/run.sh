@@ -1,0 +1,108 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# Programs of other images than Python's, unmodified: each runs in a chroot of its image, where Linux is the oracle, and
+# then in the guest, once and with --repeat 1. Standard output and exit status must be the same.
+# The image is made first. Where its packages cannot be fetched the case is skipped.
+#
+# usage: tests/images/run.sh [CASE...]      --list prints their names
+set -u
+cd "$(dirname "$0")/../.." || exit 2
+. tests/lib.sh
+
+readonly kernel=build/kernel/kernel.elf mkcpio=build/images/mkcpio
+readonly input=$'words for\nstandard input'
+root=''
+
+# make_target NAME TARGET: false, with the case NAME skipped or failed, when it cannot be made.
+make_target() {
+    env -u MAKEFLAGS -u MAKELEVEL make -s "$2" >"$scratch/make" 2>&1 && return 0
+    if grep -q 'no network' "$scratch/make"; then
+        skip "$1" "$(grep 'no network' "$scratch/make" | tail -n 1)"
+    else
+        begin "the image $1 is made"
+        problem "$(tail -n 12 "$scratch/make")"
+    fi
+    return 1
+}
+
+# take_image NAME: the image with the programs of tests/images/NAME in /tests. Sets $root to a copy of its root, so that
+# no program can change what the image is made of.
+take_image() {
+    make_target "$1" "image-$1" || return 1
+    root=$scratch/root
+    rm -rf "$root"
+    cp -a "build/images/$1/root" "$root" && mkdir "$root/tests" || exit 2
+    [ ! -d "tests/images/$1" ] || cp "tests/images/$1/"* "$root/tests/" || exit 2
+    "$mkcpio" "$root" "$scratch/initrd.cpio" || exit 2
+    mknod -m 666 "$root/dev/null" c 1 3 && mknod -m 666 "$root/dev/urandom" c 1 9 || exit 2
+}
+
+# The shell's own message about a command that a signal ended is dropped.
+native() {
+    local chroot
+    chroot=$(command -v chroot)
+    {
+        run env -i PATH=/usr/bin:/usr/sbin HOME=/root LANG=C.UTF-8 "$chroot" "$root" "$@" <<<"$input"
+    } 2>/dev/null
+}
+
+# in_guest REPEATS PROGRAM [ARG...]: with $memory, if it is set.
+in_guest() {
+    local repeats=$1
+    shift
+    run "$pyhl" boot "$kernel" --initrd "$scratch/initrd.cpio" --memory "${memory:-1G}" --repeat "$repeats" -- "$@" \
+        <<<"$input"
+}
+
+# same_as_linux STATUS PROGRAM [ARG...]: a run natively must end with this status and print something.
+same_as_linux() {
+    local expected=$1
+    shift
+    begin "${program_name:-$*}"
+    native "$@"
+    expect_status "$expected"
+    cp "$scratch/out" "$scratch/want"
+    [ -s "$scratch/want" ] || [ "${silent:-}" ] || problem "on Linux nothing was printed"
+    in_guest 0 "$@"
+    expect_same "$expected" "in the guest"
+    # A run that fails is the last of --repeat.
+    [ "$expected" != 0 ] || cat "$scratch/out" >>"$scratch/want"
+    in_guest 1 "$@"
+    expect_same "$expected" "in the guest, repeated"
+}
+
+# expect_same STATUS WHERE: $scratch/want is what must have been printed.
+expect_same() {
+    local difference
+    expect_status "$1"
+    difference=$(diff -a "$scratch/want" "$scratch/out") || problem "$2: $(head -n 12 <<<"$difference")"
+}
+
+case_nodejs() {
+    local script
+    take_image nodejs || return
+    for script in language timers workers files; do
+        program_name="nodejs: $script.js" same_as_linux "$([ $script = language ] && echo 7 || echo 0)" \
+            /usr/bin/node "/tests/$script.js"
+    done
+    program_name="nodejs: garbage.js in little memory" memory=256M same_as_linux 0 /usr/bin/node /tests/garbage.js
+    program_name="nodejs: a program on the command line" same_as_linux 0 /usr/bin/node -e 'console.log(1+1)'
+    program_name="nodejs: the heap's limit" silent=yes same_as_linux 134 /usr/bin/node --max-old-space-size=48 /tests/limit.js
+    expect_err 'JavaScript heap out of memory'
+}
+
+choose "$(declare -F | sed -n 's/^declare -f case_//p')" "$@"
+for file in "$pyhl" "$kernel" "$mkcpio"; do
+    if [ ! -e "$file" ]; then
+        echo "$0: $file is missing; run make first" >&2
+        exit 2
+    fi
+done
+for case in "${chosen[@]}"; do
+    if [ "$(id -u)" != 0 ]; then
+        skip "$case" "a chroot needs root"
+        continue
+    fi
+    "case_$case"
+done
+summary
