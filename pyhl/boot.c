@@ -5,6 +5,7 @@
  */
 #include "child.h"
 #include "deadline.h"
+#include "program.h"
 #include "session.h"
 #include "vmm/abi.h"
 
@@ -17,10 +18,10 @@
 #include <unistd.h>
 
 struct boot_options {
-    const char *initrd;
+    const char *initrd, *code;
     uint64_t memory, repeat, timeout_ns, max_output;
     struct opt_list env;
-    bool deterministic, trace;
+    bool deterministic, trace, quiet;
     unsigned verbose;
 };
 
@@ -29,12 +30,22 @@ static const struct opt boot_opts[] = {
      .kind = OPT_TEXT,
      .offset = offsetof(struct boot_options, initrd),
      .arg = "CPIO",
-     .help = "the guest's root, a newc CPIO; required"},
+     .help = "the guest's root, a newc CPIO; required with a KERNEL"},
+    {.letter = 'e',
+     .kind = OPT_TEXT,
+     .offset = offsetof(struct boot_options, code),
+     .arg = "CODE",
+     .help = "run this by the image's interpreter; the ARGS are the code's"},
     {.name = "memory",
      .kind = OPT_SIZE,
      .offset = offsetof(struct boot_options, memory),
      .arg = "SIZE",
-     .help = "guest memory (1G)"},
+     .help = "guest memory (else the image's, 1G)"},
+    {.letter = 'm',
+     .kind = OPT_MIB,
+     .offset = offsetof(struct boot_options, memory),
+     .arg = "MIB",
+     .help = "the same; a number without a unit is MiB"},
     {.name = "repeat",
      .kind = OPT_COUNT,
      .offset = offsetof(struct boot_options, repeat),
@@ -59,6 +70,10 @@ static const struct opt boot_opts[] = {
      .kind = OPT_FLAG,
      .offset = offsetof(struct boot_options, deterministic),
      .help = "the same random numbers in every run"},
+    {.letter = 'q',
+     .kind = OPT_FLAG,
+     .offset = offsetof(struct boot_options, quiet),
+     .help = "say nothing of a program that was stopped or killed"},
     {.letter = 'v',
      .kind = OPT_TALLY,
      .offset = offsetof(struct boot_options, verbose),
@@ -185,11 +200,11 @@ static int boot_session(struct session *session, const struct vmm_config *config
 }
 
 static int boot_program(const struct cmd *cmd, const struct boot_options *options,
-                        const char *kernel, const char *const *program, const char **env)
+                        const struct program *program, const char **env)
 {
     struct vmm_config config = {
-        .kernel_path = kernel,
-        .initrd_path = options->initrd,
+        .kernel_path = program->kernel,
+        .initrd_path = program->initrd,
         .memory = options->memory,
         .trace = options->trace,
         .io = session_io(),
@@ -197,10 +212,11 @@ static int boot_program(const struct cmd *cmd, const struct boot_options *option
     struct session session = {
         .cmd = cmd,
         .repeat = options->repeat,
+        .quiet = options->quiet,
         .memory = options->memory,
         .verbose = options->verbose,
         .run = {.mode = HV_RUN_EXEC,
-                .argv = program,
+                .argv = program->argv,
                 .env = env,
                 .cwd = "/",
                 .timeout_ns = options->timeout_ns,
@@ -217,32 +233,48 @@ static int boot_program(const struct cmd *cmd, const struct boot_options *option
     return status;
 }
 
+/* Runs what the command line has named, in this environment. */
+static int boot_found(const struct cmd *cmd, struct boot_options *options,
+                      const struct program *program)
+{
+    const char **env = session_env(&options->env, false);
+    int status;
+
+    if (env == NULL) {
+        return cmd_fail(cmd, &(struct vmm_err){.code = ENOMEM, .msg = "out of memory"});
+    }
+    if (options->memory == 0) {
+        options->memory = program->memory ? program->memory : VMM_MEMORY_DEFAULT;
+    }
+    status = boot_program(cmd, options, program, env);
+    free(env);
+    return status;
+}
+
 static int boot_main(const struct cmd *cmd, int argc, char **argv)
 {
-    struct boot_options options = {.memory = VMM_MEMORY_DEFAULT};
+    struct boot_options options = {0};
+    struct vmm_err err = {0};
+    struct program program;
     struct opt_words words;
-    const char **env;
     int status;
 
     if (!cmd_parse(cmd, argc, argv, &options, &words, &status)) {
         return status;
     }
-    if (words.count < 2) {
-        return cmd_usage(cmd, "give a KERNEL and, after --, a PROGRAM of the image with its path");
-    }
-    if (options.initrd == NULL) {
-        return cmd_usage(cmd, "give the image's root with --initrd CPIO");
+    if (options.quiet && options.verbose) {
+        return cmd_usage(cmd, "-q and -v: give one of them");
     }
     status = cmd_close_inherited(cmd);
     if (status != CMD_OK) {
         return status;
     }
-    env = session_env(&options.env, false);
-    if (env == NULL) {
-        return cmd_fail(cmd, &(struct vmm_err){.code = ENOMEM, .msg = "out of memory"});
+    if (program_find(&words, options.initrd, options.code, &program, &err) == 0) {
+        status = boot_found(cmd, &options, &program);
+    } else {
+        status = err.code == EINVAL ? cmd_usage(cmd, "%s", err.msg) : cmd_fail(cmd, &err);
     }
-    status = boot_program(cmd, &options, words.items[0], words.items + 1, env);
-    free(env);
+    program_free(&program);
     free(options.env.items);
     free(words.items);
     return status;
@@ -251,9 +283,13 @@ static int boot_main(const struct cmd *cmd, int argc, char **argv)
 const struct cmd cmd_boot = {
     .name = "boot",
     .summary = "Boots a kernel and runs a program of an image",
-    .synopsis = "boot [OPTIONS] KERNEL --initrd CPIO -- PROGRAM [ARGS...]",
-    .notes =
-        "PROGRAM is a path in the image; it runs in / with PATH, HOME, LANG and what --env sets.",
+    .synopsis = "boot [OPTIONS] DIR [-e CODE [ARGS...] | -- PROGRAM [ARGS...]]\n"
+                "boot [OPTIONS] KERNEL --initrd CPIO [-e CODE [ARGS...] | -- PROGRAM [ARGS...]]",
+    .notes = "DIR is an image's directory. PROGRAM is a path in the image; it runs in / with PATH, "
+             "HOME,\n"
+             "LANG and what --env sets. Without PROGRAM and CODE it is the image's init. That, and "
+             "what\n"
+             "takes CODE, stand in the image.ini of DIR, or of the directory that CPIO is in.",
     .opts = boot_opts,
     .run = boot_main,
 };

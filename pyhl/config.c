@@ -17,6 +17,7 @@ enum field_kind {
     FIELD_TEXT,   /* a plain name */
     FIELD_PATH,   /* a plain name that begins with / */
     FIELD_LINE,   /* any text on one line */
+    FIELD_WORDS,  /* the same, beginning with / */
     FIELD_OUTPUT, /* any text, with \n, \t and \\ written as here */
     FIELD_SIZE,
     FIELD_COUNT,
@@ -42,6 +43,7 @@ static const struct field image_fields[] = {
      TEXT(struct image_config, FIELD_OUTPUT, check_output),
      .optional = true},
     {.key = "rehearsal", TEXT(struct image_config, FIELD_LINE, rehearsal), .optional = true},
+    {.key = "eval", TEXT(struct image_config, FIELD_WORDS, eval), .optional = true},
     {.key = "memory", TEXT(struct image_config, FIELD_SIZE, memory), .optional = true},
     {.key = "memory_min", TEXT(struct image_config, FIELD_SIZE, memory_min), .optional = true},
     {0},
@@ -106,6 +108,10 @@ static int take_line(const struct field *field, const char *value, char *buf, st
         return vmm_err_set(err, EBADMSG, "%s has %zu bytes; give 1 to %zu", field->key, len,
                            field->size - 1);
     }
+    if (field->kind == FIELD_WORDS && value[0] != '/') {
+        return vmm_err_set(err, EBADMSG, "%s '%s' does not begin with an absolute path", field->key,
+                           value);
+    }
     memcpy(buf, value, len + 1);
     return 0;
 }
@@ -165,6 +171,7 @@ static int take(const struct field *field, const char *value, void *config, stru
     case FIELD_PATH:
         return take_text(field, value, variable, err);
     case FIELD_LINE:
+    case FIELD_WORDS:
         return take_line(field, value, variable, err);
     case FIELD_OUTPUT:
         return take_output(field, value, variable, err);

@@ -7,7 +7,7 @@
  *   [image] name, init (absolute path in the guest); optional: format,
  *     memory and memory_min (sizes), check (code that must run),
  *     check_output (what it must print), rehearsal (code that does what
- *     longer scripts do)
+ *     longer scripts do), eval (a command that takes code as its next word)
  *   [packages] NAME = VERSION ...
  *
  * pyhl.ini:
@@ -42,6 +42,7 @@ struct image_config {
     char check[CONFIG_LINE];        /* empty: the image takes no scripts */
     char check_output[CONFIG_LINE]; /* empty: check prints nothing */
     char rehearsal[CONFIG_LINE];    /* empty: none */
+    char eval[CONFIG_LINE];         /* words with blanks between them; empty: none */
     uint64_t memory;                /* 0: not stated */
     uint64_t memory_min;            /* 0: not stated */
     struct packages packages;

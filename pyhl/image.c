@@ -50,7 +50,7 @@ static int too_large(enum member member, uint64_t size, uint64_t max, struct vmm
                        member == MEMBER_INITRD ? " (--max-initrd)" : "");
 }
 
-static int image_ini(const struct folder *folder, struct image_config *config, struct vmm_err *err)
+int image_ini(const struct folder *folder, struct image_config *config, struct vmm_err *err)
 {
     char path[PATH_MAX + sizeof("/" IMAGE_INI)], *text = NULL;
     struct vmm_err why = {0};

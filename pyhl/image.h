@@ -30,4 +30,8 @@ struct image {
 int image_fetch(const char *from, uint64_t initrd_max, const struct folder *into,
                 struct image *image, struct vmm_err *err);
 
+/* Reads the image.ini of an image's directory; free(config->packages.text). EINVAL when there is
+ * none, or it is wrong. */
+int image_ini(const struct folder *folder, struct image_config *config, struct vmm_err *err);
+
 #endif

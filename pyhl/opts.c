@@ -96,6 +96,8 @@ static int set_value(const struct opt *opt, const char *what, const char *text, 
         return value_count(what, text, variable, err);
     case OPT_SIZE:
         return value_size(what, text, variable, err);
+    case OPT_MIB:
+        return value_mib(what, text, variable, err);
     case OPT_SECONDS:
         return value_seconds(what, text, variable, err);
     case OPT_ENV:

@@ -16,6 +16,7 @@ enum opt_kind {
     OPT_TEXT,    /* const char * */
     OPT_COUNT,   /* uint64_t: 0 or more */
     OPT_SIZE,    /* uint64_t, bytes: 512M, 2G, 4096 */
+    OPT_MIB,     /* uint64_t, bytes: the same, but a number alone is MiB */
     OPT_SECONDS, /* uint64_t, nanoseconds: 2, 0.5 */
     OPT_ENV,     /* struct opt_list of KEY=VALUE */
     /* struct opt_list: the option is a letter and is passed on as words: "-O"; "-W", "error" */

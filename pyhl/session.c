@@ -94,9 +94,10 @@ static int conclude(const struct session *session, const struct vmm_outcome *out
         .timeout_ns = session->run.timeout_ns,
         .max_output = session->run.max_output,
     };
+    const bool failed = outcome_status(outcome, signals_last()) == CMD_FAILED;
     char text[OUTCOME_TEXT];
 
-    if (!outcome_is_plain(outcome)) {
+    if (!outcome_is_plain(outcome) && (failed || !session->quiet)) {
         outcome_text(outcome, &limits, text);
         message("pyhl %s: %s%s\n", session->cmd->name, text,
                 outcome->kind != VMM_OOM ? ""

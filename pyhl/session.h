@@ -14,6 +14,7 @@ struct session {
     struct vmm_run run;
     uint64_t repeat;  /* additional iterations */
     bool renew;       /* iterations begin with vmm_renew() */
+    bool quiet;       /* nothing is said of a run that was stopped or killed */
     uint64_t memory;  /* guest RAM, for messages */
     unsigned verbose; /* 1: a line per iteration; 2: phases and counts, too */
 };

@@ -40,7 +40,8 @@ int value_count(const char *what, const char *text, uint64_t *value, struct vmm_
     return 0;
 }
 
-int value_size(const char *what, const char *text, uint64_t *value, struct vmm_err *err)
+/* Reads a size, in bytes or with a unit. False when it is none, or 0. */
+static bool size(const char *text, uint64_t *value)
 {
     static const char units[] = "KMGT";
     const char *p = text;
@@ -54,9 +55,26 @@ int value_size(const char *what, const char *text, uint64_t *value, struct vmm_e
             good = !__builtin_mul_overflow(*value, 1024u, value);
         }
     }
-    if (!good || *value == 0) {
+    return good && *value != 0;
+}
+
+int value_size(const char *what, const char *text, uint64_t *value, struct vmm_err *err)
+{
+    if (!size(text, value)) {
         return vmm_err_set(err, EINVAL, "%s '%s': give a size such as 512M or 2G (K, M, G, T)",
                            what, text);
+    }
+    return 0;
+}
+
+int value_mib(const char *what, const char *text, uint64_t *value, struct vmm_err *err)
+{
+    const bool plain = text[strspn(text, "0123456789")] == 0;
+
+    if (!size(text, value) || (plain && __builtin_mul_overflow(*value, 1ull << 20, value))) {
+        return vmm_err_set(err, EINVAL,
+                           "%s '%s': give MiB, or a size such as 512M or 2G (K, M, G, T)", what,
+                           text);
     }
     return 0;
 }

@@ -11,6 +11,8 @@
 int value_count(const char *what, const char *text, uint64_t *value, struct vmm_err *err);
 int value_size(const char *what, const char *text, uint64_t *value,
                struct vmm_err *err); /* bytes */
+int value_mib(const char *what, const char *text, uint64_t *value,
+              struct vmm_err *err); /* bytes; a number without a unit is MiB */
 int value_seconds(const char *what, const char *text, uint64_t *ns, struct vmm_err *err);
 
 #endif

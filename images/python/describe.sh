@@ -15,6 +15,7 @@ init=/usr/lib/pyhl/driver
 check=print(1)
 check_output=1\n
 rehearsal=import runpy; runpy.run_path('/usr/lib/pyhl/rehearsal.py')
+eval=/usr/bin/python3 -c
 memory=1G
 memory_min=256M
 

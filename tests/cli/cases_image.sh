@@ -41,7 +41,7 @@ case_new_image() {
     made hi
     expect_status 0
     [ -e "$tree/build/images/python/root" ] && problem "the Python image was made, too"
-    run "$pyhl" boot "$out/kernel" --initrd "$out/initrd.cpio" -- /bin/hi
+    run "$pyhl" boot "$out"
     expect_status 0
     expect_out hi
     begin "a new image: nothing is done twice, and a change redoes what follows from it"
@@ -64,4 +64,88 @@ case_new_image() {
     made nothing
     expect_error 2 "No rule to make target 'image-nothing'"
     rm -rf "$tree"
+}
+
+# boots STATUS OUT ARGUMENT...: `pyhl boot` with these; OUT is without the environment.
+boots() {
+    run "$pyhl" boot "${@:3}"
+    expect_status "$1"
+    [ "$(grep -v '^env ' "$scratch/out")" = "$2" ] || problem "stdout '$(cat "$scratch/out")', expected '$2'"
+}
+
+# What `pyhl boot` runs when the command line does not say it all.
+case_boot_image() {
+    local hello=$PWD/build/images/helloworld-c dir=$scratch/boot
+    mkdir "$dir" && ln -s "$hello/kernel" "$hello/initrd.cpio" "$dir"
+    # described LINE...: image.ini of dir
+    described() {
+        printf '%s\n' '[image]' 'name = boot' "$@" >"$dir/image.ini"
+    }
+    described 'init = /bin/hello-pie'
+    begin "boot: the image in a directory"
+    boots 7 $'argv[0]=/bin/hello-static-pie\nargv[1]=7\nhello, stdout' "$dir" -- /bin/hello-static-pie 7
+    begin "boot: the program that image.ini names"
+    boots 0 $'argv[0]=/bin/hello-pie\nhello, stdout' "$dir"
+    boots 0 $'argv[0]=/bin/hello-pie\nhello, stdout' "$dir/kernel" --initrd "$dir/initrd.cpio"
+    boots 0 $'argv[0]=/bin/hello-pie\nhello, stdout' "$kernel" --initrd "$dir/initrd.cpio" --repeat 0
+    begin "boot: code"
+    run "$pyhl" boot "$dir" -e 1
+    expect_error 2 "^pyhl boot: -e: this image's image.ini has no 'eval', which names what takes code; give the interpreter"
+    described 'init = /bin/hello-pie' 'eval = /bin/hello-static  5'
+    boots 5 $'argv[0]=/bin/hello-static\nargv[1]=5\nargv[2]=a b\nargv[3]=c\nhello, stdout' "$dir" -e 'a b' c
+    boots 5 $'argv[0]=/bin/hello-static\nargv[1]=5\nargv[2]=-q\nargv[3]=-q\nhello, stdout' \
+        "$kernel" --initrd "$dir/initrd.cpio" -e -q -- -q
+    described 'init = /bin/hello-pie' 'eval = hello-static'
+    run "$pyhl" boot "$dir" -e 1
+    expect_error 2 "$dir/image.ini: line [0-9]*: eval 'hello-static' does not begin with an absolute path$"
+    begin "boot: what does not go together, or is not there"
+    run "$pyhl" boot "$dir" --initrd "$dir/initrd.cpio"
+    expect_error 2 "'$dir' is an image's directory, with an initrd.cpio of its own: give a KERNEL with --initrd, or"
+    run "$pyhl" boot "$image"
+    expect_error 2 "name a PROGRAM of the image, or give -e CODE: its init '/bin/taker' takes scripts, for which there are"
+    run "$pyhl" boot "$dir" -q -v
+    expect_error 2 "-q and -v: give one of them$"
+    rm "$dir/image.ini"
+    run "$pyhl" boot "$dir" -- /bin/hello-pie
+    expect_error 2 "$dir/image.ini: No such file"
+    run "$pyhl" boot "$dir/kernel" --initrd "$dir/initrd.cpio"
+    expect_error 2 "no PROGRAM is named, and --initrd's directory does not name one: $dir/image.ini: No such file"
+    boots 0 $'argv[0]=/bin/hello-pie\nhello, stdout' "$dir/kernel" --initrd "$dir/initrd.cpio" -- /bin/hello-pie
+}
+
+case_boot_memory() {
+    local dir=$scratch/boot-memory
+    mkdir "$dir" && ln -s "$image/kernel" "$image/initrd.cpio" "$dir"
+    sed 's/^init.*/&\neval = \/bin\/taker/; s/^memory.*/memory = 8M/' "$image/image.ini" >"$dir/image.ini"
+    # too_small MIB ARGUMENT...: so much memory is what it has understood.
+    too_small() {
+        run "$pyhl" boot "$dir" "${@:2}" -e x
+        expect_error 125 "^pyhl boot: memory of $1 MiB: wanted 16 to 65536 MiB$"
+    }
+    begin "boot: -m in MiB, or with a unit; without it the image's memory"
+    too_small 3 -m 3
+    too_small 4 -m 4096K
+    too_small 5 --memory 5M
+    too_small 8
+    run "$pyhl" boot "$dir" -m 32 -- /bin/taker
+    expect_error 125 'asked for another run'
+    for size in 0 x 1Q -1 '' 99999999999999999999 18446744073709551615; do
+        run "$pyhl" boot "$dir" -m "$size" -e x
+        expect_error 2 "-m '$size': give MiB, or a size such as 512M or 2G"
+    done
+}
+
+case_boot_quiet() {
+    local args=(boot "$kernel" --initrd "$scratch/waiter.cpio" --memory 32M --timeout 0.3)
+    begin "boot: -q says nothing of a program that was stopped"
+    run "$pyhl" "${args[@]}" -- /bin/waiter
+    expect_error 124 '^pyhl boot: stopped: --timeout of 0.3 s is over$'
+    run "$pyhl" "${args[@]}" -q -- /bin/waiter
+    expect_status 124
+    [ -s "$scratch/err" ] && problem "stderr: $(cat "$scratch/err")"
+    begin "boot: -q tells what is no end of a program"
+    run "$pyhl" boot "$kernel" --initrd "$image/initrd.cpio" --memory 32M -q -- /bin/taker
+    expect_error 125 'asked for another run'
+    run "$pyhl" boot "$scratch/nokernel" --initrd "$image/initrd.cpio" -q -- /bin/taker
+    expect_error 125 'nokernel'
 }

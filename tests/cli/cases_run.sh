@@ -156,7 +156,7 @@ case_bad_options() {
     expect_error 2 "--trace=3 takes no value"
     begin "boot: what is missing is named"
     run "$pyhl" boot
-    expect_error 2 "give a KERNEL"
+    expect_error 2 "give an image's directory, or a KERNEL with --initrd CPIO"
     run "$pyhl" boot "$kernel" -- /bin/taker
     expect_error 2 "--initrd"
     run "$pyhl" boot "$scratch/nokernel" --initrd "$image/initrd.cpio" -- /bin/taker

@@ -41,6 +41,8 @@ static void check_image(const char *text)
         check_line(config.check, sizeof(config.check));
         MUST(memchr(config.check_output, 0, sizeof(config.check_output)) != NULL);
         check_line(config.rehearsal, sizeof(config.rehearsal));
+        check_line(config.eval, sizeof(config.eval));
+        MUST(config.eval[0] == 0 || config.eval[0] == '/');
     } else {
         MUST(rc == -err.code && strstr(err.msg, "image.ini") != NULL);
     }

@@ -196,7 +196,7 @@ def frames():
 
 def ini():
     image = (b"[image]\nname = python\ninit = /usr/lib/pyhl/driver\nmemory = 1G\n"
-             b"check = print(1)\ncheck_output = 1\\n\\t\\\\\nrehearsal = import a; a.b()\n[packages]\nnumpy = 1.24\n")
+             b"check = print(1)\ncheck_output = 1\\n\\t\\\\\nrehearsal = import a; a.b()\neval = /bin/sh -c\n[packages]\nnumpy = 1.24\n")
     home = (b"; comment\n[pyhl]\nformat = 1\nversion = 0.1.0\nimage = python\nmemory = 1073741824\n"
             b"key = 0123456789abcdef0123456789abcdef\nkernel_size = 1\ninitrd_size = 2\nsnapshot_size = 3\n\n"
             b"[packages]\nnumpy = 1.24.2\npandas = 1.5\n")

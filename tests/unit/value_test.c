@@ -88,6 +88,29 @@ static void sizes(void)
     check_all(value_size, values);
 }
 
+static void mib(void)
+{
+    static const struct value values[] = {
+        {"1", 1ull << 20},
+        {"256", 256ull << 20},
+        {"256M", 256ull << 20},
+        {"4096K", 4ull << 20},
+        {"2G", 2ull << 30},
+        {"17592186044415", 17592186044415ull << 20},
+        {"17592186044416", NONE},
+        {"0", NONE},
+        {"0M", NONE},
+        {"M", NONE},
+        {"256MiB", NONE},
+        {"1.5", NONE},
+        {"-1", NONE},
+        {"", NONE},
+        {0},
+    };
+
+    check_all(value_mib, values);
+}
+
 static void seconds(void)
 {
     static const struct value values[] = {
@@ -121,6 +144,7 @@ int main(void)
     static const struct unit_test tests[] = {
         {"value counts", counts},
         {"value sizes", sizes},
+        {"value MiB", mib},
         {"value seconds", seconds},
         {0},
     };
