@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Programs of other images than Python's, unmodified: each runs in a chroot of its image, where Linux is the oracle, and
 # then in the guest, once and with --repeat 1. Standard output and exit status must be the same.
-# The image is made first. Where its packages cannot be fetched the case is skipped.
+# The image is made first. Where its packages cannot be fetched, or its compiler is missing, the case is skipped.
 #
 # usage: tests/images/run.sh [CASE...]      --list prints their names
 set -u
@@ -89,6 +89,23 @@ case_nodejs() {
     program_name="nodejs: a program on the command line" same_as_linux 0 /usr/bin/node -e 'console.log(1+1)'
     program_name="nodejs: the heap's limit" silent=yes same_as_linux 134 /usr/bin/node --max-old-space-size=48 /tests/limit.js
     expect_err 'JavaScript heap out of memory'
+}
+
+# has_compiler CASE PROGRAM PACKAGE
+has_compiler() {
+    command -v "$2" >/dev/null && return 0
+    skip "$1" "no $2 here; it is in the Debian package $3"
+    return 1
+}
+
+case_go() {
+    local kind
+    has_compiler go go golang-go && has_compiler go gcc gcc && take_image go || return
+    for kind in static dynamic; do
+        program_name="go: $kind, in little memory" memory=256M same_as_linux 3 "/bin/work-$kind"
+        program_name="go: $kind, a panic" same_as_linux 2 "/bin/work-$kind" panic
+        expect_err '^panic: nobody recovers$'
+    done
 }
 
 choose "$(declare -F | sed -n 's/^declare -f case_//p')" "$@"
