@@ -7,6 +7,7 @@
 # make image      build/images/python/{kernel,initrd.cpio,image.ini}; make image-NAME: that of the folder images/NAME
 # make test-hardware  the tests on hardware KVM, which QEMU emulates (tests/hardware/README.md)
 # make test-bare  make demo in a bare chroot of each Debian it must build on, or of SUITE=trixie (tests/bare.sh)
+# make test-reproducible  the images, built in two directories, must be the same bytes (tests/reproducible.sh)
 # make fuzz-long  fuzz for HOURS=N or to RUNS=N executions a target, with what earlier calls found (tests/fuzz/long.sh)
 # make bench      the figures of the README, measured here (BENCH=quick: fewer repetitions)
 # make chaos      SEEDS=10000: hostile runs from so many seeds (200 are in make test), FIRST=N: from that one on
@@ -48,7 +49,8 @@ HOST_CFLAGS := -std=c17 -D_GNU_SOURCE $(WARNINGS) -fno-strict-aliasing $(SAME_PA
 HARDENED := -fPIE -fstack-protector-strong -fstack-clash-protection \
     $(if $(filter -O1 -O2 -O3 -Os -Og,$(CFLAGS)),-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3)
 
-.PHONY: all examples image home demo test test-bare chaos bench lint format clean distclean dist install uninstall prereqs
+.PHONY: all examples image home demo test test-bare test-reproducible chaos bench lint format clean distclean dist install \
+    uninstall prereqs
 all:
 image: all
 
@@ -111,6 +113,9 @@ test:
 SUITE ?= bookworm trixie
 test-bare:
 	@for suite in $(SUITE); do tests/bare.sh $$suite || exit; done
+
+test-reproducible:
+	@tests/reproducible.sh
 
 SEEDS ?= 10000
 chaos: image .pyhl/pyhl.ini

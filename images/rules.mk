@@ -5,6 +5,7 @@
 #   make image-NAME        the image of the folder images/NAME
 #   make image-NAME-root   only its root directory (needs neither kernel nor archive)
 #   make image             the Python image and helloworld-c
+#   make image-lock        renews the lock files of the images of Debian packages: images/NAME/SUITE.lock
 #
 # A folder with an image.mk is an image. image.mk has the rule for $(BUILD)/images/NAME/root.stamp, which makes the
 # directory root beside it. This file has what is the same for all images: the archive, the kernel, and image.ini,
@@ -28,6 +29,11 @@ $(IMAGES:%=image-%-root): image-%-root: $(BUILD)/images/%/root.stamp
 
 include $(IMAGES:%=images/%/image.mk)
 
+.PHONY: image-lock
+image-lock:
+	@$(foreach name,$(patsubst images/%/packages.txt,%,$(wildcard images/*/packages.txt)), \
+	    BUILD=$(BUILD) IMAGE=$(name) images/python/lock.sh &&) true
+
 $(MKCPIO): images/mkcpio.c
 	@mkdir -p $(@D)
 	$(CC) $(HOST_CFLAGS) $< -o $@ -larchive
@@ -47,5 +53,8 @@ $(BUILD)/images/%/initrd.cpio: $(BUILD)/images/%/root.stamp $(MKCPIO) $(SITES)
 $(BUILD)/images/%/kernel: $(BUILD)/kernel/kernel.elf
 	@install -D -m 644 $< $@
 
-$(BUILD)/images/%/image.ini: images/%/image.ini
-	@install -D -m 644 $< $@
+# What compiled it is named in image.ini, which is written again when that may have changed.
+IMAGE_BUILT = CC='$(CC)' KERNEL_CC='$(KERNEL_CC)' CFLAGS='$(CFLAGS)' images/built.sh
+
+$(BUILD)/images/%/image.ini: images/%/image.ini images/built.sh $(BUILD)/kernel/kernel.elf $(BUILD)/images/%/root.stamp
+	@{ cat $< && $(IMAGE_BUILT); } >$@

@@ -5,8 +5,8 @@
 
 NODE_OUT := $(BUILD)/images/nodejs
 
-$(NODE_OUT)/fetch.stamp: $(addprefix images/python/,fetch.sh lib.sh) $(addprefix images/nodejs/,packages.txt present.txt) \
-    $(BUILD)/images/python/settings
+$(NODE_OUT)/fetch.stamp: $(addprefix images/python/,fetch.sh apt.sh lib.sh) $(addprefix images/nodejs/,packages.txt present.txt) \
+    $(wildcard images/nodejs/$(IMAGE_SUITE).lock) $(BUILD)/images/python/settings
 	$(IMAGE_STEP) images/python/fetch.sh
 
 $(NODE_OUT)/root.list: $(NODE_OUT)/fetch.stamp ;
@@ -15,5 +15,5 @@ $(NODE_OUT)/root.stamp: $(NODE_OUT)/root.list images/nodejs/root.sh images/nodej
     $(addprefix images/python/,unpack.sh tree.sh)
 	$(IMAGE_STEP) images/nodejs/root.sh
 
-$(NODE_OUT)/image.ini: images/nodejs/image.ini $(NODE_OUT)/root.list
-	@{ cat $< && printf '\n[packages]\n' && awk '{ print $$1 "=" $$2 }' $(NODE_OUT)/root.list; } >$@
+$(NODE_OUT)/image.ini: images/nodejs/image.ini $(NODE_OUT)/root.list images/built.sh $(BUILD)/kernel/kernel.elf
+	@{ cat $< && printf '\n[packages]\n' && awk '{ print $$1 "=" $$2 }' $(NODE_OUT)/root.list && $(IMAGE_BUILT); } >$@

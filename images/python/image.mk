@@ -41,8 +41,8 @@ $(shell mkdir -p $(PY_OUT) && echo '$(PY_SETTINGS)' >$(PY_OUT)/settings)
 endif
 
 # A list that did not change keeps its time.
-$(PY_OUT)/fetch.stamp: $(PY_RECIPE)/fetch.sh $(PY_RECIPE)/lib.sh $(PY_RECIPE)/packages.txt \
-    $(PY_RECIPE)/present.txt $(PY_RECIPE)/dev.txt $(PY_OUT)/settings
+$(PY_OUT)/fetch.stamp: $(addprefix $(PY_RECIPE)/,fetch.sh apt.sh lib.sh packages.txt present.txt dev.txt) \
+    $(wildcard $(PY_RECIPE)/$(IMAGE_SUITE).lock) $(PY_OUT)/settings
 	$(IMAGE_STEP) $(PY_RECIPE)/fetch.sh $(IMAGE_EXTRA)
 
 $(PY_OUT)/root.list $(PY_OUT)/dev.list: $(PY_OUT)/fetch.stamp ;
@@ -61,5 +61,5 @@ $(PY_OUT)/driver.stamp: $(PY_OUT)/root.stamp $(PY_RECIPE)/driver.sh $(PY_DRIVER)
 
 $(PY_OUT)/initrd.cpio: $(PY_OUT)/driver.stamp
 
-$(PY_OUT)/image.ini: $(PY_OUT)/root.stamp $(PY_RECIPE)/describe.sh
-	@BUILD=$(BUILD) $(PY_RECIPE)/describe.sh >$@
+$(PY_OUT)/image.ini: $(PY_OUT)/driver.stamp $(PY_RECIPE)/describe.sh images/built.sh $(BUILD)/kernel/kernel.elf
+	@{ BUILD=$(BUILD) $(PY_RECIPE)/describe.sh && $(IMAGE_BUILT); } >$@

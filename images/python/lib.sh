@@ -14,8 +14,9 @@ IMAGE=${IMAGE:-python}
 RECIPE=images/$IMAGE
 OUT=$BUILD/images/$IMAGE
 CACHE=$BUILD/cache
-# From image.mk: the Debian release, and its Python, which the lists call @PYTHON@.
-SUITE=${IMAGE_SUITE:?}
+LOCK=$RECIPE/${IMAGE_SUITE:?}.lock
+# From python/image.mk: the Debian release, and its Python, which the lists call @PYTHON@.
+SUITE=$IMAGE_SUITE
 PYTHON=python${IMAGE_PYTHON:?}
 
 die() {
@@ -40,4 +41,14 @@ need_tool() {
 # words FILE: its words without comments, one per line
 words() {
     sed "s/#.*//; s/@PYTHON@/$PYTHON/g" "$1" | tr -s ' \t' '\n' | sed '/^$/d'
+}
+
+# What a lock file was made from: a checksum of the lists, without comments.
+lock_inputs() {
+    local list
+    for list in "$RECIPE"/{packages,present,dev}.txt; do
+        [ -e "$list" ] || continue
+        echo "${list##*/}:"
+        words "$list"
+    done | sha256sum | cut -c1-32
 }
