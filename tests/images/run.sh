@@ -108,6 +108,19 @@ case_go() {
     done
 }
 
+case_rust() {
+    local kind
+    has_compiler rust rustc rustc && has_compiler rust gcc gcc && take_image rust || return
+    for kind in static dynamic; do
+        program_name="rust: $kind, in little memory" memory=128M same_as_linux 3 "/bin/work-$kind"
+        program_name="rust: $kind, a panic" silent=yes same_as_linux 101 "/bin/work-$kind" panic
+        expect_err 'nobody catches'
+        program_name="rust: $kind, two panics" silent=yes same_as_linux 134 "/bin/work-$kind" abort
+        program_name="rust: $kind, the end of a stack" silent=yes same_as_linux 134 "/bin/work-$kind" overflow
+        expect_err "^thread 'small'.* has overflowed its stack"
+    done
+}
+
 choose "$(declare -F | sed -n 's/^declare -f case_//p')" "$@"
 for file in "$pyhl" "$kernel" "$mkcpio"; do
     if [ ! -e "$file" ]; then
