@@ -54,11 +54,12 @@ HARDENED := -fPIE -fstack-protector-strong -fstack-clash-protection \
 all:
 image: all
 
-# $(call one_object,HEADER): an archive of the objects in the first prerequisite, as one object in which only the
-# functions of the header are global. A program that links it may give its own functions any other name.
+# $(call one_object,HEADER[,FILE]): an archive of the objects in the first prerequisite, as one object in which only the
+# functions of the header are global. A program that links it may give its own functions any other name. FILE, if there
+# is one, has functions for libelf (eu_...), which stay global, too.
 define one_object
 @mkdir -p $(@D)
-grep -oE '\b$(basename $(notdir $(1)))_[a-z_]+\(' $(1) | tr -d '(' | sort -u >$(@:.a=.names)
+grep -ohE '\b($(basename $(notdir $(1)))|eu)_[a-z_]+\(' $(1) $(2) | tr -d '(' | sort -u >$(@:.a=.names)
 $(LD) -r -o $(@:.a=.o) --whole-archive $<
 $(OBJCOPY) --keep-global-symbols=$(@:.a=.names) $(@:.a=.o)
 @rm -f $@

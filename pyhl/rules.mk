@@ -13,7 +13,8 @@ PYHL_LIBS := -larchive -lelf -linih -ljansson -lxxhash -lz -lbz2 -llzma -lzstd -
 
 all: $(BUILD)/pyhl $(PYHL_INSTALLED)
 
-$(BUILD)/pyhl: $(filter-out $(PYHL_LIB_OBJ),$(PYHL_OBJ)) $(PYHL_LIB) $(BUILD)/libvmm.a
+# elfsearch.o by itself: libelf.a, for which it is there, comes after the archive that it is in.
+$(BUILD)/pyhl: $(filter-out $(PYHL_LIB_OBJ),$(PYHL_OBJ)) $(BUILD)/vmm/elfsearch.o $(PYHL_LIB) $(BUILD)/libvmm.a
 	$(CC) $(HOST_CFLAGS) $(HARDENED) -static-pie -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--gc-sections -o $@ $^ $(PYHL_LIBS)
 
 $(PYHL_LIB): $(PYHL_LIB_OBJ)

@@ -5,6 +5,13 @@
 set -u
 cd "$(dirname "$0")/.." || exit 2
 
+# What the formatter makes of a macro, and what the analysers object to, differs from version to version.
+version=$(clang-format --version | grep -oE 'version [0-9]+')
+if [ "$version" != 'version 14' ]; then
+    echo "lint: this clang-format is $version; the tree is formatted by version 14, that of Debian 12: lint it there" >&2
+    exit 1
+fi
+
 bad=0
 note() {
     echo "lint: $1"

@@ -2,12 +2,11 @@
 /*
  * Four functions that libelf.a calls and, in elfutils 0.192 (Debian 13), does not contain: the
  * search tree in which libelf keeps what elf_getdata_rawchunk() has read. They are weak, so that an
- * archive that has its own may bring them; where libelf calls none of them, the linker leaves them
- * out.
+ * archive that has its own may bring them.
  *
  * libelf owns the structure of a tree. It begins with the root; a lock may follow, which only these
- * functions would take. They do without it: a tree belongs to one Elf, and vmm/kernel_elf.c uses
- * each Elf in one thread.
+ * functions would take. They do without it: a tree belongs to one Elf, and kernel_elf.c uses each
+ * Elf in one thread.
  */
 #include <search.h>
 #include <stddef.h>
