@@ -105,18 +105,18 @@ fn waits() {
 }
 
 fn recursion(n: u64) -> u64 {
-    let pad = opaque([n; 64]);
+    let pad = opaque([n; 16]);
     if n == 0 {
         return 0;
     }
-    recursion(n - 1) + pad[(n % 64) as usize] / n
+    recursion(n - 1) + pad[(n % 16) as usize] / n
 }
 
 fn stacks() {
     let deep = thread::Builder::new().stack_size(64 << 20).name("deep".into());
     println!("depth {}", deep.spawn(|| recursion(30000)).unwrap().join().unwrap());
     let many: Vec<_> =
-        (0..100).map(|i| thread::Builder::new().stack_size(64 << 10).spawn(move || recursion(i)).unwrap()).collect();
+        (0..100).map(|i| thread::Builder::new().stack_size(128 << 10).spawn(move || recursion(i)).unwrap()).collect();
     println!("small {}", many.into_iter().map(|t| t.join().unwrap()).sum::<u64>());
 }
 
