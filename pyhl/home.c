@@ -15,7 +15,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-const char *const home_files[HOME_FILES] = {HOME_INI, HOME_SNAPSHOT, HOME_KERNEL, HOME_INITRD};
+const char *const home_files[HOME_FILES] = {HOME_INI, HOME_SNAPSHOT, HOME_KERNEL, HOME_INITRD,
+                                            HOME_IMAGE};
 
 /* The value of an environment variable, or NULL when it is not set or empty. */
 static const char *env(const char *name)
@@ -64,14 +65,73 @@ static int home_ini(struct home *home, bool packages, struct vmm_err *err)
     return rc;
 }
 
-/* Adds to the message what to do about a damaged home. */
-static int damaged(struct vmm_err *err)
+/* Whether a file of the home is there, of the length that pyhl.ini states. */
+static bool has_file(const struct home *home, const char *name, uint64_t wanted)
 {
-    char why[sizeof(err->msg)];
+    struct vmm_err ignored;
+    uint64_t size = 0;
+
+    return folder_size(&home->dir, name, &size, NULL, &ignored) == 0 && size > 0 &&
+           (wanted == 0 || size == wanted);
+}
+
+/* Whether setup can take its image from the home itself. The kernel must be one for this VMM. Then
+ * the initrd, which came with it, has a driver of the same ABI. */
+static bool has_image(const struct home *home)
+{
+    char path[FILE_FD_PATH];
+    struct vmm_err ignored;
+    int fd = home_file(home, HOME_KERNEL, &ignored), rc = fd;
+
+    if (fd >= 0) {
+        file_fd_path(fd, path);
+        rc = vmm_kernel_check(path, HOME_KERNEL, &ignored);
+        close(fd);
+    }
+    return rc >= 0 && has_file(home, HOME_KERNEL, home->config.kernel_size) &&
+           has_file(home, HOME_INITRD, home->config.initrd_size) && has_file(home, HOME_IMAGE, 0);
+}
+
+/* A path as a shell takes it. False when it has no room. */
+static bool quote(const char *path, char *buf, size_t room)
+{
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+                                "/._+,@%:-";
+    size_t n = 0;
+
+    if (path[strspn(path, plain)] == 0) {
+        return (size_t)snprintf(buf, room, "%s", path) < room;
+    }
+    buf[n++] = '\'';
+    for (; *path != 0 && n + 6 < room; path++) {
+        const char *text = *path == '\'' ? "'\\''" : (const char[]){*path, 0};
+
+        n += (size_t)sprintf(buf + n, "%s", text);
+    }
+    snprintf(buf + n, room - n, "'");
+    return *path == 0;
+}
+
+/* Adds to the message the command that makes a home usable again that is damaged or another pyhl's.
+ * A command that would not fit is given without the home's path. */
+static int damaged(const struct home *home, struct vmm_err *err)
+{
+    const bool own = has_image(home);
+    const char *lead =
+        err->code == EPROTO && !own ? "install an image of this version" : "install again";
+    char why[sizeof(err->msg)], path[sizeof(err->msg) / 3], command[sizeof(err->msg)];
+    int len;
 
     snprintf(why, sizeof(why), "%s", err->msg);
-    return vmm_err_set(err, err->code,
-                       "%.380s; install again with: pyhl setup --force --from IMAGE", why);
+    snprintf(command, sizeof(command), "pyhl setup --force --from IMAGE");
+    if (quote(home->dir.path, path, sizeof(path))) {
+        len = snprintf(command, sizeof(command), "pyhl setup --force --from %s --dest %s",
+                       own ? path : "IMAGE", path);
+        if (strlen(why) + (size_t)len + strlen(lead) + sizeof(";  with: ") > sizeof(err->msg)) {
+            snprintf(command, sizeof(command), "pyhl setup --force --from IMAGE");
+        }
+    }
+    return vmm_err_set(err, err->code, "%.380s; %s with: %s", why, lead, command);
 }
 
 int home_open_at(const char *dir, bool packages, struct home *home, struct vmm_err *err)
@@ -83,7 +143,7 @@ int home_open_at(const char *dir, bool packages, struct home *home, struct vmm_e
         return -err->code;
     }
     rc = home_ini(home, packages, err);
-    return rc == -EBADMSG || rc == -EPROTO ? damaged(err) : rc;
+    return rc == -EBADMSG || rc == -EPROTO ? damaged(home, err) : rc;
 }
 
 void home_close(struct home *home)
@@ -198,6 +258,9 @@ static int open_files(const struct home *home, struct vmm_snapshot **snap, struc
     }
     if (rc >= 0) {
         rc = vmm_snapshot_open_fds(fd, initrd_fd, &home->config.key, snap, err);
+        if (rc == -EPROTO) {
+            vmm_err_context(err, "made by another pyhl (%s)", home->config.version);
+        }
         if (rc < 0) {
             vmm_err_context(err, "%s", home->dir.path);
         }
@@ -215,5 +278,5 @@ int home_snapshot(const struct home *home, struct vmm_snapshot **snap, struct vm
 {
     int rc = open_files(home, snap, err);
 
-    return rc < 0 && rc != -EMFILE && rc != -ENOMEM ? damaged(err) : rc;
+    return rc < 0 && rc != -EMFILE && rc != -ENOMEM ? damaged(home, err) : rc;
 }

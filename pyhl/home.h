@@ -20,10 +20,11 @@
 #define HOME_KERNEL   "kernel"
 #define HOME_INITRD   "initrd.cpio"
 #define HOME_SNAPSHOT "snapshot"
+#define HOME_IMAGE    "image.ini" /* so that a home is an image, too: for another setup */
 
 /* All files of a home, in the order of removal: without its pyhl.ini a directory is not a home any
  * more. */
-#define HOME_FILES 4
+#define HOME_FILES 5
 extern const char *const home_files[HOME_FILES];
 
 struct home {

@@ -18,15 +18,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define IMAGE_INI    "image.ini"
 #define READ_BLOCK   (1u << 20)
 #define ENTRY_HEADER 512u
 #define NOT_AN_IMAGE                                                                               \
     "an image is a directory, or a tar archive of one, with " HOME_KERNEL ", " HOME_INITRD         \
-    " and " IMAGE_INI
+    " and " HOME_IMAGE
 
 enum member { MEMBER_KERNEL, MEMBER_INITRD, MEMBER_INI, MEMBERS };
-static const char *const member_names[MEMBERS] = {HOME_KERNEL, HOME_INITRD, IMAGE_INI};
+static const char *const member_names[MEMBERS] = {HOME_KERNEL, HOME_INITRD, HOME_IMAGE};
 
 /* The most bytes that each member may have. */
 struct limits {
@@ -52,12 +51,12 @@ static int too_large(enum member member, uint64_t size, uint64_t max, struct vmm
 
 int image_ini(const struct folder *folder, struct image_config *config, struct vmm_err *err)
 {
-    char path[PATH_MAX + sizeof("/" IMAGE_INI)], *text = NULL;
+    char path[PATH_MAX + sizeof("/" HOME_IMAGE)], *text = NULL;
     struct vmm_err why = {0};
-    int fd = folder_read(folder, IMAGE_INI, FOLDER_NO_LINK, &why), rc = fd;
+    int fd = folder_read(folder, HOME_IMAGE, FOLDER_NO_LINK, &why), rc = fd;
     size_t len;
 
-    snprintf(path, sizeof(path), "%s/%s", folder->path, IMAGE_INI);
+    snprintf(path, sizeof(path), "%s/%s", folder->path, HOME_IMAGE);
     if (fd >= 0) {
         rc = file_read(fd, path, CONFIG_MAX, &text, &len, &why);
         close(fd);
@@ -119,18 +118,19 @@ static int open_member(const struct folder *source, enum member member, const st
     return rc;
 }
 
-static int copy_kernel(int from, const struct folder *into, struct vmm_err *err)
+static int copy_member(enum member member, int from, const struct folder *into, struct vmm_err *err)
 {
-    int fd = folder_make(into, HOME_KERNEL, err), rc;
+    const char *name = member_names[member];
+    int fd = folder_make(into, name, err), rc;
 
     if (fd < 0) {
         return fd;
     }
-    rc = file_copy(from, fd, HOME_KERNEL, err);
+    rc = file_copy(from, fd, name, err);
     if (close(fd) < 0 && rc == 0) {
-        rc = folder_fail(into, HOME_KERNEL, err);
+        rc = folder_fail(into, name, err);
     }
-    return rc == 0 ? check_kernel(into, err) : rc;
+    return rc == 0 && member == MEMBER_KERNEL ? check_kernel(into, err) : rc;
 }
 
 static int fetch_members(const struct folder *source, const struct limits *limits,
@@ -147,7 +147,10 @@ static int fetch_members(const struct folder *source, const struct limits *limit
         rc = vmm_err_context(err, "--from '%s'", source->path);
     }
     if (rc == 0) {
-        rc = copy_kernel(fds[MEMBER_KERNEL], into, err);
+        rc = copy_member(MEMBER_KERNEL, fds[MEMBER_KERNEL], into, err);
+    }
+    if (rc == 0) {
+        rc = copy_member(MEMBER_INI, fds[MEMBER_INI], into, err);
     }
     if (rc == 0) {
         snprintf(image->initrd, PATH_MAX, "%.*s/%s", PATH_MAX - 16, source->path, HOME_INITRD);
@@ -339,9 +342,6 @@ static int fetch_archive(const char *from, int fd, const struct limits *limits,
 
     if (rc == 0) {
         rc = image_ini(into, &image->config, err);
-    }
-    if (rc == 0) {
-        rc = folder_remove(into, IMAGE_INI, err);
     }
     if (rc == 0) {
         snprintf(image->initrd, PATH_MAX, "%.*s/%s", PATH_MAX - 16, into->path, HOME_INITRD);

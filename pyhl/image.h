@@ -23,10 +23,10 @@ struct image {
     bool unpacked;              /* the initrd is in `into` already */
 };
 
-/* Copies the kernel into a folder, which must not have one, and reads image.ini. An archive's
- * initrd is unpacked there, too. A directory's initrd, which is large, is left where it is. EINVAL
- * when `from` is not an image: missing, empty, damaged; E2BIG past a limit, ENOEXEC for a kernel
- * that is none. Any other error is one of this host. */
+/* Copies kernel and image.ini into a folder, which must have neither, and reads image.ini. An
+ * archive's initrd is unpacked there, too. A directory's initrd, which is large, is left where it
+ * is. EINVAL when `from` is not an image: missing, empty, damaged; E2BIG past a limit, ENOEXEC for
+ * a kernel that is none. Any other error is one of this host. */
 int image_fetch(const char *from, uint64_t initrd_max, const struct folder *into,
                 struct image *image, struct vmm_err *err);
 

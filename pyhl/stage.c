@@ -16,8 +16,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define IMAGE_INI "image.ini" /* in a staging directory while an archive is unpacked */
-
 #define TMP_SUFFIX  ".tmp"
 #define LOCK_SUFFIX ".lock"
 
@@ -28,7 +26,7 @@ static bool is_ours(const char *name)
             return true;
         }
     }
-    return strcmp(name, IMAGE_INI) == 0;
+    return false;
 }
 
 /* Counts the entries of a directory that pyhl may have made, and the others. */
@@ -64,7 +62,7 @@ static int clear(const struct folder *dir, struct vmm_err *err)
             return -err->code;
         }
     }
-    return folder_remove(dir, IMAGE_INI, err);
+    return 0;
 }
 
 /* Refuses a directory that does not belong to the user, even for root: setup clears or replaces no

@@ -263,13 +263,92 @@ case_from() {
     refused "$scratch/evil.tar" 2 "no file 'kernel'"
 }
 
+# unusable HOME MESSAGE: a run and info say it in one line; the command in it is left in $scratch/command.
+unusable() {
+    run "$pyhl" run --dest "$1" -c 'print(1)'
+    expect_error 125 "^pyhl run: (.*: )?$2 with: pyhl setup --force --from "
+    sed -n 's/.* with: pyhl //p' "$scratch/err" >"$scratch/command"
+    run "$pyhl" info --dest "$1"
+    grep -qE "$2 with: pyhl setup --force" "$scratch/err" "$scratch/out" || problem "info: $(cat "$scratch/err" "$scratch/out")"
+}
+
+# renewed HOME: by the very command that the message has told.
+renewed() {
+    run sh -c "\"$pyhl\" $(cat "$scratch/command")"
+    expect_status 0
+    run "$pyhl" run --dest "$1" -c 'print(1)'
+    expect_out 1
+    run "$pyhl" verify --dest "$1"
+    expect_status 0
+}
+
+case_other_version() {
+    local abi format old=$scratch/old version
+    version=$(sed -n 's/^version = //p' "$home/pyhl.ini")
+    abi=$(sed -n 's/^#define HV_ABI_VERSION //p' vmm/abi.h) format=$(sed -n 's/^#define SNAP_VERSION *\([0-9]*\)u/\1/p' vmm/snapshot_int.h)
+    begin "homes of another version: made"
+    cc -std=c17 -D_GNU_SOURCE -O1 -Wall -Wextra -Werror -I. -o "$scratch/relabel" tests/cli/relabel.c build/libvmm.a \
+        -lelf -lxxhash -lz -lpthread >"$scratch/out" 2>&1 || problem "$(cat "$scratch/out")"
+    for other in $((abi - 1)) $((abi + 1)); do
+        begin "a home of ABI $other: the image in it is of no use"
+        copy_home "$old"
+        "$scratch/relabel" abi $other "$old/snapshot" "$old/kernel" || problem "not relabelled"
+        unusable "$old" "$old: made by another pyhl \($version\): snapshot of kernel ABI version $other, wanted $abi; install an image of this version"
+        [ "$(cat "$scratch/command")" = "setup --force --from IMAGE --dest $old" ] || problem "$(cat "$scratch/command")"
+        sed -i "s|IMAGE|$image|" "$scratch/command"
+        renewed "$old"
+    done
+    for other in $((format - 1)) $((format + 1)); do
+        begin "a home with a snapshot of format $other: set up again from the image in it"
+        copy_home "$old"
+        "$scratch/relabel" format $other "$old/snapshot" || problem "not relabelled"
+        unusable "$old" "$old: made by another pyhl \($version\): snapshot version $other, wanted $format; install again"
+        [ "$(cat "$scratch/command")" = "setup --force --from $old --dest $old" ] || problem "$(cat "$scratch/command")"
+        renewed "$old"
+    done
+    begin "a home of a newer format"
+    copy_home "$old"
+    sed -i 's/^format = .*/format = 2/' "$old/pyhl.ini"
+    unusable "$old" "$old/pyhl.ini: format 2, this pyhl knows 1; install again"
+    renewed "$old"
+    begin "a home without an image.ini, as an earlier pyhl made it"
+    copy_home "$old"
+    rm "$old/image.ini"
+    run "$pyhl" run --dest "$old" -c 'print(1)'
+    expect_out 1
+    "$scratch/relabel" format 1 "$old/snapshot"
+    unusable "$old" "snapshot version 1, wanted $format; install an image of this version"
+    begin "a home whose own image is damaged"
+    copy_home "$old"
+    truncate -s -4096 "$old/initrd.cpio"
+    unusable "$old" 'the initrd has [0-9]* bytes.*; install again'
+    grep -q -- '--from IMAGE' "$scratch/command" || problem "$(cat "$scratch/command")"
+    begin "a command for a home whose name a shell would split, and one too long for a message"
+    old="$scratch/o'l d"
+    copy_home "$old"
+    "$scratch/relabel" format 1 "$old/snapshot"
+    unusable "$old" "snapshot version 1, wanted $format; install again"
+    renewed "$old"
+    old=$scratch/$(printf 'x%.0s' {1..230})
+    copy_home "$old"
+    "$scratch/relabel" format 1 "$old/snapshot"
+    run "$pyhl" run --dest "$old" -c 'print(1)'
+    expect_error 125 'with: pyhl setup --force --from IMAGE$'
+    rm -rf "$old"
+    begin "a home is an image"
+    run "$pyhl" setup --from "$home" --dest "$scratch/second"
+    expect_status 0
+    run "$pyhl" run --dest "$scratch/second" -c 'print(1)'
+    expect_out 1
+}
+
 case_setup() {
     local at=$scratch/again foreign=$scratch/foreign pid
     begin "setup: what is where, a second call, --force"
     run "$pyhl" setup --from "$image" --dest "$at"
     expect_status 0
     grep -q "$at/snapshot" "$scratch/out" || problem "no sizes in $(cat "$scratch/out")"
-    [ "$(find "$at" -type f | wc -l)" = 4 ] || problem "files: $(ls "$at")"
+    [ "$(find "$at" -type f | wc -l)" = 5 ] || problem "files: $(ls "$at")"
     before=$(stat -c %i "$at/snapshot")
     run "$pyhl" setup --from "$image" --dest "$at/"
     expect_status 0
