@@ -63,16 +63,12 @@ static bool is_sigreturn(const struct insn *i)
     return i->len >= 5 && i->bytes[i->len - 4] == 15 && !i->bytes[i->len - 3];
 }
 
-/* The best site around the syscall at[0], given the instruction before it in the same function
- * (or NULL) and the number of those after it. False when there is none. */
-static bool make_site(const struct elf *e, const struct insn *before, const struct insn *at,
-                      size_t behind, struct sites_site *s)
+/* A site of the pre_len bytes before the syscall at[0], itself, and as many of the instructions
+ * after it, of which there are `behind`, as are needed. False when there is none. */
+static bool make_site(const struct elf *e, unsigned pre_len, const struct insn *at, size_t behind,
+                      struct sites_site *s)
 {
-    bool pre = before != NULL && loads_number(before) && !elf_is_target(e, at->addr);
-    unsigned pre_len = pre ? before->len : 0, len = pre_len + at->len, post = 0;
-    if (before != NULL && loads_number(before) && is_sigreturn(before)) {
-        return false;
-    }
+    unsigned len = pre_len + at->len, post = 0;
     for (size_t n = 1; len < SITES_JUMP; n++) {
         /* This instruction moves into the slot: nothing may jump to it, not even to its first
          * byte. */
@@ -95,6 +91,24 @@ static bool make_site(const struct elf *e, const struct insn *before, const stru
         }
     }
     return at->offset + len <= UINT32_MAX;
+}
+
+/* The best site around the syscall at[0], given the instruction before it in the same function
+ * (or NULL). Where nothing after the syscall can be moved, any instruction before it will do that
+ * has room for the jump. */
+static bool find_site(const struct elf *e, const struct insn *before, const struct insn *at,
+                      size_t behind, struct sites_site *s)
+{
+    const bool number = before != NULL && loads_number(before);
+    const bool pre = before != NULL && !elf_is_target(e, at->addr);
+    if (number && is_sigreturn(before)) {
+        return false;
+    }
+    if (make_site(e, number && pre ? before->len : 0, at, behind, s)) {
+        return true;
+    }
+    return pre && before->movable && before->len >= SITES_JUMP && before->len <= SITES_PRE &&
+           make_site(e, before->len, at, behind, s);
 }
 
 static int compare_sites(const void *a, const void *b)
@@ -131,7 +145,7 @@ static void index_file(const struct elf *e, const char *path, uint64_t size)
                 continue;
             }
             seen++;
-            if (make_site(e, k > 0 ? i - 1 : NULL, i, fn->count - k - 1, &s)) {
+            if (find_site(e, k > 0 ? i - 1 : NULL, i, fn->count - k - 1, &s)) {
                 append(&found, &s, 1);
             } else if (out.verbose) {
                 printf("%s: %#lx stays\n", path, (unsigned long)i->addr);

@@ -56,6 +56,9 @@ FUNCTION(stepped, "pushfq\n orl $0x100, (%rsp)\n popfq\n mov $39, %eax\n syscall
 /* read(2) that a handler will interrupt: as in the C library, and with a number of 5 bytes. */
 FUNCTION(read_short, "xor %eax, %eax\n syscall\n cmp $-4096, %rax\n nop\n ret\n");
 FUNCTION(read_long, "mov $0, %eax\n syscall\n ret\n");
+/* The number from elsewhere, and nothing after the call that can be moved; 77 is in memory. */
+FUNCTION(read_stored, "mov %rcx, %rax\n mov $77, %r11d\n mov %r11, -16(%rsp)\n syscall\n jmp 1f\n"
+                      "1: cmpq $77, -16(%rsp)\n je 2f\n mov $-1000, %rax\n 2: ret\n");
 FUNCTION(read_bare, "mov %rcx, %rax\n syscall\n cmp $-4096, %rax\n nop\n ret\n");
 
 long number_before(void), long_number_before(void), check_behind(long), short_ones_behind(long);
@@ -64,7 +67,7 @@ long target_in_table(long), in_immediate(void), relative_behind(long), stepped(v
 long the_next(void);
 unsigned long flags_before(unsigned long), flags_behind(unsigned long);
 long read_short(int, void *, long, long), read_long(int, void *, long, long);
-long read_bare(int, void *, long, long);
+long read_bare(int, void *, long, long), read_stored(int, void *, long, long);
 extern char __executable_start[];
 
 static void check_shapes(void)
@@ -168,6 +171,7 @@ static void check_restarts(void)
     check_interrupted("a read with a short number", read_short, 4, false);
     check_interrupted("a read with a long number", read_long, 7, true);
     check_interrupted("a read with its number from elsewhere", read_bare, 5, false);
+    check_interrupted("a read right after a store", read_stored, 16, true);
 }
 
 static void *hammer(void *arg)

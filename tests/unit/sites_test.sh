@@ -64,6 +64,27 @@ function yes_three_behind
     ret
 done yes_three_behind
 
+function yes_room_before
+    mov %edi, %eax
+    mov %r11, 8(%rsp)
+    syscall
+    ret
+done yes_room_before
+
+function no_room_but_relative
+    lea table(%rip), %rdx
+    syscall
+    ret
+done no_room_but_relative
+
+function no_room_but_target
+    test %edi, %edi
+    jz 1f
+    mov %r11, 8(%rsp)
+1:  syscall
+    ret
+done no_room_but_target
+
 function yes_number_target_behind
     mov $39, %eax
     syscall
@@ -283,6 +304,7 @@ yes_long_number 7 9
 yes_no_frame 5 7
 yes_number 5 7
 yes_number_target_behind 5 7
+yes_room_before 5 7
 yes_target_in_front 5 7
 yes_three_behind 0 5
 yes_two_pages 5 7

@@ -5,8 +5,9 @@
  * description is left alone.
  *
  * A site is a run of bytes of a program file that can be replaced by a 5-byte jump: an instruction
- * that only loads rax with a constant (pre bytes, perhaps 0), `syscall`, and instructions that do
- * the same at any address. Nothing jumps into the middle of a site. All integers are little-endian.
+ * (pre bytes, perhaps 0), `syscall`, and further instructions. They do the same at any address. The
+ * first one only loads rax with a constant, or has room for the jump; then the syscall stays where
+ * it is. Nothing jumps into the middle of a site. All integers are little-endian.
  *
  *   struct sites_header
  *   struct sites_file  [file_count]   by path, each path once

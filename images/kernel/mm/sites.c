@@ -117,12 +117,22 @@ static bool write_slots(const struct sites_area *a, struct vma *v, page_fn page)
     return true;
 }
 
+/* Does the jump leave the system call itself as it is? A program that comes to it there makes the
+ * call by a trap. */
+static bool keeps_call(const struct sites_site *s)
+{
+    return s->pre >= SITES_JUMP;
+}
+
 static bool write_jumps(const struct sites_area *a, struct vma *v, page_fn page)
 {
     u8 jump[SITES_MAX];
     for (unsigned n = 0; n < a->count; n++) {
         const struct sites_site *s = &a->sites[n];
         memset(jump, 0xcc, sizeof(jump));
+        if (keeps_call(s)) {
+            memcpy(jump + s->pre, s->bytes + s->pre, SITES_SYSCALL);
+        }
         put_jump(jump, a->base + s->offset, slot_of(a, n) + RESTART - s->pre);
         /* A site is written as a whole or not at all, also when it lies in two pages. */
         vaddr_t at = a->base + s->offset;
@@ -290,15 +300,20 @@ static const struct sites_area *area_at(struct mm *mm, vaddr_t rip, unsigned *n)
     return NULL;
 }
 
-/* Does the site's first instruction load this number? Its last four bytes are the constant,
- * unless it is a xor, which loads 0. */
+/* Does the site's first instruction load this number? Of those that have room for a jump, two do;
+ * their last four bytes are the constant. A shorter one is a xor, which loads 0. */
 static bool loads(const struct sites_site *s, u64 nr)
 {
-    u32 constant = 0;
-    if (s->pre >= sizeof(constant)) {
-        memcpy(&constant, s->bytes + s->pre - sizeof(constant), sizeof(constant));
+    static const u8 mov_rax[] = {0x48, 0xc7, 0xc0};
+    u32 constant;
+    if (!keeps_call(s)) {
+        return s->pre && nr == 0;
     }
-    return s->pre && constant == nr;
+    if (s->bytes[0] != 0xb8 && memcmp(s->bytes, mov_rax, sizeof(mov_rax)) != 0) {
+        return false;
+    }
+    memcpy(&constant, s->bytes + s->pre - sizeof(constant), sizeof(constant));
+    return constant == nr;
 }
 
 vaddr_t sites_restart(struct mm *mm, vaddr_t rip, u64 nr)
@@ -308,16 +323,27 @@ vaddr_t sites_restart(struct mm *mm, vaddr_t rip, u64 nr)
     if (a == NULL || rip != slot_of(a, n) + RESUME) {
         return rip - SITES_SYSCALL;
     }
-    return loads(&a->sites[n], nr) ? a->base + a->sites[n].offset : slot_of(a, n) + RESTART;
+    const struct sites_site *s = &a->sites[n];
+    if (loads(s, nr)) {
+        return a->base + s->offset;
+    }
+    return keeps_call(s) ? a->base + s->offset + s->pre : slot_of(a, n) + RESTART;
 }
 
 vaddr_t sites_shown(struct mm *mm, vaddr_t rip)
 {
     unsigned n;
     const struct sites_area *a = area_at(mm, rip, &n);
-    if (a == NULL || rip != slot_of(a, n) + RESUME) {
+    if (a == NULL) {
         return rip;
     }
     const struct sites_site *s = &a->sites[n];
+    /* Up to the call itself a slot has changed nothing but rcx and r11. */
+    if (keeps_call(s) && rip >= slot_of(a, n) + RESTART && rip < slot_of(a, n) + RESUME) {
+        return a->base + s->offset + s->pre;
+    }
+    if (rip != slot_of(a, n) + RESUME) {
+        return rip;
+    }
     return s->len == s->pre + SITES_SYSCALL ? a->base + s->offset + s->len : rip;
 }

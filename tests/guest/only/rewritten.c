@@ -8,6 +8,7 @@
 
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 
 static long count_of(const char *which)
 {
@@ -35,6 +36,12 @@ static int areas(void)
     return n;
 }
 
+/* getppid, with only the instruction before the call that a jump could replace. */
+__asm__(".text\n.type stored, @function\nstored: .cfi_startproc\n mov %rdi, %rax\n mov %r11, "
+        "-16(%rsp)\n"
+        "syscall\n ret\n .cfi_endproc\n.size stored, .-stored\n");
+long stored(long nr);
+
 static void check_counts(void)
 {
     static const unsigned char code[] = {0xb8, 110, 0, 0, 0, 0x0f, 0x05, 0xc3};
@@ -44,6 +51,7 @@ static void check_counts(void)
 
     for (int n = 0; n < 1000; n++) {
         getppid();
+        T_MUST("the same by other code", stored(SYS_getppid) == getppid());
     }
     T_EQ("the C library's calls do not trap", count_of("trapped ") - trapped, 0);
     T_CHECK("but are counted", count_of("rewritten ") - rewritten >= 1000);
