@@ -55,6 +55,7 @@ make_tar() {
 inside='
     root=$1
     shift
+    mount --bind "$root" "$root" # the root of a namespace, so that tests can have mounts of their own
     mount --rbind /dev "$root/dev"
     mount -t proc proc "$root/proc"
     mount --rbind /sys "$root/sys"
