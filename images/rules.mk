@@ -56,5 +56,5 @@ $(BUILD)/images/%/kernel: $(BUILD)/kernel/kernel.elf
 # What compiled it is named in image.ini, which is written again when that may have changed.
 IMAGE_BUILT = CC='$(CC)' KERNEL_CC='$(KERNEL_CC)' CFLAGS='$(CFLAGS)' images/built.sh
 
-$(BUILD)/images/%/image.ini: images/%/image.ini images/built.sh $(BUILD)/kernel/kernel.elf $(BUILD)/images/%/root.stamp
+$(BUILD)/images/%/image.ini: images/%/image.ini images/built.sh $(BUILD)/kernel/kernel.elf
 	@{ cat $< && $(IMAGE_BUILT); } >$@

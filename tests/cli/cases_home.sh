@@ -229,7 +229,7 @@ case_from() {
     rm -rf "$at"
     begin "an image that takes no scripts"
     refused build/images/helloworld-c 2 "no 'check' in its image.ini, so it takes no scripts; run .* with pyhl boot"
-    rm -rf "$from" && cp -r build/images/helloworld-c "$from" && echo 'check = any' >>"$from/image.ini"
+    rm -rf "$from" && cp -r build/images/helloworld-c "$from" && sed -i "s/^init=.*/&\ncheck = any/" "$from/image.ini"
     run "$pyhl" setup --from "$from" --dest "$at"
     expect_status 125
     expect_err 'instead of waiting for scripts'

@@ -24,18 +24,16 @@ SCRIPTS = {
                "for _ in range(3): threading.Thread(target=work).start()\nwork()",
 }
 
-# What to call the host for, again and again with full rings: traces, all of RAM from stdin, the run's own frame.
+# What to call the host for, again and again: traces, as much as one call reads from stdin, the run's own frame.
 CALLS = {
-    "traces": (8, 0x1000000, 0x100000),
-    "reads": (7, 0x20000000, 0x10000000),
-    "frames": (2, 0, 0x20000000, 0x10000000),
+    "traces": (0x302, 0x1000000, 0x100000),
+    "reads": (0x301, 0x20000000, 0x10000000),
+    "frames": (0x101, 0, 0x20000000, 0x10000000),
 }
 FLOOD = """
 bell = ring()
 while True:
-    for slot in range(16):
-        fill_call(slot, *{call})
-    set_head(head() + 16)
+    fill_call(*{call})
     bell()
 """
 
