@@ -33,6 +33,18 @@ static struct mt19937 *numpy_state;
 static struct random_object *random_state;
 static PyObject *process_key;
 
+static PyObject *loaded(const char *name)
+{
+    PyObject *key = PyUnicode_FromString(name);
+    PyObject *module = key == NULL ? NULL : PyImport_GetModule(key);
+    Py_XDECREF(key);
+    if (module == NULL && PyErr_Occurred() != NULL) {
+        PyErr_Print();
+        drv_fail("cannot look up %s", name);
+    }
+    return module;
+}
+
 static PyObject *attr_path(PyObject *object, const char *const *names)
 {
     Py_INCREF(object);
@@ -52,7 +64,7 @@ static void find_numpy_state(void)
 {
     static const char *const path[] = {"_rand", "_bit_generator", NULL};
     static const char *const capsule_path[] = {"capsule", NULL};
-    PyObject *mtrand = held_module("numpy.random.mtrand");
+    PyObject *mtrand = loaded("numpy.random.mtrand");
     if (mtrand == NULL) {
         return;
     }
@@ -111,7 +123,7 @@ static void forget_sqlite(void)
 
 static void forget_tempfile(void)
 {
-    PyObject *tempfile = held_module("tempfile");
+    PyObject *tempfile = loaded("tempfile");
     if (tempfile != NULL && (PyObject_SetAttrString(tempfile, "_name_sequence", Py_None) < 0 ||
                              PyObject_SetAttrString(tempfile, "tempdir", Py_None) < 0)) {
         PyErr_Print();
@@ -125,7 +137,7 @@ static void find_random_state(void)
 {
     static const char *const inst_path[] = {"_inst", NULL};
     static const char *const base_path[] = {"Random", "__base__", NULL};
-    PyObject *module = held_module("random");
+    PyObject *module = loaded("random");
     if (module == NULL) {
         return;
     }
@@ -142,7 +154,7 @@ static void find_random_state(void)
 static void find_process_key(void)
 {
     static const char *const config_path[] = {"_current_process", "_config", NULL};
-    PyObject *module = held_module("multiprocessing.process");
+    PyObject *module = loaded("multiprocessing.process");
     if (module == NULL) {
         return;
     }
@@ -182,7 +194,7 @@ static void fill_random(void *at, size_t size)
 
 static void seed_fixed(const char *name)
 {
-    PyObject *module = held_module(name);
+    PyObject *module = loaded(name);
     PyObject *result = module == NULL ? NULL : PyObject_CallMethod(module, "seed", "i", 0);
     if (result == NULL) {
         PyErr_Print();

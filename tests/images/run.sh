@@ -85,7 +85,7 @@ case_nodejs() {
         program_name="nodejs: $script.js" same_as_linux "$([ $script = language ] && echo 7 || echo 0)" \
             /usr/bin/node "/tests/$script.js"
     done
-    program_name="nodejs: garbage.js in little memory" memory=256M same_as_linux 0 /usr/bin/node /tests/garbage.js
+    program_name="nodejs: garbage.js in little memory" memory=192M same_as_linux 0 /usr/bin/node /tests/garbage.js
     program_name="nodejs: a program on the command line" same_as_linux 0 /usr/bin/node -e 'console.log(1+1)'
     program_name="nodejs: the heap's limit" silent=yes same_as_linux 134 /usr/bin/node --max-old-space-size=48 /tests/limit.js
     expect_err 'JavaScript heap out of memory'
@@ -102,7 +102,7 @@ case_go() {
     local kind
     has_compiler go go golang-go && has_compiler go gcc gcc && take_image go || return
     for kind in static dynamic; do
-        program_name="go: $kind, in little memory" memory=256M same_as_linux 3 "/bin/work-$kind"
+        program_name="go: $kind, in little memory" memory=128M same_as_linux 3 "/bin/work-$kind"
         program_name="go: $kind, a panic" same_as_linux 2 "/bin/work-$kind" panic
         expect_err '^panic: nobody recovers$'
     done

@@ -14,7 +14,9 @@
 
 #include "kernel.h"
 
-#define SCHED_SLICE_NS 10000000ull
+#define SCHED_SLICE_NS   10000000ull
+#define SCHED_CREDIT_NS  3000000ull /* what a thread that slept may run ahead of busy ones */
+#define SCHED_PREEMPT_NS 1000000ull /* a thread is preempted by one that has run so much less */
 /* An upcall costs about 100 us on kvm-pvm, so a timer interrupts a running thread no sooner than
  * this long after it was set. A timer that is due when a thread blocks or yields is seen at
  * once. */
@@ -117,6 +119,7 @@ struct restart_block {
 struct proc_thread {
     /* Written at every switch. */
     u64 cpu_ns;    /* run time, without the current turn */
+    u64 vruntime;  /* see sched.c; without the current turn, too */
     u64 cpu_start; /* when the current turn began */
     /* Blocking. */
     int wake_cause; /* 0, -ETIMEDOUT, -EINTR: first cause wins */

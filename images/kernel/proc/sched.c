@@ -1,16 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The scheduler: one vCPU, round robin in slices of SCHED_SLICE_NS. The running
- * thread is not in the queue. The host is asked for a timer only while another
- * thread is runnable or a kernel timer is due, so a single-threaded program
- * that arms nothing never makes a host call for scheduling.
+ * The scheduler: one vCPU, slices of SCHED_SLICE_NS, and of the runnable threads
+ * the one with the least vruntime runs next. vruntime is a thread's CPU time,
+ * but a thread that slept keeps at most SCHED_CREDIT_NS of what it did not use.
+ * So busy threads take turns, and a woken one preempts them.
+ *
+ * The running thread is not in the queue. The host is asked for a timer only
+ * while another thread is runnable or a kernel timer is due, so a
+ * single-threaded program that arms nothing never makes a host call for
+ * scheduling.
  */
 #include "proc/proc.h"
 
 KERNEL_COLD void (*sched_other_events)(u32 events);
 
 TAILQ_HEAD(run_queue, thread);
-static struct run_queue runq = TAILQ_HEAD_INITIALIZER(runq);
+static struct run_queue runq = TAILQ_HEAD_INITIALIZER(runq); /* the least vruntime comes first */
+static u64 vruntime_floor; /* the least vruntime of the threads that run or can; never falls */
 /* Threads whose wait has timed out. They run first, as on Linux a woken thread preempts a busy
  * one. Otherwise the thread that holds the lock they wait for could run before them and pass the
  * lock on to another, again and again: three busy threads once handed CPython's lock around for
@@ -24,11 +30,30 @@ static bool runq_empty(void)
     return TAILQ_EMPTY(&runq) && TAILQ_EMPTY(&timed_out);
 }
 
-static void runq_push(struct run_queue *q, struct thread *t)
+/* Puts t after those of the same vruntime. */
+static void runq_insert(struct thread *t)
+{
+    struct thread *before = TAILQ_LAST(&runq, run_queue);
+
+    while (before != NULL && before->p->vruntime > t->p->vruntime) {
+        before = TAILQ_PREV(before, run_queue, run_link);
+    }
+    if (before != NULL) {
+        TAILQ_INSERT_AFTER(&runq, before, t, run_link);
+    } else {
+        TAILQ_INSERT_HEAD(&runq, t, run_link);
+    }
+}
+
+static void runq_push(struct thread *t, bool expired)
 {
     KASSERT(!t->p->on_runq && t->state == THREAD_RUNNABLE);
     t->p->on_runq = true;
-    TAILQ_INSERT_TAIL(q, t, run_link);
+    if (expired) {
+        TAILQ_INSERT_TAIL(&timed_out, t, run_link);
+    } else {
+        runq_insert(t);
+    }
 }
 
 static struct thread *runq_pop(void)
@@ -67,13 +92,51 @@ void ktimer_arm(struct ktimer *t, u64 deadline, void (*fn)(struct ktimer *t))
     }
 }
 
+/* The running thread's vruntime now; 0 when none runs. */
+static u64 vruntime_current(u64 now)
+{
+    const struct thread *t = current;
+
+    if (idling || t == NULL || t->p == NULL || t->p->cpu_start == HV_NO_DEADLINE) {
+        return 0;
+    }
+    return t->p->vruntime + (now - t->p->cpu_start);
+}
+
+static void raise_floor(u64 running)
+{
+    const struct thread *first = TAILQ_FIRST(&runq);
+
+    vruntime_floor =
+        MAX(vruntime_floor, first != NULL ? MIN(first->p->vruntime, running) : running);
+}
+
+/* t can run from now on. It gets the credit of one that slept; a new thread gets none. */
+static void vruntime_begin(struct thread *t, u64 running)
+{
+    raise_floor(running);
+    if (t->p->vruntime == 0) {
+        t->p->vruntime = MAX(running, vruntime_floor);
+    } else if (t->p->vruntime + SCHED_CREDIT_NS < vruntime_floor) {
+        t->p->vruntime = vruntime_floor - SCHED_CREDIT_NS;
+    }
+}
+
 void sched_enqueue(struct thread *t, bool expired)
 {
     bool was_alone = runq_empty();
+    u64 now = time_mono(), running = vruntime_current(now);
 
-    runq_push(expired ? &timed_out : &runq, t);
-    if (was_alone && !idling && current != NULL && current->state == THREAD_RUNNABLE) {
-        time_arm(time_mono() + SCHED_SLICE_NS);
+    vruntime_begin(t, running);
+    runq_push(t, expired);
+    if (idling || current == NULL || current->state != THREAD_RUNNABLE) {
+        return;
+    }
+    if (was_alone) {
+        time_arm(now + SCHED_SLICE_NS);
+    }
+    if (t->p->vruntime + SCHED_PREEMPT_NS < running) {
+        sched_slice_over = true;
     }
 }
 
@@ -133,6 +196,27 @@ static struct thread *idle(void)
     return next;
 }
 
+static void account(struct thread *t, u64 now)
+{
+    u64 ran = now - t->p->cpu_start;
+
+    t->p->cpu_ns += ran;
+    t->p->vruntime += ran;
+    raise_floor(t->p->vruntime);
+    t->p->cpu_start = HV_NO_DEADLINE;
+}
+
+/* The slice of t is over. If it yielded instead, all others come first. */
+static void requeue(struct thread *t, bool yields)
+{
+    const struct thread *last = TAILQ_LAST(&runq, run_queue);
+
+    if (yields && last != NULL) {
+        t->p->vruntime = MAX(t->p->vruntime, last->p->vruntime);
+    }
+    runq_push(t, false);
+}
+
 void schedule(void)
 {
     struct thread *prev = current;
@@ -140,6 +224,7 @@ void schedule(void)
     u64 now;
 
     bool waits = prev->state != THREAD_RUNNABLE;
+    bool yields = !waits && !sched_slice_over;
 
     sched_slice_over = false;
     if (runq_empty() && prev->state == THREAD_RUNNABLE) {
@@ -147,10 +232,9 @@ void schedule(void)
     }
     now = time_mono();
     if (prev->p != NULL) { /* the boot thread has no private part, and never comes back */
-        prev->p->cpu_ns += now - prev->p->cpu_start;
-        prev->p->cpu_start = HV_NO_DEADLINE;
-        if (prev->state == THREAD_RUNNABLE) {
-            runq_push(&runq, prev);
+        account(prev, now);
+        if (!waits) {
+            requeue(prev, yields);
         }
     }
     if (ktimer_next() <= now) {

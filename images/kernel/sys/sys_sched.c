@@ -154,7 +154,7 @@ long sys_getpriority(const long a[6])
     return t != NULL ? 20 - t->p->nice : -ESRCH;
 }
 
-/* Niceness is kept and reported; the scheduler, a round robin of a handful of threads, ignores
+/* Niceness is kept and reported; the scheduler, made for a handful of threads, ignores
  * it. */
 long sys_setpriority(const long a[6])
 {

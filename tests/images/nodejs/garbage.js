@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Some 2 GB of garbage in a machine of 256 MiB, with 30 MB alive at any time: objects, strings, a map from which the
+// Some 2 GB of garbage in a machine of 192 MiB, with 30 MB alive at any time: objects, strings, a map from which the
 // oldest go, buffers outside the heap, weak references.
 'use strict';
 let live = [];
