@@ -87,6 +87,10 @@ case_nodejs() {
     done
     program_name="nodejs: garbage.js in little memory" memory=192M same_as_linux 0 /usr/bin/node /tests/garbage.js
     program_name="nodejs: a program on the command line" same_as_linux 0 /usr/bin/node -e 'console.log(1+1)'
+    begin "nodejs: pyhl boot DIR -e CODE"
+    run "$pyhl" boot build/images/nodejs -e 'console.log(1 + 1, process.argv[1])' a
+    expect_status 0
+    expect_out '2 a'
     program_name="nodejs: the heap's limit" silent=yes same_as_linux 134 /usr/bin/node --max-old-space-size=48 /tests/limit.js
     expect_err 'JavaScript heap out of memory'
 }
