@@ -77,7 +77,7 @@ case_licences() {
     [ "$(grep -c . "$scratch/$image_name/image.ini")" -gt 50 ] || problem "image.ini: $(cat "$scratch/$image_name/image.ini")"
     while IFS='=' read -r package _; do
         [ -s "$scratch/$image_name/copyright/$package" ] || problem "no copyright file of $package"
-    done < <(sed '1,/^\[packages\]/d' "$scratch/$image_name/image.ini")
+    done < <(sed -n '/^\[packages\]/,/^$/{/=/p}' "$scratch/$image_name/image.ini")
     common "$scratch/$image_name"
 }
 
