@@ -6,6 +6,7 @@
 #include "child.h"
 #include "deadline.h"
 #include "program.h"
+#include "report.h"
 #include "session.h"
 #include "vmm/abi.h"
 
@@ -19,7 +20,7 @@
 
 struct boot_options {
     const char *initrd, *code;
-    uint64_t memory, repeat, timeout_ns, max_output;
+    uint64_t memory, stack, repeat, timeout_ns, max_output;
     struct opt_list env;
     bool deterministic, trace, quiet;
     unsigned verbose;
@@ -46,6 +47,11 @@ static const struct opt boot_opts[] = {
      .offset = offsetof(struct boot_options, memory),
      .arg = "MIB",
      .help = "the same; a number without a unit is MiB"},
+    {.name = "stack",
+     .kind = OPT_SIZE,
+     .offset = offsetof(struct boot_options, stack),
+     .arg = "SIZE",
+     .help = "the program's stack (8M)"},
     {.name = "repeat",
      .kind = OPT_COUNT,
      .offset = offsetof(struct boot_options, repeat),
@@ -219,6 +225,7 @@ static int boot_program(const struct cmd *cmd, const struct boot_options *option
                 .argv = program->argv,
                 .env = env,
                 .cwd = "/",
+                .stack = options->stack,
                 .timeout_ns = options->timeout_ns,
                 .max_output = options->max_output,
                 .grace_ns = PYHL_GRACE_NS,
@@ -246,7 +253,12 @@ static int boot_found(const struct cmd *cmd, struct boot_options *options,
     if (options->memory == 0) {
         options->memory = program->memory ? program->memory : VMM_MEMORY_DEFAULT;
     }
-    status = boot_program(cmd, options, program, env);
+    if (options->stack >= options->memory) {
+        status = cmd_usage(cmd, "--stack %s: more than the guest memory has, %s; see --memory",
+                           report_size(options->stack).s, report_size(options->memory).s);
+    } else {
+        status = boot_program(cmd, options, program, env);
+    }
     free(env);
     return status;
 }
@@ -264,6 +276,10 @@ static int boot_main(const struct cmd *cmd, int argc, char **argv)
     }
     if (options.quiet && options.verbose) {
         return cmd_usage(cmd, "-q and -v: give one of them");
+    }
+    if (options.stack && options.stack < VMM_STACK_MIN) {
+        return cmd_usage(cmd, "--stack %s: give %llu KiB or more", report_size(options.stack).s,
+                         VMM_STACK_MIN >> 10);
     }
     status = cmd_close_inherited(cmd);
     if (status != CMD_OK) {

@@ -39,6 +39,23 @@ struct drv_frame {
 /* start.c: initialise Python, import what the list names, warm, hide. */
 void start_python(const char *preload);
 
+/* imports.c: before the preload, begin to record which modules an import brings. */
+void imports_record(void);
+/* Before each line of the list, and after the last. */
+void imports_begin_line(void);
+void imports_stop(void);
+/* Return a dict of lists about the modules, one item each; imports.c says what they are.
+ */
+PyObject *imports_table(void);
+
+/* held.c: before the snapshot, hold aside what is not in sys.modules at the start of python3. */
+void held_take(void);
+/* A new reference to a module that is in sys.modules or held aside, or NULL with no error set. It
+ * is not given to sys.modules. */
+PyObject *held_module(const char *name);
+/* The same, but a module that is neither is imported; without it the process ends. */
+PyObject *held_import(const char *name);
+
 /* settle.c: prepare memory for runs, before the snapshot. */
 void settle_memory(void);
 

@@ -27,7 +27,7 @@ static void must(PyObject *result, const char *what)
 /* Calls a function of a module. The argument's reference is taken over; NULL: no argument. */
 static void call(const char *module, const char *function, PyObject *argument, const char *what)
 {
-    PyObject *owner = drv_import(module);
+    PyObject *owner = held_import(module);
     PyObject *name = PyUnicode_FromString(function);
     PyObject *result = NULL;
     if (name != NULL) {
@@ -286,6 +286,7 @@ static void apply_warnings(const PyConfig *config)
         Py_XDECREF(option);
     }
     set_sys("warnoptions", Py_XNewRef(list));
+    Py_DECREF(drv_import("warnings")); /* python3 imports it for these options alone */
     call("warnings", "_processoptions", list, "the warning options");
 }
 
@@ -337,7 +338,7 @@ static void leave_user_site(void)
 
 static void start_tracing(int frames)
 {
-    PyObject *tracemalloc = drv_import("tracemalloc");
+    PyObject *tracemalloc = held_import("tracemalloc");
     PyObject *result = PyObject_CallMethod(tracemalloc, "start", "i", frames);
     if (result == NULL) {
         drv_refuse("init_interp_main: can't initialize tracemalloc");

@@ -18,6 +18,9 @@
 
 #include <string.h>
 
+/* As in dictobject.c. */
+#define PERTURB_SHIFT 5
+
 /* Everything made before the snapshot is out of the garbage collector's sight, in a list of our
  * own. In the list of gc.freeze() it would be brought back by gc.unfreeze(), and then each full
  * collection of the script would look at it. An object leaves our list as it leaves any other: by
@@ -57,6 +60,34 @@ Py_ssize_t internal_dict_room(PyObject *dict)
 uint64_t internal_dict_version(PyObject *dict)
 {
     return ((PyDictObject *)dict)->ma_version_tag;
+}
+
+int internal_dict_give(PyObject *dict, PyObject *key, Py_hash_t hash, PyObject *value)
+{
+    PyDictObject *owner = (PyDictObject *)dict;
+    PyDictKeysObject *keys = owner->ma_keys;
+    if (!PyDict_CheckExact(dict) || keys->dk_kind != DICT_KEYS_GENERAL || keys->dk_usable <= 0 ||
+        keys->dk_log2_index_bytes != keys->dk_log2_size + 1) {
+        return -1;
+    }
+    int16_t *indices = (int16_t *)(void *)keys->dk_indices;
+    PyDictKeyEntry *entries = DK_ENTRIES(keys);
+    const size_t mask = DK_SIZE(keys) - 1;
+    size_t perturb = (size_t)hash, at = perturb & mask;
+    for (; indices[at] != DKIX_EMPTY; at = (at * 5 + perturb + 1) & mask) {
+        const PyDictKeyEntry *entry = indices[at] < 0 ? NULL : &entries[indices[at]];
+        if (entry != NULL && entry->me_hash == hash && PyUnicode_Check(entry->me_key) &&
+            PyUnicode_Compare(entry->me_key, key) == 0) {
+            return 0;
+        }
+        perturb >>= PERTURB_SHIFT;
+    }
+    indices[at] = (int16_t)keys->dk_nentries;
+    entries[keys->dk_nentries++] = (PyDictKeyEntry){hash, key, value};
+    keys->dk_usable--;
+    keys->dk_version = 0;
+    owner->ma_used++;
+    return 0;
 }
 
 void internal_swap_dicts(PyObject *one, PyObject *other)
@@ -143,6 +174,13 @@ bool internal_end_is_heard(void)
 {
     const PyInterpreterState *interp = interpreter();
     return interp->next != NULL || interp->audit_hooks != NULL;
+}
+
+bool internal_imports_are_heard(void)
+{
+    const PyInterpreterState *interp = interpreter();
+    return interp->audit_hooks != NULL || interp->config.import_time != 0 ||
+           interp->config.verbose != 0;
 }
 
 bool internal_collect_is_seen(void)

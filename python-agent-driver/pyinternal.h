@@ -28,6 +28,10 @@ void internal_forget_warnings(void);
 Py_ssize_t internal_dict_room(PyObject *dict);
 /* A number that is another one after each change of the dict. */
 uint64_t internal_dict_version(PyObject *dict);
+/* Put a key with this hash and a value into a dict that was made by _PyDict_NewPresized, unless the
+ * key is there already. Neither object is written: the dict gets the caller's references to them,
+ * so the caller has at least one of each to spare. -1: the dict is of another form, or full. */
+int internal_dict_give(PyObject *dict, PyObject *key, Py_hash_t hash, PyObject *value);
 /* Swap the contents of two dicts, without touching any of it. */
 void internal_swap_dicts(PyObject *one, PyObject *other);
 
@@ -55,6 +59,9 @@ uint64_t internal_threads_started(void);
 /* How many functions are registered with atexit, and whether all of them are in this list. */
 int internal_atexit_count(void);
 bool internal_atexit_known(PyObject *functions);
+
+/* Whether somebody is told of each import: audit hooks, -X importtime, -v. */
+bool internal_imports_are_heard(void);
 
 /* Whether this is a value of PYTHONMALLOC. */
 bool internal_is_allocator(const char *name);

@@ -33,18 +33,6 @@ static struct mt19937 *numpy_state;
 static struct random_object *random_state;
 static PyObject *process_key;
 
-static PyObject *loaded(const char *name)
-{
-    PyObject *key = PyUnicode_FromString(name);
-    PyObject *module = key == NULL ? NULL : PyImport_GetModule(key);
-    Py_XDECREF(key);
-    if (module == NULL && PyErr_Occurred() != NULL) {
-        PyErr_Print();
-        drv_fail("cannot look up %s", name);
-    }
-    return module;
-}
-
 static PyObject *attr_path(PyObject *object, const char *const *names)
 {
     Py_INCREF(object);
@@ -64,7 +52,7 @@ static void find_numpy_state(void)
 {
     static const char *const path[] = {"_rand", "_bit_generator", NULL};
     static const char *const capsule_path[] = {"capsule", NULL};
-    PyObject *mtrand = loaded("numpy.random.mtrand");
+    PyObject *mtrand = held_module("numpy.random.mtrand");
     if (mtrand == NULL) {
         return;
     }
@@ -123,7 +111,7 @@ static void forget_sqlite(void)
 
 static void forget_tempfile(void)
 {
-    PyObject *tempfile = loaded("tempfile");
+    PyObject *tempfile = held_module("tempfile");
     if (tempfile != NULL && (PyObject_SetAttrString(tempfile, "_name_sequence", Py_None) < 0 ||
                              PyObject_SetAttrString(tempfile, "tempdir", Py_None) < 0)) {
         PyErr_Print();
@@ -137,7 +125,7 @@ static void find_random_state(void)
 {
     static const char *const inst_path[] = {"_inst", NULL};
     static const char *const base_path[] = {"Random", "__base__", NULL};
-    PyObject *module = loaded("random");
+    PyObject *module = held_module("random");
     if (module == NULL) {
         return;
     }
@@ -154,7 +142,7 @@ static void find_random_state(void)
 static void find_process_key(void)
 {
     static const char *const config_path[] = {"_current_process", "_config", NULL};
-    PyObject *module = loaded("multiprocessing.process");
+    PyObject *module = held_module("multiprocessing.process");
     if (module == NULL) {
         return;
     }
@@ -194,7 +182,7 @@ static void fill_random(void *at, size_t size)
 
 static void seed_fixed(const char *name)
 {
-    PyObject *module = loaded(name);
+    PyObject *module = held_module(name);
     PyObject *result = module == NULL ? NULL : PyObject_CallMethod(module, "seed", "i", 0);
     if (result == NULL) {
         PyErr_Print();

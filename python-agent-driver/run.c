@@ -133,8 +133,7 @@ static PyObject *module_attr(const char *module, const char *name)
  * each run changes the value of that float: nobody has seen it before the script. */
 static void place_start_time(void)
 {
-    PyObject *name = PyUnicode_FromString("logging");
-    PyObject *logging = name == NULL ? NULL : PyImport_GetModule(name);
+    PyObject *logging = held_module("logging");
     if (logging != NULL) {
         keep(PyObject_GetAttrString(logging, "_startTime"), "logging");
         /* Not a float of the free list, which lies where some old float did. */
@@ -146,7 +145,6 @@ static void place_start_time(void)
         fail_python("logging");
     }
     Py_XDECREF(logging);
-    Py_XDECREF(name);
 }
 
 static void set_start_time(void)

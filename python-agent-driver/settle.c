@@ -169,7 +169,6 @@ static void leave_room(const char *name)
 void settle_memory(void)
 {
     leave_room("path_importer_cache");
-    leave_room("modules");
     Py_DECREF(drv_run(rehearsal, "rehearse a run"));
     final_rehearse();
     PyGC_Collect(); /* empties the free lists of objects, too */

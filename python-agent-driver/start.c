@@ -131,6 +131,7 @@ static void preload_all(const char *preload)
         if (text[0] == 0 || text[0] == '#') {
             continue;
         }
+        imports_begin_line();
         if (strncmp(text, ">>>", 3) == 0) {
             run_statement(preload, line, strip(text + 3));
         } else {
@@ -196,13 +197,16 @@ void start_python(const char *preload)
     note_descriptors();
     set_boot_environment();
     initialize();
+    imports_record();
     preload_all(preload);
+    imports_stop();
     run_remember();
     reseed_before_snapshot();
     internal_forget_warnings();
     PyGC_Collect();
     check_descriptors(preload);
     final_remember();
+    held_take();
     hide_all();
     settle_memory();
 }

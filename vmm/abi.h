@@ -17,7 +17,7 @@
 #define HV_U(number) number##u
 #endif
 
-#define HV_ABI_VERSION 12
+#define HV_ABI_VERSION 13
 
 /* The kernel ELF carries one note: owner HV_NOTE_NAME, type HV_NOTE_ABI, descriptor one
  * uint32_t holding HV_ABI_VERSION. The VMM refuses any other before it loads a byte. */
@@ -366,7 +366,13 @@ enum hv_record_kind {
     HV_RECORD_ENV = 3,     /* strings: NAME=value */
     HV_RECORD_CWD = 4,     /* one string: absolute; made in the guest when missing */
     HV_RECORD_SOURCE = 5,  /* bytes, which may contain NUL; the mode says what they are */
+    /* A uint64_t, for HV_RUN_EXEC: how many bytes the program's stack has, HV_STACK_MIN or more.
+     * HV_STACK_DEFAULT when missing. */
+    HV_RECORD_STACK = 6,
 };
+
+#define HV_STACK_MIN     0x10000ull
+#define HV_STACK_DEFAULT 0x800000ull
 
 struct hv_record {
     uint32_t kind; /* enum hv_record_kind */

@@ -62,6 +62,14 @@ static void frame_put_record(struct run_frame *f, uint32_t kind, size_t length)
     frame_put(f, &record, sizeof(record));
 }
 
+static void frame_put_stack(struct run_frame *f, uint64_t stack)
+{
+    if (stack != 0) {
+        frame_put_record(f, HV_RECORD_STACK, sizeof(stack));
+        frame_put(f, &stack, sizeof(stack));
+    }
+}
+
 /* A list that is empty, or NULL, has no record. */
 static void frame_put_list(struct run_frame *f, uint32_t kind, const char *const *list)
 {
@@ -83,11 +91,17 @@ int frame_build(struct vmm *vm, const struct vmm_run *run, struct vmm_err *err)
         (run->source == NULL && run->source_len > 0)) {
         return vmm_err_set(err, EINVAL, "a run needs argv[0] and an absolute directory");
     }
+    if (run->stack != 0 && (run->stack < VMM_STACK_MIN || run->mode != HV_RUN_EXEC)) {
+        return vmm_err_set(err, EINVAL,
+                           "a stack of %llu bytes: only a program has one, of %llu or more",
+                           (unsigned long long)run->stack, VMM_STACK_MIN);
+    }
     const char *const cwd[] = {run->cwd, NULL};
-    const size_t head = sizeof(struct hv_run) + frame_record_size(frame_list_length(run->options)) +
-                        frame_record_size(frame_list_length(run->argv)) +
-                        frame_record_size(frame_list_length(run->env)) +
-                        frame_record_size(frame_list_length(cwd)) + sizeof(struct hv_record);
+    const size_t head =
+        sizeof(struct hv_run) + frame_record_size(frame_list_length(run->options)) +
+        frame_record_size(frame_list_length(run->argv)) +
+        frame_record_size(frame_list_length(run->env)) + frame_record_size(frame_list_length(cwd)) +
+        (run->stack != 0 ? frame_record_size(sizeof(run->stack)) : 0) + sizeof(struct hv_record);
     if (head > FRAME_MAX || run->source_len > FRAME_MAX - head) {
         return vmm_err_set(err, E2BIG, "a run of %zu bytes is too large", head + run->source_len);
     }
@@ -104,6 +118,7 @@ int frame_build(struct vmm *vm, const struct vmm_run *run, struct vmm_err *err)
     frame_put_list(f, HV_RECORD_ARGV, run->argv);
     frame_put_list(f, HV_RECORD_ENV, run->env);
     frame_put_list(f, HV_RECORD_CWD, cwd);
+    frame_put_stack(f, run->stack);
     frame_put_record(f, HV_RECORD_SOURCE, run->source_len);
     f->source = run->source;
     f->source_len = run->source_len;

@@ -86,6 +86,7 @@ struct vmm_config {
     bool trace;      /* trace lines already during vmm_start() */
     struct vmm_io io;
 };
+#define VMM_STACK_MIN      (64ull << 10)
 #define VMM_MEMORY_MIN     (16ull << 20)
 #define VMM_MEMORY_MAX     (64ull << 30)
 #define VMM_MEMORY_DEFAULT (1ull << 30)
@@ -99,7 +100,10 @@ struct vmm_run {
     const char *const *options;
     const char *const *env; /* NULL-terminated "KEY=VALUE" */
     const char *cwd;        /* absolute */
-    const void *source;     /* source_len bytes, which are not copied; NULL if 0 */
+    /* Of HV_RUN_EXEC: how large the program's stack is, in bytes, and its RLIMIT_STACK;
+     * VMM_STACK_MIN or more. 0: 8 MiB. Memory is taken for all of it. */
+    uint64_t stack;
+    const void *source; /* source_len bytes, which are not copied; NULL if 0 */
     size_t source_len;
     /* 0: none; else the run ends as VMM_TIMEOUT so long after vmm_run() was called, by
      * CLOCK_MONOTONIC. vmm_run() returns within some 10 ms of that. This holds whatever the guest

@@ -149,3 +149,47 @@ case_boot_quiet() {
     run "$pyhl" boot "$scratch/nokernel" --initrd "$image/initrd.cpio" -q -- /bin/taker
     expect_error 125 'nokernel'
 }
+
+case_boot_stack() {
+    local root=$scratch/stack-root args=("$kernel" --initrd "$scratch/stack.cpio")
+    # Prints its limit in KiB, and uses so many KiB of stack, or a little more.
+    mkdir -p "$root/bin" && cat >"$scratch/stack.c" <<'END'
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+
+static int use(int kib)
+{
+    volatile char room[1024];
+    memset((char *)room, 1, sizeof(room));
+    return kib > 0 ? use(kib - 1) + room[0] - 1 : 0;
+}
+
+int main(int argc, char **argv)
+{
+    struct rlimit limit;
+    (void)argc;
+    getrlimit(RLIMIT_STACK, &limit);
+    printf("%lu\n", (unsigned long)limit.rlim_cur >> 10);
+    fflush(stdout);
+    return use(atoi(argv[1]));
+}
+END
+    begin "boot: --stack"
+    cc -O0 -static -o "$root/bin/stack" "$scratch/stack.c" && "$mkcpio" "$root" "$scratch/stack.cpio" || problem "not built"
+    boots 0 8192 "${args[@]}" -- /bin/stack 6000
+    boots 139 8192 "${args[@]}" -q -- /bin/stack 8192
+    boots 0 65536 "${args[@]}" --stack 64M -- /bin/stack 50000
+    boots 139 2048 "${args[@]}" -q --stack 2M -- /bin/stack 2048
+    boots 0 68 "${args[@]}" --stack 65537 -- /bin/stack 0
+    begin "boot: a --stack that cannot be"
+    run "$pyhl" boot "${args[@]}" --stack 1K -- /bin/stack 1
+    expect_error 2 '^pyhl boot: --stack 1.0 KiB: give 64 KiB or more$'
+    run "$pyhl" boot "${args[@]}" --stack 64M -m 64 -- /bin/stack 1
+    expect_error 2 '^pyhl boot: --stack 64.0 MiB: more than the guest memory has, 64.0 MiB; see --memory$'
+    run "$pyhl" boot "${args[@]}" --stack 63M -m 64 -- /bin/stack 1
+    expect_error 126 '^pyhl: cannot run /bin/stack: not enough guest memory$'
+    run "$pyhl" boot "${args[@]}" --stack 64K -- /bin/stack 1 "$(head -c 20000 /dev/zero | tr "\\0" x)"
+    expect_error 126 '^pyhl: cannot run /bin/stack: its arguments and environment are too long$'
+}

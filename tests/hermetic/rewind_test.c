@@ -20,7 +20,9 @@
 #define DAY_NS      (86400ull * 1000000000ull)
 #define MIX_STEPS   200u
 #define CLONE_STEPS 60u
-#define SMALL_SLACK 128u /* pages by which a small run may cost more after a large one */
+/* Pages by which a small run may cost more after a large one: those of its import, and those that
+ * lie between the image and the next large page. */
+#define SMALL_SLACK 320u
 
 static char snapshot_path[PATH_MAX];
 static char initrd_path[PATH_MAX];

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Options of python3 and PYTHON* variables, valid and not: a probe under each must print what it prints under python3."""
+"""Options of python3 and PYTHON* variables, valid and not: a probe under each must print what it prints under python3.
+-X importtime must name the script's imports, nested as under python3."""
+import re
 
 # Words before the script; a word with '=' after PYTHON is a variable.
 RUNS = """
@@ -91,6 +93,21 @@ PYTHONOPTIMIZE=
 """.strip().splitlines()
 
 
+def import_lines(result):
+    """The lines of -X importtime, without head and times."""
+    out, err, status = result
+    return [re.sub(rb"[ \d]+\|", b"|", line) for line in err.splitlines() if b"[us]" not in line]
+
+
+def check_import_time(case, oracle, runner):
+    """python3 also tells of the imports of its start, which come first."""
+    case.options, case.source = ["-X", "importtime"], b"import json, html.parser, colorsys, email.message\n"
+    expected, got = import_lines(oracle(case)), import_lines(runner(case))
+    if len(got) > 10 and expected[-len(got):] == got:
+        return []
+    return [f"  -X importtime: expected {expected[-len(got):]}", f"  -X importtime:      got {got}"]
+
+
 def check(case, oracle, runner, differences):
     """Lines about each of RUNS in which `runner(case)` and `oracle(case)` do not agree."""
     wrong = []
@@ -101,4 +118,5 @@ def check(case, oracle, runner, differences):
         case.env = {**env, **dict(word.split("=", 1) for word in words if word.startswith("PYTHON"))}
         expected, got = oracle(case), runner(case)
         wrong += [f"  {line}: {text.strip()}" for text in differences(expected, got)]
-    return wrong
+    case.env = env
+    return wrong + check_import_time(case, oracle, runner)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Run by run.py: the state of the interpreter, a line "NAME = VALUE" each.
 
-Standard input names the modules of the standard library to look into, which are imported first. Without any, it prints
-the names of those that are loaded.
+Standard input names the modules of the standard library to look into, which are imported first. After the word "list" it
+names modules to import, and the names of all modules of the standard library that are loaded then are printed.
 """
 import os
 
@@ -78,7 +78,7 @@ def state():
     yield "atexit", atexit._ncallbacks()
     yield "loggers", sorted(logging.root.manager.loggerDict)
     yield "logging", [str(logging.root), logging.root.handlers, logging.root.filters, logging.root.manager.disable]
-    yield "importers", [str(i) for i in sys.meta_path]
+    yield "importers", [str(i) for i in sys.meta_path if type(i).__module__ != "pyhl"]
     yield "finders", [h.__qualname__ for h in sys.path_hooks]
 
 
@@ -129,7 +129,9 @@ def show_module(name, module):
 
 def main(names):
     seen = [(name, described(value)) for name, value in state()]
-    if not names:
+    if names[0] == "list":
+        for name in names[1:]:
+            importlib.import_module(name)
         print(*sorted(n for n in sys.modules if n.split(".")[0] in sys.stdlib_module_names and n != "__main__"))
         return
     for name in names:

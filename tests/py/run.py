@@ -24,7 +24,9 @@ import shutil
 import subprocess
 import sys
 
+import held_check
 import mkframe
+import notice_check
 import options_check
 import plain_check
 
@@ -229,9 +231,18 @@ def check_options(root, runner):
     return options_check.check(Case("options_probe", HERE), lambda case: oracle(root, case), runner, differences)
 
 
+def check_notice(root, runner):
+    return notice_check.check(Case("fresh", HERE), lambda case: oracle(root, case), runner)
+
+
+def check_held(root, runner):
+    return held_check.check(Case("fresh", HERE), lambda case: oracle(root, case), runner)
+
+
 # Checks of other forms than a case's.
 def checks(root, runner, native):
-    return {"plain": lambda: check_plain(root, runner, native), "options": lambda: check_options(root, runner)}
+    return {"plain": lambda: check_plain(root, runner, native), "options": lambda: check_options(root, runner),
+            "notice": lambda: check_notice(root, runner), "held": lambda: check_held(root, runner)}
 
 
 def ways(root, native):
@@ -243,7 +254,7 @@ def ways(root, native):
 def main(root, words):
     native = words[:1] == ["--driver-native"]
     names = words[1:] if native else words
-    known = sorted({name.split(".")[0] for name in os.listdir(CASES)} | {"plain", "options"})
+    known = sorted({name.split(".")[0] for name in os.listdir(CASES)} | {"plain", "options", "notice", "held"})
     if names == ["--list"]:
         print(*known, sep="\n")
         return 0

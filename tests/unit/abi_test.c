@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The golden layout of version 12 of abi.h. A change here is a change of the ABI: HV_ABI_VERSION
+ * The golden layout of version 13 of abi.h. A change here is a change of the ABI: HV_ABI_VERSION
  * must be another, and this file follows it.
  */
 #include "unit.h"
@@ -10,7 +10,7 @@
 
 static void version(void)
 {
-    CHECK(HV_ABI_VERSION == 12);
+    CHECK(HV_ABI_VERSION == 13);
     CHECK(HV_NOTE_ABI == 0x48564d31);
     CHECK(HV_SHARED_MAGIC == 0x6c687970);
 }
@@ -96,7 +96,8 @@ static void frames(void)
     AT(hv_record, length, 8);
     CHECK(sizeof(struct hv_record) == 16);
     CHECK(HV_RECORD_OPTIONS == 1 && HV_RECORD_ARGV == 2 && HV_RECORD_ENV == 3);
-    CHECK(HV_RECORD_CWD == 4 && HV_RECORD_SOURCE == 5);
+    CHECK(HV_RECORD_CWD == 4 && HV_RECORD_SOURCE == 5 && HV_RECORD_STACK == 6);
+    CHECK(HV_STACK_MIN == 0x10000 && HV_STACK_DEFAULT == 0x800000);
     AT(hv_trap, rip, 16);
     AT(hv_trap, ss, 48);
 }

@@ -69,7 +69,7 @@ static const struct {
 
 static void t_layout(void)
 {
-    CHECK_INT(HV_ABI_VERSION, 12);
+    CHECK_INT(HV_ABI_VERSION, 13);
     CHECK_INT(sizeof(struct hv_shared), 384);
     CHECK_INT(sizeof(struct hv_run), 16);
     for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
@@ -112,7 +112,8 @@ static void t_numbers(void)
         {HV_RECORD_ALIGN, 8},       {HV_CALL_BYTES, 65536},
         {HV_TRACE_MAX, 4096},       {HV_SIGNAL_MAX, 64},
         {HV_DEBUG_MARK, 0x2ff8},    {HV_SYSCALL_FMASK, 0x44700},
-        {HV_RFLAGS_FIXED, 0x202},
+        {HV_RFLAGS_FIXED, 0x202},   {HV_RECORD_STACK, 6},
+        {HV_STACK_MIN, 0x10000},    {HV_STACK_DEFAULT, 0x800000},
     };
     for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
         if (numbers[i].have != numbers[i].want) {

@@ -256,6 +256,12 @@ static void t_bad_run(void)
     run.cwd = "relative";
     FAILS(vmm_run(vm, &run, &o, &err), EINVAL, "absolute");
     run.cwd = "/";
+    run.stack = VMM_STACK_MIN - 1;
+    FAILS(vmm_run(vm, &run, &o, &err), EINVAL, "a stack of 65535 bytes: only a program has one");
+    run.stack = VMM_STACK_MIN;
+    run.mode = HV_RUN_CODE;
+    FAILS(vmm_run(vm, &run, &o, &err), EINVAL, "a stack of 65536 bytes: only a program has one");
+    run.mode = HV_RUN_EXEC;
     OK(vmm_run(vm, &run, &o, &err));
     IS(o, VMM_EXITED, 4, "");
     vmm_destroy(vm);

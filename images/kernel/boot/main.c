@@ -64,6 +64,19 @@ static char **string_list(void *frame, u64 size, u32 kind)
     return list;
 }
 
+/* The host has checked the size. What is more than there is fails where it is allocated. */
+static u64 stack_size(const void *frame, u64 size)
+{
+    u64 bytes;
+    size_t length;
+    const char *record = runframe_bytes(frame, size, HV_RECORD_STACK, &length);
+    if (length != sizeof(bytes)) {
+        return HV_STACK_DEFAULT;
+    }
+    memcpy(&bytes, record, sizeof(bytes));
+    return bytes;
+}
+
 static void fatal_exec(const char *path, int error)
 {
     char msg[160];
@@ -72,6 +85,7 @@ static void fatal_exec(const char *path, int error)
              : error == -EACCES  ? "not an executable file"
              : error == -ENOEXEC ? "not an x86-64 ELF program"
              : error == -ENOMEM  ? "not enough guest memory"
+             : error == -E2BIG   ? "its arguments and environment are too long"
                                  : "error");
     hv_console_write(2, msg, strlen(msg));
     hv_exit(HV_EXIT_STATUS, error == -ENOENT ? 127 : 126, NULL);
@@ -92,6 +106,7 @@ static void init_thread(struct process *p)
     if (fs_chdir_create(cwd)) {
         panic("cannot make the working directory %s", cwd);
     }
+    process_stack(p, stack_size(frame, size));
     int rc = exec_load(p, argv[0], argv, envp, &tf);
     if (rc) {
         fatal_exec(argv[0], rc);

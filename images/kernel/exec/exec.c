@@ -13,7 +13,6 @@
 #include "mm/mm.h"
 #include "exec/exec.h"
 
-#define STACK_SIZE    (8ul << 20)
 #define PIE_BASE      WINDOW_START
 #define INTERP_BASE   (WINDOW_START + (1ul << 40))
 #define VDSO_BASE     (WINDOW_END - (1ul << 30))
@@ -151,19 +150,19 @@ static vaddr_t phdr_address(const struct image *img)
 
 static int stack_map(struct process *p)
 {
-    u64 pages = STACK_SIZE / PAGE_SIZE;
+    u64 pages = p->stack_size / PAGE_SIZE;
     paddr_t pa = pmm_alloc(pages + 1, PMM_ZERO);
     bool flush = false;
     if (!pa) {
         return -ENOMEM;
     }
     if (pt_protect_ident(pa, pa + PAGE_SIZE, PROT_NONE, &flush) ||
-        vma_add(p->mm, pa + PAGE_SIZE, pa + PAGE_SIZE + STACK_SIZE, PROT_READ | PROT_WRITE,
+        vma_add(p->mm, pa + PAGE_SIZE, pa + PAGE_SIZE + p->stack_size, PROT_READ | PROT_WRITE,
                 MAP_PRIVATE | MAP_ANONYMOUS | MAP_GROWSDOWN, VMA_IDENT, NULL) == NULL) {
         return -ENOMEM;
     }
     tlb_flush();
-    p->stack_top = pa + PAGE_SIZE + STACK_SIZE;
+    p->stack_top = pa + PAGE_SIZE + p->stack_size;
     return 0;
 }
 
@@ -172,7 +171,7 @@ static int image_drop(struct process *p)
 {
     int rc = 0;
     if (p->stack_top) {
-        paddr_t guard = p->stack_top - STACK_SIZE - PAGE_SIZE;
+        paddr_t guard = p->stack_top - p->stack_size - PAGE_SIZE;
         bool flush = false;
         rc = pt_protect_ident(guard, guard + PAGE_SIZE, PROT_READ | PROT_WRITE, &flush);
         KASSERT(rc == 0);
@@ -395,10 +394,8 @@ int exec_load(struct process *p, const char *path, char *const argv[], char *con
     if (rc == 0) {
         memset(x.main, 0, sizeof(*x.main));
         rc = replace_image(p, &x, envp, tf);
-        if (rc && p->exe == NULL) {
-            panic("cannot start %s: error %d", path, -rc);
-        }
-        if (rc) {
+        /* Before the first program there is none that could be killed: the caller ends the run. */
+        if (rc && p->exe != NULL) {
             process_kill(SIGKILL);
         }
         fdtable_close_on_exec(p->fds);

@@ -96,7 +96,8 @@ int exec_stack(struct process *p, const struct exec_start *s, vaddr_t *sp)
 {
     u64 argc, envc;
     size_t bytes = strings_size(s->argv, &argc) + strings_size(s->envp, &envc);
-    if (bytes + (argc + envc) * sizeof(u64) > STRINGS_MAX) {
+    u64 all = bytes + (argc + envc) * sizeof(u64);
+    if (all > STRINGS_MAX || all > p->stack_size / 4) {
         return -E2BIG;
     }
     u64 *vec = kmalloc((argc + envc + 64) * sizeof(u64));

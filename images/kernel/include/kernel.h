@@ -241,6 +241,7 @@ struct process {
     LIST_HEAD(, thread) threads;
     unsigned thread_count;
     vaddr_t stack_top;
+    u64 stack_size; /* of the first thread, for every program of this process */
     vaddr_t arg_start, arg_end, env_start, env_end; /* strings: prctl(2), PR_SET_MM */
     u64 auxv[AUXV_WORDS];                           /* as given to the program */
     u64 start_ns;
@@ -258,6 +259,8 @@ static inline struct process *cur_proc(void)
 /* proc/process.c */
 /* Makes a process without threads, files and memory. */
 int process_create(struct process **out);
+/* How large the stack of the programs that it executes from now on is; RLIMIT_STACK follows. */
+void process_stack(struct process *p, u64 bytes);
 extern const struct new_utsname system_name; /* uname(2) */
 /* proc/exit.c */
 void process_exit(int status) __attribute__((noreturn)); /* exit_group(2): ends the run */

@@ -16,12 +16,18 @@ const struct new_utsname system_name = {
     .domainname = "(none)",
 };
 
+void process_stack(struct process *p, u64 bytes)
+{
+    p->stack_size = (bytes + PAGE_SIZE - 1) & ~(u64)(PAGE_SIZE - 1);
+    p->rlimit_cur[RLIMIT_STACK] = p->stack_size;
+}
+
 static void rlimits_init(struct process *p)
 {
     for (unsigned i = 0; i < RLIM_NLIMITS; i++) {
         p->rlimit_cur[i] = p->rlimit_max[i] = RLIM64_INFINITY;
     }
-    p->rlimit_cur[RLIMIT_STACK] = 8u << 20;
+    process_stack(p, HV_STACK_DEFAULT);
     p->rlimit_cur[RLIMIT_CORE] = 0;
     p->rlimit_cur[RLIMIT_NOFILE] = 1024;
     p->rlimit_max[RLIMIT_NOFILE] = 1u << 20;
