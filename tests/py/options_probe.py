@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 # What options of python3 and PYTHON* variables change, as a script sees it.
 """Documented."""
-import asyncio
+import sys
+AT_START = sorted(sys.modules)
+import asyncio  # noqa: E402, the modules of the start are looked at first
 import builtins
 import ctypes
 import faulthandler
 import locale
 import site
-import sys
 import tracemalloc
 import warnings
 
@@ -26,6 +27,7 @@ def attempt(function):
 
 
 print("flags", [(name, getattr(sys.flags, name)) for name in sys.flags.__match_args__ if name != "hash_randomization"])
+print("modules", AT_START)
 print("debug", __debug__, builtins.__debug__, attempt(documented), __doc__)
 print("options", sys._xoptions, sys.warnoptions, sys.orig_argv[:-1], sys.argv)
 print("bytecode", sys.dont_write_bytecode, sys.pycache_prefix)
