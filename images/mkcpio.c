@@ -4,13 +4,16 @@
  *
  * Same tree, same bytes: entries come in strcmp order of their names, directory before content,
  * owner 0:0, inode numbers counted up from 1, and one time for all, from -t SECONDS or
- * SOURCE_DATE_EPOCH (else 0). The data of every file of a page or more begins on a page boundary of
- * the archive; where it would not, an entry named ".align" (mode 0, skipped by the guest) fills the
- * gap. Hard links become independent files. The output appears under its name only when complete.
+ * SOURCE_DATE_EPOCH (else 0). The data of each file that is worth mapping, ELF files of a page or
+ * more and large files, begins on a page boundary of the archive; where it would not, an entry
+ * named
+ * ".align" (mode 0, skipped by the guest) fills the gap. Hard links become independent files. The
+ * output appears under its name only when complete.
  */
 
 #include <archive.h>
 #include <archive_entry.h>
+#include <elf.h>
 #include <err.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -26,6 +29,7 @@
 
 enum {
     PAGE = 4096,
+    LARGE = 1 << 16,   /* a file that is aligned whatever is in it */
     NEWC_HEADER = 110, /* fixed part; the name with its NUL follows, padded to 4 */
     COPY_CHUNK = 1 << 20,
 };
@@ -119,6 +123,15 @@ static void align_data(const char *name)
     check(archive_write_finish_entry(w.archive));
 }
 
+/* Whether the guest maps pages of this file where they lie. Bytecode and other small files are
+ * read, and a mapping of one is a copy of few pages. */
+static bool worth_mapping(int fd, int64_t size)
+{
+    char magic[SELFMAG] = "";
+    return size >= LARGE || (size >= PAGE && pread(fd, magic, SELFMAG, 0) == SELFMAG &&
+                             memcmp(magic, ELFMAG, SELFMAG) == 0);
+}
+
 static void write_file(const FTSENT *node, const char *name)
 {
     int64_t size = node->fts_statp->st_size;
@@ -128,11 +141,12 @@ static void write_file(const FTSENT *node, const char *name)
     if (fd < 0) {
         err(1, "%s", node->fts_path);
     }
-    if (size >= PAGE) {
+    const bool aligned = worth_mapping(fd, size);
+    if (aligned) {
         align_data(name);
     }
     write_header(name, node->fts_statp->st_mode, size, NULL);
-    if (size >= PAGE && archive_filter_bytes(w.archive, 0) % PAGE != 0) {
+    if (aligned && archive_filter_bytes(w.archive, 0) % PAGE != 0) {
         errx(1, "%s: data of %s is not aligned: libarchive wrote another header than expected",
              w.out, name);
     }

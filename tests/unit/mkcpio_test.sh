@@ -27,8 +27,11 @@ make_tree() {
     : >"$1/zero"
     printf 'x' >"$1/one"
     local size
-    for size in 4095 4096 4097 8192 100000 3000000; do
+    for size in 4095 4096 4097 8192 65535 65536 100000 3000000; do
         head -c $size /dev/urandom >"$1/dir/size-$size"
+    done
+    for size in 4095 4096 20001; do
+        { printf '\177ELF'; head -c $((size - 4)) /dev/urandom; } >"$1/dir/elf-$size"
     done
     chmod 4755 "$1/dir/size-4097"
     printf 'hyphen sorts before slash' >"$1/a-b"
@@ -87,7 +90,7 @@ while True:
     inodes.add(field[0])
     if field[1] >> 12 == 0o10:
         print(data, field[6], "padding" if name == b".align" and field[1] == 0o100000 else "file",
-              f"{field[2]}:{field[3]}")
+              f"{field[2]}:{field[3]}", "elf" if archive[data:data + 4] == b"\x7fELF" else "other")
     at = (data + field[6] + 3) & ~3
 EOF
 }
@@ -95,9 +98,10 @@ EOF
 test_alignment() {
     local list
     list=$(list_data "$work/1.cpio") || fail "headers cannot be walked"
-    expect "files off a page" \
-        "$(awk '$3 == "file" && $2 >= 4096 && $1 % 4096 != 0' <<<"$list")" ""
-    expect "files of a page or more" "$(awk '$3 == "file" && $2 >= 4096' <<<"$list" | wc -l)" 7
+    expect "files off a page" "$(awk '$3 == "file" && $1 % 4096 != 0 &&
+        ($2 >= 65536 || $2 >= 4096 && $5 == "elf")' <<<"$list")" ""
+    expect "files to be mapped" "$(awk '$3 == "file" && ($2 >= 65536 || $2 >= 4096 && $5 == "elf")' <<<"$list" | wc -l)" 5
+    expect "paddings, one a file at most" "$(($(grep -c padding <<<"$list") <= 5))" 1
     expect "padding of a page or more" "$(awk '$3 == "padding" && $2 >= 4096' <<<"$list")" ""
 }
 
