@@ -15,7 +15,7 @@
 #define DRV_FAILED 125
 
 #define DRV_PRELOAD "/usr/lib/pyhl/preload.txt"
-#define DRV_PYTHON  "/usr/bin/python3.11"
+#define DRV_PYTHON  "/usr/bin/python3.13"
 
 typedef struct _object PyObject;
 

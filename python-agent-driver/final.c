@@ -27,7 +27,7 @@ static int flush_stream(PyObject *stream, bool show)
     }
     PyObject *result = PyObject_CallMethodNoArgs(stream, flush_name);
     if (result == NULL && show) {
-        PyErr_WriteUnraisable(stream);
+        PyErr_FormatUnraisable("Exception ignored on flushing sys.stdout");
     }
     PyErr_Clear();
     Py_XDECREF(result);
@@ -118,9 +118,10 @@ static void plant(void)
     Py_DECREF(witness);
 }
 
-static int (*finalize_whole)(void); /* Py_FinalizeEx as it was */
+/* Py_FinalizeEx as it was: the function that it goes on in, which takes the runtime. */
+static int (*finalize_whole)(void *runtime);
 
-static int finalize(void)
+static int finalize(void *runtime)
 {
     if (!Py_IsInitialized()) {
         return 0;
@@ -132,19 +133,21 @@ static int finalize(void)
     if (!heard) {
         plant();
     }
-    return setjmp(end.out) == 0 ? finalize_whole() : 0;
+    return setjmp(end.out) == 0 ? finalize_whole(runtime) : 0;
 }
 
 /* In place of Py_Exit, which SystemExit ends in. */
 static void leave(int status)
 {
-    drv_leave(finalize() < 0 ? 120 : status);
+    drv_leave(Py_FinalizeEx() < 0 ? 120 : status);
 }
 
 void final_remember(void)
 {
     flush_name = drv_need(PyUnicode_InternFromString("flush"));
     builtin_names = PyModule_GetDict(drv_import("builtins"));
+    /* Py_FinalizeEx lets go of the finders. Destroying them would write thousands of pages. */
+    Py_XINCREF(PySys_GetObject("path_importer_cache"));
     survivors_remember();
     *(void **)&finalize_whole = hook_copy("Py_FinalizeEx");
     hook_set("Py_FinalizeEx", (const void *)finalize);

@@ -33,7 +33,19 @@ static void write_text(uint8_t *at, const uint8_t *bytes)
     }
 }
 
-/* The address of the function that has this name. */
+/* A function that only goes on elsewhere: endbr64 and jmp rel32, as the compiler makes it of a call
+ * with the same arguments. Where it goes on, else NULL. */
+static uint8_t *jumps_to(uint8_t *at, size_t size)
+{
+    int32_t offset;
+    if (size != 9 || memcmp(at, (const uint8_t[]){0xf3, 0x0f, 0x1e, 0xfa, 0xe9}, 5) != 0) {
+        return NULL;
+    }
+    memcpy(&offset, at + 5, sizeof(offset));
+    return at + size + offset;
+}
+
+/* The address of the function that has this name, or of what does its work. */
 static uint8_t *find(const char *name)
 {
     Dl_info info;
@@ -44,6 +56,9 @@ static uint8_t *find(const char *name)
         drv_fail("this python3 does not export %s, which the driver has to replace", name);
     }
     const size_t size = ((const ElfW(Sym) *)found)->st_size;
+    if (jumps_to(at, size) != NULL) {
+        return jumps_to(at, size);
+    }
     if (size < HOOK_BYTES) {
         drv_fail("%s of this python3 has %zu bytes, too few for the %d of a jump to the driver's",
                  name, size, HOOK_BYTES);

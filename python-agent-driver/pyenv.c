@@ -15,6 +15,9 @@
 #include <unistd.h>
 #include <wchar.h>
 
+/* CPython's own code still reads the old variables of the options (Py_BytesWarningFlag). */
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations"
+
 static void must(PyObject *result, const char *what)
 {
     if (result == NULL) {
@@ -114,13 +117,27 @@ static void read_config(const struct drv_frame *frame, PyConfig *config)
     }
 }
 
+/* Whether this is a value of PYTHONMALLOC. */
+static bool is_allocator(const char *name)
+{
+    static const char *const names[] = {
+        "default",  "debug",          "malloc",   "malloc_debug",
+        "pymalloc", "pymalloc_debug", "mimalloc", "mimalloc_debug",
+    };
+    size_t i = 0;
+    while (i < sizeof(names) / sizeof(names[0]) && strcmp(name, names[i]) != 0) {
+        i++;
+    }
+    return i < sizeof(names) / sizeof(names[0]);
+}
+
 /* Refuses values that CPython refuses in a part of its start that does not run here. What these
  * values ask for has no effect here. */
 static void check_values(const PyConfig *config)
 {
     const char *allocator = config->use_environment ? getenv("PYTHONMALLOC") : NULL;
     const wchar_t *frozen = x_option(config, L"frozen_modules");
-    if (allocator != NULL && allocator[0] != 0 && !internal_is_allocator(allocator)) {
+    if (allocator != NULL && allocator[0] != 0 && !is_allocator(allocator)) {
         refuse("preconfig_init_allocator", "PYTHONMALLOC: unknown allocator", "preinitializing");
     }
     if (frozen != NULL && frozen[0] != 0 && wcscmp(frozen, L"on") != 0 &&
@@ -341,7 +358,7 @@ static void start_tracing(int frames)
     PyObject *tracemalloc = held_import("tracemalloc");
     PyObject *result = PyObject_CallMethod(tracemalloc, "start", "i", frames);
     if (result == NULL) {
-        drv_refuse("init_interp_main: can't initialize tracemalloc");
+        drv_refuse("init_interp_main: can't start tracemalloc");
     }
     Py_DECREF(result);
     Py_DECREF(tracemalloc);

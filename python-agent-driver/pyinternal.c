@@ -12,7 +12,6 @@
 #include <internal/pycore_gc.h>
 #include <internal/pycore_initconfig.h>
 #include <internal/pycore_interp.h>
-#include <internal/pycore_pymem.h>
 #include <internal/pycore_pystate.h>
 #include <internal/pycore_runtime.h>
 
@@ -29,7 +28,7 @@ static PyGC_Head hidden = {(uintptr_t)&hidden, (uintptr_t)&hidden};
 
 static PyInterpreterState *interpreter(void)
 {
-    return _PyInterpreterState_GET();
+    return PyInterpreterState_Get();
 }
 
 PyConfig *internal_config(void)
@@ -44,7 +43,11 @@ PyPreConfig *internal_preconfig(void)
 
 void internal_clear_list(PyWideStringList *list)
 {
-    _PyWideStringList_Clear(list);
+    for (Py_ssize_t i = 0; i < list->length; i++) {
+        PyMem_RawFree(list->items[i]);
+    }
+    PyMem_RawFree(list->items);
+    *list = (PyWideStringList){0};
 }
 
 void internal_forget_warnings(void)
@@ -188,8 +191,7 @@ bool internal_collect_is_seen(void)
     const PyInterpreterState *interp = interpreter();
     const struct _gc_runtime_state *gc = &interp->gc;
     return interp->config.verbose != 0 || gc->debug != 0 || PyList_GET_SIZE(gc->callbacks) != 0 ||
-           PyList_GET_SIZE(gc->garbage) != 0 ||
-           _Py_atomic_load_relaxed(&interp->ceval.pending.calls_to_do) != 0;
+           PyList_GET_SIZE(gc->garbage) != 0 || interp->ceval.pending.npending != 0;
 }
 
 uint64_t internal_threads_started(void)
@@ -206,14 +208,8 @@ bool internal_atexit_known(PyObject *functions)
 {
     bool known = true;
     for (int i = 0; i < internal_atexit_count() && known; i++) {
-        const atexit_callback *callback = interpreter()->atexit.callbacks[i];
+        const atexit_py_callback *callback = interpreter()->atexit.callbacks[i];
         known = callback != NULL && PySequence_Contains(functions, callback->func) == 1;
     }
     return known;
-}
-
-bool internal_is_allocator(const char *name)
-{
-    PyMemAllocatorName allocator;
-    return _PyMem_GetAllocatorName(name, &allocator) == 0;
 }

@@ -12,8 +12,8 @@
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
-#if PY_VERSION_HEX >> 16 != 0x030b
-#error "the driver is written for CPython 3.11: this is another version's Python.h"
+#if PY_VERSION_HEX >> 16 != 0x030d
+#error "the driver is written for CPython 3.13: this is another version's Python.h"
 #endif
 
 /* pyinternal.c: the interpreter's live configuration, which the driver may change. */
@@ -62,8 +62,5 @@ bool internal_atexit_known(PyObject *functions);
 
 /* Whether somebody is told of each import: audit hooks, -X importtime, -v. */
 bool internal_imports_are_heard(void);
-
-/* Whether this is a value of PYTHONMALLOC. */
-bool internal_is_allocator(const char *name);
 
 #endif

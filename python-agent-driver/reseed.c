@@ -131,7 +131,7 @@ static void find_random_state(void)
     }
     PyObject *base = attr_path(module, base_path);
     if (((PyTypeObject *)base)->tp_basicsize != sizeof(*random_state)) {
-        drv_fail("_random.Random is not what CPython 3.11 makes it");
+        drv_fail("_random.Random is not what CPython 3.13 makes it");
     }
     random_state = (struct random_object *)attr_path(module, inst_path);
     Py_DECREF(base);

@@ -28,7 +28,7 @@
 static PyObject *os_environ;
 static PyObject *posix_environ;
 static PyObject *argv_list, *orig_argv_list; /* of sys */
-static PyFloatObject *start_time;            /* of logging; NULL when that is not loaded */
+static PyLongObject *start_time;             /* of logging; NULL when that is not loaded */
 
 static _Noreturn void fail_python(const char *what)
 {
@@ -129,16 +129,16 @@ static PyObject *module_attr(const char *module, const char *name)
     return value;
 }
 
-/* logging counts time from its import, which for the script is now. So it gets a float of ours, and
- * each run changes the value of that float: nobody has seen it before the script. */
+/* logging counts time from its import, which for the script is now. So it gets an integer of ours
+ * (ns), and each run changes the value of that integer: nobody has seen it before the script. */
+#define START_DIGITS 3 /* of PyLong_SHIFT bits: what all times from 2006 to 2262 have */
+
 static void place_start_time(void)
 {
     PyObject *logging = held_module("logging");
     if (logging != NULL) {
         keep(PyObject_GetAttrString(logging, "_startTime"), "logging");
-        /* Not a float of the free list, which lies where some old float did. */
-        start_time = (PyFloatObject *)keep(_PyObject_New(&PyFloat_Type), "logging");
-        start_time->ob_fval = 0;
+        start_time = (PyLongObject *)keep(PyLong_FromLongLong(INT64_MAX), "logging");
         check(PyObject_SetAttrString(logging, "_startTime", (PyObject *)start_time), "logging");
     }
     if (PyErr_Occurred() != NULL) {
@@ -152,7 +152,10 @@ static void set_start_time(void)
     struct timespec now;
     if (start_time != NULL) {
         clock_gettime(CLOCK_REALTIME, &now);
-        start_time->ob_fval = (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+        uint64_t ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+        for (int i = 0; i < START_DIGITS; i++, ns >>= PyLong_SHIFT) {
+            start_time->long_value.ob_digit[i] = (digit)(ns & PyLong_MASK);
+        }
     }
 }
 
@@ -177,7 +180,7 @@ void run_remember(void)
     os_environ = PyObject_GetAttrString(environ_object, "_data");
     posix_environ = module_attr("posix", "environ");
     if (os_environ == NULL || !PyDict_CheckExact(os_environ) || !PyDict_CheckExact(posix_environ)) {
-        fail_python("os.environ is not what CPython 3.11 makes it");
+        fail_python("os.environ is not what CPython 3.13 makes it");
     }
     Py_DECREF(environ_object);
     PyDict_Clear(os_environ);

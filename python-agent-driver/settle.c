@@ -23,7 +23,7 @@ struct pool {
     void *free, *next, *previous;
     unsigned arena, class, next_offset, last_offset;
 };
-_Static_assert(sizeof(struct pool) == 48, "as in CPython 3.11");
+_Static_assert(sizeof(struct pool) == 48, "as in CPython 3.13");
 
 /* malloc rounds requests to 16 bytes. It keeps those up to 1,032 bytes one by one when they are
  * freed. */

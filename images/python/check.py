@@ -7,12 +7,14 @@ import importlib
 import io
 import warnings
 
-STDLIB = """asyncio bz2 concurrent.futures ctypes curses dbm.gnu dbm.ndbm decimal distutils email
-    hashlib http.client json lib2to3.pytree lzma multiprocessing readline sqlite3 ssl tracemalloc
+STDLIB = """asyncio bz2 concurrent.futures ctypes curses dbm.gnu dbm.ndbm decimal email
+    hashlib http.client json lzma multiprocessing readline sqlite3 ssl tracemalloc
     unittest uuid venv xml.etree.ElementTree zlib zoneinfo""".split()
 PACKAGES = """numpy pandas pydantic yaml jinja2 bs4 tabulate click tenacity tqdm openpyxl pypdf
     markdown_it PIL.Image lxml.etree lxml.html cryptography.fernet dateutil.parser dotenv docx
-    xlsxwriter matplotlib matplotlib.pyplot requests""".split()
+    xlsxwriter matplotlib matplotlib.pyplot requests scipy.stats scipy.optimize scipy.sparse sklearn.linear_model
+    seaborn httpx orjson rich.console psutil sympy networkx statsmodels.api aiohttp regex
+    reportlab.pdfgen.canvas pytest""".split()
 
 
 def check(condition, what):
@@ -35,7 +37,7 @@ def check_numbers():
 
     ill = numpy.array([[4.0, 7.0], [2.0, 6.0]])
     check(numpy.allclose(numpy.linalg.inv(ill) @ ill, numpy.eye(2)), "numpy: wrong inverse")
-    umath = importlib.import_module("numpy.core._multiarray_umath")
+    umath = importlib.import_module("numpy._core._multiarray_umath")
     blas = ctypes.CDLL(umath.__file__)
     check(hasattr(blas, "openblas_get_config"), "numpy does not use openblas")
 

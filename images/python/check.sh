@@ -27,7 +27,7 @@ main() {
     need_tool readelf binutils
     list_needed >"$OUT/needed"
     while read -r user library; do
-        [ -e "$LIB/$library" ] || [ -e "$LIB/openblas-pthread/$library" ] ||
+        [ -e "$LIB/$library" ] || [ -e "$LIB/openblas-pthread/$library" ] || [ -e "${user%/*}/$library" ] ||
             die "${user#"$ROOT"} needs $library, which is not in the image"
     done <"$OUT/needed"
     unused=$(find "$LIB" -maxdepth 1 -name '*.so.*' -type f -printf '%f\n' | while read -r path; do

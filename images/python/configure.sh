@@ -31,11 +31,12 @@ make_certificates() {
 # The links that update-alternatives would have made, and the cache of the dynamic linker.
 link_libraries() {
     local so
-    for so in libblas.so.3 liblapack.so.3; do
+    # One library has all of BLAS and LAPACK. Debian's two with these names hold most of LAPACK a second time.
+    for so in libblas.so.3 liblapack.so.3 libopenblas.so.0; do
         [ -e "$ROOT/$LIB/openblas-pthread/$so" ] || die "openblas has no $so"
-        ln -sf "openblas-pthread/$so" "$ROOT/$LIB/$so"
+        ln -sf openblas-pthread/libopenblas.so.0 "$ROOT/$LIB/$so"
     done
-    ln -sf openblas-pthread/libopenblas.so.0 "$ROOT/$LIB/libopenblas.so.0"
+    rm "$ROOT/$LIB"/openblas-pthread/lib{blas,lapack}.so.3
 }
 
 # Pure-Python wheels of the directory $1, for what Debian does not package.

@@ -5,7 +5,7 @@
 #   make image-python-dev  what the driver is built with: CPython's headers, the image's C library
 #
 # A new driver costs an install and a CPIO. Variables: IMAGE_EXTRA, further Debian packages for the root
-# (libpython3.11-testsuite for CPython's own tests); IMAGE_WHEELS, a directory of pure-Python wheels to unpack into it
+# (libpython3.13-testsuite for CPython's own tests); IMAGE_WHEELS, a directory of pure-Python wheels to unpack into it
 # as well; IMAGE_SUITE, the Debian release that packages are from, which need not be the host's; IMAGE_MIRROR and
 # IMAGE_SECURITY_MIRROR, where they come from (else as the host's apt).
 
@@ -15,10 +15,10 @@ PY_DEV := $(PY_OUT)/dev.stamp
 PY_DRIVER := $(addprefix $(BUILD)/driver/,driver driver.so) $(addprefix python-agent-driver/,preload.txt rehearsal.py)
 
 # The one version of CPython that the driver supports, and the releases that can be asked for, with theirs.
-IMAGE_PYTHON := 3.11
+IMAGE_PYTHON := 3.13
 PY_SUITES := bookworm:3.11 trixie:3.13
 
-IMAGE_SUITE ?= bookworm
+IMAGE_SUITE ?= trixie
 IMAGE_EXTRA ?=
 IMAGE_WHEELS ?=
 export IMAGE_SUITE IMAGE_PYTHON IMAGE_MIRROR IMAGE_SECURITY_MIRROR

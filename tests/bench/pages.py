@@ -8,7 +8,7 @@ again), what lies in those words, and which functions wrote to the page first in
 first. They are found by the words on the stack, so now and then one is of an older call. A + marks a page of the hot
 set that not every run writes. Then it prints the number of pages by owner; with -g only that.
 
-Owners are named by symbols (kernel, python3.11, libraries), the guest's page tables and /proc/self/maps, pymalloc's
+Owners are named by symbols (kernel, python3.13, libraries), the guest's page tables and /proc/self/maps, pymalloc's
 pools, and for Python objects by their types. All of that is read from the snapshot.
 """
 import bisect
@@ -25,7 +25,7 @@ IMAGE_OFFSET = int(re.search(r"SNAP_IMAGE_OFFSET\s+(\w+)u", open("vmm/snapshot_i
 BUILD = os.environ.get("BUILD", "build")
 ROOT = f"{BUILD}/images/python/root"
 KERNEL = f"{BUILD}/kernel/kernel.elf"
-PYTHON = "/usr/bin/python3.11"  # not position-independent
+PYTHON = "/usr/bin/python3.13"  # not position-independent
 PAGE = 4096
 FIXED = {0x1000: "shared page", 0x2000: "descriptor tables", 0x3000: "vectors", 0x4000: "trap frames"}
 
@@ -182,7 +182,7 @@ class Guest:
                 return "kernel heap", lambda off: f"class {slab[2]}"
             return "kernel frames", lambda off: ""
         if row[4] == PYTHON or not row[4] and va < self.python_end:
-            return "python3.11", lambda off: self.python.at(va + off) or "?"
+            return "python3.13", lambda off: self.python.at(va + off) or "?"
         if row[4].startswith("/"):
             lib = self.library(row[4])
             base = self.library_base(row[4])

@@ -154,6 +154,8 @@ static void t_raises(void)
     CHECK(strcmp(heard.text[1], "1\n") == 0);
     CHECK(strcmp(heard.text[2], "Traceback (most recent call last):\n"
                                 "  File \"<string>\", line 1, in <module>\n"
+                                "    print(1); 1 / 0\n"
+                                "              ~~^~~\n"
                                 "ZeroDivisionError: division by zero\n") == 0);
     vmm_destroy(vm);
 }

@@ -83,7 +83,9 @@ case_result() {
     begin "example result: a script that raises"
     run "$scratch/result" .pyhl '1 / 0'
     expect_status 0
-    expect_out $'ended, status 1, 110 bytes:\nTraceback (most recent call last):\n  File "<string>", line 1, in <module>
+    expect_out $'ended, status 1, 130 bytes:\nTraceback (most recent call last):\n  File "<string>", line 1, in <module>
+    1 / 0
+    ~~^~~
 ZeroDivisionError: division by zero'
     begin "example result: a script that does not end"
     run "$scratch/result" .pyhl 'while True: pass'

@@ -83,11 +83,11 @@ class patched_code_object:
 @trace
 class patched_defaults:
     def look():
-        return os.path.normpath.__defaults__ or getattr(os.path.normpath, "left", None)
+        return os.path.commonpath.__defaults__ or getattr(os.path.commonpath, "left", None)
 
     def leave():
-        os.path.normpath.__defaults__ = ("left",)
-        os.path.normpath.left = 1
+        os.path.commonpath.__defaults__ = ("left",)
+        os.path.commonpath.left = 1
 
 
 @trace

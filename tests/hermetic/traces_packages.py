@@ -92,7 +92,7 @@ class open_figures:
 @fingerprint
 def package_settings():
     options = [(k, str(pandas.get_option(k))) for k in sorted(pandas._config.config._registered_options)
-               if k.startswith(("display", "mode", "compute")) and "use_inf" not in k]
+               if k.startswith(("display", "mode", "compute")) and "use_inf" not in k and "data_manager" not in k]
     return (options, sorted(numpy.get_printoptions().items()), numpy.geterr(),
             sorted((k, str(v)) for k, v in matplotlib.rcParams.items()))
 

@@ -8,7 +8,7 @@ import signal  # noqa: E402
 import stat  # noqa: E402
 
 WRITABLE = ["/", "/tmp", "/root", "/usr/lib", "/usr/bin", "/etc", "/var/tmp", "/run", "/dev/shm", "/home",
-            "/usr/lib/python3.11", "/usr/lib/python3/dist-packages", "."]
+            "/usr/lib/python3.13", "/usr/lib/python3/dist-packages", "."]
 
 
 SCRIPT = os.path.abspath(sys.argv[0])
@@ -51,7 +51,7 @@ class module_files:
         return str(hermetic_left_module)
 
     def leave():
-        for d in ("/usr/lib/python3/dist-packages", "/usr/lib/python3.11"):
+        for d in ("/usr/lib/python3/dist-packages", "/usr/lib/python3.13"):
             with open(d + "/hermetic_left_module.py", "w") as file:
                 file.write("left = 1\n")
         sys.path_importer_cache.clear()
@@ -88,11 +88,11 @@ class truncated_files:
 @trace
 class removed_files:
     def look():
-        return not os.path.exists("/usr/lib/python3.11/this.py") or not os.path.isdir("/usr/lib/python3.11/wsgiref")
+        return not os.path.exists("/usr/lib/python3.13/this.py") or not os.path.isdir("/usr/lib/python3.13/wsgiref")
 
     def leave():
-        os.unlink("/usr/lib/python3.11/this.py")
-        os.rename("/usr/lib/python3.11/wsgiref", "/usr/lib/python3.11/moved")
+        os.unlink("/usr/lib/python3.13/this.py")
+        os.rename("/usr/lib/python3.13/wsgiref", "/usr/lib/python3.13/moved")
 
 
 @trace
@@ -333,7 +333,7 @@ def directories():
 
 @fingerprint
 def some_files():
-    names = ("/etc/passwd", "/etc/hosts", "/etc/services", "/etc/group", "/usr/lib/python3.11/this.py")
+    names = ("/etc/passwd", "/etc/hosts", "/etc/services", "/etc/group", "/usr/lib/python3.13/this.py")
     rows = []
     for name in names:
         s = os.stat(name)

@@ -13,11 +13,11 @@ choose 'cached changed_list no_lock gone renewed extra' "$@"
 [ -e build/cache/apt/updated ] && [ -e build/images/python/root.list ] ||
     { echo "tests/image: nothing downloaded in build/cache; make image makes that" >&2; exit 2; }
 
-readonly tree=$scratch/tree lock=images/python/bookworm.lock
+readonly tree=$scratch/tree lock=images/python/trixie.lock
 
 # in_copy COMMAND...: run, in the copy.
 in_copy() {
-    run env -C "$tree" BUILD=build IMAGE_SUITE=bookworm IMAGE_PYTHON=3.11 "${env[@]}" "$@"
+    run env -C "$tree" BUILD=build IMAGE_SUITE=trixie IMAGE_PYTHON=3.13 "${env[@]}" "$@"
 }
 
 new_copy() {
@@ -63,7 +63,7 @@ if is_chosen changed_list; then
     new_copy
     echo python3-scipy >>"$tree/images/python/packages.txt"
     in_copy images/python/fetch.sh
-    expect_refused 'the lists of packages are not what .*bookworm.lock was made from; `make image-lock`'
+    expect_refused 'the lists of packages are not what .*trixie.lock was made from; `make image-lock`'
 fi
 
 if is_chosen no_lock; then
@@ -71,7 +71,7 @@ if is_chosen no_lock; then
     new_copy
     rm "$tree/$lock"
     in_copy images/python/fetch.sh
-    expect_refused 'there is no .*bookworm.lock; `make image-lock IMAGE_SUITE=bookworm` makes it'
+    expect_refused 'there is no .*trixie.lock; `make image-lock IMAGE_SUITE=trixie` makes it'
 fi
 
 if is_chosen gone || is_chosen renewed || is_chosen extra; then
@@ -89,7 +89,7 @@ if is_chosen gone; then
     new_copy
     sed -i -E 's/^(root tzdata) [^ ]+/\1 1999a-1/' "$tree/$lock"
     in_copy images/python/fetch.sh
-    expect_refused 'bookworm.lock: the mirror does not have tzdata 1999a-1 \(any more\); `make image-lock` takes'
+    expect_refused 'trixie.lock: the mirror does not have tzdata 1999a-1 \(any more\); `make image-lock` takes'
 fi
 
 if is_chosen renewed; then

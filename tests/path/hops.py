@@ -22,7 +22,7 @@ Hop = collections.namedtuple("Hop", "number where side file function after")
 Place = collections.namedtuple("Place", "start code")
 
 PROGRAMS = {"host": "build/pyhl", "kernel": "build/kernel/kernel.elf", "driver": "build/driver/driver.so",
-            "python": "build/images/python/root/usr/bin/python3.11"}
+            "python": "build/images/python/root/usr/bin/python3.13"}
 FOLDERS = {"pyhl": "host", "vmm": "host", "images/kernel": "kernel", "python-agent-driver": "driver"}
 WAYS = {"vm": set(PROGRAMS), "native": {"driver", "python"}}
 CODE = 8

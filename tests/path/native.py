@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Follows the part of the path that is the driver's and CPython's, on plain Linux.
 
-usage: PATH_DIR=DIR gdb -nx -batch -iex 'set sysroot ROOT' -p PID -x tests/path/native.py ROOT/usr/bin/python3.11
+usage: PATH_DIR=DIR gdb -nx -batch -iex 'set sysroot ROOT' -p PID -x tests/path/native.py ROOT/usr/bin/python3.13
 
 PID is a driver in the chroot ROOT, which waits for its run. In DIR the file `ready` is made when that may be given; hits is
 the order of the hops (hops.py); printed is where the script's output goes.

@@ -71,7 +71,7 @@ native() {
     driver=$!
     exec 8>"$root/tmp/frame"
     timeout $((${TEST_TIMEOUT:-60} - 10)) gdb -nx -batch -iex "set sysroot $PWD/$root" -iex "set auto-solib-add off" -p $driver \
-        -x tests/path/native.py "$root/usr/bin/python3.11" 8>&- &
+        -x tests/path/native.py "$root/usr/bin/python3.13" 8>&- &
     gdb=$!
     while [ ! -e "$PATH_DIR/ready" ] && kill -0 $gdb 2>/dev/null; do
         sleep 0.1

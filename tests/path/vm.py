@@ -20,7 +20,7 @@ import stops  # noqa: E402
 
 def guest_address(hop, start):
     """A program at a fixed address has it in its symbols, a library its distance from where it lies."""
-    name = {"python": "/python3.11", "driver": "/driver.so"}.get(hop.side)
+    name = {"python": "/python3.13", "driver": "/driver.so"}.get(hop.side)
     if not name:
         return start
     with open(os.path.join(stops.DIRECTORY, "maps"), encoding="utf-8") as file:

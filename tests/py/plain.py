@@ -134,7 +134,8 @@ def main(names):
             importlib.import_module(name)
         print(*sorted(n for n in sys.modules if n.split(".")[0] in sys.stdlib_module_names and n != "__main__"))
         return
-    for name in names:
+    # asyncio.tasks, if _asyncio is imported before it, lacks some names.
+    for name in sorted(names, key=lambda name: name.startswith("_")):
         importlib.import_module(name)
     for name, value in seen:
         print(name, "=", value)

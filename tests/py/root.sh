@@ -9,7 +9,7 @@ root=build/tests/py/root
 
 take_root() {
     local image=build/images/python/root device
-    [ -x $image/usr/bin/python3.11 ] || { echo "no image root in $image: run make image" >&2; return 1; }
+    [ -x $image/usr/bin/python3.13 ] || { echo "no image root in $image: run make image" >&2; return 1; }
     mkdir -p build/tests/py
     exec 9>build/tests/py/lock
     flock 9

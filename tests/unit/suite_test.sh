@@ -17,26 +17,26 @@ fail() {
 refused() {
     make -s "IMAGE_SUITE=$1" image driver >"$scratch/said" 2>&1 && fail "IMAGE_SUITE=$1 was taken"
     [ "$(wc -l <"$scratch/said")" = 1 ] || fail "IMAGE_SUITE=$1: not one line: $(cat "$scratch/said")"
-    grep -qF "IMAGE_SUITE=$1: $2, and the driver supports 3.11; use IMAGE_SUITE=bookworm" "$scratch/said" ||
+    grep -qF "IMAGE_SUITE=$1: $2, and the driver supports 3.13; use IMAGE_SUITE=trixie" "$scratch/said" ||
         fail "IMAGE_SUITE=$1: $(cat "$scratch/said")"
 }
 
 before=$(stat -c %y build/images/python/settings 2>&1)
-refused trixie 'it has Python 3.13'
+refused bookworm 'it has Python 3.11'
 refused sarge 'no Debian release that the recipe knows'
 [ "$(stat -c %y build/images/python/settings 2>&1)" = "$before" ] || fail "a refused release has changed the tree"
-make -n IMAGE_SUITE=bookworm driver >"$scratch/said" 2>&1 || fail "bookworm was refused: $(cat "$scratch/said")"
+make -n IMAGE_SUITE=trixie driver >"$scratch/said" 2>&1 || fail "trixie was refused: $(cat "$scratch/said")"
 
 # The headers as they are, but for their version.
 mkdir "$scratch/include"
 cat >"$scratch/include/Python.h" <<'END'
 #include_next <Python.h>
 #undef PY_VERSION_HEX
-#define PY_VERSION_HEX 0x030d05f0
+#define PY_VERSION_HEX 0x030b02f0
 END
 compile=$(make -n -B build/driver/reseed.o | grep -E -- ' -c -o build/driver/reseed.o ') || fail "make -n shows no compiler"
 compile=${compile/-o build\/driver\/reseed.o/-o $scratch/reseed.o}
 bash -c "${compile/ -isystem / -isystem $scratch/include -isystem }" >"$scratch/said" 2>&1 &&
     fail "the headers of another version were taken"
-[ "$(grep -c error: "$scratch/said")" = 1 ] && grep -q 'the driver is written for CPython 3.11' "$scratch/said" ||
+[ "$(grep -c error: "$scratch/said")" = 1 ] && grep -q 'the driver is written for CPython 3.13' "$scratch/said" ||
     fail "the headers of another version: $(cat "$scratch/said")"

@@ -13,8 +13,4 @@ string.kept = g()
 next(string.kept)
 json.file = open(1, "w", closefd=False)
 json.file.write("buffered\n")
-class Slots:
-    __slots__ = ()
-    def __del__(self): print("without a dict")
-json.slots = Slots()
 print("end")
