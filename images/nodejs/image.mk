@@ -6,7 +6,7 @@
 NODE_OUT := $(BUILD)/images/nodejs
 
 $(NODE_OUT)/fetch.stamp: $(addprefix images/python/,fetch.sh apt.sh lib.sh) $(addprefix images/nodejs/,packages.txt present.txt) \
-    $(wildcard images/nodejs/$(IMAGE_SUITE).lock) $(BUILD)/images/python/settings
+    $(wildcard images/nodejs/*.lock) $(BUILD)/images/python/settings
 	$(IMAGE_STEP) images/python/fetch.sh
 
 $(NODE_OUT)/root.list: $(NODE_OUT)/fetch.stamp ;
