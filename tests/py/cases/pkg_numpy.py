@@ -1,3 +1,63 @@
+# numpy: array arithmetic, linear algebra through BLAS and LAPACK, FFT, random streams, structured arrays, files.
+import io
+
+import numpy as np
+
+rng = np.random.default_rng(7)
+a = rng.normal(size=(120, 120))
+b = rng.normal(size=120)
+x = np.linalg.solve(a, b)
+print("solve", np.allclose(a @ x, b), x.shape)
+
+u, s, vt = np.linalg.svd(a)
+print("svd", np.allclose(u * s @ vt, a), f"{s[0]:.6f} {s[-1]:.6f}")
+spd = a @ a.T + np.eye(120)
+lower = np.linalg.cholesky(spd)
+print("cholesky", np.allclose(lower @ lower.T, spd), f"{np.linalg.slogdet(spd)[1]:.6f}")
+w = np.linalg.eigvalsh(spd)
+print("eigvalsh", np.all(np.diff(w) >= 0), f"{w.sum() - np.trace(spd):.3f}")
+
+# A matrix product that is large enough for several threads of the BLAS.
+big = np.arange(300 * 300, dtype=float).reshape(300, 300) % 17
+print("matmul", int((big @ big).sum()), int(np.einsum("ij,jk->", big, big)))
+
+t = np.arange(512) / 512
+wave = np.sin(2 * np.pi * 40 * t) + 0.5 * np.cos(2 * np.pi * 90 * t)
+spectrum = np.abs(np.fft.rfft(wave))
+print("fft", np.sort(np.argsort(spectrum)[-2:]), np.allclose(np.fft.irfft(np.fft.rfft(wave)), wave))
+
+print("ints", rng.integers(0, 1000, 8), rng.permutation(6))
+print("mean", f"{a.mean():.9f} {a.std(ddof=1):.9f} {np.percentile(a, 90):.9f}")
+
+grid = np.add.outer(np.arange(4), 10 * np.arange(3))
+print(grid, grid[grid % 2 == 0], grid.T.strides, grid[::-1, ::2], sep="\n")
+
+people = np.array([("Ann", 31, 1.7), ("Bo", 25, 1.82)], dtype=[("name", "U8"), ("age", "i4"), ("size", "f4")])
+print(np.sort(people, order="age")["name"], people.dtype)
+
+with np.errstate(divide="raise"):
+    try:
+        np.array([1.0]) / 0
+    except FloatingPointError as error:
+        print("FloatingPointError:", error)
+try:
+    np.zeros((2, 3)) @ np.zeros((2, 3))
+except ValueError as error:
+    print("ValueError:", error)
+
+file = io.BytesIO()
+np.savez_compressed(file, grid=grid, people=people)
+file.seek(0)
+with np.load(file) as back:
+    print(sorted(back.files), np.array_equal(back["grid"], grid), back["people"]["age"])
+np.save("grid.npy", grid)
+mapped = np.load("grid.npy", mmap_mode="r+")
+mapped[0, 0] = 99
+mapped.flush()
+print(np.load("grid.npy")[0], np.datetime64("2024-02-28") + np.arange(3))
+
+
+# The older part of the case: many calls in few lines, and an error that nothing catches where it ends with one.
 import numpy as np
 A = np.array([[4.0, -2, 1], [-2, 4, -2], [1, -2, 4]])
 b = np.array([11.0, -16, 17])
