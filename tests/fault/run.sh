@@ -20,8 +20,9 @@ files               1,137       No.space|memory                      -
 descriptors         0           ^$                                   Too many open files
 threads             0           ^$                                   1000
 recursion_python    0           ^$                                   caught
-recursion_c         139         Segmentation                         -
-recursion_thread    139         Segmentation                         -
+recursion_c         1           RecursionError                       -
+recursion_thread    0           RecursionError                       -
+recursion_code      139         Segmentation                         -
 close_stdout        120         Bad.file.descriptor                  -
 fork                0           ^$                                   OSError:*
 null                139         Segmentation                         -
