@@ -195,10 +195,14 @@ class python_buffer:
 @trace
 class heap_settings:
     def look():
-        LIBC.sbrk.restype = ctypes.c_void_p
-        return LIBC.sbrk(0) % 4096 == 123
+        LIBC.malloc.restype = ctypes.c_void_p
+        block = LIBC.malloc(ctypes.c_size_t(200))
+        filled = ctypes.string_at(block + 32, 128) == b"\xa5" * 128
+        LIBC.free(ctypes.c_void_p(block))
+        return filled
 
     def leave():
+        LIBC.mallopt(-6, 0x5A)  # M_PERTURB
         LIBC.mallopt(-3, 1 << 30)  # M_MMAP_THRESHOLD
         LIBC.mallopt(-8, 1)  # M_ARENA_MAX
         LIBC.malloc.restype = LIBC.calloc.restype = ctypes.c_void_p

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Traces in the preloaded packages, and the script's main part."""
-import matplotlib  # noqa: E402
+import matplotlib.pyplot  # noqa: E402, before anything breaks imports
 import numpy  # noqa: E402
 import pandas  # noqa: E402
 
@@ -85,7 +85,6 @@ class open_figures:
         return matplotlib._pylab_helpers.Gcf.figs if "matplotlib._pylab_helpers" in sys.modules else None
 
     def leave():
-        import matplotlib.pyplot
         matplotlib.pyplot.figure()
 
 
