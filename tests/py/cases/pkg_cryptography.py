@@ -1,3 +1,4 @@
+# cryptography: ciphers, signatures, key exchange, key derivation and certificates; random keys are used but not printed.
 import datetime
 from cryptography import x509
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet

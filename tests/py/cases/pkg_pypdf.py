@@ -1,3 +1,4 @@
+# pypdf: reads text of pages, rotates, reorders, encrypts and decrypts them, and keeps metadata and outlines.
 import io, zlib
 from pypdf import PdfReader, PdfWriter
 def make(texts):
