@@ -109,7 +109,7 @@ class Item(BaseModel):
 class Order(BaseModel):
     when: date
     items: List[Item]
-    note: Optional[str]
+    note: Optional[str] = None
     @validator("note")
     def short(cls, v):
         if v and len(v) > 5: raise ValueError("too long")
