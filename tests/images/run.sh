@@ -106,7 +106,7 @@ case_go() {
     local kind
     has_compiler go go golang-go && has_compiler go gcc gcc && take_image go || return
     for kind in static dynamic; do
-        program_name="go: $kind, in little memory" memory=128M same_as_linux 3 "/bin/work-$kind"
+        program_name="go: $kind, in little memory" memory=160M same_as_linux 3 "/bin/work-$kind"
         program_name="go: $kind, a panic" same_as_linux 2 "/bin/work-$kind" panic
         expect_err '^panic: nobody recovers$'
     done

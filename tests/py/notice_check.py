@@ -59,7 +59,7 @@ print(gc.get_stats()[0]["collections"] > 0)
 
 ROWS = (
     ("effects of imports", [], {**UTF8, "MPLBACKEND": "svg"}, EFFECTS,
-     "False False False\nFalse\nsvg\n", "True True True\nTrue\nagg\n"),
+     "False False False\nFalse\nsvg\n", "True True True\nTrue\nAgg\n"),
     ("import system", [], UTF8, FINDER, "3\nTrue True True\n", "4\nFalse True False\n"),
     ("hash seed", [], {**UTF8, "PYTHONHASHSEED": "0"}, "print(hash('a'))", "4644417185603328019\n", None),
     ("options and variables", ["-OO"], UTF8, OPTIONS, "2 True True\n", "2 False False\n"),
