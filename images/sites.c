@@ -64,15 +64,15 @@ static bool is_sigreturn(const struct insn *i)
 }
 
 /* A site of the pre_len bytes before the syscall at[0], itself, and as many of the instructions
- * after it, of which there are `behind`, as are needed. False when there is none. */
-static bool make_site(const struct elf *e, unsigned pre_len, const struct insn *at, size_t behind,
-                      struct sites_site *s)
+ * after it, of which there are `following`, as are needed. False when there is none. */
+static bool make_site(const struct elf *e, unsigned pre_len, const struct insn *at,
+                      size_t following, struct sites_site *s)
 {
     unsigned len = pre_len + at->len, post = 0;
     for (size_t n = 1; len < SITES_JUMP; n++) {
         /* This instruction moves into the slot: nothing may jump to it, not even to its first
          * byte. */
-        if (n > behind || !at[n].movable || elf_is_target(e, at[n].addr)) {
+        if (n > following || !at[n].movable || elf_is_target(e, at[n].addr)) {
             return false;
         }
         post += at[n].len;
@@ -97,18 +97,18 @@ static bool make_site(const struct elf *e, unsigned pre_len, const struct insn *
  * (or NULL). Where nothing after the syscall can be moved, any instruction before it will do that
  * has room for the jump. */
 static bool find_site(const struct elf *e, const struct insn *before, const struct insn *at,
-                      size_t behind, struct sites_site *s)
+                      size_t following, struct sites_site *s)
 {
     const bool number = before != NULL && loads_number(before);
     const bool pre = before != NULL && !elf_is_target(e, at->addr);
     if (number && is_sigreturn(before)) {
         return false;
     }
-    if (make_site(e, number && pre ? before->len : 0, at, behind, s)) {
+    if (make_site(e, number && pre ? before->len : 0, at, following, s)) {
         return true;
     }
     return pre && before->movable && before->len >= SITES_JUMP && before->len <= SITES_PRE &&
-           make_site(e, before->len, at, behind, s);
+           make_site(e, before->len, at, following, s);
 }
 
 static int compare_sites(const void *a, const void *b)

@@ -131,7 +131,7 @@ static int boot_machine(struct vmm *vm, const char *kernel_path, struct vmm_err 
     struct boot_tables tables = {.ram = vm->ram, .next = image.end};
     hv_gpa_t root = boot_page_tables(&tables, &image, vm->ram_size, vm->initrd.map_size);
     if (root == 0) {
-        return vmm_err_set(err, E2BIG, "%s: no room behind the kernel for its page tables",
+        return vmm_err_set(err, E2BIG, "%s: no room after the kernel for its page tables",
                            kernel_path);
     }
     vm->kernel_start = image.start;

@@ -346,9 +346,9 @@ static size_t hot_range(const struct vmm *vm, size_t i, uint64_t *start, uint64_
     if (large) {
         const uint64_t mask = PAGE_2M / HV_PAGE_SIZE - 1;
         const uint64_t before = i > 0 ? page[-1].number + 1ull : 0;
-        const uint64_t behind = i + n < hot->count ? page[n].number : UINT64_MAX;
+        const uint64_t next = i + n < hot->count ? page[n].number : UINT64_MAX;
         *start = (*start & ~mask) > before ? *start & ~mask : before;
-        *end = ((*end + mask) & ~mask) < behind ? (*end + mask) & ~mask : behind;
+        *end = ((*end + mask) & ~mask) < next ? (*end + mask) & ~mask : next;
     }
     return n;
 }

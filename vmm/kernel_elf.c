@@ -33,7 +33,7 @@ static int kernel_note_check(const struct kernel_file *f, uint32_t version)
 static int kernel_note_segment(const struct kernel_file *f, const GElf_Phdr *ph)
 {
     if (ph->p_offset > f->size || ph->p_filesz > f->size - ph->p_offset) {
-        return vmm_err_set(f->err, ENOEXEC, "%s: truncated: a note lies behind the end", f->path);
+        return vmm_err_set(f->err, ENOEXEC, "%s: truncated: a note lies after the end", f->path);
     }
     Elf_Data *data = elf_getdata_rawchunk(f->elf, (int64_t)ph->p_offset, ph->p_filesz, ELF_T_NHDR);
     if (data == NULL) {

@@ -350,7 +350,7 @@ int vmm_snapshot_verify(const struct vmm_snapshot *snap, struct vmm_err *err)
     const uint64_t end = (h->data_end + HV_PAGE_SIZE - 1) & ~(uint64_t)(HV_PAGE_SIZE - 1);
     if (snap_image_has_data(snap->fd, snap->pristine, end, h->memory)) {
         return vmm_err_set(err, EBADMSG,
-                           "the snapshot's memory is damaged: there is data behind 0x%llx, which "
+                           "the snapshot's memory is damaged: there is data after 0x%llx, which "
                            "is recorded as its end",
                            (ull)h->data_end);
     }

@@ -92,7 +92,7 @@ static void report(struct subject_kind *kind, uint64_t seed, uint64_t before,
 {
     static const char *const ways[] = {
         [STEP_LOOKED] = "",
-        [STEP_STRAIGHT] = ", entered right behind the rewind",
+        [STEP_STRAIGHT] = ", entered right after the rewind",
         [STEP_RENEWED] = ", renewed",
     };
     struct why alone;

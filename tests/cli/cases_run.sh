@@ -333,7 +333,7 @@ case_streams() {
     expect_status 141
     [ "$(wc -l <"$scratch/out")" = 2 ] || problem "not two lines"
     [ -s "$scratch/err" ] && problem "not quiet: $(cat "$scratch/err")"
-    begin "a full disk behind stdout is an error, once"
+    begin "a full disk that stdout goes to is an error, once"
     run bash -c '"$0" run --dest "$1" -c "print(1)" >/dev/full' "$pyhl" "$home"
     expect_error 125 "No space left"
     run bash -c '"$0" --version >/dev/full' "$pyhl"

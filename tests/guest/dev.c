@@ -111,7 +111,7 @@ static void check_descriptors(void)
     snprintf(name, sizeof(name), "/dev/fd/%d", fd);
     T_CHECK("/dev/fd/N is the file", stat(name, &st) == 0 && st.st_ino == own.st_ino);
     int again = open(name, O_RDONLY);
-    T_CHECK("opened anew, from its start", again >= 0 && read(again, buffer, 10) == 5);
+    T_CHECK("opened again, from its start", again >= 0 && read(again, buffer, 10) == 5);
     close(again);
     close(fd);
     T_ERR("a closed one", open(name, O_RDONLY), ENOENT);

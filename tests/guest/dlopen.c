@@ -71,7 +71,7 @@ int main(void)
     T_EQ("dlclose, last", dlclose(library), 0);
     T_CHECK("unloaded", dlopen("plugin.so", RTLD_NOW | RTLD_NOLOAD) == NULL);
     library = dlopen("plugin.so", RTLD_LAZY);
-    T_CHECK("opened anew, lazily", library && function(library, "plugin_twice")(4) == 8);
+    T_CHECK("opened again, lazily", library && function(library, "plugin_twice")(4) == 8);
     T_CHECK("a missing library", dlopen("no-such-plugin.so", RTLD_NOW) == NULL && dlerror());
     T_CHECK("the math library", dlopen("libm.so.6", RTLD_NOW) != NULL);
     return t_done();

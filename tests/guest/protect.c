@@ -141,8 +141,8 @@ static void check_large(void)
     T_EQ("large: a call", call_of(p + LARGE), 0);
     check_faults(p + LARGE - PAGE);
     T_EQ("large: write at the end", t_try_write(p + 2 * LARGE - 1, 1), SIGSEGV);
-    T_EQ("large: write behind", t_try_write(p + 2 * LARGE, 1), 0);
-    T_EQ("large: a call behind", call_of(p + 2 * LARGE + 1), SIGSEGV);
+    T_EQ("large: write after", t_try_write(p + 2 * LARGE, 1), 0);
+    T_EQ("large: a call after", call_of(p + 2 * LARGE + 1), SIGSEGV);
     T_EQ("large: a page writable", mprotect(p + 5 * PAGE, PAGE, RW), 0);
     T_EQ("large: a call of it", call_of(p + 5 * PAGE), SIGSEGV);
     T_EQ("large: a write to it", t_try_write(p + 5 * PAGE, 1), 0);

@@ -99,7 +99,7 @@ static void check_truncate_pages(void)
     for (size_t i = 0; i < sizeof(big); i++) {
         zero = zero && big[i] == (i < 5000 ? 'P' : 0);
     }
-    T_CHECK("zero behind the cut", zero);
+    T_CHECK("zero after the cut", zero);
     close(fd);
 }
 

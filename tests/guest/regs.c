@@ -128,7 +128,7 @@ static void check_shapes(void)
                      : "=a"(b)
                      :
                      : "rcx", "r11");
-    T_EQ("behind a stray byte", b, getpid());
+    T_EQ("after a stray byte", b, getpid());
     __asm__ volatile("syscall" : "=a"(a) : "a"(minus) : "rcx", "r11");
     T_EQ("number -1 is ENOSYS", a, -ENOSYS);
 }

@@ -77,7 +77,7 @@ static void check_advice(void)
     T_EQ("MADV_DONTNEED of most of it", madvise(p + PAGE, LARGE - 3 * PAGE, MADV_DONTNEED), 0);
     T_CHECK("is zero", is_zero(p + PAGE, LARGE - 3 * PAGE));
     T_CHECK("what lies before is not", is_filled(p, PAGE));
-    T_CHECK("nor what lies behind", p[LARGE - 2 * PAGE] != 0 && p[LARGE - 1] != 0);
+    T_CHECK("nor what lies after", p[LARGE - 2 * PAGE] != 0 && p[LARGE - 1] != 0);
     fill(p, LARGE);
     T_CHECK("and is memory", is_filled(p, LARGE));
     T_EQ("again, all", madvise(p, LARGE, MADV_DONTNEED), 0);

@@ -76,18 +76,18 @@ static void check_shapes(void)
 
     T_EQ("the number before it", number_before(), pid);
     T_EQ("the number in 7 bytes", long_number_before(), pid);
-    T_EQ("a check behind it", check_behind(39), pid);
+    T_EQ("a check after it", check_behind(39), pid);
     T_EQ("a check that finds an error", check_behind(100000), -1);
-    T_EQ("short instructions behind it", short_ones_behind(39), pid);
+    T_EQ("short instructions after it", short_ones_behind(39), pid);
     T_EQ("instructions that use the stack", stack_behind(39), pid + 77);
     T_EQ("at the end of a function", at_the_end(39), pid + 1000000);
-    T_EQ("jumped to behind it", target_behind(39), 3);
+    T_EQ("jumped to after it", target_behind(39), 3);
     T_EQ("jumped to itself, one way", target_call(0), pid);
     T_EQ("jumped to itself, the other", target_call(1), (long)getuid());
     T_EQ("reached by a table, called", target_in_table(1), pid);
     T_EQ("reached by a table, jumped", target_in_table(0), 55);
     T_EQ("in an immediate", in_immediate(), 0x0f05c3050f05050f ^ 0x050f050f);
-    T_EQ("a relative address behind it", relative_behind(39), pid);
+    T_EQ("a relative address after it", relative_behind(39), pid);
 }
 
 static void check_flags(void)
@@ -234,7 +234,7 @@ static void check_steps(void)
 
     sigaction(SIGTRAP, &act, NULL);
     T_EQ("a call under single steps", stepped(), getpid());
-    T_CHECK("steps before and behind it", steps >= 4 && step_inside >= 2);
+    T_CHECK("steps before and after it", steps >= 4 && step_inside >= 2);
 }
 
 static sigjmp_buf back;

@@ -31,7 +31,7 @@ static void check_holes(int fd)
     T_MUST("1 TiB of hole", ftruncate(fd, TIB) == 0);
     T_EQ("data far away", pwrite(fd, "x", 1, TIB / 2), 1);
     T_EQ("SEEK_DATA", lseek(fd, 0, SEEK_DATA), TIB / 2);
-    T_EQ("SEEK_HOLE behind it", lseek(fd, TIB / 2, SEEK_HOLE), TIB / 2 + 4096);
+    T_EQ("SEEK_HOLE after it", lseek(fd, TIB / 2, SEEK_HOLE), TIB / 2 + 4096);
     T_ERR("no more data", lseek(fd, TIB / 2 + 4096, SEEK_DATA), ENXIO);
     T_EQ("punch it all", fallocate(fd, PUNCH, 100, TIB - 200), 0);
     T_EQ("read what was data", pread(fd, &byte, 1, TIB / 2), 1);

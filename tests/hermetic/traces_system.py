@@ -82,7 +82,7 @@ class truncated_files:
         os.truncate("/etc/services", 0)
         os.truncate("/etc/services", 12345)
         if read("/etc/services") != bytes(12345):
-            print("old bytes behind a file's end")
+            print("old bytes after a file's end")
 
 
 @trace

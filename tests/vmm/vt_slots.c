@@ -141,7 +141,7 @@ const struct vt_test vt_slots_tests[] = {
     {"slots: first touch of every kind", t_first_touch},
     {"slots: and rewound", t_rewound},
     {"slots: across the border", t_border},
-    {"slots: nothing behind the end", t_end},
+    {"slots: nothing after the end", t_end},
     {"slots: at the address of an APIC", t_apic_address},
     {NULL, NULL},
 };

@@ -284,7 +284,7 @@ static void t_data_end(void)
     h.header_hash = snap_header_hash(&h);
     CHECK(pwrite(fd, &h, sizeof(h), 0) == (ssize_t)sizeof(h));
     OK(vmm_snapshot_open_fd(fd, vt_initrd, NULL, &snap, &err));
-    FAILS(vmm_snapshot_verify(snap, &err), EBADMSG, "data behind 0x40000");
+    FAILS(vmm_snapshot_verify(snap, &err), EBADMSG, "data after 0x40000");
     vmm_snapshot_close(snap);
 }
 

@@ -64,7 +64,7 @@ static struct inode *enter(struct inode *dir, const char *name, size_t len,
         memcpy(text, name, len);
         text[len] = 0;
         if (walk_inode(dir, text, WALK_FOLLOW, &i) < 0) {
-            refuse(e, "lies behind a symbolic link that leads nowhere");
+            refuse(e, "lies after a symbolic link that leads nowhere");
         }
         inode_put(i);
     }
