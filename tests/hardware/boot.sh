@@ -36,11 +36,10 @@ pwd >"$out/tree"
 
 # no_timer_check: on a busy host the kernel's test of its timer fails.
 # One CPU a machine: with two, a guest of KVM's that is in its own user mode keeps QEMU from interrupting the CPU.
-# Without AVX2: see README.md.
 share() {
     options+=(-fsdev "local,id=$1,path=$2,security_model=none,multidevs=remap$3" -device "virtio-9p-pci,fsdev=$1,mount_tag=$1")
 }
-options=(-accel tcg -cpu max,avx2=off -smp 1 -m "${HARDWARE_MEMORY:-6G}" -nodefaults -display none -no-reboot
+options=(-accel tcg -cpu "${HARDWARE_CPU:-max}" -smp 1 -m "${HARDWARE_MEMORY:-6G}" -nodefaults -display none -no-reboot
     -kernel "$built/vmlinuz" -initrd "$built/initramfs" -append "console=ttyS0 quiet panic=-1 no_timer_check"
     -serial "file:$out/console" -device virtio-serial-pci -device "virtconsole,chardev=io")
 share usr /usr ,readonly=on
