@@ -30,7 +30,7 @@ def preload(path):
     took = time.perf_counter() - began
     for line in lines:
         if line.startswith(">>>"):
-            exec(line[3:].strip(), {})
+            exec(line[3:].strip(), {"__name__": "preload"})
     gc.collect()
     gc.freeze()
     return took
