@@ -45,14 +45,6 @@ static bool console_is_open(const struct console_stream *s)
     return s->fd >= 0 || *s->way == IO_CALL;
 }
 
-static void console_block_kick(sigset_t *before)
-{
-    sigset_t set;
-    sigemptyset(&set);
-    sigaddset(&set, VMM_SIGNAL);
-    (void)pthread_sigmask(SIG_BLOCK, &set, before);
-}
-
 /* Whether RWF_NOWAIT does not work with this stream, or this kernel. */
 static bool console_is_unfit(int code)
 {
@@ -97,7 +89,7 @@ static void console_hand(struct vmm *vm, const struct console_stream *s, const v
                          ssize_t *put)
 {
     sigset_t before;
-    console_block_kick(&before);
+    wait_block_kick(&before);
     const int rc = vm->io.write(vm->io.write_arg, s->number, p, n);
     (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
     *put = rc == 0 ? (ssize_t)n : rc < 0 ? rc : -EINVAL;
@@ -282,7 +274,7 @@ int console_trace(struct vmm *vm, char *line, size_t size)
 {
     if (vm->io.trace != NULL) {
         sigset_t before;
-        console_block_kick(&before);
+        wait_block_kick(&before);
         vm->io.trace(vm->io.trace_arg, line, size);
         (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
         return 0;

@@ -463,6 +463,7 @@ int calls_answer_run(struct vmm *vm); /* hands the run frame to the open HV_CALL
 void calls_end_run(struct vmm *vm);   /* the services give up what they hold for it */
 
 /* wait.c. As outcome.c. */
+void wait_block_kick(sigset_t *before); /* blocks VMM_SIGNAL; before: the mask to put back */
 /* Sleeps until a descriptor is ready, the host instant `until`, or a signal; with want_events not
  * at all while an event is set. VMM_SIGNAL is blocked while the reasons to stop are checked, and
  * let through by ppoll() itself, so that none is missed. */

@@ -11,12 +11,18 @@
 #include <pthread.h>
 #include <string.h>
 
-int wait_poll(struct vmm *vm, struct pollfd *pfd, nfds_t count, uint64_t until, bool want_events)
+void wait_block_kick(sigset_t *before)
 {
-    sigset_t set, before;
+    sigset_t set;
     sigemptyset(&set);
     sigaddset(&set, VMM_SIGNAL);
-    (void)pthread_sigmask(SIG_BLOCK, &set, &before);
+    (void)pthread_sigmask(SIG_BLOCK, &set, before);
+}
+
+int wait_poll(struct vmm *vm, struct pollfd *pfd, nfds_t count, uint64_t until, bool want_events)
+{
+    sigset_t before;
+    wait_block_kick(&before);
     const uint64_t now = os_clock_ns(CLOCK_MONOTONIC);
     int rc = outcome_due(vm, now);
     const bool event = want_events && __atomic_load_n(&vm->shared->events, __ATOMIC_SEQ_CST) != 0;

@@ -34,7 +34,7 @@ $(GT_OUT)/static/%: $(GT_DIR)/%.c $(GT_DIR)/t.h $(GT_DIR)/fault.h $(GT_DIR)/rule
 $(GT_OUT)/only/turns: images/runframe.c images/runframe.h vmm/abi.h
 $(GT_OUT)/only/turns: GT_MORE := -I. images/runframe.c
 
-$(GT_OUT)/only/%: $(GT_DIR)/only/%.c $(GT_DIR)/t.h $(GT_DIR)/fault.h $(GT_DIR)/rules.mk
+$(GT_OUT)/only/%: $(GT_DIR)/only/%.c $(GT_DIR)/only.h $(GT_DIR)/t.h $(GT_DIR)/fault.h $(GT_DIR)/rules.mk
 	@mkdir -p $(@D)
 	$(CC) $(GT_CFLAGS) -o $@ $< $(GT_MORE) $(GT_LDLIBS)
 

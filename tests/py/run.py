@@ -220,7 +220,7 @@ def check_fresh(runners, same):
     return wrong
 
 
-def check_plain(root, runner, native):
+def check_plain(root, runner):
     enter = ["python3", os.path.join(HERE, "inroot.py"), root, "/"]
     return (plain_check.check(Case("plain", HERE), lambda case: oracle(root, case), runner) +
             plain_check.check_refusal(root, enter))
@@ -239,8 +239,8 @@ def check_held(root, runner):
 
 
 # Checks of other forms than a case's.
-def checks(root, runner, native):
-    return {"plain": lambda: check_plain(root, runner, native), "options": lambda: check_options(root, runner),
+def checks(root, runner):
+    return {"plain": lambda: check_plain(root, runner), "options": lambda: check_options(root, runner),
             "notice": lambda: check_notice(root, runner), "held": lambda: check_held(root, runner)}
 
 
@@ -264,7 +264,7 @@ def main(root, words):
     whole = not names
     names = names or known
     runners = ways(os.path.abspath(root), native)
-    special = checks(os.path.abspath(root), runners[0][1], native)
+    special = checks(os.path.abspath(root), runners[0][1])
     passed = failed = skipped = 0
     if not native:
         jailed = subprocess.run(["tests/jailed.sh", "build/pyhl", "run", "--dest", HOME, "-c",

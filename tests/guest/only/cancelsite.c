@@ -5,7 +5,7 @@
  * interrupts goes on at the syscall itself, which is where the C library looks whether a thread can
  * be cancelled.
  */
-#include "t.h"
+#include "only.h"
 
 #include <fcntl.h>
 #include <pthread.h>
@@ -50,18 +50,6 @@ static void on_signal(int signo, siginfo_t *info, void *context)
 {
     (void)signo, (void)info;
     interrupted_at = (uintptr_t)((ucontext_t *)context)->uc_mcontext.gregs[REG_RIP];
-}
-
-static long count_of(const char *which)
-{
-    char text[200] = "", *at;
-    int fd = open("/proc/pyhl/syscalls", O_RDONLY);
-
-    T_MUST("/proc/pyhl/syscalls", fd >= 0 && read(fd, text, sizeof(text) - 1) > 0);
-    close(fd);
-    at = strstr(text, which);
-    T_MUST("its lines", at != NULL);
-    return strtol(at + strlen(which), NULL, 10);
 }
 
 static int pipe_ends[2];

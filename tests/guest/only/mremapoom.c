@@ -4,7 +4,7 @@
  * the old mapping whole, nothing left at the new one. On Linux the amounts of memory differ, hence
  * guest only. The same for one mapping that becomes two when there is no memory for the second.
  */
-#include "t.h"
+#include "only.h"
 #include "fault.h"
 
 #include <sys/mman.h>
@@ -28,30 +28,6 @@ static bool whole(const char *p)
         }
     }
     return true;
-}
-
-/* Takes all memory, in mappings that are linked through their first words: there is no memory to
- * note them elsewhere. */
-static char *take(size_t size, char *chain)
-{
-    for (;;) {
-        char *p = mmap(NULL, size, RW, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-        if (p == MAP_FAILED) {
-            return chain;
-        }
-        *(char **)(void *)p = chain;
-        ((size_t *)(void *)p)[1] = size;
-        chain = p;
-    }
-}
-
-static void give_back(char *chain)
-{
-    while (chain != NULL) {
-        char *next = *(char **)(void *)chain;
-        munmap(chain, ((size_t *)(void *)chain)[1]);
-        chain = next;
-    }
 }
 
 enum { PIECES = 1024, PIECE = 3 * 4096 };

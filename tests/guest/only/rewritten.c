@@ -4,23 +4,11 @@
  * generated code traps and works. The areas to which the jumps lead are unmapped with the text that
  * they serve.
  */
-#include "t.h"
+#include "only.h"
 
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
-
-static long count_of(const char *which)
-{
-    char text[200] = "", *at;
-    int fd = open("/proc/pyhl/syscalls", O_RDONLY);
-
-    T_MUST("/proc/pyhl/syscalls", fd >= 0 && read(fd, text, sizeof(text) - 1) > 0);
-    close(fd);
-    at = strstr(text, which);
-    T_MUST("its lines", at != NULL);
-    return strtol(at + strlen(which), NULL, 10);
-}
 
 static int areas(void)
 {

@@ -4,36 +4,12 @@
  * a page table. The guest keeps such memory in large pages, and must split one: ENOMEM, and nothing
  * is unmapped. On Linux the amounts of memory differ, hence guest only.
  */
-#include "t.h"
+#include "only.h"
 #include "fault.h"
 
 #include <sys/mman.h>
 
 enum { PAGE = 4096, LARGE = 2 << 20, SIZE = 2 * LARGE, RW = PROT_READ | PROT_WRITE };
-
-/* Takes all memory, in mappings that are linked through their first words: there is no memory to
- * note them elsewhere. */
-static char *take(size_t size, char *chain)
-{
-    for (;;) {
-        char *p = mmap(NULL, size, RW, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-        if (p == MAP_FAILED) {
-            return chain;
-        }
-        *(char **)(void *)p = chain;
-        ((size_t *)(void *)p)[1] = size;
-        chain = p;
-    }
-}
-
-static void give_back(char *chain)
-{
-    while (chain != NULL) {
-        char *next = *(char **)(void *)chain;
-        munmap(chain, ((size_t *)(void *)chain)[1]);
-        chain = next;
-    }
-}
 
 int main(void)
 {
