@@ -17,7 +17,7 @@
 #define HV_U(number) number##u
 #endif
 
-#define HV_ABI_VERSION 13
+#define HV_ABI_VERSION 14
 
 /* The kernel ELF carries one note: owner HV_NOTE_NAME, type HV_NOTE_ABI, descriptor one
  * uint32_t holding HV_ABI_VERSION. The VMM refuses any other before it loads a byte. */
@@ -126,6 +126,9 @@ enum hv_service {
     HV_SERVICE_MEMORY = 2,  /* the machine's memory */
     HV_SERVICE_CONSOLE = 3, /* the three streams, and the trace */
     HV_SERVICE_CLOCK = 4,   /* waiting for a time or an event */
+    HV_SERVICE_RECORD = 5,  /* what a run gives beside the two streams */
+    HV_SERVICE_TOOL = 6,    /* functions of the host */
+    HV_SERVICE_FILES = 7,   /* files before a run and after it */
 };
 
 enum hv_call_nr {
@@ -176,6 +179,51 @@ enum hv_call_nr {
     HV_CALL_WAIT = HV_CALL(HV_SERVICE_CLOCK, 0),
     /* Ask for HV_EVENT_TIMER, with an upcall, arg0 ns from now (HV_NO_DEADLINE: never). */
     HV_CALL_TIMER = HV_CALL(HV_SERVICE_CLOCK, 1),
+
+    /* Give a record to the host: arg0 its kind, arg1 the kind's length (1 to HV_KIND_MAX), arg2 its
+     * bytes, arg3 how many (HV_RECORD_BYTES at most). A kind is printable ASCII. What the rings
+     * hold is written before. Returns 0, or -ENODEV (-19) when nobody takes records. */
+    HV_CALL_RECORD = HV_CALL(HV_SERVICE_RECORD, 0),
+
+    /* Call a function of the host: arg0 the request, an index of the table at hv_shared.requests;
+     * arg1 a buffer for the reply, arg2 its size. When the function has answered at once, returns
+     * the size of the whole reply (struct hv_reply and its bytes), of which the first arg2 bytes,
+     * at most HV_CALL_BYTES, are in the buffer. -EAGAIN (-11): it answers later. Then
+     * HV_HANDLE_TOOL is ready, and HV_CALL_ANSWERED names the request. A call that the host refuses
+     * is answered, too. */
+    HV_CALL_TOOL = HV_CALL(HV_SERVICE_TOOL, 0),
+    /* Returns the index of a request that was answered since, each once, or -EAGAIN (-11). */
+    HV_CALL_ANSWERED = HV_CALL(HV_SERVICE_TOOL, 1),
+    /* Read a reply: arg0 the request's index, arg1 an offset in the reply, arg2 buffer, arg3 size.
+     * Returns the bytes copied: as many as there are, at most arg3 and HV_CALL_BYTES; 0 at the
+     * reply's end; -EAGAIN (-11) when there is no answer. */
+    HV_CALL_REPLY = HV_CALL(HV_SERVICE_TOOL, 2),
+    /* The guest is done with a request, answered or not: arg0 its index. The host forgets the call,
+     * and the entry may be used again. Returns 0. */
+    HV_CALL_FORGET = HV_CALL(HV_SERVICE_TOOL, 3),
+
+    /* Files that the run is to find, when HV_RESUME_FILES_IN is set. Fills a buffer (arg0, arg1 its
+     * size, at least HV_FILE_MAX) with entries, as many as fit and each whole: struct hv_file and
+     * what follows it. Returns the bytes filled, HV_CALL_BYTES at most; 0 after the last entry. */
+    HV_CALL_FILES_NEXT = HV_CALL(HV_SERVICE_FILES, 0),
+    /* Read a file's data: arg0 the entry's number (from 0, in the order of HV_CALL_FILES_NEXT),
+     * arg1 offset, arg2 buffer, arg3 size (HV_FILE_BYTES at most). Returns the bytes copied, or
+     * -errno: the file is shorter now, or cannot be read. */
+    HV_CALL_FILE_READ = HV_CALL(HV_SERVICE_FILES, 1),
+    /* What the host wants of the run, when HV_RESUME_FILES_OUT is set: the next path, to a buffer
+     * (arg0, arg1 its size, at least HV_PATH_MAX), with its NUL. Returns its length with the NUL,
+     * or 0 after the last. */
+    HV_CALL_FILES_WANTED = HV_CALL(HV_SERVICE_FILES, 2),
+    /* Give an entry to the host: arg0 a struct hv_file and what follows it, arg1 the size of both.
+     * A directory comes before what is in it. Returns 0 or -errno: this entry is refused, and
+     * the guest goes on with the next. */
+    HV_CALL_FILE_MAKE = HV_CALL(HV_SERVICE_FILES, 3),
+    /* Give data of the file made last: arg0 buffer, arg1 size (HV_FILE_BYTES at most), arg2 offset.
+     * What is left out is a hole. Returns 0 or -errno: no more data of this file is taken. */
+    HV_CALL_FILE_WRITE = HV_CALL(HV_SERVICE_FILES, 4),
+    /* A path that was wanted, or an entry that was to be made, could not be: arg0 its path, arg1
+     * the length, arg2 a positive errno. Returns 0. */
+    HV_CALL_FILE_FAILED = HV_CALL(HV_SERVICE_FILES, 5),
 };
 
 /* The most that a guest can change of a terminal of the host. When the run ends the host puts back
@@ -243,6 +291,8 @@ _Static_assert(sizeof(struct hv_resume) == 96, "ABI");
 
 #define HV_RESUME_DETERMINISTIC 1u /* entropy is a fixed seed; reseed nothing from time */
 #define HV_RESUME_TRACE         2u /* the guest is to make an HV_CALL_TRACE for each system call */
+#define HV_RESUME_FILES_IN      4u /* before the run the guest takes what HV_CALL_FILES_NEXT gives */
+#define HV_RESUME_FILES_OUT     8u /* at its end the guest gives what HV_CALL_FILES_WANTED names */
 
 /* What a stream of the host is, as far as a program can tell. */
 enum hv_stream {
@@ -280,6 +330,7 @@ _Static_assert(sizeof(struct hv_streams) == 24, "ABI");
  * gives a handle, another fetches the result when the handle is ready. */
 #define HV_HANDLES      64u
 #define HV_HANDLE_STDIN 0u
+#define HV_HANDLE_TOOL  1u /* a request was answered */
 
 /* The signal by which a program learns that its time is over: Linux's SIGRTMAX. The program may
  * then go on for vmm_run.grace_ns at most. The run ends as VMM_TIMEOUT, however it ends. */
@@ -321,7 +372,9 @@ struct hv_shared {
     /* Host to guest, set by atomic OR, taken by atomic exchange with 0. */
     uint32_t events;
     uint32_t reserved2;
-    uint64_t reserved3;
+    /* RAM that the run may use: addresses from 0, a multiple of 2 MiB; 0: all. Written by the host
+     * whenever HV_CALL_RUN returns. */
+    uint64_t memory;
     /* One call at a time. The guest fills it, its number last, and rings the doorbell. The host
      * answers in ret. No guest has ever had two calls open, because the vCPU stands while the host
      * answers. Work that takes the host longer has a handle. */
@@ -329,12 +382,59 @@ struct hv_shared {
     struct hv_ring out;
     struct hv_ring err;
     struct hv_counts counts;
+    /* The requests of open calls: HV_REQUESTS entries of struct hv_request. Written by the guest
+     * before its first HV_CALL_TOOL; 0: there was none. */
+    hv_gpa_t requests;
 };
 _Static_assert(offsetof(struct hv_shared, resume) == 128, "ABI");
 _Static_assert(offsetof(struct hv_shared, events) == 224, "ABI");
 _Static_assert(offsetof(struct hv_shared, call) == 240, "ABI");
 _Static_assert(offsetof(struct hv_shared, counts) == 320, "ABI");
 _Static_assert(sizeof(struct hv_shared) <= HV_PAGE_SIZE, "one page");
+
+/* A call of a function of the host, from the time when the guest makes it until the guest is done
+ * with it. The request is the function's name, a NUL, and the arguments: bytes, which are between
+ * the program and the function. It stays in guest memory, so that a copy of the machine knows its
+ * open calls. */
+struct hv_request {
+    uint64_t id; /* never used before in this machine; 0: the entry is free */
+    hv_gpa_t bytes;
+    uint64_t size; /* HV_REQUEST_MAX at most */
+    uint64_t reserved;
+};
+_Static_assert(sizeof(struct hv_request) == 32, "ABI");
+#define HV_REQUESTS     256u
+#define HV_REQUEST_MAX  (16u << 20)
+#define HV_REPLY_MAX    (16u << 20)
+#define HV_FUNCTION_MAX 128u /* a function's name with its NUL */
+
+/* Before a reply's bytes. When the call has failed they are an error's type, a NUL, and its
+ * message. */
+struct hv_reply {
+    uint32_t failed; /* 0 or 1 */
+    uint32_t reserved;
+    uint64_t size; /* bytes that follow */
+};
+_Static_assert(sizeof(struct hv_reply) == 16, "ABI");
+
+#define HV_KIND_MAX     64u
+#define HV_RECORD_BYTES (64u << 20)
+
+/* A file, directory or symbolic link, on its way into a guest or out of it. The path, its NUL, the
+ * link's target and its NUL follow, and zeroes up to a multiple of 8. A path is relative to the
+ * root of the guest for files on their way in, and to the wanted path for those on their way out,
+ * whose own path is empty. */
+struct hv_file {
+    uint64_t size;    /* of a file, bytes */
+    int64_t mtime_ns; /* since the epoch */
+    uint32_t mode;    /* type and permissions as st_mode of inode(7): S_IFREG, S_IFDIR, S_IFLNK */
+    uint16_t path_length;
+    uint16_t target_length; /* of a symbolic link; else 0 */
+};
+_Static_assert(sizeof(struct hv_file) == 24, "ABI");
+#define HV_PATH_MAX   4096u                    /* with the NUL */
+#define HV_FILE_MAX   (24u + 2u * HV_PATH_MAX) /* an entry */
+#define HV_FILE_BYTES (1u << 20)
 
 /* The run frame, which says what to run: a header, then records up to the end of the frame. So a
  * newer host can say more to an older guest, which skips what it does not know. HV_CALL_RUN returns
@@ -345,6 +445,16 @@ enum hv_run_mode {
     HV_RUN_CODE = 2,   /* -c: source is the code, argv[0] is "-c" */
     HV_RUN_MODULE = 3, /* -m: source is the module's name, argv[0] is "-m" */
     HV_RUN_STDIN = 4,  /* script read from stdin by the VMM: source is its text, argv[0] is "-" */
+
+    /* Runs of a session: each ends by a status, and the machine goes on. HV_RECORD_CONTEXT names
+     * the context that they belong to; "default" when missing. */
+    HV_RUN_CELL = 5,     /* source is the code; its results are records */
+    HV_RUN_COMPLETE = 6, /* what can stand at HV_RECORD_CURSOR of source? */
+    HV_RUN_INSPECT = 7,  /* what is at HV_RECORD_CURSOR of source? argv[1], if any: "1" for more */
+    HV_RUN_IS_COMPLETE = 8, /* is source a whole input, or does it go on? */
+    HV_RUN_CONTEXT = 9,     /* argv[0] is "make", "drop", "restart" or "list" */
+    HV_RUN_FILES = 10,      /* files in and out, and nothing else: done by the kernel itself */
+    HV_RUN_FUNCTION = 11,   /* argv[0] is a function of the program; source is its arguments */
 };
 
 struct hv_run {
@@ -369,6 +479,9 @@ enum hv_record_kind {
     /* A uint64_t, for HV_RUN_EXEC: how many bytes the program's stack has, HV_STACK_MIN or more.
      * HV_STACK_DEFAULT when missing. */
     HV_RECORD_STACK = 6,
+    HV_RECORD_CONTEXT = 7, /* one string: the context's name */
+    HV_RECORD_CURSOR = 8,  /* a uint64_t: a place in source, counted in Unicode code points */
+    HV_RECORD_TOOLS = 9,   /* strings: for each function of the host its name and its JSON schema */
 };
 
 #define HV_STACK_MIN     0x10000ull
@@ -387,6 +500,16 @@ _Static_assert(sizeof(struct hv_record) == 16, "ABI");
  * on writes the run's status, an int of 0 to 255, instead. That ends the run, and the next read of
  * this file makes the next HV_CALL_RUN. */
 #define HV_RUN_DEVICE "/dev/pyhl"
+
+/* In the guest, one write to this device gives one record: its kind, a NUL, and its bytes. */
+#define HV_RECORD_DEVICE "/dev/pyhl-record"
+
+/* In the guest, a file opened on this device is one call at a time of a function of the host. One
+ * write makes it: the function's name, a NUL, and the arguments. Reading gives the reply (struct
+ * hv_reply and its bytes), then 0. Until there is one read() waits, or fails with EAGAIN, and
+ * poll(2) says when there is. The next write makes the next call. Closing the file gives the call
+ * up. */
+#define HV_TOOL_DEVICE "/dev/pyhl-tool"
 
 #endif /* __ASSEMBLER__ */
 #endif

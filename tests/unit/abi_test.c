@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The golden layout of version 13 of abi.h. A change here is a change of the ABI: HV_ABI_VERSION
+ * The golden layout of version 14 of abi.h. A change here is a change of the ABI: HV_ABI_VERSION
  * must be another, and this file follows it.
  */
 #include "unit.h"
@@ -10,7 +10,7 @@
 
 static void version(void)
 {
-    CHECK(HV_ABI_VERSION == 13);
+    CHECK(HV_ABI_VERSION == 14);
     CHECK(HV_NOTE_ABI == 0x48564d31);
     CHECK(HV_SHARED_MAGIC == 0x6c687970);
 }
@@ -36,12 +36,22 @@ static void calls(void)
     CHECK(HV_CALL_DRAIN == 0x300 && HV_CALL_STDIN == 0x301 && HV_CALL_TRACE == 0x302);
     CHECK(HV_CALL_TERMINAL == 0x303);
     CHECK(HV_CALL_WAIT == 0x400 && HV_CALL_TIMER == 0x401);
+    CHECK(HV_CALL_RECORD == 0x500);
+    CHECK(HV_CALL_TOOL == 0x600 && HV_CALL_ANSWERED == 0x601 && HV_CALL_REPLY == 0x602);
+    CHECK(HV_CALL_FORGET == 0x603);
+    CHECK(HV_CALL_FILES_NEXT == 0x700 && HV_CALL_FILE_READ == 0x701);
+    CHECK(HV_CALL_FILES_WANTED == 0x702 && HV_CALL_FILE_MAKE == 0x703);
+    CHECK(HV_CALL_FILE_WRITE == 0x704 && HV_CALL_FILE_FAILED == 0x705);
     CHECK(HV_EXIT_STATUS == 0 && HV_EXIT_SIGNAL == 1 && HV_EXIT_OOM == 2 && HV_EXIT_PANIC == 3);
     CHECK(HV_EVENT_TIMER == 1 && HV_EVENT_INT == 2 && HV_EVENT_TERM == 4);
     CHECK(HV_EVENT_END == 8 && HV_EVENT_IO == 16 && HV_HANDLES == 64 && HV_HANDLE_STDIN == 0);
+    CHECK(HV_HANDLE_TOOL == 1);
     CHECK(HV_RUN_EXEC == 0 && HV_RUN_FILE == 1 && HV_RUN_CODE == 2 && HV_RUN_MODULE == 3);
-    CHECK(HV_RUN_STDIN == 4);
+    CHECK(HV_RUN_STDIN == 4 && HV_RUN_CELL == 5 && HV_RUN_COMPLETE == 6 && HV_RUN_INSPECT == 7);
+    CHECK(HV_RUN_IS_COMPLETE == 8 && HV_RUN_CONTEXT == 9 && HV_RUN_FILES == 10);
+    CHECK(HV_RUN_FUNCTION == 11);
     CHECK(HV_RESUME_DETERMINISTIC == 1 && HV_RESUME_TRACE == 2);
+    CHECK(HV_RESUME_FILES_IN == 4 && HV_RESUME_FILES_OUT == 8);
     AT(hv_call, ret, 8);
     AT(hv_call, arg, 16);
     CHECK(sizeof(struct hv_call) == 64);
@@ -73,7 +83,22 @@ static void shared_page(void)
     AT(hv_shared, out, 304);
     AT(hv_shared, err, 312);
     AT(hv_shared, counts, 320);
-    CHECK(sizeof(struct hv_shared) == 384);
+    AT(hv_shared, memory, 232);
+    AT(hv_shared, requests, 384);
+    CHECK(sizeof(struct hv_shared) == 392);
+    AT(hv_request, bytes, 8);
+    AT(hv_request, size, 16);
+    CHECK(sizeof(struct hv_request) == 32);
+    CHECK(HV_REQUESTS == 256 && HV_REQUEST_MAX == 16777216 && HV_REPLY_MAX == 16777216);
+    AT(hv_reply, size, 8);
+    CHECK(sizeof(struct hv_reply) == 16 && HV_FUNCTION_MAX == 128);
+    CHECK(HV_KIND_MAX == 64 && HV_RECORD_BYTES == 67108864);
+    AT(hv_file, mtime_ns, 8);
+    AT(hv_file, mode, 16);
+    AT(hv_file, path_length, 20);
+    AT(hv_file, target_length, 22);
+    CHECK(sizeof(struct hv_file) == 24);
+    CHECK(HV_PATH_MAX == 4096 && HV_FILE_MAX == 24 + 2 * 4096 && HV_FILE_BYTES == 1048576);
     AT(hv_counts, syscalls_rewritten, 0);
     AT(hv_counts, syscalls_trapped, 8);
     AT(hv_counts, faults, 16);
@@ -97,6 +122,7 @@ static void frames(void)
     CHECK(sizeof(struct hv_record) == 16);
     CHECK(HV_RECORD_OPTIONS == 1 && HV_RECORD_ARGV == 2 && HV_RECORD_ENV == 3);
     CHECK(HV_RECORD_CWD == 4 && HV_RECORD_SOURCE == 5 && HV_RECORD_STACK == 6);
+    CHECK(HV_RECORD_CONTEXT == 7 && HV_RECORD_CURSOR == 8 && HV_RECORD_TOOLS == 9);
     CHECK(HV_STACK_MIN == 0x10000 && HV_STACK_DEFAULT == 0x800000);
     AT(hv_trap, rip, 16);
     AT(hv_trap, ss, 48);

@@ -54,7 +54,9 @@ static const struct {
     FIELD(struct hv_shared, call, 240, 64),
     FIELD(struct hv_shared, out, 304, 8),
     FIELD(struct hv_shared, err, 312, 8),
+    FIELD(struct hv_shared, memory, 232, 8),
     FIELD(struct hv_shared, counts, 320, 64),
+    FIELD(struct hv_shared, requests, 384, 8),
     FIELD(struct hv_counts, syscalls_rewritten, 0, 8),
     FIELD(struct hv_counts, syscalls_trapped, 8, 8),
     FIELD(struct hv_counts, faults, 16, 8),
@@ -69,8 +71,8 @@ static const struct {
 
 static void t_layout(void)
 {
-    CHECK_INT(HV_ABI_VERSION, 13);
-    CHECK_INT(sizeof(struct hv_shared), 384);
+    CHECK_INT(HV_ABI_VERSION, 14);
+    CHECK_INT(sizeof(struct hv_shared), 392);
     CHECK_INT(sizeof(struct hv_run), 16);
     for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
         if (fields[i].offset != fields[i].want_offset || fields[i].size != fields[i].want_size) {
