@@ -24,6 +24,16 @@ print(round(float(np.trace(np.linalg.inv(a) @ a))), pd.DataFrame({"k": list("abc
 expect_status 0
 expect_out "100 {'a': 3, 'b': 5, 'c': 2}"
 
+begin "numpy's argsort, which gathers where the CPU has AVX2"
+run "$pyhl" run -c 'import numpy as np
+for kind in np.int64, np.uint64, np.float64, np.float32:
+    for n in range(8, 200):
+        down = np.arange(n)[::-1].astype(kind)
+        assert (down.argsort() == np.arange(n)[::-1]).all(), (kind, n)
+print("sorted")'
+expect_status 0
+expect_out sorted
+
 begin "threads that compute take turns"
 run "$pyhl" run -c 'import threading
 done = []

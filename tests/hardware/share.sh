@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # The tests of tests/vmm, shared out between the two machines: the first has three of five, because the other has more to
-# do besides; it also has those that use AVX2, which the other's CPU has not.
+# do besides; it also has those that use AVX2, which the other's CPU may lack.
 #
 # usage: tests/hardware/share.sh first|second
 set -u
