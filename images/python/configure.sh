@@ -4,9 +4,10 @@
 # Turns the unpacked tree OUT/root into the root of a guest:
 #     configure.sh [WHEELS]
 # does what maintainer scripts would have done (certificates, alternatives, ld.so.cache), writes the
-# files that programs expect in /etc, removes what is useless in a guest, unpacks the pure-Python
-# wheels of the directory WHEELS, and makes matplotlib's font cache and bytecode. Everything depends
-# only on the content of the packages, so that the same packages give the same tree.
+# files that programs expect in /etc, removes what is useless in a guest, changes two modules
+# (amend.py), unpacks the pure-Python wheels of the directory WHEELS, and makes matplotlib's font
+# cache and bytecode. Everything depends only on the content of the packages, so that the same
+# packages give the same tree.
 
 . images/python/lib.sh
 . images/python/tree.sh
@@ -55,6 +56,11 @@ zipfile.ZipFile(data).extractall("/usr/lib/python3/dist-packages")' <"$wheel" ||
     done
 }
 
+# Modules that start programs read files instead: amend.py.
+amend_modules() {
+    $GUEST /usr/bin/$PYTHON -B - <$RECIPE/amend.py || die "a module cannot be changed as amend.py says"
+}
+
 prepare_matplotlib() {
     local rc=$ROOT/etc/matplotlibrc
     [ -e "$rc" ] || die "matplotlib's /etc/matplotlibrc is not where it was"
@@ -83,6 +89,7 @@ main() {
     prune
     $GUEST /usr/sbin/ldconfig || die "ldconfig failed"
     rm -rf "$ROOT/var/cache/ldconfig"
+    amend_modules
     [ -z "${1:-}" ] || unpack_wheels "$1"
     prepare_matplotlib
     compile_python

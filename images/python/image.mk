@@ -51,7 +51,7 @@ $(PY_DEV): $(PY_OUT)/dev.list $(PY_RECIPE)/unpack.sh
 	$(IMAGE_STEP) $(PY_RECIPE)/unpack.sh dev
 
 $(PY_OUT)/root.stamp: $(PY_OUT)/root.list $(PY_OUT)/settings $(PY_RECIPE)/root.sh \
-    $(PY_RECIPE)/unpack.sh $(PY_RECIPE)/tree.sh $(PY_RECIPE)/configure.sh $(PY_RECIPE)/prune.txt \
+    $(PY_RECIPE)/unpack.sh $(PY_RECIPE)/tree.sh $(PY_RECIPE)/configure.sh $(PY_RECIPE)/prune.txt $(PY_RECIPE)/amend.py \
     $(PY_RECIPE)/check.sh $(PY_RECIPE)/check.py \
     $(if $(IMAGE_WHEELS),$(wildcard $(IMAGE_WHEELS)/*.whl))
 	$(IMAGE_STEP) $(PY_RECIPE)/root.sh $(IMAGE_WHEELS)

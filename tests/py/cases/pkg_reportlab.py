@@ -3,6 +3,10 @@ import hashlib
 import io
 
 from pypdf import PdfReader
+from reportlab.graphics import renderPDF
+from reportlab.graphics.charts.barcharts import VerticalBarChart
+from reportlab.graphics.charts.piecharts import Pie
+from reportlab.graphics.shapes import Drawing
 from reportlab.lib import colors
 from reportlab.lib.pagesizes import A4, landscape
 from reportlab.lib.styles import getSampleStyleSheet
@@ -41,6 +45,17 @@ read = PdfReader(file)
 text = [p.extract_text() for p in read.pages]
 print(len(text), text[0].split("\n")[0], text[0].count("Words"), "bold & é" in text[0], [t.count("item") for t in text])
 print(read.metadata.title, hashlib.sha256(file.getvalue()).hexdigest())
+# Charts, whose module looks for FreeType by ctypes.util.find_library().
+drawing, bars, pie = Drawing(400, 200), VerticalBarChart(), Pie()
+bars.data, bars.categoryAxis.categoryNames = [(1, 4, 2), (3, 2, 5)], ["a", "b", "c"]
+pie.x, pie.data, pie.labels = 250, [1, 2, 3], ["one", "two", "three"]
+drawing.add(bars)
+drawing.add(pie)
+file = io.BytesIO()
+page = canvas.Canvas(file, invariant=1)
+renderPDF.draw(drawing, page, 50, 50)
+page.save()
+print(sorted(PdfReader(file).pages[0].extract_text().split()), hashlib.sha256(file.getvalue()).hexdigest())
 try:
     Paragraph("<b>not closed", styles["Normal"])
 except ValueError as error:

@@ -1,6 +1,5 @@
 # scikit-learn: fits classifiers, regressors, clusters and pipelines, and scores them on data held back.
-# OMP_NUM_THREADS is set (pkg_sklearn.env) because joblib otherwise runs lscpu to count the cores, and warns where it
-# cannot: the guest starts no programs.
+# joblib counts the cores for that, and warns where it cannot.
 import warnings
 
 # joblib warns where there is no /dev/shm, which a chroot of the image has not and the guest has.
