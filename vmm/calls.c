@@ -177,6 +177,38 @@ static int call_terminal(struct vmm *vm, const struct hv_call *call, int64_t *re
     return 0;
 }
 
+/* Copies a record's kind. False: it is not printable ASCII. */
+static bool call_kind(const char *from, size_t length, char *kind)
+{
+    bool printable = true;
+    memcpy(kind, from, length);
+    kind[length] = '\0';
+    for (size_t i = 0; i < length; i++) {
+        printable = printable && kind[i] >= ' ' && kind[i] <= '~';
+    }
+    return printable;
+}
+
+static int call_record(struct vmm *vm, const struct hv_call *call, int64_t *ret)
+{
+    const uint64_t length = call->arg[1], size = call->arg[3];
+    char kind[HV_KIND_MAX + 1];
+    if (length == 0 || length > HV_KIND_MAX || size > HV_RECORD_BYTES) {
+        return outcome_set(vm, VMM_BROKEN, 0, "call record: a kind of %llu bytes, a record of %llu",
+                           (unsigned long long)length, (unsigned long long)size);
+    }
+    const void *from = mem_read_ptr(vm, call->arg[0], length);
+    const void *bytes = mem_read_ptr(vm, call->arg[2], size);
+    if (from == NULL || bytes == NULL) {
+        return from == NULL ? call_bad_range(vm, "record", call->arg[0], length)
+                            : call_bad_range(vm, "record", call->arg[2], size);
+    }
+    if (!call_kind(from, (size_t)length, kind)) {
+        return outcome_set(vm, VMM_BROKEN, 0, "call record: the kind is not printable ASCII");
+    }
+    return console_record(vm, kind, bytes, (size_t)size, ret);
+}
+
 static call_fn *const run_calls[] = {
     [CALL_OPERATION(HV_CALL_RUN)] = call_run,
     [CALL_OPERATION(HV_CALL_FRAME)] = call_frame,
@@ -194,6 +226,9 @@ static call_fn *const console_calls[] = {
 static call_fn *const clock_calls[] = {
     [CALL_OPERATION(HV_CALL_WAIT)] = call_wait,
     [CALL_OPERATION(HV_CALL_TIMER)] = call_timer,
+};
+static call_fn *const record_calls[] = {
+    [CALL_OPERATION(HV_CALL_RECORD)] = call_record,
 };
 
 static int console_begin(struct vmm *vm)
@@ -224,6 +259,7 @@ static const struct service {
     [HV_SERVICE_CONSOLE] = {"console", console_begin, terminal_restore, console_calls,
                             COUNT(console_calls)},
     [HV_SERVICE_CLOCK] = {"clock", clock_begin, NULL, clock_calls, COUNT(clock_calls)},
+    [HV_SERVICE_RECORD] = {"record", NULL, NULL, record_calls, COUNT(record_calls)},
 };
 
 static int call_dispatch(struct vmm *vm, const struct hv_call *call, int64_t *ret)

@@ -167,6 +167,12 @@ static size_t console_allowed(const struct vmm *vm, size_t n)
     return n < vm->output_left ? n : (size_t)vm->output_left;
 }
 
+static void console_count(struct vmm *vm, size_t written)
+{
+    vm->output_left -= written;
+    vm->counters.output_bytes += written;
+}
+
 /* Writes the n bytes at p. This takes as long as the readers want, unless the run is over before.
  * *put is the number written. */
 static int console_write(struct vmm *vm, const struct console_stream *s, uint8_t *p, size_t n,
@@ -183,7 +189,7 @@ static int console_write(struct vmm *vm, const struct console_stream *s, uint8_t
         }
         if (done > 0) {
             *put += (size_t)done;
-            vm->output_left -= (size_t)done;
+            console_count(vm, (size_t)done);
             refused = 0;
         } else {
             rc = console_refused(vm, s, (int)-done, &refused);
@@ -256,7 +262,7 @@ static void console_drain_last_stream(struct vmm *vm, const struct console_strea
             break;
         }
         tail += (uint32_t)put;
-        vm->output_left -= (size_t)put;
+        console_count(vm, (size_t)put);
     }
     ring_tail_set(vm, s->ring, tail);
 }
@@ -285,6 +291,38 @@ int console_trace(struct vmm *vm, char *line, size_t size)
     }
     line[size] = '\n';
     return console_write(vm, &err, (uint8_t *)line, size + 1, &size);
+}
+
+int console_record(struct vmm *vm, const char *kind, const void *bytes, size_t size, int64_t *ret)
+{
+    const uint64_t weight = strlen(kind) + size;
+    sigset_t before;
+    *ret = -ENODEV;
+    if (vm->io.record == NULL) {
+        return 0;
+    }
+    int rc = console_drain(vm);
+    if (rc != 0) {
+        return rc;
+    }
+    if (weight > vm->output_left) {
+        return outcome_set(vm, VMM_OUTPUT, 0, "more output than allowed");
+    }
+    wait_block_kick(&before);
+    rc = vm->io.record(vm->io.record_arg, kind, bytes, size);
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (rc == -EPIPE) {
+        return outcome_set(vm, VMM_PIPE_CLOSED, 0, "the reader of records is gone");
+    }
+    if (rc != 0) {
+        const int code = rc < 0 ? -rc : EINVAL;
+        return vmm_err_set(vm->err, code, "a record: %s", strerror(code));
+    }
+    vm->output_left -= weight;
+    vm->counters.records++;
+    vm->counters.record_bytes += weight;
+    *ret = 0;
+    return 0;
 }
 
 static ssize_t console_get_nowait(struct vmm *vm, const struct iovec *iov)

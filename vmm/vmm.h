@@ -77,6 +77,14 @@ struct vmm_io {
      * what the program had written; an error is then ignored. As with trace, it must not block. */
     int (*write)(void *arg, int stream, const void *bytes, size_t size);
     void *write_arg;
+    /* NULL, or the function that takes records: what a run gives beside the two streams. Without
+     * one the guest is told that nobody takes them. kind says what the bytes are: 1 to 64
+     * printable ASCII characters, NUL-terminated. There are up to 64 MiB of bytes, which lie in
+     * guest memory and are valid until the function returns. What the run wrote to stdout and
+     * stderr before is written first. The function returns as `write` does, and what holds for
+     * calls of `trace` holds for it, too. */
+    int (*record)(void *arg, const char *kind, const void *bytes, size_t size);
+    void *record_arg;
 };
 
 struct vmm_config {
@@ -110,8 +118,9 @@ struct vmm_run {
      * does, whatever the readers, writers and other users of its streams do, and even if the
      * process was stopped for a while. */
     uint64_t timeout_ns;
-    /* How many bytes may be written to stdout and stderr together, trace lines among them; 0: no
-     * limit. A run with more to write ends as VMM_OUTPUT after so many. */
+    /* How many bytes may be written to stdout and stderr and given in records together, with trace
+     * lines and the kinds of records; 0: no limit. A run with more to write ends as VMM_OUTPUT
+     * after so many; a record that is too large for what is left is not given. */
     uint64_t max_output;
     /* When its time is over the program gets HV_END_SIGNAL (abi.h), and may write for so much
      * longer what it has buffered. The run ends as VMM_TIMEOUT when the program ends or this grace
@@ -183,7 +192,10 @@ struct vmm_counters {
     uint64_t syscalls_rewritten;
     uint64_t syscalls_trapped;
     uint64_t guest_faults;
-    uint64_t run_ns; /* from call to return; the sum of its phases */
+    uint64_t output_bytes; /* written to stdout and stderr; not what is dropped */
+    uint64_t records;
+    uint64_t record_bytes; /* with their kinds */
+    uint64_t run_ns;       /* from call to return; the sum of its phases */
     /* The restore or rewind before it. */
     uint64_t restore_ns;
     /* Made private copies by vmm_restore() or vmm_renew(), and later in a run that lasts and

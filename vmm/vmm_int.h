@@ -484,6 +484,9 @@ int console_read(struct vmm *vm, void *buf, size_t size,
                  int64_t *ret); /* *ret: bytes or -errno, for the guest */
 /* Shows one line; line has room for a byte more. */
 int console_trace(struct vmm *vm, char *line, size_t size);
+/* Hands a record to the caller's function, after what the rings hold. *ret: 0 or -ENODEV, for the
+ * guest. */
+int console_record(struct vmm *vm, const char *kind, const void *bytes, size_t size, int64_t *ret);
 
 /* terminal.c */
 void terminal_streams(const struct vmm_io *io, struct hv_streams *streams);

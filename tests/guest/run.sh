@@ -4,7 +4,8 @@
 # stdout and exit status byte for byte (stderr too when both succeed): Linux is the oracle.
 # In the guest each runs once, and once with --repeat 1, which must print everything twice.
 # Programs of tests/guest/only run in the guest alone; NAME.expected is what they must print. One with a
-# NAME.then takes runs: its lines are their sources, and all of them go to one machine (build/vmmrun).
+# NAME.then runs in build/vmmrun, which prints records as lines; each line of that file is the source of one more
+# run, which the program takes.
 #
 # usage: tests/guest/run.sh [--native-only] [PROGRAM...]      --list prints their names
 set -u

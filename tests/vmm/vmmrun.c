@@ -4,12 +4,13 @@
  *        [-- PROGRAM [ARGS...]]
  * Boots a fresh machine and runs one program in it, to debug kernels. --then is for a program that
  * takes runs (HV_RUN_DEVICE): it gets a run with this source. Several are run one after the other,
- * in the same machine. Prints the outcomes on stderr. Exits as the program did, 128+n for signals,
- * 124 on timeout, 125 when the machine failed, 2 on bad usage.
+ * in the same machine. Prints records on stdout, a line each, and the outcomes on stderr. Exits as
+ * the program did, 128+n for signals, 124 on timeout, 125 when the machine failed, 2 on bad usage.
  */
 #include "vmm/abi.h"
 #include "vmm/vmm.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,6 +29,20 @@ static void trace_line(void *arg, const char *line, size_t len)
 {
     (void)arg;
     fprintf(stderr, "| %.*s\n", (int)len, line);
+}
+
+/* A line for each record: its kind, size, and the first of its bytes. */
+static int show_record(void *arg, const char *kind, const void *bytes, size_t size)
+{
+    char text[61];
+    size_t n = size < sizeof(text) - 1 ? size : sizeof(text) - 1;
+    (void)arg;
+    for (size_t i = 0; i < n; i++) {
+        const char c = ((const char *)bytes)[i];
+        text[i] = c >= ' ' && c <= '~' ? c : '?';
+    }
+    text[n] = '\0';
+    return dprintf(1, "record %s %zu: %s\n", kind, size, text) < 0 ? -errno : 0;
 }
 
 static int usage(void)
@@ -136,7 +151,8 @@ int main(int argc, char **argv)
     static const char *const env[] = {"PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin",
                                       "HOME=/root", NULL};
     struct options o = {
-        .config = {.memory = VMM_MEMORY_DEFAULT, .io = {.stdout_fd = 1, .stderr_fd = 2}},
+        .config = {.memory = VMM_MEMORY_DEFAULT,
+                   .io = {.stdout_fd = 1, .stderr_fd = 2, .record = show_record}},
         .run = {.mode = HV_RUN_EXEC, .env = env, .cwd = "/"},
     };
     if (parse(argc, argv, &o) < 0) {

@@ -43,6 +43,7 @@ extern const struct vt_test vt_fault_tests[];
 extern const struct vt_test vt_counters_tests[];
 extern const struct vt_test vt_turns_tests[];
 extern const struct vt_test vt_handles_tests[];
+extern const struct vt_test vt_record_tests[];
 extern const struct vt_test vt_abi_tests[];
 
 void vt_fail(const char *file, int line, const char *fmt, ...)

@@ -6,7 +6,8 @@
  */
 #include "fs/vfs.h"
 
-#define RUN_RDEV RDEV(10, 62)
+#define RUN_RDEV    RDEV(10, 62)
+#define RECORD_RDEV RDEV(10, 63)
 
 static ssize_t null_read(struct file *f, vaddr_t buf, size_t n, u64 *pos)
 {
@@ -76,6 +77,7 @@ static const struct device {
     {"urandom", RDEV(1, 9), &random_ops},
     {"tty", RDEV(5, 0), NULL},
     {"pyhl", RUN_RDEV, NULL},
+    {"pyhl-record", RECORD_RDEV, &record_ops},
 };
 
 static int dev_open(struct inode *i, struct file *f)

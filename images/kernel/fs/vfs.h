@@ -136,6 +136,9 @@ struct file_ops {
     void (*release)(struct file *f);
     bool stream;    /* no position: lseek and pread are ESPIPE */
     bool anon_mmap; /* maps as anonymous memory */
+    /* Not 0: a write is one message, of so many bytes at most. A vectored write gives its buffers
+     * as one, or fails with EMSGSIZE. */
+    size_t whole;
 };
 
 /* A watcher of an open file, without a reference to it. closed() is called when the file's last
@@ -269,8 +272,9 @@ bool stream_is_pipe(const struct file *f); /* a stream of the host that looks li
 /* terminal.c: for a stream (0, 1 or 2) that is a terminal. */
 long terminal_ioctl(u32 stream, u32 cmd, vaddr_t arg);
 bool terminal_drops_input(u32 cmd, vaddr_t arg); /* true: drops unread input if it succeeds */
-/* rundev.c, procfs.c */
+/* rundev.c, recorddev.c, procfs.c */
 int rundev_open(struct inode *i, struct file *f);
+extern const struct file_ops record_ops;
 int procfs_init(void);
 /* pipe.c */
 extern const struct inode_ops fifo_inode_ops;

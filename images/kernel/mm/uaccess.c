@@ -28,6 +28,12 @@ bool user_range_ok(vaddr_t addr, size_t len, int prot)
     return true;
 }
 
+/* Mappings whose pages are entered one by one never lie in RAM (mm.h). */
+bool user_range_in_ram(vaddr_t addr, size_t len)
+{
+    return pmm_is_ram(addr, len) && (current->kernel_buffers || user_range_ok(addr, len, 0));
+}
+
 int copy_from_user(void *dst, vaddr_t src, size_t n)
 {
     if (!n) {

@@ -76,6 +76,49 @@ static long rw_move(struct file *f, mover fn, const struct vector *v, u64 *pos)
     return done;
 }
 
+static int iov_gather(const struct vector *v, char *to)
+{
+    for (size_t k = 0; k < v->count; k++) {
+        size_t n = v->iov[k].iov_len;
+        if (copy_from_user(to, (vaddr_t)v->iov[k].iov_base, n) < 0) {
+            return -EFAULT;
+        }
+        to += n;
+    }
+    return 0;
+}
+
+/* Writes several buffers as one message (file_ops.whole). */
+static long rw_whole(struct file *f, const struct vector *v, u64 *pos)
+{
+    size_t total = 0;
+
+    for (size_t k = 0; k < v->count; k++) {
+        total += v->iov[k].iov_len;
+    }
+    if (total > f->ops->whole) {
+        return -EMSGSIZE;
+    }
+    char *message = kmalloc(total);
+    if (message == NULL) {
+        return -ENOMEM;
+    }
+    long rc = iov_gather(v, message);
+    if (rc == 0) {
+        bool saved = current->kernel_buffers;
+        current->kernel_buffers = true;
+        rc = file_write(f, (vaddr_t)message, total, pos);
+        current->kernel_buffers = saved;
+    }
+    kfree(message);
+    return rc;
+}
+
+static bool is_message(const struct file *f, mover fn, const struct vector *v)
+{
+    return fn == file_write && file_writable(f) && f->ops->whole > 0 && v->count > 1;
+}
+
 /* Counts a call for /proc/self/io and returns its result, which is the bytes moved or an error. */
 static long counted(mover fn, long rc)
 {
@@ -141,7 +184,8 @@ static long vectored(long fd, mover fn, vaddr_t uiov, u64 count, bool at, s64 of
         rc = iov_get(&v, uiov, count);
     }
     if (rc == 0) {
-        rc = rw_move(f, fn, &v, at ? &pos : &f->pos);
+        u64 *place = at ? &pos : &f->pos;
+        rc = is_message(f, fn, &v) ? rw_whole(f, &v, place) : rw_move(f, fn, &v, place);
         iov_free(&v);
     }
     file_put(f);
