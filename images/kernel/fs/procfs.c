@@ -116,6 +116,7 @@ static const struct entry entries[] = {
     TEXT(BOTH, "mounts", text_mounts),
     PRIVATE(BOTH, "personality", text_personality),
     FIXED(BOTH, "sessionid", "4294967295"),
+    TEXT(BOTH, "smaps", text_smaps),
     TEXT(BOTH, "statm", text_statm),
     TEXT(BOTH, "status", text_status),
     FIXED(BOTH, "wchan", "0"), /* the kernel has no names for where a thread waits */

@@ -41,6 +41,7 @@ void text_vmstat(struct text *t, int tid);
 void text_boot_id(struct text *t, int tid);
 void text_uuid(struct text *t, int tid);
 void text_maps(struct text *t, int tid);
+void text_smaps(struct text *t, int tid);
 void text_status(struct text *t, int tid);
 void text_process_stat(struct text *t, int tid);
 void text_thread_stat(struct text *t, int tid);

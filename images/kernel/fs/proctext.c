@@ -41,15 +41,21 @@ void text_printf(struct text *t, const char *fmt, ...)
     text_put(t, line, MIN((size_t)n, sizeof(line) - 1));
 }
 
-static void emit_map(void *arg, const char *line, size_t len)
+static void emit_map(void *arg, const char *part, size_t len)
 {
-    text_put(arg, line, len);
+    text_put(arg, part, len);
 }
 
 void text_maps(struct text *t, int tid)
 {
     (void)tid;
     mm_maps(cur_proc()->mm, emit_map, t);
+}
+
+void text_smaps(struct text *t, int tid)
+{
+    (void)tid;
+    mm_smaps(cur_proc()->mm, emit_map, t);
 }
 
 static struct thread *thread_or_current(int tid)

@@ -168,8 +168,10 @@ vaddr_t sites_shown(struct mm *mm, vaddr_t rip);
  * pages). The current process's mappings forget these frames, and fault in what the file shows
  * now. */
 void mm_inode_changed(struct inode *i, u64 pgoff, u64 pages);
-/* mm/maps.c: makes the text of /proc/self/maps and hands each line to emit. */
-void mm_maps(struct mm *mm, void (*emit)(void *arg, const char *line, size_t len), void *arg);
+/* mm/maps.c: makes the text of /proc/self/maps, or of smaps, and hands its parts to emit. */
+typedef void (*text_emit)(void *arg, const char *part, size_t len);
+void mm_maps(struct mm *mm, text_emit emit, void *arg);
+void mm_smaps(struct mm *mm, text_emit emit, void *arg);
 /* Pages of program memory: total mapped, and resident. */
 void mm_usage(struct mm *mm, u64 *mapped_pages, u64 *resident_pages);
 u64 mm_mapping_pages(struct mm *mm, vaddr_t addr); /* size of the mapping at addr, or 0 */

@@ -18,6 +18,17 @@ print("grew", me.memory_info().rss - before > 60 << 20, len(block) >> 20)
 del block
 print("shrank", me.memory_info().rss - before < 8 << 20)
 
+maps = {entry.path: entry for entry in me.memory_maps()}
+libc = next(entry for path, entry in maps.items() if path.endswith("/libc.so.6"))
+print("maps", len(maps) > 10, "[stack]" in maps, libc._fields)
+print(0 < libc.rss <= libc.size, libc.private_clean > libc.private_dirty > 0, libc.swap, libc.pss <= libc.rss)
+block = bytearray(os.urandom(1)) * (64 << 20)
+grown = {entry.addr: entry.anonymous for entry in me.memory_maps(grouped=False)}
+print("a block", max(grown.values()) >= 64 << 20, len(block) >> 20)
+del block
+full = me.memory_full_info()
+print("full", 0 < full.uss <= full.pss, full.swap)
+
 cpu = me.cpu_times()
 spin = sum(i * i for i in range(1500000))
 print("cpu", me.cpu_times().user > cpu.user, spin > 0, cpu._fields)
