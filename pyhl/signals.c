@@ -12,25 +12,35 @@
 #include <unistd.h>
 
 static struct vmm *_Atomic to_vm;
-static _Atomic pid_t to_process;
+static _Atomic pid_t to_process, forward_to, only_from;
 static atomic_bool waiting; /* for a VM to be named */
 static atomic_int seen;
 static atomic_int last;
 static bool interrupted;
 
-static void on_signal(int signo)
+static void on_signal(int signo, siginfo_t *info, void *context)
 {
     int saved = errno;
     struct vmm *vm = atomic_load(&to_vm);
-    pid_t pid = atomic_load(&to_process);
+    pid_t pid = atomic_load(&to_process), sender = atomic_load(&only_from);
+    pid_t forward = atomic_load(&forward_to);
     enum vmm_interrupt what = signo == SIGINT ? VMM_INTERRUPT_INT : VMM_INTERRUPT_TERM;
+    int before;
 
+    (void)context;
+    if (sender && (info->si_code != SI_USER || info->si_pid != sender)) {
+        return; /* it comes a second time, by way of the sender */
+    }
     if (atomic_load(&waiting)) {
         _exit(CMD_SIGNALED + signo);
     }
     atomic_store(&last, signo);
-    if (atomic_fetch_add(&seen, 1) > 0) {
+    before = atomic_fetch_add(&seen, 1);
+    if (before > 0) {
         what = VMM_INTERRUPT_KILL;
+    }
+    if (forward) {
+        kill(forward, before < 2 ? signo : SIGKILL);
     }
     if (vm != NULL) {
         vmm_interrupt(vm, what);
@@ -41,27 +51,31 @@ static void on_signal(int signo)
     errno = saved;
 }
 
-static void handle(void (*handler)(int))
+static void handle(const struct sigaction *action)
 {
     static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
-    struct sigaction action = {.sa_handler = handler}, old;
+    struct sigaction old;
 
     for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
         if (sigaction(signals[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN) {
-            sigaction(signals[i], &action, NULL);
+            sigaction(signals[i], action, NULL);
         }
     }
 }
 
 void signals_catch(bool wait)
 {
+    const struct sigaction action = {.sa_sigaction = on_signal, .sa_flags = SA_SIGINFO};
+
     atomic_store(&waiting, wait);
-    handle(on_signal);
+    handle(&action);
 }
 
 void signals_default(void)
 {
-    handle(SIG_DFL);
+    const struct sigaction action = {.sa_handler = SIG_DFL};
+
+    handle(&action);
 }
 
 void signals_to_vm(struct vmm *vm)
@@ -76,6 +90,26 @@ void signals_to_process(pid_t pid)
     if (pid && signals_last()) {
         kill(pid, SIGKILL);
     }
+}
+
+void signals_forward(pid_t pid)
+{
+    atomic_store(&forward_to, pid);
+    if (pid) {
+        signals_catch(false);
+    }
+}
+
+/* Handlers come with it, so that a signal which is not the sender's does not end the process. */
+void signals_only_from(pid_t pid)
+{
+    atomic_store(&only_from, pid);
+    signals_catch(true);
+}
+
+bool signals_urgent(void)
+{
+    return atomic_load(&seen) > 1;
 }
 
 int signals_last(void)

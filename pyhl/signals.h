@@ -24,8 +24,18 @@ void signals_default(void);
 void signals_to_vm(struct vmm *vm);
 void signals_to_process(pid_t pid);
 
+/* Passes the signals on to a process that does the same with them; 0: to nobody. It gets the first
+ * two as they are, of which the second ends its run, and is killed by the third. */
+void signals_forward(pid_t pid);
+
+/* Acts on signals from this process alone, which forwards them. */
+void signals_only_from(pid_t pid);
+
 /* The last signal that came; 0: none. */
 int signals_last(void);
+
+/* Whether a second signal came, which ends the run. */
+bool signals_urgent(void);
 
 /* signals_interrupted() notes that the script died of SIGINT, as python3 does of a
  * KeyboardInterrupt. Then signals_finish(), at the end of the process, makes it die of SIGINT, too.

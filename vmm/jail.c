@@ -26,7 +26,8 @@ struct jail_landlock {
 #define LANDLOCK_SCOPED       3ull /* abstract sockets and signals */
 
 #define JAIL_EXTRAS                                                                                \
-    ((unsigned)(VMM_JAIL_INSPECT | VMM_JAIL_SNAPSHOT | VMM_JAIL_RENEW | VMM_JAIL_TERMINAL))
+    ((unsigned)(VMM_JAIL_INSPECT | VMM_JAIL_SNAPSHOT | VMM_JAIL_RENEW | VMM_JAIL_TERMINAL |        \
+                VMM_JAIL_CHANNEL))
 #define JAIL_EXTRAS_OF_VM ((unsigned)(VMM_JAIL_INSPECT | VMM_JAIL_RENEW))
 
 /* Whether the thread or the process is in jail. The kernel cannot be asked: prctl() is not on the
@@ -134,6 +135,9 @@ static int jail_check(const struct vmm_jail *jail, struct vmm_err *err)
     if ((jail->extras & ~JAIL_EXTRAS) != 0) {
         return vmm_err_set(err, EINVAL, "jail: unknown extras 0x%x", jail->extras);
     }
+    if ((jail->extras & VMM_JAIL_CHANNEL) != 0 && jail->channel_fd < 0) {
+        return vmm_err_set(err, EINVAL, "jail: a channel needs its descriptor");
+    }
     if (((jail->extras & JAIL_EXTRAS_OF_VM) != 0) != (jail->vm != NULL)) {
         return vmm_err_set(err, EINVAL, "jail: a VM and an extra that is for one go together");
     }
@@ -155,6 +159,7 @@ static int jail_terms_fill(const struct vmm_jail *jail, struct jail_terms *terms
         .pagemap_fd = -1,
         .image_fd = -1,
         .initrd_fd = -1,
+        .channel_fd = (jail->extras & VMM_JAIL_CHANNEL) != 0 ? jail->channel_fd : -1,
     };
     for (size_t i = 0; i < jail->output_count; i++) {
         terms->outputs[i] = jail->output_fds[i];

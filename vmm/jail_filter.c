@@ -67,6 +67,9 @@ static size_t filter_values(const struct jail_arg *arg, const struct jail_terms 
     case JAIL_INITRD:
         one = terms->initrd_fd;
         break;
+    case JAIL_CHANNEL:
+        one = terms->channel_fd;
+        break;
     case JAIL_SELF:
         one = terms->self;
         break;

@@ -21,6 +21,7 @@ enum jail_must {
     JAIL_PAGEMAP, /* the page map of the VM to inspect */
     JAIL_IMAGE,   /* the snapshot of the VM to renew */
     JAIL_INITRD,  /* the initrd of that VM */
+    JAIL_CHANNEL, /* the caller's socket */
     JAIL_SELF,    /* this process */
     JAIL_KICK,    /* VMM_SIGNAL */
 };
@@ -57,6 +58,7 @@ struct jail_terms {
     int pagemap_fd;
     int image_fd;
     int initrd_fd;
+    int channel_fd;
 };
 
 #define JAIL_CODE_MAX 1024

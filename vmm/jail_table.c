@@ -38,6 +38,7 @@
 #define SNAPSHOT VMM_JAIL_SNAPSHOT
 #define RENEW    VMM_JAIL_RENEW
 #define TERMINAL VMM_JAIL_TERMINAL
+#define CHANNEL  VMM_JAIL_CHANNEL
 #define THREAD   JAIL_THREAD
 
 /* Conditions on argument n. IS: it is the value. ONLY: it has no bits but these. ASIDE: without
@@ -102,6 +103,8 @@ const struct jail_row jail_rows[] = {
     {SYS_preadv2, 0, {AS(0, JAIL_INPUT), ONLY(5, RWF_NOWAIT)}, "input, if there is some"},
     {SYS_readv, 0, {AS(0, JAIL_INPUT)}, "input of a file"},
     {SYS_read, 0, {AS(0, JAIL_INPUT)}, "input, for a moment"},
+    {SYS_read, CHANNEL, {AS(0, JAIL_CHANNEL)}, "answers of the parent"},
+    {SYS_write, CHANNEL, {AS(0, JAIL_CHANNEL)}, "requests to the parent"},
     {SYS_poll, 0, {{0}}, "room in a pipe, input there"},
     {SYS_ppoll, 0, {{0}}, "the guest waits"},
     {SYS_lseek, 0, {{0}}, "is the snapshot still whole? input of a next iteration"},

@@ -423,6 +423,7 @@ enum vmm_jail_extra {
     VMM_JAIL_SNAPSHOT = 2,
     VMM_JAIL_RENEW = 4,    /* vmm_renew() of one VM */
     VMM_JAIL_TERMINAL = 8, /* a guest may set echo and line modes of its terminal */
+    VMM_JAIL_CHANNEL = 16, /* read() and write() on one more descriptor, the caller's own socket */
 };
 #define VMM_JAIL_OUTPUTS 4
 
@@ -434,6 +435,7 @@ struct vmm_jail {
     size_t output_count;
     struct vmm *vm;  /* of VMM_JAIL_INSPECT and VMM_JAIL_RENEW; else NULL */
     int snapshot_fd; /* of VMM_JAIL_SNAPSHOT; else -1 */
+    int channel_fd;  /* of VMM_JAIL_CHANNEL; else not looked at */
 };
 
 /* At most once a thread. EALREADY in jail; EINVAL for fields that do not go together; EBUSY when

@@ -13,6 +13,11 @@ readonly out=build/tests/unit
 # Linked to every test; the linker takes what is used.
 readonly sources=(pyhl/value.c vmm/err.c images/runframe.c)
 
+# What a test is linked with besides.
+declare -A besides=(
+    [parent]='pyhl/channel.c pyhl/parent.c pyhl/signals.c'
+)
+
 # What a test in kernel/ is linked with: files of the guest kernel, and those in kernel/ that it needs besides, most of
 # them stand-ins for what the kernel's files call.
 declare -A kernel=(
@@ -31,7 +36,8 @@ args_of() {
     local name file
     name=$(basename "$1" _test.c)
     if [[ $1 != kernel/* ]]; then
-        args=(-D_GNU_SOURCE "${sources[@]}")
+        # shellcheck disable=SC2206 # words
+        args=(-D_GNU_SOURCE "${sources[@]}" ${besides[$name]:-})
         return
     fi
     args=(-Iimages/kernel -Iimages/kernel/include -ffreestanding -fno-strict-aliasing tests/unit/kernel/host.c tests/unit/kernel/process.c)

@@ -234,6 +234,14 @@ static void t_allowed(void)
     for (size_t i = 0; i < sizeof(attempts) / sizeof(attempts[0]); i++) {
         CHECK_INT(ending(&jail, &attempts[i]), 0);
     }
+    CHECK_INT(ending(&jail, &(struct attempt){SYS_read, {99, at, 0}}), SIGSYS);
+    CHECK_INT(ending(&jail, &(struct attempt){SYS_write, {99, at, 0}}), SIGSYS);
+    jail.extras = VMM_JAIL_CHANNEL;
+    jail.channel_fd = 99;
+    CHECK_INT(ending(&jail, &(struct attempt){SYS_read, {99, at, 0}}), 0);
+    CHECK_INT(ending(&jail, &(struct attempt){SYS_write, {99, at, 0}}), 0);
+    CHECK_INT(ending(&jail, &(struct attempt){SYS_sendmsg, {99, at, 0}}), SIGSYS);
+    jail.extras = 0;
     jail.input_fd = -1;
     CHECK_INT(ending(&jail, &(struct attempt){SYS_read, {-1, at, 0}}), SIGSYS);
     CHECK_INT(ending(&jail, &(struct attempt){SYS_read, {0, at, 0}}), SIGSYS);
@@ -315,6 +323,9 @@ static void t_twice(void)
     jail.output_count = VMM_JAIL_OUTPUTS + 1;
     FAILS(vmm_jail(&jail, &err), EINVAL, "5 descriptors");
     jail = plain_jail();
+    jail.extras = VMM_JAIL_CHANNEL;
+    jail.channel_fd = -1;
+    FAILS(vmm_jail(&jail, &err), EINVAL, "channel");
     jail.extras = 64;
     FAILS(vmm_jail(&jail, &err), EINVAL, "extras 0x40");
     jail.extras = VMM_JAIL_INSPECT;
