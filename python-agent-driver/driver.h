@@ -56,8 +56,17 @@ PyObject *held_module(const char *name);
 /* The same, but a module that is neither is imported; without it the process ends. */
 PyObject *held_import(const char *name);
 
+/* Before the snapshot: have this called when a run is about to get a module that is held aside.
+ * False: it is not held. */
+bool held_prepare(const char *name, void (*act)(void));
+/* Put linecache into sys.modules, when the run's import system would find it. */
+void held_give_linecache(void);
+
 /* settle.c: prepare memory for runs, before the snapshot. */
 void settle_memory(void);
+
+/* immortal.c: before the snapshot, let nobody count references to what is preloaded any more. */
+void immortal_make(void);
 
 /* overtime.c: before the snapshot, install the handler that ends a run whose time is over. */
 void overtime_watch(void);
@@ -74,6 +83,12 @@ void run_remember(void);
 void run_place(void);
 /* Apply the frame. Py_RunMain does the rest. */
 void run_prepare(const struct drv_frame *frame);
+
+/* path0.c: before the snapshot, get between Py_RunMain and the start of the script. */
+void path0_hook(void);
+/* Set sys.path[0] for code of -c, and for a script that is a plain file, instead of Py_RunMain. */
+void path0_code(void);
+void path0_script(const char *script);
 
 /* pyenv.c: apply options of python3, PYTHON* variables and TZ. */
 void pyenv_apply(const struct drv_frame *frame);

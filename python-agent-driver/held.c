@@ -26,8 +26,9 @@ struct held {
     PyObject *added;          /* finders that it puts into sys.meta_path, or NULL */
     PyObject *place;          /* the entry of sys.path where it lies; NULL: anywhere */
     Py_hash_t hash;
-    bool inside;   /* its package is held, too, and is its first need */
-    bool imported; /* a module, and not put into sys.modules by another one's code */
+    bool inside;           /* its package is held, too, and is its first need */
+    bool imported;         /* a module, and not put into sys.modules by another one's code */
+    void (*prepare)(void); /* what must be done before a run has the module; NULL: nothing */
     const uint16_t *needs, *needs_end;
 };
 
@@ -35,6 +36,7 @@ static struct held *table;
 static size_t count;
 static uint16_t slots[SLOTS]; /* by hash; the index in the table and 1 */
 static bool given[MOST];      /* to this run */
+static const struct held *linecache;
 static PyObject *finder, *start_path, *endings, *path_finder;
 static PyObject *spec_type, *spec_name, *import_code;
 
@@ -211,6 +213,13 @@ static int add_finders(const struct held *held)
     return PyList_SetSlice(finders, end, end, held->added);
 }
 
+static void prepare(const struct held *held)
+{
+    if (held->prepare != NULL) {
+        held->prepare();
+    }
+}
+
 /* Gives a module to sys.modules, unless the script has put something else there. */
 static int give(const struct held *held)
 {
@@ -219,6 +228,7 @@ static int give(const struct held *held)
     if (module == NULL) {
         return -1;
     }
+    prepare(held);
     if (held->module == NULL || internal_dict_give(modules, held->name, held->hash, module) < 0) {
         const int there = PyMapping_HasKey(modules, held->name);
         if (!there && PyObject_SetItem(modules, held->name, module) < 0) {
@@ -296,6 +306,7 @@ static PyObject *exec_module(PyObject *self, PyObject *module)
         return NULL;
     }
     given[held - table] = true;
+    prepare(held);
     if (give_needs(held) < 0 || add_finders(held) < 0) {
         given[held - table] = false;
         return NULL;
@@ -440,6 +451,9 @@ void held_take(void)
         fill(names, i);
     }
     count = all;
+    PyObject *key = drv_need(PyUnicode_FromString("linecache"));
+    linecache = lookup(key);
+    Py_DECREF(key);
     start_path = drv_need(Py_XNewRef(PyDict_GetItemString(names, "path")));
     endings = drv_need(Py_XNewRef(PyDict_GetItemString(names, "endings")));
     path_finder = attribute("_frozen_importlib_external", "PathFinder");
@@ -453,4 +467,26 @@ void held_take(void)
     Py_DECREF(names);
     finder = make_finder();
     drv_must(finders == NULL ? -1 : PyList_Insert(finders, 0, finder));
+}
+
+bool held_prepare(const char *name, void (*act)(void))
+{
+    PyObject *key = drv_need(PyUnicode_FromString(name));
+    struct held *held = lookup(key);
+    if (held != NULL) {
+        held->prepare = act;
+    }
+    Py_DECREF(key);
+    return held != NULL;
+}
+
+/* python3 itself imports this module for code of -c. Without the import system that takes no page
+ * that the run does not write anyway. */
+void held_give_linecache(void)
+{
+    const struct held *held = linecache;
+    if (held != NULL && !internal_imports_are_heard() && is_found(held) &&
+        give_with_needs((size_t)(held - table)) < 0) {
+        PyErr_Clear();
+    }
 }

@@ -81,7 +81,8 @@ void hook_set(const char *name, const void *instead)
 }
 
 /* The length of an instruction that means the same at another address, or 0. It knows those that
- * functions begin with: endbr64, push of a register, sub of a constant from rsp. */
+ * functions begin with: endbr64, push of a register, sub of a constant from rsp, a load of a field
+ * of the first argument, test of two registers. */
 static size_t movable(const uint8_t *at)
 {
     static const uint8_t endbr64[] = {0xf3, 0x0f, 0x1e, 0xfa};
@@ -90,6 +91,12 @@ static size_t movable(const uint8_t *at)
     }
     if (at[0] == 0x48 && (at[1] == 0x83 || at[1] == 0x81) && at[2] == 0xec) {
         return at[1] == 0x83 ? 4 : 7;
+    }
+    if (at[0] == 0x48 && at[1] == 0x8b && (at[2] & 0xc7) == 0x87) {
+        return 7;
+    }
+    if (at[0] == 0x48 && at[1] == 0x85 && (at[2] & 0xc0) == 0xc0) {
+        return 3;
     }
     if (at[0] == 0x41) {
         return (at[1] & 0xf8) == 0x50 ? 2 : 0;
@@ -106,7 +113,7 @@ void *hook_copy(const char *name)
     while (len < HOOK_BYTES && (next = movable(at + len)) != 0) {
         len += next;
     }
-    if (len != HOOK_BYTES) {
+    if (len < HOOK_BYTES) {
         drv_fail("%s of this python3 does not begin with instructions that the driver can copy",
                  name);
     }

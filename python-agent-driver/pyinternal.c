@@ -12,6 +12,7 @@
 #include <internal/pycore_gc.h>
 #include <internal/pycore_initconfig.h>
 #include <internal/pycore_interp.h>
+#include <internal/pycore_pathconfig.h>
 #include <internal/pycore_pystate.h>
 #include <internal/pycore_runtime.h>
 
@@ -48,6 +49,11 @@ void internal_clear_list(PyWideStringList *list)
     }
     PyMem_RawFree(list->items);
     *list = (PyWideStringList){0};
+}
+
+void internal_drop_paths(void)
+{
+    _PyPathConfig_ClearGlobal();
 }
 
 void internal_forget_warnings(void)
@@ -127,6 +133,28 @@ void internal_gc_hide_all(void)
     }
     hide(&gc->permanent_generation.head);
     memset(gc->generation_stats, 0, sizeof(gc->generation_stats));
+}
+
+void internal_gc_visit_hidden(visitproc visit, void *arg)
+{
+    for (PyGC_Head *at = _PyGCHead_NEXT(&hidden); at != &hidden; at = _PyGCHead_NEXT(at)) {
+        (void)visit((PyObject *)(at + 1), arg);
+    }
+}
+
+bool internal_is_immortal(PyObject *op)
+{
+    return _Py_IsImmortal(op);
+}
+
+void internal_make_immortal(PyObject *op)
+{
+    op->ob_refcnt = _Py_IMMORTAL_REFCNT;
+}
+
+PyObject *internal_interned(void)
+{
+    return _Py_INTERP_CACHED_OBJECT(interpreter(), interned_strings);
 }
 
 void internal_gc_show(PyObject *op)

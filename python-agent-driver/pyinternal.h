@@ -21,6 +21,9 @@ PyConfig *internal_config(void);
 PyPreConfig *internal_preconfig(void);
 /* Empty one of the lists in it. */
 void internal_clear_list(PyWideStringList *list);
+/* Free the strings that Py_RunMain copies from the configuration. It frees the old ones first, and
+ * these lie all over the heap. */
+void internal_drop_paths(void);
 /* Forget which warnings were shown while preloading. A script that causes one sees it as if for the
  * first time. */
 void internal_forget_warnings(void);
@@ -37,6 +40,8 @@ void internal_swap_dicts(PyObject *one, PyObject *other);
 
 /* Before the snapshot: take all objects that the collector knows out of its sight. */
 void internal_gc_hide_all(void);
+/* Visit all of these objects. */
+void internal_gc_visit_hidden(visitproc visit, void *arg);
 /* Bring one of these objects back. */
 void internal_gc_show(PyObject *op);
 /* Hide an object of a run, too, as if it were as old as the interpreter: at the end nobody looks
@@ -48,6 +53,12 @@ int internal_gc_visit(visitproc visit, void *arg);
 /* Collect as Py_FinalizeEx does: even when collection is disabled, and without telling callbacks.
  * From now on none is told. */
 void internal_gc_collect(void);
+
+/* Whether references to an object are not counted; stop counting them; the dict of all strings that
+ * are interned. */
+bool internal_is_immortal(PyObject *op);
+void internal_make_immortal(PyObject *op);
+PyObject *internal_interned(void);
 
 /* Whether something watches Py_FinalizeEx to its end: audit hooks, other interpreters. */
 bool internal_end_is_heard(void);

@@ -2,9 +2,9 @@
 /*
  * Random state that was seeded before the snapshot would repeat in every restore. Some of it can be
  * put back to "not seeded yet" before the snapshot (OpenSSL, SQLite, tempfile): that seeds itself
- * from the kernel on first use. The rest (random, numpy.random, multiprocessing's key) is seeded in
- * each run. os.urandom, secrets, uuid4 and numpy's default_rng ask the kernel each time and need
- * nothing.
+ * from the kernel on first use. The rest (random, numpy.random, multiprocessing's key) is seeded
+ * when the run imports it: until then nobody has it. os.urandom, secrets, uuid4 and numpy's
+ * default_rng ask the kernel each time and need nothing.
  */
 #include "driver.h"
 #include "pyinternal.h"
@@ -32,6 +32,11 @@ struct random_object {
 static struct mt19937 *numpy_state;
 static struct random_object *random_state;
 static PyObject *process_key;
+static bool fixed; /* the run is deterministic */
+
+/* What seeds modules that are not held aside, in each run. */
+static void (*at_start[3])(void);
+static size_t at_start_count;
 
 static PyObject *attr_path(PyObject *object, const char *const *names)
 {
@@ -155,16 +160,6 @@ static void find_process_key(void)
     Py_DECREF(module);
 }
 
-void reseed_before_snapshot(void)
-{
-    find_process_key();
-    find_random_state();
-    find_numpy_state();
-    forget_openssl();
-    forget_sqlite();
-    forget_tempfile();
-}
-
 static void fill_random(void *at, size_t size)
 {
     char *byte = at;
@@ -208,32 +203,58 @@ static void fill_twister(uint32_t *words)
     words[0] |= 0x80000000u;
 }
 
-static void reseed_twisters(bool deterministic)
+static void seed_random(void)
 {
-    if (random_state != NULL && deterministic) {
+    if (fixed) {
         seed_fixed("random");
-    } else if (random_state != NULL) {
+    } else {
         fill_twister(random_state->state);
         random_state->index = MT_WORDS;
     }
-    if (numpy_state != NULL && deterministic) {
+}
+
+static void seed_numpy(void)
+{
+    if (fixed) {
         seed_fixed("numpy.random");
-    } else if (numpy_state != NULL) {
+    } else {
         fill_twister(numpy_state->key);
         numpy_state->pos = MT_WORDS;
     }
 }
 
 /* Nobody has seen the key yet, so its bytes can be changed where they are. */
-static void reseed_multiprocessing(void)
+static void seed_multiprocessing(void)
 {
-    if (process_key != NULL) {
-        fill_random(PyBytes_AS_STRING(process_key), (size_t)PyBytes_GET_SIZE(process_key));
+    fill_random(PyBytes_AS_STRING(process_key), (size_t)PyBytes_GET_SIZE(process_key));
+}
+
+static void seed_with(const char *module, const void *state, void (*seed)(void))
+{
+    if (state != NULL && !held_prepare(module, seed)) {
+        at_start[at_start_count++] = seed;
     }
+}
+
+void reseed_before_snapshot(void)
+{
+    find_process_key();
+    find_random_state();
+    find_numpy_state();
+    forget_openssl();
+    forget_sqlite();
+    forget_tempfile();
+    seed_with("random", random_state, seed_random);
+    seed_with("numpy.random.mtrand", numpy_state, seed_numpy);
+    seed_with("multiprocessing.process", process_key, seed_multiprocessing);
 }
 
 void reseed_all(bool deterministic)
 {
-    reseed_twisters(deterministic);
-    reseed_multiprocessing();
+    if (deterministic) {
+        fixed = true;
+    }
+    for (size_t i = 0; i < at_start_count; i++) {
+        at_start[i]();
+    }
 }

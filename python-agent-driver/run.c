@@ -29,6 +29,7 @@ static PyObject *os_environ;
 static PyObject *posix_environ;
 static PyObject *argv_list, *orig_argv_list; /* of sys */
 static PyLongObject *start_time;             /* of logging; NULL when that is not loaded */
+static bool time_at_start;                   /* logging is not held aside */
 
 static _Noreturn void fail_python(const char *what)
 {
@@ -129,9 +130,19 @@ static PyObject *module_attr(const char *module, const char *name)
     return value;
 }
 
-/* logging counts time from its import, which for the script is now. So it gets an integer of ours
- * (ns), and each run changes the value of that integer: nobody has seen it before the script. */
+/* logging counts time from its import. So it gets an integer of ours (ns), and a run that imports
+ * it changes the value of that integer: nobody has seen it before the script. */
 #define START_DIGITS 3 /* of PyLong_SHIFT bits: what all times from 2006 to 2262 have */
+
+static void set_start_time(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    uint64_t ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+    for (int i = 0; i < START_DIGITS; i++, ns >>= PyLong_SHIFT) {
+        start_time->long_value.ob_digit[i] = (digit)(ns & PyLong_MASK);
+    }
+}
 
 static void place_start_time(void)
 {
@@ -145,18 +156,7 @@ static void place_start_time(void)
         fail_python("logging");
     }
     Py_XDECREF(logging);
-}
-
-static void set_start_time(void)
-{
-    struct timespec now;
-    if (start_time != NULL) {
-        clock_gettime(CLOCK_REALTIME, &now);
-        uint64_t ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-        for (int i = 0; i < START_DIGITS; i++, ns >>= PyLong_SHIFT) {
-            start_time->long_value.ob_digit[i] = (digit)(ns & PyLong_MASK);
-        }
-    }
+    time_at_start = start_time != NULL && !held_prepare("logging", set_start_time);
 }
 
 /* Empties a list of sys. Returns a borrowed reference. */
@@ -212,6 +212,7 @@ void run_place(void)
     argv_list = placed_list("argv");
     orig_argv_list = placed_list("orig_argv");
     (void)placed_list("path");
+    path0_hook();
     place_start_time();
 }
 
@@ -418,6 +419,7 @@ static void set_script(PyConfig *config, const struct drv_frame *frame)
     set_filename(config, frame->argv[0]);
     if (!may_be_zip(frame->source, frame->source_len)) {
         set_no_importer(config->run_filename);
+        path0_script(frame->argv[0]);
     }
 }
 
@@ -475,6 +477,8 @@ static void set_what_to_run(const struct drv_frame *frame)
         break;
     case HV_RUN_CODE:
         config_command(config, frame);
+        path0_code();
+        held_give_linecache();
         break;
     case HV_RUN_MODULE:
         set_module(config, frame);
@@ -496,6 +500,8 @@ void run_prepare(const struct drv_frame *frame)
     enter_directory(frame->cwd);
     pyenv_apply(frame);
     reseed_all(frame->deterministic);
-    set_start_time();
+    if (time_at_start) {
+        set_start_time();
+    }
     set_what_to_run(frame);
 }

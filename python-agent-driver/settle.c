@@ -135,10 +135,40 @@ static const char rehearsal[] =
     "import sys\n"
     "external = sys.modules['_frozen_importlib_external']\n"
     "external.SourceFileLoader('__main__', '/'), external._RAW_MAGIC_NUMBER\n"
+    "print('', end='')\n"
     "for stream in sys.stdout, sys.stderr:\n"
     "    print('', sep='', end='', file=stream, flush=True)\n"
     "    stream.buffer.write(b'')\n"
     "    stream.buffer.raw.write(b'')\n";
+
+/* What CPython does itself with a text: it compiles and runs it, and tells linecache of code of -c.
+ * The text does what the least script does. It is run often enough that CPython has adapted the
+ * bytecode of linecache. */
+#define TEXTS 32
+
+static void rehearse_text(void)
+{
+    static const char text[] = "print('', end='')";
+    PyObject *linecache = held_module("linecache");
+    PyObject *names = drv_need(PyDict_New());
+    drv_must(PyDict_SetItemString(names, "__builtins__", PyEval_GetBuiltins()));
+    for (int i = 0; i < TEXTS; i++) {
+        PyObject *code = drv_need(Py_CompileString(text, "<string>", Py_file_input));
+        Py_DECREF(drv_need(PyEval_EvalCode(code, names, names)));
+        if (linecache != NULL) {
+            Py_DECREF(drv_need(
+                PyObject_CallMethod(linecache, "_register_code", "Oss", code, text, "<string>")));
+        }
+        Py_DECREF(code);
+    }
+    if (linecache != NULL) {
+        PyObject *cache = drv_need(PyObject_GetAttrString(linecache, "_interactive_cache"));
+        PyDict_Clear(cache);
+        Py_DECREF(cache);
+    }
+    Py_XDECREF(linecache);
+    Py_DECREF(names);
+}
 
 /* Makes room in a dict of sys. When a dict is full the next insertion makes a larger table, and
  * asks each key for its hash, which touches nearly a page for each. Keys that are added and deleted
@@ -170,7 +200,9 @@ void settle_memory(void)
 {
     leave_room("path_importer_cache");
     Py_DECREF(drv_run(rehearsal, "rehearse a run"));
+    rehearse_text();
     final_rehearse();
+    internal_drop_paths();
     PyGC_Collect(); /* empties the free lists of objects, too */
     fill_pools();
     fill_heap();

@@ -201,12 +201,13 @@ void start_python(const char *preload)
     preload_all(preload);
     imports_stop();
     run_remember();
-    reseed_before_snapshot();
     internal_forget_warnings();
     PyGC_Collect();
     check_descriptors(preload);
     final_remember();
     held_take();
+    reseed_before_snapshot();
     hide_all();
+    immortal_make();
     settle_memory();
 }

@@ -99,6 +99,11 @@ part_counts() {
         problem "doorbells, traps, faults: $(cut -d' ' -f2- "$scratch/counts" | sort | uniq -c | head -n 5)"
     # A run that was kept waiting for more than 20 ms is also interrupted.
     [ "$(grep -c '^1 ' "$scratch/counts")" -ge 40 ] || problem "exits: $(cut -d' ' -f1 "$scratch/counts" | sort | uniq -c)"
+    begin "counts: print(1) writes few pages, and a VM for it has few of its own"
+    run "$pyhl" run --dest "$home" -vv --repeat 3 -c 'print(1)'
+    [ "$(figure 'pages rewound')" -le 120 ] || problem "pages rewound: $(figure 'pages rewound')"
+    run "$pyhl" run --dest "$home" -vv -c 'print(1)'
+    [ "$(figure private)" -le 230 ] || problem "pages of its own: $(figure private)"
     begin "counts: a destructor kept by a library, and a loop left, do not touch what was preloaded"
     run "$pyhl" run --dest "$home" -vv --repeat 3 -c 'import asyncio, json
 class A:

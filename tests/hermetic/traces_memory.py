@@ -240,10 +240,10 @@ class interned_text:
 @trace
 class reference_count:
     def look():
-        return sys.getrefcount(os.path.commonpath) > 1000000
+        return sys.getrefcount(os.environ) > 1000000
 
     def leave():
-        ctypes.c_ssize_t.from_address(id(os.path.commonpath)).value += 10000000
+        ctypes.c_ssize_t.from_address(id(os.environ)).value += 10000000
 
 
 @trace

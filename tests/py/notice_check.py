@@ -51,10 +51,10 @@ except OSError:
     print("refused")
 """
 
-COLLECTOR = """
-import gc
+MEMORY = """
+import gc, sys
 import pandas
-print(gc.get_stats()[0]["collections"] > 0)
+print(gc.get_stats()[0]["collections"] > 0, sys.getrefcount(pandas.merge) < 1000)
 """
 
 ROWS = (
@@ -65,7 +65,7 @@ ROWS = (
     ("options and variables", ["-OO"], UTF8, OPTIONS, "2 True True\n", "2 False False\n"),
     ("locale", [], PLACES, "import os; print(os.environ.get('LC_CTYPE'))", "C.UTF-8\n", "None\n"),
     ("`dlopen`", [], UTF8, DLOPEN, "7\n", "refused\n"),
-    ("collector", [], UTF8, COLLECTOR, "True\n", "False\n"),
+    ("collector, counts", [], UTF8, MEMORY, "True True\n", "False False\n"),
 )
 
 
