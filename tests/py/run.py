@@ -24,6 +24,7 @@ import shutil
 import subprocess
 import sys
 
+import display_check
 import held_check
 import mkframe
 import notice_check
@@ -241,7 +242,8 @@ def check_held(root, runner):
 # Checks of other forms than a case's.
 def checks(root, runner):
     return {"plain": lambda: check_plain(root, runner), "options": lambda: check_options(root, runner),
-            "notice": lambda: check_notice(root, runner), "held": lambda: check_held(root, runner)}
+            "notice": lambda: check_notice(root, runner), "held": lambda: check_held(root, runner),
+            "display": lambda: display_check.check(root)}
 
 
 def ways(root, native):
@@ -253,7 +255,8 @@ def ways(root, native):
 def main(root, words):
     native = words[:1] == ["--driver-native"]
     names = words[1:] if native else words
-    known = sorted({name.split(".")[0] for name in os.listdir(CASES)} | {"plain", "options", "notice", "held"})
+    known = sorted({name.split(".")[0] for name in os.listdir(CASES)} |
+                   {"plain", "options", "notice", "held", "display"})
     if names == ["--list"]:
         print(*known, sep="\n")
         return 0
