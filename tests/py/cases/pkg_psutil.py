@@ -46,7 +46,7 @@ for thread in threads:
 descriptors = me.num_fds()
 with tempfile.NamedTemporaryFile(dir="/tmp") as file:
     print("files", me.num_fds() - descriptors, file.name in [entry.path for entry in me.open_files()])
-print(me.environ().get("LANG"), me.nice())
+print(me.environ().get("LANG"), me.nice() == os.getpriority(os.PRIO_PROCESS, 0))
 
 virtual = psutil.virtual_memory()
 print(0 < virtual.available <= virtual.total, virtual.total > 64 << 20, virtual.used > 0)
