@@ -284,8 +284,8 @@ static size_t hot_copy_looking(struct vmm *vm)
 }
 
 /* The copying after a run that used no high memory (high.c), when the run before it used some. The
- * pages of that earlier run between image and high memory leave at once, as high memory does,
- * unless the last run has changed them. */
+ * pages of that earlier run between the image's data and high memory leave at once, as high memory
+ * does, unless the last run has changed them. */
 static size_t hot_copy_after_much(struct vmm *vm)
 {
     struct hot_set *hot = &vm->hot;
@@ -293,7 +293,7 @@ static size_t hot_copy_after_much(struct vmm *vm)
     for (size_t i = 0; i < hot->count; i++) {
         struct hot_page *page = &hot->list[i];
         const uint64_t at = (uint64_t)page->number * HV_PAGE_SIZE;
-        if (at >= vm->ram_image && !hot_page_changed(vm, at)) {
+        if (hot_is_zero(vm, at) && !hot_page_changed(vm, at)) {
             page->quiet = HOT_LEAVES;
             leaving++;
         } else {
