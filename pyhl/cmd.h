@@ -18,6 +18,7 @@ enum cmd_exit {
     CMD_FAILED = 125,   /* pyhl or the VM failed, not the script */
     CMD_SIGNALED = 128, /* plus the signal that ended the script */
     CMD_OUTPUT = 153,   /* --max-output: as for a program that wrote past a limit, 128 + SIGXFSZ */
+    CMD_CALLS = 154,    /* more calls of tools than allowed */
 };
 
 struct cmd {

@@ -36,6 +36,12 @@ void outcome_text(const struct vmm_outcome *outcome, const struct outcome_limits
                        "stopped: more output than the %llu bytes of --max-output",
                        (unsigned long long)limits->max_output);
         return;
+    case VMM_CALLS:
+        (void)snprintf(text, OUTCOME_TEXT, "stopped: more calls of tools than allowed");
+        return;
+    case VMM_CALLED:
+        (void)snprintf(text, OUTCOME_TEXT, "left while it waited for tools");
+        return;
     case VMM_PIPE_CLOSED:
         (void)snprintf(text, OUTCOME_TEXT, "stopped: its output has no reader");
         return;
@@ -69,11 +75,14 @@ int outcome_status(const struct vmm_outcome *outcome, int signo)
         return CMD_TIMEOUT;
     case VMM_OUTPUT:
         return CMD_OUTPUT;
+    case VMM_CALLS:
+        return CMD_CALLS;
     case VMM_PIPE_CLOSED:
         return CMD_SIGNALED + SIGPIPE;
     case VMM_KILLED:
         return CMD_SIGNALED + signo;
     case VMM_READY:
+    case VMM_CALLED:
     case VMM_PANIC:
     case VMM_BROKEN:
         break;
@@ -95,7 +104,9 @@ bool outcome_is_plain(const struct vmm_outcome *outcome)
     case VMM_OOM:
     case VMM_TIMEOUT:
     case VMM_OUTPUT:
+    case VMM_CALLS:
     case VMM_READY:
+    case VMM_CALLED:
     case VMM_PANIC:
     case VMM_BROKEN:
         break;

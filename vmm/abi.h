@@ -190,13 +190,15 @@ enum hv_call_nr {
      * the size of the whole reply (struct hv_reply and its bytes), of which the first arg2 bytes,
      * at most HV_CALL_BYTES, are in the buffer. -EAGAIN (-11): it answers later. Then
      * HV_HANDLE_TOOL is ready, and HV_CALL_ANSWERED names the request. A call that the host refuses
-     * is answered, too. */
+     * is answered, too. When the buffer has the whole reply the host has forgotten the call, and
+     * the entry may be used again. When the run ends the host forgets all calls. */
     HV_CALL_TOOL = HV_CALL(HV_SERVICE_TOOL, 0),
     /* Returns the index of a request that was answered since, each once, or -EAGAIN (-11). */
     HV_CALL_ANSWERED = HV_CALL(HV_SERVICE_TOOL, 1),
     /* Read a reply: arg0 the request's index, arg1 an offset in the reply, arg2 buffer, arg3 size.
      * Returns the bytes copied: as many as there are, at most arg3 and HV_CALL_BYTES; 0 at the
-     * reply's end; -EAGAIN (-11) when there is no answer. */
+     * reply's end; -EAGAIN (-11) when there is no answer. After a call that has given the whole
+     * reply the host has forgotten the request, as after HV_CALL_TOOL. */
     HV_CALL_REPLY = HV_CALL(HV_SERVICE_TOOL, 2),
     /* The guest is done with a request, answered or not: arg0 its index. The host forgets the call,
      * and the entry may be used again. Returns 0. */
@@ -507,8 +509,9 @@ _Static_assert(sizeof(struct hv_record) == 16, "ABI");
 /* In the guest, a file opened on this device is one call at a time of a function of the host. One
  * write makes it: the function's name, a NUL, and the arguments. Reading gives the reply (struct
  * hv_reply and its bytes), then 0. Until there is one read() waits, or fails with EAGAIN, and
- * poll(2) says when there is. The next write makes the next call. Closing the file gives the call
- * up. */
+ * poll(2) says when there is. The next write makes the next call, or fails with EBUSY while the
+ * last one has no answer, and with EAGAIN while HV_REQUESTS calls are open. Closing the file gives
+ * the call up. When the run ends its open calls fail. */
 #define HV_TOOL_DEVICE "/dev/pyhl-tool"
 
 #endif /* __ASSEMBLER__ */

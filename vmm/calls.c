@@ -107,12 +107,72 @@ static int call_exit(struct vmm *vm, const struct hv_call *call, int64_t *ret)
     return outcome_set(vm, kinds[call->arg[0]], (int)(call->arg[1] & 0xff), "%s", text);
 }
 
+static void call_answer(struct vmm *vm, int64_t ret)
+{
+    struct hv_shared *s = mem_shared_write(vm);
+    s->call.ret = ret;
+    s->call.nr = HV_CALL_NONE;
+    vm->counters.calls++;
+}
+
+static bool call_event_set(const struct vmm *vm)
+{
+    return __atomic_load_n(&vm->shared->events, __ATOMIC_SEQ_CST) != 0;
+}
+
+/* The guest sleeps while calls are open: gives the caller of vmm_run() the run, as it is. */
+static int call_suspend(struct vmm *vm, uint64_t until)
+{
+    struct suspension *s = &vm->suspension;
+    const uint64_t now = os_clock_ns(CLOCK_MONOTONIC);
+    const uint64_t deadline = vm->timer.deadline;
+    s->until = until < vm->timer.guest ? until : vm->timer.guest;
+    s->since = now;
+    s->left_ns = deadline == NEVER ? NEVER : deadline > now ? deadline - now : 0;
+    return outcome_set_called(vm, s->until, now);
+}
+
 static int call_wait(struct vmm *vm, const struct hv_call *call, int64_t *ret)
 {
     const uint64_t until = clock_from_now(call->arg[0]);
     *ret = 0;
     int rc = console_drain(vm);
-    return rc != 0 ? rc : handles_wait(vm, until);
+    if (rc != 0 || !toolcalls_open(vm)) {
+        return rc != 0 ? rc : handles_wait(vm, until);
+    }
+    const uint64_t now = os_clock_ns(CLOCK_MONOTONIC);
+    (void)handles_look(vm);
+    rc = outcome_due(vm, now);
+    if (rc != 0 || now >= until || call_event_set(vm)) {
+        return rc;
+    }
+    return vm->ending ? handles_wait(vm, until) : call_suspend(vm, until);
+}
+
+/* Moves the instants of the run by the time for which it was suspended. */
+static int call_go_on(struct vmm *vm, uint64_t now)
+{
+    struct suspension *s = &vm->suspension;
+    vm->timer.deadline = clock_from_now(s->left_ns);
+    vm->timer.tick += now - s->since;
+    vm->started_ns += now - s->since;
+    vm->entered_ns += now - s->since;
+    call_answer(vm, 0);
+    return clock_timer_arm(vm, 0);
+}
+
+int calls_resume(struct vmm *vm, uint64_t wait_ns)
+{
+    const uint64_t limit = clock_from_now(wait_ns), until = vm->suspension.until;
+    vm->timer.deadline = NEVER;
+    (void)handles_look(vm);
+    int rc = handles_wait(vm, limit < until ? limit : until);
+    if (rc != 0) {
+        return rc;
+    }
+    const uint64_t now = os_clock_ns(CLOCK_MONOTONIC);
+    return now < until && !call_event_set(vm) ? outcome_set_called(vm, until, now)
+                                              : call_go_on(vm, now);
 }
 
 static int call_timer(struct vmm *vm, const struct hv_call *call, int64_t *ret)
@@ -231,6 +291,13 @@ static call_fn *const record_calls[] = {
     [CALL_OPERATION(HV_CALL_RECORD)] = call_record,
 };
 
+static call_fn *const tool_calls[] = {
+    [CALL_OPERATION(HV_CALL_TOOL)] = toolcalls_make,
+    [CALL_OPERATION(HV_CALL_ANSWERED)] = toolcalls_answered,
+    [CALL_OPERATION(HV_CALL_REPLY)] = toolcalls_reply,
+    [CALL_OPERATION(HV_CALL_FORGET)] = toolcalls_done,
+};
+
 static int console_begin(struct vmm *vm)
 {
     terminal_describe(vm, &mem_shared_write(vm)->streams);
@@ -260,6 +327,7 @@ static const struct service {
                             COUNT(console_calls)},
     [HV_SERVICE_CLOCK] = {"clock", clock_begin, NULL, clock_calls, COUNT(clock_calls)},
     [HV_SERVICE_RECORD] = {"record", NULL, NULL, record_calls, COUNT(record_calls)},
+    [HV_SERVICE_TOOL] = {"tool", toolcalls_begin, toolcalls_end, tool_calls, COUNT(tool_calls)},
 };
 
 static int call_dispatch(struct vmm *vm, const struct hv_call *call, int64_t *ret)
@@ -271,14 +339,6 @@ static int call_dispatch(struct vmm *vm, const struct hv_call *call, int64_t *re
                            service->name != NULL ? service->name : "of no service");
     }
     return service->calls[operation](vm, call, ret);
-}
-
-static void call_answer(struct vmm *vm, int64_t ret)
-{
-    struct hv_shared *s = mem_shared_write(vm);
-    s->call.ret = ret;
-    s->call.nr = HV_CALL_NONE;
-    vm->counters.calls++;
 }
 
 int calls_answer(struct vmm *vm)

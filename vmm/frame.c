@@ -2,8 +2,9 @@
 /*
  * Makes the run frame of abi.h (struct hv_run and its records) from a struct vmm_run, and hands it
  * out in pieces. The small records are built in a buffer that belongs to the VM; the next run uses
- * it again. The source comes last. It is read where the caller has it, for example in a mapping of
- * a file, so that there is no second copy of it beside the VM.
+ * it again. The source comes after them. It is read where the caller has it, for example in a
+ * mapping of a file, so that there is no second copy of it beside the VM. Last comes the record of
+ * the host's functions, which their set has.
  */
 #include "vmm_int.h"
 
@@ -122,12 +123,13 @@ int frame_build(struct vmm *vm, const struct vmm_run *run, struct vmm_err *err)
     frame_put_record(f, HV_RECORD_SOURCE, run->source_len);
     f->source = run->source;
     f->source_len = run->source_len;
+    f->tools = tools_record(run->tools, &f->tools_size);
     return 0;
 }
 
 uint64_t frame_size(const struct run_frame *f)
 {
-    return f->head_size + frame_padded(f->source_len);
+    return f->head_size + frame_padded(f->source_len) + f->tools_size;
 }
 
 /* Copies the part of [at, at + size) that lies in one piece of the frame. The piece has `length`
@@ -147,10 +149,12 @@ void frame_copy(const struct run_frame *f, uint64_t at, void *to, size_t size)
     memset(to, 0, size); /* the source is padded with zeroes */
     frame_copy_piece(to, at, size, f->head, 0, f->head_size);
     frame_copy_piece(to, at, size, f->source, f->head_size, f->source_len);
+    frame_copy_piece(to, at, size, f->tools, f->head_size + frame_padded(f->source_len),
+                     f->tools_size);
 }
 
 void frame_end(struct vmm *vm)
 {
-    vm->frame.source = NULL;
-    vm->frame.source_len = 0;
+    vm->frame.source = vm->frame.tools = NULL;
+    vm->frame.source_len = vm->frame.tools_size = 0;
 }

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <unistd.h>
 
 int outcome_set(struct vmm *vm, enum vmm_outcome_kind kind, int status, const char *fmt, ...)
 {
@@ -20,6 +21,12 @@ int outcome_set(struct vmm *vm, enum vmm_outcome_kind kind, int status, const ch
     (void)vsnprintf(o->detail, sizeof(o->detail), fmt, ap);
     va_end(ap);
     return RUN_STOP;
+}
+
+int outcome_set_called(struct vmm *vm, uint64_t until, uint64_t now)
+{
+    vm->outcome->timer_ns = until == NEVER ? HV_NO_DEADLINE : until > now ? until - now : 0;
+    return outcome_set(vm, VMM_CALLED, 0, "%s", "");
 }
 
 int outcome_set_at(struct vmm *vm, enum vmm_outcome_kind kind, const char *what)
@@ -46,6 +53,15 @@ static void outcome_event(struct vmm *vm, uint32_t event, uint64_t now)
     (void)__atomic_fetch_or(&mem_shared_write(vm)->events, event, __ATOMIC_SEQ_CST);
 }
 
+void outcome_interrupt(struct vmm *vm, int what)
+{
+    (void)atomic_fetch_or(&vm->interrupts, 1 << what);
+    const int tid = atomic_load(&vm->running);
+    if (tid != 0) {
+        (void)tgkill(getpid(), tid, VMM_SIGNAL);
+    }
+}
+
 int outcome_due(struct vmm *vm, uint64_t now)
 {
     const int what = atomic_exchange(&vm->interrupts, 0);
@@ -57,6 +73,11 @@ int outcome_due(struct vmm *vm, uint64_t now)
     }
     if (what & 1 << VMM_INTERRUPT_TERM) {
         outcome_event(vm, HV_EVENT_TERM, now);
+    }
+    if (what & 1 << INTERRUPT_ANSWER) {
+        (void)__atomic_fetch_or(&mem_shared_write(vm)->ready, 1ull << HV_HANDLE_TOOL,
+                                __ATOMIC_SEQ_CST);
+        outcome_event(vm, HV_EVENT_IO, now);
     }
     if (now >= vm->timer.deadline) {
         if (vm->ending || vm->grace_ns == 0) {

@@ -304,6 +304,9 @@ static int rewind_machine(struct vmm *vm, const struct step *steps, struct vmm_e
     if (!vm->rewindable) {
         return vmm_err_set(err, EINVAL, "the machine was not restored to be rewound");
     }
+    if (vm->state == VMM_STATE_CALLED) {
+        calls_end_run(vm);
+    }
     vm->state = VMM_STATE_BAD;
     counters_begin_rewind(vm);
     uint64_t at = start;

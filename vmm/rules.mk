@@ -33,10 +33,11 @@ $(VMM_EXAMPLES): $(BUILD)/examples/%: vmm/examples/%.c $(VMM_INSTALLED)
 	$(CC) $(HOST_CFLAGS) -o $@ $< $(VMM_INSTALLED) $(filter -l%,$(VMM_LIBS))
 
 # vmmrun runs one program in a fresh machine, for debugging kernels.
-$(BUILD)/vmmrun: tests/vmm/vmmrun.c $(VMM_LIB)
+VMMRUN_SOURCES := tests/vmm/vmmrun.c tests/vmm/vmmrun_tools.c
+$(BUILD)/vmmrun: $(VMMRUN_SOURCES) tests/vmm/vmmrun.h vmm/abi.h vmm/vmm.h $(VMM_LIB)
 	@mkdir -p $(@D)
-	$(CC) $(HOST_CFLAGS) -o $@ $< $(VMM_LIBS)
+	$(CC) $(filter-out -MMD -MP,$(HOST_CFLAGS)) -o $@ $(VMMRUN_SOURCES) $(VMM_LIBS)
 
 all: $(BUILD)/vmmrun
 
--include $(VMM_OBJECTS:.o=.d) $(BUILD)/vmmrun.d $(VMM_EXAMPLES:=.d)
+-include $(VMM_OBJECTS:.o=.d) $(VMM_EXAMPLES:=.d)

@@ -186,8 +186,8 @@ static void run_leave(struct vmm *vm)
     vmm_kick_target(NULL);
 }
 
-static int run_begin(struct vmm *vm, uint64_t timeout_ns, struct vmm_outcome *outcome,
-                     struct vmm_err *err)
+/* The VM runs on this thread. */
+static int run_attach(struct vmm *vm, struct vmm_outcome *outcome, struct vmm_err *err)
 {
     int rc = clock_timer_attach(vm, err);
     if (rc < 0) {
@@ -196,14 +196,24 @@ static int run_begin(struct vmm *vm, uint64_t timeout_ns, struct vmm_outcome *ou
     x86_thread_clean();
     atomic_store(&vm->kicked, 0);
     vmm_kick_target(vm);
+    *outcome = (struct vmm_outcome){.kind = VMM_BROKEN};
+    vm->outcome = outcome;
+    vm->err = err;
+    return 0;
+}
+
+static int run_begin(struct vmm *vm, uint64_t timeout_ns, struct vmm_outcome *outcome,
+                     struct vmm_err *err)
+{
+    int rc = run_attach(vm, outcome, err);
+    if (rc < 0) {
+        return rc;
+    }
     /* The time is read only now. So the instant of a signal that was dropped before is not later,
      * and clock_timer_arm() knows that the timer has fired. */
     const uint64_t now = os_clock_ns(CLOCK_MONOTONIC);
     const uint64_t start = vm->started_ns;
     counters_begin_run(vm);
-    *outcome = (struct vmm_outcome){.kind = VMM_BROKEN};
-    vm->outcome = outcome;
-    vm->err = err;
     vm->timer.deadline = timeout_ns != 0 && timeout_ns < NEVER - start ? start + timeout_ns : NEVER;
     vm->timer.tick = now + TICK_FIRST_NS;
     vm->timer.retry = NEVER;
@@ -231,23 +241,29 @@ static void run_ended_late(struct vmm_outcome *o)
     }
 }
 
+static enum vmm_state run_state_after(enum vmm_outcome_kind kind)
+{
+    return kind == VMM_READY    ? VMM_STATE_READY
+           : kind == VMM_CALLED ? VMM_STATE_CALLED
+                                : VMM_STATE_SPENT;
+}
+
+/* The run has ended, or is suspended. */
 static int run_end(struct vmm *vm, int rc)
 {
+    vm->state = rc == RUN_STOP ? run_state_after(vm->outcome->kind) : VMM_STATE_BAD;
     if (rc == RUN_STOP && vm->ending) {
         run_ended_late(vm->outcome);
     }
-    if (rc == RUN_STOP && vm->outcome->kind != VMM_READY) {
+    if (vm->state == VMM_STATE_SPENT) {
         console_drain_last(vm);
     }
-    calls_end_run(vm);
+    if (vm->state != VMM_STATE_CALLED) {
+        calls_end_run(vm);
+    }
     run_leave(vm);
     counters_end_run(vm);
     vm->outcome->counters = vm->counters;
-    if (rc != RUN_STOP) {
-        vm->state = VMM_STATE_BAD;
-    } else {
-        vm->state = vm->outcome->kind == VMM_READY ? VMM_STATE_READY : VMM_STATE_SPENT;
-    }
     vm->outcome = NULL;
     vm->err = NULL;
     return rc == RUN_STOP ? 0 : rc;
@@ -273,6 +289,7 @@ int vmm_run(struct vmm *vm, const struct vmm_run *run, struct vmm_outcome *outco
     }
     vm->started_ns = os_clock_ns(CLOCK_MONOTONIC);
     int rc = frame_build(vm, run, err);
+    rc = rc == 0 ? toolcalls_prepare(vm, run, err) : rc;
     if (rc < 0) {
         return rc;
     }
@@ -285,8 +302,23 @@ int vmm_run(struct vmm *vm, const struct vmm_run *run, struct vmm_outcome *outco
     if (rc < 0) {
         return rc;
     }
+    toolcalls_set(vm, run);
     rc = calls_answer_run(vm);
     rc = rc == 0 ? clock_timer_arm(vm, 0) : rc;
     vm->entered_ns = os_clock_ns(CLOCK_MONOTONIC);
+    return run_end(vm, rc != 0 ? rc : run_loop(vm));
+}
+
+int vmm_resume(struct vmm *vm, uint64_t wait_ns, struct vmm_outcome *outcome, struct vmm_err *err)
+{
+    if (vm->state != VMM_STATE_CALLED) {
+        return vmm_err_set(err, EINVAL, "no run of the machine is suspended");
+    }
+    int rc = run_attach(vm, outcome, err);
+    if (rc < 0) {
+        return rc;
+    }
+    atomic_store(&vm->running, (int)vm->timer.tid);
+    rc = calls_resume(vm, wait_ns);
     return run_end(vm, rc != 0 ? rc : run_loop(vm));
 }

@@ -57,11 +57,7 @@ void vmm_kick_target(struct vmm *vm)
 void vmm_interrupt(struct vmm *vm, enum vmm_interrupt what)
 {
     const int code = errno; /* of the code that a calling signal handler has interrupted */
-    atomic_fetch_or(&vm->interrupts, 1 << (int)what);
-    const int tid = atomic_load(&vm->running);
-    if (tid != 0) {
-        (void)tgkill(getpid(), tid, VMM_SIGNAL);
-    }
+    outcome_interrupt(vm, (int)what);
     errno = code;
 }
 
@@ -106,6 +102,10 @@ void vmm_destroy(struct vmm *vm)
     if (vm == NULL) {
         return;
     }
+    if (vm->state == VMM_STATE_CALLED) {
+        calls_end_run(vm);
+    }
+    toolcalls_free(vm);
     kvm_vm_destroy(vm);
     os_unmap(vm->ram, vm->ram_size);
     if (vm->snap == NULL || vm->initrd.map != vm->snap->initrd.map) {

@@ -7,14 +7,16 @@
  * asked for another run by reading HV_RUN_DEVICE (VMM_READY: the place for a snapshot).
  * vmm_snapshot_write() saves a VM that is at such a place. vmm_snapshot_open() + vmm_restore() make
  * a VM from the file, in any process ("cold"); vmm_rewind() puts a restored VM back, in place
- * ("warm").
+ * ("warm"). A run that waits for functions of the host returns as VMM_CALLED, and vmm_resume() goes
+ * on with it.
  *
  * Rules for all calls: the library never prints and never exits. Functions that can fail return 0
  * or a negative errno and fill *err (may be NULL) once, in one line fit for a user. What a guest
  * does is never a host error: it is a struct vmm_outcome. A struct vmm is used by one thread at a
- * time, except vmm_interrupt(); different VMs are independent, any number a process. The library
- * takes one signal, VMM_SIGNAL, to interrupt KVM_RUN. It installs the handler at the first
- * vmm_create() or vmm_restore(). On threads that have run a VM the signal is blocked between runs.
+ * time, except vmm_interrupt(), vmm_reply() and vmm_reply_error(); different VMs are independent,
+ * any number a process. The library takes one signal, VMM_SIGNAL, to interrupt KVM_RUN. It installs
+ * the handler at the first vmm_create() or vmm_restore(). On threads that have run a VM the signal
+ * is blocked between runs.
  */
 #ifndef VMM_H
 #define VMM_H
@@ -126,6 +128,13 @@ struct vmm_run {
      * longer what it has buffered. The run ends as VMM_TIMEOUT when the program ends or this grace
      * is over. */
     uint64_t grace_ns;
+    /* The functions of the host that the run may call; NULL: none. The VM holds the set until the
+     * run is over. tools_arg is for the functions. */
+    const struct vmm_tools *tools;
+    void *tools_arg;
+    /* How many calls of functions the run may make, those that are refused among them; 0: no limit.
+     * The next one ends it as VMM_CALLS. */
+    uint64_t max_calls;
     bool deterministic; /* fixed entropy; clocks still run */
     /* A line per system call goes where io.trace says. Without, trace lines of the guest are
      * refused. */
@@ -139,6 +148,8 @@ enum vmm_outcome_kind {
     VMM_OOM,         /* guest memory ran out and the program was killed */
     VMM_TIMEOUT,     /* the deadline passed */
     VMM_OUTPUT,      /* there was more output than max_output */
+    VMM_CALLED,      /* the guest waits for calls that are open: see vmm_resume() */
+    VMM_CALLS,       /* there were more calls than max_calls */
     VMM_PIPE_CLOSED, /* the reader of stdout or stderr is gone */
     VMM_KILLED,      /* vmm_interrupt(VMM_INTERRUPT_KILL) */
     VMM_PANIC,       /* the guest kernel gave up; detail says why */
@@ -195,6 +206,7 @@ struct vmm_counters {
     uint64_t output_bytes; /* written to stdout and stderr; not what is dropped */
     uint64_t records;
     uint64_t record_bytes; /* with their kinds */
+    uint64_t tool_calls;   /* of functions of the host, those that were refused among them */
     uint64_t run_ns;       /* from call to return; the sum of its phases */
     /* The restore or rewind before it. */
     uint64_t restore_ns;
@@ -220,6 +232,9 @@ struct vmm_outcome {
     enum vmm_outcome_kind kind;
     int status;
     char detail[256]; /* one line or empty */
+    /* Of VMM_CALLED: in so many ns the guest has something to do, whatever is answered; UINT64_MAX:
+     * it has not. */
+    uint64_t timer_ns;
     struct vmm_counters counters;
 };
 
@@ -269,6 +284,75 @@ int vmm_start(struct vmm *vm, uint64_t timeout_ns, struct vmm_outcome *outcome,
  * only vmm_rewind(), vmm_renew() and vmm_destroy() are left. */
 int vmm_run(struct vmm *vm, const struct vmm_run *run, struct vmm_outcome *outcome,
             struct vmm_err *err);
+
+/*
+ * Tools: functions of the host that a guest calls by name. The arguments and the reply are bytes
+ * that mean something to both. A set of functions is made once and does not change. Any number of
+ * VMs, on any threads, may use it at the same time.
+ *
+ * A call is answered once, by vmm_reply() or vmm_reply_error(). Until then it is open. When the run
+ * ends its calls are over, too. The library itself answers a call by an error, with these types:
+ * NameError (there is no such function), ValueError (no name; arguments or a reply that are too
+ * large), TimeoutError (the run's time is over).
+ */
+struct vmm_tools;
+
+struct vmm_call {
+    uint64_t id;      /* no other call of this VM has had it or will have it */
+    const char *name; /* the function's, in its set */
+    /* The arguments, in guest memory. Valid while the VM does not run: until the function returns,
+     * and after VMM_CALLED until vmm_resume(). A function that answers later needs a copy. */
+    const void *bytes;
+    size_t size;
+};
+
+struct vmm_function {
+    const char *name;   /* 1 to 127 printable ASCII characters, no space */
+    const char *schema; /* what the guest is told of it: any text; NULL: "" */
+    /* Bytes of arguments and of a reply; 0: 1 MiB. 16 MiB at most, with the name. */
+    size_t max_request, max_reply;
+    /* Called on the thread of vmm_run() or vmm_resume() when the guest makes a call; NULL: the call
+     * is left open. It answers the call before it returns, or leaves it open, to be answered later
+     * from any thread, or never. What the run wrote before is written first. The guest stands
+     * still during the call, and nothing cuts it short: it must not block. VMM_SIGNAL is blocked.
+     * Of the VM it may use vmm_reply(), vmm_reply_error(), vmm_calls() and vmm_interrupt(). It
+     * returns 0, or a negative errno, which ends the run as a host error. */
+    int (*call)(void *arg, void *tools_arg, struct vmm *vm, const struct vmm_call *call);
+    void *arg;
+    void (*release)(void *arg); /* NULL, or called when the set is gone */
+};
+
+/* Copies the functions and their texts. EINVAL for a name or limit that is not allowed, EEXIST for
+ * two functions of one name, E2BIG for texts of more than 64 MiB. After an error nothing is
+ * released. */
+int vmm_tools_create(const struct vmm_function *functions, size_t count, struct vmm_tools **out,
+                     struct vmm_err *err);
+
+/* The set goes when no run uses it any more; NULL is allowed. */
+void vmm_tools_destroy(struct vmm_tools *tools);
+
+/* Answer a call, on any thread. The bytes are copied. A guest that computes is told at once; one
+ * that is suspended goes on at vmm_resume(). ENOENT for a call that was never made, was answered or
+ * has ended with its run. E2BIG for a reply that is larger than the function's max_reply, or if the
+ * VM would hold more than VMM_REPLIES_MAX bytes of replies that the guest has not taken: then the
+ * call is answered by an error that says so. The VM must not be destroyed meanwhile. */
+#define VMM_REPLIES_MAX (256ull << 20)
+int vmm_reply(struct vmm *vm, uint64_t id, const void *bytes, size_t size, struct vmm_err *err);
+int vmm_reply_error(struct vmm *vm, uint64_t id, const char *type, const char *message,
+                    struct vmm_err *err);
+
+/* The calls that are open: their number in *count, and up to max of them in calls. */
+int vmm_calls(struct vmm *vm, struct vmm_call *calls, size_t max, size_t *count);
+
+/* After VMM_CALLED: vmm_run() has returned because the guest sleeps, and only the answer to an open
+ * call, its own timer (vmm_outcome.timer_ns), input or an interrupt can wake it. vmm_resume() waits
+ * for one of these, up to wait_ns (UINT64_MAX: without end), and goes on with the run. When nothing
+ * came it returns VMM_CALLED once more. It may be called on another thread than vmm_run(). The time
+ * from VMM_CALLED until the guest goes on counts neither for timeout_ns nor for grace_ns. Guest
+ * clocks go on. A run that is suspended can also be left: by vmm_rewind(), vmm_renew() or
+ * vmm_destroy(). After the run's time is over it is not suspended any more, and its calls are
+ * refused. EINVAL unless the last outcome was VMM_CALLED. */
+int vmm_resume(struct vmm *vm, uint64_t wait_ns, struct vmm_outcome *outcome, struct vmm_err *err);
 
 /* May be called on any thread and in a signal handler. VMM_INTERRUPT_INT: the guest gets SIGINT;
  * VMM_INTERRUPT_TERM: SIGTERM; VMM_INTERRUPT_KILL: the run ends as VMM_KILLED. When no run is going

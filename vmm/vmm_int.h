@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <linux/kvm.h>
 #include <poll.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <sys/types.h>
 #include <termios.h>
@@ -75,10 +76,11 @@ struct mem_initrd {
 };
 
 enum vmm_state {
-    VMM_STATE_NEW,   /* loaded, vmm_start() may run it */
-    VMM_STATE_READY, /* its HV_CALL_RUN is open */
-    VMM_STATE_SPENT, /* a run has ended in it: it can only be rewound or destroyed */
-    VMM_STATE_BAD,   /* a restore, rewind or run failed half-way */
+    VMM_STATE_NEW,    /* loaded, vmm_start() may run it */
+    VMM_STATE_READY,  /* its HV_CALL_RUN is open */
+    VMM_STATE_CALLED, /* its HV_CALL_WAIT is open: a run is suspended until vmm_resume() */
+    VMM_STATE_SPENT,  /* a run has ended in it: it can only be rewound or destroyed */
+    VMM_STATE_BAD,    /* a restore, rewind or run failed half-way */
 };
 
 /* Guest time. The guest's monotonic time is guest_ns at host CLOCK_MONOTONIC host_ns, and both run
@@ -96,6 +98,23 @@ struct clock_timer {
     uint64_t tick;     /* next look at the output rings */
     uint64_t retry;    /* next try to push an upcall */
     uint64_t longer;   /* next look whether this is a longer run */
+};
+
+/* A run that is suspended (VMM_CALLED): instants of the host's CLOCK_MONOTONIC, and what its
+ * deadline had left. */
+struct suspension {
+    uint64_t until; /* the guest goes on then, if nothing happens before */
+    uint64_t since;
+    uint64_t left_ns; /* NEVER: there is no deadline */
+};
+
+/* The functions that the run may call, and its calls (toolcalls.c). */
+struct run_tools {
+    const struct vmm_tools *set; /* held; NULL: none */
+    void *arg;
+    uint64_t left;            /* calls that may still be made */
+    struct tool_calls *calls; /* made when first needed, and kept */
+    atomic_size_t untold;     /* calls that were answered and of which the guest does not know */
 };
 
 /* What is noted of runs for a working set, in a machine that makes one (record.c). */
@@ -132,6 +151,8 @@ struct run_frame {
     size_t room; /* of head */
     const uint8_t *source;
     size_t source_len;
+    const uint8_t *tools; /* the last record, which belongs to vmm_run.tools */
+    size_t tools_size;
 };
 
 struct vmm {
@@ -173,6 +194,8 @@ struct vmm {
     int handles[HV_HANDLES]; /* descriptors of the handles (wait.c), handle_count of them */
     unsigned handle_count;
     struct run_frame frame;
+    struct run_tools tools;
+    struct suspension suspension;
     bool deterministic;
     bool trace;
     uint64_t output_left; /* bytes that may still be written */
@@ -190,7 +213,7 @@ struct vmm {
     struct clock_map clock;
     struct clock_timer timer;
     atomic_int kicked;     /* set by the signal handler */
-    atomic_int interrupts; /* bits 1 << enum vmm_interrupt */
+    atomic_int interrupts; /* bits 1 << enum vmm_interrupt, 1 << INTERRUPT_ANSWER */
     atomic_int running;    /* thread inside vmm_run(), 0 when none */
     int pagemap_fd;        /* for pagemap.c in a process that cannot open it any more; else -1 */
 
@@ -440,8 +463,13 @@ int clock_timer_cut(struct vmm *vm, uint64_t until);
 #define UPCALL_RETRY_NS NS_PER_MS
 int outcome_set(struct vmm *vm, enum vmm_outcome_kind kind, int status, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
-/* The same. For a developer it adds where the guest stands, and its last exception. */
+/* As VMM_CALLED; the guest goes on at the instant `until` at the latest. */
+int outcome_set_called(struct vmm *vm, uint64_t until, uint64_t now);
+/* As outcome_set(). For a developer it adds where the guest stands, and its last exception. */
 int outcome_set_at(struct vmm *vm, enum vmm_outcome_kind kind, const char *what);
+/* As vmm_interrupt(), also with INTERRUPT_ANSWER: a call of a function was answered. */
+#define INTERRUPT_ANSWER 3
+void outcome_interrupt(struct vmm *vm, int what);
 /* Acts on interrupts and deadlines that are due: sets an event for the guest, or ends the run. */
 int outcome_due(struct vmm *vm, uint64_t now);
 
@@ -460,7 +488,9 @@ void counters_end_run(struct vmm *vm);
 /* As outcome.c. */
 int calls_answer(struct vmm *vm);
 int calls_answer_run(struct vmm *vm); /* hands the run frame to the open HV_CALL_RUN */
-void calls_end_run(struct vmm *vm);   /* the services give up what they hold for it */
+int calls_resume(struct vmm *vm, uint64_t wait_ns); /* as vmm_resume(): waits, answers the open
+                                                     * HV_CALL_WAIT */
+void calls_end_run(struct vmm *vm);                 /* the services give up what they hold for it */
 
 /* wait.c. As outcome.c. */
 void wait_block_kick(sigset_t *before); /* blocks VMM_SIGNAL; before: the mask to put back */
@@ -469,7 +499,8 @@ void wait_block_kick(sigset_t *before); /* blocks VMM_SIGNAL; before: the mask t
  * let through by ppoll() itself, so that none is missed. */
 int wait_poll(struct vmm *vm, struct pollfd *pfd, nfds_t count, uint64_t until, bool want_events);
 /* Sets the descriptor that a handle stands for. -1: there is nothing to wait for, and it is always
- * ready. */
+ * ready. HANDLE_TOLD: it has none, and whoever makes it ready interrupts the run. */
+#define HANDLE_TOLD (-2)
 void handle_set(struct vmm *vm, unsigned handle, int fd);
 /* Tells a running guest which of the handles that it watches are ready. False: it watches none. */
 bool handles_look(struct vmm *vm);
@@ -493,6 +524,25 @@ void terminal_streams(const struct vmm_io *io, struct hv_streams *streams);
 void terminal_describe(const struct vmm *vm, struct hv_streams *streams); /* as they are now */
 int64_t terminal_call(struct vmm *vm, uint64_t stream, uint64_t op, uint64_t modes, bool drop);
 void terminal_restore(struct vmm *vm);
+
+/* tools.c */
+const struct vmm_tools *tools_hold(const struct vmm_tools *tools); /* NULL is allowed */
+void tools_drop(const struct vmm_tools *tools);
+const struct vmm_function *tools_find(const struct vmm_tools *tools, const char *name);
+/* Of the run frame, with its header and padded. */
+const uint8_t *tools_record(const struct vmm_tools *tools, size_t *size);
+
+/* toolcalls.c. Those of the guest's calls as outcome.c. */
+int toolcalls_prepare(struct vmm *vm, const struct vmm_run *run, struct vmm_err *err);
+void toolcalls_set(struct vmm *vm, const struct vmm_run *run);
+int toolcalls_begin(struct vmm *vm);
+void toolcalls_end(struct vmm *vm);
+void toolcalls_free(struct vmm *vm);
+bool toolcalls_open(struct vmm *vm); /* is a call open? */
+int toolcalls_make(struct vmm *vm, const struct hv_call *call, int64_t *ret);
+int toolcalls_answered(struct vmm *vm, const struct hv_call *call, int64_t *ret);
+int toolcalls_reply(struct vmm *vm, const struct hv_call *call, int64_t *ret);
+int toolcalls_done(struct vmm *vm, const struct hv_call *call, int64_t *ret);
 
 /* frame.c */
 /* run's source must stay until the run is over. */

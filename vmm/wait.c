@@ -57,6 +57,9 @@ static nfds_t handles_list(const struct vmm *vm, uint64_t watched, struct pollfd
     for (; watched != 0; watched &= watched - 1) {
         const unsigned handle = (unsigned)__builtin_ctzll(watched);
         const int fd = handle < vm->handle_count ? vm->handles[handle] : -1;
+        if (fd == HANDLE_TOLD && atomic_load(&vm->tools.untold) == 0) {
+            continue;
+        }
         if (fd < 0) {
             *ready |= 1ull << handle;
             continue;

@@ -33,8 +33,8 @@ $(GT_OUT)/static/%: $(GT_DIR)/%.c $(GT_DIR)/t.h $(GT_DIR)/fault.h $(GT_DIR)/rule
 # It takes runs.
 $(GT_OUT)/only/turns: images/runframe.c images/runframe.h vmm/abi.h
 $(GT_OUT)/only/turns: GT_MORE := -I. images/runframe.c
-$(GT_OUT)/only/records: vmm/abi.h
-$(GT_OUT)/only/records: GT_MORE := -I.
+$(GT_OUT)/only/records $(GT_OUT)/only/tools: vmm/abi.h
+$(GT_OUT)/only/records $(GT_OUT)/only/tools: GT_MORE := -I.
 
 $(GT_OUT)/only/%: $(GT_DIR)/only/%.c $(GT_DIR)/only.h $(GT_DIR)/t.h $(GT_DIR)/fault.h $(GT_DIR)/rules.mk
 	@mkdir -p $(@D)

@@ -4,11 +4,13 @@
  *        [-- PROGRAM [ARGS...]]
  * Boots a fresh machine and runs one program in it, to debug kernels. --then is for a program that
  * takes runs (HV_RUN_DEVICE): it gets a run with this source. Several are run one after the other,
- * in the same machine. Prints records on stdout, a line each, and the outcomes on stderr. Exits as
+ * in the same machine. All have the functions of vmmrun_tools.c. Prints records on stdout, a line
+ * each, and the outcomes on stderr. Exits as
  * the program did, 128+n for signals, 124 on timeout, 125 when the machine failed, 2 on bad usage.
  */
+#include "vmmrun.h"
+
 #include "vmm/abi.h"
-#include "vmm/vmm.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -87,7 +89,7 @@ static int report(const char *step, const struct vmm_outcome *o)
         [VMM_READY] = "ready",       [VMM_EXITED] = "exited",   [VMM_SIGNALED] = "signaled",
         [VMM_OOM] = "out of memory", [VMM_TIMEOUT] = "timeout", [VMM_PIPE_CLOSED] = "pipe closed",
         [VMM_KILLED] = "killed",     [VMM_PANIC] = "panic",     [VMM_BROKEN] = "broken",
-        [VMM_OUTPUT] = "output",
+        [VMM_OUTPUT] = "output",     [VMM_CALLED] = "called",   [VMM_CALLS] = "calls",
     };
     const struct vmm_counters *c = &o->counters;
     fprintf(stderr,
@@ -111,6 +113,8 @@ static int report(const char *step, const struct vmm_outcome *o)
     case VMM_TIMEOUT:
         return 124;
     case VMM_OUTPUT:
+    case VMM_CALLED:
+    case VMM_CALLS:
     case VMM_KILLED:
     case VMM_PANIC:
     case VMM_BROKEN:
@@ -129,7 +133,7 @@ static int run(const struct options *o, struct vmm *vm, struct vmm_err *err)
     if (outcome.kind != VMM_READY) {
         return status != 0 ? status : 125;
     }
-    if (vmm_run(vm, &o->run, &outcome, err) < 0) {
+    if (vmm_run(vm, &o->run, &outcome, err) < 0 || run_to_end(vm, &outcome, err) < 0) {
         return -1;
     }
     status = report("run", &outcome);
@@ -138,7 +142,7 @@ static int run(const struct options *o, struct vmm *vm, struct vmm_err *err)
         then.mode = HV_RUN_CODE;
         then.source = o->then[i];
         then.source_len = strlen(o->then[i]);
-        if (vmm_run(vm, &then, &outcome, err) < 0) {
+        if (vmm_run(vm, &then, &outcome, err) < 0 || run_to_end(vm, &outcome, err) < 0) {
             return -1;
         }
         status = report("then", &outcome);
@@ -158,13 +162,20 @@ int main(int argc, char **argv)
     if (parse(argc, argv, &o) < 0) {
         return usage();
     }
-    struct vmm *vm;
+    struct vmm_tools *tools = NULL;
+    struct vmm *vm = NULL;
     struct vmm_err err;
-    int status = vmm_create(&o.config, &vm, &err) < 0 ? -1 : run(&o, vm, &err);
+    int status = run_tools(&tools, &err) < 0 || vmm_create(&o.config, &vm, &err) < 0 ? -1 : 0;
+    o.run.tools = tools;
+    if (status == 0) {
+        status = run(&o, vm, &err);
+    }
     if (status < 0) {
         fprintf(stderr, "vmmrun: %s\n", err.msg);
         status = 125;
     }
+    run_tools_wait();
     vmm_destroy(vm);
+    vmm_tools_destroy(tools);
     return status;
 }

@@ -8,6 +8,7 @@
 
 #define RUN_RDEV    RDEV(10, 62)
 #define RECORD_RDEV RDEV(10, 63)
+#define TOOL_RDEV   RDEV(10, 64)
 
 static ssize_t null_read(struct file *f, vaddr_t buf, size_t n, u64 *pos)
 {
@@ -78,12 +79,16 @@ static const struct device {
     {"tty", RDEV(5, 0), NULL},
     {"pyhl", RUN_RDEV, NULL},
     {"pyhl-record", RECORD_RDEV, &record_ops},
+    {"pyhl-tool", TOOL_RDEV, NULL},
 };
 
 static int dev_open(struct inode *i, struct file *f)
 {
     if (S_ISCHR(i->mode) && i->rdev == RUN_RDEV) {
         return rundev_open(i, f);
+    }
+    if (S_ISCHR(i->mode) && i->rdev == TOOL_RDEV) {
+        return tooldev_open(i, f);
     }
     for (size_t k = 0; k < ARRAY_SIZE(devices); k++) {
         if (S_ISCHR(i->mode) && devices[k].rdev == i->rdev && devices[k].ops != NULL) {

@@ -31,6 +31,7 @@ u64 run_next(void *buf, size_t size)
         text_settle(cur_proc()->mm);
         pmm_scrub();
     }
+    tooldev_run_ends();
     xstate_save(current->xstate);
     s64 n = hv_call(HV_CALL_RUN, (u64)buf, size, HV_RUN_VECTORS, (u64)window.status);
     xstate_reload(current->xstate);

@@ -272,9 +272,11 @@ bool stream_is_pipe(const struct file *f); /* a stream of the host that looks li
 /* terminal.c: for a stream (0, 1 or 2) that is a terminal. */
 long terminal_ioctl(u32 stream, u32 cmd, vaddr_t arg);
 bool terminal_drops_input(u32 cmd, vaddr_t arg); /* true: drops unread input if it succeeds */
-/* rundev.c, recorddev.c, procfs.c */
+/* rundev.c, recorddev.c, tooldev.c, procfs.c */
 int rundev_open(struct inode *i, struct file *f);
 extern const struct file_ops record_ops;
+int tooldev_open(struct inode *i, struct file *f);
+void tooldev_run_ends(void); /* the host forgets all calls: those that are open have failed */
 int procfs_init(void);
 /* pipe.c */
 extern const struct inode_ops fifo_inode_ops;
