@@ -30,6 +30,7 @@ import mkframe
 import notice_check
 import options_check
 import plain_check
+import site_check
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 CASES = os.path.join(HERE, "cases")
@@ -150,13 +151,14 @@ class NativeDriver:
 
 
 class Guest:
-    def __init__(self, repeat):
+    def __init__(self, repeat, home=HOME):
         self.repeat = repeat
+        self.home = home
 
     def run(self, case):
         fresh_directory(CWD)
         place(case, "")
-        command = [os.path.abspath("build/pyhl"), "run", "--dest", HOME]
+        command = [os.path.abspath("build/pyhl"), "run", "--dest", self.home]
         if self.repeat:
             command += ["--repeat", str(self.repeat)]
         if case.flags:
@@ -239,11 +241,16 @@ def check_held(root, runner):
     return held_check.check(Case("fresh", HERE), lambda case: oracle(root, case), runner)
 
 
+def check_site(root, native):
+    runners = (lambda small: NativeDriver(small).run, None) if native else (None, lambda home: Guest(0, home).run)
+    return site_check.check(Case("fresh", HERE), root, oracle, *runners)
+
+
 # Checks of other forms than a case's.
-def checks(root, runner):
+def checks(root, runner, native):
     return {"plain": lambda: check_plain(root, runner), "options": lambda: check_options(root, runner),
             "notice": lambda: check_notice(root, runner), "held": lambda: check_held(root, runner),
-            "display": lambda: display_check.check(root)}
+            "display": lambda: display_check.check(root), "site": lambda: check_site(root, native)}
 
 
 def ways(root, native):
@@ -256,7 +263,7 @@ def main(root, words):
     native = words[:1] == ["--driver-native"]
     names = words[1:] if native else words
     known = sorted({name.split(".")[0] for name in os.listdir(CASES)} |
-                   {"plain", "options", "notice", "held", "display"})
+                   {"plain", "options", "notice", "held", "display", "site"})
     if names == ["--list"]:
         print(*known, sep="\n")
         return 0
@@ -267,7 +274,7 @@ def main(root, words):
     whole = not names
     names = names or known
     runners = ways(os.path.abspath(root), native)
-    special = checks(os.path.abspath(root), runners[0][1])
+    special = checks(os.path.abspath(root), runners[0][1], native)
     passed = failed = skipped = 0
     if not native:
         jailed = subprocess.run(["tests/jailed.sh", "build/pyhl", "run", "--dest", HOME, "-c",
