@@ -21,6 +21,7 @@ import records
 PREFERRED = ("text/html", "text/markdown", "text/latex", "image/svg+xml", "image/png", "image/jpeg", "application/pdf",
              "application/javascript", "application/json", "text/plain")
 TABLE = "application/vnd.pyhl.table+json"  # a DataFrame's columns
+PLOTLY = "application/vnd.plotly.v1+json"
 EXTRAS = (TABLE, figures.CHART)  # beside a better form of the same thing
 
 METHODS = (
@@ -178,7 +179,7 @@ def bundle(obj, include=None, exclude=None):
         for mime, method, types in METHODS:
             if mime not in data and _is_wanted(mime, include, exclude):
                 _put(data, metadata, mime, _call(obj, method, mime, types))
-        for mime, make in _makers(obj):
+        for mime, make in MAKERS.get(_class(obj), ()):
             if mime not in data and _is_wanted(mime, include, exclude):
                 _put(data, metadata, mime, _made(make, obj))
     data = {mime: value for mime, value in data.items() if _is_wanted(mime, include, exclude)}
@@ -212,7 +213,7 @@ def _method(obj, name):
 
 def _displays_itself(obj):
     method = None if _is_plain(obj) else _method(obj, "_ipython_display_")
-    if method is None:
+    if method is None or _class(obj) == "plotly":  # whose own way needs IPython and nbformat
         return False
     try:
         method()
@@ -298,15 +299,18 @@ def _repr(obj):
     return f"{text[:end]}, ... ({len(obj) - MOST_ITEMS} more){text[end:]}"
 
 
-def _makers(obj):
-    """Forms that we make of classes of others: pairs of MIME type and function."""
-    for base in type(obj).__mro__:
-        name = (base.__module__, base.__qualname__)
-        if name == ("pandas.core.frame", "DataFrame"):
-            return ((TABLE, _table),)
-        if name == ("matplotlib.figure", "Figure"):
-            return (("image/png", figures.png), (figures.CHART, figures.chart))
-    return ()
+CLASSES = {("pandas.core.frame", "DataFrame"): "table", ("matplotlib.figure", "Figure"): "figure",
+           ("plotly.basedatatypes", "BaseFigure"): "plotly"}
+
+
+def _class(obj):
+    """Which of the classes of others it is that have a form of ours, or None."""
+    names = ((base.__module__, base.__qualname__) for base in type(obj).__mro__)
+    return next((CLASSES[name] for name in names if name in CLASSES), None)
+
+
+def _plotly(figure):
+    return json.loads(figure.to_json())
 
 
 def _table(frame):
@@ -316,6 +320,10 @@ def _table(frame):
     rows = json.loads(frame.to_json(orient="split", date_format="iso", date_unit="us", default_handler=str))["data"]
     names = [str(name) for name in frame.columns]
     return {name: [row[i] for row in rows] for i, name in enumerate(names)}
+
+
+MAKERS = {"table": ((TABLE, _table),), "plotly": ((PLOTLY, _plotly),),
+          "figure": (("image/png", figures.png), (figures.CHART, figures.chart))}
 
 
 def _checked(data):

@@ -333,6 +333,18 @@ def sympy(seen):
     same(seen.one("result")["main"], "text/latex")
 
 
+@cell("""
+class BaseFigure:
+    def _ipython_display_(self): print("without nbformat this shows nothing")
+    def to_json(self): return '{"data": []}'
+BaseFigure.__module__ = "plotly.basedatatypes"
+BaseFigure()
+""")
+def a_class_of_plotlys_name(seen):
+    same(seen.data()["application/vnd.plotly.v1+json"], {"data": []})
+    same([seen.stdout, seen.one("result")["main"]], ["", "application/vnd.plotly.v1+json"])
+
+
 # Figures
 
 @cell("""
