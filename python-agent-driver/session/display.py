@@ -96,8 +96,8 @@ def publish_display_data(data, metadata=None, *, transient=None, update=False, *
         raise TypeError(f"data must be a dict, got: {data!r}")
     if metadata is not None and not isinstance(metadata, dict):
         raise TypeError(f"metadata must be a dict, got: {metadata!r}")
-    data = _checked(data)
-    record = {"data": data, "metadata": metadata or {}, "main": main(data), "transient": transient or {}}
+    data, metadata = _checked(data), _checked(metadata or {}, "metadata of ")
+    record = {"data": data, "metadata": metadata, "main": main(data), "transient": transient or {}}
     if update:
         record["update"] = True
     if not send("display", record) and "text/plain" in data:
@@ -181,10 +181,10 @@ def bundle(obj, include=None, exclude=None):
                 _put(data, metadata, mime, _call(obj, method, mime, types))
         for mime, make in MAKERS.get(_class(obj), ()):
             if mime not in data and _is_wanted(mime, include, exclude):
-                _put(data, metadata, mime, _made(make, obj))
-    data = {mime: value for mime, value in data.items() if _is_wanted(mime, include, exclude)}
-    data = _checked(data)
-    return data, {key: value for key, value in metadata.items() if key in data or "/" not in key}
+                _put(data, metadata, mime, _made(make, obj, mime))
+    data = _checked({mime: value for mime, value in data.items() if _is_wanted(mime, include, exclude)})
+    return data, _checked({key: value for key, value in metadata.items() if key in data or "/" not in str(key)},
+                          "metadata of ")
 
 
 _finder = ipython.Finder({function.__name__: function for function in (
@@ -256,14 +256,17 @@ def _call(obj, name, what, types, kwargs={}):
         expected = " or ".join(kind.__name__ for kind in types)
         _say(f"{type(obj).__qualname__}.{name}() returned {type(data).__qualname__}, and {what} is {expected}")
         return None
-    return data, metadata or {}
+    return data, metadata if isinstance(metadata, dict) else {}
 
 
-def _made(make, obj):
+def _made(make, obj, mime):
     try:
         value = make(obj)
     except Exception as error:
-        _complain(error)
+        if mime not in EXTRAS:
+            _complain(error)
+        else:  # which is no fault of the value's
+            _say(f"{mime} of this {type(obj).__qualname__} is left out: {type(error).__qualname__}: {error}")
         return None
     return None if value is None else (value, {})
 
@@ -326,19 +329,20 @@ MAKERS = {"table": ((TABLE, _table),), "plotly": ((PLOTLY, _plotly),),
           "figure": (("image/png", figures.png), (figures.CHART, figures.chart))}
 
 
-def _checked(data):
-    """A bundle that can be sent: bytes as base64, all of it JSON, and not too large."""
+def _checked(data, what=""):
+    """A bundle, or its metadata, that can be sent: bytes as base64, all of it JSON, and not too large."""
     kept, size = {}, 0
     for mime, value in data.items():
+        mime = str(mime)
         if isinstance(value, (bytes, bytearray, memoryview)):
             value = base64.b64encode(value).decode()
         try:
             length = len(value if isinstance(value, str) else json.dumps(value, default=repr))
         except (TypeError, ValueError, RecursionError) as error:
-            _say(f"{mime} is left out: it is not JSON: {error}")
+            _say(f"{what}{mime} is left out: it is not JSON: {error}")
             continue
         if size + length > MOST_DATA:
-            _say(f"{mime} is left out: it has {length} characters, and what one value shows has at most {MOST_DATA}")
+            _say(f"{what}{mime} is left out: it has {length} characters, and all of one value has at most {MOST_DATA}")
             continue
         kept[mime] = value
         size += length

@@ -6,6 +6,7 @@ it: get_ipython() returns None, as outside of IPython.
 """
 import base64
 import html
+import importlib
 import importlib.machinery
 import io
 import json
@@ -350,7 +351,7 @@ class Finder:
     def __init__(self, functions):
         names = {**{one.__name__: one for one in CLASSES}, **functions}
         self.names = {"IPython": {"version_info": VERSION, "__version__": "9.0.0", "get_ipython": get_ipython,
-                                  "display": functions["display"], "__path__": []},
+                                  "__path__": []},
                       "IPython.display": names, "IPython.core": {"__path__": []}, "IPython.core.display": names}
 
     def find_spec(self, name, path=None, target=None):
@@ -361,3 +362,5 @@ class Finder:
 
     def exec_module(self, module):
         vars(module).update(self.names[module.__name__])
+        if module.__name__ == "IPython":
+            importlib.import_module("IPython.display")  # an attribute of it, as in IPython

@@ -146,6 +146,19 @@ def nothing_but_a_raising_repr(seen):
     assert seen.stderr.endswith("ValueError: bad repr\n"), seen.stderr
 
 
+@cell("""
+class Odd:
+    def _repr_mimebundle_(self, **kwargs): return {5: "five", "text/html": "<b>"}, {"text/html": {(1, 2): 3}, 4: 5}
+    def _repr_latex_(self): return "x", "no metadata"
+Odd()
+""")
+def what_is_no_json(seen):
+    result = seen.records[0][1]
+    same(sorted(result["data"]), ["5", "text/html", "text/latex", "text/plain"])
+    same(result["metadata"], {"4": 5})
+    assert seen.stderr.startswith("display: metadata of text/html is left out: it is not JSON"), seen.stderr
+
+
 @cell("import unittest.mock; unittest.mock.MagicMock()")
 def an_object_that_has_every_name(seen):
     same([*seen.data()], ["text/plain"])
@@ -238,7 +251,9 @@ def to_stdout(seen):
 # The stand-in for IPython
 
 @cell("""
-import IPython, IPython.core.display
+import IPython
+display(IPython.display.HTML("first"))
+import IPython.core.display
 from IPython.display import *
 display(HTML("<b>"), Markdown("*m*"), Latex("$l$"), Math("$m$"), JSON({"a": 1}), JSON("[2]"), Javascript("f()"),
         SVG("<?xml?><svg></svg>"), Code("a<b", language="python"), GeoJSON({"g": 1}), Pretty("p"))
@@ -247,8 +262,8 @@ print(IPython.get_ipython(), HTML("x"), HTML is IPython.core.display.HTML)
 def stand_in(seen):
     same(seen.stdout, "None <IPython.display.HTML object> True\n")
     found = [[value for mime, value in shown["data"].items() if mime == shown["main"]][0]
-             for shown in seen.of(*["display"] * 11)]
-    same(found, ["<b>", "*m*", "$l$", "$\\displaystyle m$", {"a": 1}, [2], "f()", "<svg></svg>",
+             for shown in seen.of(*["display"] * 12)]
+    same(found, ["first", "<b>", "*m*", "$l$", "$\\displaystyle m$", {"a": 1}, [2], "f()", "<svg></svg>",
                  '<pre><code class="language-python">a&lt;b</code></pre>', {"g": 1}, "p"])
 
 
@@ -315,6 +330,12 @@ def large_frame(seen):
     large, double = seen.of("display", "display")
     same(sorted(large["data"]), ["text/html", "text/plain"])
     same(double["data"][TABLE], {"d": [2]})
+
+
+@cell("ring = []; ring.append(ring); pd.DataFrame({'n': [ring]})")
+def a_frame_whose_data_cannot_be_made(seen):
+    same(sorted(seen.records[0][1]["data"]), ["text/html", "text/plain"])
+    assert seen.stderr.startswith(f"display: {TABLE} of this DataFrame is left out: OverflowError: "), seen.stderr
 
 
 @cell("PIL.Image.new('RGBA', (2, 2))")
@@ -405,7 +426,7 @@ def a_figure_that_cannot_be_drawn(seen):
 @cell("import matplotlib.text; plt.plot([1]); plt.gca().get_title = None; print()")
 def a_chart_that_cannot_be_made(seen):
     same([sorted(content["data"]) for _, content in seen.records], [["image/png", "text/plain"]])
-    assert "TypeError: 'NoneType' object is not callable" in seen.stderr
+    same(seen.stderr, f"display: {CHART} of this Figure is left out: TypeError: 'NoneType' object is not callable\n")
 
 
 # Charts

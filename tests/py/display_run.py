@@ -7,6 +7,7 @@ import ast
 import contextlib
 import io
 import json
+import os
 import sys
 import traceback
 import types
@@ -43,12 +44,15 @@ def run_cell(code, names):
     return {"records": [*taken], "stdout": out.getvalue(), "stderr": err.getvalue()}
 
 
+backend = os.environ.pop("MPLBACKEND", None)  # matplotlib is imported before a session has an environment
 sys.path.insert(0, sys.argv[1])
 sys.modules["records"] = types.SimpleNamespace(send=send)
 import display  # noqa: E402, from SESSION
 for name in ("records", "display", "figures", "charts", "ipython"):
     del sys.modules[name]
 del sys.path[0]
+if backend is not None:
+    os.environ["MPLBACKEND"] = backend
 display.start()
 names = {"__name__": "__main__"}
 json.dump([run_cell(code, names) for code in json.load(sys.stdin)], sys.stdout)
