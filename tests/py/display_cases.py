@@ -518,6 +518,18 @@ def dates(seen):
     assert all(datetime.datetime.fromisoformat(tick) for tick in chart["x_ticks"])
 
 
+@cell("""
+import zoneinfo
+noon = datetime.datetime(2023, 9, 1, 12, 0, 0, 250_000, zoneinfo.ZoneInfo("America/New_York"))
+plt.plot(np.array(["2023-09-01T00:00:01", "NaT", "1655-01-01"], "M8[us]"), [1, 2, 3]); plt.plot([noon], [1])
+print()
+""")
+def dates_of_other_types(seen):
+    times, zoned = [element["points"] for element in seen.chart()["elements"]]
+    same(times, [["2023-09-01T00:00:01", 1], [None, 2], ["1655-01-01T00:00:00", 3]])
+    same(zoned, [["2023-09-01T16:00:00.250000", 1]])
+
+
 @cell("plt.plot([1, 2], ['low', 'high']); print()")
 def categories(seen):
     chart = seen.chart()
