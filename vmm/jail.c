@@ -27,7 +27,7 @@ struct jail_landlock {
 
 #define JAIL_EXTRAS                                                                                \
     ((unsigned)(VMM_JAIL_INSPECT | VMM_JAIL_SNAPSHOT | VMM_JAIL_RENEW | VMM_JAIL_TERMINAL |        \
-                VMM_JAIL_CHANNEL))
+                VMM_JAIL_CHANNEL | VMM_JAIL_EDIT))
 #define JAIL_EXTRAS_OF_VM ((unsigned)(VMM_JAIL_INSPECT | VMM_JAIL_RENEW))
 
 /* Whether the thread or the process is in jail. The kernel cannot be asked: prctl() is not on the
@@ -198,6 +198,9 @@ int vmm_jail(const struct vmm_jail *jail, struct vmm_err *err)
     }
     if (rc == 0) {
         rc = jail_landlock(err);
+    }
+    if (rc == 0 && jail->threads != NULL) {
+        rc = jail->threads(jail->threads_arg, err);
     }
     if (rc == 0) {
         rc = jail_filter(jail, &terms, err);

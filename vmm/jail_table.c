@@ -38,6 +38,7 @@
 #define SNAPSHOT VMM_JAIL_SNAPSHOT
 #define RENEW    VMM_JAIL_RENEW
 #define TERMINAL VMM_JAIL_TERMINAL
+#define EDIT     VMM_JAIL_EDIT
 #define CHANNEL  VMM_JAIL_CHANNEL
 #define THREAD   JAIL_THREAD
 
@@ -90,6 +91,8 @@ const struct jail_row jail_rows[] = {
     {SYS_ioctl, 0, {IS(1, TIOCGPGRP)}, "is it ours to put back?"},
     {SYS_getpgrp, 0, {{0}}, "the same"},
     {SYS_ioctl, TERMINAL, {IS(1, TCSETS)}, "echo and lines, and back"},
+    {SYS_ioctl, EDIT, {AS(0, JAIL_INPUT), IS(1, TCSETSW)}, "a line is edited"},
+    {SYS_ioctl, EDIT, {AS(0, JAIL_INPUT), IS(1, TCSETSF)}, "the last line was"},
     {SYS_ioctl, TERMINAL, {IS(1, TCFLSH)}, "input that was not read is dropped"},
     {SYS_getpgrp, TERMINAL, {{0}}, "is it ours to put back?"},
     {SYS_kcmp, 0, {AS(0, JAIL_SELF), AS(1, JAIL_SELF)}, "are two streams one open file?"},

@@ -492,9 +492,10 @@ void vmm_snapshot_close(struct vmm_snapshot *snap);
  * so no VM can be made or restored there.
  *
  * A whole process in jail: all its threads get the list of system calls. The rest holds for the
- * calling thread, which should be the only one. Other processes of the same user can neither trace
- * the process nor look into it, and it leaves no core file. A single thread in jail: other threads
- * go on as before, and may do for it what it cannot. The thread may end, but may start no other.
+ * calling thread, which should be the only one, and for those that vmm_jail.threads starts. Other
+ * processes of the same user can neither trace the process nor look into it, and it leaves no core
+ * file. A single thread in jail: other threads go on as before, and may do for it what it cannot.
+ * The thread may end, but may start no other.
  *
  * Whether in jail or not, no core file of a process contains guest memory.
  */
@@ -508,6 +509,7 @@ enum vmm_jail_extra {
     VMM_JAIL_RENEW = 4,    /* vmm_renew() of one VM */
     VMM_JAIL_TERMINAL = 8, /* a guest may set echo and line modes of its terminal */
     VMM_JAIL_CHANNEL = 16, /* read() and write() on one more descriptor, the caller's own socket */
+    VMM_JAIL_EDIT = 32,    /* the caller edits lines: it sets the modes of its terminal, input_fd */
 };
 #define VMM_JAIL_OUTPUTS 4
 
@@ -520,6 +522,11 @@ struct vmm_jail {
     struct vmm *vm;  /* of VMM_JAIL_INSPECT and VMM_JAIL_RENEW; else NULL */
     int snapshot_fd; /* of VMM_JAIL_SNAPSHOT; else -1 */
     int channel_fd;  /* of VMM_JAIL_CHANNEL; else not looked at */
+    /* NULL, or what starts other threads of the process. It is called when everything but the list
+     * of system calls holds, so all of the jail holds for these threads. It must wait until they
+     * have begun; for what a thread may do see jail_table.c. Returns 0 or, with *err, -errno. */
+    int (*threads)(void *arg, struct vmm_err *err);
+    void *threads_arg;
 };
 
 /* At most once a thread. EALREADY in jail; EINVAL for fields that do not go together; EBUSY when

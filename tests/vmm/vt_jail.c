@@ -12,6 +12,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <sys/mman.h>
@@ -241,6 +242,11 @@ static void t_allowed(void)
     CHECK_INT(ending(&jail, &(struct attempt){SYS_read, {99, at, 0}}), 0);
     CHECK_INT(ending(&jail, &(struct attempt){SYS_write, {99, at, 0}}), 0);
     CHECK_INT(ending(&jail, &(struct attempt){SYS_sendmsg, {99, at, 0}}), SIGSYS);
+    CHECK_INT(ending(&jail, &(struct attempt){SYS_ioctl, {0, 0x5403 /* TCSETSW */, at}}), SIGSYS);
+    jail.extras = VMM_JAIL_EDIT;
+    CHECK_INT(ending(&jail, &(struct attempt){SYS_ioctl, {0, 0x5403, at}}), 0);
+    CHECK_INT(ending(&jail, &(struct attempt){SYS_ioctl, {0, 0x5404 /* TCSETSF */, at}}), 0);
+    CHECK_INT(ending(&jail, &(struct attempt){SYS_ioctl, {1, 0x5403, at}}), SIGSYS);
     jail.extras = 0;
     jail.input_fd = -1;
     CHECK_INT(ending(&jail, &(struct attempt){SYS_read, {-1, at, 0}}), SIGSYS);
@@ -313,6 +319,66 @@ static void t_process(void)
     } else { /* not dumpable: its files belong to root */
         CHECK(access(text, F_OK) == 0);
     }
+    CHECK(kill(pid, SIGKILL) == 0 && waitpid(pid, NULL, 0) == pid);
+}
+
+static sem_t threads_began;
+static _Atomic pid_t threads_tid;
+
+static void *threads_main(void *arg)
+{
+    threads_tid = (pid_t)syscall(SYS_gettid);
+    CHECK(sem_post(&threads_began) == 0);
+    for (;;) {
+        (void)poll(NULL, 0, -1);
+    }
+    return arg;
+}
+
+static int threads_start(void *arg, struct vmm_err *err)
+{
+    pthread_t thread;
+    CHECK(sem_init(&threads_began, 0, 0) == 0);
+    const int rc = pthread_create(&thread, NULL, threads_main, arg);
+    if (rc != 0) {
+        return vmm_err_set(err, rc, "a thread: %s", strerror(rc));
+    }
+    CHECK(sem_wait(&threads_began) == 0);
+    return 0;
+}
+
+static int threads_refuse(void *arg, struct vmm_err *err)
+{
+    (void)arg;
+    return vmm_err_set(err, EAGAIN, "no thread today");
+}
+
+/* A thread that is started on the way into the jail has all of it. */
+static void t_threads(void)
+{
+    char text[4096];
+    int pipes[2];
+    pid_t tid;
+    CHECK(pipe(pipes) == 0);
+    const pid_t pid = fork();
+    if (pid == 0) {
+        struct vmm_jail jail = plain_jail();
+        struct vmm_err err;
+        jail.output_fds = &pipes[1];
+        jail.output_count = 1;
+        jail.threads = threads_refuse;
+        FAILS(vmm_jail(&jail, &err), EAGAIN, "no thread today");
+        jail.threads = threads_start;
+        enter(&jail);
+        tid = threads_tid;
+        CHECK(write(pipes[1], &tid, sizeof(tid)) == sizeof(tid));
+        for (;;) {
+            (void)poll(NULL, 0, -1);
+        }
+    }
+    CHECK(read(pipes[0], &tid, sizeof(tid)) == sizeof(tid) && tid != pid);
+    read_status(pid, tid, text);
+    status_is(text, true);
     CHECK(kill(pid, SIGKILL) == 0 && waitpid(pid, NULL, 0) == pid);
 }
 
@@ -573,15 +639,10 @@ static void t_core(void)
 }
 
 const struct vt_test vt_jail_tests[] = {
-    {"jail-calls", t_calls},
-    {"jail-arguments", t_arguments},
-    {"jail-allowed", t_allowed},
-    {"jail-process", t_process},
-    {"jail-twice", t_twice},
-    {"jail-vm", t_vm},
-    {"jail-pipe", t_pipe},
-    {"jail-thread", t_thread},
-    {"jail-snapshot", t_snapshot},
-    {"jail-core", t_core},
-    {NULL, NULL},
+    {"jail-calls", t_calls},     {"jail-arguments", t_arguments},
+    {"jail-allowed", t_allowed}, {"jail-process", t_process},
+    {"jail-threads", t_threads}, {"jail-twice", t_twice},
+    {"jail-vm", t_vm},           {"jail-pipe", t_pipe},
+    {"jail-thread", t_thread},   {"jail-snapshot", t_snapshot},
+    {"jail-core", t_core},       {NULL, NULL},
 };
