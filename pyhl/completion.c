@@ -37,8 +37,9 @@ static void print_options(const struct opt *opts)
 /* Options whose value is a file or a directory of this host. */
 static bool takes_path(const struct opt *o)
 {
-    return o->kind == OPT_TEXT && (strcmp(o->arg, "DIR") == 0 || strcmp(o->arg, "FILE") == 0 ||
-                                   strcmp(o->arg, "CPIO") == 0 || strcmp(o->arg, "IMAGE") == 0);
+    return (o->kind == OPT_TEXT || o->kind == OPT_LIST) &&
+           (strcmp(o->arg, "DIR") == 0 || strcmp(o->arg, "FILE") == 0 ||
+            strcmp(o->arg, "CPIO") == 0 || strcmp(o->arg, "IMAGE") == 0);
 }
 
 /* Prints case patterns for options whose value is not a path: for these the shell offers

@@ -102,6 +102,8 @@ static int set_value(const struct opt *opt, const char *what, const char *text, 
         return value_seconds(what, text, variable, err);
     case OPT_ENV:
         return add_env(text, variable, err);
+    case OPT_LIST:
+        return append(variable, text, err);
     case OPT_PASS:
         break; /* pass_on() */
     }

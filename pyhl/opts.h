@@ -19,6 +19,7 @@ enum opt_kind {
     OPT_MIB,     /* uint64_t, bytes: the same, but a number alone is MiB */
     OPT_SECONDS, /* uint64_t, nanoseconds: 2, 0.5 */
     OPT_ENV,     /* struct opt_list of KEY=VALUE */
+    OPT_LIST,    /* struct opt_list of any texts */
     /* struct opt_list: the option is a letter and is passed on as words: "-O"; "-W", "error" */
     OPT_PASS,
 };

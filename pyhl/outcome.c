@@ -37,7 +37,9 @@ void outcome_text(const struct vmm_outcome *outcome, const struct outcome_limits
                        (unsigned long long)limits->max_output);
         return;
     case VMM_CALLS:
-        (void)snprintf(text, OUTCOME_TEXT, "stopped: more calls of tools than allowed");
+        (void)snprintf(text, OUTCOME_TEXT,
+                       "stopped: more calls of tools than the %llu of --tool-calls",
+                       (unsigned long long)limits->max_calls);
         return;
     case VMM_CALLED:
         (void)snprintf(text, OUTCOME_TEXT, "left while it waited for tools");

@@ -13,6 +13,7 @@ struct outcome_limits {
     const char *timeout; /* what the user calls the limit */
     uint64_t timeout_ns;
     uint64_t max_output; /* bytes */
+    uint64_t max_calls;
 };
 
 #define OUTCOME_TEXT 400

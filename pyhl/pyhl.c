@@ -141,6 +141,9 @@ int pyhl_run_make(const struct pyhl_run *run, struct vmm_run *out, struct vmm_er
     out->timeout_ns = run->timeout_ns;
     out->grace_ns = PYHL_GRACE_NS;
     out->max_output = run->max_output;
+    out->tools = run->tools;
+    out->tools_arg = run->tools_arg;
+    out->max_calls = run->max_calls;
     out->deterministic = run->deterministic;
     out->trace = run->trace;
     return 0;

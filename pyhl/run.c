@@ -10,6 +10,7 @@
 #include "pyhl.h"
 #include "report.h"
 #include "session.h"
+#include "tools_fork.h"
 #include "value.h"
 #include "vmm/abi.h"
 
@@ -26,6 +27,7 @@ struct run_options {
     const char *code, *module, *dest;
     uint64_t repeat, timeout_ns, max_output;
     struct opt_list env, python;
+    struct tool_options tools;
     bool renew, deterministic, trace;
     unsigned verbose;
 };
@@ -74,6 +76,7 @@ static const struct opt run_opts[] = {
      .offset = offsetof(struct run_options, env),
      .arg = "KEY=VALUE",
      .help = "set in the script's environment; repeatable"},
+    TOOL_OPTIONS(struct run_options, tools),
     {.name = "deterministic",
      .kind = OPT_FLAG,
      .offset = offsetof(struct run_options, deterministic),
@@ -224,6 +227,7 @@ static int run_restored(const struct session *session, const char *dest,
         status = session_run(&ready);
     }
     ended_ns = report_now();
+    tools_child_end(session->tools);
     vmm_destroy(ready.vm);
     pyhl_home_close(home);
     if (session->verbose > 1) {
@@ -281,7 +285,7 @@ static int run_program(const struct cmd *cmd, const struct run_options *options,
     };
     struct pyhl_run run = *chosen;
     struct vmm_err err = {0};
-    int status;
+    int status = CMD_OK;
 
     run.args = words->items + (run.script != NULL);
     run.options = options->python.items;
@@ -289,15 +293,16 @@ static int run_program(const struct cmd *cmd, const struct run_options *options,
     run.cwd = cwd != NULL && cwd[0] == '/' ? cwd : NULL; /* a removed directory has no name */
     run.timeout_ns = options->timeout_ns;
     run.max_output = options->max_output;
+    run.max_calls = options->tools.max_calls;
     run.deterministic = options->deterministic;
     run.trace = options->trace;
     if (env == NULL) {
         (void)vmm_err_set(&err, ENOMEM, "out of memory");
     }
-    if (err.code == 0 && pyhl_run_make(&run, &session.run, &err) == 0) {
-        status = run_restored(&session, options->dest, times);
-    } else {
+    if (err.code != 0 || pyhl_run_make(&run, &session.run, &err) < 0) {
         status = cmd_fail(cmd, &err);
+    } else if (tools_fork(cmd, &options->tools, &session.tools, &status)) {
+        status = run_restored(&session, options->dest, times);
     }
     pyhl_run_free(&session.run);
     free(cwd);
@@ -338,6 +343,8 @@ static int run_main(const struct cmd *cmd, int argc, char **argv)
     }
     free(program.text);
     free(options.python.items);
+    free(options.tools.commands.items);
+    free(options.tools.folders.items);
     free(options.env.items);
     free(words.items);
     return status;
@@ -359,7 +366,8 @@ const struct cmd cmd_run = {
         "environment.\n"
         "Exit status: the script's; 128+n when signal n ended it (137: out of memory); 124 on "
         "timeout;\n"
-        "153 past --max-output; 2 for a bad command line; 125 when pyhl or the VM failed.",
+        "153 past --max-output; 154 past --tool-calls; 2 for a bad command line; 125 when pyhl or "
+        "the VM failed.",
     .opts = run_opts,
     .run = run_main,
 };

@@ -93,6 +93,7 @@ static int conclude(const struct session *session, const struct vmm_outcome *out
         .timeout = "--timeout",
         .timeout_ns = session->run.timeout_ns,
         .max_output = session->run.max_output,
+        .max_calls = session->run.max_calls,
     };
     const bool failed = outcome_status(outcome, signals_last()) == CMD_FAILED;
     char text[OUTCOME_TEXT];
@@ -179,12 +180,16 @@ int session_begin(const struct session *session, uint64_t *jail_ns)
     const unsigned extras =
         (session->verbose > 1 ? VMM_JAIL_INSPECT : 0u) | (session->renew ? VMM_JAIL_RENEW : 0u);
     const struct vmm_jail jail = {
-        .extras = extras | (session_on_terminal() ? VMM_JAIL_TERMINAL : 0u),
+        .extras = extras | (session_on_terminal() ? (unsigned)VMM_JAIL_TERMINAL : 0u) |
+                  (session->tools != NULL ? (unsigned)VMM_JAIL_CHANNEL : 0u),
         .input_fd = STDIN_FILENO,
         .output_fds = outputs,
         .output_count = sizeof(outputs) / sizeof(outputs[0]),
         .vm = extras ? session->vm : NULL,
         .snapshot_fd = -1,
+        .channel_fd = session->tools != NULL ? tools_child_fd(session->tools) : -1,
+        .threads = session->tools != NULL ? tools_child_thread : NULL,
+        .threads_arg = session->tools,
     };
     uint64_t began;
     struct vmm_err err;
@@ -217,7 +222,8 @@ int session_run(const struct session *session)
         if (status == CMD_OK && i > 0 && input >= 0 && lseek(STDIN_FILENO, input, SEEK_SET) < 0) {
             input = -1;
         }
-        if (status == CMD_OK && vmm_run(session->vm, &session->run, &outcome, &err) < 0) {
+        if (status == CMD_OK &&
+            tools_child_run(session->tools, session->vm, &session->run, &outcome, &err) < 0) {
             status = cmd_fail(session->cmd, &err);
         }
         if (err.code) {

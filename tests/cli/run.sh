@@ -67,6 +67,7 @@ done
 . tests/cli/cases_home.sh
 . tests/cli/cases_image.sh
 . tests/cli/cases_tools.sh
+. tests/cli/cases_calls.sh
 . tests/cli/cases_jail.sh
 choose "$(declare -F | sed -n 's/^declare -f case_//p')" "$@"
 make_image && make_waiter || exit 2

@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -176,6 +177,110 @@ static int do_generated(void)
     return do_print();
 }
 
+/* Makes a call of a function of the host: the word is NAME or NAME=ARGUMENTS. */
+static int make_call(char *word, int flags)
+{
+    char *equals = strchr(word, '=');
+    size_t size = strlen(word) + (equals == NULL);
+    int fd = open(HV_TOOL_DEVICE, O_RDWR | O_CLOEXEC | flags);
+
+    if (equals != NULL) {
+        *equals = 0;
+    }
+    if (fd < 0 || write(fd, word, size) != (ssize_t)size) {
+        printf("%s: no call: %s\n", word, strerror(errno));
+        exit(1);
+    }
+    return fd;
+}
+
+static void take_reply(const char *name, int fd)
+{
+    static char reply[sizeof(struct hv_reply) + HV_REPLY_MAX + 1];
+    const struct hv_reply *head = (const void *)reply;
+    const char *bytes = reply + sizeof(*head);
+    size_t size = 0;
+    ssize_t n;
+
+    while ((n = read(fd, reply + size, sizeof(reply) - 1 - size)) > 0) {
+        size += (size_t)n;
+    }
+    close(fd);
+    reply[size] = 0;
+    if (n < 0 || size < sizeof(*head)) {
+        printf("%s: no reply: %s\n", name, strerror(errno));
+    } else if (head->failed) {
+        printf("%s failed: %s: %s\n", name, bytes, bytes + strlen(bytes) + 1);
+    } else if (head->size > 100) {
+        printf("%s: %llu bytes\n", name, (unsigned long long)head->size);
+    } else {
+        printf("%s: %s\n", name, bytes);
+    }
+}
+
+/* Makes a call for each argument, all at once, and prints their replies. */
+static int do_calls(void)
+{
+    static char *words[256];
+    static int fds[256];
+    const size_t count = runframe_strings(frame, frame_size, HV_RECORD_ARGV, words, 256);
+
+    for (size_t i = 1; i < count; i++) {
+        fds[i] = make_call(words[i], 0);
+    }
+    for (size_t i = 1; i < count; i++) {
+        take_reply(words[i], fds[i]);
+    }
+    return 0;
+}
+
+/* Computes until the reply is there. */
+static int do_busy(void)
+{
+    static char *words[2];
+    struct pollfd pfd = {.events = POLLIN};
+
+    runframe_strings(frame, frame_size, HV_RECORD_ARGV, words, 2);
+    pfd.fd = make_call(words[1], O_NONBLOCK);
+    while (poll(&pfd, 1, 0) == 0) {
+    }
+    take_reply(words[1], pfd.fd);
+    return 0;
+}
+
+/* A call with so many bytes of arguments. */
+static int do_large(void)
+{
+    static char *words[3];
+    size_t size;
+    char *word;
+
+    runframe_strings(frame, frame_size, HV_RECORD_ARGV, words, 3);
+    size = (size_t)atol(words[2]);
+    word = calloc(1, strlen(words[1]) + size + 2);
+    memset(stpcpy(stpcpy(word, words[1]), "="), 'x', size);
+    take_reply(words[1], make_call(word, 0));
+    return 0;
+}
+
+/* Ends with calls left open. */
+static int do_leave(void)
+{
+    static char *words[2];
+
+    runframe_strings(frame, frame_size, HV_RECORD_ARGV, words, 2);
+    make_call(words[1], 0);
+    puts("left");
+    return 0;
+}
+
+/* Names and schemas. */
+static int do_tools(void)
+{
+    print_list("tool", HV_RECORD_TOOLS);
+    return 0;
+}
+
 static const struct {
     const char *name;
     int (*run)(void);
@@ -185,6 +290,8 @@ static const struct {
     {"cat", do_cat},         {"spam", do_spam},           {"eat", do_eat},
     {"mark", do_mark},       {"interrupt", do_interrupt}, {"stubborn", do_stubborn},
     {"getppid", do_getppid}, {"generated", do_generated}, {"print('1')", do_print},
+    {"calls", do_calls},     {"busy", do_busy},           {"large", do_large},
+    {"leave", do_leave},     {"tools", do_tools},
 };
 
 static int take_run(void)
