@@ -150,29 +150,33 @@ static int call_wait(struct vmm *vm, const struct hv_call *call, int64_t *ret)
 }
 
 /* Moves the instants of the run by the time for which it was suspended. */
-static int call_go_on(struct vmm *vm, uint64_t now)
+static void call_shift(struct vmm *vm, uint64_t now)
 {
-    struct suspension *s = &vm->suspension;
-    vm->timer.deadline = clock_from_now(s->left_ns);
-    vm->timer.tick += now - s->since;
-    vm->started_ns += now - s->since;
-    vm->entered_ns += now - s->since;
-    call_answer(vm, 0);
-    return clock_timer_arm(vm, 0);
+    const uint64_t paused = now - vm->suspension.since;
+    vm->timer.tick += paused;
+    vm->started_ns += paused;
+    vm->entered_ns += paused;
+    vm->suspension.since = now;
 }
 
 int calls_resume(struct vmm *vm, uint64_t wait_ns)
 {
-    const uint64_t limit = clock_from_now(wait_ns), until = vm->suspension.until;
+    const struct suspension *s = &vm->suspension;
+    const uint64_t limit = clock_from_now(wait_ns);
     vm->timer.deadline = NEVER;
     (void)handles_look(vm);
-    int rc = handles_wait(vm, limit < until ? limit : until);
+    int rc = handles_wait(vm, limit < s->until ? limit : s->until);
+    const uint64_t now = os_clock_ns(CLOCK_MONOTONIC);
+    call_shift(vm, now);
     if (rc != 0) {
         return rc;
     }
-    const uint64_t now = os_clock_ns(CLOCK_MONOTONIC);
-    return now < until && !call_event_set(vm) ? outcome_set_called(vm, until, now)
-                                              : call_go_on(vm, now);
+    if (now < s->until && !call_event_set(vm)) {
+        return outcome_set_called(vm, s->until, now);
+    }
+    vm->timer.deadline = clock_from_now(s->left_ns);
+    call_answer(vm, 0);
+    return clock_timer_arm(vm, 0);
 }
 
 static int call_timer(struct vmm *vm, const struct hv_call *call, int64_t *ret)

@@ -45,6 +45,8 @@ extern const struct vt_test vt_turns_tests[];
 extern const struct vt_test vt_handles_tests[];
 extern const struct vt_test vt_record_tests[];
 extern const struct vt_test vt_abi_tests[];
+extern const struct vt_test vt_tools_tests[];
+extern const struct vt_test vt_called_tests[];
 
 void vt_fail(const char *file, int line, const char *fmt, ...)
     __attribute__((format(printf, 3, 4), noreturn));

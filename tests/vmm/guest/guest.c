@@ -150,7 +150,7 @@ volatile uint64_t *page_directory(void)
 
 /* The buffer has the beginning of the frame: with a large source that ends somewhere in the
  * source. */
-static const char *run_record(uint32_t kind, size_t *length)
+const void *run_record(uint32_t kind, size_t *length)
 {
     return runframe_bytes(run_buffer, sizeof(run_buffer), kind, length);
 }

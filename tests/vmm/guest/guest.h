@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * The parts of the tiny test kernel: its runtime (guest.c), and the cases. Each case is a function
- * that a run chooses by name (cases.c, hostile.c, touch.c, ring0.c, bounds.c).
+ * that a run chooses by name (cases.c, hostile.c, touch.c, ring0.c, bounds.c, tools.c).
  */
 #ifndef GUEST_H
 #define GUEST_H
@@ -17,7 +17,8 @@ struct guest_case {
 };
 /* A kernel's tables, ending in NULL; each table ends in a NULL name. */
 extern const struct guest_case *const guest_tables[];
-extern const struct guest_case hostile_cases[], touch_cases[], ring0_cases[], bounds_cases[];
+extern const struct guest_case hostile_cases[], touch_cases[], ring0_cases[], bounds_cases[],
+    tools_cases[];
 
 /* start.S */
 void upcall_entry(void);
@@ -40,8 +41,9 @@ void say(const char *s);
 void say_number(uint64_t n);
 uint64_t mono(void); /* the guest's monotonic clock, from where the last resume set it */
 volatile uint64_t *page_directory(void);
-extern uint64_t run_status;   /* the run's status when its case returns; the machine goes on */
-const void *run_source(void); /* of the current run */
+extern uint64_t run_status; /* the run's status when its case returns; the machine goes on */
+const void *run_record(uint32_t kind, size_t *length); /* of the current run */
+const void *run_source(void);
 size_t run_source_size(void);
 
 #endif
