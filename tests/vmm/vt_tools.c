@@ -465,11 +465,19 @@ static void t_shared(void)
 }
 
 const struct vt_test vt_tools_tests[] = {
-    {"tools-sets", t_sets},           {"tools-sets-held", t_sets_held},
-    {"tools-named", t_named},         {"tools-at-once", t_at_once},
-    {"tools-refused", t_refused},     {"tools-error", t_error},
-    {"tools-computing", t_computing}, {"tools-output", t_output},
-    {"tools-limit", t_limit},         {"tools-held", t_held},
-    {"tools-forged", t_forged},       {"tools-wrong-order", t_wrong_order},
-    {"tools-shared", t_shared},       {NULL, NULL},
+    {"tools-sets", t_sets},
+    {"tools-sets-held", t_sets_held},
+    {"tools-named", t_named},
+    {"tools-at-once", t_at_once},
+    {"tools-refused", t_refused},
+    {"tools-error", t_error},
+    {"tools-computing", t_computing},
+    {"tools-output", t_output},
+    {"tools-limit", t_limit},
+    {"tools-held", t_held},
+    {"tools-forged", t_forged},
+    {"tools-forged-large", t_forged_large},
+    {"tools-wrong-order", t_wrong_order},
+    {"tools-shared", t_shared},
+    {NULL, NULL},
 };
