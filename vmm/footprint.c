@@ -9,13 +9,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* After the image's data all is zero. Reading the file there would only fill the page cache. */
 static bool footprint_changed(const struct vmm *vm, uint64_t gpa)
 {
-    if (vm->snap == NULL || gpa >= vm->snap->header.data_end) {
-        return !page_is_zero(vm->ram + gpa);
-    }
-    return memcmp(vm->ram + gpa, vm->snap->pristine + gpa, HV_PAGE_SIZE) != 0;
+    const uint8_t *want = vm->snap != NULL ? snap_page(vm->snap, gpa / HV_PAGE_SIZE) : NULL;
+    return want == NULL ? !page_is_zero(vm->ram + gpa)
+                        : memcmp(vm->ram + gpa, want, HV_PAGE_SIZE) != 0;
 }
 
 int vmm_footprint(struct vmm *vm, struct vmm_footprint *footprint, struct vmm_err *err)

@@ -22,7 +22,7 @@
  * drops all of high memory. */
 void high_prepare(struct vmm *vm)
 {
-    struct vmm_snapshot *snap = vm->snap;
+    struct vmm_snapshot *snap = snap_base(vm->snap);
     const int pid = getpid();
     if (atomic_exchange(&snap->pagemap_pid, pid) != pid) {
         os_close(atomic_exchange(&snap->pagemap, pagemap_open()));
@@ -41,7 +41,8 @@ int high_drop(struct vmm *vm, struct vmm_err *err)
         return 0;
     }
     const uint64_t pages = end;
-    const int rc = pagemap_scan(atomic_load(&vm->snap->pagemap), high, pages, &first, &end, &count);
+    const int pagemap = atomic_load(&snap_base(vm->snap)->pagemap);
+    const int rc = pagemap_scan(pagemap, high, pages, &first, &end, &count);
     if (rc == 0 && count == 0) {
         return 0;
     }
@@ -56,26 +57,43 @@ int high_drop(struct vmm *vm, struct vmm_err *err)
     return 0;
 }
 
-int high_dirty_pages(struct vmm *vm, uint64_t *gpas, size_t max, size_t *count, struct vmm_err *err)
+int high_add(struct vmm *vm, uint64_t *pages, struct vmm_err *err)
 {
-    const uint64_t pages = (vm->ram_size - vm->ram_low) / HV_PAGE_SIZE;
+    const uint64_t first = vm->ram_low / HV_PAGE_SIZE;
+    const uint64_t count = vm->ram_size / HV_PAGE_SIZE - first;
     if (!vm->high_used) {
         return 0;
     }
-    uint64_t *there = calloc(bitmap_words(pages), sizeof(*there));
+    uint64_t *there = calloc(bitmap_words(count), sizeof(*there));
     if (there == NULL) {
         return vmm_err_set(err, ENOMEM, "out of memory");
     }
-    int rc = pagemap_private(vm, vm->ram + vm->ram_low, pages, there, err);
-    for (uint64_t page = 0; rc == 0 && page < pages; page++) {
-        const uint64_t gpa = vm->ram_low + page * HV_PAGE_SIZE;
-        if (bitmap_test(there, page) && !page_is_zero(vm->ram + gpa)) {
-            if (*count < max) {
-                gpas[*count] = gpa;
-            }
-            ++*count;
+    int rc = pagemap_private(vm, vm->ram + vm->ram_low, count, there, err);
+    for (uint64_t n = bitmap_next(there, 0, count); rc == 0 && n < count;
+         n = bitmap_next(there, n + 1, count)) {
+        if (!page_is_zero(vm->ram + (first + n) * HV_PAGE_SIZE)) {
+            bitmap_set(pages, first + n);
         }
     }
     free(there);
+    return rc;
+}
+
+int high_dirty_pages(struct vmm *vm, uint64_t *gpas, size_t max, size_t *count, struct vmm_err *err)
+{
+    const uint64_t end = vm->ram_size / HV_PAGE_SIZE;
+    uint64_t *pages = calloc(bitmap_words(end), sizeof(*pages));
+    if (pages == NULL) {
+        return vmm_err_set(err, ENOMEM, "out of memory");
+    }
+    int rc = high_add(vm, pages, err);
+    for (uint64_t page = bitmap_next(pages, 0, end); rc == 0 && page < end;
+         page = bitmap_next(pages, page + 1, end)) {
+        if (*count < max) {
+            gpas[*count] = page * HV_PAGE_SIZE;
+        }
+        ++*count;
+    }
+    free(pages);
     return rc;
 }

@@ -168,25 +168,33 @@ int hot_list(struct vmm *vm, struct vmm_err *err)
     return 0;
 }
 
-/* After its data the image is a hole: there is nothing to read. */
-static bool hot_is_zero(const struct vmm *vm, uint64_t at)
-{
-    return at >= vm->snap->header.data_end;
-}
-
 static void hot_copy_page(struct vmm *vm, uint64_t at)
 {
-    if (hot_is_zero(vm, at)) {
+    const uint8_t *want = snap_page(vm->snap, at / HV_PAGE_SIZE);
+    if (want == NULL) {
         memset(vm->ram + at, 0, HV_PAGE_SIZE);
     } else {
-        memcpy(vm->ram + at, vm->snap->pristine + at, HV_PAGE_SIZE);
+        memcpy(vm->ram + at, want, HV_PAGE_SIZE);
     }
 }
 
 static bool hot_page_changed(const struct vmm *vm, uint64_t at)
 {
-    return hot_is_zero(vm, at) ? !page_is_zero(vm->ram + at)
-                               : memcmp(vm->ram + at, vm->snap->pristine + at, HV_PAGE_SIZE) != 0;
+    const uint8_t *want = snap_page(vm->snap, at / HV_PAGE_SIZE);
+    return want == NULL ? !page_is_zero(vm->ram + at)
+                        : memcmp(vm->ram + at, want, HV_PAGE_SIZE) != 0;
+}
+
+/* Whether the page never leaves the set: it may not be given back, or would come back at once. */
+static bool hot_stays(const struct vmm *vm, uint32_t page)
+{
+    return (vm->policy->nested_paging && bitmap_test(vm->watch, page)) || snap_page_stays(vm, page);
+}
+
+/* Whether memory after the image's data is as in no checkpoint, so that all of it is zero. */
+static bool hot_is_plain(const struct vmm *vm)
+{
+    return vm->snap->delta.count == 0 && vm->origin->delta.count == 0;
 }
 
 static uint32_t hot_patience(const struct hot_set *hot, uint32_t page)
@@ -270,7 +278,7 @@ static size_t hot_copy_looking(struct vmm *vm)
             hot_copy_page(vm, at);
             vm->counters.rewound_pages++;
             page->quiet = 0;
-        } else if (!vm->policy->nested_paging || !bitmap_test(vm->watch, page->number)) {
+        } else if (!hot_stays(vm, page->number)) {
             page->quiet++;
             candidates += hot_is_due(hot, page, 1);
         }
@@ -293,7 +301,8 @@ static size_t hot_copy_after_much(struct vmm *vm)
     for (size_t i = 0; i < hot->count; i++) {
         struct hot_page *page = &hot->list[i];
         const uint64_t at = (uint64_t)page->number * HV_PAGE_SIZE;
-        if (hot_is_zero(vm, at) && !hot_page_changed(vm, at)) {
+        if (at >= vm->snap->header.data_end && !hot_page_changed(vm, at) &&
+            !snap_page_stays(vm, page->number)) {
             page->quiet = HOT_LEAVES;
             leaving++;
         } else {
@@ -328,14 +337,14 @@ size_t hot_copy(struct vmm *vm)
 
 /* Finds the pages [*start, *end) that can be given back together with list[i], which leaves.
  * Returns how many pages of the list that are. Memory after the file's mapping comes in large pages
- * of the host: there pages that were never written have copies, too, and go with their
- * neighbours. */
+ * of the host: there pages that were never written have copies, too, and go with their neighbours,
+ * unless some of them may be a checkpoint's. */
 static size_t hot_range(const struct vmm *vm, size_t i, uint64_t *start, uint64_t *end)
 {
     const struct hot_set *hot = &vm->hot;
     const struct hot_page *page = &hot->list[i];
     const uint64_t image = vm->ram_image / HV_PAGE_SIZE;
-    const bool large = page->number >= image;
+    const bool large = page->number >= image && hot_is_plain(vm);
     size_t n = 1;
     while (i + n < hot->count && page[n].quiet == HOT_LEAVES &&
            (large || (page[n].number == page->number + n && page[n].number < image))) {
@@ -391,6 +400,22 @@ static void hot_drop(struct vmm *vm)
         }
     }
     hot->count = kept;
+}
+
+/* The pages have been looked at beside another snapshot. */
+void hot_target_changed(struct vmm *vm, const struct snap_delta *delta)
+{
+    struct hot_set *hot = &vm->hot;
+    for (size_t i = 0; i < delta->count && delta->pages[i].number < vm->ram_low / HV_PAGE_SIZE;
+         i++) {
+        hot->grown = hot->grown || !bitmap_test(hot->map, delta->pages[i].number);
+        bitmap_set(hot->map, delta->pages[i].number);
+    }
+    for (size_t i = 0; i < hot->count; i++) {
+        hot->list[i].quiet = 0;
+    }
+    memset(hot->trial, 0, hot_words(vm) * sizeof(uint64_t));
+    hot->on_trial = 0;
 }
 
 int hot_cool(struct vmm *vm, struct vmm_err *err)

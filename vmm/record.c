@@ -141,6 +141,9 @@ int vmm_snapshot_set_workset(struct vmm *vm, int fd, struct vmm_err *err)
     if (rc < 0) {
         return rc;
     }
+    if (vm->snap->base != NULL) {
+        return vmm_err_set(err, EINVAL, "a checkpoint has no working set of its own");
+    }
     uint32_t *entries = malloc((SNAP_WORKSET_MAX + 1) * sizeof(*entries));
     struct snap_header *h = malloc(sizeof(*h));
     if (entries == NULL || h == NULL) {

@@ -55,8 +55,9 @@ static void restore_hints(struct vmm *vm)
     }
 }
 
-/* Maps the image as far as it has data. The rest of RAM is anonymous memory in large pages: a first
- * write there is one fault for 2 MiB. In a hole of the file it would be one fault for 4 KiB. */
+/* Maps the image as far as it has data, and a checkpoint's runs of pages over it. The rest of RAM
+ * is anonymous memory in large pages: a first write there is one fault for 2 MiB. In a hole of the
+ * file it would be one fault for 4 KiB. */
 static int restore_map(struct vmm *vm, struct vmm_err *err)
 {
     const struct snap_header *h = &vm->snap->header;
@@ -68,10 +69,12 @@ static int restore_map(struct vmm *vm, struct vmm_err *err)
     }
     restore_hints(vm);
     vm->ram_image = size;
+    const uint64_t data_end = (delta_end(&vm->snap->delta) + PAGE_2M - 1) & ~(PAGE_2M - 1);
+    size = data_end > size ? data_end : size;
     size += vm->rewindable ? RESTORE_LOW_LOGGED : RESTORE_LOW;
     vm->ram_low = size < h->memory ? size : h->memory;
     vm->initrd = vm->snap->initrd;
-    return 0;
+    return delta_map(&vm->snap->delta, vm, err);
 }
 
 static int restore_tracking(struct vmm *vm, struct vmm_err *err)
@@ -108,6 +111,7 @@ static int restore_prefault(struct vmm *vm, struct vmm_err *err)
 {
     (void)err; /* a page that cannot be fetched is a fault later */
     workset_prefault(vm);
+    delta_copy(&vm->snap->delta, vm, 0, false);
     return 0;
 }
 
@@ -150,7 +154,8 @@ int vmm_restore(struct vmm_snapshot *snap, const struct vmm_io *io, bool rewinda
     if (rc < 0) {
         return rc;
     }
-    vm->snap = snap;
+    vm->snap = snap_hold(snap);
+    vm->origin = snap_hold(snap);
     vm->rewindable = rewindable;
     rc = restore_machine(vm, err);
     if (rc < 0) {
@@ -220,6 +225,7 @@ static int rewind_copy(struct vmm *vm, struct vmm_err *err)
 {
     int rc = high_drop(vm, err);
     if (rc == 0) {
+        delta_copy(&vm->snap->delta, vm, vm->ram_low, true);
         vm->hot.leaving = hot_copy(vm);
     }
     return rc;
@@ -280,6 +286,8 @@ static int renew_map(struct vmm *vm, struct vmm_err *err)
     rc = rc == 0 ? mem_ram_renew(vm, vm->snap->fd, SNAP_IMAGE_OFFSET, err) : rc;
     if (rc == 0) {
         restore_hints(vm);
+        snap_exchange(&vm->origin, vm->snap);
+        rc = delta_map(&vm->snap->delta, vm, err);
     }
     vm->ring0_seen = true; /* rewind_state() sets all state */
     return rc;
@@ -322,6 +330,15 @@ static int rewind_machine(struct vmm *vm, const struct step *steps, struct vmm_e
 int vmm_rewind(struct vmm *vm, struct vmm_err *err)
 {
     return rewind_machine(vm, rewind_steps, err);
+}
+
+/* All pages that may differ from the new target are those of the hot set and of both deltas. */
+void rewind_target(struct vmm *vm, struct vmm_snapshot *snap)
+{
+    hot_target_changed(vm, &vm->snap->delta);
+    snap_exchange(&vm->snap, snap);
+    shadow_watch_tables(vm);
+    hot_target_changed(vm, &snap->delta);
 }
 
 int vmm_renew(struct vmm *vm, struct vmm_err *err)

@@ -43,7 +43,8 @@ static const uint64_t *shadow_table(struct paging_walk *walk, hv_gpa_t gpa, int 
         return NULL;
     }
     shadow_mark(vm, gpa);
-    return level > 1 ? (const uint64_t *)(const void *)(vm->snap->pristine + gpa) : NULL;
+    return level > 1 ? (const uint64_t *)(const void *)snap_page(vm->snap, gpa / HV_PAGE_SIZE)
+                     : NULL;
 }
 
 int shadow_watch(struct vmm *vm, struct vmm_err *err)
@@ -54,9 +55,14 @@ int shadow_watch(struct vmm *vm, struct vmm_err *err)
     }
     shadow_mark(vm, HV_TABLES_GPA);
     shadow_mark(vm, HV_VECTORS_GPA);
+    shadow_watch_tables(vm);
+    return 0;
+}
+
+void shadow_watch_tables(struct vmm *vm)
+{
     struct shadow_walk tables = {.walk = {.table = shadow_table}, .vm = vm};
     paging_walk(&tables.walk, shadow_root(vm));
-    return 0;
 }
 
 int shadow_reset(struct vmm *vm, struct vmm_err *err)

@@ -219,6 +219,15 @@ out:
     return rc;
 }
 
+void snap_header_moment(const struct vmm *vm, struct snap_header *h)
+{
+    h->wall_ns = os_clock_ns(CLOCK_REALTIME);
+    h->mono_ns = clock_guest_now(vm);
+    h->timer_ns = clock_host_to_guest(vm, vm->timer.guest);
+    h->generation = vm->generation;
+    h->run_call = vm->run_call;
+}
+
 static void snap_header_fill(const struct vmm *vm, const struct vmm_key *key, struct snap_header *h)
 {
     memcpy(h->magic, SNAP_MAGIC, sizeof(h->magic));
@@ -227,14 +236,10 @@ static void snap_header_fill(const struct vmm *vm, const struct vmm_key *key, st
     h->key = *key;
     h->memory = vm->ram_size;
     h->initrd_size = vm->initrd.size;
-    h->wall_ns = os_clock_ns(CLOCK_REALTIME);
-    h->mono_ns = clock_guest_now(vm);
-    h->timer_ns = clock_host_to_guest(vm, vm->timer.guest);
-    h->generation = vm->generation;
     h->kernel_start = vm->kernel_start;
     h->kernel_text_end = vm->kernel_text_end;
-    h->run_call = vm->run_call;
     h->cpuid = vm->cpuid;
+    snap_header_moment(vm, h);
 }
 
 int vmm_snapshot_write(struct vmm *vm, int fd, const struct vmm_key *key, struct vmm_err *err)

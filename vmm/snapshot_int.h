@@ -52,7 +52,38 @@ struct snap_header {
 };
 _Static_assert(offsetof(struct snap_header, header_hash) < SNAP_IMAGE_OFFSET, "before the image");
 
+/* Pages packed into a sealed memfd, which checkpoints share by reference. */
+struct snap_pack {
+    atomic_uint refs;
+    int fd;
+    uint64_t size; /* bytes */
+    uint8_t *map;  /* read-only */
+};
+
+/* The pages in which a checkpoint differs from its base, by ascending number (delta.c). */
+#define DELTA_PACKS 16u
+#define DELTA_ZERO  UINT8_MAX /* in the place of a pack: the page is zero */
+struct snap_page {
+    uint32_t number;
+    uint8_t pack;
+    bool mapped; /* a restore maps it from its pack; other pages are copied */
+    uint16_t reserved;
+    uint32_t slot; /* of the pack, in pages */
+};
+struct snap_delta {
+    struct snap_page *pages;
+    size_t count;
+    struct snap_pack *packs[DELTA_PACKS];
+    unsigned pack_count;
+};
+
+/* A snapshot, or a checkpoint. A checkpoint has a base, which it holds, and a delta. Its other
+ * fields are copies of its base's, but for the header's state and times, and what check_vcpu.c
+ * keeps. */
 struct vmm_snapshot {
+    atomic_uint refs;          /* of its owner, of machines and of checkpoints */
+    struct vmm_snapshot *base; /* of a checkpoint; never one itself. NULL of a snapshot */
+    struct snap_delta delta;
     int fd;
     const struct policy *policy;
     uint64_t open_ns; /* how long opening it has taken */
@@ -81,11 +112,52 @@ int snap_image_hash(int fd, const uint8_t *image, uint64_t size, uint64_t hash[2
 /* Whether a page that is not zero lies at or after the guest address `at`. */
 bool snap_image_has_data(int fd, const uint8_t *image, uint64_t at, uint64_t size);
 
+/* Sets what of the header is the moment: clocks and the open HV_CALL_RUN. */
+void snap_header_moment(const struct vmm *vm, struct snap_header *h);
+
+/* delta.c */
+/* The entry of a page, or NULL: the page is as in the base. */
+const struct snap_page *delta_find(const struct snap_delta *delta, uint64_t number);
+/* The content of the page that an entry stands for; NULL: it is zero. */
+const uint8_t *delta_bytes(const struct snap_delta *delta, const struct snap_page *page);
+/* Fills an empty delta: the pages of vm that differ from the base of vm->snap. The differing pages
+ * are among those of `pages`, a bit each for all RAM. */
+int delta_make(struct snap_delta *delta, const struct vmm *vm, const uint64_t *pages,
+               struct vmm_err *err);
+void delta_free(struct snap_delta *delta);
+/* Guest address after the delta's last page; 0 when it is empty. */
+uint64_t delta_end(const struct snap_delta *delta);
+/* Maps those of its pages that are mapped into the machine's memory. */
+int delta_map(const struct snap_delta *delta, struct vmm *vm, struct vmm_err *err);
+/* Copies into the machine's memory, from guest address `from` on, the other pages, or all. */
+void delta_copy(const struct snap_delta *delta, struct vmm *vm, uint64_t from, bool all);
+/* Clears the delta's pages from guest address `from` to `end`. */
+void delta_zero(const struct snap_delta *delta, struct vmm *vm, uint64_t from, uint64_t end);
+/* The content of a page of a snapshot or a checkpoint; NULL: it is zero. */
+const uint8_t *snap_page(const struct vmm_snapshot *snap, uint64_t number);
+/* The snapshot itself, or a checkpoint's base. */
+struct vmm_snapshot *snap_base(struct vmm_snapshot *snap);
+/* Whether giving back the page's copy to the host would not leave the page as in vm->snap. */
+bool snap_page_stays(const struct vmm *vm, uint64_t number);
+
 /* snapshot_open.c */
+/* The holder gives it back by vmm_snapshot_close(). */
+struct vmm_snapshot *snap_hold(struct vmm_snapshot *snap);
+/* Makes *at hold snap in the place of what it holds. */
+void snap_exchange(struct vmm_snapshot **at, struct vmm_snapshot *snap);
+
 /* EBADMSG when the snapshot or the initrd was written to since it was opened. An access to a mapped
  * file that has shrunk ends in SIGBUS, and any other change means that the content is not what was
  * checked. */
 int snap_unchanged(const struct vmm_snapshot *snap, struct vmm_err *err);
+
+/* hot.c */
+/* vm->snap is, or will be, another, from which the pages of delta may differ. */
+void hot_target_changed(struct vmm *vm, const struct snap_delta *delta);
+
+/* rewind.c */
+/* From now on a rewind goes to snap, which has the same base. */
+void rewind_target(struct vmm *vm, struct vmm_snapshot *snap);
 
 /* check_vcpu.c */
 int check_vcpu(struct vmm *vm, struct vmm_err *err); /* EUCLEAN: not as in a fresh machine */

@@ -174,6 +174,7 @@ static int snap_take(int fd, int initrd_fd, const char *initrd_name, const struc
         os_close(initrd_fd);
         return vmm_err_set(err, ENOMEM, "out of memory");
     }
+    atomic_init(&snap->refs, 1);
     atomic_init(&snap->pagemap, -1);
     pthread_mutex_init(&snap->fresh_lock, NULL);
     snap->fd = fd;
@@ -257,17 +258,41 @@ int vmm_snapshot_open(const char *path, const char *initrd_path, const struct vm
     return rc < 0 ? vmm_err_context(err, "%s", path) : 0;
 }
 
-void vmm_snapshot_close(struct vmm_snapshot *snap)
+struct vmm_snapshot *snap_hold(struct vmm_snapshot *snap)
 {
-    if (snap == NULL) {
-        return;
-    }
+    atomic_fetch_add(&snap->refs, 1);
+    return snap;
+}
+
+void snap_exchange(struct vmm_snapshot **at, struct vmm_snapshot *snap)
+{
+    struct vmm_snapshot *old = *at;
+    *at = snap_hold(snap);
+    vmm_snapshot_close(old);
+}
+
+/* A checkpoint's mappings, descriptors and working set are its base's. */
+static void snap_free_files(struct vmm_snapshot *snap)
+{
     os_unmap(snap->pristine, snap->header.memory);
     mem_initrd_unmap(&snap->initrd);
     os_close(snap->initrd_fd);
     os_close(snap->fd);
     os_close(atomic_load(&snap->pagemap));
     free(snap->workset);
+}
+
+void vmm_snapshot_close(struct vmm_snapshot *snap)
+{
+    if (snap == NULL || atomic_fetch_sub(&snap->refs, 1) > 1) {
+        return;
+    }
+    if (snap->base != NULL) {
+        vmm_snapshot_close(snap->base);
+        delta_free(&snap->delta);
+    } else {
+        snap_free_files(snap);
+    }
     free(snap->fresh[0]);
     free(snap->fresh[1]);
     pthread_mutex_destroy(&snap->fresh_lock);

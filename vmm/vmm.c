@@ -111,6 +111,8 @@ void vmm_destroy(struct vmm *vm)
     if (vm->snap == NULL || vm->initrd.map != vm->snap->initrd.map) {
         mem_initrd_unmap(&vm->initrd); /* else it is the snapshot's mapping */
     }
+    vmm_snapshot_close(vm->snap);
+    vmm_snapshot_close(vm->origin);
     hot_destroy(vm);
     workset_notes_free(vm);
     os_unmap(vm->watch, vm->ram_size / HV_PAGE_SIZE / 8);

@@ -438,9 +438,9 @@ void vmm_workset_watch(struct vmm *vm);
 int vmm_workset_small(struct vmm *vm, struct vmm_err *err);
 int vmm_snapshot_set_workset(struct vmm *vm, int fd, struct vmm_err *err);
 
-/* Makes a VM as it was when the snapshot was written. snap must outlive it. rewindable: writes are
- * tracked from the first one, so that vmm_rewind() works; false saves that cost for a single
- * run. */
+/* Makes a VM as it was when the snapshot was written. The VM holds snap, which may be closed.
+ * rewindable: writes are tracked from the first one, so that vmm_rewind() works; false saves that
+ * cost for a single run. */
 int vmm_restore(struct vmm_snapshot *snap, const struct vmm_io *io, bool rewindable,
                 struct vmm **out, struct vmm_err *err);
 
@@ -462,6 +462,26 @@ int vmm_renew(struct vmm *vm, struct vmm_err *err);
  * count time, with a machine that has not run. The first check of a snapshot makes that machine,
  * and so needs what vmm_restore() needs. EUCLEAN naming the first difference. */
 int vmm_check(struct vmm *vm, struct vmm_err *err);
+
+/*
+ * Checkpoints. vmm_checkpoint() makes a snapshot of a rewindable VM at VMM_READY, after any number
+ * of runs. It consists of the snapshot that the VM was restored from, its base, and of the pages
+ * that differ from it. The pages that are as in the VM's checkpoint before are shared with that
+ * one. The VM goes on as it is, and vmm_rewind() goes to the new checkpoint from then on. A
+ * checkpoint is used as any snapshot: vmm_restore() makes copies of the VM, any number, which share
+ * what they do not write; vmm_snapshot_close() gives it back. It holds its base, and VMs hold both.
+ * Its memory is that of the pages, 12 bytes each for a list, and a few KiB.
+ *
+ * vmm_rewind_to() puts a VM back to the snapshot that it was restored from or to any checkpoint
+ * that has the same base, of whichever VM, and vmm_rewind() goes there from then on.
+ *
+ * EINVAL for a VM that is not at VMM_READY, was not restored to be rewound, or records a working
+ * set, and for a checkpoint of another base. After an error of vmm_checkpoint() the VM is as it
+ * was; after another one of vmm_rewind_to() it refuses to run. vmm_snapshot_set_workset() does not
+ * take a VM at a checkpoint.
+ */
+int vmm_checkpoint(struct vmm *vm, struct vmm_snapshot **out, struct vmm_err *err);
+int vmm_rewind_to(struct vmm *vm, struct vmm_snapshot *snap, struct vmm_err *err);
 
 /* The hot set: guest pages written since the restore or rewind, pages of earlier runs that stay
  * writable, and pages far after the snapshot's data that are not zero. Stores their number in

@@ -218,7 +218,8 @@ struct vmm {
     int pagemap_fd;        /* for pagemap.c in a process that cannot open it any more; else -1 */
 
     /* Where it came from (snapshot.c, rewind.c); NULL for a fresh machine. */
-    struct vmm_snapshot *snap;
+    struct vmm_snapshot *snap;   /* what a rewind goes to */
+    struct vmm_snapshot *origin; /* what its memory maps: the same base */
     bool rewindable;
     bool vectors_left; /* the rewind left vector state to the guest */
     bool ring0_seen;   /* a run since the last full x86_state_set() may have gained ring 0 */
@@ -408,12 +409,15 @@ void hot_forget(struct vmm *vm); /* all pages were unmapped: empties the set */
 /* high.c. For rewindable machines; see there. */
 void high_prepare(struct vmm *vm);
 int high_drop(struct vmm *vm, struct vmm_err *err);
+/* Marks its pages that are not zero, in a bitmap of all RAM. */
+int high_add(struct vmm *vm, uint64_t *pages, struct vmm_err *err);
 /* Adds the pages that are not zero to what vmm_dirty_pages() tells. */
 int high_dirty_pages(struct vmm *vm, uint64_t *gpas, size_t max, size_t *count,
                      struct vmm_err *err);
 
 /* shadow.c. For rewindable machines; see there. */
 int shadow_watch(struct vmm *vm, struct vmm_err *err);
+void shadow_watch_tables(struct vmm *vm);              /* also those of vm->snap */
 int shadow_reset(struct vmm *vm, struct vmm_err *err); /* empties the dirty log, too */
 /* With nested paging: makes CPU and KVM forget all translations. log: KVM's dirty log as of now. */
 int shadow_flush(struct vmm *vm, const uint64_t *log, struct vmm_err *err);

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Checkpoints: a machine between two runs becomes a snapshot, which consists of the machine's base
+ * and a delta (delta.c). It is made while the machine stands, and the machine goes on as if nothing
+ * had happened. Nothing is armed again: the dirty log would cost the machine a fault for each page
+ * that it writes again. So the hot set stays as it is, and only what it is compared with is
+ * another.
+ */
+#include "snapshot_int.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Marks all pages in which the machine may differ from its base: those written since the checkpoint
+ * before, and that one's. */
+static int checkpoint_pages(struct vmm *vm, uint64_t *pages, struct vmm_err *err)
+{
+    int rc = hot_written(vm, err);
+    if (rc < 0) {
+        return rc;
+    }
+    memcpy(pages, vm->hot.map, bitmap_words(vm->ram_low / HV_PAGE_SIZE) * sizeof(*pages));
+    const struct snap_delta *delta = &vm->snap->delta;
+    for (size_t i = 0; i < delta->count; i++) {
+        bitmap_set(pages, delta->pages[i].number);
+    }
+    return high_add(vm, pages, err);
+}
+
+/* The checkpoint as a snapshot, all but its delta and the vCPU's state. */
+static void checkpoint_begin(struct vmm_snapshot *snap, const struct vmm *vm)
+{
+    struct vmm_snapshot *base = snap_base(vm->snap);
+    atomic_init(&snap->refs, 1);
+    atomic_init(&snap->pagemap, -1);
+    pthread_mutex_init(&snap->fresh_lock, NULL);
+    snap->base = snap_hold(base);
+    snap->fd = base->fd;
+    snap->policy = base->policy;
+    snap->header = base->header;
+    snap->pristine = base->pristine;
+    snap->workset = base->workset;
+    snap->workset_longer = base->workset_longer;
+    snap->initrd = base->initrd;
+    snap->initrd_fd = base->initrd_fd;
+    snap->mark = base->mark;
+    snap->initrd_mark = base->initrd_mark;
+    snap_header_moment(vm, &snap->header);
+}
+
+static int checkpoint_fill(struct vmm_snapshot *snap, struct vmm *vm, struct vmm_err *err)
+{
+    uint64_t *pages = calloc(bitmap_words(vm->ram_size / HV_PAGE_SIZE), sizeof(*pages));
+    if (pages == NULL) {
+        return vmm_err_set(err, ENOMEM, "out of memory");
+    }
+    int rc = vcpu_settle(vm, err);
+    rc = rc == 0 ? x86_state_get(vm, &snap->header.state, err) : rc;
+    rc = rc == 0 ? checkpoint_pages(vm, pages, err) : rc;
+    rc = rc == 0 ? delta_make(&snap->delta, vm, pages, err) : rc;
+    free(pages);
+    return rc;
+}
+
+static int checkpoint_check(const struct vmm *vm, struct vmm_err *err)
+{
+    if (vm->state != VMM_STATE_READY) {
+        return vmm_err_set(err, EINVAL, "the machine does not wait for a run: no checkpoint");
+    }
+    if (vm->snap == NULL || !vm->rewindable) {
+        return vmm_err_set(err, EINVAL,
+                           "the machine was not restored to be rewound: no checkpoint");
+    }
+    if (vm->notes.watch >= 0 || vm->notes.written != NULL) {
+        return vmm_err_set(err, EINVAL, "the machine records a working set: no checkpoint");
+    }
+    return snap_unchanged(vm->snap, err);
+}
+
+int vmm_checkpoint(struct vmm *vm, struct vmm_snapshot **out, struct vmm_err *err)
+{
+    *out = NULL;
+    int rc = checkpoint_check(vm, err);
+    if (rc < 0) {
+        return rc;
+    }
+    struct vmm_snapshot *snap = calloc(1, sizeof(*snap));
+    if (snap == NULL) {
+        return vmm_err_set(err, ENOMEM, "out of memory");
+    }
+    checkpoint_begin(snap, vm);
+    rc = checkpoint_fill(snap, vm, err);
+    if (rc < 0) {
+        vmm_snapshot_close(snap);
+        return rc;
+    }
+    rewind_target(vm, snap);
+    *out = snap;
+    return 0;
+}
+
+int vmm_rewind_to(struct vmm *vm, struct vmm_snapshot *snap, struct vmm_err *err)
+{
+    if (!vm->rewindable) {
+        return vmm_err_set(err, EINVAL, "the machine was not restored to be rewound");
+    }
+    if (snap_base(snap) != snap_base(vm->snap)) {
+        return vmm_err_set(err, EINVAL, "the checkpoint is of a machine of another snapshot");
+    }
+    if (snap != vm->snap) {
+        rewind_target(vm, snap);
+        vm->hot.stale = true;
+    }
+    return vmm_rewind(vm, err);
+}
