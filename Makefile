@@ -128,7 +128,7 @@ home: .pyhl/pyhl.ini
 .pyhl/pyhl.ini: $(HOME_FROM)
 	$(BUILD)/pyhl setup --from $(BUILD)/images/python --dest .pyhl --force
 
-bench: image bench-programs
+bench: image bench-programs $(BUILD)/vmmrun
 	@python3 tests/bench/bench.py $(BUILD)/pyhl $(BUILD)/images/python $(if $(filter quick,$(BENCH)),--quick)
 
 prereqs:

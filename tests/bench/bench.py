@@ -86,6 +86,9 @@ def measure(bench, rivals, setup_seconds, import_seconds):
     budgets.most("snapshot on disk, beyond the CPIO", snapshot, 120, "MiB")
     calls = Times.of(bench.warm("getppid", bench.times(12))[1])
     budgets.most("`getppid` through libc, in the guest", calls.median, 15, "ns", calls.least)
+    calls = host.tool_calls(bench)
+    for way, what in ("plain", "a tool call in C, of a bare exit"), ("ten", "the same, one of ten at once"):
+        budgets.most(what, calls[way][0], 1.3, "", calls[way][1])
     budgets_of_deadlines(budgets, bench)
     budgets.most(f"set-up (2 x the imports natively, {import_seconds:.2f} s, and 1 s)", setup_seconds,
                  2 * import_seconds + 1, "s")

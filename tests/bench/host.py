@@ -49,3 +49,25 @@ def trap_costs(bench):
     table.row("Linux on this host", native, 1.0)
     table.row("in the guest, through the C library: a rewritten site", rewritten, rewritten / native)
     table.row("in the guest, from generated code: it traps", trapped, trapped / native)
+
+
+TOOL_CALLS = {
+    "bare": "a bare exit: the doorbell, and no call",
+    "plain": "a call with 8 bytes, answered at once",
+    "4KiB": "a call with 4 KiB of arguments and of reply",
+    "ten": "one of ten that are made, then read",
+    "ten-late": "one of ten that the host answers together, when the guest sleeps",
+}
+
+
+def tool_calls(bench):
+    """Prints what calls of functions of the host cost. Returns their ratios to a bare exit: median and least."""
+    text = output("tests/bench/toolcalls.sh", env=dict(os.environ, BUILD=os.path.dirname(bench.pyhl))).stdout
+    table = Table("Calls of functions of the host, in C", "from the write to the reply", "µs", "of a bare exit")
+    ratios = {}
+    for line in text.splitlines():
+        way, *figures = line.split()
+        ns, _, ratio, least = map(float, figures)
+        table.row(TOOL_CALLS[way], ns / 1e3, ratio)
+        ratios[way] = ratio, least
+    return ratios
