@@ -54,6 +54,9 @@ void outcome_text(const struct vmm_outcome *outcome, const struct outcome_limits
         (void)snprintf(text, OUTCOME_TEXT,
                        "the program asked for another run instead of ending this one");
         return;
+    case VMM_FILES:
+        (void)snprintf(text, OUTCOME_TEXT, "cannot copy in %s", detail);
+        return;
     case VMM_PANIC:
         (void)snprintf(text, OUTCOME_TEXT, "the guest kernel gave up: %s", detail);
         return;
@@ -85,6 +88,7 @@ int outcome_status(const struct vmm_outcome *outcome, int signo)
         return CMD_SIGNALED + signo;
     case VMM_READY:
     case VMM_CALLED:
+    case VMM_FILES:
     case VMM_PANIC:
     case VMM_BROKEN:
         break;
@@ -109,6 +113,7 @@ bool outcome_is_plain(const struct vmm_outcome *outcome)
     case VMM_CALLS:
     case VMM_READY:
     case VMM_CALLED:
+    case VMM_FILES:
     case VMM_PANIC:
     case VMM_BROKEN:
         break;

@@ -206,25 +206,32 @@ enum hv_call_nr {
 
     /* Files that the run is to find, when HV_RESUME_FILES_IN is set. Fills a buffer (arg0, arg1 its
      * size, at least HV_FILE_MAX) with entries, as many as fit and each whole: struct hv_file and
-     * what follows it. Returns the bytes filled, HV_CALL_BYTES at most; 0 after the last entry. */
+     * what follows it. After the last one all directories come once more, because what was put
+     * into them has changed their times. Returns the bytes filled, HV_CALL_BYTES at most; 0 at the
+     * end. */
     HV_CALL_FILES_NEXT = HV_CALL(HV_SERVICE_FILES, 0),
     /* Read a file's data: arg0 the entry's number (from 0, in the order of HV_CALL_FILES_NEXT),
-     * arg1 offset, arg2 buffer, arg3 size (HV_FILE_BYTES at most). Returns the bytes copied, or
-     * -errno: the file is shorter now, or cannot be read. */
+     * arg1 offset, arg2 buffer, arg3 size (HV_FILE_BYTES at most). Returns the bytes copied, which
+     * are fewer than asked for only at the file's end; HV_FILE_HOLE and a number of bytes, from
+     * offset on, that are zeroes and were not copied (whole pages, or up to the file's end); or
+     * -errno: the file cannot be read. */
     HV_CALL_FILE_READ = HV_CALL(HV_SERVICE_FILES, 1),
     /* What the host wants of the run, when HV_RESUME_FILES_OUT is set: the next path, to a buffer
      * (arg0, arg1 its size, at least HV_PATH_MAX), with its NUL. Returns its length with the NUL,
      * or 0 after the last. */
     HV_CALL_FILES_WANTED = HV_CALL(HV_SERVICE_FILES, 2),
     /* Give an entry to the host: arg0 a struct hv_file and what follows it, arg1 the size of both.
-     * A directory comes before what is in it. Returns 0 or -errno: this entry is refused, and
-     * the guest goes on with the next. */
+     * The wanted path itself comes first, a directory before what is in it, and all that is in it
+     * before what follows. Returns 0 or -errno: this entry and what is in it are refused, and the
+     * guest goes on with the next. -EDQUOT (-122): nothing more is taken at all. */
     HV_CALL_FILE_MAKE = HV_CALL(HV_SERVICE_FILES, 3),
-    /* Give data of the file made last: arg0 buffer, arg1 size (HV_FILE_BYTES at most), arg2 offset.
-     * What is left out is a hole. Returns 0 or -errno: no more data of this file is taken. */
+    /* Give data of the file made last: arg0 buffer, in RAM or in the initrd, arg1 size
+     * (HV_FILE_BYTES at most), arg2 offset. What is left out is a hole. Returns 0 or -errno: no
+     * more data of this file is taken. */
     HV_CALL_FILE_WRITE = HV_CALL(HV_SERVICE_FILES, 4),
-    /* A path that was wanted, or an entry that was to be made, could not be: arg0 its path, arg1
-     * the length, arg2 a positive errno. Returns 0. */
+    /* An entry could not be given, or put into the guest: arg0 its path as in struct hv_file, arg1
+     * the length, arg2 a positive errno, arg3 1 for one of HV_CALL_FILES_NEXT: then the run is
+     * over, and the machine with it. Returns 0 or -EDQUOT as HV_CALL_FILE_MAKE. */
     HV_CALL_FILE_FAILED = HV_CALL(HV_SERVICE_FILES, 5),
 };
 
@@ -437,6 +444,7 @@ _Static_assert(sizeof(struct hv_file) == 24, "ABI");
 #define HV_PATH_MAX   4096u                    /* with the NUL */
 #define HV_FILE_MAX   (24u + 2u * HV_PATH_MAX) /* an entry */
 #define HV_FILE_BYTES (1u << 20)
+#define HV_FILE_HOLE  (1ull << 62)
 
 /* The run frame, which says what to run: a header, then records up to the end of the frame. So a
  * newer host can say more to an older guest, which skips what it does not know. HV_CALL_RUN returns

@@ -294,6 +294,14 @@ static call_fn *const clock_calls[] = {
 static call_fn *const record_calls[] = {
     [CALL_OPERATION(HV_CALL_RECORD)] = call_record,
 };
+static call_fn *const file_calls[] = {
+    [CALL_OPERATION(HV_CALL_FILES_NEXT)] = files_answer,
+    [CALL_OPERATION(HV_CALL_FILE_READ)] = files_answer,
+    [CALL_OPERATION(HV_CALL_FILES_WANTED)] = files_answer,
+    [CALL_OPERATION(HV_CALL_FILE_MAKE)] = files_answer,
+    [CALL_OPERATION(HV_CALL_FILE_WRITE)] = files_answer,
+    [CALL_OPERATION(HV_CALL_FILE_FAILED)] = files_answer,
+};
 
 static call_fn *const tool_calls[] = {
     [CALL_OPERATION(HV_CALL_TOOL)] = toolcalls_make,
@@ -332,6 +340,7 @@ static const struct service {
     [HV_SERVICE_CLOCK] = {"clock", clock_begin, NULL, clock_calls, COUNT(clock_calls)},
     [HV_SERVICE_RECORD] = {"record", NULL, NULL, record_calls, COUNT(record_calls)},
     [HV_SERVICE_TOOL] = {"tool", toolcalls_begin, toolcalls_end, tool_calls, COUNT(tool_calls)},
+    [HV_SERVICE_FILES] = {"files", NULL, files_end, file_calls, COUNT(file_calls)},
 };
 
 static int call_dispatch(struct vmm *vm, const struct hv_call *call, int64_t *ret)

@@ -68,8 +68,8 @@ int clock_resume(struct vmm *vm, struct hv_resume *resume, struct vmm_err *err)
 {
     resume->generation = vm->generation;
     resume->tsc_khz = vm->tsc_khz;
-    resume->flags =
-        (vm->deterministic ? HV_RESUME_DETERMINISTIC : 0) | (vm->trace ? HV_RESUME_TRACE : 0);
+    resume->flags = (vm->deterministic ? HV_RESUME_DETERMINISTIC : 0) |
+                    (vm->trace ? HV_RESUME_TRACE : 0) | vm->files.flags;
     if (vm->deterministic) {
         for (size_t i = 0; i < sizeof(resume->entropy); i++) {
             resume->entropy[i] = (uint8_t)(i + 1);

@@ -88,7 +88,8 @@ static void frame_put_list(struct run_frame *f, uint32_t kind, const char *const
 int frame_build(struct vmm *vm, const struct vmm_run *run, struct vmm_err *err)
 {
     struct run_frame *f = &vm->frame;
-    if (run->argv == NULL || run->argv[0] == NULL || run->cwd == NULL || run->cwd[0] != '/' ||
+    if ((run->mode != HV_RUN_FILES &&
+         (run->argv == NULL || run->argv[0] == NULL || run->cwd == NULL || run->cwd[0] != '/')) ||
         (run->source == NULL && run->source_len > 0)) {
         return vmm_err_set(err, EINVAL, "a run needs argv[0] and an absolute directory");
     }

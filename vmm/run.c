@@ -290,6 +290,7 @@ int vmm_run(struct vmm *vm, const struct vmm_run *run, struct vmm_outcome *outco
     vm->started_ns = os_clock_ns(CLOCK_MONOTONIC);
     int rc = frame_build(vm, run, err);
     rc = rc == 0 ? toolcalls_prepare(vm, run, err) : rc;
+    rc = rc == 0 ? files_build(vm, run, err) : rc;
     if (rc < 0) {
         return rc;
     }

@@ -118,5 +118,6 @@ void vmm_destroy(struct vmm *vm)
     os_unmap(vm->watch, vm->ram_size / HV_PAGE_SIZE / 8);
     os_close(vm->pagemap_fd);
     free(vm->frame.head);
+    free(vm->files.dir);
     free(vm);
 }

@@ -25,6 +25,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #define VMM_SIGNAL (SIGRTMIN + 3)
 
@@ -101,6 +102,58 @@ struct vmm_config {
 #define VMM_MEMORY_MAX     (64ull << 30)
 #define VMM_MEMORY_DEFAULT (1ull << 30)
 
+/* A file, a directory or a symbolic link, on its way into a guest or out of it. */
+struct vmm_file {
+    const char *path; /* relative, names of any bytes: no ".", no "..", no empty one */
+    uint64_t size;    /* of a file, bytes */
+    int64_t mtime_ns; /* since the epoch */
+    uint32_t mode;    /* S_IFREG, S_IFDIR or S_IFLNK, and permissions; bits beyond 0777 get lost */
+    const char *target; /* of a symbolic link; else NULL */
+};
+
+/* Files that a run finds. They are put below the guest's root before the program goes on, by the
+ * guest's kernel. Directories above them are made where they are missing. A file or a link of the
+ * guest that is in the way is replaced; a directory may be there already. When one of them cannot
+ * be put there the run ends as VMM_FILES before the program goes on. They stay while the machine
+ * goes on; a rewind drops them. */
+struct vmm_files_in {
+    size_t count;
+    const struct vmm_file *files; /* in any order; only directories may be given twice */
+    /* Reads a file's data: at most `size` bytes at an offset, which go to guest memory. Returns how
+     * many, 0 at the file's end (which is then too early), or -errno: -ESTALE for a file that has
+     * changed since. What holds for calls of vmm_io.trace holds here, but that it may block while
+     * it reads: the time counts as the run's. */
+    ssize_t (*read)(void *arg, size_t file, uint64_t offset, void *to, size_t size);
+    /* NULL, or where a file's next data begins, at this offset or after it. In between it has a
+     * hole, which takes no memory in the guest, either. */
+    uint64_t (*data)(void *arg, size_t file, uint64_t offset);
+    void *arg;
+};
+
+/* Files that a run leaves. The guest's kernel gives them at the run's end: when the program exits,
+ * writes its status, or is killed. A run that is ended from outside (VMM_TIMEOUT, VMM_KILLED, ...)
+ * gives none, or not all. The functions are called on the thread of vmm_run(), as vmm_files_in.read
+ * is. What they get was made by the guest and then checked: paths lead down, a directory comes
+ * before what is in it and all of it comes before what follows, data lies inside its file's size.
+ * They must not follow a link that they have made. */
+struct vmm_files_out {
+    const char *const *paths; /* NULL-terminated, relative to the guest's root; "" is the root */
+    /* Makes an entry of paths[path]. file->path is relative to that path, and "" for the path
+     * itself, which comes first. Strings are valid until it returns. Returns 0 or -errno: then
+     * neither this entry nor what is in it comes. */
+    int (*make)(void *arg, size_t path, const struct vmm_file *file);
+    /* Data of the file made last. What is left out of it is a hole. Returns 0 or -errno: no more
+     * data of it comes, and done() is not called. */
+    int (*write)(void *arg, uint64_t offset, const void *bytes, size_t size);
+    void (*done)(void *arg); /* the file made last is whole. May be NULL */
+    /* A path, or an entry below one, does not come: code is a positive errno. EDQUOT: a limit was
+     * reached, and nothing more comes. ECANCELED: the run ended before. May be NULL. */
+    void (*failed)(void *arg, const char *path, int code);
+    void *arg;
+    uint64_t max_bytes;   /* of data, and of the sizes of files; 0: no limit */
+    uint64_t max_entries; /* 0: no limit */
+};
+
 /* One run. Strings and arrays are the caller's, and are only read during vmm_run(). */
 struct vmm_run {
     int mode;                /* enum hv_run_mode of abi.h */
@@ -139,6 +192,9 @@ struct vmm_run {
     /* A line per system call goes where io.trace says. Without, trace lines of the guest are
      * refused. */
     bool trace;
+    /* NULL: none. They must live until the run is over, so beyond VMM_CALLED. */
+    const struct vmm_files_in *files_in;
+    const struct vmm_files_out *files_out;
 };
 
 enum vmm_outcome_kind {
@@ -152,8 +208,9 @@ enum vmm_outcome_kind {
     VMM_CALLS,       /* there were more calls than max_calls */
     VMM_PIPE_CLOSED, /* the reader of stdout or stderr is gone */
     VMM_KILLED,      /* vmm_interrupt(VMM_INTERRUPT_KILL) */
-    VMM_PANIC,       /* the guest kernel gave up; detail says why */
-    VMM_BROKEN,      /* the guest broke the contract of abi.h or the CPU gave up; detail says how */
+    VMM_FILES, /* files_in could not be put into the guest; status: an errno; detail names a file */
+    VMM_PANIC, /* the guest kernel gave up; detail says why */
+    VMM_BROKEN, /* the guest broke the contract of abi.h or the CPU gave up; detail says how */
 };
 
 /* Where the time of a restore and of a run goes, in the order in which things happen. */
@@ -205,9 +262,11 @@ struct vmm_counters {
     uint64_t guest_faults;
     uint64_t output_bytes; /* written to stdout and stderr; not what is dropped */
     uint64_t records;
-    uint64_t record_bytes; /* with their kinds */
-    uint64_t tool_calls;   /* of functions of the host, those that were refused among them */
-    uint64_t run_ns;       /* from call to return; the sum of its phases */
+    uint64_t record_bytes;   /* with their kinds */
+    uint64_t tool_calls;     /* of functions of the host, those that were refused among them */
+    uint64_t files_in_bytes; /* data of files that the guest took, and gave */
+    uint64_t files_out_bytes;
+    uint64_t run_ns; /* from call to return; the sum of its phases */
     /* The restore or rewind before it. */
     uint64_t restore_ns;
     /* Made private copies by vmm_restore() or vmm_renew(), and later in a run that lasts and

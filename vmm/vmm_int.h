@@ -155,6 +155,25 @@ struct run_frame {
     size_t tools_size;
 };
 
+/* The files of a run (files.c). */
+struct run_files {
+    const struct vmm_files_in *in; /* NULL: none */
+    const struct vmm_files_out *out;
+    uint32_t flags;    /* of hv_resume */
+    size_t next;       /* the entry that the guest asks for next; from in->count on once more */
+    size_t wanted;     /* so many of out's paths the guest has asked for */
+    bool given;        /* it has given all of them */
+    bool rooted;       /* the entry of the wanted path itself was made, or refused */
+    bool dir_open;     /* dir is the path of the directory made last */
+    char *dir;         /* HV_PATH_MAX bytes when there is an out */
+    bool open;         /* the entry made last is a file, and takes data */
+    bool full;         /* a limit of out is reached */
+    uint64_t size;     /* of that file, bytes */
+    uint64_t declared; /* the sum of the sizes of files, bytes */
+    uint64_t written;  /* data, bytes */
+    uint64_t entries;
+};
+
 struct vmm {
     const struct policy *policy;
     enum vmm_state state;
@@ -196,6 +215,7 @@ struct vmm {
     struct run_frame frame;
     struct run_tools tools;
     struct suspension suspension;
+    struct run_files files;
     bool deterministic;
     bool trace;
     uint64_t output_left; /* bytes that may still be written */
@@ -555,5 +575,12 @@ uint64_t frame_size(const struct run_frame *f);
 /* Copies [at, at + size), which is inside the frame. */
 void frame_copy(const struct run_frame *f, uint64_t at, void *to, size_t size);
 void frame_end(struct vmm *vm); /* the source is the caller's again */
+
+/* files.c */
+/* run's lists must stay until the run is over. */
+int files_build(struct vmm *vm, const struct vmm_run *run, struct vmm_err *err);
+/* A call of HV_SERVICE_FILES. As outcome.c. */
+int files_answer(struct vmm *vm, const struct hv_call *call, int64_t *ret);
+void files_end(struct vmm *vm); /* the lists are the caller's again */
 
 #endif

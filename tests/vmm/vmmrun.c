@@ -90,6 +90,7 @@ static int report(const char *step, const struct vmm_outcome *o)
         [VMM_OOM] = "out of memory", [VMM_TIMEOUT] = "timeout", [VMM_PIPE_CLOSED] = "pipe closed",
         [VMM_KILLED] = "killed",     [VMM_PANIC] = "panic",     [VMM_BROKEN] = "broken",
         [VMM_OUTPUT] = "output",     [VMM_CALLED] = "called",   [VMM_CALLS] = "calls",
+        [VMM_FILES] = "files",
     };
     const struct vmm_counters *c = &o->counters;
     fprintf(stderr,
@@ -116,6 +117,7 @@ static int report(const char *step, const struct vmm_outcome *o)
     case VMM_CALLED:
     case VMM_CALLS:
     case VMM_KILLED:
+    case VMM_FILES:
     case VMM_PANIC:
     case VMM_BROKEN:
         break;

@@ -44,6 +44,7 @@ extern const struct vt_test vt_counters_tests[];
 extern const struct vt_test vt_turns_tests[];
 extern const struct vt_test vt_handles_tests[];
 extern const struct vt_test vt_record_tests[];
+extern const struct vt_test vt_files_tests[];
 extern const struct vt_test vt_checkpoint_tests[];
 extern const struct vt_test vt_abi_tests[];
 extern const struct vt_test vt_tools_tests[];

@@ -22,21 +22,28 @@ static int make_one(const char *path)
     return rc;
 }
 
-int fs_chdir_create(const char *path)
+int fs_make_parents(const char *path)
 {
     char *copy = kstrdup(path);
-    int rc = copy != NULL ? 0 : -ENOMEM;
-    for (char *slash = copy; rc == 0 && slash != NULL;) {
-        slash = strchr(slash + 1, '/');
-        if (slash != NULL) {
-            *slash = 0;
-        }
+    int rc = copy != NULL ? 0 : -ENOSPC;
+    char *slash = copy != NULL && *copy ? strchr(copy + 1, '/') : NULL;
+    while (rc == 0 && slash != NULL) {
+        *slash = 0;
         rc = make_one(copy);
-        if (slash != NULL) {
-            *slash = '/';
-        }
+        *slash = '/';
+        slash = strchr(slash + 1, '/');
     }
+    kfree(copy);
+    return rc;
+}
+
+int fs_chdir_create(const char *path)
+{
     struct inode *dir;
+    int rc = fs_make_parents(path);
+    if (rc == 0) {
+        rc = make_one(path);
+    }
     if (rc == 0) {
         rc = walk_inode(fs_root, path, WALK_FOLLOW, &dir);
     }
@@ -44,6 +51,5 @@ int fs_chdir_create(const char *path)
         inode_put(cur_proc()->fs->cwd);
         cur_proc()->fs->cwd = dir;
     }
-    kfree(copy);
     return rc;
 }

@@ -210,6 +210,56 @@ bool dir_empty(const struct inode *dir)
     return dir->u.dir.live == 0;
 }
 
+struct dentry *dir_next(const struct inode *dir, u64 cookie)
+{
+    const struct dirdata *dd = &dir->u.dir;
+
+    for (u32 k = slot_at(dd, cookie); k < dd->slot_count; k++) {
+        if (dd->slots[k].d != NULL) {
+            return dd->slots[k].d;
+        }
+    }
+    return NULL;
+}
+
+bool dir_writable(const struct inode *dir, int *err)
+{
+    if (dir->ops != &ramfs_dir_ops) {
+        *err = -EPERM;
+    } else if (dir->nlink == 0) {
+        *err = -ENOENT; /* it was removed, but is still in use */
+    } else {
+        return true;
+    }
+    return false;
+}
+
+/* Gives a new inode the name at which the walk ended. Consumes the caller's reference to the
+ * inode. */
+int vfs_make(struct walk *w, u32 mode, struct inode *ready)
+{
+    int rc = 0;
+
+    if (ready == NULL) {
+        return -ENOSPC;
+    }
+    if (dir_writable(w->dir, &rc)) {
+        ready->mode = (ready->mode & S_IFMT) | (mode & 07777);
+        if (w->dir->mode & S_ISGID) {
+            ready->gid = w->dir->gid;
+            if (S_ISDIR(ready->mode)) {
+                ready->mode |= S_ISGID;
+            }
+        }
+        rc = dir_add(w->dir, w->name, w->len, ready);
+        if (rc == 0) {
+            inode_touch(w->dir);
+        }
+    }
+    inode_put(ready);
+    return rc;
+}
+
 static int ram_lookup(struct inode *dir, const char *name, size_t len, struct inode **out)
 {
     struct dentry *d = dir_find(dir, name, len);

@@ -7,44 +7,6 @@
 
 #include <linux/fs.h>
 
-bool dir_writable(const struct inode *dir, int *err)
-{
-    if (dir->ops != &ramfs_dir_ops) {
-        *err = -EPERM;
-    } else if (dir->nlink == 0) {
-        *err = -ENOENT; /* it was removed, but is still in use */
-    } else {
-        return true;
-    }
-    return false;
-}
-
-/* Gives a new inode the name at which the walk ended. Consumes the caller's reference to the
- * inode. */
-int vfs_make(struct walk *w, u32 mode, struct inode *ready)
-{
-    int rc = 0;
-
-    if (ready == NULL) {
-        return -ENOSPC;
-    }
-    if (dir_writable(w->dir, &rc)) {
-        ready->mode = (ready->mode & S_IFMT) | (mode & 07777);
-        if (w->dir->mode & S_ISGID) {
-            ready->gid = w->dir->gid;
-            if (S_ISDIR(ready->mode)) {
-                ready->mode |= S_ISGID;
-            }
-        }
-        rc = dir_add(w->dir, w->name, w->len, ready);
-        if (rc == 0) {
-            inode_touch(w->dir);
-        }
-    }
-    inode_put(ready);
-    return rc;
-}
-
 /* Walks a path that the program gave, to a name that is to be made or removed. */
 static int walk_user(int dirfd, vaddr_t upath, struct walk *w)
 {

@@ -25,7 +25,7 @@ static struct {
 
 /* Waits for a run. Everything that must be fresh in a restored machine is made fresh right after
  * the call. */
-u64 run_next(void *buf, size_t size)
+static u64 run_wait(void *buf, size_t size)
 {
     if (!window.begun) { /* before the snapshot: many runs will gain by it */
         text_settle(cur_proc()->mm);
@@ -45,7 +45,21 @@ u64 run_next(void *buf, size_t size)
     sched_resume();
     console_resume();
     hv_trace_enabled = r->flags & HV_RESUME_TRACE;
+    files_take();
     return (u64)n;
+}
+
+/* A run of files alone is over when they are there and back: no program hears of it. */
+u64 run_next(void *buf, size_t size)
+{
+    for (;;) {
+        u64 n = run_wait(buf, size);
+        if (((const struct hv_run *)buf)->mode != HV_RUN_FILES) {
+            return n;
+        }
+        files_give();
+        window.status = 0;
+    }
 }
 
 static bool taken(const struct file *f)
@@ -104,6 +118,7 @@ static ssize_t run_write(struct file *f, vaddr_t buf, size_t n, u64 *pos)
     if (status < 0 || status > 255) {
         return -EINVAL;
     }
+    files_give();
     window.status = status;
     f->priv = NULL;
     return (ssize_t)n;

@@ -188,6 +188,7 @@ int dir_add(struct inode *dir, const char *name, size_t len, struct inode *i);
 void dir_remove(struct inode *dir, struct dentry *d);
 void dir_adopt(struct inode *dir, struct inode *child); /* ".." of child is dir from now on */
 bool dir_empty(const struct inode *dir);
+struct dentry *dir_next(const struct inode *dir, u64 cookie); /* the first from there on, or NULL */
 struct dentry *dentry_new(struct inode *dir, const char *name, size_t len);
 
 /* radix.c */
@@ -231,13 +232,22 @@ int path_from_user(vaddr_t upath, bool allow_empty, char **out);
 int lookup_at(int dirfd, vaddr_t upath, u32 at_flags, bool follow, struct inode **out);
 
 /* nsops.c: changes of the name space. */
-/* Gives a new inode its name; consumes the reference `ready`. */
-int vfs_make(struct walk *w, u32 mode, struct inode *ready);
 int vfs_mknod(int dirfd, vaddr_t upath, u32 mode, u32 rdev, const char *target);
 int vfs_link(struct inode *i, int dirfd, vaddr_t upath);
 int vfs_unlink(int dirfd, vaddr_t upath, bool rmdir);
 int vfs_rename(int olddir, vaddr_t oldpath, int newdir, vaddr_t newpath, unsigned flags);
+
+/* chdir.c: makes the directories above a path, from the root, where they are missing. */
+int fs_make_parents(const char *path);
+/* filesio.c: the files of a run. files_take: those of the host, before the program goes on.
+ * files_give: what the host wants, at the run's end. */
+void files_take(void);
+void files_give(void);
+
+/* dir.c: as nsops.c. */
 bool dir_writable(const struct inode *dir, int *err);
+/* Gives a new inode its name; consumes the reference `ready`. */
+int vfs_make(struct walk *w, u32 mode, struct inode *ready);
 
 /* open.c */
 int vfs_open(int dirfd, const char *path, u32 flags, u32 mode, struct file **out);

@@ -269,6 +269,8 @@ extern const struct new_utsname system_name; /* uname(2) */
 /* proc/exit.c */
 void process_exit(int status) __attribute__((noreturn)); /* exit_group(2): ends the run */
 void process_kill(int sig) __attribute__((noreturn));    /* death by a signal */
+void process_out_of_memory(const char *text) __attribute__((noreturn));
+extern void (*process_ending)(void); /* NULL, or what is called before each of these */
 
 /* proc/thread.c */
 struct thread *thread_create(struct process *p); /* not runnable yet; NULL when out of memory */

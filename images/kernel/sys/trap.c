@@ -89,7 +89,7 @@ static void out_of_memory(void)
     snprintf(text, sizeof(text),
              "out of memory: %lu of %lu MiB are free, and a page that was promised is not there",
              pmm_free_pages() * PAGE_SIZE >> 20, pmm_total_pages() * PAGE_SIZE >> 20);
-    hv_exit(HV_EXIT_OOM, SIGKILL, text);
+    process_out_of_memory(text);
 }
 
 static void page_fault(struct trapframe *tf)

@@ -415,6 +415,6 @@ static const struct guest_case guest_cases[] = {
     {"again", do_again},
     {0, 0},
 };
-const struct guest_case *const guest_tables[] = {
-    guest_cases,  hostile_cases, touch_cases,  ring0_cases,
-    bounds_cases, tools_cases,   branch_cases, 0};
+const struct guest_case *const guest_tables[] = {guest_cases,  hostile_cases, touch_cases,
+                                                 ring0_cases,  bounds_cases,  tools_cases,
+                                                 branch_cases, files_cases,   0};

@@ -18,7 +18,7 @@ struct guest_case {
 /* A kernel's tables, ending in NULL; each table ends in a NULL name. */
 extern const struct guest_case *const guest_tables[];
 extern const struct guest_case hostile_cases[], touch_cases[], ring0_cases[], bounds_cases[],
-    tools_cases[], branch_cases[];
+    tools_cases[], branch_cases[], files_cases[];
 
 /* start.S */
 void upcall_entry(void);
