@@ -20,7 +20,7 @@
 
 struct boot_options {
     const char *initrd, *code;
-    uint64_t memory, stack, repeat, timeout_ns, max_output;
+    uint64_t memory, stack, repeat, timeout_ns, cpu_ns, max_output;
     struct opt_list env;
     bool deterministic, trace, quiet;
     unsigned verbose;
@@ -62,11 +62,21 @@ static const struct opt boot_opts[] = {
      .offset = offsetof(struct boot_options, timeout_ns),
      .arg = "SECONDS",
      .help = "end an iteration after so long, with exit status 124"},
-    {.name = "max-output",
+    {.name = "cpu",
+     .kind = OPT_SECONDS,
+     .offset = offsetof(struct boot_options, cpu_ns),
+     .arg = "SECONDS",
+     .help = "end an iteration that takes more CPU time, with exit status 152"},
+    {.name = "output-limit",
      .kind = OPT_SIZE,
      .offset = offsetof(struct boot_options, max_output),
      .arg = "SIZE",
      .help = "end an iteration that writes more, with exit status 153"},
+    {.name = "max-output",
+     .kind = OPT_SIZE,
+     .offset = offsetof(struct boot_options, max_output),
+     .arg = "SIZE",
+     .help = "the older name of --output-limit"},
     {.name = "env",
      .kind = OPT_ENV,
      .offset = offsetof(struct boot_options, env),
@@ -227,6 +237,7 @@ static int boot_program(const struct cmd *cmd, const struct boot_options *option
                 .cwd = "/",
                 .stack = options->stack,
                 .timeout_ns = options->timeout_ns,
+                .cpu_ns = options->cpu_ns,
                 .max_output = options->max_output,
                 .grace_ns = PYHL_GRACE_NS,
                 .deterministic = options->deterministic,

@@ -17,7 +17,8 @@ enum cmd_exit {
     CMD_TIMEOUT = 124,  /* --timeout */
     CMD_FAILED = 125,   /* pyhl or the VM failed, not the script */
     CMD_SIGNALED = 128, /* plus the signal that ended the script */
-    CMD_OUTPUT = 153,   /* --max-output: as for a program that wrote past a limit, 128 + SIGXFSZ */
+    CMD_CPU = 152,      /* --cpu: as for a program that used up its CPU time, 128 + SIGXCPU */
+    CMD_OUTPUT = 153,   /* --output-limit: as for one that wrote past a limit, 128 + SIGXFSZ */
     CMD_CALLS = 154,    /* more calls of tools than allowed */
 };
 

@@ -31,9 +31,13 @@ void outcome_text(const struct vmm_outcome *outcome, const struct outcome_limits
         (void)snprintf(text, OUTCOME_TEXT, "stopped: %s of %g s is over", limits->timeout,
                        (double)limits->timeout_ns / 1e9);
         return;
+    case VMM_CPU:
+        (void)snprintf(text, OUTCOME_TEXT, "stopped: the CPU time of %g s, --cpu, is used up",
+                       (double)limits->cpu_ns / 1e9);
+        return;
     case VMM_OUTPUT:
         (void)snprintf(text, OUTCOME_TEXT,
-                       "stopped: more output than the %llu bytes of --max-output",
+                       "stopped: more output than the %llu bytes of --output-limit",
                        (unsigned long long)limits->max_output);
         return;
     case VMM_CALLS:
@@ -78,6 +82,8 @@ int outcome_status(const struct vmm_outcome *outcome, int signo)
         return CMD_SIGNALED + SIGKILL;
     case VMM_TIMEOUT:
         return CMD_TIMEOUT;
+    case VMM_CPU:
+        return CMD_CPU;
     case VMM_OUTPUT:
         return CMD_OUTPUT;
     case VMM_CALLS:
@@ -109,6 +115,7 @@ bool outcome_is_plain(const struct vmm_outcome *outcome)
         return signo == SIGINT || signo == SIGTERM || signo == SIGHUP || signo == SIGPIPE;
     case VMM_OOM:
     case VMM_TIMEOUT:
+    case VMM_CPU:
     case VMM_OUTPUT:
     case VMM_CALLS:
     case VMM_READY:

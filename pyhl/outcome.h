@@ -9,9 +9,10 @@
 
 /* The limits of the run, which the text may name. */
 struct outcome_limits {
-    uint64_t memory;     /* of the guest, bytes */
+    uint64_t memory;     /* that the run might use, bytes */
     const char *timeout; /* what the user calls the limit */
     uint64_t timeout_ns;
+    uint64_t cpu_ns;
     uint64_t max_output; /* bytes */
     uint64_t max_calls;
 };

@@ -140,6 +140,8 @@ int pyhl_run_make(const struct pyhl_run *run, struct vmm_run *out, struct vmm_er
     out->cwd = run->cwd != NULL ? run->cwd : "/";
     out->timeout_ns = run->timeout_ns;
     out->grace_ns = PYHL_GRACE_NS;
+    out->memory = run->memory;
+    out->cpu_ns = run->cpu_ns;
     out->max_output = run->max_output;
     out->tools = run->tools;
     out->tools_arg = run->tools_arg;

@@ -74,12 +74,14 @@ struct pyhl_run {
     const char *const *env;
     const char *cwd;     /* absolute; made in the guest when missing. NULL: "/" */
     uint64_t timeout_ns; /* 0: none; else as vmm_run.timeout_ns, with a grace of PYHL_GRACE_NS */
-    uint64_t max_output; /* bytes of stdout and stderr together; 0: no limit */
     const struct vmm_tools *tools; /* functions of the host: module `host`; NULL: none */
     void *tools_arg;
-    uint64_t max_calls; /* of them; 0: no limit */
-    bool deterministic; /* the same random numbers in every run */
-    bool trace;         /* lines as vmm_io.trace says */
+    uint64_t max_calls;  /* of them; 0: no limit */
+    uint64_t memory;     /* as vmm_run.memory; 0: the VM's */
+    uint64_t cpu_ns;     /* 0: no limit; else as vmm_run.cpu_ns, with the same grace */
+    uint64_t max_output; /* bytes of stdout, stderr and records together; 0: no limit */
+    bool deterministic;  /* the same random numbers in every run */
+    bool trace;          /* lines as vmm_io.trace says */
 };
 
 /* How long a run may still write what it has buffered when its timeout is over, ns. */

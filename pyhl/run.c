@@ -25,7 +25,7 @@
 
 struct run_options {
     const char *code, *module, *dest;
-    uint64_t repeat, timeout_ns, max_output;
+    uint64_t repeat, timeout_ns, memory, cpu_ns, max_output;
     struct opt_list env, python;
     struct tool_options tools;
     bool renew, deterministic, trace;
@@ -66,11 +66,26 @@ static const struct opt run_opts[] = {
      .offset = offsetof(struct run_options, timeout_ns),
      .arg = "SECONDS",
      .help = "end an iteration after so long, with exit status 124"},
-    {.name = "max-output",
+    {.name = "memory",
+     .kind = OPT_SIZE,
+     .offset = offsetof(struct run_options, memory),
+     .arg = "SIZE",
+     .help = "let an iteration use no more of the VM's memory; 137 when it runs out"},
+    {.name = "cpu",
+     .kind = OPT_SECONDS,
+     .offset = offsetof(struct run_options, cpu_ns),
+     .arg = "SECONDS",
+     .help = "end an iteration that takes more CPU time, with exit status 152"},
+    {.name = "output-limit",
      .kind = OPT_SIZE,
      .offset = offsetof(struct run_options, max_output),
      .arg = "SIZE",
      .help = "end an iteration that writes more, with exit status 153"},
+    {.name = "max-output",
+     .kind = OPT_SIZE,
+     .offset = offsetof(struct run_options, max_output),
+     .arg = "SIZE",
+     .help = "the older name of --output-limit"},
     {.name = "env",
      .kind = OPT_ENV,
      .offset = offsetof(struct run_options, env),
@@ -292,6 +307,8 @@ static int run_program(const struct cmd *cmd, const struct run_options *options,
     run.env = env;
     run.cwd = cwd != NULL && cwd[0] == '/' ? cwd : NULL; /* a removed directory has no name */
     run.timeout_ns = options->timeout_ns;
+    run.memory = options->memory;
+    run.cpu_ns = options->cpu_ns;
     run.max_output = options->max_output;
     run.max_calls = options->tools.max_calls;
     run.deterministic = options->deterministic;
@@ -366,8 +383,9 @@ const struct cmd cmd_run = {
         "environment.\n"
         "Exit status: the script's; 128+n when signal n ended it (137: out of memory); 124 on "
         "timeout;\n"
-        "153 past --max-output; 154 past --tool-calls; 2 for a bad command line; 125 when pyhl or "
-        "the VM failed.",
+        "152 past --cpu; 153 past --output-limit; 154 past --tool-calls; 2 for a bad command "
+        "line;\n"
+        "125 when pyhl or the VM failed.",
     .opts = run_opts,
     .run = run_main,
 };

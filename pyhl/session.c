@@ -89,9 +89,10 @@ const char **session_env(const struct opt_list *user, bool plain)
 static int conclude(const struct session *session, const struct vmm_outcome *outcome)
 {
     const struct outcome_limits limits = {
-        .memory = session->memory,
+        .memory = session->run.memory != 0 ? session->run.memory : session->memory,
         .timeout = "--timeout",
         .timeout_ns = session->run.timeout_ns,
+        .cpu_ns = session->run.cpu_ns,
         .max_output = session->run.max_output,
         .max_calls = session->run.max_calls,
     };
@@ -101,9 +102,10 @@ static int conclude(const struct session *session, const struct vmm_outcome *out
     if (!outcome_is_plain(outcome) && (failed || !session->quiet)) {
         outcome_text(outcome, &limits, text);
         message("pyhl %s: %s%s\n", session->cmd->name, text,
-                outcome->kind != VMM_OOM ? ""
-                                         : "; more is given by --memory of pyhl setup --force, or "
-                                           "of pyhl boot");
+                outcome->kind != VMM_OOM   ? ""
+                : session->run.memory != 0 ? "; more is given by a larger --memory"
+                                           : "; more is given by --memory of pyhl setup --force, "
+                                             "or of pyhl boot");
     }
     if (outcome->kind == VMM_SIGNALED && outcome->status == SIGINT) {
         signals_interrupted();

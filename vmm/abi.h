@@ -354,7 +354,8 @@ struct hv_counts {
     uint64_t faults;             /* page faults answered */
     uint64_t resume_tsc;         /* the guest's TSC when HV_CALL_RUN returned */
     uint64_t exit_tsc;           /* the guest's TSC at HV_CALL_EXIT */
-    uint64_t reserved[3];
+    uint64_t memory_peak;        /* of the run: most RAM in use at a time, bytes */
+    uint64_t reserved[2];
 };
 _Static_assert(sizeof(struct hv_counts) == 64, "one cache line");
 
@@ -382,7 +383,7 @@ struct hv_shared {
     uint32_t events;
     uint32_t reserved2;
     /* RAM that the run may use: addresses from 0, a multiple of 2 MiB; 0: all. Written by the host
-     * whenever HV_CALL_RUN returns. */
+     * whenever HV_CALL_RUN returns. What the guest has in use after that address stays usable. */
     uint64_t memory;
     /* One call at a time. The guest fills it, its number last, and rings the doorbell. The host
      * answers in ret. No guest has ever had two calls open, because the vCPU stands while the host
@@ -394,6 +395,9 @@ struct hv_shared {
     /* The requests of open calls: HV_REQUESTS entries of struct hv_request. Written by the guest
      * before its first HV_CALL_TOOL; 0: there was none. */
     hv_gpa_t requests;
+    /* The end of the RAM that the guest has in use, or may use without asking for more. Written by
+     * the guest before each HV_CALL_RUN. */
+    hv_gpa_t memory_held;
 };
 _Static_assert(offsetof(struct hv_shared, resume) == 128, "ABI");
 _Static_assert(offsetof(struct hv_shared, events) == 224, "ABI");

@@ -309,6 +309,11 @@ static call_fn *const tool_calls[] = {
     [CALL_OPERATION(HV_CALL_REPLY)] = toolcalls_reply,
     [CALL_OPERATION(HV_CALL_FORGET)] = toolcalls_done,
 };
+static int memory_begin(struct vmm *vm)
+{
+    mem_shared_write(vm)->memory = vm->memory;
+    return 0;
+}
 
 static int console_begin(struct vmm *vm)
 {
@@ -334,7 +339,7 @@ static const struct service {
     unsigned count;
 } services[] = {
     [HV_SERVICE_RUN] = {"run", NULL, frame_end, run_calls, COUNT(run_calls)},
-    [HV_SERVICE_MEMORY] = {"memory", NULL, NULL, memory_calls, COUNT(memory_calls)},
+    [HV_SERVICE_MEMORY] = {"memory", memory_begin, NULL, memory_calls, COUNT(memory_calls)},
     [HV_SERVICE_CONSOLE] = {"console", console_begin, terminal_restore, console_calls,
                             COUNT(console_calls)},
     [HV_SERVICE_CLOCK] = {"clock", clock_begin, NULL, clock_calls, COUNT(clock_calls)},

@@ -150,8 +150,30 @@ static uint64_t clock_earliest(const struct clock_timer *t)
     uint64_t next = t->deadline;
     next = t->guest < next ? t->guest : next;
     next = t->tick < next ? t->tick : next;
+    next = t->cpu < next ? t->cpu : next;
     next = t->longer < next ? t->longer : next;
     return t->retry < next ? t->retry : next;
+}
+
+uint64_t clock_cpu_used(const struct vmm *vm)
+{
+    return vm->counters.cpu_ns + (os_clock_ns(CLOCK_THREAD_CPUTIME_ID) - vm->cpu_start);
+}
+
+void clock_cpu_begin(struct vmm *vm, uint64_t now)
+{
+    vm->cpu_start = os_clock_ns(CLOCK_THREAD_CPUTIME_ID);
+    vm->timer.cpu = NEVER;
+    if (vm->cpu_ns != 0 && !vm->ending) {
+        const uint64_t used = vm->counters.cpu_ns;
+        const uint64_t left = used < vm->cpu_ns ? vm->cpu_ns - used : 0;
+        vm->timer.cpu = left < NEVER - now ? now + left : NEVER;
+    }
+}
+
+void clock_cpu_end(struct vmm *vm)
+{
+    vm->counters.cpu_ns = clock_cpu_used(vm);
 }
 
 /* Makes the timer fire at an instant, then every again_ns until it is set again. NEVER: not at

@@ -2,7 +2,7 @@
 /*
  * The counters of vmm.h: this file sets them to zero, and computes those that are only known at the
  * end of a run. The counting itself is done where things happen. It is an addition or a reading of
- * the clock, never a system call.
+ * the clock, and but for the thread's CPU time never a system call.
  */
 #include "vmm_int.h"
 
@@ -66,12 +66,14 @@ static void counters_guest(struct vmm *vm)
     c->syscalls_rewritten = now->syscalls_rewritten - before->syscalls_rewritten;
     c->syscalls_trapped = now->syscalls_trapped - before->syscalls_trapped;
     c->guest_faults = now->faults - before->faults;
+    c->memory_peak = now->memory_peak < vm->ram_size ? now->memory_peak : vm->ram_size;
 }
 
 void counters_end_run(struct vmm *vm)
 {
     struct vmm_counters *c = &vm->counters;
     const uint64_t now = os_clock_ns(CLOCK_MONOTONIC);
+    clock_cpu_end(vm);
     uint64_t left = vm->left_ns != 0 ? vm->left_ns : now;
     left = left > vm->entered_ns ? left : vm->entered_ns; /* never before the handover */
     c->phase_ns[VMM_PHASE_HANDOVER] = vm->entered_ns - vm->started_ns;

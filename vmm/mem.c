@@ -41,7 +41,7 @@ static int mem_map_failed(uint64_t size, struct vmm_err *err)
 static void mem_ram_set(struct vmm *vm, uint8_t *ram, uint64_t size)
 {
     vm->ram = ram;
-    vm->ram_size = vm->ram_low = size;
+    vm->ram_size = vm->ram_low = vm->ram_bound = size;
     vm->shared = (struct hv_shared *)(void *)(vm->ram + HV_SHARED_GPA);
 }
 
@@ -162,7 +162,7 @@ void mem_initrd_unmap(struct mem_initrd *initrd)
 
 static bool mem_in_ram(const struct vmm *vm, hv_gpa_t gpa, uint64_t size)
 {
-    return gpa <= vm->ram_size && size <= vm->ram_size - gpa;
+    return gpa <= vm->ram_bound && size <= vm->ram_bound - gpa;
 }
 
 const void *mem_read_ptr(const struct vmm *vm, hv_gpa_t gpa, uint64_t size)

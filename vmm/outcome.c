@@ -62,8 +62,39 @@ void outcome_interrupt(struct vmm *vm, int what)
     }
 }
 
+/* A time of the run is over: tells the guest, or ends the run where that has happened before, or
+ * there is no grace. */
+static int outcome_over(struct vmm *vm, enum vmm_outcome_kind kind, uint64_t now)
+{
+    if (vm->ending || vm->grace_ns == 0) {
+        kind = vm->ending ? vm->ending_as : kind;
+        return outcome_set_at(vm, kind, kind == VMM_CPU ? "out of CPU time" : "out of time");
+    }
+    const uint64_t end = vm->grace_ns < NEVER - now ? now + vm->grace_ns : NEVER;
+    vm->ending = true;
+    vm->ending_as = kind;
+    vm->timer.cpu = NEVER;
+    /* The end of CPU time moves no deadline away. */
+    vm->timer.deadline = kind == VMM_CPU && vm->timer.deadline < end ? vm->timer.deadline : end;
+    outcome_event(vm, HV_EVENT_END, now);
+    return 0;
+}
+
+/* Looks at the run's CPU time, which passes no faster than time does: so this is its last look, or
+ * it says when the next one is due. */
+static int outcome_cpu(struct vmm *vm, uint64_t now)
+{
+    const uint64_t used = clock_cpu_used(vm);
+    if (used < vm->cpu_ns) {
+        vm->timer.cpu = now + (vm->cpu_ns - used);
+        return 0;
+    }
+    return outcome_over(vm, VMM_CPU, now);
+}
+
 int outcome_due(struct vmm *vm, uint64_t now)
 {
+    int rc = 0;
     const int what = atomic_exchange(&vm->interrupts, 0);
     if (what & 1 << VMM_INTERRUPT_KILL) {
         return outcome_set(vm, VMM_KILLED, 0, "interrupted");
@@ -80,16 +111,14 @@ int outcome_due(struct vmm *vm, uint64_t now)
         outcome_event(vm, HV_EVENT_IO, now);
     }
     if (now >= vm->timer.deadline) {
-        if (vm->ending || vm->grace_ns == 0) {
-            return outcome_set_at(vm, VMM_TIMEOUT, "out of time");
-        }
-        vm->ending = true;
-        vm->timer.deadline = now + vm->grace_ns;
-        outcome_event(vm, HV_EVENT_END, now);
+        rc = outcome_over(vm, VMM_TIMEOUT, now);
+    }
+    if (rc == 0 && now >= vm->timer.cpu) {
+        rc = outcome_cpu(vm, now);
     }
     if (now >= vm->timer.guest) {
         vm->timer.guest = NEVER;
         outcome_event(vm, HV_EVENT_TIMER, now);
     }
-    return 0;
+    return rc;
 }

@@ -13,13 +13,6 @@
 #ifndef MADV_POPULATE_READ
 #define MADV_POPULATE_READ 22
 #endif
-/* How much memory after the image's data has a slot from the start. In a rewindable machine this
- * memory also has a dirty log, and is as much as small runs take. When it is filled, more of it
- * would cost more than memory without a log (high.c): that takes 70 ns a page to give back and take
- * again, where a rewind copies a page in 100 ns and the first run has a fault for each. */
-#define RESTORE_LOW        (64ull << 20)
-#define RESTORE_LOW_LOGGED (4ull << 20)
-
 /* A step of a restore or a rewind, and the phase in which its time is counted. A step that has
  * nothing to do returns STEP_IDLE, and no time is counted for it. */
 struct step {
@@ -61,8 +54,7 @@ static void restore_hints(struct vmm *vm)
 static int restore_map(struct vmm *vm, struct vmm_err *err)
 {
     const struct snap_header *h = &vm->snap->header;
-    uint64_t size = (h->data_end + PAGE_2M - 1) & ~(PAGE_2M - 1);
-    size = size < h->memory ? size : h->memory;
+    uint64_t size = snap_image_size(vm->snap);
     int rc = mem_ram_map_file(vm, h->memory, vm->snap->fd, SNAP_IMAGE_OFFSET, size, err);
     if (rc < 0) {
         return rc;
@@ -105,6 +97,7 @@ static void restore_host_side(struct vmm *vm)
     clock_continue(vm, h->mono_ns, h->wall_ns);
     vm->timer.guest = clock_guest_to_host(vm, h->timer_ns);
     atomic_store(&vm->kicked, 0);
+    vm->memory_most = 0;
 }
 
 static int restore_prefault(struct vmm *vm, struct vmm_err *err)

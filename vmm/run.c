@@ -221,6 +221,7 @@ static int run_begin(struct vmm *vm, uint64_t timeout_ns, struct vmm_outcome *ou
                                vm->policy->longer_ns > 0
                            ? now + vm->policy->longer_ns
                            : NEVER;
+    clock_cpu_begin(vm, now);
     vm->faults_before = vm->timer.longer != NEVER ? os_thread_faults() : 0;
     atomic_store(&vm->running, (int)vm->timer.tid);
     rc = clock_timer_arm(vm, now);
@@ -230,13 +231,13 @@ static int run_begin(struct vmm *vm, uint64_t timeout_ns, struct vmm_outcome *ou
     return rc;
 }
 
-/* A run whose time was over ends as VMM_TIMEOUT, whatever the guest has done in its grace, even if
- * it broke down. */
-static void run_ended_late(struct vmm_outcome *o)
+/* A run whose time was over ends as such, whatever the guest has done in its grace, even if it
+ * broke down. */
+static void run_ended_late(struct vmm_outcome *o, enum vmm_outcome_kind kind)
 {
     if (o->kind == VMM_EXITED || o->kind == VMM_SIGNALED || o->kind == VMM_OOM ||
         o->kind == VMM_PANIC || o->kind == VMM_BROKEN) {
-        o->kind = VMM_TIMEOUT;
+        o->kind = kind;
         o->status = 0;
     }
 }
@@ -253,7 +254,7 @@ static int run_end(struct vmm *vm, int rc)
 {
     vm->state = rc == RUN_STOP ? run_state_after(vm->outcome->kind) : VMM_STATE_BAD;
     if (rc == RUN_STOP && vm->ending) {
-        run_ended_late(vm->outcome);
+        run_ended_late(vm->outcome, vm->ending_as);
     }
     if (vm->state == VMM_STATE_SPENT) {
         console_drain_last(vm);
@@ -288,7 +289,8 @@ int vmm_run(struct vmm *vm, const struct vmm_run *run, struct vmm_outcome *outco
         return vmm_err_set(err, EINVAL, "the machine is not ready for a run");
     }
     vm->started_ns = os_clock_ns(CLOCK_MONOTONIC);
-    int rc = frame_build(vm, run, err);
+    int rc = limit_memory(vm, run->memory, err);
+    rc = rc == 0 ? frame_build(vm, run, err) : rc;
     rc = rc == 0 ? toolcalls_prepare(vm, run, err) : rc;
     rc = rc == 0 ? files_build(vm, run, err) : rc;
     if (rc < 0) {
@@ -297,6 +299,7 @@ int vmm_run(struct vmm *vm, const struct vmm_run *run, struct vmm_outcome *outco
     vm->deterministic = run->deterministic;
     vm->trace = run->trace;
     vm->output_left = run->max_output != 0 ? run->max_output : UINT64_MAX;
+    vm->cpu_ns = run->cpu_ns;
     vm->grace_ns = run->grace_ns;
     vm->ending = false;
     rc = run_begin(vm, run->timeout_ns, outcome, err);
@@ -319,6 +322,7 @@ int vmm_resume(struct vmm *vm, uint64_t wait_ns, struct vmm_outcome *outcome, st
     if (rc < 0) {
         return rc;
     }
+    clock_cpu_begin(vm, os_clock_ns(CLOCK_MONOTONIC));
     atomic_store(&vm->running, (int)vm->timer.tid);
     rc = calls_resume(vm, wait_ns);
     return run_end(vm, rc != 0 ? rc : run_loop(vm));

@@ -27,12 +27,12 @@ struct slot_range {
 static struct slot_range slot_range(const struct vmm *vm, enum mem_slot slot)
 {
     const uint32_t flags = vm->rewindable ? KVM_MEM_LOG_DIRTY_PAGES : 0;
+    const uint64_t low = vm->ram_low < vm->ram_bound ? vm->ram_low : vm->ram_bound;
     switch (slot) {
     case MEM_SLOT_LOW:
-        return (struct slot_range){0, vm->ram, vm->ram_low, flags};
+        return (struct slot_range){0, vm->ram, low, flags};
     case MEM_SLOT_HIGH:
-        return (struct slot_range){vm->ram_low, vm->ram + vm->ram_low, vm->ram_size - vm->ram_low,
-                                   0};
+        return (struct slot_range){low, vm->ram + low, vm->ram_bound - low, 0};
     default:
         return (struct slot_range){HV_INITRD_GPA, vm->initrd.map, vm->initrd.map_size,
                                    KVM_MEM_READONLY};
@@ -94,6 +94,28 @@ int mem_slots_drop(struct vmm *vm, struct vmm_err *err)
     vm->slot_added = false;
     vm->high_used = false;
     return rc;
+}
+
+int mem_slots_bound(struct vmm *vm, uint64_t bound, struct vmm_err *err)
+{
+    static const enum mem_slot ram[] = {MEM_SLOT_LOW, MEM_SLOT_HIGH};
+    const uint64_t had = vm->ram_bound;
+    int rc = 0;
+    if (bound == had) {
+        return 0;
+    }
+    for (size_t i = 0; rc == 0 && i < sizeof(ram) / sizeof(ram[0]); i++) {
+        const struct slot_range before = slot_range(vm, ram[i]);
+        vm->ram_bound = bound;
+        const bool same = slot_range(vm, ram[i]).size == before.size;
+        vm->ram_bound = had;
+        if ((vm->slots & 1u << ram[i]) != 0 && !same) {
+            rc = kvm_slot_set(vm, ram[i], 0, before.gpa, before.hva, 0, err);
+            vm->slots &= ~(1u << ram[i]);
+        }
+    }
+    vm->ram_bound = bound;
+    return rc == 0 ? mem_slots_set_lazy(vm, err) : rc;
 }
 
 int mem_slots_renew(struct vmm *vm, struct vmm_err *err)

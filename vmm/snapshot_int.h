@@ -25,6 +25,13 @@
 #define SNAP_PAGE_READ   0x40000000u
 #define SNAP_PAGE_LONGER 0x80000000u
 
+/* How much memory after the image's data has a slot from the start. In a rewindable machine this
+ * memory also has a dirty log, and is as much as small runs take. When it is filled, more of it
+ * would cost more than memory without a log (high.c): that takes 70 ns a page to give back and take
+ * again, where a rewind copies a page in 100 ns and the first run has a fault for each. */
+#define RESTORE_LOW        (64ull << 20)
+#define RESTORE_LOW_LOGGED (4ull << 20)
+
 struct snap_header {
     char magic[8];
     uint32_t version;
@@ -150,6 +157,11 @@ void snap_exchange(struct vmm_snapshot **at, struct vmm_snapshot *snap);
  * file that has shrunk ends in SIGBUS, and any other change means that the content is not what was
  * checked. */
 int snap_unchanged(const struct vmm_snapshot *snap, struct vmm_err *err);
+
+/* How much memory from address 0 on the image's data takes, whole pages of 2 MiB. */
+uint64_t snap_image_size(const struct vmm_snapshot *snap);
+/* The least that a run can be limited to: what the guest holds, and what has a dirty log. */
+uint64_t snap_memory_least(const struct vmm_snapshot *snap);
 
 /* hot.c */
 /* vm->snap is, or will be, another, from which the pages of delta may differ. */

@@ -299,6 +299,23 @@ void vmm_snapshot_close(struct vmm_snapshot *snap)
     free(snap);
 }
 
+uint64_t snap_image_size(const struct vmm_snapshot *snap)
+{
+    const struct snap_header *h = &snap->header;
+    const uint64_t size = (h->data_end + PAGE_2M - 1) & ~(PAGE_2M - 1);
+    return size < h->memory ? size : h->memory;
+}
+
+uint64_t snap_memory_least(const struct vmm_snapshot *snap)
+{
+    const struct hv_shared *shared = (const void *)snap_page(snap, HV_SHARED_GPA / HV_PAGE_SIZE);
+    const uint64_t logged = snap_image_size(snap) + RESTORE_LOW_LOGGED;
+    const uint64_t held = shared != NULL ? shared->memory_held : 0; /* a forged image may be zero */
+    const uint64_t up = (held < snap->header.memory ? held : snap->header.memory) + PAGE_2M - 1;
+    const uint64_t least = (up & ~(PAGE_2M - 1)) > logged ? up & ~(PAGE_2M - 1) : logged;
+    return least < snap->header.memory ? least : snap->header.memory;
+}
+
 void vmm_snapshot_info(const struct vmm_snapshot *snap, struct vmm_snapshot_info *info)
 {
     const struct snap_header *h = &snap->header;
@@ -308,6 +325,7 @@ void vmm_snapshot_info(const struct vmm_snapshot *snap, struct vmm_snapshot_info
         .abi_version = h->abi_version,
         .key = h->key,
         .memory = h->memory,
+        .memory_least = snap_memory_least(snap),
         .data_pages = h->data_pages,
         .text_bytes = h->text_end - h->text_start,
         .initrd_size = h->initrd_size,

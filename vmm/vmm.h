@@ -173,13 +173,24 @@ struct vmm_run {
      * does, whatever the readers, writers and other users of its streams do, and even if the
      * process was stopped for a while. */
     uint64_t timeout_ns;
+    /* How much of the machine's memory the run may use, bytes, rounded up to 2 MiB; 0: all. To the
+     * program the machine has so much; when it is used up, it is as if all were. A guest that
+     * takes more ends as VMM_BROKEN. Only for restored machines, and at least
+     * vmm_snapshot_info.memory_least. In a machine that goes on after VMM_READY a guest keeps what
+     * it has from a run that might use more. Where the limit is another than that of the run
+     * before, this run takes longer to begin. */
+    uint64_t memory;
+    /* How much CPU time the run may take, of the thread that vmm_run() is called on; 0: no limit.
+     * Then the run ends as VMM_CPU, with the grace that a timeout has. Calls of the functions of
+     * vmm_io count; sleeping does not. */
+    uint64_t cpu_ns;
     /* How many bytes may be written to stdout and stderr and given in records together, with trace
      * lines and the kinds of records; 0: no limit. A run with more to write ends as VMM_OUTPUT
      * after so many; a record that is too large for what is left is not given. */
     uint64_t max_output;
     /* When its time is over the program gets HV_END_SIGNAL (abi.h), and may write for so much
-     * longer what it has buffered. The run ends as VMM_TIMEOUT when the program ends or this grace
-     * is over. */
+     * longer what it has buffered. The run ends as VMM_TIMEOUT or VMM_CPU when the program ends or
+     * this grace is over, and no later than at its timeout if CPU time was over before. */
     uint64_t grace_ns;
     /* The functions of the host that the run may call; NULL: none. The VM holds the set until the
      * run is over. tools_arg is for the functions. */
@@ -203,6 +214,7 @@ enum vmm_outcome_kind {
     VMM_SIGNALED,    /* status: the signal that killed the program */
     VMM_OOM,         /* guest memory ran out and the program was killed */
     VMM_TIMEOUT,     /* the deadline passed */
+    VMM_CPU,         /* there was no CPU time left */
     VMM_OUTPUT,      /* there was more output than max_output */
     VMM_CALLED,      /* the guest waits for calls that are open: see vmm_resume() */
     VMM_CALLS,       /* there were more calls than max_calls */
@@ -245,7 +257,7 @@ enum vmm_phase {
 const char *vmm_phase_name(enum vmm_phase phase);
 
 /* Each group says what it counts: the last vmm_run() or vmm_start(), or the restore or rewind
- * before it. Counting costs no system call and no page. */
+ * before it. Counting costs no page, and one system call at each end of a run. */
 struct vmm_counters {
     /* The run. */
     uint64_t exits;          /* KVM_RUN returns: the sum of the next four */
@@ -260,6 +272,10 @@ struct vmm_counters {
     uint64_t syscalls_rewritten;
     uint64_t syscalls_trapped;
     uint64_t guest_faults;
+    /* What the guest claims: the most memory that was in use at a time in the run. All that the
+     * kernel and the program hold, touched or not; what they held before the run, too. */
+    uint64_t memory_peak;
+    uint64_t cpu_ns;       /* CPU time of the thread, in the guest and for it */
     uint64_t output_bytes; /* written to stdout and stderr; not what is dropped */
     uint64_t records;
     uint64_t record_bytes;   /* with their kinds */
@@ -442,6 +458,7 @@ struct vmm_snapshot_info {
     uint32_t abi_version;
     struct vmm_key key;
     uint64_t memory;         /* guest RAM, bytes */
+    uint64_t memory_least;   /* of it: the least that a run can be limited to */
     uint64_t data_pages;     /* pages that are not holes */
     uint64_t text_bytes;     /* program text in pages of 2 MiB */
     uint64_t disk_bytes;     /* allocated on disk */

@@ -98,6 +98,7 @@ struct clock_timer {
     uint64_t tick;     /* next look at the output rings */
     uint64_t retry;    /* next try to push an upcall */
     uint64_t longer;   /* next look whether this is a longer run */
+    uint64_t cpu;      /* the run may have used up its CPU time; not before */
 };
 
 /* A run that is suspended (VMM_CALLED): instants of the host's CLOCK_MONOTONIC, and what its
@@ -197,6 +198,7 @@ struct vmm {
     uint64_t ram_size;
     uint64_t ram_image;       /* the part of it, from address 0, that maps the snapshot's file */
     uint64_t ram_low;         /* the part that has a slot from the start */
+    uint64_t ram_bound;       /* the part that the guest can reach; all unless runs had a limit */
     bool high_used;           /* RAM from ram_low on has been touched, ever (high.c) */
     bool slots_lazy;          /* KVM was told to exit when an access misses a slot */
     bool slot_added;          /* a slot was, since KVM last failed to emulate an instruction */
@@ -219,8 +221,13 @@ struct vmm {
     bool deterministic;
     bool trace;
     uint64_t output_left; /* bytes that may still be written */
+    uint64_t memory;      /* RAM that the run may use, bytes; 0: all */
+    uint64_t memory_most; /* that any run since the last restore or rewind might use */
+    uint64_t cpu_ns;      /* CPU time that the run may take; 0: no limit */
+    uint64_t cpu_start;   /* the thread's CPU time, from which on it counts */
     uint64_t grace_ns;    /* of the run going on */
     bool ending;          /* the run's time is over, and the guest was told */
+    enum vmm_outcome_kind ending_as;
     uint64_t generation;
     struct vmm_outcome *outcome; /* of the call going on */
     struct vmm_err *err;
@@ -380,6 +387,9 @@ int mem_slots_set_lazy(struct vmm *vm, struct vmm_err *err);
 /* Removes those of RAM and sets them again, which makes KVM forget its page tables and the log. */
 int mem_slots_renew(struct vmm *vm, struct vmm_err *err);
 int mem_slots_drop(struct vmm *vm, struct vmm_err *err); /* removes all */
+/* Lets the guest reach the RAM up to `bound` and no more. In a rewindable machine ram_low at
+ * least: what has a dirty log stays. */
+int mem_slots_bound(struct vmm *vm, uint64_t bound, struct vmm_err *err);
 /* For an exit at which KVM could not do an access. If a slot was missing, sets it, does the access
  * unless KVM tries again by itself, and returns 1. Returns 0 for any other cause. */
 int mem_slots_fault(struct vmm *vm, struct vmm_err *err);
@@ -474,6 +484,10 @@ int clock_timer_attach(struct vmm *vm, struct vmm_err *err);
 /* Makes sure that the thread's timer fires no later than at the earliest instant of vm->timer. now
  * may be 0 when not known. */
 int clock_timer_arm(struct vmm *vm, uint64_t now);
+/* The thread's CPU time counts for the run from now on, and no more. */
+void clock_cpu_begin(struct vmm *vm, uint64_t now);
+void clock_cpu_end(struct vmm *vm);
+uint64_t clock_cpu_used(const struct vmm *vm); /* in between: by the run so far */
 /* Lend the thread's timer to a system call. clock_timer_wait() ends a wait at this host instant,
  * also when the process was stopped meanwhile, which a relative timeout does not do.
  * clock_timer_cut() cuts short a call that may block, from the instant on, again and again. The
@@ -507,6 +521,11 @@ int vcpu_failed(struct vmm_err *err, int code); /* what KVM_RUN failed with, in 
 void counters_begin_run(struct vmm *vm);
 void counters_begin_rewind(struct vmm *vm);
 void counters_end_run(struct vmm *vm);
+
+/* limit.c */
+/* Lets the next run use so much memory; 0: all. EINVAL for what the machine cannot be limited
+ * to. */
+int limit_memory(struct vmm *vm, uint64_t memory, struct vmm_err *err);
 
 /* calls.c */
 /* As outcome.c. */

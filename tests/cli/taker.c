@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/sysinfo.h>
 #include <unistd.h>
 
 static char frame[1 << 20];
@@ -104,6 +105,21 @@ static int do_eat(void)
     }
     fputs("no memory\n", stderr);
     return 137;
+}
+
+/* How many MiB there are, and how many the program gets. */
+static int do_room(void)
+{
+    struct sysinfo info;
+    int got = 0;
+    char *p;
+
+    while ((p = mmap(NULL, 1 << 16, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)) !=
+           MAP_FAILED) {
+        memset(p, 1, 1 << 16);
+        got++;
+    }
+    return sysinfo(&info) < 0 || printf("%lu %d\n", info.totalram >> 20, got >> 4) < 0;
 }
 
 static void on_int(int signo)
@@ -291,7 +307,7 @@ static const struct {
     {"mark", do_mark},       {"interrupt", do_interrupt}, {"stubborn", do_stubborn},
     {"getppid", do_getppid}, {"generated", do_generated}, {"print('1')", do_print},
     {"calls", do_calls},     {"busy", do_busy},           {"large", do_large},
-    {"leave", do_leave},     {"tools", do_tools},
+    {"leave", do_leave},     {"tools", do_tools},         {"room", do_room},
 };
 
 static int take_run(void)

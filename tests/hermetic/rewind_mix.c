@@ -151,7 +151,7 @@ static const char *kind_name(enum vmm_outcome_kind kind)
         [VMM_READY] = "ready",   [VMM_EXITED] = "exited",   [VMM_SIGNALED] = "signaled",
         [VMM_OOM] = "oom",       [VMM_TIMEOUT] = "timeout", [VMM_PIPE_CLOSED] = "pipe closed",
         [VMM_KILLED] = "killed", [VMM_PANIC] = "panic",     [VMM_BROKEN] = "broken",
-        [VMM_OUTPUT] = "output", [VMM_FILES] = "files",
+        [VMM_OUTPUT] = "output", [VMM_FILES] = "files",     [VMM_CPU] = "cpu",
     };
     return (size_t)kind < sizeof(names) / sizeof(names[0]) ? names[kind] : "unknown";
 }

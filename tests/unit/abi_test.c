@@ -85,7 +85,8 @@ static void shared_page(void)
     AT(hv_shared, counts, 320);
     AT(hv_shared, memory, 232);
     AT(hv_shared, requests, 384);
-    CHECK(sizeof(struct hv_shared) == 392);
+    AT(hv_shared, memory_held, 392);
+    CHECK(sizeof(struct hv_shared) == 400);
     AT(hv_request, bytes, 8);
     AT(hv_request, size, 16);
     CHECK(sizeof(struct hv_request) == 32);
@@ -104,6 +105,7 @@ static void shared_page(void)
     AT(hv_counts, faults, 16);
     AT(hv_counts, resume_tsc, 24);
     AT(hv_counts, exit_tsc, 32);
+    AT(hv_counts, memory_peak, 40);
     CHECK(sizeof(struct hv_counts) == 64);
 }
 

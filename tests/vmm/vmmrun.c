@@ -90,7 +90,7 @@ static int report(const char *step, const struct vmm_outcome *o)
         [VMM_OOM] = "out of memory", [VMM_TIMEOUT] = "timeout", [VMM_PIPE_CLOSED] = "pipe closed",
         [VMM_KILLED] = "killed",     [VMM_PANIC] = "panic",     [VMM_BROKEN] = "broken",
         [VMM_OUTPUT] = "output",     [VMM_CALLED] = "called",   [VMM_CALLS] = "calls",
-        [VMM_FILES] = "files",
+        [VMM_FILES] = "files",       [VMM_CPU] = "CPU time",
     };
     const struct vmm_counters *c = &o->counters;
     fprintf(stderr,
@@ -113,6 +113,7 @@ static int report(const char *step, const struct vmm_outcome *o)
         return 137;
     case VMM_TIMEOUT:
         return 124;
+    case VMM_CPU:
     case VMM_OUTPUT:
     case VMM_CALLED:
     case VMM_CALLS:

@@ -32,6 +32,7 @@ static u64 run_wait(void *buf, size_t size)
         pmm_scrub();
     }
     tooldev_run_ends();
+    hv_shared()->memory_held = pmm_held(!window.begun);
     xstate_save(current->xstate);
     s64 n = hv_call(HV_CALL_RUN, (u64)buf, size, HV_RUN_VECTORS, (u64)window.status);
     xstate_reload(current->xstate);
@@ -42,6 +43,7 @@ static u64 run_wait(void *buf, size_t size)
     const struct hv_resume *r = &hv_shared()->resume;
     time_resume(r);
     random_resume(r->entropy);
+    pmm_resume(hv_shared()->memory);
     sched_resume();
     console_resume();
     hv_trace_enabled = r->flags & HV_RESUME_TRACE;

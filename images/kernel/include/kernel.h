@@ -122,8 +122,13 @@ void random_bytes(void *buf, size_t len);
 #define PMM_ZERO 1u
 paddr_t pmm_alloc(u64 pages, unsigned flags);
 void pmm_free(paddr_t pa, u64 pages);
+/* Of what the run may use. */
 u64 pmm_free_pages(void);
 u64 pmm_total_pages(void);
+/* The end of the RAM that is in use, or was since this was last asked exactly. */
+u64 pmm_held(bool exactly);
+/* A run begins: it may use RAM below the address `memory`; 0: all. */
+void pmm_resume(u64 memory);
 static inline void *phys_ptr(paddr_t pa)
 {
     return (void *)pa;

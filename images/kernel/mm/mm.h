@@ -117,7 +117,7 @@ struct mm {
 };
 
 /* pmm.c */
-void pmm_init(const struct hv_shared *s);
+void pmm_init(struct hv_shared *s);    /* s stays: the run's peak is noted there */
 paddr_t pmm_alloc_large(void);         /* 2 MiB of zeroes, aligned, far from small frames; or 0 */
 bool pmm_claim(paddr_t pa, u64 pages); /* takes exactly these frames; false when one is not free */
 void pmm_zero_range(paddr_t pa, u64 pages); /* zeroes those claimed frames not known to be zero */

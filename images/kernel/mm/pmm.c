@@ -5,6 +5,9 @@
  * Many dirty frames at once are made clean by the host, which takes their memory away. Searches go
  * upwards, first fit; single frames are searched from a hint, and the low region (see mm.h) comes
  * last.
+ *
+ * A run may have a limit: an address from which on no frame is given out. Frames there that are in
+ * use stay so.
  */
 #include "../../../vmm/bitmap.h"
 #include "mm/mm.h"
@@ -13,9 +16,13 @@
 #define ALIGN_MIN    (8 * LARGE_FRAMES) /* allocations from this size on begin at a large page */
 #define DISCARD_MIN  (2 * LARGE_FRAMES) /* dirty frames: cheaper discarded than cleared */
 
+static struct hv_shared *shared;
 static u64 *used, *dirty;
 static u64 frames, free_frames, managed_frames;
-static u64 hint; /* no frame between the low region and this one is free */
+static u64 limit;  /* frames from here on are not given out */
+static u64 beyond; /* free frames from `limit` on */
+static u64 top;    /* no frame from here on was in use since the first run was asked for */
+static u64 hint;   /* no frame between the low region and this one is free */
 
 /* First frame of n free ones in a row in [from, to), or 0. */
 static u64 find_run(u64 n, u64 from, u64 to)
@@ -44,9 +51,12 @@ static u64 find_run(u64 n, u64 from, u64 to)
 
 static void pmm_take(u64 from, u64 n)
 {
+    struct hv_counts *counts = &shared->counts;
     KASSERT(n <= free_frames);
     bitmap_set_range(used, from, n);
     free_frames -= n;
+    top = MAX(top, from + n);
+    counts->memory_peak = MAX(counts->memory_peak, (frames - free_frames) * PAGE_SIZE);
 }
 
 static void clear_dirty(u64 from, u64 end)
@@ -83,11 +93,11 @@ static u64 find_aligned(u64 n, u64 from, u64 to)
 
 paddr_t pmm_alloc(u64 pages, unsigned flags)
 {
-    u64 low_end = MIN(PMM_LOW_END / PAGE_SIZE, frames);
-    if (!pages || pages > free_frames) {
+    u64 low_end = MIN(PMM_LOW_END / PAGE_SIZE, limit);
+    if (!pages || pages > pmm_free_pages()) {
         return 0;
     }
-    u64 at = find_aligned(pages, pages == 1 ? MAX(hint, low_end) : low_end, frames);
+    u64 at = find_aligned(pages, pages == 1 ? MAX(hint, low_end) : low_end, limit);
     if (pages == 1 && at) {
         hint = at + 1;
     }
@@ -108,7 +118,7 @@ paddr_t pmm_alloc(u64 pages, unsigned flags)
 paddr_t pmm_alloc_large(void)
 {
     const u64 n = LARGE_FRAMES;
-    for (u64 at = frames; at >= PMM_LOW_END / PAGE_SIZE + n;) {
+    for (u64 at = limit; at >= PMM_LOW_END / PAGE_SIZE + n;) {
         at -= n;
         if (bitmap_next(used, at, at + n) < at + n) {
             continue;
@@ -123,7 +133,7 @@ paddr_t pmm_alloc_large(void)
 bool pmm_claim(paddr_t pa, u64 pages)
 {
     u64 from = pa / PAGE_SIZE;
-    if (from + pages > frames || from + pages < from) {
+    if (from + pages > limit || from + pages < from) {
         return false;
     }
     if (bitmap_next(used, from, from + pages) < from + pages) {
@@ -143,6 +153,7 @@ void pmm_free(paddr_t pa, u64 pages)
     bitmap_clear_range(used, from, pages);
     bitmap_set_range(dirty, from, pages);
     free_frames += pages;
+    beyond += from + pages > limit ? from + pages - MAX(from, limit) : 0;
     if (from < hint && from + pages > PMM_LOW_END / PAGE_SIZE) {
         hint = MAX(from, PMM_LOW_END / PAGE_SIZE);
     }
@@ -168,12 +179,30 @@ void pmm_scrub(void)
 
 u64 pmm_free_pages(void)
 {
-    return free_frames;
+    return free_frames - beyond;
 }
 
 u64 pmm_total_pages(void)
 {
-    return managed_frames;
+    return managed_frames - (frames - limit);
+}
+
+u64 pmm_held(bool exactly)
+{
+    while (exactly && top > 0 && !bitmap_test(used, top - 1)) {
+        top--;
+    }
+    return top * PAGE_SIZE;
+}
+
+void pmm_resume(u64 memory)
+{
+    u64 to = memory ? MIN(memory / PAGE_SIZE, frames) : frames;
+    if (to != limit) {
+        limit = to;
+        beyond = frames - limit - bitmap_count_range(used, limit, frames - limit);
+    }
+    shared->counts.memory_peak = (frames - free_frames) * PAGE_SIZE;
 }
 
 bool pmm_is_ram(paddr_t pa, u64 len)
@@ -189,9 +218,10 @@ static void release(u64 from, u64 to)
 
 /* The two bitmaps are placed just after the low region. When RAM is too small for that, they are
  * placed at 2 MiB. */
-void pmm_init(const struct hv_shared *s)
+void pmm_init(struct hv_shared *s)
 {
-    frames = s->ram_size / PAGE_SIZE;
+    shared = s;
+    frames = limit = s->ram_size / PAGE_SIZE;
     u64 map_bytes = PAGE_UP(frames / 8);
     u64 at = s->ram_size > 2 * PMM_LOW_END ? PMM_LOW_END : LARGE_PAGE;
     used = phys_ptr(at);
@@ -205,6 +235,7 @@ void pmm_init(const struct hv_shared *s)
         release(LARGE_PAGE / PAGE_SIZE, PMM_LOW_END / PAGE_SIZE);
         release(maps_end, frames);
     }
+    top = maps_end;
     managed_frames = free_frames;
     hint = PMM_LOW_END / PAGE_SIZE;
 }

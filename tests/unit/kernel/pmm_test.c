@@ -18,7 +18,9 @@
 
 enum frame { GONE, FREE, USED }; /* GONE: nobody's, or the module's own */
 
+static struct hv_shared shared;
 static u64 frame_count, low_end;
+static u64 limit;         /* of the run: frames from here on are not given out */
 static unsigned discards; /* calls of the host */
 static u8 model[LARGE_RAM / PAGE_SIZE];
 
@@ -62,15 +64,16 @@ static u64 model_longest(u64 from, u64 to)
 
 static void start(u64 ram)
 {
-    struct hv_shared shared = {.ram_size = ram, .free_start = FREE_START};
     u64 map_frames = PAGE_UP(ram / PAGE_SIZE / 8) / PAGE_SIZE;
     u64 maps = (ram > 2 * PMM_LOW_END ? PMM_LOW_END : LARGE_PAGE) / PAGE_SIZE;
 
     if (!map_at(FREE_START, ram)) {
         panic("memory below %#lx is not free on this host", ram);
     }
+    shared = (struct hv_shared){.ram_size = ram, .free_start = FREE_START};
     pmm_init(&shared);
-    frame_count = ram / PAGE_SIZE;
+    pmm_resume(0);
+    frame_count = limit = ram / PAGE_SIZE;
     low_end = MIN(frame_count, PMM_LOW_END / PAGE_SIZE);
     memset(model, GONE, sizeof(model));
     memset(model + FREE_START / PAGE_SIZE, FREE, frame_count - FREE_START / PAGE_SIZE);
@@ -88,7 +91,7 @@ static bool is_zero(u64 from, u64 n)
 /* Takes what was given out into the model, and writes somewhere into some of its pages. */
 static void enter(u64 from, u64 n)
 {
-    CHECK(from > 0 && from + n <= frame_count);
+    CHECK(from > 0 && from + n <= limit && from + n <= pmm_held(false) / PAGE_SIZE);
     CHECK(model_count(FREE, from, from + n) == n);
     memset(model + from, USED, n);
     for (u64 i = from; i < from + n; i += 1 + below(n)) {
@@ -99,7 +102,7 @@ static void enter(u64 from, u64 n)
 
 static void check_alloc(u64 n, unsigned flags)
 {
-    u64 above = model_longest(low_end, frame_count), under = model_longest(0, low_end);
+    u64 above = model_longest(low_end, limit), under = model_longest(0, low_end);
     u64 from = pmm_alloc(n, flags) / PAGE_SIZE;
 
     CHECK(from > 0 || n > MAX(above, under));
@@ -117,7 +120,7 @@ static void check_alloc_large(void)
 {
     u64 at = pmm_alloc_large(), there = 0;
 
-    for (u64 i = PMM_LOW_END / PAGE_SIZE; i + LARGE <= frame_count; i += LARGE) {
+    for (u64 i = PMM_LOW_END / PAGE_SIZE; i + LARGE <= limit; i += LARGE) {
         there += model_count(FREE, i, i + LARGE) == LARGE;
     }
     CHECK((at != 0) == (there > 0));
@@ -130,11 +133,11 @@ static void check_alloc_large(void)
 /* Somewhere, and often where the low region ends or RAM does. */
 static void check_claim(u64 n)
 {
-    u64 places[] = {below(frame_count), low_end, PMM_LOW_START / PAGE_SIZE, frame_count};
+    u64 places[] = {below(frame_count), low_end, PMM_LOW_START / PAGE_SIZE, frame_count, limit};
     u64 from = places[below(ARRAY_SIZE(places))], before = below(n + 1);
 
     from -= MIN(from, before);
-    bool can = from + n <= frame_count && model_count(FREE, from, from + n) == n;
+    bool can = from + n <= limit && model_count(FREE, from, from + n) == n;
     CHECK(pmm_claim(from * PAGE_SIZE, n) == can);
     if (can) {
         pmm_zero_range(from * PAGE_SIZE, n);
@@ -155,6 +158,39 @@ static void check_free(unsigned k)
     if (runs[k].n == 0) {
         runs[k] = runs[--run_count];
     }
+}
+
+/* A run with another limit, or none. No limit is below what the module has for itself. */
+static void check_resume(void)
+{
+    u64 least = frame_count;
+
+    while (model[least - 1] != GONE) {
+        least--;
+    }
+    least = (least + LARGE - 1) / LARGE * LARGE;
+    u64 to = below(3) == 0 ? 0 : least + below(frame_count - least) / LARGE * LARGE;
+
+    pmm_resume(to * PAGE_SIZE);
+    limit = to != 0 ? to : frame_count;
+    low_end = MIN(limit, PMM_LOW_END / PAGE_SIZE);
+    CHECK(shared.counts.memory_peak ==
+          (frame_count - model_count(FREE, 0, frame_count)) * PAGE_SIZE);
+    CHECK(pmm_total_pages() == model_count(FREE, 0, limit) + model_count(USED, 0, limit));
+}
+
+/* The most that was in use since, and the end of all that is. */
+static void check_peak(void)
+{
+    u64 in_use = frame_count - model_count(FREE, 0, frame_count), end = frame_count;
+
+    CHECK(shared.counts.memory_peak >= in_use * PAGE_SIZE);
+    CHECK(shared.counts.memory_peak <= frame_count * PAGE_SIZE);
+    while (model[end - 1] == FREE) {
+        end--;
+    }
+    CHECK(pmm_held(false) >= end * PAGE_SIZE);
+    CHECK(below(8) > 0 || pmm_held(true) == end * PAGE_SIZE);
 }
 
 static u64 any_length(void)
@@ -187,10 +223,13 @@ static void step(void)
         check_alloc_large();
     } else if (kind == 19) {
         pmm_scrub();
+    } else if (kind == 20) {
+        check_resume();
     } else {
         check_alloc(any_length(), below(2) == 0 ? PMM_ZERO : 0);
     }
-    CHECK(pmm_free_pages() == model_count(FREE, 0, frame_count));
+    CHECK(pmm_free_pages() == model_count(FREE, 0, limit));
+    check_peak();
 }
 
 /* Every frame can be had, one by one: the low region's last. */
@@ -219,8 +258,38 @@ static unsigned random_start(void)
     for (u64 i = 0; i < frame_count; i++) {
         CHECK(model[i] != FREE || is_zero(i, 1));
     }
+    pmm_resume(0);
+    limit = frame_count;
+    low_end = MIN(frame_count, PMM_LOW_END / PAGE_SIZE);
     take_all();
     return unit_failures;
+}
+
+/* A run gets nothing after its limit; what it had there before stays, and its frames come back when
+ * there is no limit any more. */
+static unsigned limited_once(void)
+{
+    start(MIDDLE_RAM);
+    u64 all = pmm_free_pages();
+    u64 high = pmm_alloc_large();
+    CHECK(high == MIDDLE_RAM - LARGE_PAGE && pmm_held(false) == MIDDLE_RAM);
+    pmm_resume(100 * MIB);
+    CHECK(shared.counts.memory_peak == (MIDDLE_RAM / PAGE_SIZE - all + LARGE) * PAGE_SIZE);
+    CHECK(pmm_total_pages() == all - 28 * MIB / PAGE_SIZE);
+    CHECK(pmm_free_pages() == pmm_total_pages());
+    pmm_free(high, LARGE);
+    CHECK(pmm_free_pages() == pmm_total_pages());
+    CHECK(pmm_alloc_large() == 98 * MIB && !pmm_claim(100 * MIB, 1));
+    u64 got = pmm_alloc(pmm_free_pages() / 4, 0);
+    CHECK(got > 0 && got + pmm_free_pages() / 4 * PAGE_SIZE < 100 * MIB);
+    pmm_resume(0);
+    CHECK(pmm_total_pages() == all && pmm_alloc_large() == high);
+    return unit_failures;
+}
+
+static void limited(void)
+{
+    CHECK(in_process(limited_once));
 }
 
 static void sequence(void)
@@ -367,10 +436,15 @@ static void marked(void)
 int main(void)
 {
     static const struct unit_test tests[] = {
-        {"pmm the low region", low_region}, {"pmm across the low region's end", across},
-        {"pmm large pages", aligned},       {"pmm what is discarded", discarded},
-        {"pmm wrong arguments", wrong},     {"pmm marked frames", marked},
-        {"pmm random steps", random_steps}, {0},
+        {"pmm the low region", low_region},
+        {"pmm across the low region's end", across},
+        {"pmm large pages", aligned},
+        {"pmm what is discarded", discarded},
+        {"pmm wrong arguments", wrong},
+        {"pmm marked frames", marked},
+        {"pmm a run's limit", limited},
+        {"pmm random steps", random_steps},
+        {0},
     };
 
     return unit_run(tests);

@@ -65,11 +65,22 @@ static void do_records(const char *arg)
     }
 }
 
+/* Claims that so much memory was in use. */
+static void do_peak(const char *arg)
+{
+    SHARED->counts.memory_peak = text_number(arg);
+    quit(HV_EXIT_STATUS, 0, "");
+}
+
 static void do_killed(const char *arg)
 {
     quit(HV_EXIT_SIGNAL, text_number(arg), "");
 }
 
-const struct guest_case bounds_cases[] = {{"call", do_call},     {"calls", do_calls},
-                                          {"record", do_record}, {"records", do_records},
-                                          {"killed", do_killed}, {0, 0}};
+const struct guest_case bounds_cases[] = {{"call", do_call},
+                                          {"calls", do_calls},
+                                          {"record", do_record},
+                                          {"records", do_records},
+                                          {"peak", do_peak},
+                                          {"killed", do_killed},
+                                          {0, 0}};
