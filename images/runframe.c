@@ -31,16 +31,19 @@ static size_t padded(uint64_t length)
 
 static const char *check_strings(const struct hv_record *record, const char *bytes)
 {
-    if (record->kind < HV_RECORD_OPTIONS || record->kind > HV_RECORD_CWD) {
+    static const char *const open_ended[] = {
+        [HV_RECORD_OPTIONS] = "an option does not end",
+        [HV_RECORD_ARGV] = "an argument does not end",
+        [HV_RECORD_ENV] = "a variable of the environment does not end",
+        [HV_RECORD_CWD] = "the working directory does not end",
+        [HV_RECORD_CONTEXT] = "the context's name does not end",
+        [HV_RECORD_TOOLS] = "a function's name or schema does not end",
+    };
+    if (record->kind >= sizeof(open_ended) / sizeof(open_ended[0]) || record->length == 0 ||
+        bytes[record->length - 1] == '\0') {
         return NULL;
     }
-    if (record->length > 0 && bytes[record->length - 1] != '\0') {
-        return record->kind == HV_RECORD_OPTIONS ? "an option does not end"
-               : record->kind == HV_RECORD_ARGV  ? "an argument does not end"
-               : record->kind == HV_RECORD_ENV   ? "a variable of the environment does not end"
-                                                 : "the working directory does not end";
-    }
-    return NULL;
+    return open_ended[record->kind];
 }
 
 static const char *check_record(const struct hv_record *record, size_t left, uint64_t *seen)

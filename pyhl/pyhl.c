@@ -82,8 +82,15 @@ void pyhl_home_info(const struct pyhl_home *home, struct pyhl_home_info *info)
 static int run_source(const struct pyhl_run *run, struct vmm_run *out, const char **name,
                       struct vmm_err *err)
 {
-    if ((run->code != NULL) + (run->module != NULL) + (run->script != NULL) != 1) {
-        return vmm_err_set(err, EINVAL, "a run needs one of code, module and script");
+    if ((run->code != NULL) + (run->module != NULL) + (run->script != NULL) + (run->cell != NULL) !=
+        1) {
+        return vmm_err_set(err, EINVAL, "a run needs one of code, module, script and cell");
+    }
+    if (run->cell == NULL && run->context != NULL) {
+        return vmm_err_set(err, EINVAL, "context '%s': only a cell has one", run->context);
+    }
+    if (run->cell != NULL && run->args != NULL && run->args[0] != NULL) {
+        return vmm_err_set(err, EINVAL, "argument '%s': a cell has none", run->args[0]);
     }
     if (run->script != NULL) {
         *name = run->script;
@@ -93,11 +100,19 @@ static int run_source(const struct pyhl_run *run, struct vmm_run *out, const cha
         return 0;
     }
     if (run->source_len > 0) {
-        return vmm_err_set(err, EINVAL, "a run of code or of a module has no other source");
+        return vmm_err_set(err, EINVAL,
+                           "a run of code, of a module or of a cell has no other source");
     }
-    *name = run->code != NULL ? "-c" : "-m";
-    out->mode = run->code != NULL ? HV_RUN_CODE : HV_RUN_MODULE;
-    out->source = run->code != NULL ? run->code : run->module;
+    if (run->cell != NULL) {
+        *name = "-";
+        out->mode = HV_RUN_CELL;
+        out->source = run->cell;
+        out->context = run->context;
+    } else {
+        *name = run->code != NULL ? "-c" : "-m";
+        out->mode = run->code != NULL ? HV_RUN_CODE : HV_RUN_MODULE;
+        out->source = run->code != NULL ? run->code : run->module;
+    }
     out->source_len = strlen(out->source);
     return 0;
 }

@@ -18,6 +18,11 @@
  *     vmm_destroy(vm);
  *     pyhl_home_close(home);
  *
+ * Cells share one VM, and each has its result: records, when vmm_io has a function for them.
+ *
+ *     pyhl_run(vm, &(struct pyhl_run){.cell = "x = 6"}, &end, &err);
+ *     pyhl_run(vm, &(struct pyhl_run){.cell = "x * 7"}, &end, &err);
+ *
  * A VM that was restored with rewindable true runs again after vmm_rewind(), from the same state.
  * A process that runs code it does not trust calls vmm_jail() between vmm_restore() and pyhl_run().
  */
@@ -61,11 +66,15 @@ void pyhl_home_info(const struct pyhl_home *home, struct pyhl_home_info *info);
 /* What to run, and how. A field that is 0 or NULL has a default. All of it belongs to the caller
  * and is only read. */
 struct pyhl_run {
-    /* One of these three, as python3 takes them. */
+    /* One of these four, the first three as python3 takes them. */
     const char *code;   /* -c */
     const char *module; /* -m: a module of the image */
     const char *script; /* a script's name, its text is in source; "-": one from stdin */
-    const void *source; /* source_len bytes; NULL if 0 */
+    /* Code of a session, which ends as VMM_READY: the next cell goes on with its names. vmm.h says
+     * more (Sessions). It has no args, and only the first may have options. */
+    const char *cell;
+    const char *context; /* of a cell: whose names; NULL: "default" */
+    const void *source;  /* source_len bytes; NULL if 0 */
     size_t source_len;
     const char *const *args;    /* sys.argv from 1 on; NULL-terminated */
     const char *const *options; /* python3's own: "-O", "-W", "error"; NULL-terminated */
@@ -87,7 +96,8 @@ struct pyhl_run {
 /* How long a run may still write what it has buffered when its timeout is over, ns. */
 #define PYHL_GRACE_NS 30000000u
 
-/* Runs it to its end in a VM that was restored from a home, or rewound, since its last run. EINVAL
+/* Runs it to its end in a VM that was restored from a home, or rewound, since its last run, or
+ * whose last run was a cell and ended as VMM_READY, if this is a cell, too. EINVAL
  * for a struct that says no run, ENOMEM, and the errors of vmm_run(). *outcome tells how the script
  * ended. With VMM_EXITED its status is 0, or 1 after an exception, whose traceback went to
  * stderr. */

@@ -2,8 +2,9 @@
 /*
  * The driver's main, which runs in place of python3's. It boots CPython with its packages and waits
  * on the run device, where the snapshot is taken. Then it becomes `python3 SCRIPT ARGS` and exits
- * with its status. Usage: driver [FRAME [PRELOAD]]. FRAME is a file in place of the device, and
- * PRELOAD one in place of the list of modules, so that all of it can be tried on plain Linux.
+ * with its status, or a session, which takes one run after the other. Usage: driver [FRAME
+ * [PRELOAD]]. FRAME is a file in place of the device, and PRELOAD one in place of the list of
+ * modules, so that all of it can be tried on plain Linux.
  */
 #include "driver.h"
 #include "pyinternal.h"
@@ -29,6 +30,9 @@ static int driver_main(int argc, char **argv, char **env)
     struct drv_frame *frame = frame_read(argc > 1 ? argv[1] : HV_RUN_DEVICE);
     /* Every run begins here, with the snapshot. */
     run_prepare(frame);
+    if (frame->mode >= HV_RUN_CELL) {
+        session_run(frame);
+    }
     drv_leave(Py_RunMain());
 }
 

@@ -19,7 +19,7 @@
 
 typedef struct _object PyObject;
 
-/* A run, decoded: all pointers are into one buffer that lives as long as the process. */
+/* A run, decoded. Its pointers hold until frame_next(), those of the first run for ever. */
 struct drv_frame {
     uint32_t mode; /* enum hv_run_mode */
     bool deterministic;
@@ -30,6 +30,8 @@ struct drv_frame {
     size_t envc;
     char **env; /* NULL-terminated, "NAME=value" */
     const char *cwd;
+    const char *context; /* of a session's run; "": none was named */
+    uint64_t cursor;
     const char *source;
     size_t source_len;
     const char *command; /* python3's command line: strings in a row, each with its NUL */
@@ -62,6 +64,11 @@ bool held_prepare(const char *name, void (*act)(void));
 /* Put linecache into sys.modules, when the run's import system would find it. */
 void held_give_linecache(void);
 
+/* session.c: before the snapshot, import the session's modules, and leave no trace of that. */
+void session_remember(void);
+/* Go on from a first run that is a session's. */
+_Noreturn void session_run(const struct drv_frame *frame);
+
 /* settle.c: prepare memory for runs, before the snapshot. */
 void settle_memory(void);
 
@@ -73,6 +80,8 @@ void overtime_watch(void);
 
 /* frame.c: read a whole frame from a device or file, and check every offset in it. */
 struct drv_frame *frame_read(const char *path);
+/* In a session: end the run with this status, and read the next one's frame. */
+struct drv_frame *frame_next(int status);
 /* Before the snapshot: make environ the list, now empty, that frame_read() fills. */
 void frame_place(void);
 

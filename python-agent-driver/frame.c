@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Takes a run frame (struct hv_run and its records, vmm/abi.h) off the device and turns it into
- * pointers. The snapshot is taken in the first read. The frame comes from the VMM, but every length
+ * Takes run frames (struct hv_run and its records, vmm/abi.h) off the device and turns them into
+ * pointers. The snapshot is taken in the first read. A frame comes from the VMM, but every length
  * in it is checked all the same (images/runframe.h): a wrong length is a message here, not a wild
- * pointer later.
+ * pointer later. The first frame lives as long as the process. Of a session's later frames there is
+ * one at a time.
  */
 #include "driver.h"
 
@@ -17,24 +18,32 @@
 #include "images/runframe.h"
 #include "vmm/abi.h"
 
-#define FIRST_BUFFER  (64u * 1024u)
-#define FIRST_LISTS   120u
-#define FIRST_COMMAND 512u
+#define ROOM_BUFFER  (64u * 1024u)
+#define ROOM_LISTS   120u
+#define ROOM_COMMAND 512u
 
-/* Room for small frames and their lists, so that a run writes one page for them and no new page of
- * the heap. */
-static struct {
-    struct drv_frame frame;
-    char *env[FIRST_LISTS];
-    char *argv[FIRST_LISTS];
-    char command[FIRST_COMMAND];
-    char bytes[FIRST_BUFFER];
-} first __attribute__((aligned(4096)));
+/* The descriptor of the device in a session, out of the way of those that programs get. */
+#define DEVICE_FD 1000
 
 struct bytes {
     char *data;
     size_t size;
 };
+
+/* Room for small frames and their lists, so that a run writes one page for them and no new page of
+ * the heap. What does not fit is allocated. */
+struct room {
+    struct drv_frame frame;
+    char *env[ROOM_LISTS];
+    char *argv[ROOM_LISTS];
+    char command[ROOM_COMMAND];
+    char bytes[ROOM_BUFFER];
+};
+
+static struct room first __attribute__((aligned(4096)));
+static struct room later __attribute__((aligned(4096)));
+static struct bytes later_bytes;
+static int device = -1;
 
 static size_t read_some(int fd, char *at, size_t size, const char *path)
 {
@@ -48,44 +57,38 @@ static size_t read_some(int fd, char *at, size_t size, const char *path)
     return (size_t)got;
 }
 
-static struct bytes read_all(const char *path)
+static struct bytes read_all(int fd, struct room *own, const char *path)
 {
-    struct bytes all = {first.bytes, 0};
-    size_t room = sizeof(first.bytes);
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) {
-        drv_fail("cannot open %s: %s", path, strerror(errno));
-    }
+    struct bytes all = {own->bytes, 0};
+    size_t room = sizeof(own->bytes);
     for (;;) {
         size_t got = read_some(fd, all.data + all.size, room - all.size, path);
         all.size += got;
         if (got == 0) {
-            break;
+            return all;
         }
         if (all.size == room) {
-            char *bigger = realloc(all.data == first.bytes ? NULL : all.data, 2 * room);
+            char *bigger = realloc(all.data == own->bytes ? NULL : all.data, 2 * room);
             if (bigger == NULL) {
                 drv_fail("no memory for a run of more than %zu bytes", room);
             }
-            if (all.data == first.bytes) {
-                memcpy(bigger, first.bytes, all.size);
+            if (all.data == own->bytes) {
+                memcpy(bigger, own->bytes, all.size);
             }
             all.data = bigger;
             room *= 2;
         }
     }
-    close(fd);
-    return all;
 }
 
 /* Makes a list of a record's strings, after the first `before` entries of `list`, and stores their
- * number in *count. It is `list` itself while that has room, for FIRST_LISTS, else a larger
+ * number in *count. It is `list` itself while that has room, for ROOM_LISTS, else a larger
  * copy. */
 static char **list_of(struct bytes all, uint32_t kind, char **list, size_t before, size_t *count,
                       const char *what)
 {
     *count = runframe_strings(all.data, all.size, kind, NULL, 0);
-    if (before + *count >= FIRST_LISTS) {
+    if (before + *count >= ROOM_LISTS) {
         char **larger = malloc((before + *count + 1) * sizeof(*list));
         if (larger == NULL) {
             drv_fail("no memory for %s", what);
@@ -106,7 +109,7 @@ static char *append(char *at, const void *data, size_t len)
 }
 
 /* Makes the command line: python3 OPTION... [-c CODE | -m MODULE | SCRIPT | -] ARGUMENT... */
-static void frame_command(struct drv_frame *frame)
+static void frame_command(struct drv_frame *frame, struct room *own)
 {
     static const char python[] = "python3";
     bool option = frame->mode == HV_RUN_CODE || frame->mode == HV_RUN_MODULE;
@@ -114,7 +117,7 @@ static void frame_command(struct drv_frame *frame)
     for (char **word = frame->options; *word != NULL; word++) { /* argv comes after them */
         size += strlen(*word) + 1;
     }
-    char *start = size <= FIRST_COMMAND ? first.command : malloc(size);
+    char *start = size <= ROOM_COMMAND ? own->command : malloc(size);
     if (start == NULL) {
         drv_fail("no memory for a command line of %zu bytes", size);
     }
@@ -136,30 +139,38 @@ static void check_run(struct bytes all)
         drv_fail("bad run frame of %zu bytes: %s", all.size, wrong);
     }
     uint32_t mode = runframe_mode(all.data);
-    if (mode < HV_RUN_FILE || mode > HV_RUN_STDIN) {
+    if (mode < HV_RUN_FILE || mode > HV_RUN_CONTEXT) {
         drv_fail("bad run frame: mode %u is not one of the driver's", mode);
     }
 }
 
-void frame_place(void)
+static uint64_t number_of(struct bytes all, uint32_t kind)
 {
-    environ = first.env;
+    uint64_t number = 0;
+    size_t length;
+    const char *at = runframe_bytes(all.data, all.size, kind, &length);
+    if (length == sizeof(number)) {
+        memcpy(&number, at, sizeof(number));
+    }
+    return number;
 }
 
-struct drv_frame *frame_read(const char *path)
+static struct drv_frame *decode(struct bytes all, struct room *own)
 {
-    struct drv_frame *frame = &first.frame;
-    struct bytes all = read_all(path);
+    struct drv_frame *frame = &own->frame;
+    size_t length;
     check_run(all);
     frame->mode = runframe_mode(all.data);
     frame->deterministic = (runframe_flags(all.data) & HV_RESUME_DETERMINISTIC) != 0;
     frame->options =
-        list_of(all, HV_RECORD_OPTIONS, first.argv, 0, &frame->optc, "the interpreter's options");
+        list_of(all, HV_RECORD_OPTIONS, own->argv, 0, &frame->optc, "the interpreter's options");
     frame->options =
         list_of(all, HV_RECORD_ARGV, frame->options, frame->optc, &frame->argc, "argv");
     frame->argv = frame->options + frame->optc;
-    frame->env = list_of(all, HV_RECORD_ENV, first.env, 0, &frame->envc, "the environment");
-    frame->cwd = runframe_bytes(all.data, all.size, HV_RECORD_CWD, &frame->source_len);
+    frame->env = list_of(all, HV_RECORD_ENV, own->env, 0, &frame->envc, "the environment");
+    frame->cwd = runframe_bytes(all.data, all.size, HV_RECORD_CWD, &length);
+    frame->context = runframe_bytes(all.data, all.size, HV_RECORD_CONTEXT, &length);
+    frame->cursor = number_of(all, HV_RECORD_CURSOR);
     frame->source = runframe_bytes(all.data, all.size, HV_RECORD_SOURCE, &frame->source_len);
     if (frame->argc == 0) {
         drv_fail("bad run frame: no argv[0]");
@@ -167,6 +178,63 @@ struct drv_frame *frame_read(const char *path)
     if (frame->cwd[0] != '/') {
         drv_fail("bad run frame: no working directory");
     }
-    frame_command(frame);
+    frame_command(frame, own);
     return frame;
+}
+
+void frame_place(void)
+{
+    environ = first.env;
+}
+
+static bool is_session(const struct drv_frame *frame)
+{
+    return frame->mode >= HV_RUN_CELL;
+}
+
+/* A script finds the device closed; a session keeps it. */
+struct drv_frame *frame_read(const char *path)
+{
+    int fd = open(path, O_RDWR | O_CLOEXEC);
+    if (fd < 0) {
+        drv_fail("cannot open %s: %s", path, strerror(errno));
+    }
+    struct drv_frame *frame = decode(read_all(fd, &first, path), &first);
+    if (is_session(frame)) {
+        device = fcntl(fd, F_DUPFD_CLOEXEC, DEVICE_FD);
+        if (device < 0) {
+            drv_fail("cannot keep %s: %s", path, strerror(errno));
+        }
+    }
+    close(fd);
+    return frame;
+}
+
+static void free_later(void)
+{
+    struct drv_frame *frame = &later.frame;
+    if (frame->options != later.argv) {
+        free(frame->options);
+    }
+    if (frame->env != later.env) {
+        free(frame->env);
+    }
+    if (frame->command != later.command) {
+        free((void *)(uintptr_t)frame->command);
+    }
+    if (later_bytes.data != later.bytes) {
+        free(later_bytes.data);
+    }
+    later_bytes.data = NULL;
+    *frame = (struct drv_frame){0};
+}
+
+struct drv_frame *frame_next(int status)
+{
+    free_later();
+    if (write(device, &status, sizeof(status)) != (ssize_t)sizeof(status)) {
+        drv_fail("cannot end a run of the session: %s", strerror(errno));
+    }
+    later_bytes = read_all(device, &later, HV_RUN_DEVICE);
+    return decode(later_bytes, &later);
 }

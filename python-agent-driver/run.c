@@ -483,8 +483,10 @@ static void set_what_to_run(const struct drv_frame *frame)
     case HV_RUN_MODULE:
         set_module(config, frame);
         break;
-    default:
+    case HV_RUN_STDIN:
         set_stdin_source(frame);
+        break;
+    default: /* a session's: session.c runs it */
         break;
     }
 }

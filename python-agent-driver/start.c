@@ -200,6 +200,7 @@ void start_python(const char *preload)
     imports_record();
     preload_all(preload);
     imports_stop();
+    session_remember();
     run_remember();
     internal_forget_warnings();
     PyGC_Collect();

@@ -63,11 +63,12 @@ static void frame_put_record(struct run_frame *f, uint32_t kind, size_t length)
     frame_put(f, &record, sizeof(record));
 }
 
-static void frame_put_stack(struct run_frame *f, uint64_t stack)
+/* 0 is what a record that is missing means. */
+static void frame_put_number(struct run_frame *f, uint32_t kind, uint64_t number)
 {
-    if (stack != 0) {
-        frame_put_record(f, HV_RECORD_STACK, sizeof(stack));
-        frame_put(f, &stack, sizeof(stack));
+    if (number != 0) {
+        frame_put_record(f, kind, sizeof(number));
+        frame_put(f, &number, sizeof(number));
     }
 }
 
@@ -85,9 +86,13 @@ static void frame_put_list(struct run_frame *f, uint32_t kind, const char *const
     frame_put_zeroes(f, frame_padded(length) - length);
 }
 
-int frame_build(struct vmm *vm, const struct vmm_run *run, struct vmm_err *err)
+static bool frame_is_session(int mode)
 {
-    struct run_frame *f = &vm->frame;
+    return mode >= HV_RUN_CELL && mode <= HV_RUN_CONTEXT;
+}
+
+static int frame_check(const struct vmm_run *run, struct vmm_err *err)
+{
     if ((run->mode != HV_RUN_FILES &&
          (run->argv == NULL || run->argv[0] == NULL || run->cwd == NULL || run->cwd[0] != '/')) ||
         (run->source == NULL && run->source_len > 0)) {
@@ -98,16 +103,38 @@ int frame_build(struct vmm *vm, const struct vmm_run *run, struct vmm_err *err)
                            "a stack of %llu bytes: only a program has one, of %llu or more",
                            (unsigned long long)run->stack, VMM_STACK_MIN);
     }
-    const char *const cwd[] = {run->cwd, NULL};
+    if (run->context != NULL && !frame_is_session(run->mode)) {
+        return vmm_err_set(err, EINVAL, "context '%s': only a run of a session has one",
+                           run->context);
+    }
+    if (run->context != NULL && run->context[0] == '\0') {
+        return vmm_err_set(err, EINVAL, "a context needs a name; NULL is the default one");
+    }
+    if (run->cursor != 0 && run->mode != HV_RUN_COMPLETE && run->mode != HV_RUN_INSPECT) {
+        return vmm_err_set(err, EINVAL, "a cursor at %llu: only completion and inspection have one",
+                           (unsigned long long)run->cursor);
+    }
+    return 0;
+}
+
+int frame_build(struct vmm *vm, const struct vmm_run *run, struct vmm_err *err)
+{
+    struct run_frame *f = &vm->frame;
+    int rc = frame_check(run, err);
+    if (rc < 0) {
+        return rc;
+    }
+    const char *const cwd[] = {run->cwd, NULL}, *const context[] = {run->context, NULL};
     const size_t head =
         sizeof(struct hv_run) + frame_record_size(frame_list_length(run->options)) +
         frame_record_size(frame_list_length(run->argv)) +
         frame_record_size(frame_list_length(run->env)) + frame_record_size(frame_list_length(cwd)) +
-        (run->stack != 0 ? frame_record_size(sizeof(run->stack)) : 0) + sizeof(struct hv_record);
+        frame_record_size(frame_list_length(context)) + frame_record_size(sizeof(run->stack)) +
+        frame_record_size(sizeof(run->cursor)) + sizeof(struct hv_record);
     if (head > FRAME_MAX || run->source_len > FRAME_MAX - head) {
         return vmm_err_set(err, E2BIG, "a run of %zu bytes is too large", head + run->source_len);
     }
-    int rc = frame_reserve(f, head, err);
+    rc = frame_reserve(f, head, err);
     if (rc < 0) {
         return rc;
     }
@@ -120,7 +147,9 @@ int frame_build(struct vmm *vm, const struct vmm_run *run, struct vmm_err *err)
     frame_put_list(f, HV_RECORD_ARGV, run->argv);
     frame_put_list(f, HV_RECORD_ENV, run->env);
     frame_put_list(f, HV_RECORD_CWD, cwd);
-    frame_put_stack(f, run->stack);
+    frame_put_list(f, HV_RECORD_CONTEXT, context);
+    frame_put_number(f, HV_RECORD_STACK, run->stack);
+    frame_put_number(f, HV_RECORD_CURSOR, run->cursor);
     frame_put_record(f, HV_RECORD_SOURCE, run->source_len);
     f->source = run->source;
     f->source_len = run->source_len;

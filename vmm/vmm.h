@@ -168,6 +168,11 @@ struct vmm_run {
     uint64_t stack;
     const void *source; /* source_len bytes, which are not copied; NULL if 0 */
     size_t source_len;
+    /* Of a session's runs (HV_RUN_CELL to HV_RUN_CONTEXT, see Sessions below): the context's name;
+     * NULL: "default". */
+    const char *context;
+    /* Of HV_RUN_COMPLETE and HV_RUN_INSPECT: a place in source, counted in Unicode code points. */
+    uint64_t cursor;
     /* 0: none; else the run ends as VMM_TIMEOUT so long after vmm_run() was called, by
      * CLOCK_MONOTONIC. vmm_run() returns within some 10 ms of that. This holds whatever the guest
      * does, whatever the readers, writers and other users of its streams do, and even if the
@@ -436,6 +441,29 @@ enum vmm_interrupt { VMM_INTERRUPT_INT, VMM_INTERRUPT_TERM, VMM_INTERRUPT_KILL }
 void vmm_interrupt(struct vmm *vm, enum vmm_interrupt what);
 
 void vmm_io_set(struct vmm *vm, const struct vmm_io *io);
+
+/*
+ * Sessions, with a driver in the guest that knows them, as python-agent-driver: runs of these modes
+ * end as VMM_READY, and the next one goes on where it has left the machine. What a script or a
+ * program has begun ends with it, and so does a session that the code itself ends (os._exit(), a
+ * crash) or a limit: then the outcome is of another kind. Between runs nothing of the guest runs:
+ * its threads stand still, its clocks go on. argv is {"-"} where nothing else is said. A driver
+ * refuses what it cannot do in one line on stderr and with the status 125, and the session goes on.
+ * Answers are records (vmm_io).
+ *
+ *   HV_RUN_CELL         source is code, whose names are the context's. Status 0, 1 after an
+ *                       exception, or that of SystemExit. Records "result", "display" and "error";
+ *                       without a taker of records results go to stdout and tracebacks to stderr.
+ *   HV_RUN_COMPLETE     record "complete": what can stand at the cursor
+ *   HV_RUN_INSPECT      record "inspect": what is at the cursor; with argv {"-", "1"} its source,
+ *                       too
+ *   HV_RUN_IS_COMPLETE  record "is_complete": whether source is a whole input
+ *   HV_RUN_CONTEXT      argv[0] is "make", "drop", "restart" or "list" (record "contexts"). The
+ *                       context "default" is always there.
+ *
+ * env and cwd of the first run are those of all contexts. Later env is, for "make", added to it for
+ * that context, and for a cell set while the cell runs; cwd counts for "make" alone.
+ */
 
 /* Frees everything; NULL is allowed. */
 void vmm_destroy(struct vmm *vm);

@@ -12,7 +12,8 @@
 PY_RECIPE := images/python
 PY_OUT := $(BUILD)/images/python
 PY_DEV := $(PY_OUT)/dev.stamp
-PY_DRIVER := $(addprefix $(BUILD)/driver/,driver driver.so) $(addprefix python-agent-driver/,preload.txt rehearsal.py)
+PY_DRIVER := $(addprefix $(BUILD)/driver/,driver driver.so) $(addprefix python-agent-driver/,preload.txt rehearsal.py) \
+    $(wildcard python-agent-driver/session/*.py)
 
 # The one version of CPython that the driver supports, and the releases that can be asked for, with theirs.
 IMAGE_PYTHON := 3.13

@@ -323,21 +323,42 @@ static void t_threads(void)
     }
 }
 
+/* Cells share their names, each context has its own, and a rewind undoes all of it. */
+static void t_cells(void)
+{
+    struct heard heard = {0};
+    struct vmm *vm = restore(&heard, true);
+    struct vmm_outcome end = {0};
+    struct vmm_err err;
+    const char *const args[] = {"one", NULL};
+    for (int i = 0; i < 2; i++) {
+        CHECK(i == 0 || vmm_rewind(vm, &err) == 0);
+        CHECK(pyhl_run(vm, &(struct pyhl_run){.cell = "x = 6"}, &end, &err) == 0);
+        CHECK(end.kind == VMM_READY && end.status == 0);
+        CHECK(pyhl_run(vm, &(struct pyhl_run){.cell = "x * 7"}, &end, &err) == 0);
+        CHECK(end.kind == VMM_READY && end.status == 0);
+        CHECK(pyhl_run(vm, &(struct pyhl_run){.cell = "1 / 0"}, &end, &err) == 0);
+        CHECK(end.kind == VMM_READY && end.status == 1);
+        CHECK(pyhl_run(vm, &(struct pyhl_run){.cell = "x", .context = "a"}, &end, &err) == 0);
+        CHECK(end.kind == VMM_READY && end.status == 125);
+    }
+    CHECK(strcmp(heard.text[1], "42\n42\n") == 0);
+    CHECK(strstr(heard.text[2],
+                 "  File \"<cell 3>\", line 1, in <module>\n    1 / 0\n    ~~^~~\n") != NULL);
+    CHECK(strstr(heard.text[2], "pyhl: there is no context 'a'; there are: default\n") != NULL);
+    CHECK(pyhl_run(vm, &(struct pyhl_run){.code = "1", .context = "a"}, &end, &err) == -EINVAL);
+    CHECK(strstr(err.msg, "context 'a': only a cell has one") != NULL);
+    CHECK(pyhl_run(vm, &(struct pyhl_run){.cell = "1", .args = args}, &end, &err) == -EINVAL);
+    CHECK(strstr(err.msg, "argument 'one': a cell has none") != NULL);
+    vmm_destroy(vm);
+}
+
 static const struct unit_test tests[] = {
-    {"info", t_info},
-    {"defaults", t_defaults},
-    {"all-said", t_all_said},
-    {"kinds", t_kinds},
-    {"streams", t_streams},
-    {"raises", t_raises},
-    {"limits", t_limits},
-    {"bad-runs", t_bad_runs},
-    {"write-fails", t_write_fails},
-    {"warm", t_warm},
-    {"interrupt", t_interrupt},
-    {"jail", t_jail},
-    {"threads", t_threads},
-    {0},
+    {"info", t_info},     {"defaults", t_defaults}, {"all-said", t_all_said},
+    {"kinds", t_kinds},   {"streams", t_streams},   {"raises", t_raises},
+    {"limits", t_limits}, {"bad-runs", t_bad_runs}, {"write-fails", t_write_fails},
+    {"warm", t_warm},     {"cells", t_cells},       {"interrupt", t_interrupt},
+    {"jail", t_jail},     {"threads", t_threads},   {0},
 };
 
 int main(int argc, char **argv)

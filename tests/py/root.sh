@@ -25,5 +25,6 @@ take_root() {
 }
 
 place_driver() {
-    cp build/driver/driver build/driver/driver.so python-agent-driver/preload.txt $root/usr/lib/pyhl/
+    cp -r build/driver/driver build/driver/driver.so python-agent-driver/preload.txt python-agent-driver/session \
+        $root/usr/lib/pyhl/
 }

@@ -68,7 +68,17 @@ static void t_turns_each(void)
     run.cwd = "relative";
     FAILS(vmm_run(vm, &run, &o, &err), EINVAL, "absolute");
     run.cwd = "/";
-    OK(vmm_run(vm, &run, &o, &err)); /* the refused run has changed nothing */
+    run.context = "a";
+    FAILS(vmm_run(vm, &run, &o, &err), EINVAL, "context 'a': only a run of a session has one");
+    run.mode = HV_RUN_CELL;
+    run.context = "";
+    FAILS(vmm_run(vm, &run, &o, &err), EINVAL, "a context needs a name");
+    run.context = NULL;
+    run.cursor = 7;
+    FAILS(vmm_run(vm, &run, &o, &err), EINVAL, "a cursor at 7: only completion");
+    run.mode = HV_RUN_EXEC;
+    run.cursor = 0;
+    OK(vmm_run(vm, &run, &o, &err)); /* the refused runs have changed nothing */
     IS(o, VMM_READY, 1, "");
     IS(vt_run_for(vm, "spin", "", VT_SHORT), VMM_TIMEOUT, 0, "out of time");
     FAILS(vmm_run(vm, &run, &o, &err), EINVAL, "not ready");

@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * A session: runs that share a name space and do not end the process. What a run means is said in
+ * Python (session/cells.py). The code of a cell is evaluated here, so that no frame of ours is on
+ * its stack, as in Py_RunMain.
+ */
+#include "driver.h"
+#include "pyinternal.h"
+
+#include "vmm/abi.h"
+
+#define MODULES "/usr/lib/pyhl/session"
+#define TRIES   3 /* to end a cell while the user goes on to interrupt */
+
+static PyObject *turn_begin, *turn_wait, *turn_end; /* functions of cells.py */
+
+/* Imports the modules from their directory, which is on sys.path only meanwhile. No run sees any of
+ * it: neither a module, nor the path, nor a file that holds bytecode. */
+static const char import_text[] =
+    "import sys\n"
+    "writes, sys.dont_write_bytecode = sys.dont_write_bytecode, True\n"
+    "sys.path.insert(0, '" MODULES "')\n"
+    "try:\n"
+    "    import cells\n"
+    "finally:\n"
+    "    sys.dont_write_bytecode = writes\n"
+    "    del sys.path[0]\n"
+    "    sys.path_importer_cache.pop('" MODULES "', None)\n"
+    "for name, module in [*sys.modules.items()]:\n"
+    "    file = getattr(module, '__file__', None) or ''\n"
+    "    if file.startswith('" MODULES "/'):\n"
+    "        del sys.modules[name]\n"
+    "begin, wait, end = cells.begin, cells.wait, cells.end\n";
+
+void session_remember(void)
+{
+    PyObject *names = drv_run(import_text, "import the session's modules");
+    turn_begin = Py_NewRef(PyDict_GetItemString(names, "begin"));
+    turn_wait = Py_NewRef(PyDict_GetItemString(names, "wait"));
+    turn_end = Py_NewRef(PyDict_GetItemString(names, "end"));
+    Py_DECREF(names);
+}
+
+static PyObject *python_list(char **strings)
+{
+    PyObject *list = drv_need(PyList_New(0));
+    for (; *strings != NULL; strings++) {
+        PyObject *text = drv_need(PyUnicode_DecodeFSDefault(*strings));
+        drv_must(PyList_Append(list, text));
+        Py_DECREF(text);
+    }
+    return list;
+}
+
+/* Returns a status, a cell to evaluate, or NULL with an exception set. */
+static PyObject *call_begin(const struct drv_frame *frame)
+{
+    PyObject *argv = python_list(frame->argv), *env = python_list(frame->env);
+    PyObject *cwd = drv_need(PyUnicode_DecodeFSDefault(frame->cwd));
+    PyObject *context =
+        drv_need(PyUnicode_DecodeFSDefault(frame->context[0] != 0 ? frame->context : "default"));
+    PyObject *turn = drv_need(Py_BuildValue("(INy#NNNK)", (unsigned)frame->mode, context,
+                                            frame->source, (Py_ssize_t)frame->source_len, argv, env,
+                                            cwd, (unsigned long long)frame->cursor));
+    PyObject *cell = PyObject_CallObject(turn_begin, turn);
+    Py_DECREF(turn);
+    return cell;
+}
+
+/* Evaluates one code of a cell. One that awaits is a coroutine, which runs in the event loop. The
+ * loop's task enters the context variables itself. */
+static PyObject *evaluate(PyObject *code, PyObject *names, PyObject *variables)
+{
+    PyObject *value = PyEval_EvalCode(code, names, names);
+    if (value != NULL && ((PyCodeObject *)code)->co_flags & CO_COROUTINE) {
+        drv_must(PyContext_Exit(variables));
+        Py_SETREF(value, PyObject_CallOneArg(turn_wait, value));
+        PyObject *raised = PyErr_GetRaisedException();
+        drv_must(PyContext_Enter(variables));
+        PyErr_SetRaisedException(raised);
+    }
+    return value;
+}
+
+/* Returns the last value, or NULL with an exception set. An interrupt that came in the last
+ * instruction is the cell's. */
+static PyObject *run_cell(PyObject *cell)
+{
+    PyObject *names = PyTuple_GET_ITEM(cell, 0), *variables = PyTuple_GET_ITEM(cell, 1);
+    PyObject *value = NULL;
+    for (Py_ssize_t i = 2; i < PyTuple_GET_SIZE(cell); i++) {
+        Py_XSETREF(value, evaluate(PyTuple_GET_ITEM(cell, i), names, variables));
+        if (value == NULL) {
+            return NULL;
+        }
+    }
+    if (PyErr_CheckSignals() < 0) {
+        Py_CLEAR(value);
+    }
+    return value;
+}
+
+/* Ends the cell with its value or the exception that is set. An exception while that is done is one
+ * more to tell of. Returns the status. */
+static int end_cell(PyObject *value)
+{
+    for (int i = 0; i < TRIES; i++) {
+        PyObject *raised = PyErr_GetRaisedException();
+        PyObject *status = PyObject_CallFunctionObjArgs(turn_end, value == NULL ? Py_None : value,
+                                                        raised == NULL ? Py_None : raised, NULL);
+        Py_XDECREF(raised);
+        if (status != NULL) {
+            const long number = PyLong_AsLong(status);
+            Py_DECREF(status);
+            return (int)number;
+        }
+        value = NULL;
+    }
+    PyErr_Print();
+    return 1;
+}
+
+static int run_turn(const struct drv_frame *frame)
+{
+    PyObject *cell = call_begin(frame);
+    if (cell != NULL && PyLong_Check(cell)) {
+        const long status = PyLong_AsLong(cell);
+        Py_DECREF(cell);
+        return (int)status;
+    }
+    PyObject *variables = cell == NULL ? NULL : PyTuple_GET_ITEM(cell, 1);
+    drv_must(variables == NULL ? 0 : PyContext_Enter(variables));
+    PyObject *value = cell == NULL ? NULL : run_cell(cell);
+    const int status = end_cell(value);
+    drv_must(variables == NULL ? 0 : PyContext_Exit(variables));
+    Py_XDECREF(value);
+    Py_XDECREF(cell);
+    return status;
+}
+
+void session_run(const struct drv_frame *frame)
+{
+    for (;;) {
+        const int status = run_turn(frame);
+        if (PyErr_CheckSignals() < 0) {
+            PyErr_Clear(); /* it came after the cell */
+        }
+        frame = frame_next(status);
+    }
+}

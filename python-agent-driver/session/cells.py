@@ -1,0 +1,291 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The turns of a session. For each of its runs session.c calls begin(). For a cell that returns code, which session.c
+evaluates: so no frame of ours is on the stack. Then it calls end() with the last value or the exception."""
+import __future__
+import ast
+import asyncio
+import collections
+import functools
+import linecache
+import operator
+import os
+import re
+import signal
+import sys
+import traceback
+
+import contexts
+import display
+import records
+import stdin
+
+# enum hv_run_mode of vmm/abi.h
+CELL, COMPLETE, INSPECT, IS_COMPLETE, CONTEXT = range(5, 10)
+
+REFUSED = 125  # DRV_FAILED of driver.h
+SOURCES = 1000  # so many cells keep their text
+FOLDER = os.path.dirname(__file__) + os.sep
+FUTURES = functools.reduce(operator.or_, (getattr(__future__, name).compiler_flag
+                                          for name in __future__.all_feature_names))
+
+sources = collections.deque()  # file names of cells, the oldest first
+shows = False  # the cell's last value is a result
+borrowed = []  # (name, value, value before) of variables that only this cell has
+
+
+def keep_source(name, text):
+    """Keep a cell's text for tracebacks and inspect."""
+    linecache.cache[name] = len(text), None, text.splitlines(keepends=True), name
+    sources.append(name)
+    if len(sources) > SOURCES:
+        linecache.cache.pop(sources.popleft(), None)
+
+
+def is_silenced(text, node):
+    """Whether a semicolon follows the last expression."""
+    lines = text.splitlines(keepends=True)[node.end_lineno - 1:]
+    rest = lines[0].encode()[node.end_col_offset:].decode() + "".join(lines[1:])
+    return ";" in re.sub("#.*", "", rest)
+
+
+def prepare(context, text):
+    """Compile a cell. Returns its statements, and the last one apart when its value is a result."""
+    global shows
+    context.count += 1
+    name = f"<cell {context.count}>"
+    if context.name != contexts.DEFAULT:
+        name = f"<cell {context.count} of {context.name}>"
+    keep_source(name, text)
+    flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT | context.futures
+    tree = compile(text, name, "exec", flags | ast.PyCF_ONLY_AST, dont_inherit=True)
+    last = tree.body[-1] if tree.body else None
+    shows = isinstance(last, ast.Expr) and not is_silenced(text, last)
+    codes = []
+    if shows:
+        del tree.body[-1]
+    if tree.body or not shows:
+        codes.append(compile(tree, name, "exec", flags, dont_inherit=True))
+        context.futures |= codes[0].co_flags & FUTURES
+    if shows:
+        codes.append(compile(ast.Expression(last.value), name, "eval", flags | context.futures, dont_inherit=True))
+    return codes
+
+
+def borrow(env):
+    """Set the variables of this cell. What every run of the session brings is the context's to change."""
+    first = contexts.every[contexts.DEFAULT].first[1]
+    for item in env:
+        name, equals, value = item.partition("=")
+        if equals and first.get(name) != value:
+            borrowed.append((name, value, os.environ.get(name)))
+            os.environ[name] = value
+
+
+def give_back():
+    while borrowed:
+        name, value, before = borrowed.pop()
+        if os.environ.get(name) != value:
+            continue
+        if before is None:
+            del os.environ[name]
+        else:
+            os.environ[name] = before
+
+
+def begin_cell(context, source, env):
+    contexts.enter(context)
+    if context.loop is not None:
+        asyncio.set_event_loop(context.loop)  # asyncio.run() forgets it
+    if env:
+        borrow(env)
+    stdin.begin_cell()
+    codes = prepare(context, source.decode())
+    display.begin_cell(context)
+    return vars(context.module), context.variables, *codes
+
+
+def manage(name, words, env, cwd):
+    pairs = (item.partition("=")[::2] for item in env)
+    if words[0] == "make":
+        contexts.make(name, cwd, dict(pairs))
+    elif words[0] == "drop":
+        contexts.drop(name)
+    elif words[0] == "restart":
+        contexts.restart(name)
+    elif words[0] == "list":
+        answer("contexts", contexts.listed())
+    else:
+        raise contexts.Refused(f"'{words[0]}' is nothing to do with a context: make, drop, restart or list")
+
+
+def answer(kind, payload):
+    if not records.send(kind, payload):
+        raise contexts.Refused("nobody takes records, which the answer would be")
+
+
+def act(mode, name, source, argv, env, cwd, cursor):
+    if not contexts.every:
+        start(cwd)
+    if mode == CONTEXT:
+        return manage(name, argv, env, cwd)
+    if mode == CELL:
+        return begin_cell(contexts.find(name), source, env)
+    if mode in (COMPLETE, INSPECT, IS_COMPLETE):
+        raise contexts.Refused(f"mode {mode} is not there yet")
+    raise contexts.Refused("this machine has a session: a script needs one that is restored or rewound")
+
+
+def begin(*turn):
+    """Returns the status of a run that is over, or a cell's name space, context variables and codes."""
+    global shows
+    shows = False
+    try:
+        return act(*turn) or 0
+    except contexts.Refused as refused:
+        records.flush()
+        print("pyhl:", refused, file=sys.stderr, flush=True)
+        return REFUSED
+
+
+def wait(coroutine):
+    """Run a cell that awaits in its context's loop. SIGINT raises KeyboardInterrupt where the program is: in a task that
+    runs, or where the cell waits."""
+    loop = contexts.current.event_loop()
+    task = loop.create_task(coroutine, context=contexts.current.variables)
+    interrupted = False
+
+    def interrupt(signum, frame):
+        nonlocal interrupted
+        if asyncio.current_task(loop) is not None:
+            raise KeyboardInterrupt
+        interrupted = True
+        task.cancel()
+        loop.call_soon_threadsafe(lambda: None)  # it waits in a system call that is made again after a signal
+
+    own = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    if own:
+        signal.signal(signal.SIGINT, interrupt)
+    try:
+        return loop.run_until_complete(task)
+    except asyncio.CancelledError as error:
+        if not interrupted:
+            raise
+        raise KeyboardInterrupt().with_traceback(error.__traceback__) from None
+    finally:
+        task.cancel()
+        if own and signal.getsignal(signal.SIGINT) is interrupt:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def show(value):
+    """sys.displayhook of a session."""
+    if value is None:
+        return
+    sys.modules["builtins"]._ = None
+    display.result(value, contexts.current.count)
+    sys.modules["builtins"]._ = value
+
+
+def without_ours(trace):
+    """A traceback from the cell's first frame on, without frames of this directory."""
+    frames = []
+    while trace is not None:
+        frames.append(trace)
+        trace = trace.tb_next
+    starts = [i for i, at in enumerate(frames) if at.tb_frame.f_code.co_filename.startswith("<cell ")]
+    kept = None
+    for at in reversed(frames[starts[0] if starts else 0:]):
+        if not at.tb_frame.f_code.co_filename.startswith(FOLDER):
+            at.tb_next = kept
+            kept = at
+    return kept
+
+
+def trim(raised, seen):
+    """Take our frames out of the tracebacks of an exception, and of those that it came of."""
+    if raised is None or id(raised) in seen:
+        return
+    seen.add(id(raised))
+    raised.__traceback__ = without_ours(raised.__traceback__)
+    for other in (raised.__cause__, raised.__context__, *getattr(raised, "exceptions", ())):
+        if isinstance(other, BaseException):
+            trim(other, seen)
+
+
+def exit_status(code):
+    if code is None or isinstance(code, int):
+        return (code or 0) & 0xff
+    print(code, file=sys.stderr)
+    return 1
+
+
+def tell(raised):
+    """Tell of the exception that has ended a cell. Returns the cell's status."""
+    if isinstance(raised, SystemExit):
+        return exit_status(raised.code)
+    trim(raised, set())
+    sys.last_exc = sys.last_value = raised
+    sys.last_type, sys.last_traceback = type(raised), raised.__traceback__
+    parts = traceback.TracebackException.from_exception(raised)
+    text = "".join(parts.format())
+    if sys.excepthook is not sys.__excepthook__:
+        sys.excepthook(type(raised), raised, raised.__traceback__)
+    error = {"name": type(raised).__name__, "value": str(parts), "traceback": text}
+    if not records.send("error", error) and sys.excepthook is sys.__excepthook__:
+        print(text, end="", file=sys.stderr)
+    return 1
+
+
+def flush(status):
+    """Write what the streams have buffered. As at the end of python3 the status is 120 when that fails."""
+    for stream in sys.stdout, sys.stderr:
+        try:
+            if stream is not None and not getattr(stream, "closed", False):
+                stream.flush()
+        except Exception as error:
+            if stream is not sys.stderr and sys.stderr is not None:
+                print("Exception ignored on flushing sys.stdout:\n" +
+                      "".join(traceback.format_exception_only(error)), end="", file=sys.stderr)
+            status = 120
+    return status
+
+
+def end(value, raised):
+    """The cell is over: show its value, or tell of its exception. Returns its status."""
+    global shows
+    status = 0
+    if raised is None and shows:
+        try:
+            sys.displayhook(value)
+        except Exception as error:
+            raised = error
+    shows = False
+    if contexts.current is not None:
+        display.end_cell(contexts.current)
+    if raised is not None:
+        status = tell(raised)
+    give_back()
+    return flush(status)
+
+
+def make_task(coro, *, name=None, context=None):
+    """As asyncio.create_task(). A cell that does not await has no running loop: then the task is its context's, and goes
+    on in the next cell that awaits."""
+    try:
+        loop = asyncio.get_running_loop()
+    except RuntimeError:
+        loop = contexts.current.event_loop()
+    return loop.create_task(coro, name=name, context=context)
+
+
+make_task.__name__ = make_task.__qualname__ = "create_task"
+make_task.__module__ = "asyncio.tasks"
+
+
+def start(cwd):
+    sys.path.insert(0, "")
+    sys.displayhook = show
+    stdin.start()
+    display.start()
+    asyncio.create_task = asyncio.tasks.create_task = make_task
+    contexts.start(cwd)

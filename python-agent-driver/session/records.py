@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Records: what a session gives to the host beside stdout and stderr.
+
+The modules of this directory are imported before the snapshot by their plain names (`import records`). Then they are taken
+out of sys.modules, so they import each other, and all else, at their tops and not in functions.
+"""
+import errno
+import json
+import os
+import sys
+
+DEVICE = "/dev/pyhl-record"
+
+
+def plain(value):
+    """A copy of what JSON cannot say, in words that it has: NaN and infinities become None, as JSON.stringify writes them."""
+    if isinstance(value, float):
+        return value if value - value == 0 else None
+    if isinstance(value, dict):
+        return {key: plain(item) for key, item in value.items()}
+    return [plain(item) for item in value] if isinstance(value, (list, tuple)) else value
+
+
+def encode(value):
+    """UTF-8 JSON. What is of no JSON type is given as its repr, and half of a surrogate pair as '?'."""
+    try:
+        text = json.dumps(value, ensure_ascii=False, allow_nan=False, default=repr)
+    except ValueError:
+        text = json.dumps(plain(value), ensure_ascii=False, allow_nan=False, default=repr)
+    return text.encode("utf-8", "replace")
+
+
+def flush():
+    """Hand over what sys.stdout and sys.stderr have buffered. A stream that is closed, or no stream, has nothing; one that
+    fails keeps what it has, and fails again at the end of the cell, where that is told."""
+    for stream in sys.stdout, sys.stderr:
+        try:
+            stream.flush()
+        except (AttributeError, OSError, ValueError):
+            pass
+
+
+def send(kind, payload):
+    """Give one record to the host: bytes as they are, anything else as JSON. What was printed before comes before it.
+    Returns False when nobody takes records. OSError: the record is too large for the host."""
+    data = kind.encode() + b"\0" + (payload if isinstance(payload, bytes) else encode(payload))
+    flush()
+    try:
+        device = os.open(DEVICE, os.O_WRONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        os.write(device, data)
+    except OSError as error:
+        if error.errno != errno.ENODEV:
+            raise
+        return False
+    finally:
+        os.close(device)
+    return True

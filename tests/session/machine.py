@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A VM with a session, through build/tests/turns."""
+import json
+import os
+import signal
+import subprocess
+import threading
+
+SCRIPT, CELL, COMPLETE, INSPECT, IS_COMPLETE, CONTEXT = 2, 5, 6, 7, 8, 9
+ENV = ["PATH=/usr/bin:/bin", "HOME=/root", "LANG=C.UTF-8"]
+
+
+class Turn:
+    """What a run has given: streams, records in their order, and how it ended."""
+
+    def __init__(self):
+        self.out = self.err = ""
+        self.order = []  # ("out" | "err", text) and (kind of record, value)
+        self.kind, self.status, self.detail = None, None, ""
+        self.exits = self.faults = self.calls = self.run_ns = 0
+
+    def records(self, kind):
+        return [value for name, value in self.order if name == kind]
+
+    @property
+    def result(self):
+        """The text of the only result, or None."""
+        results = self.records("result")
+        return results[0]["data"]["text/plain"] if len(results) == 1 else None
+
+    @property
+    def error(self):
+        errors = self.records("error")
+        return errors[0] if len(errors) == 1 else None
+
+
+class Machine:
+    def __init__(self, home, records=True):
+        self.stdin_read, self.stdin_write = os.pipe()
+        env = {**os.environ, **({} if records else {"TURNS_NO_RECORDS": "1"})}
+        self.process = subprocess.Popen(["build/tests/turns", home], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                        pass_fds=[self.stdin_read], env=env)
+        self.on_record = None  # called with (kind, value) while the run goes on
+
+    def close(self):
+        self.process.stdin.close()
+        self.process.wait()
+        self.process.stdout.close()
+        os.close(self.stdin_read)
+        os.close(self.stdin_write)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        self.close()
+
+    def words(self):
+        line = self.process.stdout.readline().decode()
+        if not line:
+            raise RuntimeError("build/tests/turns has ended")
+        return line.rstrip("\n").split(" ")
+
+    def rewind(self):
+        self.send(b"rewind\n")
+        answer = self.words()
+        assert answer == ["rewound"], answer
+
+    def send(self, data):
+        self.process.stdin.write(data)
+        self.process.stdin.flush()
+
+    def run(self, mode, source="", context="-", cursor=0, stdin=False, timeout=20, max_output=0, cwd="/", argv=("-",),
+            env=ENV):
+        """Run it to its end. stdin: the pipe of answer(), else there is none."""
+        data = source if isinstance(source, bytes) else source.encode()
+        fd = self.stdin_read if stdin else -1
+        request = (f"{mode} {context} {cursor} {fd} {int(timeout * 1000)} {max_output} {cwd} {len(argv)} {len(env)} "
+                   f"{len(data)}\n")
+        strings = b"".join(os.fsencode(text) + b"\0" for text in (*argv, *env))
+        self.send(request.encode() + strings + data)
+        return self.take()
+
+    def take(self):
+        turn = Turn()
+        while True:
+            words = self.words()
+            if words[0] == "end":
+                turn.kind, turn.status = words[1], int(words[2])
+                turn.exits, turn.faults, turn.calls, turn.run_ns = map(int, words[3:7])
+                turn.detail = " ".join(words[7:])
+                return turn
+            if words[0] == "error":
+                turn.kind, turn.detail = "error", " ".join(words[1:])
+                return turn
+            data = self.process.stdout.read(int(words[-1]))
+            name, value = words[0], data.decode()
+            if name == "record":
+                name, value = words[1], json.loads(data)
+                if self.on_record is not None:
+                    self.on_record(name, value)
+            elif name == "out":
+                turn.out += value
+            else:
+                turn.err += value
+            turn.order.append((name, value))
+
+    def cell(self, source, context="-", **more):
+        return self.run(CELL, source, context, **more)
+
+    def context(self, what, name="-", **more):
+        return self.run(CONTEXT, context=name, argv=[what], **more)
+
+    def answer(self, text):
+        os.write(self.stdin_write, text.encode())
+
+    def interrupt_after(self, seconds):
+        """SIGINT for the run that goes on then."""
+        timer = threading.Timer(seconds, os.kill, (self.process.pid, signal.SIGUSR1))
+        timer.start()
+        return timer

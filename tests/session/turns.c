@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * turns HOME [--jail]: a VM of a home, driven by its standard input; session.py is at the other
+ * end.
+ *
+ * A request is a line of words, then bytes: MODE CONTEXT CURSOR STDIN TIMEOUT MAX_OUTPUT CWD ARGC
+ * ENVC SIZE, with "-" for no context, STDIN the number of a descriptor or -1, TIMEOUT in ms. The
+ * bytes are ARGC and ENVC strings, each with its NUL, and SIZE bytes of source. Or it is the line
+ * "rewind". Answers are lines of words with bytes after some: "out SIZE", "err SIZE", "record KIND
+ * SIZE", "error TEXT", "end KIND STATUS EXITS FAULTS CALLS RUN_NS DETAIL". SIGUSR1 interrupts the
+ * run.
+ */
+#include "pyhl/pyhl.h"
+#include "vmm/abi.h"
+
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define STRINGS 32
+
+static struct vmm *vm;
+
+static void interrupt(int signo)
+{
+    (void)signo;
+    vmm_interrupt(vm, VMM_INTERRUPT_INT);
+}
+
+static int take_output(void *arg, int stream, const void *bytes, size_t size)
+{
+    (void)arg;
+    printf("%s %zu\n", stream == 1 ? "out" : "err", size);
+    fwrite(bytes, 1, size, stdout);
+    fflush(stdout);
+    return 0;
+}
+
+static int take_record(void *arg, const char *kind, const void *bytes, size_t size)
+{
+    (void)arg;
+    printf("record %s %zu\n", kind, size);
+    fwrite(bytes, 1, size, stdout);
+    fflush(stdout);
+    return 0;
+}
+
+static struct vmm_io io = {.stdin_fd = -1, .write = take_output, .record = take_record};
+
+static char *read_bytes(size_t size)
+{
+    char *bytes = calloc(1, size + 1);
+    if (bytes == NULL || fread(bytes, 1, size, stdin) != size) {
+        exit(2);
+    }
+    return bytes;
+}
+
+static char *read_string(void)
+{
+    char *text = NULL;
+    size_t room = 0;
+    if (getdelim(&text, &room, '\0', stdin) < 0) {
+        exit(2);
+    }
+    return text;
+}
+
+static void report(const struct vmm_outcome *o)
+{
+    static const char *const kinds[] = {
+        [VMM_READY] = "ready", [VMM_EXITED] = "exited",   [VMM_SIGNALED] = "signaled",
+        [VMM_OOM] = "oom",     [VMM_TIMEOUT] = "timeout", [VMM_OUTPUT] = "output"};
+    const bool known = (size_t)o->kind < sizeof(kinds) / sizeof(kinds[0]) && kinds[o->kind];
+    const struct vmm_counters *c = &o->counters;
+    printf("end %s %d %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %s\n",
+           known ? kinds[o->kind] : "other", o->status, c->exits, c->guest_faults, c->calls,
+           c->run_ns, o->detail);
+}
+
+static int run_one(const char *line, struct vmm_err *err)
+{
+    char context[256], cwd[256];
+    const char *argv[STRINGS] = {NULL}, *env[STRINGS] = {NULL};
+    unsigned argc, envc;
+    uint64_t timeout_ms;
+    struct vmm_run run = {.argv = argv, .env = env, .cwd = cwd, .grace_ns = PYHL_GRACE_NS};
+    if (sscanf(line, "%d %255s %" SCNu64 " %d %" SCNu64 " %" SCNu64 " %255s %u %u %zu", &run.mode,
+               context, &run.cursor, &io.stdin_fd, &timeout_ms, &run.max_output, cwd, &argc, &envc,
+               &run.source_len) != 10 ||
+        argc >= STRINGS || envc >= STRINGS) {
+        fprintf(stderr, "turns: not a request: %s", line);
+        exit(2);
+    }
+    run.timeout_ns = timeout_ms * 1000000;
+    for (unsigned i = 0; i < argc; i++) {
+        argv[i] = read_string();
+    }
+    for (unsigned i = 0; i < envc; i++) {
+        env[i] = read_string();
+    }
+    run.source = read_bytes(run.source_len);
+    run.context = strcmp(context, "-") == 0 ? NULL : context;
+    io.record = getenv("TURNS_NO_RECORDS") == NULL ? take_record : NULL;
+    vmm_io_set(vm, &io);
+    struct vmm_outcome outcome;
+    const int rc = vmm_run(vm, &run, &outcome, err);
+    if (rc == 0) {
+        report(&outcome);
+    }
+    return rc;
+}
+
+int main(int argc, char **argv)
+{
+    struct vmm_err err;
+    struct pyhl_home *home;
+    char *line = NULL;
+    size_t room = 0;
+    if (argc != 2 || pyhl_home_open(argv[1], &home, &err) < 0 ||
+        vmm_restore(pyhl_home_snapshot(home), &io, true, &vm, &err) < 0) {
+        fprintf(stderr, "turns: %s\n", argc != 2 ? "usage: turns HOME" : err.msg);
+        return 2;
+    }
+    signal(SIGUSR1, interrupt);
+    while (getline(&line, &room, stdin) > 0) {
+        const bool rewind = strcmp(line, "rewind\n") == 0;
+        const int rc = rewind ? vmm_rewind(vm, &err) : run_one(line, &err);
+        if (rc < 0) {
+            printf("error %s\n", err.msg);
+        } else if (rewind) {
+            puts("rewound");
+        }
+        fflush(stdout);
+    }
+    vmm_destroy(vm);
+    pyhl_home_close(home);
+    return 0;
+}
