@@ -166,6 +166,32 @@ def calls():
     }
 
 
+def toolcalls():
+    def make(index, size, buffer=2000):
+        return bytes((0, index, size - 6)) + struct.pack("<H", buffer)
+
+    def reply(which, size):
+        return bytes((8, which)) + struct.pack("<H", size)
+
+    echo, late, small, none = 40, 41, 10, 43  # sizes of requests, which choose the function
+    read, forget, answered, end = b"\4\0" + struct.pack("<HH", 0, 2000), b"\6\0", b"\7\0", b"\x09\0"
+    return {
+        "echo": b"\0" + make(0, echo) + make(0, echo) + make(255, echo),
+        "echo-in-pieces": b"\0" + make(0, echo, 10) + b"\4\0" + struct.pack("<HH", 10, 20) + read + read,
+        "late": b"\0" + make(0, late) + make(1, late) + reply(2, 9) + answered + answered + read,
+        "late-large": b"\0" + make(0, late) + reply(0, 1050) + answered + read,
+        "small": b"\0" + make(0, small) + make(1, small + 4) + reply(0, 9),
+        "none": b"\0" + make(0, none) + make(0, none, 3) + make(0, none, 30),
+        "forget": b"\0" + make(0, late) + forget + make(0, late) + reply(0, 5) + forget + forget,
+        "limit": b"\2" + make(0, echo) + make(0, none) + make(0, echo),
+        "end": b"\0" + make(0, late) + make(1, late) + reply(0, 3) + end + answered + make(0, late) + reply(3, 3),
+        "forged": b"\0" + make(0, echo) + b"\2\0" + struct.pack("<QQQQ", 1, 0x1FFFF, 2, 0) +
+                  b"\1\0" + struct.pack("<QQ", 0x18000, 100),
+        "table": b"\0" + make(0, echo) + b"\3\0" + struct.pack("<Q", 0x1F000) + b"\1\x90" + struct.pack("<QQ", 0x18000, 9),
+        "outside": b"\0" + make(0, late) + reply(0, 7) + b"\5\0" + struct.pack("<QQQ", 0, 0x1FFFF, 2),
+    }
+
+
 def record(kind, data, length=None):
     length = len(data) if length is None else length
     return struct.pack("<IIQ", kind, 0, length) + data + bytes(-len(data) % 8)
@@ -444,7 +470,7 @@ def archive():
     }
 
 
-TARGETS = {"kernel_elf": kernel_elf, "cpio": cpio, "sites": sites, "snapshot": snapshot, "header": snapshot, "calls": calls, "frame": frames, "config": ini,
+TARGETS = {"kernel_elf": kernel_elf, "cpio": cpio, "sites": sites, "snapshot": snapshot, "header": snapshot, "calls": calls, "toolcalls": toolcalls, "frame": frames, "config": ini,
            "opts": opts, "slots": slots, "hot": hot,
            "tables": tables, "workset": workset, "archive": archive, "console": console, "restore": restore}
 
