@@ -27,10 +27,12 @@ static int checkpoint_pages(struct vmm *vm, uint64_t *pages, struct vmm_err *err
     return high_add(vm, pages, err);
 }
 
-/* The checkpoint as a snapshot, all but its delta and the vCPU's state. */
-static void checkpoint_begin(struct vmm_snapshot *snap, const struct vmm *vm)
+struct vmm_snapshot *checkpoint_new(struct vmm_snapshot *base)
 {
-    struct vmm_snapshot *base = snap_base(vm->snap);
+    struct vmm_snapshot *snap = calloc(1, sizeof(*snap));
+    if (snap == NULL) {
+        return NULL;
+    }
     atomic_init(&snap->refs, 1);
     atomic_init(&snap->pagemap, -1);
     pthread_mutex_init(&snap->fresh_lock, NULL);
@@ -45,7 +47,7 @@ static void checkpoint_begin(struct vmm_snapshot *snap, const struct vmm *vm)
     snap->initrd_fd = base->initrd_fd;
     snap->mark = base->mark;
     snap->initrd_mark = base->initrd_mark;
-    snap_header_moment(vm, &snap->header);
+    return snap;
 }
 
 static int checkpoint_fill(struct vmm_snapshot *snap, struct vmm *vm, struct vmm_err *err)
@@ -84,11 +86,11 @@ int vmm_checkpoint(struct vmm *vm, struct vmm_snapshot **out, struct vmm_err *er
     if (rc < 0) {
         return rc;
     }
-    struct vmm_snapshot *snap = calloc(1, sizeof(*snap));
+    struct vmm_snapshot *snap = checkpoint_new(snap_base(vm->snap));
     if (snap == NULL) {
         return vmm_err_set(err, ENOMEM, "out of memory");
     }
-    checkpoint_begin(snap, vm);
+    snap_header_moment(vm, &snap->header);
     rc = checkpoint_fill(snap, vm, err);
     if (rc < 0) {
         vmm_snapshot_close(snap);

@@ -17,6 +17,7 @@
 #include <sys/mman.h>
 #include <sys/uio.h>
 #include <unistd.h>
+#include <xxhash.h>
 
 #define DELTA_RUN    16u /* pages: a run of so many is mapped */
 #define DELTA_PIECES 256u
@@ -178,6 +179,19 @@ static int pack_write(int fd, const struct snap_delta *delta, const struct vmm *
     return rc == 0 ? pack_put(fd, pieces, count) : rc;
 }
 
+static int pack_map(struct snap_pack *pack)
+{
+    if (pack->size == 0) {
+        return 0;
+    }
+    void *map = mmap(NULL, pack->size, PROT_READ, MAP_SHARED, pack->fd, (off_t)pack->offset);
+    if (map == MAP_FAILED) {
+        return -errno;
+    }
+    pack->map = map;
+    return madvise(map, pack->size, MADV_DONTDUMP) < 0 ? -errno : 0;
+}
+
 static int pack_fill(struct snap_pack *pack, const struct snap_delta *delta, const struct vmm *vm,
                      uint8_t stored)
 {
@@ -193,12 +207,31 @@ static int pack_fill(struct snap_pack *pack, const struct snap_delta *delta, con
     if (fcntl(pack->fd, F_ADD_SEALS, seals) < 0) {
         return -errno;
     }
-    void *map = mmap(NULL, pack->size, PROT_READ, MAP_SHARED, pack->fd, 0);
-    if (map == MAP_FAILED) {
-        return -errno;
+    return pack_map(pack);
+}
+
+struct snap_pack *pack_of_file(int fd, uint64_t offset, const struct infile_mark *mark,
+                               struct vmm_err *err)
+{
+    struct snap_pack *pack = calloc(1, sizeof(*pack));
+    if (pack == NULL) {
+        os_close(fd);
+        (void)vmm_err_set(err, ENOMEM, "out of memory");
+        return NULL;
     }
-    pack->map = map;
-    return madvise(map, pack->size, MADV_DONTDUMP) < 0 ? -errno : 0;
+    atomic_init(&pack->refs, 1);
+    pack->fd = fd;
+    pack->offset = offset;
+    pack->size = mark->size - offset;
+    pack->is_file = true;
+    pack->mark = *mark;
+    const int rc = pack_map(pack);
+    if (rc < 0) {
+        (void)vmm_err_set(err, -rc, "cannot map the checkpoint: %s", strerror(-rc));
+        pack_release(pack);
+        return NULL;
+    }
+    return pack;
 }
 
 static struct snap_pack *pack_make(const struct snap_delta *delta, const struct vmm *vm,
@@ -241,8 +274,7 @@ static void delta_take_packs(struct snap_delta *delta, const struct snap_delta *
     }
 }
 
-/* Marks the runs of pages that lie as neighbours in a pack, too. */
-static void delta_mark_runs(struct snap_delta *delta)
+void delta_mark_runs(struct snap_delta *delta)
 {
     for (size_t i = 0, end; i < delta->count; i = end) {
         const struct snap_page *p = &delta->pages[i];
@@ -320,7 +352,8 @@ int delta_map(const struct snap_delta *delta, struct vmm *vm, struct vmm_err *er
         uint8_t *const at = vm->ram + (uint64_t)p->number * HV_PAGE_SIZE;
         if (mmap(at, n * HV_PAGE_SIZE, PROT_READ | PROT_WRITE,
                  MAP_PRIVATE | MAP_NORESERVE | MAP_FIXED, delta->packs[p->pack]->fd,
-                 (off_t)((uint64_t)p->slot * HV_PAGE_SIZE)) == MAP_FAILED ||
+                 (off_t)(delta->packs[p->pack]->offset + (uint64_t)p->slot * HV_PAGE_SIZE)) ==
+                MAP_FAILED ||
             madvise(at, n * HV_PAGE_SIZE, MADV_DONTDUMP) < 0) {
             return vmm_err_set(err, errno, "cannot map a checkpoint: %s%s", strerror(errno),
                                os_limit(errno));
@@ -356,4 +389,33 @@ void delta_zero(const struct snap_delta *delta, struct vmm *vm, uint64_t from, u
             memset(mem_write_ptr(vm, at, HV_PAGE_SIZE), 0, HV_PAGE_SIZE);
         }
     }
+}
+
+int delta_unchanged(const struct snap_delta *delta, struct vmm_err *err)
+{
+    int rc = 0;
+    for (unsigned i = 0; rc == 0 && i < delta->pack_count; i++) {
+        const struct snap_pack *pack = delta->packs[i];
+        if (pack->is_file) {
+            rc = infile_unchanged(pack->fd, "the checkpoint", &pack->mark, err);
+        }
+    }
+    return rc;
+}
+
+/* What was made in this process is sealed, and has nothing to be compared with. */
+int delta_verify(const struct snap_delta *delta, struct vmm_err *err)
+{
+    if (delta->pack_count != 1 || !delta->packs[0]->is_file) {
+        return 0;
+    }
+    const XXH128_hash_t hash = XXH3_128bits(delta->packs[0]->map, delta->packs[0]->size);
+    if (hash.low64 == delta->hash[0] && hash.high64 == delta->hash[1]) {
+        return 0;
+    }
+    return vmm_err_set(err, EBADMSG,
+                       "the checkpoint's memory is damaged: checksum %016llx%016llx, recorded "
+                       "%016llx%016llx",
+                       (unsigned long long)hash.high64, (unsigned long long)hash.low64,
+                       (unsigned long long)delta->hash[1], (unsigned long long)delta->hash[0]);
 }

@@ -59,12 +59,16 @@ struct snap_header {
 };
 _Static_assert(offsetof(struct snap_header, header_hash) < SNAP_IMAGE_OFFSET, "before the image");
 
-/* Pages packed into a sealed memfd, which checkpoints share by reference. */
+/* Pages packed into a sealed memfd, which checkpoints share by reference, or into the file of a
+ * checkpoint. */
 struct snap_pack {
     atomic_uint refs;
     int fd;
-    uint64_t size; /* bytes */
-    uint8_t *map;  /* read-only */
+    uint64_t offset; /* of its first page */
+    uint64_t size;   /* bytes */
+    uint8_t *map;    /* read-only */
+    bool is_file;
+    struct infile_mark mark; /* of a file, when it was opened */
 };
 
 /* The pages in which a checkpoint differs from its base, by ascending number (delta.c). */
@@ -82,6 +86,7 @@ struct snap_delta {
     size_t count;
     struct snap_pack *packs[DELTA_PACKS];
     unsigned pack_count;
+    uint64_t hash[2]; /* recorded in the file that it was read from */
 };
 
 /* A snapshot, or a checkpoint. A checkpoint has a base, which it holds, and a delta. Its other
@@ -136,6 +141,16 @@ void delta_free(struct snap_delta *delta);
 uint64_t delta_end(const struct snap_delta *delta);
 /* Maps those of its pages that are mapped into the machine's memory. */
 int delta_map(const struct snap_delta *delta, struct vmm *vm, struct vmm_err *err);
+/* EBADMSG when a file that it refers to was written to since. */
+int delta_unchanged(const struct snap_delta *delta, struct vmm_err *err);
+/* EBADMSG when the pages of a file are not those that were recorded in it. */
+int delta_verify(const struct snap_delta *delta, struct vmm_err *err);
+/* Makes a pack of the pages of a file from `offset` to its end, for one delta. Takes over the
+ * descriptor, also when it fails; NULL with *err set. */
+struct snap_pack *pack_of_file(int fd, uint64_t offset, const struct infile_mark *mark,
+                               struct vmm_err *err);
+/* Finds the runs that a restore maps, when all entries are there. */
+void delta_mark_runs(struct snap_delta *delta);
 /* Copies into the machine's memory, from guest address `from` on, the other pages, or all. */
 void delta_copy(const struct snap_delta *delta, struct vmm *vm, uint64_t from, bool all);
 /* Clears the delta's pages from guest address `from` to `end`. */
@@ -147,7 +162,13 @@ struct vmm_snapshot *snap_base(struct vmm_snapshot *snap);
 /* Whether giving back the page's copy to the host would not leave the page as in vm->snap. */
 bool snap_page_stays(const struct vmm *vm, uint64_t number);
 
+/* checkpoint.c */
+/* A checkpoint without a delta, whose moment is the base's. NULL: out of memory. */
+struct vmm_snapshot *checkpoint_new(struct vmm_snapshot *base);
+
 /* snapshot_open.c */
+/* EBADMSG when a state or an open call that was read cannot be one of a machine. */
+int snap_moment_check(const struct snap_header *h, struct vmm_err *err);
 /* The holder gives it back by vmm_snapshot_close(). */
 struct vmm_snapshot *snap_hold(struct vmm_snapshot *snap);
 /* Makes *at hold snap in the place of what it holds. */

@@ -48,6 +48,17 @@ static int snap_header_read(int fd, struct snap_header *h, uint64_t size, struct
     return 0;
 }
 
+int snap_moment_check(const struct snap_header *h, struct vmm_err *err)
+{
+    const uint64_t gpa = h->run_call.arg[0];
+    const uint64_t len = h->run_call.arg[1];
+    if (h->cpuid.nent > CPUID_ENTRIES || h->state.msrs.nmsrs != STATE_MSRS || gpa > h->memory ||
+        len > h->memory - gpa) {
+        return vmm_err_set(err, EBADMSG, "the snapshot's header makes no sense");
+    }
+    return 0;
+}
+
 /* Checks what a right checksum does not promise: that the numbers make sense together. */
 static int snap_header_check(const struct snap_header *h, uint64_t size, struct vmm_err *err)
 {
@@ -62,13 +73,7 @@ static int snap_header_check(const struct snap_header *h, uint64_t size, struct 
         return vmm_err_set(err, EBADMSG, "the snapshot has %llu bytes, wanted %llu", (ull)size,
                            (ull)snap_file_size(h));
     }
-    const uint64_t gpa = h->run_call.arg[0];
-    const uint64_t len = h->run_call.arg[1];
-    if (h->cpuid.nent > CPUID_ENTRIES || h->state.msrs.nmsrs != STATE_MSRS || gpa > h->memory ||
-        len > h->memory - gpa) {
-        return vmm_err_set(err, EBADMSG, "the snapshot's header makes no sense");
-    }
-    return 0;
+    return snap_moment_check(h, err);
 }
 
 static int snap_key_check(const struct snap_header *h, const struct vmm_key *key,
@@ -288,11 +293,11 @@ void vmm_snapshot_close(struct vmm_snapshot *snap)
         return;
     }
     if (snap->base != NULL) {
-        vmm_snapshot_close(snap->base);
         delta_free(&snap->delta);
     } else {
         snap_free_files(snap);
     }
+    vmm_snapshot_close(snap->base);
     free(snap->fresh[0]);
     free(snap->fresh[1]);
     pthread_mutex_destroy(&snap->fresh_lock);
@@ -341,7 +346,8 @@ void vmm_snapshot_info(const struct vmm_snapshot *snap, struct vmm_snapshot_info
 int snap_unchanged(const struct vmm_snapshot *snap, struct vmm_err *err)
 {
     int rc = infile_unchanged(snap->fd, "the snapshot", &snap->mark, err);
-    return rc < 0 ? rc : infile_unchanged(snap->initrd_fd, "the initrd", &snap->initrd_mark, err);
+    rc = rc == 0 ? infile_unchanged(snap->initrd_fd, "the initrd", &snap->initrd_mark, err) : rc;
+    return rc == 0 ? delta_unchanged(&snap->delta, err) : rc;
 }
 
 /* Checks the bytes between header and image, which are not used and must be zero. */
@@ -397,5 +403,5 @@ int vmm_snapshot_verify(const struct vmm_snapshot *snap, struct vmm_err *err)
                            "is recorded as its end",
                            (ull)h->data_end);
     }
-    return 0;
+    return delta_verify(&snap->delta, err);
 }

@@ -587,6 +587,19 @@ int vmm_check(struct vmm *vm, struct vmm_err *err);
 int vmm_checkpoint(struct vmm *vm, struct vmm_snapshot **out, struct vmm_err *err);
 int vmm_rewind_to(struct vmm *vm, struct vmm_snapshot *snap, struct vmm_err *err);
 
+/* A checkpoint in a file. vmm_checkpoint_write() writes it to fd (a new, empty regular file or
+ * memfd, read-write) and fsyncs it. ENOSPC and the like as they come; the file is then garbage.
+ * The file names its base by key and by the checksum of its memory: two snapshots made of the same
+ * files have one key, and are different machines. It is opened beside its base, which is open
+ * already, and is mapped, not copied: what vmm_snapshot_open() says of files and errors holds here,
+ * too. EKEYREJECTED for another base, with both keys and both checksums. vmm_snapshot_verify()
+ * checks base and checkpoint. */
+int vmm_checkpoint_write(const struct vmm_snapshot *snap, int fd, struct vmm_err *err);
+int vmm_checkpoint_open(const char *path, struct vmm_snapshot *base, struct vmm_snapshot **out,
+                        struct vmm_err *err);
+int vmm_checkpoint_open_fd(int fd, struct vmm_snapshot *base, struct vmm_snapshot **out,
+                           struct vmm_err *err);
+
 /* The hot set: guest pages written since the restore or rewind, pages of earlier runs that stay
  * writable, and pages far after the snapshot's data that are not zero. Stores their number in
  * *count and up to max page-aligned addresses, ascending, in gpas. Needs rewindable. */

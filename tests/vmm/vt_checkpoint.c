@@ -8,6 +8,7 @@
 #include "vmm/vmm_int.h"
 
 #include <sys/mman.h>
+#include <unistd.h>
 
 #define MIB (1ull << 20)
 
@@ -283,6 +284,110 @@ static void t_checkpoint_discard(void)
     vmm_snapshot_close(first);
 }
 
+/* A file of a checkpoint of `vm`, and the checkpoint. */
+static int saved(struct vmm *vm, struct vmm_snapshot **snap)
+{
+    struct vmm_err err;
+    const int fd = vt_memfd("", 0);
+    *snap = checkpoint(vm);
+    OK(vmm_checkpoint_write(*snap, fd, &err));
+    return fd;
+}
+
+static void t_checkpoint_file(void)
+{
+    struct vmm_err err;
+    struct vmm_snapshot *first = base(), *snap, *again;
+    struct vmm *vm = copy(first);
+    fill(vm, areas[0], 20, 5);
+    fill(vm, areas[1], 1, 6);
+    fill(vm, areas[2], 30, 7);
+    vmm_snapshot_close(checkpoint(vm));
+    fill(vm, areas[1], 1, 0);
+    fill(vm, areas[2] + 4096, 3, 8);
+    const int fd = saved(vm, &snap);
+    OK(vmm_checkpoint_open_fd(fd, first, &again, &err));
+    OK(vmm_snapshot_verify(again, &err));
+    vmm_snapshot_close(snap);
+    struct vmm *other = copy(again);
+    for (int i = 0; i < 3; i++) {
+        CHECK_INT(sum(other, areas[0], 20), 2 * 5 * 210);
+        CHECK_INT(sum(other, areas[1], 20), 0);
+        CHECK_INT(sum(other, areas[2], 30), 2 * (7 * 465 + 2 + 3 + 4));
+        fill(other, areas[2], 30, 1);
+        OK(vmm_rewind(other, &err));
+        OK(vmm_check(other, &err));
+    }
+    rewind_to(vm, again); /* another VM of the same base */
+    CHECK_INT(sum(vm, areas[2], 30), 2 * (7 * 465 + 2 + 3 + 4));
+    fill(vm, areas[0], 1, 9);
+    const int second = saved(vm, &snap); /* of a checkpoint that refers to a file */
+    CHECK(lseek(second, 0, SEEK_END) > 0);
+    CHECK(pwrite(fd, "x", 1, 0) == 1);
+    FAILS(vmm_rewind(other, &err), EBADMSG, "the checkpoint");
+    vmm_destroy(other);
+    vmm_destroy(vm);
+    vmm_snapshot_close(snap);
+    vmm_snapshot_close(again);
+    vmm_snapshot_close(first);
+}
+
+/* The same files, and another machine: the snapshot of a machine that went on by a run. */
+static void t_checkpoint_other_base(void)
+{
+    struct vmm_err err;
+    struct vmm_snapshot *first = base(), *other = vt_snapshot_sized(128 * MIB, 17 * MIB), *snap;
+    struct vmm *vm = copy(first);
+    const int fd = saved(vm, &snap);
+    struct vmm_snapshot *out;
+    FAILS(vmm_checkpoint_open_fd(fd, other, &out, &err), EKEYREJECTED,
+          "of the snapshot with key 00000000000000000000000000000000 and memory");
+    CHECK(out == NULL);
+    FAILS(vmm_checkpoint_open_fd(fd, snap, &out, &err), EINVAL, "is a snapshot");
+    FAILS(vmm_checkpoint_write(first, fd, &err), EINVAL, "is no checkpoint");
+    vmm_destroy(vm);
+    vmm_snapshot_close(snap);
+    vmm_snapshot_close(first);
+    vmm_snapshot_close(other);
+}
+
+/* A file that was cut short or changed at any place is refused, or found out by verify. */
+static void t_checkpoint_damage(void)
+{
+    struct vmm_err err;
+    struct vmm_snapshot *first = base(), *snap, *out;
+    struct vmm *vm = copy(first);
+    fill(vm, areas[0], 5, 5);
+    const int fd = saved(vm, &snap);
+    size_t size;
+    char *bytes = vt_content(fd, &size);
+    vmm_destroy(vm);
+    vmm_snapshot_close(snap);
+    for (size_t cut = 0; cut < size; cut += 977) {
+        const int bad = vt_memfd(bytes, cut);
+        FAILS(vmm_checkpoint_open_fd(bad, first, &out, &err), EBADMSG, "bytes, wanted");
+        close(bad);
+    }
+    for (size_t at = 0; at < size; at += at < 20000 ? 61 : 1021) {
+        bytes[at] ^= 0x41;
+        const int bad = vt_memfd(bytes, size);
+        int rc = vmm_checkpoint_open_fd(bad, first, &out, &err);
+        if (rc == 0) {
+            rc = vmm_snapshot_verify(out, &err);
+            vmm_snapshot_close(out);
+        }
+        /* What no checksum covers is between header and list, and list and data: not used. */
+        if (rc == 0 && !(at > 5400 && at < 16384) && !(at > 16384 && at < 20480)) {
+            vt_fail(__FILE__, __LINE__, "a change at %zu was not seen", at);
+        }
+        CHECK(rc == 0 || (err.code != 0 && strchr(err.msg, '\n') == NULL));
+        close(bad);
+        bytes[at] ^= 0x41;
+    }
+    free(bytes);
+    vmm_snapshot_close(first);
+}
+
 static void t_checkpoint_refused(void)
 {
     struct vmm_err err;
@@ -490,6 +595,9 @@ const struct vt_test vt_checkpoint_tests[] = {
     {"checkpoint-tables", t_checkpoint_tables},
     {"checkpoint-leaving", t_checkpoint_leaving},
     {"checkpoint-discard", t_checkpoint_discard},
+    {"checkpoint-file", t_checkpoint_file},
+    {"checkpoint-other-base", t_checkpoint_other_base},
+    {"checkpoint-damage", t_checkpoint_damage},
     {"checkpoint-refused", t_checkpoint_refused},
     {"checkpoint-trees", t_checkpoint_trees},
     {NULL, NULL},

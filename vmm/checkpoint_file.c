@@ -1,0 +1,319 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * A checkpoint in a file: a header, the list of its pages, and at the next page boundary the bytes
+ * of those that are not zero, in the order of the list. The header names the base by its key and by
+ * the checksum of its memory: two snapshots that are made of the same files have the same key, and
+ * are different machines. Integers are little-endian; structures of KVM are as its ABI has them.
+ */
+#include "snapshot_int.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <xxhash.h>
+
+#define FILE_MAGIC   "pyhlckpt"
+#define FILE_VERSION 1u
+#define FILE_LIST    16384u      /* where the list begins */
+#define FILE_ZERO    0x80000000u /* of an entry of the list: the page is zero; else its number */
+
+typedef unsigned long long ull;
+
+struct file_header {
+    char magic[8];
+    uint32_t version;
+    uint32_t abi_version;
+    struct vmm_key base_key;
+    uint64_t base_hash[2]; /* snap_header.image_hash of the base */
+    uint64_t pages;        /* of the list */
+    uint64_t stored;       /* of those, the ones that are not zero */
+    uint64_t list_hash;    /* xxh3-64 */
+    uint64_t data_hash[2]; /* xxh3-128 of the bytes */
+    uint64_t wall_ns;      /* from here on as in snap_header */
+    uint64_t mono_ns;
+    uint64_t timer_ns;
+    uint64_t generation;
+    struct hv_call run_call;
+    struct x86_state state;
+    uint64_t header_hash; /* xxh3-64 of all fields before it */
+};
+_Static_assert(sizeof(struct file_header) <= FILE_LIST, "the list comes after the header");
+
+static uint64_t file_header_hash(const struct file_header *h)
+{
+    return XXH3_64bits(h, offsetof(struct file_header, header_hash));
+}
+
+static uint64_t file_data(const struct file_header *h)
+{
+    const uint64_t end = FILE_LIST + h->pages * sizeof(uint32_t);
+    return (end + HV_PAGE_SIZE - 1) & ~(uint64_t)(HV_PAGE_SIZE - 1);
+}
+
+static void file_fill(struct file_header *h, const struct vmm_snapshot *snap)
+{
+    const struct snap_header *from = &snap->header;
+    memcpy(h->magic, FILE_MAGIC, sizeof(h->magic));
+    h->version = FILE_VERSION;
+    h->abi_version = HV_ABI_VERSION;
+    h->base_key = from->key;
+    memcpy(h->base_hash, from->image_hash, sizeof(h->base_hash));
+    h->pages = snap->delta.count;
+    h->wall_ns = from->wall_ns;
+    h->mono_ns = from->mono_ns;
+    h->timer_ns = from->timer_ns;
+    h->generation = from->generation;
+    h->run_call = from->run_call;
+    h->state = from->state;
+}
+
+/* Writes and hashes the bytes, neighbours in a pack together, and makes the list. */
+static int file_write_pages(int fd, const struct snap_delta *delta, struct file_header *h,
+                            uint32_t *list, XXH3_state_t *xxh)
+{
+    uint64_t at = file_data(h);
+    int rc = 0;
+    (void)XXH3_128bits_reset(xxh);
+    for (size_t i = 0, n; rc == 0 && i < delta->count; i += n) {
+        const uint8_t *bytes = delta_bytes(delta, &delta->pages[i]);
+        const uint64_t size = HV_PAGE_SIZE;
+        list[i] = delta->pages[i].number | (bytes == NULL ? FILE_ZERO : 0);
+        for (n = 1; bytes != NULL && i + n < delta->count; n++) {
+            if (delta_bytes(delta, &delta->pages[i + n]) != bytes + n * size) {
+                break;
+            }
+            list[i + n] = delta->pages[i + n].number;
+        }
+        if (bytes != NULL) {
+            (void)XXH3_128bits_update(xxh, bytes, n * size);
+            rc = os_pwrite_full(fd, bytes, n * size, at);
+            at += n * size;
+            h->stored += n;
+        }
+    }
+    const XXH128_hash_t hash = XXH3_128bits_digest(xxh);
+    h->data_hash[0] = hash.low64;
+    h->data_hash[1] = hash.high64;
+    return rc;
+}
+
+static int file_write(const struct vmm_snapshot *snap, int fd, struct file_header *h,
+                      uint32_t *list, XXH3_state_t *xxh)
+{
+    const size_t size = snap->delta.count * sizeof(*list);
+    int rc = file_write_pages(fd, &snap->delta, h, list, xxh);
+    h->list_hash = XXH3_64bits(list, size);
+    h->header_hash = file_header_hash(h);
+    if (rc == 0 && ftruncate(fd, (off_t)(file_data(h) + h->stored * HV_PAGE_SIZE)) < 0) {
+        rc = -errno;
+    }
+    rc = rc == 0 ? os_pwrite_full(fd, list, size, FILE_LIST) : rc;
+    rc = rc == 0 ? os_pwrite_full(fd, h, sizeof(*h), 0) : rc;
+    return rc == 0 && fsync(fd) < 0 ? -errno : rc;
+}
+
+int vmm_checkpoint_write(const struct vmm_snapshot *snap, int fd, struct vmm_err *err)
+{
+    if (snap->base == NULL) {
+        return vmm_err_set(err, EINVAL, "a snapshot that has a file is no checkpoint");
+    }
+    struct file_header *h = calloc(1, sizeof(*h));
+    uint32_t *list = malloc((snap->delta.count + 1) * sizeof(*list));
+    XXH3_state_t *xxh = XXH3_createState();
+    int rc = -ENOMEM;
+    if (h != NULL && list != NULL && xxh != NULL) {
+        file_fill(h, snap);
+        rc = file_write(snap, fd, h, list, xxh);
+    }
+    free(h);
+    free(list);
+    (void)XXH3_freeState(xxh);
+    return rc < 0 ? vmm_err_set(err, -rc, "writing the checkpoint: %s", strerror(-rc)) : 0;
+}
+
+static int file_header_read(int fd, struct file_header *h, uint64_t size, struct vmm_err *err)
+{
+    if (size < sizeof(*h)) {
+        return vmm_err_set(err, EBADMSG,
+                           "the checkpoint is truncated: %llu bytes, wanted at least %zu",
+                           (ull)size, sizeof(*h));
+    }
+    int rc = os_pread_full(fd, h, sizeof(*h), 0);
+    if (rc < 0) {
+        return vmm_err_set(err, -rc, "reading the checkpoint: %s", strerror(-rc));
+    }
+    if (memcmp(h->magic, FILE_MAGIC, sizeof(h->magic)) != 0) {
+        return vmm_err_set(err, EBADMSG, "not a checkpoint: it does not begin with '%s'",
+                           FILE_MAGIC);
+    }
+    if (h->version != FILE_VERSION) {
+        return vmm_err_set(err, EPROTO, "checkpoint version %u, wanted %u", h->version,
+                           FILE_VERSION);
+    }
+    const uint64_t hash = file_header_hash(h);
+    if (hash != h->header_hash) {
+        return vmm_err_set(err, EBADMSG,
+                           "the checkpoint's header is damaged: checksum %016llx, recorded %016llx",
+                           (ull)hash, (ull)h->header_hash);
+    }
+    return 0;
+}
+
+static int file_base_check(const struct file_header *h, const struct vmm_snapshot *base,
+                           struct vmm_err *err)
+{
+    const uint64_t *have = base->header.image_hash;
+    if (memcmp(&h->base_key, &base->header.key, sizeof(h->base_key)) == 0 &&
+        memcmp(h->base_hash, have, sizeof(h->base_hash)) == 0) {
+        return 0;
+    }
+    char wanted[33];
+    char found[33];
+    vmm_key_text(&h->base_key, wanted);
+    vmm_key_text(&base->header.key, found);
+    return vmm_err_set(err, EKEYREJECTED,
+                       "the checkpoint is of the snapshot with key %s and memory %016llx%016llx, "
+                       "not of that with key %s and memory %016llx%016llx",
+                       wanted, (ull)h->base_hash[1], (ull)h->base_hash[0], found, (ull)have[1],
+                       (ull)have[0]);
+}
+
+static int file_size_check(const struct file_header *h, uint64_t size, uint64_t memory,
+                           struct vmm_err *err)
+{
+    if (h->pages > memory / HV_PAGE_SIZE || h->stored > h->pages) {
+        return vmm_err_set(err, EBADMSG,
+                           "the checkpoint has %llu pages, %llu of them stored, of %llu",
+                           (ull)h->pages, (ull)h->stored, (ull)(memory / HV_PAGE_SIZE));
+    }
+    const uint64_t wanted = file_data(h) + h->stored * HV_PAGE_SIZE;
+    return size == wanted ? 0
+                          : vmm_err_set(err, EBADMSG, "the checkpoint has %llu bytes, wanted %llu",
+                                        (ull)size, (ull)wanted);
+}
+
+/* Makes the delta's entries from the list. */
+static int file_list(struct vmm_snapshot *snap, const struct file_header *h, const uint32_t *list,
+                     struct vmm_err *err)
+{
+    struct snap_delta *delta = &snap->delta;
+    uint64_t next = 0;
+    uint32_t slot = 0;
+    for (; delta->count < h->pages; delta->count++) {
+        const uint64_t number = list[delta->count] & ~FILE_ZERO;
+        const bool zero = (list[delta->count] & FILE_ZERO) != 0;
+        if (number < next || number >= snap->header.memory / HV_PAGE_SIZE) {
+            break;
+        }
+        delta->pages[delta->count] = (struct snap_page){
+            .number = (uint32_t)number, .pack = zero ? DELTA_ZERO : 0, .slot = zero ? 0 : slot};
+        slot += !zero;
+        next = number + 1;
+    }
+    return delta->count == h->pages && slot == h->stored
+               ? 0
+               : vmm_err_set(err, EBADMSG, "the checkpoint's list makes no sense");
+}
+
+static int file_list_read(struct vmm_snapshot *snap, int fd, const struct file_header *h,
+                          struct vmm_err *err)
+{
+    const size_t size = h->pages * sizeof(uint32_t);
+    uint32_t *list = malloc(size + 1);
+    snap->delta.pages = malloc((h->pages + 1) * sizeof(*snap->delta.pages));
+    int rc = list == NULL || snap->delta.pages == NULL ? -ENOMEM
+                                                       : os_pread_full(fd, list, size, FILE_LIST);
+    if (rc < 0) {
+        (void)vmm_err_set(err, -rc, "reading the checkpoint: %s", strerror(-rc));
+    } else if (XXH3_64bits(list, size) != h->list_hash) {
+        rc = vmm_err_set(err, EBADMSG,
+                         "the checkpoint's list is damaged: checksum %016llx, recorded %016llx",
+                         (ull)XXH3_64bits(list, size), (ull)h->list_hash);
+    } else {
+        rc = file_list(snap, h, list, err);
+    }
+    free(list);
+    return rc;
+}
+
+static void file_moment(struct snap_header *to, const struct file_header *h)
+{
+    to->wall_ns = h->wall_ns;
+    to->mono_ns = h->mono_ns;
+    to->timer_ns = h->timer_ns;
+    to->generation = h->generation;
+    to->run_call = h->run_call;
+    to->state = h->state;
+}
+
+/* Takes over the descriptor when there is a pack for it. */
+static int file_read(struct vmm_snapshot *snap, int *fd, struct file_header *h, struct vmm_err *err)
+{
+    struct infile_mark mark;
+    int rc = infile_mark(*fd, "the checkpoint", &mark, err);
+    rc = rc == 0 ? file_header_read(*fd, h, mark.size, err) : rc;
+    rc = rc == 0 ? file_base_check(h, snap->base, err) : rc;
+    rc = rc == 0 ? file_size_check(h, mark.size, snap->header.memory, err) : rc;
+    if (rc == 0) {
+        file_moment(&snap->header, h);
+        rc = snap_moment_check(&snap->header, err);
+    }
+    rc = rc == 0 ? file_list_read(snap, *fd, h, err) : rc;
+    if (rc < 0) {
+        return rc;
+    }
+    struct snap_pack *pack = pack_of_file(*fd, file_data(h), &mark, err);
+    *fd = -1;
+    if (pack == NULL) {
+        return -ENOMEM;
+    }
+    snap->delta.packs[snap->delta.pack_count++] = pack;
+    memcpy(snap->delta.hash, h->data_hash, sizeof(h->data_hash));
+    delta_mark_runs(&snap->delta);
+    return 0;
+}
+
+int vmm_checkpoint_open_fd(int fd, struct vmm_snapshot *base, struct vmm_snapshot **out,
+                           struct vmm_err *err)
+{
+    struct vmm_err local = {0};
+    err = err != NULL ? err : &local;
+    *out = NULL;
+    if (base->base != NULL) {
+        return vmm_err_set(err, EINVAL, "the base of a checkpoint is a snapshot");
+    }
+    int own = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+    if (own < 0) {
+        return vmm_err_set(err, errno, "the checkpoint: %s%s", strerror(errno), os_limit(errno));
+    }
+    struct vmm_snapshot *snap = checkpoint_new(base);
+    struct file_header *h = calloc(1, sizeof(*h));
+    int rc = snap == NULL || h == NULL ? vmm_err_set(err, ENOMEM, "out of memory")
+                                       : file_read(snap, &own, h, err);
+    free(h);
+    os_close(own);
+    if (rc < 0) {
+        vmm_snapshot_close(snap);
+        return -err->code;
+    }
+    *out = snap;
+    return 0;
+}
+
+int vmm_checkpoint_open(const char *path, struct vmm_snapshot *base, struct vmm_snapshot **out,
+                        struct vmm_err *err)
+{
+    *out = NULL;
+    int fd = infile_open(path, err);
+    if (fd < 0) {
+        return fd;
+    }
+    int rc = vmm_file_trusted(fd, path, err);
+    if (rc == 0) {
+        rc = vmm_checkpoint_open_fd(fd, base, out, err);
+        rc = rc < 0 ? vmm_err_context(err, "%s", path) : 0;
+    }
+    os_close(fd);
+    return rc;
+}
