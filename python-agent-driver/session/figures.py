@@ -12,9 +12,9 @@ import sys
 import charts
 
 try:
-    from matplotlib import backend_bases, pyplot
+    from matplotlib import backend_bases
 except ImportError:  # an image without it
-    backend_bases = pyplot = None
+    backend_bases = None
 
 CHART = "application/vnd.pyhl.chart+json"
 
@@ -35,6 +35,7 @@ def _choose_backend():
     name = os.environ.get("MPLBACKEND")
     if name and name.lower() != "agg":
         try:
+            import matplotlib.pyplot as pyplot  # not only held aside: a back end imports some of its packages
             pyplot.switch_backend(name)
         except Exception as error:
             print(f"MPLBACKEND={name}: {error}; figures are drawn by Agg", file=sys.stderr)

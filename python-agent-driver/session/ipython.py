@@ -3,21 +3,21 @@
 
 It has the classes that say of data what it is (HTML, Image, ...), with IPython's arguments. There is no IPython below
 it: get_ipython() returns None, as outside of IPython.
+
+A package whose code uses its submodules by their full names is imported where it is used: at the snapshot packages lose
+these names, and an import gives them back.
 """
 import base64
 import html
-import importlib
-import importlib.machinery
 import io
 import json
-import mimetypes
 import os
 import pathlib
 import struct
 import types
-import urllib.parse
-import urllib.request
 import wave
+from importlib import import_module, machinery
+from urllib import parse
 
 
 class DisplayObject:
@@ -52,6 +52,7 @@ class DisplayObject:
             path = pathlib.Path(self.filename)
             self.data = path.read_bytes() if self._is_binary else path.read_text("utf-8")
         elif self.url is not None:
+            import urllib.request
             with urllib.request.urlopen(self.url) as answer:
                 data = answer.read()
                 self.data = data if self._is_binary else data.decode(answer.headers.get_content_charset() or "utf-8")
@@ -186,7 +187,7 @@ class _Media(DisplayObject):
 
 
 def _kind(name):
-    ending = pathlib.PurePath(urllib.parse.urlsplit(name).path).suffix[1:].lower()
+    ending = pathlib.PurePath(parse.urlsplit(name).path).suffix[1:].lower()
     return {"jpg": "jpeg"}.get(ending, ending)
 
 
@@ -230,6 +231,11 @@ class Image(_Media):
         return f"<img{_attributes(names)}/>"
 
 
+def _type_of(name):
+    import mimetypes
+    return mimetypes.guess_type(name)[0] if name else None
+
+
 def _attributes(names):
     return "".join(f' {name}="{html.escape(str(value))}"' for name, value in names.items() if value is not None)
 
@@ -259,8 +265,7 @@ class Audio(_Media):
                 raise ValueError("rate must be specified when data is a numpy array or list of audio samples.")
             data = _wav(data, rate, normalize)
         super().__init__(data, url, filename)
-        name = self.filename or self.url
-        self.mimetype = (mimetypes.guess_type(name)[0] if name else None) or "audio/wav"
+        self.mimetype = _type_of(self.filename or self.url) or "audio/wav"
 
     def _repr_html_(self):
         names = {"id": self.element_id, "controls": "controls", "autoplay": "autoplay" if self.autoplay else None}
@@ -295,8 +300,7 @@ class Video(_Media):
             raise ValueError("To embed videos, you must pass embed=True")
         self.embed, self.width, self.height, self.html_attributes = embed, width, height, html_attributes
         super().__init__(data, url, filename)
-        name = self.filename or self.url
-        self.mimetype = mimetype or (mimetypes.guess_type(name)[0] if name else None) or "video/mp4"
+        self.mimetype = mimetype or _type_of(self.filename or self.url) or "video/mp4"
 
     def _repr_html_(self):
         names = {"src": self._address(self.mimetype), "width": self.width, "height": self.height}
@@ -308,7 +312,7 @@ class IFrame:
         self.src, self.width, self.height, self.extras, self.params = src, width, height, extras, kwargs
 
     def _repr_html_(self):
-        query = "?" + urllib.parse.urlencode(self.params) if self.params else ""
+        query = "?" + parse.urlencode(self.params) if self.params else ""
         names = {"width": self.width, "height": self.height, "src": f"{self.src}{query}", "frameborder": 0}
         return f"<iframe{_attributes(names)} allowfullscreen {' '.join(self.extras or ())}></iframe>"
 
@@ -355,7 +359,7 @@ class Finder:
                       "IPython.display": names, "IPython.core": {"__path__": []}, "IPython.core.display": names}
 
     def find_spec(self, name, path=None, target=None):
-        return importlib.machinery.ModuleSpec(name, self, origin="pyhl") if name in self.names else None
+        return machinery.ModuleSpec(name, self, origin="pyhl") if name in self.names else None
 
     def create_module(self, spec):
         return types.ModuleType(spec.name, "pyhl's stand-in: a session has no IPython, but displays as it does.")
@@ -363,4 +367,4 @@ class Finder:
     def exec_module(self, module):
         vars(module).update(self.names[module.__name__])
         if module.__name__ == "IPython":
-            importlib.import_module("IPython.display")  # an attribute of it, as in IPython
+            import_module("IPython.display")  # an attribute of it, as in IPython

@@ -24,7 +24,6 @@ import shutil
 import subprocess
 import sys
 
-import display_check
 import held_check
 import mkframe
 import notice_check
@@ -250,7 +249,7 @@ def check_site(root, native):
 def checks(root, runner, native):
     return {"plain": lambda: check_plain(root, runner), "options": lambda: check_options(root, runner),
             "notice": lambda: check_notice(root, runner), "held": lambda: check_held(root, runner),
-            "display": lambda: display_check.check(root), "site": lambda: check_site(root, native)}
+            "site": lambda: check_site(root, native)}
 
 
 def ways(root, native):
@@ -263,7 +262,7 @@ def main(root, words):
     native = words[:1] == ["--driver-native"]
     names = words[1:] if native else words
     known = sorted({name.split(".")[0] for name in os.listdir(CASES)} |
-                   {"plain", "options", "notice", "held", "display", "site"})
+                   {"plain", "options", "notice", "held", "site"})
     if names == ["--list"]:
         print(*known, sep="\n")
         return 0

@@ -5,6 +5,7 @@ import sys
 
 import cells_cases  # noqa: F401, they register themselves
 import check
+import display_cases  # noqa: F401
 
 if __name__ == "__main__":
     sys.exit(check.main(sys.argv[1], sys.argv[2:]))

@@ -36,6 +36,7 @@ class Turn:
 
 class Machine:
     def __init__(self, home, records=True):
+        self.home = home
         self.stdin_read, self.stdin_write = os.pipe()
         env = {**os.environ, **({} if records else {"TURNS_NO_RECORDS": "1"})}
         self.process = subprocess.Popen(["build/tests/turns", home], stdin=subprocess.PIPE, stdout=subprocess.PIPE,

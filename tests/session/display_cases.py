@@ -1,19 +1,42 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What cells show: CASES is a list of (cell, check). The cells are run in one session, in this order.
-
-check(seen) raises AssertionError; seen is a Seen: what the cell's records, stdout and stderr were.
-"""
+"""What cells show. A group is a session: its cells are run in their order, and each is followed by a function that looks
+at what was seen, a Seen."""
 import base64
 import datetime
+import functools
+
+import check
+import machine
+from check import same
 
 TABLE, CHART = "application/vnd.pyhl.table+json", "application/vnd.pyhl.chart+json"
 PNG = b"\x89PNG\r\n\x1a\n"
-CASES = []
+
+ALL = """
+class All:
+    def __repr__(self): return "plain"
+    def _repr_html_(self): return "<b>"
+    def _repr_markdown_(self): return "**"
+    def _repr_svg_(self): return "<svg/>"
+    def _repr_png_(self): return b"\\x89PNG\\r\\n\\x1a\\n", {"width": 3}
+    def _repr_jpeg_(self): return b"\\xff\\xd8"
+    def _repr_pdf_(self): return b"%PDF"
+    def _repr_latex_(self): return "$x$"
+    def _repr_json_(self): return {"a": [1, None]}
+    def _repr_javascript_(self): return "f()"
+"""
+
+cells = []  # of the group that is being defined: code and function
 
 
 class Seen:
-    def __init__(self, records, stdout, stderr):
-        self.records, self.stdout, self.stderr = records, stdout, stderr
+    """A cell's records without its error, and its streams. stderr has the error's traceback at its end."""
+
+    def __init__(self, turn):
+        same(turn.kind, "ready")
+        self.records = [(kind, content) for kind, content in turn.order if kind not in ("out", "err", "error")]
+        self.stdout = turn.out
+        self.stderr = turn.err + "".join(error["traceback"] for error in turn.records("error"))
 
     def of(self, *kinds):
         """The records' contents, which must be of these kinds, in this order; nothing else was printed."""
@@ -36,21 +59,44 @@ class Seen:
 
 def cell(code):
     """The function that follows checks what the cell has shown."""
-    def add(check):
-        CASES.append((code, check))
-        return check
+    def add(look):
+        cells.append((code, look))
+        return look
     return add
 
 
-def same(have, want):
-    assert have == want, f"have {have!r}, want {want!r}"
+def group(name):
+    """A group begins, whose cells are run by the case of this name."""
+    global cells
+    cells = []
+    check.cases[name] = functools.partial(look_at, cells)
 
 
-# Values
+def look_at(cells, session):
+    for code, look in cells:
+        seen = Seen(session.cell(code))
+        try:
+            look(seen)
+        except (AssertionError, KeyError, IndexError, TypeError, ValueError) as error:
+            raise AssertionError(f"{look.__name__}: {type(error).__name__}: {error}") from error
+
+
+group("display-values")
+
+
+@cell("""
+import sys
+print("display" in dir(sys.modules["builtins"]), {"IPython", "matplotlib", "json"} & {*sys.modules})
+x = 1
+""")
+def what_a_session_begins_with(seen):
+    same(seen.stdout, "True set()\n")
+    seen.of()
+
 
 @cell("print('first'); 6 * 7")
 def number(seen):
-    same(seen.one("result"), {"data": {"text/plain": "42"}, "metadata": {}, "main": "text/plain", "execution_count": 1})
+    same(seen.one("result"), {"data": {"text/plain": "42"}, "metadata": {}, "main": "text/plain", "execution_count": 2})
     same(seen.stdout, "first\n")
 
 
@@ -64,20 +110,7 @@ def text(seen):
     same(seen.data(), {"text/plain": "'hé'"})
 
 
-@cell("""
-class All:
-    def __repr__(self): return "plain"
-    def _repr_html_(self): return "<b>"
-    def _repr_markdown_(self): return "**"
-    def _repr_svg_(self): return "<svg/>"
-    def _repr_png_(self): return b"\\x89PNG\\r\\n\\x1a\\n", {"width": 3}
-    def _repr_jpeg_(self): return b"\\xff\\xd8"
-    def _repr_pdf_(self): return b"%PDF"
-    def _repr_latex_(self): return "$x$"
-    def _repr_json_(self): return {"a": [1, None]}
-    def _repr_javascript_(self): return "f()"
-All()
-""")
+@cell(ALL + "All()")
 def every_method(seen):
     result = seen.one("result")
     same(result["data"], {
@@ -197,7 +230,7 @@ def a_huge_repr(seen):
     assert "text/html is left out" in seen.stderr
 
 
-# display()
+group("display-calls")
 
 @cell("same_handle = display('one', 2, display_id='me'); same_handle.update('new'); print(same_handle)")
 def handle(seen):
@@ -243,12 +276,7 @@ def raw_text(seen):
     assert "TypeError: data must be a dict" in seen.stderr
 
 
-@cell("display(All()); All()  # nobody takes records")
-def to_stdout(seen):
-    same(seen.stdout, "plain\nplain\n")
-
-
-# The stand-in for IPython
+group("display-ipython")
 
 @cell("""
 import IPython
@@ -305,7 +333,7 @@ def media(seen):
     assert "youtube.com/embed/id" in tube
 
 
-# Packages
+group("display-packages")
 
 @cell("""
 import pandas as pd
@@ -338,7 +366,7 @@ def a_frame_whose_data_cannot_be_made(seen):
     assert seen.stderr.startswith(f"display: {TABLE} of this DataFrame is left out: OverflowError: "), seen.stderr
 
 
-@cell("PIL.Image.new('RGBA', (2, 2))")
+@cell("import PIL.Image; PIL.Image.new('RGBA', (2, 2))")
 def pil(seen):
     assert base64.b64decode(seen.data()["image/png"]).startswith(PNG)
 
@@ -366,7 +394,7 @@ def a_class_of_plotlys_name(seen):
     same([seen.stdout, seen.one("result")["main"]], ["", "application/vnd.plotly.v1+json"])
 
 
-# Figures
+group("display-figures")
 
 @cell("""
 import matplotlib.pyplot as plt, numpy as np
@@ -429,7 +457,13 @@ def a_chart_that_cannot_be_made(seen):
     same(seen.stderr, f"display: {CHART} of this Figure is left out: TypeError: 'NoneType' object is not callable\n")
 
 
-# Charts
+group("display-charts")
+
+
+@cell("import datetime, matplotlib.pyplot as plt, numpy as np, pandas as pd")
+def names_for_all(seen):
+    seen.of()
+
 
 @cell("plt.scatter([1, 2], [3, 4], label='s'); plt.plot([1, 2], [3, 4], label='fit'); plt.ylabel('y [m/s]'); print()")
 def scatter(seen):
@@ -592,3 +626,43 @@ def seaborn_box(seen):
     chart = seen.chart()
     same([chart["type"], chart["x_label"], chart["y_label"]], ["box_and_whisker", "g", "v"])
     same([[one["label"], one["median"]] for one in chart["elements"]], [["a", 1.5], ["b", 3.5]])
+
+
+@check.case
+def display_without_records(session):
+    with machine.Machine(session.home, records=False) as silent:
+        turn = silent.cell(ALL + "display(All()); print('and'); All()")
+        check.ends(turn, 0, "plain\nand\nplain\n")
+        check.ends(silent.cell("import matplotlib.pyplot as plt; plt.plot([1]);"), 0,
+                   "<Figure size 640x480 with 1 Axes>\n")
+
+
+@check.case
+def display_costs_a_cell_nothing(session):
+    """After cells that have shown something, too, a cell that shows nothing makes no call of the host but its end."""
+    before = session.cell("x = 1")
+    session.cell("import matplotlib.pyplot as plt; plt.plot([1]); 5")
+    after = session.cell("x = 1")
+    same([(turn.exits, turn.calls, turn.order) for turn in (before, after)], [(1, 1, [])] * 2)
+
+
+@check.case
+def display_is_a_sessions_alone(session):
+    turn = session.run(machine.SCRIPT, """
+import builtins, matplotlib.pyplot as plt
+print(hasattr(builtins, "display"), plt.get_backend(), plt.plot([1]) and plt.show())
+import IPython
+""")
+    same((turn.kind, turn.status, turn.out), ("exited", 1, "False Agg None\n"))
+    assert turn.err.endswith("ModuleNotFoundError: No module named 'IPython'\n"), turn.err
+
+
+@check.case
+def display_backend_of_the_environment(session):
+    cell = "import matplotlib.pyplot as plt; plt.plot([1]); plt.show(); print(plt.get_backend())"
+    for name, backend, words in (("svg", "svg", ""), ("nonsense", "Agg", "MPLBACKEND=nonsense: ")):
+        turn = session.cell(cell, env=[*machine.ENV, f"MPLBACKEND={name}"])
+        same((turn.kind, turn.out, [*turn.records("display")[0]["data"]][:2]),
+             ("ready", backend + "\n", ["text/plain", "image/png"]))
+        assert turn.err.startswith(words) and bool(turn.err) == bool(words), turn.err
+        session.rewind()
