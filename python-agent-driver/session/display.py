@@ -62,7 +62,10 @@ def begin_cell(context=None):
 def end_cell(context=None):
     """Figures that are still open are shown, and closed."""
     if "matplotlib.pyplot" in sys.modules:
-        figures.flush()
+        try:
+            figures.flush()
+        except Exception as error:  # what the program has made of matplotlib
+            _complain(error)
 
 
 def send(kind, record):

@@ -457,6 +457,17 @@ def a_chart_that_cannot_be_made(seen):
     same(seen.stderr, f"display: {CHART} of this Figure is left out: TypeError: 'NoneType' object is not callable\n")
 
 
+@cell("import sys; plt.plot([1]); kept = sys.modules.pop('matplotlib._pylab_helpers'); 5")
+def a_matplotlib_that_is_not_whole(seen):
+    same([content["data"] for _, content in seen.records], [{"text/plain": "5"}])
+    assert seen.stderr.endswith("KeyError: 'matplotlib._pylab_helpers'\n"), seen.stderr
+
+
+@cell("sys.modules['matplotlib._pylab_helpers'] = kept")
+def and_is_again(seen):
+    assert seen.chart()
+
+
 group("display-charts")
 
 
