@@ -125,6 +125,38 @@ case_rust() {
     done
 }
 
+# A guest's functions, called by a host that is built as a user of libvmm would build it, and its functions.
+case_functions() {
+    local host=$scratch/functions-host image=build/images/functions-c prefix=$scratch/prefix flags said
+    make_target functions-c image-functions-c || return
+    begin "functions: the host is built"
+    run make -s -o all install PREFIX="$prefix" DESTDIR=
+    expect_status 0
+    flags=$(PKG_CONFIG_PATH=$prefix/lib/pkgconfig pkg-config --cflags --libs libvmm)
+    # shellcheck disable=SC2086 # one word a flag
+    said=$("${CC:-cc}" -std=c17 -Wall -Wextra -Werror -I. -o "$host" images/functions-c/host.c $flags 2>&1) || problem "$said"
+    begin "functions: called by name, and calling back"
+    run "$host" $image/kernel $image/initrd.cpio
+    expect_status 0
+    expect_out "result: hello WORLD, hello WORLD
+result: 42
+result: 2.5
+result: false
+result: desserts
+result: 1
+result: 2
+error: OverflowError the sum has more than 64 bits
+error: TypeError add takes the arguments 'ii', not 's'
+error: ValueError shout takes a short string
+error: NameError the guest has no function 'none'"
+    begin "functions: no machine"
+    run "$host" $image/kernel "$scratch/none"
+    expect_error 1 '/none: No such file or directory$'
+    begin "functions: a run that is no call"
+    run build/vmmrun $image/kernel $image/initrd.cpio --then 'print(1)' -- /bin/functions
+    expect_out 'record error 66: s????ValueError?s,???this program takes runs that call a fun'
+}
+
 choose "$(declare -F | sed -n 's/^declare -f case_//p')" "$@"
 for file in "$pyhl" "$kernel" "$mkcpio"; do
     if [ ! -e "$file" ]; then
