@@ -30,6 +30,7 @@ static int driver_main(int argc, char **argv, char **env)
     struct drv_frame *frame = frame_read(argc > 1 ? argv[1] : HV_RUN_DEVICE);
     /* Every run begins here, with the snapshot. */
     run_prepare(frame);
+    session_offer(frame);
     if (frame->mode >= HV_RUN_CELL) {
         session_run(frame);
     }

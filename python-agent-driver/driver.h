@@ -34,6 +34,8 @@ struct drv_frame {
     uint64_t cursor;
     const char *source;
     size_t source_len;
+    const char *tools; /* HV_RECORD_TOOLS: functions of the host */
+    size_t tools_len;
     const char *command; /* python3's command line: strings in a row, each with its NUL */
     size_t command_len;
 };
@@ -66,6 +68,8 @@ void held_give_linecache(void);
 
 /* session.c: before the snapshot, import the session's modules, and leave no trace of that. */
 void session_remember(void);
+/* Make module `host` of the run's functions of the host, if it has any. */
+void session_offer(const struct drv_frame *frame);
 /* Go on from a first run that is a session's. */
 _Noreturn void session_run(const struct drv_frame *frame);
 

@@ -171,6 +171,7 @@ static struct drv_frame *decode(struct bytes all, struct room *own)
     frame->cwd = runframe_bytes(all.data, all.size, HV_RECORD_CWD, &length);
     frame->context = runframe_bytes(all.data, all.size, HV_RECORD_CONTEXT, &length);
     frame->cursor = number_of(all, HV_RECORD_CURSOR);
+    frame->tools = runframe_bytes(all.data, all.size, HV_RECORD_TOOLS, &frame->tools_len);
     frame->source = runframe_bytes(all.data, all.size, HV_RECORD_SOURCE, &frame->source_len);
     if (frame->argc == 0) {
         drv_fail("bad run frame: no argv[0]");

@@ -13,6 +13,7 @@
 #define TRIES   3 /* to end a cell while the user goes on to interrupt */
 
 static PyObject *turn_begin, *turn_wait, *turn_end; /* functions of cells.py */
+static PyObject *tools_offer;                       /* of host.py */
 
 /* Imports the modules from their directory, which is on sys.path only meanwhile. No run sees any of
  * it: neither a module, nor the path, nor a file that holds bytecode. */
@@ -21,7 +22,7 @@ static const char import_text[] =
     "writes, sys.dont_write_bytecode = sys.dont_write_bytecode, True\n"
     "sys.path.insert(0, '" MODULES "')\n"
     "try:\n"
-    "    import cells\n"
+    "    import cells, host\n"
     "finally:\n"
     "    sys.dont_write_bytecode = writes\n"
     "    del sys.path[0]\n"
@@ -30,7 +31,7 @@ static const char import_text[] =
     "    file = getattr(module, '__file__', None) or ''\n"
     "    if file.startswith('" MODULES "/'):\n"
     "        del sys.modules[name]\n"
-    "begin, wait, end = cells.begin, cells.wait, cells.end\n";
+    "begin, wait, end, offer = cells.begin, cells.wait, cells.end, host.offer\n";
 
 void session_remember(void)
 {
@@ -38,6 +39,7 @@ void session_remember(void)
     turn_begin = Py_NewRef(PyDict_GetItemString(names, "begin"));
     turn_wait = Py_NewRef(PyDict_GetItemString(names, "wait"));
     turn_end = Py_NewRef(PyDict_GetItemString(names, "end"));
+    tools_offer = Py_NewRef(PyDict_GetItemString(names, "offer"));
     Py_DECREF(names);
 }
 
@@ -50,6 +52,16 @@ static PyObject *python_list(char **strings)
         Py_DECREF(text);
     }
     return list;
+}
+
+/* Most runs have no tools, and pay nothing for them. */
+void session_offer(const struct drv_frame *frame)
+{
+    if (frame->tools_len > 0) {
+        PyObject *done = drv_need(
+            PyObject_CallFunction(tools_offer, "y#", frame->tools, (Py_ssize_t)frame->tools_len));
+        Py_DECREF(done);
+    }
 }
 
 /* Returns a status, a cell to evaluate, or NULL with an exception set. */
@@ -146,5 +158,6 @@ void session_run(const struct drv_frame *frame)
             PyErr_Clear(); /* it came after the cell */
         }
         frame = frame_next(status);
+        session_offer(frame);
     }
 }

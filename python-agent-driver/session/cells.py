@@ -16,6 +16,7 @@ import traceback
 
 import contexts
 import display
+import host
 import records
 import stdin
 
@@ -101,6 +102,7 @@ def begin_cell(context, source, env):
     stdin.begin_cell()
     codes = prepare(context, source.decode())
     display.begin_cell(context)
+    host.install(vars(context.module))
     return vars(context.module), context.variables, *codes
 
 

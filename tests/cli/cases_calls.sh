@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# shellcheck shell=bash disable=SC2154 # sourced by run.sh, which sets what is used here
+# shellcheck shell=bash disable=SC2154,SC2034,SC2016 # sourced by run.sh, which sets what is used here
 # Functions of the host: commands and programs that a guest calls (--tool, --tools, --tool-calls).
 
 readonly tools=$scratch/tools

@@ -25,6 +25,7 @@ import subprocess
 import sys
 
 import held_check
+import host_check
 import mkframe
 import notice_check
 import options_check
@@ -249,6 +250,7 @@ def check_site(root, native):
 def checks(root, runner, native):
     return {"plain": lambda: check_plain(root, runner), "options": lambda: check_options(root, runner),
             "notice": lambda: check_notice(root, runner), "held": lambda: check_held(root, runner),
+            "host": lambda: [] if native else host_check.check(HOME),
             "site": lambda: check_site(root, native)}
 
 
@@ -262,7 +264,7 @@ def main(root, words):
     native = words[:1] == ["--driver-native"]
     names = words[1:] if native else words
     known = sorted({name.split(".")[0] for name in os.listdir(CASES)} |
-                   {"plain", "options", "notice", "held", "site"})
+                   {"plain", "options", "notice", "held", "host", "site"})
     if names == ["--list"]:
         print(*known, sep="\n")
         return 0
