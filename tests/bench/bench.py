@@ -89,6 +89,11 @@ def measure(bench, rivals, setup_seconds, import_seconds):
     calls = host.tool_calls(bench)
     for way, what in ("plain", "a tool call in C, of a bare exit"), ("ten", "the same, one of ten at once"):
         budgets.most(what, calls[way][0], 1.3, "", calls[way][1])
+    branches = host.branches(bench)
+    for name, what, limit, unit in (("checkpoint", "a checkpoint of a session, 1 MiB written, CPU time", 0.5, "ms"),
+                                    ("bytes", "its memory", 1.2, "MiB"),
+                                    ("more", "a VM from it, more than one from the snapshot, CPU time", 0.5, "ms")):
+        budgets.most(what, branches[name][0], limit, unit, branches[name][1])
     budgets_of_deadlines(budgets, bench)
     budgets.most(f"set-up (2 x the imports natively, {import_seconds:.2f} s, and 1 s)", setup_seconds,
                  2 * import_seconds + 1, "s")

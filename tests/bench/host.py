@@ -71,3 +71,21 @@ def tool_calls(bench):
         table.row(TOOL_CALLS[way], ns / 1e3, ratio)
         ratios[way] = ratio, least
     return ratios
+
+
+BRANCHES = {
+    "checkpoint": "a checkpoint of a session that has written 1 MiB since the last one",
+    "rewind": "a rewind of the session to it",
+    "restore": "a VM from the snapshot",
+    "fork": "a VM from the checkpoint",
+}
+
+
+def branches(bench):
+    """Prints what branches of a session cost. Returns (median, least) by name."""
+    text = output(f"{bench.programs}/branch", bench.home, str(bench.times(200))).stdout
+    found = {name: (float(median), float(least)) for name, median, least in map(str.split, text.splitlines())}
+    table = Table("Branches of a session", "", "CPU time, ms", "least")
+    for name, what in BRANCHES.items():
+        table.row(what, *found[name])
+    return found
