@@ -12,6 +12,7 @@
 #include <internal/pycore_gc.h>
 #include <internal/pycore_initconfig.h>
 #include <internal/pycore_interp.h>
+#include <internal/pycore_obmalloc.h>
 #include <internal/pycore_pathconfig.h>
 #include <internal/pycore_pystate.h>
 #include <internal/pycore_runtime.h>
@@ -54,6 +55,21 @@ void internal_clear_list(PyWideStringList *list)
 void internal_drop_paths(void)
 {
     _PyPathConfig_ClearGlobal();
+}
+
+void internal_clear_free_pools(void)
+{
+    const struct _obmalloc_state *state = interpreter()->obmalloc;
+    for (uint i = 0; i < state->mgmt.maxarenas; i++) {
+        const struct arena_object *arena = &state->mgmt.arenas[i];
+        if (arena->address == 0) {
+            continue;
+        }
+        for (poolp pool = arena->freepools; pool != NULL; pool = pool->nextpool) {
+            pool->szidx = DUMMY_SIZE_IDX; /* so the pool is set up again when it is taken */
+            memset((char *)pool + sizeof(*pool), 0, POOL_SIZE - sizeof(*pool));
+        }
+    }
 }
 
 void internal_forget_warnings(void)

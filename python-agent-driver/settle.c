@@ -205,6 +205,7 @@ void settle_memory(void)
     internal_drop_paths();
     PyGC_Collect(); /* empties the free lists of objects, too */
     fill_pools();
+    internal_clear_free_pools();
     fill_heap();
     frame_place();
     run_place();

@@ -61,6 +61,16 @@ amend_modules() {
     $GUEST /usr/bin/$PYTHON -B - <$RECIPE/amend.py || die "a module cannot be changed as amend.py says"
 }
 
+# matplotlib has DejaVu fonts of its own, of the same version as the distribution's: the latter become links to them.
+share_fonts() {
+    local font own
+    for font in "$ROOT"/usr/share/fonts/truetype/dejavu/*.ttf; do
+        own=/usr/share/matplotlib/mpl-data/fonts/ttf/${font##*/}
+        [ -e "$ROOT$own" ] || die "matplotlib has no ${font##*/}"
+        ln -sf "$own" "$font"
+    done
+}
+
 prepare_matplotlib() {
     local rc=$ROOT/etc/matplotlibrc
     [ -e "$rc" ] || die "matplotlib's /etc/matplotlibrc is not where it was"
@@ -71,12 +81,13 @@ prepare_matplotlib() {
     ls "$ROOT/root/.cache/matplotlib/"fontlist-*.json >/dev/null || die "no font cache was written"
 }
 
-# Unchecked: the guest's modules never change under it, so an import need not look at the source.
+# Unchecked: the guest's modules never change under it, so an import need not look at the source. Two parts of the standard
+# library that hardly a script imports stay without bytecode, which is as large as their source.
 compile_python() {
     say "compiling bytecode"
     find "$ROOT/usr/lib/python3" "$ROOT/usr/lib/$PYTHON" -name __pycache__ -exec rm -rf {} +
     $GUEST /usr/bin/$PYTHON -B -m compileall -f -q --invalidation-mode unchecked-hash \
-        -x 'badsyntax|bad_coding|lib2to3/tests/data' /usr/lib/$PYTHON /usr/lib/python3 ||
+        -x "badsyntax|bad_coding|lib2to3/tests/data|/$PYTHON/(test|pydoc_data)/" /usr/lib/$PYTHON /usr/lib/python3 ||
         die "bytecode compilation failed"
 }
 
@@ -91,6 +102,7 @@ main() {
     rm -rf "$ROOT/var/cache/ldconfig"
     amend_modules
     [ -z "${1:-}" ] || unpack_wheels "$1"
+    share_fonts
     prepare_matplotlib
     compile_python
     say "root: $(du -sm "$ROOT" | cut -f1) MiB in $ROOT"

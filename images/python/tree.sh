@@ -38,7 +38,7 @@ EOF
 # Removes what is useless in a guest: the patterns of prune.txt.
 prune() {
     local pattern
-    shopt -s extglob
+    shopt -s extglob globstar
     while read -r pattern; do
         # shellcheck disable=SC2086 # a shell pattern below the root
         rm -rf "${ROOT:?}"/$pattern

@@ -34,9 +34,10 @@ def memory_and_disk(bench):
     snapshot = on_disk(f"{bench.home}/snapshot")
     table.row("private memory of a VM's process after `print(1)`", private / 1024)
     table.row("snapshot on disk", snapshot)
-    table.row("CPIO", on_disk(f"{bench.home}/initrd.cpio"))
+    cpio = on_disk(f"{bench.home}/initrd.cpio")
+    table.row("CPIO", cpio)
     table.row("kernel", on_disk(f"{bench.home}/kernel"))
-    return private, snapshot
+    return private, snapshot, cpio
 
 
 def available():
