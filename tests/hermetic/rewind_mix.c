@@ -37,7 +37,7 @@ int subject_open(struct subject *s, const char *part, struct vmm_snapshot *snap)
     s->out = memfd_create("stdout", MFD_CLOEXEC);
     const struct vmm_io io = {.stdin_fd = s->in, .stdout_fd = s->out, .stderr_fd = -1};
     if (s->in < 0 || s->out < 0 || ftruncate(s->in, INPUT_SIZE) < 0 ||
-        vmm_restore(snap, &io, true, &s->vm, &err) < 0) {
+        tools_make(&s->tools, &err) < 0 || vmm_restore(snap, &io, true, &s->vm, &err) < 0) {
         subject_fail(s, "cannot restore: %s", s->out < 0 || s->in < 0 ? "no memfd" : err.msg);
         return -1;
     }
@@ -47,6 +47,7 @@ int subject_open(struct subject *s, const char *part, struct vmm_snapshot *snap)
 void subject_close(struct subject *s)
 {
     vmm_destroy(s->vm);
+    vmm_tools_destroy(s->tools);
     os_close(s->in);
     os_close(s->out);
 }
@@ -94,6 +95,7 @@ int subject_run(struct subject *s, const struct script *script, struct vmm_outco
         .source = source,
         .source_len = source_len,
         .timeout_ns = script->timeout_ns != 0 ? script->timeout_ns : RUN_LIMIT_NS,
+        .tools = s->tools,
     };
     struct killer killer = {s->vm, script->kill_ms};
     pthread_t thread;
@@ -105,6 +107,7 @@ int subject_run(struct subject *s, const struct script *script, struct vmm_outco
     (void)lseek(s->in, 0, SEEK_SET);
     int rc = source != NULL ? vmm_run(s->vm, &run, outcome, &err)
                             : vmm_err_set(&err, ENOMEM, "out of memory");
+    rc = rc == 0 && script->answers ? tools_answer(s->vm, outcome, &err) : rc;
     free(source);
     if (kills) {
         (void)pthread_join(thread, NULL);
@@ -152,6 +155,7 @@ static const char *kind_name(enum vmm_outcome_kind kind)
         [VMM_OOM] = "oom",       [VMM_TIMEOUT] = "timeout", [VMM_PIPE_CLOSED] = "pipe closed",
         [VMM_KILLED] = "killed", [VMM_PANIC] = "panic",     [VMM_BROKEN] = "broken",
         [VMM_OUTPUT] = "output", [VMM_FILES] = "files",     [VMM_CPU] = "cpu",
+        [VMM_CALLED] = "called", [VMM_CALLS] = "calls",
     };
     return (size_t)kind < sizeof(names) / sizeof(names[0]) ? names[kind] : "unknown";
 }

@@ -19,6 +19,17 @@
     "    ctypes.memmove(0x1000 + 240, struct.pack('<IIq6Q', nr, 0, 0, *words), 64)\n"              \
     "    bell(None)\n"
 
+/* Calls of the host's functions by the device. */
+#define TOOL                                                                                       \
+    "import os\n"                                                                                  \
+    "def make(name, arguments):\n"                                                                 \
+    "    fd = os.open('/dev/pyhl-tool', os.O_RDWR)\n"                                              \
+    "    os.write(fd, name.encode() + b'\\0' + arguments)\n"                                       \
+    "    return fd\n"                                                                              \
+    "def take(fd): return os.read(fd, 1 << 21)[16:]\n"                                             \
+    "def tool(name, arguments):\n"                                                                 \
+    "    fd = make(name, arguments); reply = take(fd); os.close(fd); return reply\n"
+
 const struct script scripts[] = {
     {.name = "print", .code = "print(1)", .kind = VMM_EXITED, .out = "1\n"},
     {.name = "status", .code = "import sys; sys.exit(7)", .kind = VMM_EXITED, .status = 7},
@@ -130,6 +141,38 @@ const struct script scripts[] = {
     {.name = "unknown call", .code = LOW "call(99)", .kind = VMM_BROKEN, .status = ANY_STATUS},
     {.name = "call outside of memory",
      .code = LOW "call(0x101, 0, 1 << 60, 4096)",
+     .kind = VMM_BROKEN,
+     .status = ANY_STATUS},
+    {.name = "tool calls",
+     .code = TOOL "print(sum(len(tool('echo', b'x' * n)) for n in (0, 1, 5000, 70000, 1 << 20)))",
+     .kind = VMM_EXITED,
+     .out = "1123577\n"},
+    {.name = "tools answered late",
+     .code = TOOL "fds = [make('open', b'%d' % n) for n in range(40)]\n"
+                  "print(sum(int(take(fd)) for fd in fds))",
+     .kind = VMM_EXITED,
+     .answers = true,
+     .out = "780\n"},
+    {.name = "left while it waits for tools",
+     .code = TOOL "fds = [make('open', b'x' * n) for n in range(40)]; take(fds[7])",
+     .kind = VMM_CALLED},
+    {.name = "tools left open",
+     .code = TOOL "for n in range(256): make('open', b'x' * n)\n"
+                  "os._exit(4)",
+     .kind = VMM_EXITED,
+     .status = 4},
+    {.name = "killed while it calls tools",
+     .code = TOOL "while True: tool('echo', b'x' * 3000)",
+     .kind = VMM_KILLED,
+     .status = ANY_STATUS,
+     .kill_ms = 20},
+    {.name = "a request that there is not",
+     .code = LOW "call(0x600, 7, 0, 0)",
+     .kind = VMM_BROKEN,
+     .status = ANY_STATUS},
+    {.name = "a table of requests outside of memory",
+     .code = TOOL "tool('echo', b'')\n" LOW "ctypes.memset(0x1000 + 384, 0xff, 8)\n"
+                  "call(0x600, 1, 0, 0)",
      .kind = VMM_BROKEN,
      .status = ANY_STATUS},
     {.name = "no interrupt table",

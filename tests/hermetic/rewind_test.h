@@ -24,6 +24,7 @@ struct script {
     unsigned kill_ms;    /* vmm_interrupt(VMM_INTERRUPT_KILL) after so long; 0: not */
     const char *out;     /* its standard output, NULL for any */
     bool any_end;        /* kind is only the usual one */
+    bool answers; /* the calls of functions that it waits for are answered; else it is left */
 };
 
 /* rewind_scripts.c */
@@ -42,10 +43,16 @@ struct subject {
     const char *part;
     struct vmm *vm;
     struct vmm_snapshot *snap;
+    struct vmm_tools *tools;
     int in;
     int out;
     unsigned failures;
 };
+
+/* rewind_tools.c: the functions "echo", which answers at once, and "open", which does not. */
+int tools_make(struct vmm_tools **tools, struct vmm_err *err);
+/* Answers all calls by their arguments, and goes on, until the run waits no more. */
+int tools_answer(struct vmm *vm, struct vmm_outcome *outcome, struct vmm_err *err);
 
 /* rewind_mix.c */
 int subject_open(struct subject *s, const char *part, struct vmm_snapshot *snap);
