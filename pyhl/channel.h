@@ -12,6 +12,7 @@
 #ifndef PYHL_CHANNEL_H
 #define PYHL_CHANNEL_H
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -29,6 +30,9 @@ struct channel_message {
 
 /* The child's end. */
 struct channel {
+    /* Held by its users from before they put a request's bytes in place until they have taken those
+     * of the answer. */
+    pthread_mutex_t lock;
     int fd; /* the one that vmm_jail.channel_fd names */
     uint8_t *bytes;
     uint64_t serial;   /* of the last request */

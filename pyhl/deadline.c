@@ -33,15 +33,13 @@ static struct timespec timespec_of(uint64_t ns)
     return (struct timespec){.tv_sec = (time_t)(ns / NS_PER_S), .tv_nsec = (long)(ns % NS_PER_S)};
 }
 
-int deadline_begin(uint64_t timeout_ns, struct vmm_err *err)
+/* Makes the timer. */
+static int timer_make(struct vmm_err *err)
 {
     struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGALRM};
     struct sigaction action = {.sa_handler = on_alarm};
     sigset_t alarm_set;
 
-    if (timeout_ns == 0) {
-        return 0;
-    }
     sigemptyset(&alarm_set);
     sigaddset(&alarm_set, SIGALRM);
     if (timer_create(CLOCK_MONOTONIC, &event, &deadline.timer) < 0 ||
@@ -49,10 +47,25 @@ int deadline_begin(uint64_t timeout_ns, struct vmm_err *err)
         return vmm_err_set(err, errno, "no timer for --timeout: %s%s", strerror(errno),
                            errno == EAGAIN ? " (raise RLIMIT_SIGPENDING, `ulimit -i`)" : "");
     }
+    return 0;
+}
+
+int deadline_begin(uint64_t timeout_ns, struct vmm_err *err)
+{
+    int rc = timeout_ns != 0 ? timer_make(err) : 0;
+
+    if (rc < 0 || timeout_ns == 0) {
+        return rc;
+    }
     deadline.begun = true;
     deadline.timeout_ns = timeout_ns;
     deadline_renew();
     return 0;
+}
+
+int deadline_forked(struct vmm_err *err)
+{
+    return deadline.begun ? timer_make(err) : 0;
 }
 
 void deadline_renew(void)

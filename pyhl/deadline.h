@@ -13,6 +13,9 @@
  * SIGALRM. */
 int deadline_begin(uint64_t timeout_ns, struct vmm_err *err);
 
+/* In a child after fork(), which has none of its parent's timers. */
+int deadline_forked(struct vmm_err *err);
+
 /* Sets the deadline timeout_ns from now again, because an iteration begins. */
 void deadline_renew(void);
 

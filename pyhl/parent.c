@@ -99,6 +99,7 @@ static int parent_make(struct parent **out, int ends[2], struct vmm_err *err)
 static void child_keeps(struct parent *p, int fd, struct channel *end)
 {
     *end = (struct channel){.fd = fd, .bytes = p->bytes};
+    (void)pthread_mutex_init(&end->lock, NULL);
     (void)fcntl(fd, F_SETFL, O_NONBLOCK);
     close(p->fd);
     free(p);

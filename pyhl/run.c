@@ -5,12 +5,12 @@
  * snapshot, initrd, script.
  */
 #include "deadline.h"
+#include "doors.h"
 #include "files.h"
 #include "message.h"
 #include "pyhl.h"
 #include "report.h"
 #include "session.h"
-#include "tools_fork.h"
 #include "value.h"
 #include "vmm/abi.h"
 
@@ -28,6 +28,7 @@ struct run_options {
     uint64_t repeat, timeout_ns, memory, cpu_ns, max_output;
     struct opt_list env, python;
     struct tool_options tools;
+    struct copy_options copies;
     bool renew, deterministic, trace;
     unsigned verbose;
 };
@@ -92,6 +93,7 @@ static const struct opt run_opts[] = {
      .arg = "KEY=VALUE",
      .help = "set in the script's environment; repeatable"},
     TOOL_OPTIONS(struct run_options, tools),
+    COPY_OPTIONS(struct run_options, copies),
     {.name = "deterministic",
      .kind = OPT_FLAG,
      .offset = offsetof(struct run_options, deterministic),
@@ -242,7 +244,7 @@ static int run_restored(const struct session *session, const char *dest,
         status = session_run(&ready);
     }
     ended_ns = report_now();
-    tools_child_end(session->tools);
+    tools_child_end(session->doors.tools);
     vmm_destroy(ready.vm);
     pyhl_home_close(home);
     if (session->verbose > 1) {
@@ -298,6 +300,12 @@ static int run_program(const struct cmd *cmd, const struct run_options *options,
         .renew = options->renew,
         .verbose = options->verbose,
     };
+    const struct door_options doors = {
+        .tools = &options->tools,
+        .copies = &options->copies,
+        .cwd = cwd != NULL && cwd[0] == '/' ? cwd : "/",
+        .script = chosen->script,
+    };
     struct pyhl_run run = *chosen;
     struct vmm_err err = {0};
     int status = CMD_OK;
@@ -318,7 +326,7 @@ static int run_program(const struct cmd *cmd, const struct run_options *options,
     }
     if (err.code != 0 || pyhl_run_make(&run, &session.run, &err) < 0) {
         status = cmd_fail(cmd, &err);
-    } else if (tools_fork(cmd, &options->tools, &session.tools, &status)) {
+    } else if (doors_open(cmd, &doors, &session.doors, &status)) {
         status = run_restored(&session, options->dest, times);
     }
     pyhl_run_free(&session.run);
@@ -362,6 +370,8 @@ static int run_main(const struct cmd *cmd, int argc, char **argv)
     free(options.python.items);
     free(options.tools.commands.items);
     free(options.tools.folders.items);
+    free(options.copies.in.items);
+    free(options.copies.out.items);
     free(options.env.items);
     free(words.items);
     return status;

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #define SESSION_TERMINAL_ENV 5
+#define SOME_MORE_NS         1000000000u
 
 typedef unsigned long long ull;
 
@@ -183,15 +184,15 @@ int session_begin(const struct session *session, uint64_t *jail_ns)
         (session->verbose > 1 ? VMM_JAIL_INSPECT : 0u) | (session->renew ? VMM_JAIL_RENEW : 0u);
     const struct vmm_jail jail = {
         .extras = extras | (session_on_terminal() ? (unsigned)VMM_JAIL_TERMINAL : 0u) |
-                  (session->tools != NULL ? (unsigned)VMM_JAIL_CHANNEL : 0u),
+                  (session->doors.channel != NULL ? (unsigned)VMM_JAIL_CHANNEL : 0u),
         .input_fd = STDIN_FILENO,
         .output_fds = outputs,
         .output_count = sizeof(outputs) / sizeof(outputs[0]),
         .vm = extras ? session->vm : NULL,
         .snapshot_fd = -1,
-        .channel_fd = session->tools != NULL ? tools_child_fd(session->tools) : -1,
-        .threads = session->tools != NULL ? tools_child_thread : NULL,
-        .threads_arg = session->tools,
+        .channel_fd = session->doors.channel != NULL ? session->doors.channel->fd : -1,
+        .threads = session->doors.tools != NULL ? tools_child_thread : NULL,
+        .threads_arg = session->doors.tools,
     };
     uint64_t began;
     struct vmm_err err;
@@ -205,6 +206,21 @@ int session_begin(const struct session *session, uint64_t *jail_ns)
         *jail_ns = report_now() - began;
     }
     return CMD_OK;
+}
+
+/* The parent is asked no longer than a run may take, and some more. */
+static int run_once(const struct session *session, struct vmm_outcome *outcome, struct vmm_err *err)
+{
+    const uint64_t timeout_ns = session->run.timeout_ns;
+    struct channel *channel = session->doors.channel;
+    struct vmm_run run = session->run;
+
+    if (channel != NULL) {
+        channel->until_ns = timeout_ns != 0 ? report_now() + timeout_ns + SOME_MORE_NS : 0;
+        channel->give_up = signals_urgent;
+    }
+    copies_child_begin(session->doors.copies, &run);
+    return tools_child_run(session->doors.tools, session->vm, &run, outcome, err);
 }
 
 int session_run(const struct session *session)
@@ -224,14 +240,16 @@ int session_run(const struct session *session)
         if (status == CMD_OK && i > 0 && input >= 0 && lseek(STDIN_FILENO, input, SEEK_SET) < 0) {
             input = -1;
         }
-        if (status == CMD_OK &&
-            tools_child_run(session->tools, session->vm, &session->run, &outcome, &err) < 0) {
+        if (status == CMD_OK && run_once(session, &outcome, &err) < 0) {
             status = cmd_fail(session->cmd, &err);
         }
         if (err.code) {
             break;
         }
         status = conclude(session, &outcome);
+        if (!copies_child_end(session->doors.copies, &outcome)) {
+            status = CMD_FAILED;
+        }
         session_describe(session, i, &outcome.counters, status);
         if (session->verbose > 1 && (i == session->repeat || status != CMD_OK) &&
             describe_footprint(session) != CMD_OK) {

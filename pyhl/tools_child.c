@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Sends calls to the parent and takes its replies. One lock is around the channel, which carries
- * one request at a time, and around the VM as far as replies are concerned.
+ * Sends calls to the parent and takes its replies. The channel's lock is also around the VM as far
+ * as replies are concerned.
  */
 #include "tools_child.h"
 #include "report.h"
@@ -19,7 +19,6 @@
 struct tools_child {
     struct channel *channel;
     struct vmm_tools *set;
-    pthread_mutex_t lock;
     struct vmm *vm; /* that runs; NULL: none does */
     sem_t began;
     struct tools_function {
@@ -76,9 +75,9 @@ static void *tools_wait(void *arg)
     (void)sem_post(&t->began);
     while (rc == 0) {
         (void)poll(&pfd, 1, -1);
-        (void)pthread_mutex_lock(&t->lock);
+        (void)pthread_mutex_lock(&t->channel->lock);
         rc = tools_take(t);
-        (void)pthread_mutex_unlock(&t->lock);
+        (void)pthread_mutex_unlock(&t->channel->lock);
     }
     return NULL;
 }
@@ -115,7 +114,7 @@ static int tools_call(void *arg, void *tools_arg, struct vmm *vm, const struct v
     int rc;
 
     (void)tools_arg;
-    (void)pthread_mutex_lock(&t->lock);
+    (void)pthread_mutex_lock(&t->channel->lock);
     memcpy(t->channel->bytes, call->bytes, call->size); /* at most max_request */
     rc = channel_call(t->channel, &message);
     if (rc == 0 && message.result < 0) {
@@ -125,7 +124,7 @@ static int tools_call(void *arg, void *tools_arg, struct vmm *vm, const struct v
                               NULL);
     }
     rc = rc == 0 ? tools_take(t) : rc;
-    (void)pthread_mutex_unlock(&t->lock);
+    (void)pthread_mutex_unlock(&t->channel->lock);
     return rc;
 }
 
@@ -166,7 +165,6 @@ int tools_child_make(const struct tool_list *list, struct channel *channel,
         return vmm_err_set(err, ENOMEM, "out of memory");
     }
     t->channel = channel;
-    (void)pthread_mutex_init(&t->lock, NULL);
     (void)sem_init(&t->began, 0, 0);
     rc = tools_make_set(t, list, err);
     if (rc < 0) {
@@ -178,19 +176,14 @@ int tools_child_make(const struct tool_list *list, struct channel *channel,
     return 0;
 }
 
-int tools_child_fd(const struct tools_child *tools)
-{
-    return tools->channel->fd;
-}
-
 /* From now on replies go to this VM. */
 static void tools_attach(struct tools_child *t, struct vmm *vm, uint64_t timeout_ns)
 {
-    (void)pthread_mutex_lock(&t->lock);
+    (void)pthread_mutex_lock(&t->channel->lock);
     t->vm = vm;
     t->channel->until_ns = timeout_ns != 0 ? report_now() + 2 * timeout_ns + 1000000000u : 0;
     t->channel->give_up = signals_urgent;
-    (void)pthread_mutex_unlock(&t->lock);
+    (void)pthread_mutex_unlock(&t->channel->lock);
 }
 
 /* The run is over, and the calls that it has left open. */
@@ -198,11 +191,11 @@ static void tools_detach(struct tools_child *t)
 {
     struct channel_message message = {.kind = TOOLS_END};
 
-    (void)pthread_mutex_lock(&t->lock);
+    (void)pthread_mutex_lock(&t->channel->lock);
     t->vm = NULL;
     (void)channel_call(t->channel, &message);
     (void)tools_take(t);
-    (void)pthread_mutex_unlock(&t->lock);
+    (void)pthread_mutex_unlock(&t->channel->lock);
 }
 
 /* Waits for replies while the guest can do nothing else. */

@@ -16,9 +16,6 @@ struct tools_child;
 int tools_child_make(const struct tool_list *list, struct channel *channel,
                      struct tools_child **out, struct vmm_err *err);
 
-/* The descriptor of the channel, for the jail. */
-int tools_child_fd(const struct tools_child *tools);
-
 /* Starts the thread: for vmm_jail.threads. */
 int tools_child_thread(void *tools, struct vmm_err *err);
 

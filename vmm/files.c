@@ -398,6 +398,7 @@ static int files_make(struct vmm *vm, const struct hv_call *call, int64_t *ret)
         memcpy(f->dir, file.path, strlen(file.path) + 1);
         f->dir_open = true;
     }
+    f->full = f->full || *ret == -EDQUOT;
     f->open = *ret == 0 && S_ISREG(file.mode);
     f->size = file.size;
     return 0;
@@ -426,6 +427,7 @@ static int files_write(struct vmm *vm, const struct hv_call *call, int64_t *ret)
     f->written += size;
     vm->counters.files_out_bytes += size;
     *ret = f->out->write(f->out->arg, offset, bytes, size);
+    f->full = f->full || *ret == -EDQUOT;
     f->open = *ret == 0;
     return 0;
 }

@@ -140,7 +140,7 @@ struct vmm_files_out {
     const char *const *paths; /* NULL-terminated, relative to the guest's root; "" is the root */
     /* Makes an entry of paths[path]. file->path is relative to that path, and "" for the path
      * itself, which comes first. Strings are valid until it returns. Returns 0 or -errno: then
-     * neither this entry nor what is in it comes. */
+     * neither this entry nor what is in it comes; with -EDQUOT nothing more at all. */
     int (*make)(void *arg, size_t path, const struct vmm_file *file);
     /* Data of the file made last. What is left out of it is a hole. Returns 0 or -errno: no more
      * data of it comes, and done() is not called. */

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Lists tools and files, and splits the process: the parent runs the ones and reads and writes the
+ * others, the child has the VM.
+ */
+#include "doors.h"
+#include "copies_parent.h"
+#include "deadline.h"
+#include "tools_parent.h"
+
+#include <errno.h>
+
+/* What both processes know. */
+struct door_lists {
+    struct tool_list tools;
+    struct copies copies;
+};
+
+/* In the parent, until the child ends. */
+static int doors_serve(const struct cmd *cmd, const struct door_lists *lists, struct parent *parent)
+{
+    struct tools_parent *tools = NULL;
+    struct copies_parent *copies = NULL;
+    struct vmm_err err = {0};
+    int status;
+
+    if (tools_parent_offer(&lists->tools, parent, &tools, &err) < 0 ||
+        copies_parent_offer(&lists->copies, cmd->name, parent, &copies, &err) < 0) {
+        status = cmd_fail(cmd, &err);
+    } else {
+        status = parent_serve(parent, cmd->name);
+    }
+    tools_parent_end(tools);
+    copies_parent_end(copies);
+    parent_destroy(parent);
+    return status;
+}
+
+static int doors_child(const struct cmd *cmd, struct door_lists *lists, struct doors *doors,
+                       struct vmm_err *err)
+{
+    int rc = deadline_forked(err);
+
+    if (rc == 0 && lists->tools.count > 0) {
+        rc = tools_child_make(&lists->tools, doors->channel, &doors->tools, err);
+    }
+    if (rc == 0 && (lists->copies.in.count > 0 || lists->copies.target_count > 0)) {
+        rc = copies_child_make(&lists->copies, doors->channel, cmd->name, &doors->copies, err);
+    }
+    return rc;
+}
+
+static bool doors_split(const struct cmd *cmd, struct door_lists *lists, struct doors *doors,
+                        int *status)
+{
+    static struct channel channel; /* the child's, of which there is one */
+    struct parent *parent = NULL;
+    struct vmm_err err = {0};
+
+    if (parent_fork(&parent, &channel, &err) < 0) {
+        *status = cmd_fail(cmd, &err);
+        return false;
+    }
+    if (parent != NULL) {
+        *status = doors_serve(cmd, lists, parent);
+        return false;
+    }
+    doors->channel = &channel;
+    if (doors_child(cmd, lists, doors, &err) < 0) {
+        *status = cmd_fail(cmd, &err);
+        return false;
+    }
+    return true;
+}
+
+bool doors_open(const struct cmd *cmd, const struct door_options *options, struct doors *doors,
+                int *status)
+{
+    static struct door_lists lists; /* used until the process ends */
+    struct vmm_err err = {0};
+
+    *doors = (struct doors){0};
+    if (tools_list(&options->tools->commands, &options->tools->folders, &lists.tools, &err) < 0) {
+        *status = cmd_usage(cmd, "%s", err.msg);
+        return false;
+    }
+    if (copies_list(options->copies, options->cwd, options->script, &lists.copies, &err) < 0) {
+        *status = err.code == EINVAL ? cmd_usage(cmd, "%s", err.msg) : cmd_fail(cmd, &err);
+        return false;
+    }
+    if (lists.tools.count == 0 && lists.copies.in.count == 0 && lists.copies.target_count == 0) {
+        return true;
+    }
+    return doors_split(cmd, &lists, doors, status);
+}
