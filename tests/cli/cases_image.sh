@@ -52,7 +52,7 @@ case_new_image() {
     expect_out hello
     begin "a new image that takes scripts"
     cp tests/cli/taker.c "$tree/images/hi/hi.c"
-    sed -i 's,-static,-I. & images/runframe.c,' "$tree/images/hi/image.mk"
+    sed -i 's,-static,-I. & images/runframe.c tests/cli/taker_files.c,' "$tree/images/hi/image.mk"
     printf '%s\n' 'memory=32M' 'check=print(1)' 'check_output=1\n' >>"$tree/images/hi/image.ini"
     redone image.ini initrd.cpio root.stamp
     run "$pyhl" setup --from "$out" --dest "$scratch/hi"

@@ -19,7 +19,7 @@ export XDG_DATA_HOME=$scratch/nodata
 make_image() {
     mkdir -p "$image" "$scratch/root/bin" "$scratch/root/tmp" || return 1
     cc -std=c17 -D_GNU_SOURCE -O2 -Wall -Wextra -Werror -static -I. -o "$scratch/root/bin/taker" \
-        tests/cli/taker.c images/runframe.c || return 1
+        tests/cli/taker.c tests/cli/taker_files.c images/runframe.c || return 1
     "$sites" "$scratch/root" && "$mkcpio" "$scratch/root" "$image/initrd.cpio" || return 1
     cp "$kernel" "$image/kernel" || return 1
     printf '%s\n' '[image]' 'name = taker' 'init = /bin/taker' 'memory = 32M' 'check = print(1)' \
@@ -69,6 +69,7 @@ done
 . tests/cli/cases_tools.sh
 . tests/cli/cases_calls.sh
 . tests/cli/cases_jail.sh
+. tests/cli/cases_copy.sh
 choose "$(declare -F | sed -n 's/^declare -f case_//p')" "$@"
 make_image && make_waiter || exit 2
 begin "setup of the test image"

@@ -6,6 +6,7 @@
  * fraction of a second.
  */
 #include "images/runframe.h"
+#include "tests/cli/taker_files.h"
 #include "vmm/abi.h"
 
 #include <errno.h>
@@ -290,6 +291,25 @@ static int do_leave(void)
     return 0;
 }
 
+/* Does what each argument says (taker_files.c), up to the first that fails. */
+static int do_files(void)
+{
+    static char *words[256];
+    const size_t count = runframe_strings(frame, frame_size, HV_RECORD_ARGV, words, 256);
+    size_t length;
+    const char *cwd = runframe_bytes(frame, frame_size, HV_RECORD_CWD, &length);
+
+    if (files_enter(cwd) < 0) {
+        return 1;
+    }
+    for (size_t i = 1; i < count; i++) {
+        if (files_act(words[i]) < 0) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
 /* Names and schemas. */
 static int do_tools(void)
 {
@@ -308,6 +328,7 @@ static const struct {
     {"getppid", do_getppid}, {"generated", do_generated}, {"print('1')", do_print},
     {"calls", do_calls},     {"busy", do_busy},           {"large", do_large},
     {"leave", do_leave},     {"tools", do_tools},         {"room", do_room},
+    {"files", do_files},
 };
 
 static int take_run(void)
