@@ -27,30 +27,11 @@ static int checkpoint_pages(struct vmm *vm, uint64_t *pages, struct vmm_err *err
     return high_add(vm, pages, err);
 }
 
-struct vmm_snapshot *checkpoint_new(struct vmm_snapshot *base)
-{
-    struct vmm_snapshot *snap = calloc(1, sizeof(*snap));
-    if (snap == NULL) {
-        return NULL;
-    }
-    atomic_init(&snap->refs, 1);
-    atomic_init(&snap->pagemap, -1);
-    pthread_mutex_init(&snap->fresh_lock, NULL);
-    snap->base = snap_hold(base);
-    snap->fd = base->fd;
-    snap->policy = base->policy;
-    snap->header = base->header;
-    snap->pristine = base->pristine;
-    snap->workset = base->workset;
-    snap->workset_longer = base->workset_longer;
-    snap->initrd = base->initrd;
-    snap->initrd_fd = base->initrd_fd;
-    snap->mark = base->mark;
-    snap->initrd_mark = base->initrd_mark;
-    return snap;
-}
+typedef int delta_maker(struct snap_delta *delta, const struct vmm *vm, const uint64_t *pages,
+                        struct vmm_err *err);
 
-static int checkpoint_fill(struct vmm_snapshot *snap, struct vmm *vm, struct vmm_err *err)
+static int checkpoint_fill(struct vmm_snapshot *snap, struct vmm *vm, delta_maker *make,
+                           struct vmm_err *err)
 {
     uint64_t *pages = calloc(bitmap_words(vm->ram_size / HV_PAGE_SIZE), sizeof(*pages));
     if (pages == NULL) {
@@ -59,7 +40,7 @@ static int checkpoint_fill(struct vmm_snapshot *snap, struct vmm *vm, struct vmm
     int rc = vcpu_settle(vm, err);
     rc = rc == 0 ? x86_state_get(vm, &snap->header.state, err) : rc;
     rc = rc == 0 ? checkpoint_pages(vm, pages, err) : rc;
-    rc = rc == 0 ? delta_make(&snap->delta, vm, pages, err) : rc;
+    rc = rc == 0 ? make(&snap->delta, vm, pages, err) : rc;
     free(pages);
     return rc;
 }
@@ -79,26 +60,44 @@ static int checkpoint_check(const struct vmm *vm, struct vmm_err *err)
     return snap_unchanged(vm->snap, err);
 }
 
-int vmm_checkpoint(struct vmm *vm, struct vmm_snapshot **out, struct vmm_err *err)
+static int checkpoint_make(struct vmm *vm, delta_maker *make, struct vmm_snapshot **out,
+                           struct vmm_err *err)
 {
     *out = NULL;
     int rc = checkpoint_check(vm, err);
     if (rc < 0) {
         return rc;
     }
-    struct vmm_snapshot *snap = checkpoint_new(snap_base(vm->snap));
+    struct vmm_snapshot *snap = snap_new_over(snap_base(vm->snap));
     if (snap == NULL) {
         return vmm_err_set(err, ENOMEM, "out of memory");
     }
     snap_header_moment(vm, &snap->header);
-    rc = checkpoint_fill(snap, vm, err);
+    rc = checkpoint_fill(snap, vm, make, err);
     if (rc < 0) {
         vmm_snapshot_close(snap);
         return rc;
     }
-    rewind_target(vm, snap);
     *out = snap;
     return 0;
+}
+
+int vmm_checkpoint(struct vmm *vm, struct vmm_snapshot **out, struct vmm_err *err)
+{
+    int rc = checkpoint_make(vm, delta_make, out, err);
+    if (rc == 0) {
+        rewind_target(vm, *out);
+    }
+    return rc;
+}
+
+int vmm_checkpoint_save(struct vmm *vm, int fd, struct vmm_err *err)
+{
+    struct vmm_snapshot *snap;
+    int rc = checkpoint_make(vm, delta_make_in_place, &snap, err);
+    rc = rc == 0 ? vmm_checkpoint_write(snap, fd, err) : rc;
+    vmm_snapshot_close(snap);
+    return rc;
 }
 
 int vmm_rewind_to(struct vmm *vm, struct vmm_snapshot *snap, struct vmm_err *err)

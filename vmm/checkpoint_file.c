@@ -287,7 +287,7 @@ int vmm_checkpoint_open_fd(int fd, struct vmm_snapshot *base, struct vmm_snapsho
     if (own < 0) {
         return vmm_err_set(err, errno, "the checkpoint: %s%s", strerror(errno), os_limit(errno));
     }
-    struct vmm_snapshot *snap = checkpoint_new(base);
+    struct vmm_snapshot *snap = snap_new_over(base);
     struct file_header *h = calloc(1, sizeof(*h));
     int rc = snap == NULL || h == NULL ? vmm_err_set(err, ENOMEM, "out of memory")
                                        : file_read(snap, &own, h, err);

@@ -93,7 +93,7 @@ static void pack_release(struct snap_pack *pack)
     if (pack == NULL || atomic_fetch_sub(&pack->refs, 1) > 1) {
         return;
     }
-    os_unmap(pack->map, pack->size);
+    os_unmap(pack->map, pack->size); /* of a machine's memory the size is 0 */
     os_close(pack->fd);
     free(pack);
 }
@@ -290,6 +290,17 @@ void delta_mark_runs(struct snap_delta *delta)
     }
 }
 
+/* Takes the pack for the pages that are to be stored. */
+static void delta_add_pack(struct snap_delta *delta, struct snap_pack *pack, uint8_t stored)
+{
+    for (size_t i = 0; i < delta->count; i++) {
+        if (delta->pages[i].pack == stored) {
+            delta->pages[i].pack = (uint8_t)delta->pack_count;
+        }
+    }
+    delta->packs[delta->pack_count++] = pack;
+}
+
 static int delta_fill(struct snap_delta *delta, const struct vmm *vm, const uint64_t *pages,
                       const struct snap_delta *old, struct vmm_err *err)
 {
@@ -305,12 +316,39 @@ static int delta_fill(struct snap_delta *delta, const struct vmm *vm, const uint
     if (pack == NULL) {
         return -err->code;
     }
-    for (size_t i = 0; i < delta->count; i++) {
-        if (delta->pages[i].pack == stored) {
-            delta->pages[i].pack = (uint8_t)delta->pack_count;
-        }
+    delta_add_pack(delta, pack, stored);
+    return 0;
+}
+
+/* Makes room for entries of all those pages. */
+static int delta_reserve(struct snap_delta *delta, const struct vmm *vm, const uint64_t *pages,
+                         struct vmm_err *err)
+{
+    const uint64_t most = bitmap_count_range(pages, 0, vm->ram_size / HV_PAGE_SIZE);
+    delta->pages = malloc((most + 1) * sizeof(*delta->pages));
+    return delta->pages != NULL ? 0 : vmm_err_set(err, ENOMEM, "out of memory");
+}
+
+int delta_make_in_place(struct snap_delta *delta, const struct vmm *vm, const uint64_t *pages,
+                        struct vmm_err *err)
+{
+    int rc = delta_reserve(delta, vm, pages, err);
+    if (rc < 0) {
+        return rc;
     }
-    delta->packs[delta->pack_count++] = pack;
+    struct snap_pack *pack = calloc(1, sizeof(*pack));
+    if (pack == NULL) {
+        delta_free(delta);
+        return vmm_err_set(err, ENOMEM, "out of memory");
+    }
+    atomic_init(&pack->refs, 1);
+    pack->fd = -1;
+    pack->map = vm->ram;
+    (void)delta_list(delta, vm, pages, NULL, DELTA_PACKS);
+    for (size_t i = 0; i < delta->count; i++) {
+        delta->pages[i].slot = delta->pages[i].number;
+    }
+    delta_add_pack(delta, pack, DELTA_PACKS);
     return 0;
 }
 
@@ -319,13 +357,12 @@ int delta_make(struct snap_delta *delta, const struct vmm *vm, const uint64_t *p
 {
     struct vmm_err local = {0};
     err = err != NULL ? err : &local;
-    const uint64_t most = bitmap_count_range(pages, 0, vm->ram_size / HV_PAGE_SIZE);
     const struct snap_delta *old = &vm->snap->delta;
-    delta->pages = malloc((most + 1) * sizeof(*delta->pages));
-    if (delta->pages == NULL) {
-        return vmm_err_set(err, ENOMEM, "out of memory");
+    int rc = delta_reserve(delta, vm, pages, err);
+    if (rc < 0) {
+        return rc;
     }
-    const int rc = delta_fill(delta, vm, pages, old->pack_count < DELTA_PACKS ? old : NULL, err);
+    rc = delta_fill(delta, vm, pages, old->pack_count < DELTA_PACKS ? old : NULL, err);
     if (rc < 0) {
         delta_free(delta);
         return rc;

@@ -136,6 +136,9 @@ const uint8_t *delta_bytes(const struct snap_delta *delta, const struct snap_pag
  * are among those of `pages`, a bit each for all RAM. */
 int delta_make(struct snap_delta *delta, const struct vmm *vm, const uint64_t *pages,
                struct vmm_err *err);
+/* The same, but the pages stay where the machine has them: valid until the machine changes. */
+int delta_make_in_place(struct snap_delta *delta, const struct vmm *vm, const uint64_t *pages,
+                        struct vmm_err *err);
 void delta_free(struct snap_delta *delta);
 /* Guest address after the delta's last page; 0 when it is empty. */
 uint64_t delta_end(const struct snap_delta *delta);
@@ -162,11 +165,9 @@ struct vmm_snapshot *snap_base(struct vmm_snapshot *snap);
 /* Whether giving back the page's copy to the host would not leave the page as in vm->snap. */
 bool snap_page_stays(const struct vmm *vm, uint64_t number);
 
-/* checkpoint.c */
-/* A checkpoint without a delta, whose moment is the base's. NULL: out of memory. */
-struct vmm_snapshot *checkpoint_new(struct vmm_snapshot *base);
-
 /* snapshot_open.c */
+/* A checkpoint without a delta, whose moment is the base's. NULL: out of memory. */
+struct vmm_snapshot *snap_new_over(struct vmm_snapshot *base);
 /* EBADMSG when a state or an open call that was read cannot be one of a machine. */
 int snap_moment_check(const struct snap_header *h, struct vmm_err *err);
 /* The holder gives it back by vmm_snapshot_close(). */

@@ -269,6 +269,29 @@ struct vmm_snapshot *snap_hold(struct vmm_snapshot *snap)
     return snap;
 }
 
+struct vmm_snapshot *snap_new_over(struct vmm_snapshot *base)
+{
+    struct vmm_snapshot *snap = calloc(1, sizeof(*snap));
+    if (snap == NULL) {
+        return NULL;
+    }
+    atomic_init(&snap->refs, 1);
+    atomic_init(&snap->pagemap, -1);
+    pthread_mutex_init(&snap->fresh_lock, NULL);
+    snap->base = snap_hold(base);
+    snap->fd = base->fd;
+    snap->policy = base->policy;
+    snap->header = base->header;
+    snap->pristine = base->pristine;
+    snap->workset = base->workset;
+    snap->workset_longer = base->workset_longer;
+    snap->initrd = base->initrd;
+    snap->initrd_fd = base->initrd_fd;
+    snap->mark = base->mark;
+    snap->initrd_mark = base->initrd_mark;
+    return snap;
+}
+
 void snap_exchange(struct vmm_snapshot **at, struct vmm_snapshot *snap)
 {
     struct vmm_snapshot *old = *at;

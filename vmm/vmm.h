@@ -595,6 +595,9 @@ int vmm_rewind_to(struct vmm *vm, struct vmm_snapshot *snap, struct vmm_err *err
  * too. EKEYREJECTED for another base, with both keys and both checksums. vmm_snapshot_verify()
  * checks base and checkpoint. */
 int vmm_checkpoint_write(const struct vmm_snapshot *snap, int fd, struct vmm_err *err);
+/* vmm_checkpoint() and vmm_checkpoint_write() in one, without the memory of a checkpoint; also in
+ * jail. vmm_rewind() goes where it went. */
+int vmm_checkpoint_save(struct vmm *vm, int fd, struct vmm_err *err);
 int vmm_checkpoint_open(const char *path, struct vmm_snapshot *base, struct vmm_snapshot **out,
                         struct vmm_err *err);
 int vmm_checkpoint_open_fd(int fd, struct vmm_snapshot *base, struct vmm_snapshot **out,

@@ -289,8 +289,17 @@ static int saved(struct vmm *vm, struct vmm_snapshot **snap)
 {
     struct vmm_err err;
     const int fd = vt_memfd("", 0);
+    const int direct = vt_memfd("", 0);
+    size_t size, direct_size;
+    OK(vmm_checkpoint_save(vm, direct, &err));
     *snap = checkpoint(vm);
     OK(vmm_checkpoint_write(*snap, fd, &err));
+    char *const a = vt_content(fd, &size), *const b = vt_content(direct, &direct_size);
+    CHECK_INT(direct_size, size);
+    CHECK(memcmp(a + 16384, b + 16384, size - 16384) == 0); /* the header has times */
+    free(a);
+    free(b);
+    close(direct);
     return fd;
 }
 

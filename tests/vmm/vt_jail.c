@@ -605,6 +605,40 @@ static void t_snapshot(void)
     vmm_snapshot_close(snap);
 }
 
+/* A checkpoint goes to a file that was opened before, and a rewind goes where it went. */
+static void t_checkpoint_jailed(void)
+{
+    struct vmm_err err;
+    struct vmm *vm;
+    struct vmm_snapshot *snap = vt_snapshot_open(), *saved;
+    struct vmm_outcome o;
+    int status;
+    const int fd = vt_memfd("", 0);
+    const pid_t pid = fork();
+    if (pid == 0) {
+        struct vmm_jail jail = plain_jail();
+        OK(vmm_restore(snap, &vt_no_io, true, &vm, &err));
+        jail.extras = VMM_JAIL_INSPECT | VMM_JAIL_SNAPSHOT;
+        jail.vm = vm;
+        jail.snapshot_fd = fd;
+        enter(&jail);
+        IS(vt_run(vm, "turn", "0"), VMM_READY, 0, "");
+        OK(vmm_checkpoint_save(vm, fd, &err));
+        OK(vmm_rewind(vm, &err));
+        vmm_destroy(vm);
+        _exit(0);
+    }
+    CHECK(waitpid(pid, &status, 0) == pid && status == 0);
+    OK(vmm_checkpoint_open_fd(fd, snap, &saved, &err));
+    OK(vmm_snapshot_verify(saved, &err));
+    const struct vmm_io io = {.stdin_fd = -1, .stdout_fd = vt_memfd("", 0), .stderr_fd = -1};
+    OK(vmm_restore(saved, &io, true, &vm, &err));
+    o = vt_run(vm, "turn", "3");
+    IS(o, VMM_READY, 3, "");
+    CHECK(strcmp(vt_content(io.stdout_fd, NULL), "2") == 0);
+    vmm_destroy(vm);
+}
+
 /* Guest memory is in no core file: each mapping of it has "dd" among its flags. */
 static void t_core(void)
 {
