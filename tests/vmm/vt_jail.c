@@ -673,10 +673,17 @@ static void t_core(void)
 }
 
 const struct vt_test vt_jail_tests[] = {
-    {"jail-calls", t_calls},     {"jail-arguments", t_arguments},
-    {"jail-allowed", t_allowed}, {"jail-process", t_process},
-    {"jail-threads", t_threads}, {"jail-twice", t_twice},
-    {"jail-vm", t_vm},           {"jail-pipe", t_pipe},
-    {"jail-thread", t_thread},   {"jail-snapshot", t_snapshot},
-    {"jail-core", t_core},       {NULL, NULL},
+    {"jail-calls", t_calls},
+    {"jail-arguments", t_arguments},
+    {"jail-allowed", t_allowed},
+    {"jail-process", t_process},
+    {"jail-threads", t_threads},
+    {"jail-twice", t_twice},
+    {"jail-vm", t_vm},
+    {"jail-pipe", t_pipe},
+    {"jail-thread", t_thread},
+    {"jail-snapshot", t_snapshot},
+    {"jail-checkpoint", t_checkpoint_jailed},
+    {"jail-core", t_core},
+    {NULL, NULL},
 };
