@@ -127,6 +127,7 @@ struct subject_kind {
     const char *name;
     bool python;
     struct vmm_snapshot *snap;
+    struct vmm_tools *tools; /* of the acts */
     struct script_world world;
     struct expect expect;
     char *prologue; /* of a Python run: its source, after the acts */
@@ -145,6 +146,10 @@ struct subject {
     bool bell_seen;
     struct why *bell_why;
 };
+/* tools.c */
+int tools_make(struct vmm_tools **tools, struct vmm_err *err);
+/* Goes on with a run that waits for functions, until it has ended, or for some time. */
+int tools_answer(struct vmm *vm, struct vmm_outcome *outcome, struct vmm_err *err);
 /* kinds.c */
 int subject_kind_bare(struct subject_kind *kind, const char *dir, struct why *why);
 int subject_kind_python(struct subject_kind *kind, const char *dir, const char *home,

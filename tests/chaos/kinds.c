@@ -79,7 +79,12 @@ static void add_tables(struct script_world *w, const uint8_t *image, uint64_t gp
 static int kind_finish(struct subject_kind *kind, int fd, struct why *why)
 {
     struct vmm_snapshot_info info;
+    struct vmm_err err;
     vmm_snapshot_info(kind->snap, &info);
+    if (tools_make(&kind->tools, &err) < 0) {
+        why_add(why, "%s: %s", kind->name, err.msg);
+        return -1;
+    }
     kind->in = random_file("stdin", INPUT_SIZE);
     kind->out = memfd_create("stdout", MFD_CLOEXEC);
     if (kind->in < 0 || kind->out < 0 || expect_open(&kind->expect, fd, info.memory) < 0) {
@@ -213,6 +218,7 @@ void subject_kind_close(struct subject_kind *kind)
 {
     expect_close(&kind->expect);
     vmm_snapshot_close(kind->snap);
+    vmm_tools_destroy(kind->tools);
     free(kind->prologue);
     free(kind->honest);
     os_close(kind->in);

@@ -54,4 +54,7 @@ void make_spin(struct maker *m);
 void make_upcall(struct maker *m);
 void make_python(struct maker *m);
 
+/* script_tools.c */
+void make_tools(struct maker *m);
+
 #endif

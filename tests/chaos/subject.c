@@ -17,7 +17,7 @@ const char *subject_outcome_name(enum vmm_outcome_kind kind)
         [VMM_READY] = "ready",   [VMM_EXITED] = "exited",   [VMM_SIGNALED] = "signaled",
         [VMM_OOM] = "oom",       [VMM_TIMEOUT] = "timeout", [VMM_PIPE_CLOSED] = "pipe closed",
         [VMM_KILLED] = "killed", [VMM_PANIC] = "panic",     [VMM_BROKEN] = "broken",
-        [VMM_FILES] = "files",
+        [VMM_FILES] = "files",   [VMM_CALLED] = "called",
     };
     return (size_t)kind < sizeof(names) / sizeof(names[0]) ? names[kind] : "unknown";
 }
@@ -61,6 +61,7 @@ void subject_close(struct subject *s)
 static int run(struct subject *s, const char *name, const void *source, size_t size,
                uint64_t timeout_ns, struct vmm_outcome *o, struct vmm_err *err)
 {
+    const bool acts = strcmp(name, "acts") == 0;
     static const char *const env[] = {"PATH=/usr/bin:/bin", "HOME=/root", "LANG=C.UTF-8", NULL};
     const char *const argv[] = {s->kind->python ? "-c" : name, "", NULL};
     const struct vmm_run r = {
@@ -72,12 +73,14 @@ static int run(struct subject *s, const char *name, const void *source, size_t s
         .source_len = size,
         .timeout_ns = timeout_ns,
         .deterministic = true,
+        .tools = acts ? s->kind->tools : NULL,
     };
     if (ftruncate(s->kind->out, 0) < 0 || lseek(s->kind->out, 0, SEEK_SET) < 0 ||
         lseek(s->kind->in, 0, SEEK_SET) < 0) {
         return vmm_err_set(err, errno, "the streams cannot be set back: %s", strerror(errno));
     }
-    return vmm_run(s->vm, &r, o, err);
+    int rc = vmm_run(s->vm, &r, o, err);
+    return rc == 0 ? tools_answer(s->vm, o, err) : rc;
 }
 
 /* Runs the acts. The bare kernel gets them as bytes, Python gets a program that carries them
