@@ -155,7 +155,8 @@ int user_get_u32(vaddr_t addr, u32 *value);
 int user_cmpxchg_u32(vaddr_t addr, u32 expect, u32 desired, u32 *old);
 /* Is [addr, addr+len) mapped with these PROT_ bits? */
 bool user_range_ok(vaddr_t addr, size_t len, int prot);
-/* Is it readable, and in RAM at its own address, so that the host finds it there? */
+/* Is it readable, and in RAM at its own address, where the host finds it? False also where that is
+ * not sure. */
 bool user_range_in_ram(vaddr_t addr, size_t len);
 
 /* mm/vma.c: the program's mappings. */

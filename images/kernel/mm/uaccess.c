@@ -28,10 +28,21 @@ bool user_range_ok(vaddr_t addr, size_t len, int prot)
     return true;
 }
 
-/* Mappings whose pages are entered one by one never lie in RAM (mm.h). */
+/* A file's pages, though they were copied into RAM, may be mapped from the file by now (text.c). */
 bool user_range_in_ram(vaddr_t addr, size_t len)
 {
-    return pmm_is_ram(addr, len) && (current->kernel_buffers || user_range_ok(addr, len, 0));
+    vaddr_t end = addr + len;
+    if (!pmm_is_ram(addr, len) || current->kernel_buffers) {
+        return pmm_is_ram(addr, len);
+    }
+    while (addr < end) {
+        struct vma *v = vma_find(cur_proc()->mm, addr);
+        if (v == NULL || v->kind != VMA_IDENT || vma_has_file(v) || !(v->prot & PROT_ALL)) {
+            return false;
+        }
+        addr = v->end;
+    }
+    return true;
 }
 
 int copy_from_user(void *dst, vaddr_t src, size_t n)
