@@ -71,6 +71,60 @@ void outcome_text(const struct vmm_outcome *outcome, const struct outcome_limits
     (void)snprintf(text, OUTCOME_TEXT, "unknown end of a run (%d)", (int)outcome->kind);
 }
 
+const char *outcome_limit(const struct vmm_outcome *outcome)
+{
+    switch (outcome->kind) {
+    case VMM_OOM:
+        return "memory";
+    case VMM_TIMEOUT:
+        return "timeout";
+    case VMM_CPU:
+        return "cpu";
+    case VMM_OUTPUT:
+        return "output";
+    case VMM_CALLS:
+        return "tool_calls";
+    case VMM_READY:
+    case VMM_EXITED:
+    case VMM_SIGNALED:
+    case VMM_CALLED:
+    case VMM_PIPE_CLOSED:
+    case VMM_KILLED:
+    case VMM_FILES:
+    case VMM_PANIC:
+    case VMM_BROKEN:
+        break;
+    }
+    return NULL;
+}
+
+const char *outcome_name(const struct vmm_outcome *outcome)
+{
+    switch (outcome->kind) {
+    case VMM_OOM:
+    case VMM_TIMEOUT:
+    case VMM_CPU:
+    case VMM_OUTPUT:
+    case VMM_CALLS:
+        return outcome_limit(outcome);
+    case VMM_EXITED:
+        return "status";
+    case VMM_SIGNALED:
+        return "signal";
+    case VMM_KILLED:
+        return "interrupted";
+    case VMM_FILES:
+        return "files";
+    case VMM_READY:
+    case VMM_CALLED:
+    case VMM_PIPE_CLOSED:
+    case VMM_PANIC:
+    case VMM_BROKEN:
+        break;
+    }
+    return "machine";
+}
+
 int outcome_status(const struct vmm_outcome *outcome, int signo)
 {
     switch (outcome->kind) {

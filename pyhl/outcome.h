@@ -23,6 +23,11 @@ struct outcome_limits {
 void outcome_text(const struct vmm_outcome *outcome, const struct outcome_limits *limits,
                   char text[OUTCOME_TEXT]);
 
+/* The limit that ended the run, in a word; NULL: none. outcome_name(): what ended it, also where
+ * that was no limit. */
+const char *outcome_limit(const struct vmm_outcome *outcome);
+const char *outcome_name(const struct vmm_outcome *outcome);
+
 /* The exit status of the process; signo is the signal that the process got, for VMM_KILLED. */
 int outcome_status(const struct vmm_outcome *outcome, int signo);
 

@@ -29,7 +29,7 @@ struct run_options {
     struct opt_list env, python;
     struct tool_options tools;
     struct copy_options copies;
-    bool renew, deterministic, trace;
+    bool renew, deterministic, trace, json;
     unsigned verbose;
 };
 
@@ -87,6 +87,10 @@ static const struct opt run_opts[] = {
      .offset = offsetof(struct run_options, max_output),
      .arg = "SIZE",
      .help = "the older name of --output-limit"},
+    {.name = "json",
+     .kind = OPT_FLAG,
+     .offset = offsetof(struct run_options, json),
+     .help = "output, results, status, times and counts of each iteration as a JSON object"},
     {.name = "env",
      .kind = OPT_ENV,
      .offset = offsetof(struct run_options, env),
@@ -235,6 +239,9 @@ static int run_restored(const struct session *session, const char *dest,
     if (session->run.mode == HV_RUN_STDIN) {
         io.stdin_fd = -1; /* the script was all of it */
     }
+    if (session->result != NULL) {
+        result_io(session->result, &io);
+    }
     if (vmm_restore(pyhl_home_snapshot(home), &io, session->repeat > 0, &ready.vm, &err) < 0) {
         status = cmd_fail(session->cmd, &err);
     } else {
@@ -292,13 +299,14 @@ static int run_program(const struct cmd *cmd, const struct run_options *options,
                        const struct opt_words *words, const struct pyhl_run *chosen,
                        struct process_times *times)
 {
-    const char **env = session_env(&options->env, false);
+    const char **env = session_env(&options->env, options->json);
     char *cwd = getcwd(NULL, 0);
     struct session session = {
         .cmd = cmd,
         .repeat = options->repeat,
         .renew = options->renew,
         .verbose = options->verbose,
+        .result = options->json ? result_new() : NULL,
     };
     const struct door_options doors = {
         .tools = &options->tools,
@@ -317,11 +325,11 @@ static int run_program(const struct cmd *cmd, const struct run_options *options,
     run.timeout_ns = options->timeout_ns;
     run.memory = options->memory;
     run.cpu_ns = options->cpu_ns;
-    run.max_output = options->max_output;
+    run.max_output = options->json && !options->max_output ? RESULT_BYTES : options->max_output;
     run.max_calls = options->tools.max_calls;
     run.deterministic = options->deterministic;
     run.trace = options->trace;
-    if (env == NULL) {
+    if (env == NULL || (options->json && session.result == NULL)) {
         (void)vmm_err_set(&err, ENOMEM, "out of memory");
     }
     if (err.code != 0 || pyhl_run_make(&run, &session.run, &err) < 0) {
@@ -330,6 +338,7 @@ static int run_program(const struct cmd *cmd, const struct run_options *options,
         status = run_restored(&session, options->dest, times);
     }
     pyhl_run_free(&session.run);
+    result_free(session.result);
     free(cwd);
     free(env);
     return status;

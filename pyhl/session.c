@@ -10,6 +10,7 @@
 #include "outcome.h"
 #include "signals.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -86,6 +87,24 @@ const char **session_env(const struct opt_list *user, bool plain)
     return env;
 }
 
+/* Writes the JSON object of a run; text as result_write(). Returns the exit status. */
+static int write_result(const struct session *session, const struct vmm_outcome *outcome,
+                        const char *text)
+{
+    const int status = outcome_status(outcome, signals_last());
+    const int rc =
+        result_write(session->result, outcome, outcome->kind == VMM_EXITED ? NULL : text, status);
+
+    if (rc == -EPIPE || rc == -EINTR) {
+        return CMD_SIGNALED + (rc == -EPIPE ? SIGPIPE : signals_last());
+    }
+    if (rc < 0) {
+        message("pyhl %s: cannot write standard output: %s\n", session->cmd->name, strerror(-rc));
+        return CMD_FAILED;
+    }
+    return status;
+}
+
 /* Says why a run ended unless the script's own status says it all; returns the exit status. */
 static int conclude(const struct session *session, const struct vmm_outcome *outcome)
 {
@@ -100,8 +119,8 @@ static int conclude(const struct session *session, const struct vmm_outcome *out
     const bool failed = outcome_status(outcome, signals_last()) == CMD_FAILED;
     char text[OUTCOME_TEXT];
 
-    if (!outcome_is_plain(outcome) && (failed || !session->quiet)) {
-        outcome_text(outcome, &limits, text);
+    outcome_text(outcome, &limits, text);
+    if (session->result == NULL && !outcome_is_plain(outcome) && (failed || !session->quiet)) {
         message("pyhl %s: %s%s\n", session->cmd->name, text,
                 outcome->kind != VMM_OOM   ? ""
                 : session->run.memory != 0 ? "; more is given by a larger --memory"
@@ -110,6 +129,9 @@ static int conclude(const struct session *session, const struct vmm_outcome *out
     }
     if (outcome->kind == VMM_SIGNALED && outcome->status == SIGINT) {
         signals_interrupted();
+    }
+    if (session->result != NULL) {
+        return write_result(session, outcome, text);
     }
     return outcome_status(outcome, signals_last());
 }

@@ -8,17 +8,19 @@
 
 #include "cmd.h"
 #include "doors.h"
+#include "result.h"
 
 struct session {
     const struct cmd *cmd;
     struct vmm *vm; /* at VMM_READY or restored; rewindable when repeat > 0 */
     struct vmm_run run;
-    uint64_t repeat;    /* additional iterations */
-    bool renew;         /* iterations begin with vmm_renew() */
-    bool quiet;         /* nothing is said of a run that was stopped or killed */
-    struct doors doors; /* tools, and files in and out */
-    uint64_t memory;    /* guest RAM, for messages */
-    unsigned verbose;   /* 1: a line per iteration; 2: phases and counts, too */
+    uint64_t repeat;       /* additional iterations */
+    bool renew;            /* iterations begin with vmm_renew() */
+    bool quiet;            /* nothing is said of a run that was stopped or killed */
+    struct result *result; /* what runs give is kept there, and written as JSON; NULL: not */
+    struct doors doors;    /* tools, and files in and out */
+    uint64_t memory;       /* guest RAM, for messages */
+    unsigned verbose;      /* 1: a line per iteration; 2: phases and counts, too */
 };
 
 /* Catches signals, then goes to jail: from here on nothing can be opened. Call it before any guest

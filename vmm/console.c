@@ -295,7 +295,7 @@ int console_trace(struct vmm *vm, char *line, size_t size)
 
 int console_record(struct vmm *vm, const char *kind, const void *bytes, size_t size, int64_t *ret)
 {
-    const uint64_t weight = strlen(kind) + size;
+    const uint64_t told = strlen(kind) + size, weight = told + VMM_RECORD_WEIGHT;
     sigset_t before;
     *ret = -ENODEV;
     if (vm->io.record == NULL) {
@@ -320,7 +320,7 @@ int console_record(struct vmm *vm, const char *kind, const void *bytes, size_t s
     }
     vm->output_left -= weight;
     vm->counters.records++;
-    vm->counters.record_bytes += weight;
+    vm->counters.record_bytes += told;
     *ret = 0;
     return 0;
 }

@@ -98,6 +98,7 @@ struct vmm_config {
     struct vmm_io io;
 };
 #define VMM_STACK_MIN      (64ull << 10)
+#define VMM_RECORD_WEIGHT  16u
 #define VMM_MEMORY_MIN     (16ull << 20)
 #define VMM_MEMORY_MAX     (64ull << 30)
 #define VMM_MEMORY_DEFAULT (1ull << 30)
@@ -190,7 +191,8 @@ struct vmm_run {
      * vmm_io count; sleeping does not. */
     uint64_t cpu_ns;
     /* How many bytes may be written to stdout and stderr and given in records together, with trace
-     * lines and the kinds of records; 0: no limit. A run with more to write ends as VMM_OUTPUT
+     * lines and the kinds of records; 0: no limit. A record counts VMM_RECORD_WEIGHT bytes more,
+     * because an empty one is work, too. A run with more to write ends as VMM_OUTPUT
      * after so many; a record that is too large for what is left is not given. */
     uint64_t max_output;
     /* When its time is over the program gets HV_END_SIGNAL (abi.h), and may write for so much

@@ -123,6 +123,43 @@ static int do_room(void)
     return sysinfo(&info) < 0 || printf("%lu %d\n", info.totalram >> 20, got >> 4) < 0;
 }
 
+static void record(int fd, const char *bytes, size_t size)
+{
+    if (write(fd, bytes, size) != (ssize_t)size) {
+        fprintf(stderr, "taker: a record: %s\n", strerror(errno));
+    }
+}
+
+#define RECORD(fd, text) record((fd), text, sizeof(text) - 1)
+
+/* Text of all kinds on both streams, and records of all kinds. */
+static int do_give(void)
+{
+    int fd = open(HV_RECORD_DEVICE, O_WRONLY);
+
+    fputs("h\u00e9 \"\\\t\x01\x7f\n", stdout);
+    fputs("\xff\xed\xa0\x80\xc0\xafz\xe2\x82", stderr);
+    RECORD(fd, "result\0{\"data\":\n{\"text/plain\": \"1\"}}\r\n");
+    RECORD(fd, "empty\0");
+    RECORD(fd, "empty object\0 { }");
+    RECORD(fd, "a \"list\"\0[1.5e+3, [], {\"\": null}, \"\\ud800\"]");
+    RECORD(fd, "two kinds\0{\"a\": 1, \"kind\": 2}");
+    RECORD(fd, "no JSON\0{\"a\": 1,}");
+    RECORD(fd, "bytes\0\0\xff\xfe");
+    RECORD(fd, "error\0{\"name\": \"E\", \"value\": \"v\"}");
+    return 4;
+}
+
+/* Records of one byte, without end. */
+static _Noreturn int do_give_spam(void)
+{
+    int fd = open(HV_RECORD_DEVICE, O_WRONLY);
+
+    for (;;) {
+        RECORD(fd, "k\0");
+    }
+}
+
 static void on_int(int signo)
 {
     (void)signo;
@@ -328,7 +365,7 @@ static const struct {
     {"getppid", do_getppid}, {"generated", do_generated}, {"print('1')", do_print},
     {"calls", do_calls},     {"busy", do_busy},           {"large", do_large},
     {"leave", do_leave},     {"tools", do_tools},         {"room", do_room},
-    {"files", do_files},
+    {"files", do_files},     {"give", do_give},           {"give spam", do_give_spam},
 };
 
 static int take_run(void)

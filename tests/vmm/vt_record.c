@@ -8,7 +8,8 @@
 #include <signal.h>
 #include <unistd.h>
 
-#define KIND "a kind of 64 characters, which is the longest that a record has,"
+#define WEIGHT (4 + 100 + VMM_RECORD_WEIGHT)
+#define KIND   "a kind of 64 characters, which is the longest that a record has,"
 
 /* What came, of all three streams, in order: "1before\n", "r4:100 "... */
 struct taken {
@@ -156,10 +157,10 @@ static void t_output_max(void)
         uint64_t max;
         const char *order;
     } rows[] = {
-        {13, "1before\n2error\n"}, /* 104 of the record are too many for none left */
-        {116, "1before\n2error\n"},
-        {117, "1before\n2error\nr4:100 "},
-        {118, "1before\n2error\nr4:100 1a"},
+        {13, "1before\n2error\n"}, /* nothing is left for the record */
+        {13 + WEIGHT - 1, "1before\n2error\n"},
+        {13 + WEIGHT, "1before\n2error\nr4:100 "},
+        {13 + WEIGHT + 1, "1before\n2error\nr4:100 1a"},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         struct vmm_err err;
