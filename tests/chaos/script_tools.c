@@ -45,7 +45,7 @@ static void go_on(struct maker *m, uint64_t index, uint64_t at)
         break;
     default: /* is suspended */
         poke(m, HV_SHARED_GPA + offsetof(struct hv_shared, watched), 1ull << HV_HANDLE_TOOL);
-        ring(m, HV_CALL_WAIT, rng_percent(&m->rng, 30) ? HV_NO_DEADLINE : script_below(m, 1000000),
+        ring(m, HV_CALL_WAIT, rng_percent(&m->rng, 60) ? HV_NO_DEADLINE : script_below(m, 1000000),
              0, 0, 0);
     }
 }
@@ -59,7 +59,7 @@ void make_tools(struct maker *m)
     const uint64_t at = (w->data_end + script_below(m, room)) & ~(HV_PAGE_SIZE - 1ull);
     const uint64_t entry = at + index * sizeof(struct hv_request);
     poke(m, HV_SHARED_GPA + TABLE_AT, at);
-    poke(m, at + TEXT_AT, names[script_below(m, 3)]);
+    poke(m, at + TEXT_AT, names[rng_percent(&m->rng, 60) ? 1 : script_below(m, 3)]);
     poke(m, entry, 1 + script_below(m, 100));
     poke(m, entry + offsetof(struct hv_request, bytes), at + TEXT_AT);
     poke(m, entry + offsetof(struct hv_request, size), 5 + script_below(m, 0x4000));

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The functions that the acts may call, and runs that wait for them: most are answered, some are
+ * The functions that the acts may call, and runs that wait for them: some are answered, others are
  * left as they are.
  */
 #include "chaos.h"
@@ -27,7 +27,7 @@ int tools_answer(struct vmm *vm, struct vmm_outcome *outcome, struct vmm_err *er
     int rc = 0;
     for (unsigned n = 0; rc == 0 && n < RESUMES_MAX && outcome->kind == VMM_CALLED; n++) {
         rc = vmm_calls(vm, calls, HV_REQUESTS, &count);
-        if (rc == 0 && count > 0 && calls[0].id % 4 != 0) {
+        if (rc == 0 && count > 0 && calls[0].id % 2 != 0) {
             rc = vmm_reply(vm, calls[0].id, calls[0].bytes, calls[0].size, err);
         }
         rc = rc == 0 ? vmm_resume(vm, NS_PER_MS, outcome, err) : rc;
