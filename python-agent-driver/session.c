@@ -79,8 +79,9 @@ static PyObject *call_begin(const struct drv_frame *frame)
     return cell;
 }
 
-/* Evaluates one code of a cell. One that awaits is a coroutine, which runs in the event loop. The
- * loop's task enters the context variables itself. */
+/* Evaluates a cell. One that awaits is a coroutine, which runs in the event loop. The loop's task
+ * enters the context variables itself. Returns the value, or NULL with an exception set. An
+ * interrupt that came in the last instruction is the cell's. */
 static PyObject *evaluate(PyObject *code, PyObject *names, PyObject *variables)
 {
     PyObject *value = PyEval_EvalCode(code, names, names);
@@ -91,22 +92,7 @@ static PyObject *evaluate(PyObject *code, PyObject *names, PyObject *variables)
         drv_must(PyContext_Enter(variables));
         PyErr_SetRaisedException(raised);
     }
-    return value;
-}
-
-/* Returns the last value, or NULL with an exception set. An interrupt that came in the last
- * instruction is the cell's. */
-static PyObject *run_cell(PyObject *cell)
-{
-    PyObject *names = PyTuple_GET_ITEM(cell, 0), *variables = PyTuple_GET_ITEM(cell, 1);
-    PyObject *value = NULL;
-    for (Py_ssize_t i = 2; i < PyTuple_GET_SIZE(cell); i++) {
-        Py_XSETREF(value, evaluate(PyTuple_GET_ITEM(cell, i), names, variables));
-        if (value == NULL) {
-            return NULL;
-        }
-    }
-    if (PyErr_CheckSignals() < 0) {
+    if (value != NULL && PyErr_CheckSignals() < 0) {
         Py_CLEAR(value);
     }
     return value;
@@ -132,21 +118,30 @@ static int end_cell(PyObject *value)
     return 1;
 }
 
+static int run_cell(PyObject *names, PyObject *variables, PyObject *code)
+{
+    drv_must(PyContext_Enter(variables));
+    PyObject *value = evaluate(code, names, variables);
+    const int status = end_cell(value);
+    drv_must(PyContext_Exit(variables));
+    Py_XDECREF(value);
+    return status;
+}
+
 static int run_turn(const struct drv_frame *frame)
 {
     PyObject *cell = call_begin(frame);
-    if (cell != NULL && PyLong_Check(cell)) {
-        const long status = PyLong_AsLong(cell);
-        Py_DECREF(cell);
-        return (int)status;
+    int status;
+    if (cell == NULL) {
+        return end_cell(NULL);
     }
-    PyObject *variables = cell == NULL ? NULL : PyTuple_GET_ITEM(cell, 1);
-    drv_must(variables == NULL ? 0 : PyContext_Enter(variables));
-    PyObject *value = cell == NULL ? NULL : run_cell(cell);
-    const int status = end_cell(value);
-    drv_must(variables == NULL ? 0 : PyContext_Exit(variables));
-    Py_XDECREF(value);
-    Py_XDECREF(cell);
+    if (PyLong_Check(cell)) {
+        status = (int)PyLong_AsLong(cell);
+    } else {
+        status = run_cell(PyTuple_GET_ITEM(cell, 0), PyTuple_GET_ITEM(cell, 1),
+                          PyTuple_GET_ITEM(cell, 2));
+    }
+    Py_DECREF(cell);
     return status;
 }
 

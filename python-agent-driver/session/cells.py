@@ -24,6 +24,7 @@ import stdin
 CELL, COMPLETE, INSPECT, IS_COMPLETE, CONTEXT = range(5, 10)
 
 REFUSED = 125  # DRV_FAILED of driver.h
+RESULT = "<result>"
 SOURCES = 1000  # so many cells keep their text
 FOLDER = os.path.dirname(__file__) + os.sep
 FUTURES = functools.reduce(operator.or_, (getattr(__future__, name).compiler_flag
@@ -50,7 +51,7 @@ def is_silenced(text, node):
 
 
 def prepare(context, text):
-    """Compile a cell. Returns its statements, and the last one apart when its value is a result."""
+    """Compile a cell. A result that does not stand alone is kept under a name that no program can write."""
     global shows
     context.count += 1
     name = f"<cell {context.count}>"
@@ -60,16 +61,16 @@ def prepare(context, text):
     flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT | context.futures
     tree = compile(text, name, "exec", flags | ast.PyCF_ONLY_AST, dont_inherit=True)
     last = tree.body[-1] if tree.body else None
+    mode = "exec"
     shows = isinstance(last, ast.Expr) and not is_silenced(text, last)
-    codes = []
-    if shows:
-        del tree.body[-1]
-    if tree.body or not shows:
-        codes.append(compile(tree, name, "exec", flags, dont_inherit=True))
-        context.futures |= codes[0].co_flags & FUTURES
-    if shows:
-        codes.append(compile(ast.Expression(last.value), name, "eval", flags | context.futures, dont_inherit=True))
-    return codes
+    if shows and len(tree.body) == 1:
+        tree, mode = ast.Expression(last.value), "eval"
+    elif shows:
+        tree.body[-1] = ast.copy_location(ast.Assign([ast.Name(RESULT, ast.Store())], last.value), last)
+        ast.fix_missing_locations(tree.body[-1])
+    code = compile(tree, name, mode, flags, dont_inherit=True)
+    context.futures |= code.co_flags & FUTURES
+    return code
 
 
 def borrow(env):
@@ -100,10 +101,10 @@ def begin_cell(context, source, env):
     if env:
         borrow(env)
     stdin.begin_cell()
-    codes = prepare(context, source.decode())
+    code = prepare(context, source.decode())
     display.begin_cell(context)
     host.install(vars(context.module))
-    return vars(context.module), context.variables, *codes
+    return vars(context.module), context.variables, code
 
 
 def manage(name, words, env, cwd):
@@ -138,7 +139,7 @@ def act(mode, name, source, argv, env, cwd, cursor):
 
 
 def begin(*turn):
-    """Returns the status of a run that is over, or a cell's name space, context variables and codes."""
+    """Returns the status of a run that is over, or a cell's name space, context variables and code."""
     global shows
     shows = False
     try:
@@ -256,7 +257,9 @@ def end(value, raised):
     """The cell is over: show its value, or tell of its exception. Returns its status."""
     global shows
     status = 0
-    if raised is None and shows:
+    if shows and contexts.current is not None:
+        value = vars(contexts.current.module).pop(RESULT, value)
+    if shows and raised is None:
         try:
             sys.displayhook(value)
         except Exception as error:

@@ -29,7 +29,7 @@ class Context:
     def begin(self, module):
         self.module = module
         self.cwd, self.environ = self.first
-        self.variables = contextvars.copy_context()
+        self.variables = contextvars.Context()
         self.loop = None
         self.count = 0
         self.futures = 0

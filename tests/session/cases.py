@@ -3,7 +3,8 @@
 """usage: cases.py HOME [CASE...]; called by run.sh."""
 import sys
 
-import cells_cases  # noqa: F401, they register themselves
+import await_cases  # noqa: F401, they register themselves
+import cells_cases  # noqa: F401
 import check
 import display_cases  # noqa: F401
 
