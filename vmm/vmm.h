@@ -463,8 +463,9 @@ void vmm_io_set(struct vmm *vm, const struct vmm_io *io);
  *   HV_RUN_CONTEXT      argv[0] is "make", "drop", "restart" or "list" (record "contexts"). The
  *                       context "default" is always there.
  *
- * env and cwd of the first run are those of all contexts. Later env is, for "make", added to it for
- * that context, and for a cell set while the cell runs; cwd counts for "make" alone.
+ * env of the first run is that of all contexts. Later env is, for "make", added to it for that
+ * context, and for a cell set while the cell runs. cwd counts for "make", and for the first run in
+ * the default context; from then on the context has its own.
  */
 
 /* Frees everything; NULL is allowed. */

@@ -95,7 +95,6 @@ def give_back():
 
 
 def begin_cell(context, source, env):
-    contexts.enter(context)
     if context.loop is not None:
         asyncio.set_event_loop(context.loop)  # asyncio.run() forgets it
     if env:
@@ -112,9 +111,9 @@ def manage(name, words, env, cwd):
     if words[0] == "make":
         contexts.make(name, cwd, dict(pairs))
     elif words[0] == "drop":
-        contexts.drop(name)
+        contexts.drop(name, cwd)
     elif words[0] == "restart":
-        contexts.restart(name)
+        contexts.restart(name, cwd)
     elif words[0] == "list":
         answer("contexts", contexts.listed())
     else:
@@ -128,11 +127,11 @@ def answer(kind, payload):
 
 def act(mode, name, source, argv, env, cwd, cursor):
     if not contexts.every:
-        start(cwd)
+        start()
     if mode == CONTEXT:
         return manage(name, argv, env, cwd)
     if mode == CELL:
-        return begin_cell(contexts.find(name), source, env)
+        return begin_cell(contexts.use(name, cwd), source, env)
     if mode in (COMPLETE, INSPECT, IS_COMPLETE):
         raise contexts.Refused(f"mode {mode} is not there yet")
     raise contexts.Refused("this machine has a session: a script needs one that is restored or rewound")
@@ -143,7 +142,8 @@ def begin(*turn):
     global shows
     shows = False
     try:
-        return act(*turn) or 0
+        cell = act(*turn)
+        return flush(0) if cell is None else cell
     except contexts.Refused as refused:
         records.flush()
         print("pyhl:", refused, file=sys.stderr, flush=True)
@@ -287,10 +287,10 @@ make_task.__name__ = make_task.__qualname__ = "create_task"
 make_task.__module__ = "asyncio.tasks"
 
 
-def start(cwd):
+def start():
     sys.path.insert(0, "")
     sys.displayhook = show
     stdin.start()
     display.start()
     asyncio.create_task = asyncio.tasks.create_task = make_task
-    contexts.start(cwd)
+    contexts.start()

@@ -63,9 +63,9 @@ def main_module():
 
 
 def put_environ(environ):
+    zone = os.environ.get("TZ")
     for name in [name for name in os.environ if name not in environ]:
         del os.environ[name]
-    zone = os.environ.get("TZ")
     for name, value in environ.items():
         if os.environ.get(name) != value:
             os.environ[name] = value
@@ -101,10 +101,9 @@ def enter(context):
         signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
 
 
-def start(cwd):
+def start():
     """The first run of the session: its environment is what all contexts begin with."""
-    every[DEFAULT] = Context(DEFAULT, sys.modules["__main__"], cwd, dict(os.environ))
-    enter(every[DEFAULT])
+    every[DEFAULT] = Context(DEFAULT, sys.modules["__main__"], None, dict(os.environ))
 
 
 def find(name):
@@ -113,27 +112,35 @@ def find(name):
     return every[name]
 
 
+def use(name, cwd):
+    """Make this context the current one. The default one has the directory of the first run in it."""
+    context = find(name)
+    if context.first[0] is None:
+        context.first = cwd, context.first[1]
+        context.cwd = cwd
+    enter(context)
+    return context
+
+
 def make(name, cwd, environ):
     if name in every:
         raise Refused(f"the context '{name}' is there already")
     every[name] = Context(name, main_module(), cwd, {**every[DEFAULT].first[1], **environ})
 
 
-def drop(name):
+def drop(name, cwd):
+    global current
     if name == DEFAULT:
         raise Refused(f"the context '{DEFAULT}' is always there: restart it")
-    context = find(name)
-    enter(context)
-    context.end()
+    use(name, cwd).end()
     del every[name]
-    enter(every[DEFAULT])
+    current = None
 
 
-def restart(name):
+def restart(name, cwd):
     """The context with nothing in it, and with the directory and the environment that it began with."""
     global current
-    context = find(name)
-    enter(context)
+    context = use(name, cwd)
     context.end()
     context.begin(main_module())
     current = None
@@ -143,4 +150,4 @@ def restart(name):
 def listed():
     if current is not None:
         leave()
-    return [{"id": context.name, "cwd": context.cwd} for context in every.values()]
+    return [{"id": context.name, "cwd": context.cwd or "/"} for context in every.values()]
