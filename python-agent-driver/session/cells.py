@@ -14,6 +14,7 @@ import signal
 import sys
 import traceback
 
+import complete
 import contexts
 import display
 import host
@@ -125,6 +126,16 @@ def answer(kind, payload):
         raise contexts.Refused("nobody takes records, which the answer would be")
 
 
+def ask(mode, context, text, argv, cursor):
+    names = vars(context.module)
+    if mode == COMPLETE:
+        answer("complete", complete.complete(text, cursor, names))
+    elif mode == INSPECT:
+        answer("inspect", complete.look(text, cursor, names, argv[1:2] == ["1"]))
+    else:
+        answer("is_complete", complete.is_whole(text, context.futures))
+
+
 def act(mode, name, source, argv, env, cwd, cursor):
     if not contexts.every:
         start()
@@ -133,7 +144,7 @@ def act(mode, name, source, argv, env, cwd, cursor):
     if mode == CELL:
         return begin_cell(contexts.use(name, cwd), source, env)
     if mode in (COMPLETE, INSPECT, IS_COMPLETE):
-        raise contexts.Refused(f"mode {mode} is not there yet")
+        return ask(mode, contexts.use(name, cwd), source.decode(), argv, cursor)
     raise contexts.Refused("this machine has a session: a script needs one that is restored or rewound")
 
 

@@ -2,7 +2,8 @@
 """Records: what a session gives to the host beside stdout and stderr.
 
 The modules of this directory are imported before the snapshot by their plain names (`import records`). Then they are taken
-out of sys.modules, so they import each other, and all else, at their tops and not in functions.
+out of sys.modules, so they import each other, and all else, at their tops and not in functions. At the snapshot a package
+loses the attributes that its submodules are: `from importlib import util`, and not `import importlib.util`.
 """
 import errno
 import json

@@ -43,7 +43,7 @@ def run(home, name):
             cases[name](session)
     except Exception as error:
         where = [at.lineno for at in traceback.extract_tb(error.__traceback__) if at.filename.endswith("_cases.py")]
-        return f"line {where[-1:]}: {type(error).__name__}: {error}"
+        return f"lines {where}: {type(error).__name__}: {error}"
     return None
 
 
