@@ -283,12 +283,22 @@ static int add_in(struct copies *c, const char *word, const char *cwd, struct vm
     return rc;
 }
 
-/* The directory of the script, or the working directory when it is no file. */
-static int add_dir(struct copies *c, const char *cwd, const char *script, struct vmm_err *err)
+/* The directory that the script is, or that it is in; the working directory when there is none. */
+static char *script_dir(const char *script)
 {
     const bool file = script != NULL && strcmp(script, "-") != 0;
     const char *slash = file ? strrchr(script, '/') : NULL;
-    char *dir = slash == NULL ? strdup(".") : strndup(script, (size_t)(slash - script) + 1);
+    struct stat st;
+
+    if (file && stat(script, &st) == 0 && S_ISDIR(st.st_mode)) {
+        return strdup(script);
+    }
+    return slash == NULL ? strdup(".") : strndup(script, (size_t)(slash - script) + 1);
+}
+
+static int add_dir(struct copies *c, const char *cwd, const char *script, struct vmm_err *err)
+{
+    char *dir = script_dir(script);
     char *base = dir != NULL ? guest_path(cwd, dir, NULL) : NULL;
     int rc = base != NULL ? add_tree(c, dir, base, err) : no_memory(err);
 

@@ -59,7 +59,7 @@ void outcome_text(const struct vmm_outcome *outcome, const struct outcome_limits
                        "the program asked for another run instead of ending this one");
         return;
     case VMM_FILES:
-        (void)snprintf(text, OUTCOME_TEXT, "cannot copy in %s", detail);
+        (void)snprintf(text, OUTCOME_TEXT, "cannot copy in /%s", detail);
         return;
     case VMM_PANIC:
         (void)snprintf(text, OUTCOME_TEXT, "the guest kernel gave up: %s", detail);

@@ -161,6 +161,8 @@ int pyhl_run_make(const struct pyhl_run *run, struct vmm_run *out, struct vmm_er
     out->tools = run->tools;
     out->tools_arg = run->tools_arg;
     out->max_calls = run->max_calls;
+    out->files_in = run->files_in;
+    out->files_out = run->files_out;
     out->deterministic = run->deterministic;
     out->trace = run->trace;
     return 0;

@@ -69,7 +69,9 @@ struct pyhl_run {
     /* One of these four, the first three as python3 takes them. */
     const char *code;   /* -c */
     const char *module; /* -m: a module of the image */
-    const char *script; /* a script's name, its text is in source; "-": one from stdin */
+    /* A script's name, its text is in source; "-": one from stdin. A directory of files_in, with no
+     * source: its __main__.py. */
+    const char *script;
     /* Code of a session, which ends as VMM_READY: the next cell goes on with its names. vmm.h says
      * more (Sessions). It has no args, and only the first may have options. */
     const char *cell;
@@ -89,8 +91,10 @@ struct pyhl_run {
     uint64_t memory;     /* as vmm_run.memory; 0: the VM's */
     uint64_t cpu_ns;     /* 0: no limit; else as vmm_run.cpu_ns, with the same grace */
     uint64_t max_output; /* bytes of stdout, stderr and records together; 0: no limit */
-    bool deterministic;  /* the same random numbers in every run */
-    bool trace;          /* lines as vmm_io.trace says */
+    const struct vmm_files_in *files_in;   /* as vmm_run.files_in; NULL: none */
+    const struct vmm_files_out *files_out; /* as vmm_run.files_out; NULL: none */
+    bool deterministic;                    /* the same random numbers in every run */
+    bool trace;                            /* lines as vmm_io.trace says */
 };
 
 /* How long a run may still write what it has buffered when its timeout is over, ns. */

@@ -16,6 +16,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -174,10 +175,22 @@ static int read_file(struct program *program, struct vmm_err *err)
     return rc;
 }
 
+/* A directory is a script when it has a __main__.py, and comes along whole. */
+static int read_directory(const struct cmd *cmd, struct run_options *options, const char *dir)
+{
+    char path[PATH_MAX];
+
+    if (snprintf(path, sizeof(path), "%s/__main__.py", dir) >= (int)sizeof(path) ||
+        access(path, F_OK) < 0) {
+        return cmd_usage(cmd, "cannot run the directory %s: it has no __main__.py", dir);
+    }
+    options->copies.with_dir = true;
+    return CMD_OK;
+}
+
 /* A script may come from a FIFO, a terminal or a socket. Its end is waited for as long as an
  * iteration may take. */
-static int read_script(const struct cmd *cmd, const struct run_options *options,
-                       struct program *program)
+static int read_script(const struct cmd *cmd, struct run_options *options, struct program *program)
 {
     struct vmm_err err = {0};
     int rc;
@@ -195,11 +208,12 @@ static int read_script(const struct cmd *cmd, const struct run_options *options,
                 cmd->name, (double)options->timeout_ns / 1e9, program->run.script);
         return CMD_TIMEOUT;
     }
+    if (rc == -EISDIR) {
+        return read_directory(cmd, options, program->run.script);
+    }
     if (rc < 0) {
         return cmd_usage(cmd, "cannot read the script %s%s", err.msg,
-                         err.code == ENOENT   ? " (a file of this host)"
-                         : err.code == EISDIR ? "; name a .py file in it"
-                                              : "");
+                         err.code == ENOENT ? " (a file of this host)" : "");
     }
     return CMD_OK;
 }
@@ -390,6 +404,7 @@ const struct cmd cmd_run = {
     .name = "run",
     .summary = "Runs a Python script in its own VM",
     .synopsis = "run [OPTIONS] SCRIPT [ARGS...]\n"
+                "run [OPTIONS] DIR [ARGS...]\n"
                 "run [OPTIONS] -c CODE [ARGS...]\n"
                 "run [OPTIONS] -m MODULE [ARGS...]\n"
                 "run [OPTIONS] - [ARGS...]",

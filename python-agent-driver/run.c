@@ -309,24 +309,29 @@ static void place_descriptor(const struct drv_frame *frame, int as)
     }
 }
 
-/* Makes the script a file of the guest, so that open(__file__), inspect and linecache work. */
-static void place_script(const struct drv_frame *frame)
+/* Makes the script a file of the guest, so that open(__file__), inspect and linecache work. False:
+ * it is a directory of the guest, whose __main__ python3 runs. */
+static bool place_script(const struct drv_frame *frame)
 {
     const char *path = frame->argv[0];
     if (named_descriptor(path) >= 0) {
         place_descriptor(frame, named_descriptor(path));
-        return;
+        return true;
     }
     int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
     if (fd < 0 && errno == ENOENT) {
         make_directories(path, false);
         fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
     }
+    if (fd < 0 && errno == EISDIR && frame->source_len == 0) {
+        return false;
+    }
     if (fd < 0) {
         drv_fail("cannot write the script to %s: %s", path, strerror(errno));
     }
     write_fully(fd, frame->source, frame->source_len, path);
     close(fd);
+    return true;
 }
 
 /* Whether the text may be a zip archive: that ends with a record that starts so, and a comment of
@@ -415,9 +420,9 @@ static void set_no_importer(const wchar_t *filename)
 
 static void set_script(PyConfig *config, const struct drv_frame *frame)
 {
-    place_script(frame);
+    const bool file = place_script(frame);
     set_filename(config, frame->argv[0]);
-    if (!may_be_zip(frame->source, frame->source_len)) {
+    if (file && !may_be_zip(frame->source, frame->source_len)) {
         set_no_importer(config->run_filename);
         path0_script(frame->argv[0]);
     }

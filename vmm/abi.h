@@ -454,8 +454,10 @@ _Static_assert(sizeof(struct hv_file) == 24, "ABI");
  * newer host can say more to an older guest, which skips what it does not know. HV_CALL_RUN returns
  * the size of the frame. */
 enum hv_run_mode {
-    HV_RUN_EXEC = 0,   /* execve(argv[0], argv, env): answered by the kernel itself */
-    HV_RUN_FILE = 1,   /* a script: source is its text, argv[0] its name as given */
+    HV_RUN_EXEC = 0, /* execve(argv[0], argv, env): answered by the kernel itself */
+    /* A script: source is its text, argv[0] its name as given. When that is a directory that was
+     * copied in, source is empty. */
+    HV_RUN_FILE = 1,
     HV_RUN_CODE = 2,   /* -c: source is the code, argv[0] is "-c" */
     HV_RUN_MODULE = 3, /* -m: source is the module's name, argv[0] is "-m" */
     HV_RUN_STDIN = 4,  /* script read from stdin by the VMM: source is its text, argv[0] is "-" */

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <xxhash.h>
 
 #define FILES_ALIGN 8u
 #define FILES_TEXT  200 /* of a path in a message */
@@ -60,32 +61,40 @@ static int files_check_one(const struct vmm_file *file, struct vmm_err *err)
     return wrong != NULL ? files_bad(err, file->path, wrong) : 0;
 }
 
-static int files_compare(const void *a, const void *b)
+/* The slot of a table of `slots` numbers, a power of 2, where the path's file stands or belongs. A
+ * number is that of a file plus 1; 0: none. The seed differs from run to run. */
+static size_t files_slot(const struct vmm_file *files, const size_t *table, size_t slots,
+                         const char *path)
 {
-    const struct vmm_file *const *x = a;
-    const struct vmm_file *const *y = b;
-    return strcmp((*x)->path, (*y)->path);
+    size_t at = XXH3_64bits_withSeed(path, strlen(path), (uintptr_t)table) & (slots - 1);
+    while (table[at] != 0 && strcmp(files[table[at] - 1].path, path) != 0) {
+        at = (at + 1) & (slots - 1);
+    }
+    return at;
 }
 
-/* A directory may be listed twice; with anything else one of the two would get lost. */
+/* A directory may be listed twice; with anything else one of the two would get lost. No qsort():
+ * for many elements it makes a system call, and this may be in jail. */
 static int files_check_twice(const struct vmm_files_in *in, struct vmm_err *err)
 {
-    const struct vmm_file **sorted = calloc(in->count + 1, sizeof(const struct vmm_file *));
+    size_t slots = 16;
+    while (slots < 2 * in->count) {
+        slots *= 2;
+    }
+    size_t *table = calloc(slots, sizeof(*table));
     int rc = 0;
-    if (sorted == NULL) {
+    if (table == NULL) {
         return vmm_err_set(err, ENOMEM, "out of memory");
     }
-    for (size_t i = 0; i < in->count; i++) {
-        sorted[i] = &in->files[i];
-    }
-    qsort(sorted, in->count, sizeof(const struct vmm_file *), files_compare);
-    for (size_t i = 1; rc == 0 && i < in->count; i++) {
-        const bool directories = S_ISDIR(sorted[i - 1]->mode) && S_ISDIR(sorted[i]->mode);
-        if (!directories && strcmp(sorted[i - 1]->path, sorted[i]->path) == 0) {
-            rc = files_bad(err, sorted[i]->path, "it is given twice");
+    for (size_t i = 0; rc == 0 && i < in->count; i++) {
+        const struct vmm_file *file = &in->files[i];
+        const size_t at = files_slot(in->files, table, slots, file->path);
+        if (table[at] != 0 && !(S_ISDIR(file->mode) && S_ISDIR(in->files[table[at] - 1].mode))) {
+            rc = files_bad(err, file->path, "it is given twice");
         }
+        table[at] = i + 1;
     }
-    free(sorted);
+    free(table);
     return rc;
 }
 

@@ -24,6 +24,7 @@ import shutil
 import subprocess
 import sys
 
+import files_check
 import held_check
 import host_check
 import mkframe
@@ -251,6 +252,7 @@ def checks(root, runner, native):
     return {"plain": lambda: check_plain(root, runner), "options": lambda: check_options(root, runner),
             "notice": lambda: check_notice(root, runner), "held": lambda: check_held(root, runner),
             "host": lambda: [] if native else host_check.check(HOME),
+            "files": lambda: [] if native else files_check.check(root, HOME),
             "site": lambda: check_site(root, native)}
 
 
@@ -264,7 +266,7 @@ def main(root, words):
     native = words[:1] == ["--driver-native"]
     names = words[1:] if native else words
     known = sorted({name.split(".")[0] for name in os.listdir(CASES)} |
-                   {"plain", "options", "notice", "held", "host", "site"})
+                   {"plain", "options", "notice", "held", "host", "site", "files"})
     if names == ["--list"]:
         print(*known, sep="\n")
         return 0
