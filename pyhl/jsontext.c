@@ -289,7 +289,7 @@ static bool take_plain(struct rest *r)
 /* A value that has begun: its stack of '{' and '['. */
 struct nest {
     size_t depth;
-    char levels[JSON_DEPTH];
+    char levels[SORT_DEPTH];
     bool kind; /* of the outermost object */
 };
 
@@ -308,7 +308,7 @@ static bool enter(struct rest *r, struct nest *n, bool *open)
     if (eat(r, level == '{' ? '}' : ']')) {
         return true;
     }
-    if (n->depth == JSON_DEPTH) {
+    if (n->depth == SORT_DEPTH) {
         return false;
     }
     n->levels[n->depth++] = level;
@@ -345,19 +345,19 @@ enum json_sort json_check(const char *text, size_t size)
     bool open = true;
 
     if (!is_utf8(text, size)) {
-        return JSON_NONE;
+        return SORT_NONE;
     }
     skip_space(&r);
     const bool object = r.at < r.end && *r.at == '{';
     while (open) {
         skip_space(&r);
         if (!enter(&r, &n, &open) || (!open && !leave(&r, &n, &open))) {
-            return JSON_NONE;
+            return SORT_NONE;
         }
     }
     skip_space(&r);
     if (r.at < r.end) {
-        return JSON_NONE;
+        return SORT_NONE;
     }
-    return !object ? JSON_OTHER : n.kind ? JSON_KIND : JSON_OBJECT;
+    return !object ? SORT_OTHER : n.kind ? SORT_KIND : SORT_OBJECT;
 }

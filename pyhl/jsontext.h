@@ -38,12 +38,12 @@ void json_put_value(struct json_out *out, const char *text, size_t size);
 int json_flush(struct json_out *out);
 
 enum json_sort {
-    JSON_NONE,   /* not a value of RFC 8259 in UTF-8, or nested deeper than JSON_DEPTH */
-    JSON_OTHER,  /* a value, but no object */
-    JSON_OBJECT, /* an object */
-    JSON_KIND,   /* an object that has, or may have, a member "kind" */
+    SORT_NONE,   /* not a value of RFC 8259 in UTF-8, or nested deeper than SORT_DEPTH */
+    SORT_OTHER,  /* a value, but no object */
+    SORT_OBJECT, /* an object */
+    SORT_KIND,   /* an object that has, or may have, a member "kind" */
 };
-#define JSON_DEPTH 500
+#define SORT_DEPTH 500
 enum json_sort json_check(const char *text, size_t size);
 
 #endif

@@ -139,14 +139,14 @@ static void put_bytes(struct json_out *out, const char *bytes, size_t size, bool
 {
     const enum json_sort sort = json_check(bytes, size);
 
-    if (sort == JSON_OBJECT) {
+    if (sort == SORT_OBJECT) {
         put_members(out, bytes, size, comma);
         return;
     }
     if (size > 0) {
         json_put(out, comma ? "," : "");
     }
-    if (sort != JSON_NONE) {
+    if (sort != SORT_NONE) {
         json_put(out, "\"value\":");
         json_put_value(out, bytes, size);
     } else if (size > 0) {

@@ -188,7 +188,7 @@ static void machine_make(struct vmm *vm, struct kvm_run *run, struct scene *scen
     vm->run = run;
     vm->ram = calloc(1, RAM);
     MUST(vm->ram != NULL);
-    vm->ram_size = vm->ram_low = RAM;
+    vm->ram_size = vm->ram_low = vm->ram_bound = RAM;
     vm->shared = (struct hv_shared *)(void *)(vm->ram + HV_SHARED_GPA);
     vm->tsc_khz = 1;
     vm->outcome = outcome;
@@ -200,7 +200,7 @@ static void machine_make(struct vmm *vm, struct kvm_run *run, struct scene *scen
     vmm_kick_target(vm);
     const uint64_t now = os_clock_ns(CLOCK_MONOTONIC);
     vm->timer.deadline = now + deadline_ns;
-    vm->timer.guest = vm->timer.tick = vm->timer.retry = vm->timer.longer = NEVER;
+    vm->timer.guest = vm->timer.tick = vm->timer.retry = vm->timer.longer = vm->timer.cpu = NEVER;
     vm->output_left = scene->output_max;
     MUST(clock_timer_arm(vm, now) == 0);
 }

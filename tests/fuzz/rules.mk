@@ -13,7 +13,7 @@ FUZZ_CFLAGS := -std=c17 -D_GNU_SOURCE $(WARNINGS) -O1 -g -I. -Iimages/kernel -fn
 fuzz-long:
 	@HOURS='$(HOURS)' RUNS='$(RUNS)' FUZZ_CORPUS='$(FUZZ_CORPUS)' tests/fuzz/long.sh $(TARGETS)
 
-FUZZ_TARGETS := sites opts cpio frame kernel_elf config header workset calls toolcalls slots hot tables snapshot restore console archive
+FUZZ_TARGETS := sites opts cpio frame kernel_elf config header workset calls toolcalls slots hot tables snapshot restore console archive json
 FUZZ_VMM := $(FUZZ_DIR)/libvmm.a
 # What each target is linked with.
 FUZZ_kernel_elf := $(FUZZ_VMM)
@@ -44,6 +44,8 @@ FUZZ_archive := $(patsubst %,$(FUZZ_DIR)/pyhl/%.o,image folder config files valu
 FUZZ_LINK_archive := -larchive
 FUZZ_slots := $(FUZZ_FAKE_KVM)
 FUZZ_LINK_slots := -Wl,--wrap=ioctl
+FUZZ_json := $(FUZZ_DIR)/pyhl/jsontext.o
+FUZZ_LINK_json := -ljansson
 FUZZ_opts := $(patsubst %,$(FUZZ_DIR)/pyhl/%.o,opts value) $(FUZZ_VMM)
 
 $(FUZZ_DIR)/%.o: %.c

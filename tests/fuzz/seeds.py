@@ -137,8 +137,8 @@ def call(number, *arguments):
 
 
 # enum hv_call_nr
-RUN, FRAME, EXIT, DISCARD, DRAIN, STDIN, TRACE, WAIT, TIMER = (
-    0x100, 0x101, 0x102, 0x200, 0x300, 0x301, 0x302, 0x400, 0x401)
+RUN, FRAME, EXIT, DISCARD, DRAIN, STDIN, TRACE, WAIT, TIMER, RECORD = (
+    0x100, 0x101, 0x102, 0x200, 0x300, 0x301, 0x302, 0x400, 0x401, 0x500)
 
 
 def calls():
@@ -161,6 +161,12 @@ def calls():
         "discard": b"\0\0" + call(DISCARD, 0x10000, 0x20000) + b"\0" + call(DISCARD, 0x1000, 0x1000),
         "discard-odd": b"\0\0" + call(DISCARD, 0x10001, 0x1000),
         "discard-outside": b"\0\0" + call(DISCARD, 0x2F000, end - 0xFFF),
+        "record": b"\0\2" + struct.pack("<IB", 0x10000, 4) + b"kind" + b"\0" + call(RECORD, 0x10000, 4, 0x20000, 100)
+                  + b"\0" + call(RECORD, 0x10000, 1, 0x2FFFF, 1),
+        "record-kind": b"\0\2" + struct.pack("<IB", 0x10000, 4) + b"k\nnd" + b"\0" + call(RECORD, 0x10000, 4, 0x20000, 1),
+        "record-long": b"\0\0" + call(RECORD, 0x10000, 65, 0x20000, 100),
+        "record-large": b"\0\0" + call(RECORD, 0x10000, 4, 0, (64 << 20) + 1),
+        "record-outside": b"\0\2" + struct.pack("<IB", 0x10000, 1) + b"k" + b"\0" + call(RECORD, 0x10000, 1, 0x20000, 0x20000),
         "unknown": b"\0\0" + call(0) + b"\0" + call(0xFFFFFFFF),
         "many": b"\0" + (b"\1" + call(DRAIN)) * 17 + b"\4" + struct.pack("<IIII", 0, 0, 40, 3),
     }
@@ -258,7 +264,7 @@ def slots():
     def mmio(where, offset, size, write=0, data=b"data1234"):
         return struct.pack("<BBiBB8s", 0, where, offset, size, write, data)
 
-    emulation, other, renew = b"\2\0", b"\2\1", b"\4"
+    emulation, other, renew, bound = b"\2\0", b"\2\1", b"\4", b"\5"
     return {
         "read": b"\1" + mmio(high, 0x123, 8) + mmio(high, 0x200, 4),
         "write": b"\1" + mmio(high, 0x123, 8, 1) + mmio(low, 0x10, 2, 1) + mmio(high, 0x120, 8),
@@ -269,6 +275,9 @@ def slots():
         "emulation": b"\1" + emulation + mmio(high, 0, 8) + emulation,
         "emulation-again": b"\0" + mmio(high, 0, 8) + emulation + emulation + other,
         "renew": b"\1" + mmio(high, 0, 8, 1) + renew + b"\3" + struct.pack("<IB", 0x12345, 7) + renew,
+        "bound": b"\1" + mmio(high, 0, 8, 1) + bound + b"\x14" + mmio(high, 0x3FF8, 8, 1) + mmio(high, 0x4000, 8) + emulation
+                 + bound + b"\x20" + mmio(high, 0x4000, 8),
+        "bound-low": b"\0" + bound + b"\x08" + mmio(low, 0x8000, 1) + mmio(low, 0x7FFF, 1) + emulation,
     }
 
 
@@ -470,8 +479,31 @@ def archive():
     }
 
 
+def json():
+    return {
+        "object": b' {"data": {"text/plain": "1"}, "metadata": {},\n"execution_count": 1}\r\n',
+        "kind": b'{"a": 1, "kind": 2}',
+        "kind-escaped": b'{"\\u006bind": 2}',
+        "kind-inside": b'{"a": {"kind": [{"kind": 1}]}}',
+        "list": b'[1, -0.5e+10, true, false, null, "", [], {}, [[{}]]]',
+        "strings": b'["\\u00e9\\ud83d\\ude00\\n\\/\\"", "\xc3\xa9\xf0\x9f\x98\x80"]',
+        "surrogate": b'"\\ud800"',
+        "large": b"[123456789012345678901234567890, 1e999]",
+        "deep": b"[" * 499 + b"1" + b"]" * 499,
+        "deeper": b'{"a":' * 501 + b"1" + b"}" * 501,
+        "overlong": b'"\xc0\xaf\xe0\x80\xaf\xed\xa0\x80\xf4\x90\x80\x80"',
+        "cut": b'"\xf0\x9f\x98',
+        "control": b'"\x01\x7f\xc2\x80"',
+        "nul": b'["a\\u0000b"]\0',
+        "wrong": b'{"a": 1,}',
+        "words": b"[tru, nulll, -, 1., .5, 01, 1e]",
+        "empty": b"",
+        "spaces": b" \t\r\n",
+    }
+
+
 TARGETS = {"kernel_elf": kernel_elf, "cpio": cpio, "sites": sites, "snapshot": snapshot, "header": snapshot, "calls": calls, "toolcalls": toolcalls, "frame": frames, "config": ini,
-           "opts": opts, "slots": slots, "hot": hot,
+           "opts": opts, "json": json, "slots": slots, "hot": hot,
            "tables": tables, "workset": workset, "archive": archive, "console": console, "restore": restore}
 
 

@@ -47,7 +47,7 @@ static void machine_make(struct vmm *vm, struct kvm_run *run, bool rewindable)
     vm->policy = policy_of(POLICY_PVM);
     vm->run = run;
     vm->ram = ram;
-    vm->ram_size = RAM;
+    vm->ram_size = vm->ram_bound = RAM;
     vm->ram_low = LOW;
     vm->initrd = (struct mem_initrd){initrd, INITRD, INITRD - 100};
     vm->rewindable = rewindable;
@@ -92,8 +92,9 @@ static void play_mmio(struct vmm *vm, struct fuzz_input *in)
     const struct kvm_run before = *run;
     const uint64_t gpa = run->mmio.phys_addr;
     const uint32_t len = run->mmio.len;
-    const bool low = in_piece(gpa, len, 0, LOW);
-    const bool high = in_piece(gpa, len, LOW, RAM);
+    const uint64_t edge = vm->ram_bound < LOW ? vm->ram_bound : LOW;
+    const bool low = in_piece(gpa, len, 0, edge);
+    const bool high = in_piece(gpa, len, edge, vm->ram_bound);
     const bool file = in_piece(gpa, len, HV_INITRD_GPA, HV_INITRD_GPA + INITRD);
     const bool there = len <= 8 && (low || high || (file && !run->mmio.is_write));
     const bool fails = fake_slot_error != 0 && there && high && !(vm->slots & 1u << MEM_SLOT_HIGH);
@@ -118,7 +119,7 @@ static void play_mmio(struct vmm *vm, struct fuzz_input *in)
 }
 
 /* An instruction that KVM could not emulate. It is run again as long as slots.c says that it is
- * worth it. */
+ * worth it. All that is within the limit has a slot then. */
 static void play_emulation(struct vmm *vm, struct fuzz_input *in)
 {
     struct vmm_err err = {0};
@@ -133,7 +134,9 @@ static void play_emulation(struct vmm *vm, struct fuzz_input *in)
     while (mem_slots_fault(vm, &err) != 0) {
         MUST(++tries <= TRIES_MAX);
     }
-    MUST(vm->slots == (1u << MEM_SLOTS) - 1 && vm->high_used);
+    const unsigned all = (1u << MEM_SLOTS) - 1;
+    MUST(vm->slots == (vm->ram_bound > LOW ? all : all & ~(1u << MEM_SLOT_HIGH)));
+    MUST(vm->high_used || vm->ram_bound <= LOW);
 }
 
 /* A write of the guest that the host does not see, because the memory has a slot. */
@@ -149,10 +152,24 @@ static void play_write(struct fuzz_input *in)
     }
 }
 
+/* A run with another limit of its memory. */
+static void play_bound(struct vmm *vm, struct fuzz_input *in)
+{
+    struct vmm_err err = {0};
+    const uint64_t least = vm->rewindable ? LOW : HV_PAGE_SIZE;
+    uint64_t bound = fuzz_byte(in) % (RAM / HV_PAGE_SIZE + 1) * HV_PAGE_SIZE;
+    bound = bound > least ? bound : least;
+    MUST(mem_slots_bound(vm, bound, &err) == 0);
+    MUST(vm->ram_bound == bound);
+    MUST(fake_slot_of(0, bound < LOW ? bound : LOW) != NULL);
+    MUST(fake_slot_of(bound, 1) == NULL);
+    MUST(mem_read_ptr(vm, bound - 1, 1) != NULL && mem_read_ptr(vm, bound, 1) == NULL);
+}
+
 static void round_play(struct vmm *vm, struct fuzz_input *in)
 {
     struct vmm_err err = {0};
-    switch (fuzz_byte(in) % 5) {
+    switch (fuzz_byte(in) % 6) {
     case 0:
     case 1:
         play_mmio(vm, in);
@@ -162,6 +179,9 @@ static void round_play(struct vmm *vm, struct fuzz_input *in)
         break;
     case 3:
         play_write(in);
+        break;
+    case 5:
+        play_bound(vm, in);
         break;
     default:
         MUST(mem_slots_renew(vm, &err) == 0);

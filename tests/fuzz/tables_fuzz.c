@@ -85,7 +85,7 @@ static void machine_make(struct vmm *vm, uint64_t cr3)
     vm->vm_fd = vm->vcpu_fd = vm->notes.watch = vm->pagemap_fd = -1;
     vm->run = &run;
     vm->ram = ram;
-    vm->ram_size = vm->ram_low = MEMORY;
+    vm->ram_size = vm->ram_low = vm->ram_bound = MEMORY;
     vm->initrd.size = 6;
     vm->state = VMM_STATE_READY;
     vm->run_call.arg[1] = sizeof(struct hv_run);

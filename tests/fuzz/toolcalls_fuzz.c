@@ -321,7 +321,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     memset(&vm, 0, sizeof(vm));
     memset(models, 0, sizeof(models));
     vm.io = (struct vmm_io){.stdin_fd = -1, .stdout_fd = -1, .stderr_fd = -1};
-    vm.ram_size = vm.ram_low = RAM;
+    vm.ram_size = vm.ram_low = vm.ram_bound = RAM;
     vm.ram = aligned_alloc(HV_PAGE_SIZE, RAM);
     MUST(vm.ram != NULL);
     memset(vm.ram, 0, RAM);
