@@ -23,6 +23,7 @@ typedef struct _object PyObject;
 struct drv_frame {
     uint32_t mode; /* enum hv_run_mode */
     bool deterministic;
+    bool restored; /* the machine was restored or rewound since the run before */
     size_t optc;
     char **options; /* of python3, which stand before what it runs; not terminated */
     size_t argc;
@@ -119,6 +120,9 @@ extern const char *const drv_stream_names[3][2];
  * each run, seed the rest. */
 void reseed_before_snapshot(void);
 void reseed_all(bool deterministic);
+/* In a session that has run before, in a machine that may be a copy: as os.fork() does in a child.
+ */
+void reseed_restored(void);
 
 /* final.c: before the snapshot, take the place of Py_FinalizeEx. Remember the objects that exist,
  * so that those of the run can be recognised later. */

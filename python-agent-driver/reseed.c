@@ -114,11 +114,10 @@ static void forget_sqlite(void)
     dlclose(sqlite);
 }
 
-static void forget_tempfile(void)
+static void forget_tempfile(const char *name)
 {
     PyObject *tempfile = held_module("tempfile");
-    if (tempfile != NULL && (PyObject_SetAttrString(tempfile, "_name_sequence", Py_None) < 0 ||
-                             PyObject_SetAttrString(tempfile, "tempdir", Py_None) < 0)) {
+    if (tempfile != NULL && PyObject_SetAttrString(tempfile, name, Py_None) < 0) {
         PyErr_Print();
         drv_fail("cannot put back tempfile");
     }
@@ -243,7 +242,8 @@ void reseed_before_snapshot(void)
     find_numpy_state();
     forget_openssl();
     forget_sqlite();
-    forget_tempfile();
+    forget_tempfile("_name_sequence");
+    forget_tempfile("tempdir");
     seed_with("random", random_state, seed_random);
     seed_with("numpy.random.mtrand", numpy_state, seed_numpy);
     seed_with("multiprocessing.process", process_key, seed_multiprocessing);
@@ -257,4 +257,18 @@ void reseed_all(bool deterministic)
     for (size_t i = 0; i < at_start_count; i++) {
         at_start[i]();
     }
+}
+
+/* numpy's global generator goes on, as it does in a child of os.fork(). */
+void reseed_restored(void)
+{
+    if (fixed) {
+        return;
+    }
+    if (random_state != NULL) {
+        seed_random();
+    }
+    forget_openssl();
+    forget_sqlite();
+    forget_tempfile("_name_sequence");
 }

@@ -153,6 +153,9 @@ void session_run(const struct drv_frame *frame)
             PyErr_Clear(); /* it came after the cell */
         }
         frame = frame_next(status);
+        if (frame->restored) {
+            reseed_restored();
+        }
         session_offer(frame);
     }
 }

@@ -98,6 +98,7 @@ static void restore_host_side(struct vmm *vm)
     vm->timer.guest = clock_guest_to_host(vm, h->timer_ns);
     atomic_store(&vm->kicked, 0);
     vm->memory_most = 0;
+    vm->restored = true;
 }
 
 static int restore_prefault(struct vmm *vm, struct vmm_err *err)

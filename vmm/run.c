@@ -306,6 +306,7 @@ int vmm_run(struct vmm *vm, const struct vmm_run *run, struct vmm_outcome *outco
     if (rc < 0) {
         return rc;
     }
+    vm->restored = false;
     toolcalls_set(vm, run);
     rc = calls_answer_run(vm);
     rc = rc == 0 ? clock_timer_arm(vm, 0) : rc;

@@ -248,6 +248,7 @@ struct vmm {
     struct vmm_snapshot *snap;   /* what a rewind goes to */
     struct vmm_snapshot *origin; /* what its memory maps: the same base */
     bool rewindable;
+    bool restored;     /* and has not run since */
     bool vectors_left; /* the rewind left vector state to the guest */
     bool ring0_seen;   /* a run since the last full x86_state_set() may have gained ring 0 */
     struct hot_set hot;

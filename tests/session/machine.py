@@ -62,10 +62,26 @@ class Machine:
             raise RuntimeError("build/tests/turns has ended")
         return line.rstrip("\n").split(" ")
 
+    def branch(self, request):
+        """Do what is no run; returns the number in the answer."""
+        self.send(f"{request}\n".encode())
+        word, *rest = self.words()
+        assert word == "done", (word, rest)
+        return int(rest[0])
+
     def rewind(self):
-        self.send(b"rewind\n")
-        answer = self.words()
-        assert answer == ["rewound"], answer
+        self.branch("rewind")
+
+    def checkpoint(self):
+        return self.branch("checkpoint")
+
+    def to(self, checkpoint):
+        """Rewind to a checkpoint."""
+        self.branch(f"to {checkpoint}")
+
+    def copy(self, checkpoint):
+        """Go on in a new VM that is made from a checkpoint."""
+        self.branch(f"copy {checkpoint}")
 
     def send(self, data):
         self.process.stdin.write(data)

@@ -6,9 +6,10 @@
  * A request is a line of words, then bytes: MODE CONTEXT CURSOR STDIN TIMEOUT MAX_OUTPUT CWD ARGC
  * ENVC SIZE, with "-" for no context, STDIN the number of a descriptor or -1, TIMEOUT in ms. The
  * bytes are ARGC and ENVC strings, each with its NUL, and SIZE bytes of source. Or it is the line
- * "rewind". Answers are lines of words with bytes after some: "out SIZE", "err SIZE", "record KIND
- * SIZE", "error TEXT", "end KIND STATUS EXITS FAULTS CALLS RUN_NS DETAIL". SIGUSR1 interrupts the
- * run.
+ * "rewind", "checkpoint", which is answered by its number, or "to N" or "copy N", which go to a
+ * checkpoint in this VM and in another in its place. Answers are lines of words with bytes after
+ * some: "out SIZE", "err SIZE", "record KIND SIZE", "error TEXT", "end KIND STATUS EXITS FAULTS
+ * CALLS RUN_NS DETAIL". SIGUSR1 interrupts the run.
  */
 #include "pyhl/pyhl.h"
 #include "vmm/abi.h"
@@ -21,7 +22,11 @@
 
 #define STRINGS 32
 
+#define CHECKPOINTS 32
+
 static struct vmm *vm;
+static struct vmm_snapshot *checkpoints[CHECKPOINTS];
+static unsigned checkpoint_count;
 
 static void interrupt(int signo)
 {
@@ -113,6 +118,32 @@ static int run_one(const char *line, struct vmm_err *err)
     return rc;
 }
 
+#define NO_BRANCH 1
+
+/* Answers a request that is no run; NO_BRANCH for others. */
+static int branch(const char *line, struct vmm_err *err)
+{
+    unsigned n = 0;
+    int rc = NO_BRANCH;
+    if (strcmp(line, "rewind\n") == 0) {
+        rc = vmm_rewind(vm, err);
+    } else if (strcmp(line, "checkpoint\n") == 0 && checkpoint_count < CHECKPOINTS) {
+        n = checkpoint_count;
+        rc = vmm_checkpoint(vm, &checkpoints[n], err);
+        checkpoint_count += rc == 0;
+    } else if (sscanf(line, "to %u\n", &n) == 1 && n < checkpoint_count) {
+        rc = vmm_rewind_to(vm, checkpoints[n], err);
+    } else if (sscanf(line, "copy %u\n", &n) == 1 && n < checkpoint_count) {
+        vmm_destroy(vm);
+        vm = NULL;
+        rc = vmm_restore(checkpoints[n], &io, true, &vm, err);
+    }
+    if (rc == 0) {
+        printf("done %u\n", n);
+    }
+    return rc;
+}
+
 int main(int argc, char **argv)
 {
     struct vmm_err err;
@@ -126,16 +157,17 @@ int main(int argc, char **argv)
     }
     signal(SIGUSR1, interrupt);
     while (getline(&line, &room, stdin) > 0) {
-        const bool rewind = strcmp(line, "rewind\n") == 0;
-        const int rc = rewind ? vmm_rewind(vm, &err) : run_one(line, &err);
+        int rc = branch(line, &err);
+        rc = rc == NO_BRANCH ? run_one(line, &err) : rc;
         if (rc < 0) {
             printf("error %s\n", err.msg);
-        } else if (rewind) {
-            puts("rewound");
         }
         fflush(stdout);
     }
     vmm_destroy(vm);
+    for (unsigned i = 0; i < checkpoint_count; i++) {
+        vmm_snapshot_close(checkpoints[i]);
+    }
     pyhl_home_close(home);
     return 0;
 }
