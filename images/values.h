@@ -98,7 +98,7 @@ static inline size_t values_write(const struct value *values, size_t count, void
         const struct value *v = &values[i];
         const uint32_t width = value_width((char)v->type), length = (uint32_t)v->size;
         const size_t more = value_has_bytes(v->type) ? length + (size_t)1 : 0;
-        if (room >= done && room - done >= 1 + width + more) {
+        if (to != NULL && room >= done && room - done >= 1 + width + more) {
             char *at = (char *)to + done;
             *at++ = (char)v->type;
             if (more > 0) {

@@ -12,8 +12,8 @@ import shlex
 import subprocess
 import sys
 
-TARGETS = ("all", "driver", "examples", "image-helloworld-c", "bench-programs", "guest-programs", "build/tests/vmm_test",
-           "build/tests/rewind_test", "build/tests/chaos/chaos")
+TARGETS = ("all", "driver", "examples", "image-helloworld-c", "image-functions-c", "bench-programs", "guest-programs",
+           "build/tests/vmm_test", "build/tests/rewind_test", "build/tests/chaos/chaos")
 OUT = "build/compile_commands.json"
 # What is make's or the linker's, and what clang does not know.
 LEFT_OUT = {"-MMD", "-MP", "-c", "-o", "-s", "-static", "-static-pie", "-pie", "-shared", "-nostdlib",

@@ -168,7 +168,8 @@ static int toolcalls_put_error(struct vmm *vm, struct tool_call *c, const char *
     return toolcalls_put(vm, c, true, pieces);
 }
 
-/* Answers a call by an error of the library's own. */
+/* Answers a call by an error of the library's own. What is not printable ASCII, in a name that the
+ * guest gave, becomes '?'. */
 static int toolcalls_refuse(struct vmm *vm, struct tool_call *c, const char *type, const char *fmt,
                             ...) __attribute__((format(printf, 4, 5)));
 static int toolcalls_refuse(struct vmm *vm, struct tool_call *c, const char *type, const char *fmt,
@@ -179,6 +180,9 @@ static int toolcalls_refuse(struct vmm *vm, struct tool_call *c, const char *typ
     va_start(ap, fmt);
     (void)vsnprintf(text, sizeof(text), fmt, ap);
     va_end(ap);
+    for (char *p = text; *p != '\0'; p++) {
+        *p = (char)(*p >= ' ' && *p <= '~' ? *p : '?');
+    }
     (void)pthread_mutex_lock(&vm->tools.calls->lock);
     const int rc = toolcalls_put_error(vm, c, type, text);
     (void)pthread_mutex_unlock(&vm->tools.calls->lock);
@@ -214,13 +218,14 @@ static int toolcalls_request(struct vmm *vm, uint64_t index, struct hv_request *
 static bool toolcalls_name(const struct vmm *vm, const struct hv_request *request,
                            char name[HV_FUNCTION_MAX])
 {
+    const char *from = mem_read_ptr(vm, request->bytes, request->size);
     const size_t room = request->size < HV_FUNCTION_MAX ? request->size : HV_FUNCTION_MAX;
-    memcpy(name, mem_read_ptr(vm, request->bytes, room), room);
-    const char *end = memchr(name, '\0', room);
-    for (char *p = name; end != NULL && p < end; p++) {
-        *p = *p >= ' ' && *p <= '~' ? *p : '?';
+    const size_t length = strnlen(from, room);
+    if (length == 0 || length == room) {
+        return false;
     }
-    return end != NULL && end > name;
+    memcpy(name, from, length + 1);
+    return true;
 }
 
 static struct vmm_call toolcalls_shown(const struct vmm *vm, const struct tool_call *c)
@@ -316,7 +321,7 @@ static int64_t toolcalls_result(struct vmm *vm, struct tool_call *c, const struc
 /* HV_CALL_TOOL */
 int toolcalls_make(struct vmm *vm, const struct hv_call *call, int64_t *ret)
 {
-    struct hv_request request;
+    struct hv_request request = {0};
     int rc = toolcalls_request(vm, call->arg[0], &request);
     rc = rc == 0 ? toolcalls_table(vm, vm->err) : rc;
     if (rc != 0) {

@@ -125,6 +125,7 @@ struct vmm_tools *vt_tools(void)
         {.name = "largest", .max_reply = HV_REPLY_MAX, .call = on_largest},
         {.name = "thread", .call = on_thread},
         {.name = "open"},
+        {.name = "q?", .call = on_fail},
     };
     struct vmm_tools *tools;
     struct vmm_err err;
@@ -231,11 +232,11 @@ static void t_named(void)
     struct vmm *vm = vt_boot(&io);
     IS(vt_tools_run(vm, tools, NULL, "tools-named", ""), VMM_EXITED, 0, "");
     CHECK(strcmp(vt_content(io.stdout_fd, NULL),
-                 "echo|{schema}|fail||broken||large||largest||thread||open||") == 0);
+                 "echo|{schema}|fail||broken||large||largest||thread||open||q?||") == 0);
     vmm_destroy(vm);
     vm = vt_boot(&io);
     IS(vt_tools_run(vm, NULL, NULL, "tools-named", ""), VMM_EXITED, 0, "");
-    CHECK(vt_content(io.stdout_fd, NULL)[58] == '\0'); /* nothing more */
+    CHECK(vt_content(io.stdout_fd, NULL)[62] == '\0'); /* nothing more */
     vmm_destroy(vm);
     vmm_tools_destroy(tools);
 }
@@ -258,6 +259,7 @@ static void t_refused(void)
     SAYS("m0:none:x m0:echo:y", "!NameError|the host has no function 'none' =y ");
     SAYS("m0:\n\377: m0:", "!NameError|the host has no function '?\?' "
                            "!ValueError|a request without the name of a function ");
+    SAYS("m0:q\n: m0:q?:", "!NameError|the host has no function 'q?' !OSError|no such thing ");
     SAYS("m0:large:12345", "!ValueError|large: the arguments have 5 bytes, 4 are allowed ");
     SAYS("m0:large:1234", "!ValueError|large: the reply has 9 bytes, 8 are allowed ");
     struct vmm *vm = vt_boot(&vt_no_io);
