@@ -489,12 +489,13 @@ static int toolcalls_answer(struct vmm *vm, uint64_t id, bool failed,
     }
     (void)pthread_mutex_lock(&calls->lock);
     struct tool_call *c = toolcalls_find(calls, id);
-    int rc = c != NULL
-                 ? 0
-                 : vmm_err_set(err, ENOENT, "there is no open call %llu", (unsigned long long)id);
-    rc = rc == 0 ? toolcalls_too_large(vm, c, pieces[0].size + pieces[1].size, err) : rc;
+    if (c == NULL) {
+        (void)pthread_mutex_unlock(&calls->lock);
+        return vmm_err_set(err, ENOENT, "there is no open call %llu", (unsigned long long)id);
+    }
+    int rc = toolcalls_too_large(vm, c, pieces[0].size + pieces[1].size, err);
     rc = rc == 0 ? toolcalls_put(vm, c, failed, pieces) : rc;
-    const bool late = c != NULL && c->reply != NULL && !c->calling;
+    const bool late = c->reply != NULL && !c->calling;
     (void)pthread_mutex_unlock(&calls->lock);
     if (late) {
         outcome_interrupt(vm, INTERRUPT_ANSWER);
