@@ -150,6 +150,10 @@ void hook_set(const char *name, const void *instead);
  * page tables. */
 void *hook_copy(const char *name);
 
+/* Before the snapshot: the function that the named one calls next after its first call of `first`.
+ * So functions are found that are not exported. */
+void *hook_call_after(const char *name, const char *first);
+
 /* leave.c: end the process because pyhl itself has failed. */
 _Noreturn void drv_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* End the process as python3 does when its start fails. An exception is set, because something that

@@ -45,17 +45,25 @@ static uint8_t *jumps_to(uint8_t *at, size_t size)
     return at + size + offset;
 }
 
-/* The address of the function that has this name, or of what does its work. */
-static uint8_t *find(const char *name)
+/* The function that has this name, or what does its work, and its size. */
+static uint8_t *find_sized(const char *name, size_t *size)
 {
     Dl_info info;
     void *found = NULL;
     void *at = dlsym(RTLD_DEFAULT, name);
     if (at == NULL || dladdr1(at, &info, &found, RTLD_DL_SYMENT) == 0 || found == NULL ||
         info.dli_saddr != at) {
-        drv_fail("this python3 does not export %s, which the driver has to replace", name);
+        drv_fail("this python3 does not export %s, which the driver needs", name);
     }
-    const size_t size = ((const ElfW(Sym) *)found)->st_size;
+    *size = ((const ElfW(Sym) *)found)->st_size;
+    return at;
+}
+
+/* The address of the function that has this name, or of what does its work. */
+static uint8_t *find(const char *name)
+{
+    size_t size;
+    uint8_t *at = find_sized(name, &size);
     if (jumps_to(at, size) != NULL) {
         return jumps_to(at, size);
     }
@@ -126,4 +134,39 @@ void *hook_copy(const char *name)
         drv_fail("cannot make a copy of %s executable: %s", name, strerror(errno));
     }
     return copy;
+}
+
+/* Where a call instruction at this place leads, or NULL. */
+static uint8_t *called_at(uint8_t *at)
+{
+    int32_t offset;
+    if (at[0] != 0xe8) {
+        return NULL;
+    }
+    memcpy(&offset, at + 1, sizeof(offset));
+    return at + 5 + offset;
+}
+
+static bool is_in(const void *at, const void *base)
+{
+    Dl_info info;
+    return at != NULL && dladdr(at, &info) != 0 && info.dli_fbase == base;
+}
+
+void *hook_call_after(const char *name, const char *first)
+{
+    Dl_info info;
+    size_t size, first_size;
+    const uint8_t *target = find_sized(first, &first_size);
+    uint8_t *at = find_sized(name, &size), *end = at + size - 4;
+    const void *base = dladdr(at, &info) != 0 ? info.dli_fbase : NULL;
+    while (at < end && called_at(at) != target) {
+        at++;
+    }
+    for (at += 5; at < end; at++) {
+        if (is_in(called_at(at), base)) {
+            return called_at(at);
+        }
+    }
+    drv_fail("%s of this python3 does not call a function after %s", name, first);
 }

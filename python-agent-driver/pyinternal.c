@@ -8,6 +8,8 @@
 #include "driver.h"
 #include "pyinternal.h"
 
+#include <internal/pycore_ast.h>
+#include <internal/pycore_compile.h>
 #include <internal/pycore_dict.h>
 #include <internal/pycore_gc.h>
 #include <internal/pycore_initconfig.h>
@@ -15,6 +17,7 @@
 #include <internal/pycore_obmalloc.h>
 #include <internal/pycore_pathconfig.h>
 #include <internal/pycore_pystate.h>
+#include <internal/pycore_pyarena.h>
 #include <internal/pycore_runtime.h>
 
 #include <string.h>
@@ -256,4 +259,86 @@ bool internal_atexit_known(PyObject *functions)
         known = callback != NULL && PySequence_Contains(functions, callback->func) == 1;
     }
     return known;
+}
+
+typedef mod_ty parse_function(const char *, PyObject *, int, PyCompilerFlags *, PyArena *);
+
+static parse_function *parse_text;
+
+void internal_parse_remember(void)
+{
+    *(void **)&parse_text = hook_call_after("Py_CompileStringObject", "_PyArena_New");
+}
+
+/* Whether a semicolon follows this place in a text: a line's number, from 1, and bytes in it. What
+ * may stand before it are parentheses, spaces and comments. */
+static bool is_silenced(const char *text, int line, int column)
+{
+    for (; line > 1 && *text != 0; text++) {
+        line -= *text == '\n' || (*text == '\r' && text[1] != '\n');
+    }
+    for (text += column; *text != 0 && *text != ';'; text++) {
+        if (*text == '#') {
+            text += strcspn(text, "\r\n");
+        }
+        if (*text == 0) {
+            return false;
+        }
+    }
+    return *text == ';';
+}
+
+/* Turns the last statement of a module, an expression, into an assignment. */
+static int keep_result(mod_ty module, PyObject *result, PyArena *arena)
+{
+    asdl_stmt_seq *body = module->v.Module.body;
+    stmt_ty last = asdl_seq_GET(body, asdl_seq_LEN(body) - 1);
+    expr_ty value = last->v.Expr.value;
+    expr_ty target = _PyArena_Malloc(arena, sizeof(*target));
+    asdl_expr_seq *targets = _PyArena_Malloc(arena, sizeof(*targets));
+    if (target == NULL || targets == NULL) {
+        return -1;
+    }
+    *target = *value; /* for its place */
+    target->kind = Name_kind;
+    target->v.Name.id = result;
+    target->v.Name.ctx = Store;
+    targets->size = 1;
+    targets->elements = (void **)targets->typed_elements;
+    targets->typed_elements[0] = target;
+    last->kind = Assign_kind;
+    last->v.Assign.targets = targets;
+    last->v.Assign.value = value;
+    last->v.Assign.type_comment = NULL;
+    return 0;
+}
+
+static bool has_result(mod_ty module, const char *text)
+{
+    asdl_stmt_seq *body = module->v.Module.body;
+    const Py_ssize_t len = asdl_seq_LEN(body);
+    if (len == 0 || asdl_seq_GET(body, len - 1)->kind != Expr_kind) {
+        return false;
+    }
+    const expr_ty value = asdl_seq_GET(body, len - 1)->v.Expr.value;
+    return !is_silenced(text, value->end_lineno, value->end_col_offset);
+}
+
+PyObject *internal_compile_cell(const char *text, PyObject *name, int flags, PyObject *result,
+                                bool *shows)
+{
+    PyCompilerFlags how = {flags | PyCF_SOURCE_IS_UTF8 | PyCF_IGNORE_COOKIE, PY_MINOR_VERSION};
+    PyCodeObject *code = NULL;
+    PyArena *arena = _PyArena_New();
+    mod_ty module = arena == NULL ? NULL : parse_text(text, name, Py_file_input, &how, arena);
+    if (module != NULL) {
+        *shows = has_result(module, text);
+        if (!*shows || keep_result(module, result, arena) == 0) {
+            code = _PyAST_Compile(module, name, &how, -1, arena);
+        }
+    }
+    if (arena != NULL) {
+        _PyArena_Free(arena);
+    }
+    return (PyObject *)code;
 }

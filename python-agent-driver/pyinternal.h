@@ -77,4 +77,12 @@ bool internal_atexit_known(PyObject *functions);
 /* Whether somebody is told of each import: audit hooks, -X importtime, -v. */
 bool internal_imports_are_heard(void);
 
+/* Before the snapshot: find the parser, which is not exported. */
+void internal_parse_remember(void);
+/* Compile a cell: UTF-8 text, with flags of compile(). When it ends in an expression whose value is
+ * a result, the code keeps that under the name `result`, and *shows becomes true. A semicolon after
+ * the expression silences it. NULL with an exception set. */
+PyObject *internal_compile_cell(const char *text, PyObject *name, int flags, PyObject *result,
+                                bool *shows);
+
 #endif

@@ -33,9 +33,31 @@ static const char import_text[] =
     "        del sys.modules[name]\n"
     "begin, wait, end, offer = cells.begin, cells.wait, cells.end, host.offer\n";
 
+/* compile_cell(text, name, flags, result) of cells.py: returns the code, and whether it has a
+ * result. */
+static PyObject *compile_cell(PyObject *self, PyObject *args)
+{
+    const char *text;
+    PyObject *name, *result;
+    int flags;
+    bool shows = false;
+    (void)self;
+    if (!PyArg_ParseTuple(args, "yUiU", &text, &name, &flags, &result)) {
+        return NULL;
+    }
+    PyObject *code = internal_compile_cell(text, name, flags, result, &shows);
+    return code == NULL ? NULL : Py_BuildValue("(NO)", code, shows ? Py_True : Py_False);
+}
+
 void session_remember(void)
 {
+    static PyMethodDef method = {"compile_cell", compile_cell, METH_VARARGS, NULL};
+    PyObject *function = drv_need(PyCFunction_New(&method, NULL));
+    internal_parse_remember();
     PyObject *names = drv_run(import_text, "import the session's modules");
+    drv_must(
+        PyObject_SetAttrString(PyDict_GetItemString(names, "cells"), "compile_cell", function));
+    Py_DECREF(function);
     turn_begin = Py_NewRef(PyDict_GetItemString(names, "begin"));
     turn_wait = Py_NewRef(PyDict_GetItemString(names, "wait"));
     turn_end = Py_NewRef(PyDict_GetItemString(names, "end"));

@@ -31,6 +31,10 @@ FOLDER = os.path.dirname(__file__) + os.sep
 FUTURES = functools.reduce(operator.or_, (getattr(__future__, name).compiler_flag
                                           for name in __future__.all_feature_names))
 
+# Of a text, a file's name, flags and a name: the code, and whether it keeps a result under that name. session.c sets it:
+# what compile() makes of a tree of ast takes twice as long.
+compile_cell = None
+
 sources = collections.deque()  # file names of cells, the oldest first
 shows = False  # the cell's last value is a result
 borrowed = []  # (name, value, value before) of variables that only this cell has
@@ -44,32 +48,17 @@ def keep_source(name, text):
         linecache.cache.pop(sources.popleft(), None)
 
 
-def is_silenced(text, node):
-    """Whether a semicolon follows the last expression."""
-    lines = text.splitlines(keepends=True)[node.end_lineno - 1:]
-    rest = lines[0].encode()[node.end_col_offset:].decode() + "".join(lines[1:])
-    return ";" in re.sub("#.*", "", rest)
-
-
-def prepare(context, text):
-    """Compile a cell. A result that does not stand alone is kept under a name that no program can write."""
+def prepare(context, source):
+    """Compile a cell. Its result is kept under a name that no program can write."""
     global shows
     context.count += 1
     name = f"<cell {context.count}>"
     if context.name != contexts.DEFAULT:
         name = f"<cell {context.count} of {context.name}>"
-    keep_source(name, text)
-    flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT | context.futures
-    tree = compile(text, name, "exec", flags | ast.PyCF_ONLY_AST, dont_inherit=True)
-    last = tree.body[-1] if tree.body else None
-    mode = "exec"
-    shows = isinstance(last, ast.Expr) and not is_silenced(text, last)
-    if shows and len(tree.body) == 1:
-        tree, mode = ast.Expression(last.value), "eval"
-    elif shows:
-        tree.body[-1] = ast.copy_location(ast.Assign([ast.Name(RESULT, ast.Store())], last.value), last)
-        ast.fix_missing_locations(tree.body[-1])
-    code = compile(tree, name, mode, flags, dont_inherit=True)
+    keep_source(name, source.decode())
+    if b"\0" in source:
+        raise SyntaxError("source code string cannot contain null bytes")
+    code, shows = compile_cell(source, name, ast.PyCF_ALLOW_TOP_LEVEL_AWAIT | context.futures, RESULT)
     context.futures |= code.co_flags & FUTURES
     return code
 
@@ -98,10 +87,10 @@ def give_back():
 def begin_cell(context, source, env):
     if context.loop is not None:
         asyncio.set_event_loop(context.loop)  # asyncio.run() forgets it
-    if env:
+    if env and env != contexts.first_env:
         borrow(env)
     stdin.begin_cell()
-    code = prepare(context, source.decode())
+    code = prepare(context, source)
     display.begin_cell(context)
     host.install(vars(context.module))
     return vars(context.module), context.variables, code
@@ -138,7 +127,7 @@ def ask(mode, context, text, argv, cursor):
 
 def act(mode, name, source, argv, env, cwd, cursor):
     if not contexts.every:
-        start()
+        start(env)
     if mode == CONTEXT:
         return manage(name, argv, env, cwd)
     if mode == CELL:
@@ -298,10 +287,10 @@ make_task.__name__ = make_task.__qualname__ = "create_task"
 make_task.__module__ = "asyncio.tasks"
 
 
-def start():
+def start(env):
     sys.path.insert(0, "")
     sys.displayhook = show
     stdin.start()
     display.start()
     asyncio.create_task = asyncio.tasks.create_task = make_task
-    contexts.start()
+    contexts.start(env)

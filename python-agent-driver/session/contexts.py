@@ -14,6 +14,7 @@ DEFAULT = "default"
 
 every = {}
 current = None
+first_env = []  # NAME=value as the first run of the session brought them
 
 
 class Refused(Exception):
@@ -101,8 +102,10 @@ def enter(context):
         signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
 
 
-def start():
+def start(env):
     """The first run of the session: its environment is what all contexts begin with."""
+    global first_env
+    first_env = env
     every[DEFAULT] = Context(DEFAULT, sys.modules["__main__"], None, dict(os.environ))
 
 

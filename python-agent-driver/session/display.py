@@ -39,6 +39,8 @@ METHODS = (
 # Values that have none of these methods.
 PLAIN = frozenset((type(None), bool, int, float, complex, str, bytes, bytearray, list, tuple, dict, set, frozenset))
 
+SCALARS = frozenset((bool, int, float, complex))
+
 MOST_ITEMS = 1000  # of a container that has more than MANY_ITEMS
 MANY_ITEMS = 100_000
 MOST_TEXT = 1 << 20  # characters of text/plain
@@ -85,6 +87,12 @@ def main(data):
 
 def result(value, count):
     """Sends the value of a cell's last expression."""
+    if type(value) in SCALARS:  # as below, in a tenth of the time
+        text = repr(value)
+        record = {"data": {"text/plain": text}, "metadata": {}, "main": "text/plain", "execution_count": count}
+        if not send("result", record):
+            print(text)
+        return
     if _displays_itself(value):
         return
     data, metadata = bundle(value)

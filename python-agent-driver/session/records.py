@@ -22,12 +22,15 @@ def plain(value):
     return [plain(item) for item in value] if isinstance(value, (list, tuple)) else value
 
 
+to_json = json.JSONEncoder(ensure_ascii=False, allow_nan=False, default=repr).encode
+
+
 def encode(value):
     """UTF-8 JSON. What is of no JSON type is given as its repr, and half of a surrogate pair as '?'."""
     try:
-        text = json.dumps(value, ensure_ascii=False, allow_nan=False, default=repr)
+        text = to_json(value)
     except ValueError:
-        text = json.dumps(plain(value), ensure_ascii=False, allow_nan=False, default=repr)
+        text = to_json(plain(value))
     return text.encode("utf-8", "replace")
 
 
