@@ -102,26 +102,31 @@ static int close_dir(struct copyout *c)
     return rc;
 }
 
-/* Whether an open directory is the parent of an entry. */
-static bool is_parent(const struct copyout *c, const char *path)
+/* How many directories are open when the one that the entry lies in is the last; 0: it is not
+ * open. */
+static size_t depth_of_parent(const struct copyout *c, const char *path)
 {
     const char *slash = strrchr(path, '/');
-    const size_t parent = slash != NULL ? (size_t)(slash - path) : 0;
+    const size_t length = slash != NULL ? (size_t)(slash - path) : 0;
 
-    return strlen(c->dir) == parent && memcmp(c->dir, path, parent) == 0;
+    for (size_t i = c->dir_count; i > 0; i--) {
+        if (c->dirs[i - 1].length == length && memcmp(c->dir, path, length) == 0) {
+            return i;
+        }
+    }
+    return 0;
 }
 
 /* Closes directories up to the one that the entry lies in. EINVAL when none is that. */
 static int go_to_parent(struct copyout *c, const char *path)
 {
-    while (c->dir_count > 0 && !is_parent(c, path)) {
-        const int rc = close_dir(c);
+    const size_t count = depth_of_parent(c, path);
+    int rc = count > 0 ? 0 : -EINVAL;
 
-        if (rc < 0) {
-            return rc;
-        }
+    while (rc == 0 && c->dir_count > count) {
+        rc = close_dir(c);
     }
-    return c->dir_count > 0 ? 0 : -EINVAL;
+    return rc;
 }
 
 static int push_dir(struct copyout *c, const struct vmm_file *entry, bool made)

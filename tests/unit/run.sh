@@ -16,6 +16,7 @@ readonly sources=(pyhl/value.c vmm/err.c images/runframe.c)
 # What a test is linked with besides.
 declare -A besides=(
     [parent]='pyhl/channel.c pyhl/parent.c pyhl/signals.c'
+    [copies]='pyhl/channel.c pyhl/parent.c pyhl/signals.c pyhl/copies_parent.c pyhl/copyout.c'
 )
 
 # What a test in kernel/ is linked with: files of the guest kernel, and those in kernel/ that it needs besides, most of
