@@ -13,7 +13,7 @@ FUZZ_CFLAGS := -std=c17 -D_GNU_SOURCE $(WARNINGS) -O1 -g -I. -Iimages/kernel -fn
 fuzz-long:
 	@HOURS='$(HOURS)' RUNS='$(RUNS)' FUZZ_CORPUS='$(FUZZ_CORPUS)' tests/fuzz/long.sh $(TARGETS)
 
-FUZZ_TARGETS := sites opts cpio frame kernel_elf config header workset calls toolcalls slots hot tables snapshot restore console archive json
+FUZZ_TARGETS := sites opts cpio frame kernel_elf config header workset calls toolcalls files slots hot tables snapshot restore console archive json
 FUZZ_VMM := $(FUZZ_DIR)/libvmm.a
 # What each target is linked with.
 FUZZ_kernel_elf := $(FUZZ_VMM)
@@ -23,6 +23,7 @@ FUZZ_snapshot := $(FUZZ_VMM)
 FUZZ_header := $(FUZZ_VMM)
 FUZZ_calls := $(FUZZ_VMM)
 FUZZ_toolcalls := $(FUZZ_VMM)
+FUZZ_files := $(FUZZ_VMM)
 FUZZ_frame := $(FUZZ_DIR)/python-agent-driver/frame.o $(FUZZ_DIR)/images/runframe.o
 FUZZ_config := $(patsubst %,$(FUZZ_DIR)/pyhl/%.o,config value) $(FUZZ_VMM)
 # The stand-in for KVM: see fake_kvm.h.

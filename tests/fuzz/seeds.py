@@ -172,6 +172,20 @@ def calls():
     }
 
 
+def files():
+    """Steps of a guest that gives a directory, a directory in it, a file with data, and a link."""
+    def entry(path, kind, size=b""):
+        letters = "ab/a/.b/"
+        return bytes([1, len(path), kind]) + size + b"\xa4\x01" + bytes(letters.index(c) for c in path)
+
+    tree = [b"\x05", b"\x00", entry("", 0), entry("a", 0), entry("a/b", 1, b"\x08"), b"\x04\x05\x02", entry("b", 3)]
+    return {
+        "tree": b"".join(tree),
+        "two": b"".join(tree + [b"\x05\x03\x02", b"\x00", entry("", 1, b"\x04"), b"\x04\x04\x00", b"\x00"]),
+        "in": b"\x03\x06\x00\x00\x00\x00\x10" + b"\x07" + bytes(33),
+    }
+
+
 def toolcalls():
     def make(index, size, buffer=2000):
         return bytes((0, index, size - 6)) + struct.pack("<H", buffer)
@@ -502,7 +516,7 @@ def json():
     }
 
 
-TARGETS = {"kernel_elf": kernel_elf, "cpio": cpio, "sites": sites, "snapshot": snapshot, "header": snapshot, "calls": calls, "toolcalls": toolcalls, "frame": frames, "config": ini,
+TARGETS = {"kernel_elf": kernel_elf, "cpio": cpio, "sites": sites, "snapshot": snapshot, "header": snapshot, "calls": calls, "toolcalls": toolcalls, "files": files, "frame": frames, "config": ini,
            "opts": opts, "json": json, "slots": slots, "hot": hot,
            "tables": tables, "workset": workset, "archive": archive, "console": console, "restore": restore}
 
