@@ -153,7 +153,7 @@ DOC := $(PREFIX)/share/doc/pyhl
 COMPLETION := $(PREFIX)/share/bash-completion/completions
 LINKED := $(shell sed -nE 's/^\| lib.*\| ([a-z0-9.+-]+)[^|]*\|$$/\1/p' pyhl/LICENSES.md)
 VERSION := $(shell sed -n 's/^#define PYHL_VERSION "\(.*\)"/\1/p' pyhl/pyhl.h)
-HEADERS := vmm/vmm.h vmm/abi.h pyhl/pyhl.h
+HEADERS := vmm/vmm.h vmm/doors.h vmm/abi.h pyhl/pyhl.h
 LIBRARIES := vmm pyhl
 
 install: all

@@ -21,8 +21,8 @@ VMM_INSTALLED := $(BUILD)/lib/libvmm.a
 
 all: $(VMM_INSTALLED)
 
-$(VMM_INSTALLED): $(VMM_LIB) vmm/vmm.h vmm/elfsearch.c
-	$(call one_object,vmm/vmm.h,vmm/elfsearch.c)
+$(VMM_INSTALLED): $(VMM_LIB) vmm/vmm.h vmm/doors.h vmm/elfsearch.c
+	$(call one_object,vmm/vmm.h,vmm/doors.h vmm/elfsearch.c)
 
 VMM_EXAMPLES := $(patsubst vmm/examples/%.c,$(BUILD)/examples/%,$(wildcard vmm/examples/*.c))
 

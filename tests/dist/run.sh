@@ -31,7 +31,7 @@ case_contents() {
         problem "build/dist has: $(ls -A "$dist")"
     begin "what is in the command's archive"
     for file in bin/pyhl share/man/man1/pyhl.1 share/bash-completion/completions/pyhl lib/libvmm.a lib/libpyhl.a \
-        lib/pkgconfig/libvmm.pc lib/pkgconfig/libpyhl.pc include/vmm/vmm.h include/vmm/abi.h include/pyhl/pyhl.h \
+        lib/pkgconfig/libvmm.pc lib/pkgconfig/libpyhl.pc include/vmm/{vmm,doors,abi}.h include/pyhl/pyhl.h \
         share/doc/pyhl/{README,INSTALL,SECURITY,CHANGELOG,LICENSES}.md share/doc/pyhl/{LICENSE,BUILT}; do
         [ -s "$unpacked/$file" ] || problem "no $file"
     done

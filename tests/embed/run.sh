@@ -42,7 +42,7 @@ case_names() {
         begin "the global names of lib$name.a"
         nm -g --defined-only "$prefix/lib/lib$name.a" | awk 'NF == 3 { print $3 }' | sort >"$scratch/global"
         {
-            grep -oE "\b${name}_[a-z_]+\(" "$prefix/include/$name/$name.h"
+            grep -ohE "\b${name}_[a-z_]+\(" "$prefix/include/$name/"*.h
             [ "$name" != vmm ] || printf '%s\n' eu_search_tree_fini eu_search_tree_init eu_tdelete eu_tsearch
         } | tr -d '(' | sort -u >"$scratch/declared"
         [ -s "$scratch/global" ] || problem "there are none"
