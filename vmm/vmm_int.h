@@ -9,6 +9,7 @@
 
 #include "abi.h"
 #include "bitmap.h"
+#include "tools_int.h"
 #include "vmm.h"
 
 #include <errno.h>
@@ -107,15 +108,6 @@ struct suspension {
     uint64_t until; /* the guest goes on then, if nothing happens before */
     uint64_t since;
     uint64_t left_ns; /* NEVER: there is no deadline */
-};
-
-/* The functions that the run may call, and its calls (toolcalls.c). */
-struct run_tools {
-    const struct vmm_tools *set; /* held; NULL: none */
-    void *arg;
-    uint64_t left;            /* calls that may still be made */
-    struct tool_calls *calls; /* made when first needed, and kept */
-    atomic_size_t untold;     /* calls that were answered and of which the guest does not know */
 };
 
 /* What is noted of runs for a working set, in a machine that makes one (record.c). */
@@ -568,25 +560,6 @@ void terminal_streams(const struct vmm_io *io, struct hv_streams *streams);
 void terminal_describe(const struct vmm *vm, struct hv_streams *streams); /* as they are now */
 int64_t terminal_call(struct vmm *vm, uint64_t stream, uint64_t op, uint64_t modes, bool drop);
 void terminal_restore(struct vmm *vm);
-
-/* tools.c */
-const struct vmm_tools *tools_hold(const struct vmm_tools *tools); /* NULL is allowed */
-void tools_drop(const struct vmm_tools *tools);
-const struct vmm_function *tools_find(const struct vmm_tools *tools, const char *name);
-/* Of the run frame, with its header and padded. */
-const uint8_t *tools_record(const struct vmm_tools *tools, size_t *size);
-
-/* toolcalls.c. Those of the guest's calls as outcome.c. */
-int toolcalls_prepare(struct vmm *vm, const struct vmm_run *run, struct vmm_err *err);
-void toolcalls_set(struct vmm *vm, const struct vmm_run *run);
-int toolcalls_begin(struct vmm *vm);
-void toolcalls_end(struct vmm *vm);
-void toolcalls_free(struct vmm *vm);
-bool toolcalls_open(struct vmm *vm); /* is a call open? */
-int toolcalls_make(struct vmm *vm, const struct hv_call *call, int64_t *ret);
-int toolcalls_answered(struct vmm *vm, const struct hv_call *call, int64_t *ret);
-int toolcalls_reply(struct vmm *vm, const struct hv_call *call, int64_t *ret);
-int toolcalls_done(struct vmm *vm, const struct hv_call *call, int64_t *ret);
 
 /* frame.c */
 /* run's source must stay until the run is over. */
