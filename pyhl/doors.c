@@ -14,10 +14,12 @@
 struct door_lists {
     struct tool_list tools;
     struct copies copies;
+    struct save save;
+    bool saves;
 };
 
 /* In the parent, until the child ends. */
-static int doors_serve(const struct cmd *cmd, const struct door_lists *lists, struct parent *parent)
+static int doors_serve(const struct cmd *cmd, struct door_lists *lists, struct parent *parent)
 {
     struct tools_parent *tools = NULL;
     struct copies_parent *copies = NULL;
@@ -25,13 +27,17 @@ static int doors_serve(const struct cmd *cmd, const struct door_lists *lists, st
     int status;
 
     if (tools_parent_offer(&lists->tools, parent, &tools, &err) < 0 ||
-        copies_parent_offer(&lists->copies, cmd->name, parent, &copies, &err) < 0) {
+        copies_parent_offer(&lists->copies, cmd->name, parent, &copies, &err) < 0 ||
+        (lists->saves && save_offer(&lists->save, parent) < 0)) {
         status = cmd_fail(cmd, &err);
     } else {
         status = parent_serve(parent, cmd->name);
     }
     tools_parent_end(tools);
     copies_parent_end(copies);
+    if (lists->saves) {
+        save_end(&lists->save);
+    }
     parent_destroy(parent);
     return status;
 }
@@ -66,6 +72,7 @@ static bool doors_split(const struct cmd *cmd, struct door_lists *lists, struct 
         return false;
     }
     doors->channel = &channel;
+    doors->save = lists->saves ? &lists->save : NULL;
     if (doors_child(cmd, lists, doors, &err) < 0) {
         *status = cmd_fail(cmd, &err);
         return false;
@@ -88,7 +95,13 @@ bool doors_open(const struct cmd *cmd, const struct door_options *options, struc
         *status = err.code == EINVAL ? cmd_usage(cmd, "%s", err.msg) : cmd_fail(cmd, &err);
         return false;
     }
-    if (lists.tools.count == 0 && lists.copies.in.count == 0 && lists.copies.target_count == 0) {
+    lists.saves = options->save != NULL;
+    if (lists.saves && save_begin(options->save, &lists.save, &err) < 0) {
+        *status = cmd_usage(cmd, "%s", err.msg);
+        return false;
+    }
+    if (lists.tools.count == 0 && lists.copies.in.count == 0 && lists.copies.target_count == 0 &&
+        !lists.saves) {
         return true;
     }
     return doors_split(cmd, &lists, doors, status);

@@ -8,6 +8,7 @@
 
 #include "cmd.h"
 #include "copies_child.h"
+#include "save.h"
 #include "tools_child.h"
 
 struct tool_options {
@@ -63,6 +64,7 @@ struct doors {
     struct channel *channel;     /* NULL: there is nothing, and no parent */
     struct tools_child *tools;   /* NULL: none */
     struct copies_child *copies; /* NULL: none */
+    const struct save *save;     /* NULL: none */
 };
 
 struct door_options {
@@ -70,6 +72,7 @@ struct door_options {
     const struct copy_options *copies;
     const char *cwd;    /* of the run */
     const char *script; /* its name, or NULL */
+    const char *save;   /* the file for the state at the end, or NULL */
 };
 
 /* Call it before the VM is made. Returns true in the process that goes on with the run. False: this

@@ -86,7 +86,10 @@ static int run_source(const struct pyhl_run *run, struct vmm_run *out, const cha
         1) {
         return vmm_err_set(err, EINVAL, "a run needs one of code, module, script and cell");
     }
-    if (run->cell == NULL && run->context != NULL) {
+    if (run->as_cell && run->code == NULL && run->script == NULL) {
+        return vmm_err_set(err, EINVAL, "only code and scripts can be run as a cell");
+    }
+    if (run->cell == NULL && !run->as_cell && run->context != NULL) {
         return vmm_err_set(err, EINVAL, "context '%s': only a cell has one", run->context);
     }
     if (run->cell != NULL && run->args != NULL && run->args[0] != NULL) {
@@ -150,6 +153,10 @@ int pyhl_run_make(const struct pyhl_run *run, struct vmm_run *out, struct vmm_er
     if (out->argv == NULL || out->env == NULL) {
         pyhl_run_free(out);
         return vmm_err_set(err, ENOMEM, "out of memory");
+    }
+    if (run->as_cell) {
+        out->mode = HV_RUN_CELL;
+        out->context = run->context;
     }
     out->options = run->options;
     out->cwd = run->cwd != NULL ? run->cwd : "/";

@@ -76,7 +76,9 @@ struct pyhl_run {
      * more (Sessions). It has no args, and only the first may have options. */
     const char *cell;
     const char *context; /* of a cell: whose names; NULL: "default" */
-    const void *source;  /* source_len bytes; NULL if 0 */
+    /* The code or the script is a cell, with args, and with the script's name in tracebacks. */
+    bool as_cell;
+    const void *source; /* source_len bytes; NULL if 0 */
     size_t source_len;
     const char *const *args;    /* sys.argv from 1 on; NULL-terminated */
     const char *const *options; /* python3's own: "-O", "-W", "error"; NULL-terminated */

@@ -25,7 +25,7 @@
 #define SCRIPT_MAX (256u << 20)
 
 struct run_options {
-    const char *code, *module, *dest;
+    const char *code, *module, *dest, *save, *from;
     uint64_t repeat, timeout_ns, memory, cpu_ns, max_output;
     struct opt_list env, python;
     struct tool_options tools;
@@ -99,6 +99,16 @@ static const struct opt run_opts[] = {
      .help = "set in the script's environment; repeatable"},
     TOOL_OPTIONS(struct run_options, tools),
     COPY_OPTIONS(struct run_options, copies),
+    {.name = "save",
+     .kind = OPT_TEXT,
+     .offset = offsetof(struct run_options, save),
+     .arg = "FILE",
+     .help = "save the state at the end of the run, if its status is 0"},
+    {.name = "from",
+     .kind = OPT_TEXT,
+     .offset = offsetof(struct run_options, from),
+     .arg = "FILE",
+     .help = "begin with a state that was saved: the same names, modules and files"},
     {.name = "deterministic",
      .kind = OPT_FLAG,
      .offset = offsetof(struct run_options, deterministic),
@@ -158,6 +168,28 @@ static int choose(const struct cmd *cmd, const struct run_options *options,
                           "standard input");
 }
 
+/* A run that begins or ends with a state is a cell of a session. */
+static bool is_cell(const struct run_options *options)
+{
+    return options->save != NULL || options->from != NULL;
+}
+
+static int check_cell(const struct cmd *cmd, const struct run_options *options)
+{
+    if (is_cell(options) && options->module != NULL) {
+        return cmd_usage(cmd, "-m %s: with --save and --from give a SCRIPT or -c CODE",
+                         options->module);
+    }
+    if (options->save != NULL && options->repeat > 0) {
+        return cmd_usage(cmd, "--save: with --repeat there would be a state after each iteration");
+    }
+    if (options->from != NULL && options->python.count > 0) {
+        return cmd_usage(cmd, "%s: the options of python3 are those of the run that was saved",
+                         options->python.items[0]);
+    }
+    return CMD_OK;
+}
+
 static int read_file(struct program *program, struct vmm_err *err)
 {
     const char *name = program->run.script;
@@ -208,6 +240,10 @@ static int read_script(const struct cmd *cmd, struct run_options *options, struc
                 cmd->name, (double)options->timeout_ns / 1e9, program->run.script);
         return CMD_TIMEOUT;
     }
+    if (rc == -EISDIR && is_cell(options)) {
+        return cmd_usage(cmd, "cannot run the directory %s with --save or --from: give a SCRIPT",
+                         program->run.script);
+    }
     if (rc == -EISDIR) {
         return read_directory(cmd, options, program->run.script);
     }
@@ -233,9 +269,27 @@ static void describe_process(const struct process_times *times, uint64_t ended_n
             (double)times->jail_ns / 1e6, (double)(report_now() - ended_ns) / 1e6);
 }
 
-static int run_restored(const struct session *session, const char *dest,
+/* What the run begins with: the home's snapshot, or a state. To be closed. */
+static int open_state(const struct pyhl_home *home, const char *from, struct vmm_snapshot **out,
+                      struct vmm_err *err)
+{
+    int rc;
+
+    *out = NULL;
+    if (from == NULL) {
+        return 0;
+    }
+    rc = vmm_checkpoint_open(from, pyhl_home_snapshot(home), out, err);
+    return rc == -EKEYREJECTED
+               ? vmm_err_context(err, "--from: the state was not saved with this home")
+           : rc < 0 ? vmm_err_context(err, "--from")
+                    : 0;
+}
+
+static int run_restored(const struct session *session, const struct run_options *options,
                         struct process_times *times)
 {
+    struct vmm_snapshot *state;
     struct session ready = *session;
     struct vmm_io io = session_io();
     struct pyhl_home_info info;
@@ -244,7 +298,11 @@ static int run_restored(const struct session *session, const char *dest,
     uint64_t ended_ns;
     int status;
 
-    if (pyhl_home_open(dest, &home, &err) < 0) {
+    if (pyhl_home_open(options->dest, &home, &err) < 0) {
+        return cmd_fail(session->cmd, &err);
+    }
+    if (open_state(home, options->from, &state, &err) < 0) {
+        pyhl_home_close(home);
         return cmd_fail(session->cmd, &err);
     }
     times->ready_ns = report_now();
@@ -256,7 +314,8 @@ static int run_restored(const struct session *session, const char *dest,
     if (session->result != NULL) {
         result_io(session->result, &io);
     }
-    if (vmm_restore(pyhl_home_snapshot(home), &io, session->repeat > 0, &ready.vm, &err) < 0) {
+    if (vmm_restore(state != NULL ? state : pyhl_home_snapshot(home), &io,
+                    session->repeat > 0 || options->save != NULL, &ready.vm, &err) < 0) {
         status = cmd_fail(session->cmd, &err);
     } else {
         status = session_begin(&ready, &times->jail_ns);
@@ -267,6 +326,7 @@ static int run_restored(const struct session *session, const char *dest,
     ended_ns = report_now();
     tools_child_end(session->doors.tools);
     vmm_destroy(ready.vm);
+    vmm_snapshot_close(state);
     pyhl_home_close(home);
     if (session->verbose > 1) {
         describe_process(times, ended_ns);
@@ -327,12 +387,14 @@ static int run_program(const struct cmd *cmd, const struct run_options *options,
         .copies = &options->copies,
         .cwd = cwd != NULL && cwd[0] == '/' ? cwd : "/",
         .script = chosen->script,
+        .save = options->save,
     };
     struct pyhl_run run = *chosen;
     struct vmm_err err = {0};
     int status = CMD_OK;
 
     run.args = words->items + (run.script != NULL);
+    run.as_cell = is_cell(options);
     run.options = options->python.items;
     run.env = env;
     run.cwd = cwd != NULL && cwd[0] == '/' ? cwd : NULL; /* a removed directory has no name */
@@ -349,7 +411,7 @@ static int run_program(const struct cmd *cmd, const struct run_options *options,
     if (err.code != 0 || pyhl_run_make(&run, &session.run, &err) < 0) {
         status = cmd_fail(cmd, &err);
     } else if (doors_open(cmd, &doors, &session.doors, &status)) {
-        status = run_restored(&session, options->dest, times);
+        status = run_restored(&session, options, times);
     }
     pyhl_run_free(&session.run);
     result_free(session.result);
@@ -376,6 +438,9 @@ static int run_main(const struct cmd *cmd, int argc, char **argv)
     status = choose(cmd, &options, &words, &program.run);
     if (status == CMD_OK) {
         status = take_after(cmd, &words, program.run.script != NULL, &options);
+    }
+    if (status == CMD_OK) {
+        status = check_cell(cmd, &options);
     }
     if (status == CMD_OK && deadline_begin(options.timeout_ns, &err) < 0) {
         status = cmd_fail(cmd, &err);

@@ -9,6 +9,7 @@
 #include "message.h"
 #include "outcome.h"
 #include "signals.h"
+#include "vmm/abi.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -202,8 +203,10 @@ static void session_describe(const struct session *session, uint64_t iteration,
 int session_begin(const struct session *session, uint64_t *jail_ns)
 {
     const int outputs[] = {STDOUT_FILENO, STDERR_FILENO};
-    const unsigned extras =
-        (session->verbose > 1 ? VMM_JAIL_INSPECT : 0u) | (session->renew ? VMM_JAIL_RENEW : 0u);
+    const struct save *save = session->doors.save;
+    const unsigned extras = (session->verbose > 1 ? VMM_JAIL_INSPECT : 0u) |
+                            (session->renew ? VMM_JAIL_RENEW : 0u) |
+                            (save != NULL ? VMM_JAIL_INSPECT | VMM_JAIL_SNAPSHOT : 0u);
     const struct vmm_jail jail = {
         .extras = extras | (session_on_terminal() ? (unsigned)VMM_JAIL_TERMINAL : 0u) |
                   (session->doors.channel != NULL ? (unsigned)VMM_JAIL_CHANNEL : 0u),
@@ -211,7 +214,7 @@ int session_begin(const struct session *session, uint64_t *jail_ns)
         .output_fds = outputs,
         .output_count = sizeof(outputs) / sizeof(outputs[0]),
         .vm = extras ? session->vm : NULL,
-        .snapshot_fd = -1,
+        .snapshot_fd = save != NULL ? save->fd : -1,
         .channel_fd = session->doors.channel != NULL ? session->doors.channel->fd : -1,
         .threads = session->doors.tools != NULL ? tools_child_thread : NULL,
         .threads_arg = session->doors.tools,
@@ -245,6 +248,36 @@ static int run_once(const struct session *session, struct vmm_outcome *outcome, 
     return tools_child_run(session->doors.tools, session->vm, &run, outcome, err);
 }
 
+/* After a cell the machine would go on. To a user it has ended with the cell's status. */
+static bool is_cell_over(const struct session *session, struct vmm_outcome *outcome)
+{
+    const bool over = session->run.mode == HV_RUN_CELL && outcome->kind == VMM_READY;
+
+    if (over) {
+        outcome->kind = VMM_EXITED;
+    }
+    return over;
+}
+
+/* Saves the state that a run has left, if that is wanted. Returns the exit status. */
+static int save_state(const struct session *session, bool cell, int status)
+{
+    const struct save *save = session->doors.save;
+    struct vmm_err err;
+
+    if (save == NULL) {
+        return status;
+    }
+    if (!cell || status != CMD_OK) {
+        message("pyhl %s: %s is not saved: the run has %s\n", session->cmd->name, save->path,
+                cell ? "failed" : "ended its session");
+        return status != CMD_OK ? status : CMD_FAILED;
+    }
+    return save_write(save, session->doors.channel, session->vm, &err) < 0
+               ? cmd_fail(session->cmd, &err)
+               : CMD_OK;
+}
+
 int session_run(const struct session *session)
 {
     /* A regular file on stdin is read by every iteration from where the first began. */
@@ -252,6 +285,7 @@ int session_run(const struct session *session)
     struct vmm_outcome outcome;
     struct vmm_err err = {0};
     int status = CMD_OK;
+    bool cell;
 
     signals_to_vm(session->vm);
     for (uint64_t i = 0; i <= session->repeat && status == CMD_OK; i++) {
@@ -268,7 +302,8 @@ int session_run(const struct session *session)
         if (err.code) {
             break;
         }
-        status = conclude(session, &outcome);
+        cell = is_cell_over(session, &outcome);
+        status = save_state(session, cell, conclude(session, &outcome));
         if (!copies_child_end(session->doors.copies, &outcome)) {
             status = CMD_FAILED;
         }

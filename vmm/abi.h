@@ -464,7 +464,9 @@ enum hv_run_mode {
 
     /* Runs of a session: each ends by a status, and the machine goes on. HV_RECORD_CONTEXT names
      * the context that they belong to; "default" when missing. */
-    HV_RUN_CELL = 5,     /* source is the code; its results are records */
+    /* Source is the code; its results are records. When argv[0] is "-" that is all of argv. Else it
+     * is sys.argv, and argv[0] the code's file name unless it is "-c". */
+    HV_RUN_CELL = 5,
     HV_RUN_COMPLETE = 6, /* what can stand at HV_RECORD_CURSOR of source? */
     HV_RUN_INSPECT = 7,  /* what is at HV_RECORD_CURSOR of source? argv[1], if any: "1" for more */
     HV_RUN_IS_COMPLETE = 8, /* is source a whole input, or does it go on? */

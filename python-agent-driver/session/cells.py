@@ -48,17 +48,29 @@ def keep_source(name, text):
         linecache.cache.pop(sources.popleft(), None)
 
 
-def prepare(context, source):
-    """Compile a cell. Its result is kept under a name that no program can write."""
+def file_name(context, argv):
+    """The name of a cell, or of the script that it is."""
+    if argv[0] not in ("-", "-c"):
+        return argv[0]
+    if context.name != contexts.DEFAULT:
+        return f"<cell {context.count} of {context.name}>"
+    return f"<cell {context.count}>"
+
+
+def prepare(context, source, argv):
+    """Compile a cell. Its result is kept under a name that no program can write. A script has arguments and no result."""
     global shows
     context.count += 1
-    name = f"<cell {context.count}>"
-    if context.name != contexts.DEFAULT:
-        name = f"<cell {context.count} of {context.name}>"
+    name = file_name(context, argv)
     keep_source(name, source.decode())
     if b"\0" in source:
         raise SyntaxError("source code string cannot contain null bytes")
-    code, shows = compile_cell(source, name, ast.PyCF_ALLOW_TOP_LEVEL_AWAIT | context.futures, RESULT)
+    flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT | context.futures
+    if argv[0] == "-":
+        code, shows = compile_cell(source, name, flags, RESULT)
+    else:
+        sys.argv[:] = argv
+        code = compile(source, name, "exec", flags, dont_inherit=True)
     context.futures |= code.co_flags & FUTURES
     return code
 
@@ -84,13 +96,13 @@ def give_back():
             os.environ[name] = before
 
 
-def begin_cell(context, source, env):
+def begin_cell(context, source, argv, env):
     if context.loop is not None:
         asyncio.set_event_loop(context.loop)  # asyncio.run() forgets it
     if env and env != contexts.first_env:
         borrow(env)
     stdin.begin_cell()
-    code = prepare(context, source)
+    code = prepare(context, source, argv)
     display.begin_cell(context)
     host.install(vars(context.module))
     return vars(context.module), context.variables, code
@@ -131,7 +143,7 @@ def act(mode, name, source, argv, env, cwd, cursor):
     if mode == CONTEXT:
         return manage(name, argv, env, cwd)
     if mode == CELL:
-        return begin_cell(contexts.use(name, cwd), source, env)
+        return begin_cell(contexts.use(name, cwd), source, argv, env)
     if mode in (COMPLETE, INSPECT, IS_COMPLETE):
         return ask(mode, contexts.use(name, cwd), source.decode(), argv, cursor)
     raise contexts.Refused("this machine has a session: a script needs one that is restored or rewound")
@@ -195,7 +207,7 @@ def without_ours(trace):
     while trace is not None:
         frames.append(trace)
         trace = trace.tb_next
-    starts = [i for i, at in enumerate(frames) if at.tb_frame.f_code.co_filename.startswith("<cell ")]
+    starts = [i for i, at in enumerate(frames) if at.tb_frame.f_code.co_filename in sources]
     kept = None
     for at in reversed(frames[starts[0] if starts else 0:]):
         if not at.tb_frame.f_code.co_filename.startswith(FOLDER):

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "save.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define SAVE_WHOLE 0x300u /* the message by which the child asks for the name */
+
+int save_begin(const char *path, struct save *save, struct vmm_err *err)
+{
+    struct stat st;
+    int n = snprintf(save->temporary, sizeof(save->temporary), "%s.XXXXXX", path);
+
+    if (*path == 0 || n >= (int)sizeof(save->temporary)) {
+        return vmm_err_set(err, EINVAL, "--save '%.200s': give a file", path);
+    }
+    strcpy(save->path, path);
+    if (stat(path, &st) == 0 && !S_ISREG(st.st_mode)) {
+        return vmm_err_set(err, EINVAL, "--save %s: there is something that is no regular file",
+                           path);
+    }
+    save->fd = mkostemp(save->temporary, O_CLOEXEC);
+    return save->fd < 0 ? vmm_err_set(err, errno, "--save %s: %s", path, strerror(errno)) : 0;
+}
+
+int save_write(const struct save *save, struct channel *channel, struct vmm *vm,
+               struct vmm_err *err)
+{
+    struct channel_message message = {.kind = SAVE_WHOLE};
+    int rc = vmm_checkpoint_save(vm, save->fd, err);
+
+    if (rc < 0) {
+        return vmm_err_context(err, "--save %s", save->path);
+    }
+    rc = channel_call(channel, &message);
+    rc = rc == 0 ? message.result : rc;
+    return rc < 0 ? vmm_err_set(err, -rc, "--save %s: %s", save->path, strerror(-rc)) : 0;
+}
+
+/* Gives the file its name. */
+static void save_serve(void *arg, struct parent *parent, const struct channel_message *request)
+{
+    struct save *save = arg;
+
+    (void)request;
+    if (rename(save->temporary, save->path) < 0) {
+        parent_answer(parent, -errno, 0);
+        return;
+    }
+    save->temporary[0] = 0;
+    parent_answer(parent, 0, 0);
+}
+
+int save_offer(struct save *save, struct parent *parent)
+{
+    return parent_offer(parent, SAVE_WHOLE, save_serve, save);
+}
+
+void save_end(const struct save *save)
+{
+    if (save->temporary[0]) {
+        (void)unlink(save->temporary);
+    }
+}

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * pyhl run --save: the state in which a run has left its session, in a file
+ * (vmm_checkpoint_save()). The file is made under another name before the process splits in two
+ * (parent.h). The child, which has the VM and is in jail, writes it. The parent gives it its name
+ * when it is whole, or removes it.
+ */
+#ifndef PYHL_SAVE_H
+#define PYHL_SAVE_H
+
+#include "parent.h"
+
+#include <limits.h>
+
+struct save {
+    char path[PATH_MAX];
+    char temporary[PATH_MAX];
+    int fd;
+};
+
+/* Makes the file, readable by its user alone. */
+int save_begin(const char *path, struct save *save, struct vmm_err *err);
+
+/* In the child: writes the state of a VM that is between two runs, and has the parent give the file
+ * its name. */
+int save_write(const struct save *save, struct channel *channel, struct vmm *vm,
+               struct vmm_err *err);
+
+/* In the parent. save_end() removes a file that has not got its name. */
+int save_offer(struct save *save, struct parent *parent);
+void save_end(const struct save *save);
+
+#endif
