@@ -118,14 +118,15 @@ static void t_together(void)
 /* Nothing comes: after wait_ns it is as before. */
 static void t_nothing(void)
 {
-    begin("m0:open: w");
     const uint64_t start = vt_now();
+    begin("m0:open: w");
     for (int i = 0; i < 3; i++) {
         resume(30 * MS);
         IS(c.o, VMM_CALLED, 0, "");
     }
     CHECK(vt_now() - start >= 90 * MS);
-    CHECK(c.o.counters.run_ns < 80 * MS); /* not the time in which it was suspended */
+    /* Not the time in which it was suspended. */
+    CHECK(c.o.counters.run_ns + 90 * MS <= vt_now() - start);
     const struct vmm_run run = {.argv = (const char *const[]){"x", NULL}, .cwd = "/"};
     FAILS(vmm_run(c.vm, &run, &c.o, &err), EINVAL, "not ready");
     answer(call_of(0).id, "");
@@ -137,19 +138,19 @@ static void t_nothing(void)
 
 static void t_timer(void)
 {
-    begin("m0:open: w100 w a r0");
-    CHECK(c.o.timer_ns > 50 * MS && c.o.timer_ns <= 100 * MS);
+    begin("m0:open: w400 w a r0");
+    CHECK(c.o.timer_ns > 100 * MS && c.o.timer_ns <= 400 * MS);
     resume(10 * MS);
     IS(c.o, VMM_CALLED, 0, "");
-    CHECK(c.o.timer_ns <= 90 * MS);
+    CHECK(c.o.timer_ns > 0 && c.o.timer_ns <= 390 * MS);
     resume(VT_TIMEOUT); /* goes on when the timer is due, and then sleeps for ever */
     IS(c.o, VMM_CALLED, 0, "");
     CHECK(c.o.timer_ns == UINT64_MAX);
     answer(call_of(0).id, "r");
     ends(". time tool 0 =r ");
-    begin("T100 m0:open: w w"); /* a timer by which it would be interrupted */
-    CHECK(c.o.timer_ns > 50 * MS && c.o.timer_ns <= 100 * MS);
-    usleep(120000);
+    begin("T400 m0:open: w w"); /* a timer by which it would be interrupted */
+    CHECK(c.o.timer_ns > 100 * MS && c.o.timer_ns <= 400 * MS);
+    usleep(420000);
     resume(0); /* is due by now */
     IS(c.o, VMM_CALLED, 0, "");
     CHECK(c.o.timer_ns == UINT64_MAX);
