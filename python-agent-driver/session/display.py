@@ -39,7 +39,8 @@ METHODS = (
 # Values that have none of these methods.
 PLAIN = frozenset((type(None), bool, int, float, complex, str, bytes, bytearray, list, tuple, dict, set, frozenset))
 
-SCALARS = frozenset((bool, int, float, complex))
+SCALARS = frozenset((bool, int, float))
+LARGE = 1 << 1000  # the repr of an integer that has too many digits raises
 
 MOST_ITEMS = 1000  # of a container that has more than MANY_ITEMS
 MANY_ITEMS = 100_000
@@ -87,10 +88,10 @@ def main(data):
 
 def result(value, count):
     """Sends the value of a cell's last expression."""
-    if type(value) in SCALARS:  # as below, in a tenth of the time
+    if type(value) in SCALARS and abs(value) < LARGE:  # as below, in a tenth of the time
         text = repr(value)
-        record = {"data": {"text/plain": text}, "metadata": {}, "main": "text/plain", "execution_count": count}
-        if not send("result", record):
+        record = f'{{"data": {{"text/plain": "{text}"}}, "metadata": {{}}, "main": "text/plain", "execution_count": {count}}}'
+        if not send("result", record.encode()):
             print(text)
         return
     if _displays_itself(value):

@@ -6,11 +6,14 @@ out of sys.modules, so they import each other, and all else, at their tops and n
 loses the attributes that its submodules are: `from importlib import util`, and not `import importlib.util`.
 """
 import errno
+import fcntl
 import json
 import os
 import sys
 
 DEVICE = "/dev/pyhl-record"
+DEVICE_FD = 1000
+device = -1
 
 
 def plain(value):
@@ -44,21 +47,32 @@ def flush():
             pass
 
 
+def open_device():
+    """The device, at a number out of the way of the program's. False when there is none."""
+    global device
+    try:
+        low = os.open(DEVICE, os.O_WRONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    device = fcntl.fcntl(low, fcntl.F_DUPFD_CLOEXEC, DEVICE_FD)
+    os.close(low)
+    return True
+
+
 def send(kind, payload):
     """Give one record to the host: bytes as they are, anything else as JSON. What was printed before comes before it.
     Returns False when nobody takes records. OSError: the record is too large for the host."""
-    data = kind.encode() + b"\0" + (payload if isinstance(payload, bytes) else encode(payload))
+    data = b"%b\0%b" % (kind.encode(), payload if isinstance(payload, bytes) else encode(payload))
     flush()
-    try:
-        device = os.open(DEVICE, os.O_WRONLY | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return False
-    try:
-        os.write(device, data)
-    except OSError as error:
-        if error.errno != errno.ENODEV:
-            raise
-        return False
-    finally:
-        os.close(device)
-    return True
+    for _ in range(2):
+        try:
+            os.write(device, data)
+            return True
+        except OSError as error:
+            if error.errno == errno.ENODEV:
+                return False
+            if error.errno != errno.EBADF:
+                raise
+        if not open_device():  # the first record, or the program has closed it
+            return False
+    return False

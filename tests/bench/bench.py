@@ -90,6 +90,8 @@ def measure(bench, rivals, setup_seconds, import_seconds):
     calls = host.tool_calls(bench)
     for way, what in ("plain", "a tool call in C, of a bare exit"), ("ten", "the same, one of ten at once"):
         budgets.most(what, calls[way][0], 1.3, "", calls[way][1])
+    cells = host.cells(bench)
+    budgets.most("a cell of 1 ms, of 1.2 x `exec(compile())` and two exits", cells["ms"][0], 1, "", cells["ms"][1])
     branches = host.branches(bench)
     for name, what, limit, unit in (("checkpoint", "a checkpoint of a session, 1 MiB written, CPU time", 0.5, "ms"),
                                     ("bytes", "its memory", 1.2, "MiB"),

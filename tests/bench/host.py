@@ -89,3 +89,24 @@ def branches(bench):
     for name, what in BRANCHES.items():
         table.row(what, *found[name])
     return found
+
+
+CELLS = {"short": "`1+1`", "five": "five lines", "ms": "a loop of about 1 ms"}
+CELL_EXITS = 2  # its record, and its end
+
+
+def cells(bench):
+    """Prints what cells of a session cost. Returns by name the ratio to 1.2 x exec(compile()) and two exits: of the
+    medians, and of the least."""
+    text = output(f"{bench.programs}/cells", bench.home, str(bench.times(2000))).stdout
+    found = {name: (float(median), float(least)) for name, median, least in map(str.split, text.splitlines())}
+    table = Table("Cells of a session", "", "cell, µs", "least", "`exec(compile())`, µs", "its exits, µs",
+                  "of 1.2 x `exec(compile())` and the exits",
+                  note="`exec(compile())` and exits are timed in loops, in the guest, where all that they use is in the "
+                  "CPU's caches. An exit leaves them cold.")
+    ratios = {}
+    for name, what in CELLS.items():
+        limits = [1.2 * native + CELL_EXITS * leaving for native, leaving in zip(found[f"{name}-native"], found["exit"])]
+        ratios[name] = tuple(cell / limit for cell, limit in zip(found[name], limits))
+        table.row(what, *found[name], found[f"{name}-native"][0], CELL_EXITS * found["exit"][0], ratios[name][0])
+    return ratios

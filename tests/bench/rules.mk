@@ -3,7 +3,7 @@
 # tests/bench/NAME_*.c.
 
 BENCH_DIR := $(BUILD)/tests/bench
-BENCH_VMM_PROGRAMS := $(addprefix $(BENCH_DIR)/,$(notdir $(basename $(wildcard tests/bench/traps.c tests/bench/scale.c tests/bench/branch.c))))
+BENCH_VMM_PROGRAMS := $(addprefix $(BENCH_DIR)/,$(notdir $(basename $(wildcard tests/bench/traps.c tests/bench/scale.c tests/bench/branch.c tests/bench/cells.c))))
 BENCH_PROGRAMS := $(BENCH_VMM_PROGRAMS) $(BENCH_DIR)/spawn $(BENCH_DIR)/trapguest
 
 .PHONY: bench-programs
