@@ -109,6 +109,21 @@ ZeroDivisionError: division by zero'
     expect_error 1 "^error: $scratch/home: .*; install again"
 }
 
+# Cells of one session, and their records.
+case_cells() {
+    begin "example cells: built"
+    compile "$scratch/cells" pyhl/examples/cells.c libpyhl
+    begin "example cells: names, a result, an exception and the end of the session"
+    run "$scratch/cells" .pyhl 'x = 6; print(x)' 'x * 7' '1 / 0' 'import os; os._exit(3)' 'x'
+    expect_status 0
+    expect_out $'6\ncell 1 ended with status 0
+result: {"data": {"text/plain": "42"}, "metadata": {}, "main": "text/plain", "execution_count": 2}
+cell 2 ended with status 0
+error: {"name": "ZeroDivisionError", "value": "division by zero", "traceback": "Traceback (most recent call last):\\n  File \\"<cell 3>\\", line 1, in <module>\\n    1 / 0\\n    ~~^~~\\nZeroDivisionError: division by zero\\n"}
+cell 3 ended with status 1
+cell 4 ended the session with status 3'
+}
+
 # Two VMs on two threads, of one home.
 case_threads() {
     begin "example threads: built"
