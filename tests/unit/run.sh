@@ -17,6 +17,7 @@ readonly sources=(pyhl/value.c vmm/err.c images/runframe.c)
 declare -A besides=(
     [parent]='pyhl/channel.c pyhl/parent.c pyhl/signals.c'
     [copies]='pyhl/channel.c pyhl/parent.c pyhl/signals.c pyhl/copies_parent.c pyhl/copyout.c'
+    [tools]='pyhl/channel.c pyhl/parent.c pyhl/signals.c pyhl/tools_parent.c'
 )
 
 # What a test in kernel/ is linked with: files of the guest kernel, and those in kernel/ that it needs besides, most of
