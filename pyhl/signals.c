@@ -11,9 +11,15 @@
 #include <stdatomic.h>
 #include <unistd.h>
 
+/* What a parent passes signals on by, with their number as the value. A terminal sends SIGINT to
+ * both processes, and of two signals of one number that wait to be delivered the second is lost.
+ * Those from SIGRTMIN on are all delivered. */
+#define SIGNAL_FORWARD (SIGRTMIN + 4)
+
 static struct vmm *_Atomic to_vm;
 static _Atomic pid_t to_process, forward_to, only_from;
 static atomic_bool waiting; /* for a VM to be named */
+static atomic_bool gentle;
 static atomic_int seen;
 static atomic_int last;
 static bool interrupted;
@@ -24,23 +30,29 @@ static void on_signal(int signo, siginfo_t *info, void *context)
     struct vmm *vm = atomic_load(&to_vm);
     pid_t pid = atomic_load(&to_process), sender = atomic_load(&only_from);
     pid_t forward = atomic_load(&forward_to);
-    enum vmm_interrupt what = signo == SIGINT ? VMM_INTERRUPT_INT : VMM_INTERRUPT_TERM;
+    enum vmm_interrupt what;
     int before;
 
     (void)context;
-    if (sender && (info->si_code != SI_USER || info->si_pid != sender)) {
-        return; /* it comes a second time, by way of the sender */
+    if (sender) {
+        if (signo != SIGNAL_FORWARD || info->si_code != SI_QUEUE || info->si_pid != sender) {
+            return; /* it comes a second time, by way of the sender */
+        }
+        signo = info->si_value.sival_int;
     }
+    what = signo == SIGINT ? VMM_INTERRUPT_INT : VMM_INTERRUPT_TERM;
     if (atomic_load(&waiting)) {
         _exit(CMD_SIGNALED + signo);
     }
     atomic_store(&last, signo);
-    before = atomic_fetch_add(&seen, 1);
+    before = signo == SIGINT && atomic_load(&gentle) ? 0 : atomic_fetch_add(&seen, 1);
     if (before > 0) {
         what = VMM_INTERRUPT_KILL;
     }
-    if (forward) {
-        kill(forward, before < 2 ? signo : SIGKILL);
+    if (forward && before < 2) {
+        (void)sigqueue(forward, SIGNAL_FORWARD, (union sigval){.sival_int = signo});
+    } else if (forward) {
+        kill(forward, SIGKILL);
     }
     if (vm != NULL) {
         vmm_interrupt(vm, what);
@@ -103,8 +115,22 @@ void signals_forward(pid_t pid)
 /* Handlers come with it, so that a signal which is not the sender's does not end the process. */
 void signals_only_from(pid_t pid)
 {
+    const struct sigaction action = {.sa_sigaction = on_signal, .sa_flags = SA_SIGINFO};
+
     atomic_store(&only_from, pid);
     signals_catch(true);
+    sigaction(SIGNAL_FORWARD, &action, NULL);
+}
+
+void signals_gentle(void)
+{
+    atomic_store(&gentle, true);
+}
+
+void signals_forget(void)
+{
+    atomic_store(&last, 0);
+    atomic_store(&seen, 0);
 }
 
 bool signals_urgent(void)

@@ -34,6 +34,11 @@ void signals_only_from(pid_t pid);
 /* The last signal that came; 0: none. */
 int signals_last(void);
 
+/* From now on SIGINT only interrupts the guest, however often it comes: for a session. */
+void signals_gentle(void);
+/* Forgets the signals that came, because what they were for is over. */
+void signals_forget(void);
+
 /* Whether a second signal came, which ends the run. */
 bool signals_urgent(void);
 

@@ -109,6 +109,7 @@ static int served(int (*work)(struct channel *))
     CHECK(parent_fork(&parent, &channel, &err) == 0);
     if (parent == NULL) {
         status = work(&channel);
+        fflush(stdout); /* what failed */
         _exit(unit_failures ? 99 : status);
     }
     dup2(out, STDOUT_FILENO); /* for the reports of this test */
@@ -278,8 +279,10 @@ static void hostile(void)
 static int hears_signals(struct channel *c)
 {
     struct channel_message m = {.kind = ASK_TWICE};
+    sigset_t term;
 
     signals_to_vm(NULL);
+    CHECK(channel_call(c, &m) == 0); /* the parent serves, and so passes signals on */
     raise(SIGTERM);
     CHECK(signals_last() == 0);
     CHECK(kill(getppid(), SIGTERM) == 0);
@@ -288,6 +291,17 @@ static int hears_signals(struct channel *c)
         usleep(10000);
     }
     CHECK(signals_last() == SIGTERM && !signals_urgent());
+    /* One that comes while the terminal's own is still to be delivered is not lost. */
+    signals_forget();
+    sigemptyset(&term);
+    sigaddset(&term, SIGTERM);
+    CHECK(sigprocmask(SIG_BLOCK, &term, NULL) == 0 && kill(getpid(), SIGTERM) == 0);
+    CHECK(kill(getppid(), SIGTERM) == 0);
+    for (int i = 0; i < 500 && signals_last() == 0; i++) {
+        usleep(10000);
+    }
+    CHECK(sigprocmask(SIG_UNBLOCK, &term, NULL) == 0);
+    CHECK(signals_last() == SIGTERM);
     return 0;
 }
 
