@@ -335,8 +335,9 @@ void vmm_io_set(struct vmm *vm, const struct vmm_io *io);
  * Answers are records (vmm_io).
  *
  *   HV_RUN_CELL         source is code, whose names are the context's. Status 0, 1 after an
- *                       exception, or that of SystemExit. Records "result", "display" and "error";
- *                       without a taker of records results go to stdout and tracebacks to stderr.
+ *                       exception, or that of SystemExit. Records "result", "display", "error",
+ *                       and "exit" after SystemExit; without a taker of records results go to
+ *                       stdout and tracebacks to stderr.
  *   HV_RUN_COMPLETE     record "complete": what can stand at the cursor
  *   HV_RUN_INSPECT      record "inspect": what is at the cursor; with argv {"-", "1"} its source,
  *                       too

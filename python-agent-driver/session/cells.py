@@ -237,7 +237,9 @@ def exit_status(code):
 def tell(raised):
     """Tell of the exception that has ended a cell. Returns the cell's status."""
     if isinstance(raised, SystemExit):
-        return exit_status(raised.code)
+        status = exit_status(raised.code)
+        records.send("exit", {"status": status})
+        return status
     trim(raised, set())
     sys.last_exc = sys.last_value = raised
     sys.last_type, sys.last_traceback = type(raised), raised.__traceback__

@@ -63,11 +63,12 @@ SyntaxError: invalid syntax
 
 @case
 def exits(session):
-    """SystemExit ends the cell with its status."""
+    """SystemExit ends the cell with its status, and a record says that it was one."""
     for code, status in ("3", 3), ("", 0), ("None", 0), ("256 + 7", 7), ("-1", 255), ("True", 1):
-        ends(session.cell(f"raise SystemExit({code})"), status)
+        same(ends(session.cell(f"raise SystemExit({code})"), status).records("exit"), [{"status": status}])
     ends(session.cell("import sys; print(1); sys.exit('no')"), 1, "1\n", "no\n")
     ends(session.cell("exit()"), 0)
+    same(session.cell("1").records("exit"), [])
     gives(session.cell("1"), "1")
 
 
