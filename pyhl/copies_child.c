@@ -181,7 +181,9 @@ void copies_child_begin(struct copies_child *copies, struct vmm_run *run)
 
 bool copies_child_end(struct copies_child *copies, const struct vmm_outcome *outcome)
 {
-    const bool own = outcome->kind == VMM_EXITED || outcome->kind == VMM_SIGNALED;
+    /* VMM_READY: of a session, which gives its files by a run of their own. */
+    const bool own =
+        outcome->kind == VMM_EXITED || outcome->kind == VMM_SIGNALED || outcome->kind == VMM_READY;
     struct channel_message m = {.kind = COPIES_END};
     int rc;
 

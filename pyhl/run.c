@@ -9,8 +9,10 @@
 #include "files.h"
 #include "message.h"
 #include "pyhl.h"
+#include "repl.h"
 #include "report.h"
 #include "session.h"
+#include "signals.h"
 #include "value.h"
 #include "vmm/abi.h"
 
@@ -30,7 +32,7 @@ struct run_options {
     struct opt_list env, python;
     struct tool_options tools;
     struct copy_options copies;
-    bool renew, deterministic, trace, json;
+    bool renew, deterministic, trace, json, interactive;
     unsigned verbose;
 };
 
@@ -54,6 +56,10 @@ static const struct opt run_opts[] = {
      .offset = offsetof(struct run_options, module),
      .arg = "MODULE",
      .help = "run this module of the image"},
+    {.letter = 'i',
+     .kind = OPT_FLAG,
+     .offset = offsetof(struct run_options, interactive),
+     .help = "go on at a prompt after SCRIPT or CODE, as pyhl repl does"},
     {.name = "repeat",
      .kind = OPT_COUNT,
      .offset = offsetof(struct run_options, repeat),
@@ -162,6 +168,10 @@ static int choose(const struct cmd *cmd, const struct run_options *options,
     }
     if (words->count > 0) {
         run->script = words->items[0];
+        return CMD_OK;
+    }
+    if (options->interactive) {
+        run->code = "";
         return CMD_OK;
     }
     return cmd_usage(cmd, "nothing to run: give a SCRIPT, -c CODE, -m MODULE, or - for "
@@ -369,6 +379,38 @@ static int take_after(const struct cmd *cmd, struct opt_words *words, bool is_wo
     return CMD_OK;
 }
 
+/* -i: the program is the first cell of a session. */
+static int run_interactive(const struct session *session, const char *dest)
+{
+    const struct repl_config config = {
+        .cmd = session->cmd,
+        .history = true,
+        .first = session->run.source,
+        .first_len = session->run.source_len,
+        .doors = session->doors,
+    };
+
+    return repl_session(&config, dest, &session->run);
+}
+
+/* What -i does not go with. */
+static int check_interactive(const struct cmd *cmd, const struct run_options *options,
+                             const struct pyhl_run *run)
+{
+    if (!options->interactive) {
+        return CMD_OK;
+    }
+    if (run->module != NULL || (run->script != NULL && strcmp(run->script, "-") == 0)) {
+        return cmd_usage(cmd, "-i goes with a SCRIPT or -c CODE, not with -m and not with -");
+    }
+    if (options->repeat > 0 || options->renew || options->json || is_cell(options)) {
+        return cmd_usage(cmd, "-i is one session: it does not go with --repeat, --renew, --json, "
+                              "--save and --from");
+    }
+    signals_gentle();
+    return CMD_OK;
+}
+
 static int run_program(const struct cmd *cmd, const struct run_options *options,
                        const struct opt_words *words, const struct pyhl_run *chosen,
                        struct process_times *times)
@@ -411,7 +453,8 @@ static int run_program(const struct cmd *cmd, const struct run_options *options,
     if (err.code != 0 || pyhl_run_make(&run, &session.run, &err) < 0) {
         status = cmd_fail(cmd, &err);
     } else if (doors_open(cmd, &doors, &session.doors, &status)) {
-        status = run_restored(&session, options, times);
+        status = options->interactive ? run_interactive(&session, options->dest)
+                                      : run_restored(&session, options, times);
     }
     pyhl_run_free(&session.run);
     result_free(session.result);
@@ -441,6 +484,9 @@ static int run_main(const struct cmd *cmd, int argc, char **argv)
     }
     if (status == CMD_OK) {
         status = check_cell(cmd, &options);
+    }
+    if (status == CMD_OK) {
+        status = check_interactive(cmd, &options, &program.run);
     }
     if (status == CMD_OK && deadline_begin(options.timeout_ns, &err) < 0) {
         status = cmd_fail(cmd, &err);

@@ -202,17 +202,18 @@ static void session_describe(const struct session *session, uint64_t iteration,
 
 int session_begin(const struct session *session, uint64_t *jail_ns)
 {
-    const int outputs[] = {STDOUT_FILENO, STDERR_FILENO};
+    const int outputs[] = {STDOUT_FILENO, STDERR_FILENO, session->history_fd};
     const struct save *save = session->doors.save;
+    const unsigned terminal = VMM_JAIL_TERMINAL | (session->edits ? (unsigned)VMM_JAIL_EDIT : 0u);
     const unsigned extras = (session->verbose > 1 ? VMM_JAIL_INSPECT : 0u) |
                             (session->renew ? VMM_JAIL_RENEW : 0u) |
                             (save != NULL ? VMM_JAIL_INSPECT | VMM_JAIL_SNAPSHOT : 0u);
     const struct vmm_jail jail = {
-        .extras = extras | (session_on_terminal() ? (unsigned)VMM_JAIL_TERMINAL : 0u) |
+        .extras = extras | (session_on_terminal() ? terminal : 0u) |
                   (session->doors.channel != NULL ? (unsigned)VMM_JAIL_CHANNEL : 0u),
         .input_fd = STDIN_FILENO,
         .output_fds = outputs,
-        .output_count = sizeof(outputs) / sizeof(outputs[0]),
+        .output_count = session->history_fd > 0 ? 3 : 2,
         .vm = extras ? session->vm : NULL,
         .snapshot_fd = save != NULL ? save->fd : -1,
         .channel_fd = session->doors.channel != NULL ? session->doors.channel->fd : -1,

@@ -1,0 +1,249 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Cases of `pyhl repl` and `pyhl run -i`: typing on a terminal, and cells from a pipe."""
+import os
+import re
+import stat
+import subprocess
+import tempfile
+import time
+
+from terminal import ENV, HOME, LIMIT, PYHL, Terminal
+
+REPL = [PYHL[0], "repl", "--dest", HOME]
+PLAIN = REPL + ["--no-history"]
+
+
+def screen(shown):
+    """What was shown, without what moves the cursor and clears."""
+    return re.sub(rb"\x1b\[[0-9;?]*[A-Za-z]|\x08|\r", b"", shown)
+
+
+class Typing:
+    """A session on a terminal."""
+
+    def __init__(self, command, env=()):
+        self.wrong = []
+        self.terminal = Terminal([*env, *command])
+        self.seen = 0
+        self.prompt()
+
+    def wait(self, text):
+        """Wait until the text is shown after what was waited for before."""
+        terminal = self.terminal
+        while text not in terminal.shown[self.seen:] and terminal.read():
+            pass
+        at = terminal.shown.find(text, self.seen)
+        if at < 0:
+            self.wrong.append(f"{text} was not shown: {terminal.shown[self.seen:][-500:]}")
+        self.seen = len(terminal.shown) if at < 0 else at + len(text)
+
+    def prompt(self, text=b">>> "):
+        self.wait(text)
+
+    def type(self, typed, *shown, prompt=b">>> "):
+        self.terminal.type(typed)
+        for text in shown:
+            self.wait(text)
+        if prompt:
+            self.prompt(b"\n" + prompt if typed.endswith(b"\n") else prompt)
+
+    def end(self, typed=b"\x04", status=0):
+        self.terminal.type(typed)
+        _, found = self.terminal.finish()
+        if found != status:
+            self.wrong.append(f"status {found}, not {status}: {self.terminal.shown[-500:]}")
+        return self.wrong
+
+
+def case_repl_results():
+    session = Typing(PLAIN)
+    session.type(b"x = 6\n")
+    session.type(b"x * 7\n", b"\n42")
+    session.type(b"x;\n")
+    session.type(b"print('a'); 'b'\n", b"\r\na\r\n'b'")
+    session.type(b"None\n")
+    session.type(b"await __import__('asyncio').sleep(0, 'slept')\n", b"'slept'")
+    if b"\r\n6\r\n" in session.terminal.shown or b"\r\nNone" in session.terminal.shown:
+        session.wrong.append(f"shown although it was silenced: {session.terminal.shown}")
+    return session.end()
+
+
+def case_repl_blocks():
+    session = Typing(PLAIN)
+    session.type(b"for i in range(2):\n", prompt=b"... ")
+    session.type(b"print('no', i)\n", prompt=b"... ")
+    session.type(b"\n", b"no 0", b"no 1")
+    session.type(b"(1 +\n", prompt=b"... ")
+    session.type(b"2)\n", b"3")
+    session.type(b"def f(:\n", b"SyntaxError")
+    session.type("'äöü' + 'é'\n".encode(), "'äöüé'".encode())
+    return session.end()
+
+
+def case_repl_errors():
+    session = Typing(PLAIN)
+    session.type(b"def f(): return 1 / 0\n", prompt=None)
+    session.type(b"\n")
+    session.type(b"f()\n", b"Traceback (most recent call last)", b'File "<cell ', b"~~^~~",
+                 b"ZeroDivisionError: division by zero")
+    session.type(b"raise SystemExit('words')\n", b"words", prompt=None)
+    return session.end(b"", 1)
+
+
+def case_repl_exits():
+    wrong = []
+    for line, status in (b"exit()", 0), (b"quit()", 0), (b"exit(3)", 3), (b"import sys; sys.exit(4)", 4), \
+            (b"import os; os._exit(5)", 5):
+        wrong += Typing(PLAIN).end(line + b"\n", status)
+    return wrong
+
+
+def case_repl_interrupts():
+    session = Typing(PLAIN)
+    session.type(b"x = 1\n")
+    session.type(b"some words", prompt=b"some words")
+    session.type(b"\x03", b"KeyboardInterrupt")
+    session.type(b"for i in range(3):\n", prompt=b"... ")
+    session.type(b"\x03", b"KeyboardInterrupt")
+    for loop in (b"while True: pass", b"import time; time.sleep(60)"):
+        session.terminal.type(loop + b"\n" + (b"\n" if b"while" in loop else b""))
+        time.sleep(1)
+        for _ in range(2):  # the second may come while the first is being told of
+            session.terminal.type(b"\x03")
+        session.wait(b"KeyboardInterrupt")
+        session.prompt()
+    session.type(b"x + 1\n", b"\n2")
+    return session.end()
+
+
+def case_repl_completes():
+    session = Typing(PLAIN)
+    session.type(b"import os\n")
+    session.type(b"os.getc\tb()\n", b"\nb'")
+    session.type(b"os.getcwd\t", b"getcwd   getcwdb")
+    session.type(b"\x03")
+    session.type(b"'\xc3\xa4', os.getp\ti\t()\n", b"('\xc3\xa4', ")
+    session.type(b"if True:\n", prompt=b"... ")
+    session.type(b"some = 1\n", prompt=b"... ")
+    session.type(b"\n")
+    session.type(b"som\t + 1\n", b"\n2")
+    session.type(b"nothing_like_it\t\x03", b"KeyboardInterrupt")
+    return session.end()
+
+
+def case_repl_input():
+    session = Typing(PLAIN)
+    session.type(b"name = input('wh' + 'o? ')\n", b"who? ", prompt=None)
+    session.type(b"joe\n")
+    session.type(b"name\n", b"'joe'")
+    return session.end()
+
+
+def case_repl_history():
+    """Lines are there again in the next session, and only the user can read them."""
+    with tempfile.TemporaryDirectory() as state:
+        env = [f"XDG_STATE_HOME={state}"]
+        session = Typing(REPL, env)
+        session.type(b"'first line'\n", b"'first line'")
+        session.type(b"'second line'\n", b"'second line'")
+        wrong = session.end()
+        session = Typing(REPL, env)
+        session.type(b"\x1b[A\x1b[A\n", b"\n'first line'")
+        session.type(b"\x1b[A\x1b[A\n", b"\n'second line'")
+        wrong += session.end()
+        path = os.path.join(state, "pyhl", "history")
+        kept = open(path).read()
+        if kept != "'first line'\n'second line'\n'first line'\n'second line'\n":
+            wrong.append(f"the history is {kept!r}")
+        modes = [stat.S_IMODE(os.stat(name).st_mode) for name in (path, os.path.dirname(path))]
+        if modes != [0o600, 0o700]:
+            wrong.append(f"modes {modes}")
+        with open(path, "w") as file:
+            file.writelines(f"line {i}\n" for i in range(5000))
+        wrong += Typing(REPL, env).end()
+        kept = open(path).read().splitlines()
+        if kept != [f"line {i}" for i in range(4000, 5000)]:
+            wrong.append(f"5000 lines became {len(kept)}, from {kept[:1]} to {kept[-1:]}")
+        wrong += Typing(PLAIN, env).end()
+        os.unlink(path)
+        os.symlink("/etc/passwd", path)
+        session = Typing(REPL, env)
+        if b"pyhl: " not in session.terminal.shown or b"no history is kept" not in session.terminal.shown:
+            session.wrong.append(f"history through a link: {session.terminal.shown}")
+        wrong += session.end()
+    return wrong
+
+
+def case_repl_images():
+    session = Typing(PLAIN)
+    session.type(b"import matplotlib.pyplot as plt; plt.plot([1, 2]);\n", b"[image/png, ")
+    return session.end()
+
+
+def fed(command, text, status=0, out=None, err=b""):
+    done = subprocess.run(["env", *command], input=text, capture_output=True, timeout=LIMIT, env=ENV)
+    wrong = [] if done.returncode == status else [f"status {done.returncode}, not {status}"]
+    if out is not None and done.stdout != out:
+        wrong.append(f"stdout {done.stdout}, not {out}")
+    if err not in done.stderr or (not err and done.stderr):
+        wrong.append(f"stderr {done.stderr}, without {err}")
+    return [f"{text}: {line}" for line in wrong]
+
+
+def case_repl_pipe():
+    return [*fed(REPL, b"x = 1\nfor i in range(2):\n    print(i)\n\nx + 1\n", out=b"0\n1\n2\n"),
+            *fed(REPL, b"'no newline'", out=b"'no newline'\n"),
+            *fed(REPL, b"for i in range(2):\n    print(i)", out=b"0\n1\n"),
+            *fed(REPL, b"1/0\n'goes on'\n", out=b"'goes on'\n", err=b"ZeroDivisionError"),
+            *fed(REPL, b"print(1)\nexit(7)\nprint(2)\n", status=7, out=b"1\n"),
+            *fed(REPL, b"", out=b"")]
+
+
+def case_repl_limits():
+    return [*fed([*REPL, "--timeout", "0.5"], b"print(1)\nwhile True: pass\n\nprint(2)\n", 124, b"1\n",
+                 b"pyhl repl: stopped: --timeout of 0.5 s is over; the session is over"),
+            *fed([*REPL, "--output-limit", "100"], b"print(1)\nprint('x' * 200)\n", 153, None,
+                 b"--output-limit; the session is over")]
+
+
+def case_repl_tools():
+    tools = ["--tool", "add=python3 -c 'import json, sys; print(sum(json.load(sys.stdin).values()))'",
+             "--tool", "fail=echo no such city >&2; exit 1"]
+    session = Typing([*PLAIN, *tools])
+    session.type(b"add(a=1, b=2)\n", b"\n3")
+    session.type(b"await add.aio(a=3)\n", b"\n3")
+    session.type(b"fail()\n", b"host.HostError: ToolError: no such city")
+    session.type(b"\x03", b"KeyboardInterrupt")
+    session.type(b"import host; host.call_tool('add', a=5)\n", b"\n5")
+    return session.end()
+
+
+def case_repl_copies():
+    with tempfile.TemporaryDirectory() as folder:
+        with open(os.path.join(folder, "in.txt"), "w", encoding="utf-8") as file:
+            file.write("from here\n")
+        out = os.path.join(folder, "out.txt")
+        copies = ["--copy-in", f"{folder}/in.txt:/data/in.txt", "--copy-out", f"/data/out.txt:{out}"]
+        wrong = fed([*REPL, *copies], b"open('/data/in.txt').read()\nopen('/data/out.txt', 'w').write('from there')\n",
+                    out=b"'from here\\n'\n10\n")
+        kept = open(out, encoding="utf-8").read() if os.path.exists(out) else None
+        if kept != "from there":
+            wrong.append(f"copied out: {kept}")
+        wrong += fed([*REPL, "--copy-out", f"/nowhere:{out}"], b"exit(3)\n", 125, b"", b"/nowhere")
+    return wrong
+
+
+def case_run_interactive():
+    session = Typing([*PYHL, "-i", "-c", "x = 20"])
+    session.type(b"x + 1\n", b"\n21")
+    wrong = session.end()
+    with tempfile.NamedTemporaryFile("w", suffix=".py") as file:
+        file.write("import sys\nprint(sys.argv[1:])\ny = 1 / 0\n")
+        file.flush()
+        session = Typing([*PYHL, "--copy-in", "/etc/hostname:/data", "-O", "-i", file.name, "a", "b"])
+        if b"['a', 'b']" not in session.terminal.shown or b"ZeroDivisionError" not in session.terminal.shown:
+            wrong.append(f"the script: {session.terminal.shown}")
+        session.type(b"sys.argv[1], __debug__, open('/data').close()\n", b"('a', False, None)")
+        wrong += session.end()
+    return wrong + [*fed([*PYHL, "-i", "-m", "this"], b"", 2, b"", b"-i goes with"),
+                    *fed([*PYHL, "-i", "--repeat", "1", "-c", "1"], b"", 2, b"", b"does not go with")]
