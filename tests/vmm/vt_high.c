@@ -76,7 +76,7 @@ static void large_runs(struct vmm *vm)
     struct vmm_footprint f;
     const uint64_t logged = (vm->ram_low - VT_FIRST) / HV_PAGE_SIZE;
     /* Under emulation each takes seconds. */
-    const int rounds = vm->policy == policy_of(POLICY_EMULATED) ? 2 : 5;
+    const int rounds = vm->policy == policy_of(POLICY_EMULATED) ? 1 : 5;
     for (int i = 0; i < rounds; i++) {
         IS(vt_run(vm, "dirty", "51200"), VMM_EXITED, 0, "");
         CHECK(high_pages(vm) >= 51200 - logged);
