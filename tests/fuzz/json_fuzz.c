@@ -18,6 +18,7 @@ static char *written(struct json_out *out, size_t *size)
     char *text = malloc((size_t)end + 1);
     MUST(text != NULL && pread(out->fd, text, (size_t)end, 0) == end);
     MUST(lseek(out->fd, 0, SEEK_SET) == 0 && ftruncate(out->fd, 0) == 0);
+    text[end] = '\0';
     *size = (size_t)end;
     return text;
 }
