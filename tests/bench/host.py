@@ -57,6 +57,7 @@ TOOL_CALLS = {
     "4KiB": "a call with 4 KiB of arguments and of reply",
     "ten": "one of ten that are made, then read",
     "ten-late": "one of ten that the host answers together, when the guest sleeps",
+    "record": "a record of 100 bytes, which the host drops",
 }
 
 

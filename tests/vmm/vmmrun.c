@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * vmmrun KERNEL INITRD [--memory MIB] [--trace] [--timeout SECONDS] [--then SOURCE]...
- *        [-- PROGRAM [ARGS...]]
+ * vmmrun KERNEL INITRD [--memory MIB] [--trace] [--timeout SECONDS] [--quiet]
+ *        [--then SOURCE]... [-- PROGRAM [ARGS...]]
  * Boots a fresh machine and runs one program in it, to debug kernels. --then is for a program that
  * takes runs (HV_RUN_DEVICE): it gets a run with this source. Several are run one after the other,
  * in the same machine. All have the functions of vmmrun_tools.c. Prints records on stdout, a line
- * each, and the outcomes on stderr. Exits as
- * the program did, 128+n for signals, 124 on timeout, 125 when the machine failed, 2 on bad usage.
+ * each, unless --quiet, and the outcomes on stderr. Exits as the program did, 128+n for signals,
+ * 124 on timeout, 125 when the machine failed, 2 on bad usage.
  */
 #include "vmmrun.h"
 
@@ -47,10 +47,16 @@ static int show_record(void *arg, const char *kind, const void *bytes, size_t si
     return dprintf(1, "record %s %zu: %s\n", kind, size, text) < 0 ? -errno : 0;
 }
 
+static int drop_record(void *arg, const char *kind, const void *bytes, size_t size)
+{
+    (void)arg, (void)kind, (void)bytes, (void)size;
+    return 0;
+}
+
 static int usage(void)
 {
     fputs("usage: vmmrun KERNEL INITRD [--memory MIB] [--trace] [--timeout SECONDS]"
-          " [--then SOURCE]... [-- PROGRAM [ARGS...]]\n",
+          " [--quiet] [--then SOURCE]... [-- PROGRAM [ARGS...]]\n",
           stderr);
     return 2;
 }
@@ -68,6 +74,8 @@ static int parse(int argc, char **argv, struct options *o)
         if (strcmp(argv[i], "--trace") == 0) {
             o->config.trace = o->run.trace = true;
             o->config.io.trace = trace_line;
+        } else if (strcmp(argv[i], "--quiet") == 0) {
+            o->config.io.record = drop_record;
         } else if (strcmp(argv[i], "--memory") == 0 && i + 1 < argc) {
             o->config.memory = strtoull(argv[++i], NULL, 0) << 20;
         } else if (strcmp(argv[i], "--timeout") == 0 && i + 1 < argc) {

@@ -263,6 +263,41 @@ static void t_grace(void)
 }
 
 /* A run that ends gives up its calls; the machine goes on, and can use the request again. */
+/* CPU time goes on where the run is resumed, also on another thread's clock; the time in between
+ * is none. */
+static void *resume_thread(void *arg)
+{
+    (void)arg;
+    resume(VT_TIMEOUT);
+    return NULL;
+}
+
+static void t_cpu(void)
+{
+    const char *const argv[] = {"tools", "m0:open: w a s", NULL};
+    pthread_t thread;
+    c.tools = vt_tools();
+    c.vm = vt_boot(&vt_no_io);
+    const struct vmm_run run = {
+        .argv = argv, .cwd = "/", .timeout_ns = VT_TIMEOUT, .cpu_ns = 100 * MS, .tools = c.tools};
+    OK(vmm_run(c.vm, &run, &c.o, &err));
+    IS(c.o, VMM_CALLED, 0, "");
+    const uint64_t before = c.o.counters.cpu_ns;
+    CHECK(before > 0 && before < 100 * MS);
+    const uint64_t start = vt_now();
+    while (vt_now() - start < 150 * MS) { /* the caller's own work */
+    }
+    resume(0);
+    IS(c.o, VMM_CALLED, 0, "");
+    CHECK(c.o.counters.cpu_ns >= before && c.o.counters.cpu_ns < 100 * MS);
+    answer(call_of(0).id, "x");
+    CHECK(pthread_create(&thread, NULL, resume_thread, NULL) == 0);
+    CHECK(pthread_join(thread, NULL) == 0);
+    IS(c.o, VMM_CPU, 0, "out of CPU time");
+    CHECK(c.o.counters.cpu_ns >= 100 * MS && c.o.counters.cpu_ns < 100 * MS + VT_LATE);
+    end();
+}
+
 static void t_turn(void)
 {
     begin_for("m0:open: e4", VT_TIMEOUT, 0);
@@ -356,11 +391,19 @@ static void t_jailed(void)
 }
 
 const struct vt_test vt_called_tests[] = {
-    {"called-order", t_order},         {"called-together", t_together},
-    {"called-nothing", t_nothing},     {"called-timer", t_timer},
-    {"called-interrupt", t_interrupt}, {"called-threads", t_threads},
-    {"called-stdin", t_stdin},         {"called-deadline", t_deadline},
-    {"called-grace", t_grace},         {"called-turn", t_turn},
-    {"called-unwatched", t_unwatched}, {"called-rewind", t_rewind},
-    {"called-jailed", t_jailed},       {NULL, NULL},
+    {"called-order", t_order},
+    {"called-together", t_together},
+    {"called-nothing", t_nothing},
+    {"called-timer", t_timer},
+    {"called-interrupt", t_interrupt},
+    {"called-threads", t_threads},
+    {"called-stdin", t_stdin},
+    {"called-deadline", t_deadline},
+    {"called-grace", t_grace},
+    {"called-turn", t_turn},
+    {"called-unwatched", t_unwatched},
+    {"called-rewind", t_rewind},
+    {"called-jailed", t_jailed},
+    {"called-cpu", t_cpu},
+    {NULL, NULL},
 };
