@@ -80,6 +80,21 @@ static char *script_source(const struct script *script, size_t *size)
     return source;
 }
 
+/* Runs the cell that comes before. It must end well. */
+static int subject_before(struct subject *s, struct vmm_run run, const char *code,
+                          struct vmm_outcome *outcome, struct vmm_err *err)
+{
+    run.timeout_ns = RUN_LIMIT_NS;
+    run.source = code;
+    run.source_len = strlen(code);
+    int rc = vmm_run(s->vm, &run, outcome, err);
+    if (rc == 0 && (outcome->kind != VMM_READY || outcome->status != 0)) {
+        rc = vmm_err_set(err, EPROTO, "the cell before ended as %d, status %d", (int)outcome->kind,
+                         outcome->status);
+    }
+    return rc;
+}
+
 int subject_run(struct subject *s, const struct script *script, struct vmm_outcome *outcome,
                 char *text, size_t size)
 {
@@ -88,7 +103,7 @@ int subject_run(struct subject *s, const struct script *script, struct vmm_outco
     size_t source_len;
     char *source = script_source(script, &source_len);
     const struct vmm_run run = {
-        .mode = HV_RUN_CODE,
+        .mode = script->before == NULL ? HV_RUN_CODE : HV_RUN_CELL,
         .argv = argv,
         .env = env,
         .cwd = "/tmp",
@@ -97,16 +112,19 @@ int subject_run(struct subject *s, const struct script *script, struct vmm_outco
         .timeout_ns = script->timeout_ns != 0 ? script->timeout_ns : RUN_LIMIT_NS,
         .tools = s->tools,
     };
+    struct vmm_err err;
+    int rc = source != NULL ? 0 : vmm_err_set(&err, ENOMEM, "out of memory");
+    if (rc == 0 && script->before != NULL) {
+        rc = subject_before(s, run, script->before, outcome, &err);
+    }
     struct killer killer = {s->vm, script->kill_ms};
     pthread_t thread;
     const bool kills =
-        script->kill_ms != 0 && pthread_create(&thread, NULL, killer_main, &killer) == 0;
-    struct vmm_err err;
+        rc == 0 && script->kill_ms != 0 && pthread_create(&thread, NULL, killer_main, &killer) == 0;
     (void)ftruncate(s->out, 0);
     (void)lseek(s->out, 0, SEEK_SET);
     (void)lseek(s->in, 0, SEEK_SET);
-    int rc = source != NULL ? vmm_run(s->vm, &run, outcome, &err)
-                            : vmm_err_set(&err, ENOMEM, "out of memory");
+    rc = rc == 0 ? vmm_run(s->vm, &run, outcome, &err) : rc;
     rc = rc == 0 && script->answers ? tools_answer(s->vm, outcome, &err) : rc;
     free(source);
     if (kills) {

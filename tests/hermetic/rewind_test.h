@@ -17,7 +17,8 @@
 struct script {
     const char *name;
     const char *code;
-    size_t comment; /* a comment of so many bytes is added: pages that only the host writes */
+    const char *before; /* a cell of a session that comes before; then the code is a cell, too */
+    size_t comment;     /* a comment of so many bytes is added: pages that only the host writes */
     enum vmm_outcome_kind kind;
     int status;
     uint64_t timeout_ns; /* of the run; 0: a minute, and reaching it is a failure */

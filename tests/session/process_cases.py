@@ -164,3 +164,15 @@ def large_cell(session):
     ends(session.cell("x = '''" + "a" * 3_000_000 + "'''"), 0)
     gives(session.cell("len(x)"), "3000000")
     gives(session.cell("1"), "1")
+
+
+@case
+def counts(session):
+    """A cell makes two calls, for its record and at its end, and takes no fault: nothing is scrubbed or joined."""
+    ends(session.cell("x = 1"), 0)
+    gives(session.cell("1+1"), "2")
+    turns = [session.cell("1+1") for _ in range(50)]
+    same({(turn.calls, turn.faults) for turn in turns}, {(2, 0)})
+    same(sorted(turn.exits for turn in turns)[25], 2)
+    turns = [session.cell("x = 2") for _ in range(50)]
+    same(({turn.calls for turn in turns}, sorted(turn.exits for turn in turns)[25]), ({1}, 1))
