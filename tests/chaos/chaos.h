@@ -145,6 +145,7 @@ struct subject {
     uint64_t seeds;        /* run since the restore */
     bool bell_seen;
     struct why *bell_why;
+    bool in_cell; /* the hostile run is a cell of a session */
 };
 /* tools.c */
 int tools_make(struct vmm_tools **tools, struct vmm_err *err);

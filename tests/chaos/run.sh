@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Chaos: random hostile runs. Each is followed by a rewind, after which memory, vCPU and an honest run have to be those of
 # a fresh machine (chaos.c). Most seeds run on a small kernel of the test's own, a fifth in Python processes of the real
-# image. Then each of some parts of the rewind is left out, by name (faults.c): the test has to notice that.
+# image, half of these as a cell of a session. Then each of some parts of the rewind is left out, by name (faults.c): the test has to notice that.
 #
 # usage: tests/chaos/run.sh [PART...]      --list prints their names
 #

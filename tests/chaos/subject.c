@@ -65,7 +65,9 @@ static int run(struct subject *s, const char *name, const void *source, size_t s
     static const char *const env[] = {"PATH=/usr/bin:/bin", "HOME=/root", "LANG=C.UTF-8", NULL};
     const char *const argv[] = {s->kind->python ? "-c" : name, "", NULL};
     const struct vmm_run r = {
-        .mode = s->kind->python ? HV_RUN_CODE : HV_RUN_EXEC,
+        .mode = !s->kind->python     ? HV_RUN_EXEC
+                : acts && s->in_cell ? HV_RUN_CELL
+                                     : HV_RUN_CODE,
         .argv = argv,
         .env = env,
         .cwd = "/tmp",
@@ -92,6 +94,7 @@ static struct vmm_outcome run_acts(struct subject *s, const struct script *scrip
     const uint8_t *bytes = (const uint8_t *)script->acts;
     size_t size = script->count * sizeof(script->acts[0]);
     char *text = NULL;
+    s->in_cell = script->count % 2 == 1;
     if (s->kind->python) {
         const size_t head = strlen(s->kind->prologue);
         text = malloc(head + 2 * size + 64);
