@@ -322,12 +322,17 @@ static int files_wanted(struct vmm *vm, const struct hv_call *call, int64_t *ret
     return 0;
 }
 
-/* Whether an entry stands where one may: below the directory made last, or below one that this one
- * lies in. */
-static bool files_in_place(const struct run_files *f, const char *path)
+static size_t files_parent(const char *path)
 {
     const char *slash = strrchr(path, '/');
-    const size_t parent = slash != NULL ? (size_t)(slash - path) : 0;
+    return slash != NULL ? (size_t)(slash - path) : 0;
+}
+
+/* Whether an entry stands where one may: in the directory f->dir, or in one that this one lies
+ * in. */
+static bool files_in_place(const struct run_files *f, const char *path)
+{
+    const size_t parent = files_parent(path);
     if (f->wanted == 0 || f->rooted != (*path != '\0')) {
         return false; /* the wanted path itself comes first, and once */
     }
@@ -398,6 +403,7 @@ static int files_make(struct vmm *vm, const struct hv_call *call, int64_t *ret)
     }
     f->rooted = true;
     f->dir_open = f->dir_open && *file.path != '\0';
+    f->dir[files_parent(file.path)] = '\0'; /* what is in it comes before what follows it */
     if (!files_room(f, file.size)) {
         *ret = files_full(vm, file.path);
         return 0;

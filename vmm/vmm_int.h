@@ -157,7 +157,7 @@ struct run_files {
     size_t wanted;     /* so many of out's paths the guest has asked for */
     bool given;        /* it has given all of them */
     bool rooted;       /* the entry of the wanted path itself was made, or refused */
-    bool dir_open;     /* dir is the path of the directory made last */
+    bool dir_open;     /* dir is the path of the directory that the last entry is or is in */
     char *dir;         /* HV_PATH_MAX bytes when there is an out */
     bool open;         /* the entry made last is a file, and takes data */
     bool full;         /* a limit of out is reached */

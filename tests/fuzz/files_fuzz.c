@@ -21,6 +21,7 @@
 static struct vmm vm;
 static struct vmm_outcome outcome;
 static struct vmm_err err;
+static volatile uint64_t sink;
 
 static struct {
     char dirs[MAX_ENTRIES + 1][HV_PATH_MAX]; /* the directories on the way to the one made last */
@@ -94,7 +95,9 @@ static int on_data(void *arg, uint64_t offset, const void *bytes, size_t size)
     (void)arg;
     MUST(seen.open && offset <= seen.size && size <= seen.size - offset);
     MUST((seen.written += size) <= MAX_BYTES);
-    MUST(size == 0 || memchr(bytes, 256, size) == NULL); /* all of it can be read */
+    for (size_t i = 0; i < size; i++) { /* all of it can be read */
+        sink += ((const uint8_t *)bytes)[i];
+    }
     seen.open = seen.mood-- % 7 != 0;
     return seen.open ? 0 : -ENOSPC;
 }
@@ -205,7 +208,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     memset(&seen, 0, sizeof(seen));
     seen.mood = fuzz_byte(&in);
     vm.io = (struct vmm_io){.stdin_fd = -1, .stdout_fd = -1, .stderr_fd = -1};
-    vm.ram_size = vm.ram_low = RAM;
+    vm.ram_size = vm.ram_low = vm.ram_bound = RAM;
     vm.ram = aligned_alloc(HV_PAGE_SIZE, RAM);
     MUST(vm.ram != NULL);
     memset(vm.ram, 0, RAM);

@@ -268,7 +268,8 @@ static void t_paths(void)
         {"f", 0, "", "neither a file"},
         {"d2/f", S_IFREG, "", "before its directory"},
         {"d/f", S_IFREG, "", "before its directory"}, /* the directory made last is e */
-        {"", S_IFDIR, "", "before its directory"},    /* a second time */
+        {"e/../d/f", S_IFREG, "", "lead down"},
+        {"", S_IFDIR, "", "before its directory"}, /* a second time */
         {"l/f", S_IFREG, "", "before its directory"},
         {"ee/f", S_IFREG, "", "before its directory"},
     };
