@@ -97,7 +97,7 @@ class _Axis:
         """Pairs of place and text, of what is in view."""
         low, high = sorted(self.axis.get_view_interval())
         places = [float(place) for place in self.axis.get_majorticklocs()]
-        texts = self.axis.get_major_formatter().format_ticks(places)
+        texts = map(str, self.axis.get_major_formatter().format_ticks(places))  # a label of a box is a number
         slack = (high - low) * 1e-9
         return [(place, text) for place, text in zip(places, texts) if low - slack <= place <= high + slack]
 
@@ -109,9 +109,9 @@ class _Axis:
         is_text = type(self.axis.get_major_formatter()).__name__ in ("FixedFormatter", "FuncFormatter")
         ticks = [tick for tick in self.ticks() if tick[1]] if is_text else []
         if ticks:
-            gaps = [b[0] - a[0] for a, b in zip(ticks, ticks[1:])]
+            places = sorted({place for place, _ in ticks})  # shared axes have a tick for each of theirs
             place, text = min(ticks, key=lambda tick: abs(tick[0] - number))
-            if abs(place - number) <= min(gaps, default=1) / 2:
+            if abs(place - number) <= min((b - a for a, b in zip(places, places[1:])), default=1) / 2:
                 return text
         return f"{number:g}"
 

@@ -623,6 +623,18 @@ def pandas_bar(seen):
          [["u", "a", 1], ["v", "a", 2], ["u", "b", 3], ["v", "b", 4]])
 
 
+@cell("pd.DataFrame({'v': [1, 2, 3, 4], 'w': 1, 'g': list('xyxy')}).boxplot(by='g'); print()")
+def boxes_of_axes_that_share_ticks(seen):
+    parts = seen.chart()["elements"]
+    same([[(one["label"], one["median"]) for one in part["elements"]] for part in parts],
+         [[("x", 2), ("y", 3)], [("x", 1), ("y", 1)]])
+
+
+@cell("plt.boxplot([[1, 2, 3], [4, 5, 6]]); print()")
+def boxes_without_names(seen):
+    same([one["label"] for one in seen.chart()["elements"]], ["1", "2"])
+
+
 @cell("""
 import seaborn as sns
 table = pd.DataFrame({"g": list("aabb"), "v": [1., 2, 3, 4], "h": list("xyxy")})
