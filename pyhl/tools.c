@@ -30,16 +30,26 @@ static bool tools_is_name(const char *name)
     return len > 0 && len <= TOOLS_NAME_MAX && strspn(name, letters) == len;
 }
 
-/* Adds a tool, whose strings the list owns from then on, also after an error. */
+static void tool_free(struct tool *tool)
+{
+    free(tool->name);
+    free(tool->command);
+    free(tool->path);
+    free(tool->schema);
+}
+
+/* Adds a tool, whose strings are the list's from then on, also after an error. */
 static int tools_add(struct tool_list *list, struct tool tool, struct vmm_err *err)
 {
     struct tool *more = realloc(list->items, (list->count + 1) * sizeof(*more));
 
-    if (more != NULL) {
-        list->items = more;
-        list->items[list->count++] = tool;
+    if (more == NULL) {
+        tool_free(&tool);
+        return vmm_err_set(err, ENOMEM, "out of memory");
     }
-    if (more == NULL || tool.name == NULL || (tool.command == NULL && tool.path == NULL)) {
+    list->items = more;
+    list->items[list->count++] = tool;
+    if (tool.name == NULL || (tool.command == NULL && tool.path == NULL)) {
         return vmm_err_set(err, ENOMEM, "out of memory");
     }
     if (!tools_is_name(tool.name)) {
@@ -118,9 +128,7 @@ static int tools_add_program(int folder, const char *path, const char *file, str
     if (rc == 0) {
         return tools_add(list, tool, err);
     }
-    free(tool.name);
-    free(tool.path);
-    free(tool.schema);
+    tool_free(&tool);
     return rc;
 }
 
@@ -181,10 +189,7 @@ int tools_list(const struct opt_list *commands, const struct opt_list *folders,
 void tools_list_free(struct tool_list *list)
 {
     for (size_t i = 0; i < list->count; i++) {
-        free(list->items[i].name);
-        free(list->items[i].command);
-        free(list->items[i].path);
-        free(list->items[i].schema);
+        tool_free(&list->items[i]);
     }
     free(list->items);
     *list = (struct tool_list){0};

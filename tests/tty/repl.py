@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Cases of `pyhl repl` and `pyhl run -i`: typing on a terminal, and cells from a pipe."""
+import glob
 import os
 import re
 import stat
@@ -230,6 +231,30 @@ def case_repl_copies():
         if kept != "from there":
             wrong.append(f"copied out: {kept}")
         wrong += fed([*REPL, "--copy-out", f"/nowhere:{out}"], b"exit(3)\n", 125, b"", b"/nowhere")
+    return wrong
+
+
+def case_repl_jail():
+    done = subprocess.run(["tests/jailed.sh", "bash", "-c", 'sleep 20 | "$@"; :', "-", *REPL], capture_output=True, text=True,
+                          timeout=LIMIT)
+    return [done.stdout] if done.returncode else []
+
+
+def case_tool_interrupt():
+    """Ctrl-C reaches a script that waits for a tool, and ends the tool."""
+    terminal = Terminal([*PYHL, "--tool", "nap=sleep 4321.5", "-c", "import host\nprint('go')\nhost.nap()"])
+    terminal.wait_for(b"go")
+    time.sleep(1)
+    terminal.type(b"\x03")
+    shown, status = terminal.finish()
+    wrong = [] if b"KeyboardInterrupt" in shown and status == -2 else [f"{shown}, status {status}"]
+    for path in glob.glob("/proc/[0-9]*/cmdline"):
+        try:
+            with open(path, "rb") as file:
+                if b"4321.5" in file.read().split(b"\0"):
+                    wrong.append("the tool's process is still there")
+        except OSError:
+            pass  # it has gone
     return wrong
 
 
