@@ -6,6 +6,7 @@
 #include "repl.h"
 #include "deadline.h"
 #include "message.h"
+#include "save.h"
 #include "session.h"
 #include "signals.h"
 #include "vmm/abi.h"
@@ -15,7 +16,7 @@
 #include <unistd.h>
 
 struct repl_options {
-    const char *dest;
+    const char *dest, *from;
     uint64_t timeout_ns, memory, cpu_ns, max_output;
     struct opt_list env;
     struct tool_options tools;
@@ -59,6 +60,11 @@ static const struct opt repl_opts[] = {
      .kind = OPT_FLAG,
      .offset = offsetof(struct repl_options, no_history),
      .help = "neither read nor keep the history of typed lines"},
+    {.name = "from",
+     .kind = OPT_TEXT,
+     .offset = offsetof(struct repl_options, from),
+     .arg = "FILE",
+     .help = "begin with a state that pyhl run --save has made"},
     {.name = "dest",
      .kind = OPT_TEXT,
      .offset = offsetof(struct repl_options, dest),
@@ -90,6 +96,7 @@ int repl_session(const struct repl_config *config, const char *dest, const struc
     struct pyhl_home_info info;
     struct vmm_err err = {0};
     struct pyhl_home *home = NULL;
+    struct vmm_snapshot *state = NULL;
     struct repl *repl = NULL;
     struct vmm *vm = NULL;
     int status;
@@ -98,13 +105,15 @@ int repl_session(const struct repl_config *config, const char *dest, const struc
         pyhl_home_info(home, &info);
         whole.memory = info.memory;
     }
-    if (err.code == 0 && repl_open(&whole, &repl, &io, &err) == 0) {
-        (void)vmm_restore(pyhl_home_snapshot(home), &io, false, &vm, &err);
+    if (err.code == 0 && save_open(pyhl_home_snapshot(home), config->from, &state, &err) == 0 &&
+        repl_open(&whole, &repl, &io, &err) == 0) {
+        (void)vmm_restore(state != NULL ? state : pyhl_home_snapshot(home), &io, false, &vm, &err);
     }
     status = err.code == 0 ? repl_jailed(&whole, repl, vm, run) : cmd_fail(config->cmd, &err);
     tools_child_end(config->doors.tools);
     vmm_destroy(vm);
     repl_close(repl);
+    vmm_snapshot_close(state);
     pyhl_home_close(home);
     return status;
 }
@@ -161,6 +170,7 @@ static int repl_main(const struct cmd *cmd, int argc, char **argv)
         return status;
     }
     config.history = !options.no_history;
+    config.from = options.from;
     env = session_env(&options.env, false);
     cwd = getcwd(NULL, 0);
     status = cmd_close_inherited(cmd);

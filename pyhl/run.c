@@ -279,23 +279,6 @@ static void describe_process(const struct process_times *times, uint64_t ended_n
             (double)times->jail_ns / 1e6, (double)(report_now() - ended_ns) / 1e6);
 }
 
-/* What the run begins with: the home's snapshot, or a state. To be closed. */
-static int open_state(const struct pyhl_home *home, const char *from, struct vmm_snapshot **out,
-                      struct vmm_err *err)
-{
-    int rc;
-
-    *out = NULL;
-    if (from == NULL) {
-        return 0;
-    }
-    rc = vmm_checkpoint_open(from, pyhl_home_snapshot(home), out, err);
-    return rc == -EKEYREJECTED
-               ? vmm_err_context(err, "--from: the state was not saved with this home")
-           : rc < 0 ? vmm_err_context(err, "--from")
-                    : 0;
-}
-
 static int run_restored(const struct session *session, const struct run_options *options,
                         struct process_times *times)
 {
@@ -311,7 +294,7 @@ static int run_restored(const struct session *session, const struct run_options 
     if (pyhl_home_open(options->dest, &home, &err) < 0) {
         return cmd_fail(session->cmd, &err);
     }
-    if (open_state(home, options->from, &state, &err) < 0) {
+    if (save_open(pyhl_home_snapshot(home), options->from, &state, &err) < 0) {
         pyhl_home_close(home);
         return cmd_fail(session->cmd, &err);
     }
@@ -380,17 +363,18 @@ static int take_after(const struct cmd *cmd, struct opt_words *words, bool is_wo
 }
 
 /* -i: the program is the first cell of a session. */
-static int run_interactive(const struct session *session, const char *dest)
+static int run_interactive(const struct session *session, const struct run_options *options)
 {
     const struct repl_config config = {
         .cmd = session->cmd,
         .history = true,
         .first = session->run.source,
         .first_len = session->run.source_len,
+        .from = options->from,
         .doors = session->doors,
     };
 
-    return repl_session(&config, dest, &session->run);
+    return repl_session(&config, options->dest, &session->run);
 }
 
 /* What -i does not go with. */
@@ -403,9 +387,9 @@ static int check_interactive(const struct cmd *cmd, const struct run_options *op
     if (run->module != NULL || (run->script != NULL && strcmp(run->script, "-") == 0)) {
         return cmd_usage(cmd, "-i goes with a SCRIPT or -c CODE, not with -m and not with -");
     }
-    if (options->repeat > 0 || options->renew || options->json || is_cell(options)) {
-        return cmd_usage(cmd, "-i is one session: it does not go with --repeat, --renew, --json, "
-                              "--save and --from");
+    if (options->repeat > 0 || options->renew || options->json || options->save != NULL) {
+        return cmd_usage(cmd, "-i is one session: it does not go with --repeat, --renew, --json "
+                              "and --save");
     }
     signals_gentle();
     return CMD_OK;
@@ -453,7 +437,7 @@ static int run_program(const struct cmd *cmd, const struct run_options *options,
     if (err.code != 0 || pyhl_run_make(&run, &session.run, &err) < 0) {
         status = cmd_fail(cmd, &err);
     } else if (doors_open(cmd, &doors, &session.doors, &status)) {
-        status = options->interactive ? run_interactive(&session, options->dest)
+        status = options->interactive ? run_interactive(&session, options)
                                       : run_restored(&session, options, times);
     }
     pyhl_run_free(&session.run);

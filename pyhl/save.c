@@ -56,6 +56,22 @@ static void save_serve(void *arg, struct parent *parent, const struct channel_me
     parent_answer(parent, 0, 0);
 }
 
+int save_open(struct vmm_snapshot *base, const char *path, struct vmm_snapshot **out,
+              struct vmm_err *err)
+{
+    int rc;
+
+    *out = NULL;
+    if (path == NULL) {
+        return 0;
+    }
+    rc = vmm_checkpoint_open(path, base, out, err);
+    return rc == -EKEYREJECTED
+               ? vmm_err_context(err, "--from: the state was not saved with this home")
+           : rc < 0 ? vmm_err_context(err, "--from")
+                    : 0;
+}
+
 int save_offer(struct save *save, struct parent *parent)
 {
     return parent_offer(parent, SAVE_WHOLE, save_serve, save);

@@ -26,6 +26,12 @@ int save_begin(const char *path, struct save *save, struct vmm_err *err);
 int save_write(const struct save *save, struct channel *channel, struct vmm *vm,
                struct vmm_err *err);
 
+/* Opens a state that was saved, for vmm_restore(). path NULL: there is none, and *out is NULL. The
+ * base must outlive it. EKEYREJECTED: it was saved with another home; else as
+ * vmm_checkpoint_open(). */
+int save_open(struct vmm_snapshot *base, const char *path, struct vmm_snapshot **out,
+              struct vmm_err *err);
+
 /* In the parent. save_end() removes a file that has not got its name. */
 int save_offer(struct save *save, struct parent *parent);
 void save_end(const struct save *save);

@@ -234,6 +234,18 @@ def case_repl_copies():
     return wrong
 
 
+def case_repl_from():
+    with tempfile.TemporaryDirectory() as folder:
+        state = os.path.join(folder, "state")
+        subprocess.run([*PYHL, "--save", state, "-c", "x = 20\nimport json"], check=True, timeout=LIMIT)
+        wrong = fed([*REPL, "--from", state], b"x + 1\njson.dumps([x])\n", out=b"21\n'[20]'\n")
+        session = Typing([*PYHL, "--from", state, "-i", "-c", "x += 1"])
+        session.type(b"x\n", b"\n21")
+        wrong += session.end()
+        wrong += fed([*REPL, "--from", "/nowhere"], b"1\n", 125, b"", b"pyhl repl: --from: /nowhere: No such file")
+    return wrong
+
+
 def case_repl_jail():
     done = subprocess.run(["tests/jailed.sh", "bash", "-c", 'sleep 20 | "$@"; :', "-", *REPL], capture_output=True, text=True,
                           timeout=LIMIT)
@@ -271,4 +283,5 @@ def case_run_interactive():
         session.type(b"sys.argv[1], __debug__, open('/data').close()\n", b"('a', False, None)")
         wrong += session.end()
     return wrong + [*fed([*PYHL, "-i", "-m", "this"], b"", 2, b"", b"-i goes with"),
-                    *fed([*PYHL, "-i", "--repeat", "1", "-c", "1"], b"", 2, b"", b"does not go with")]
+                    *fed([*PYHL, "-i", "--repeat", "1", "-c", "1"], b"", 2, b"", b"does not go with"),
+                    *fed([*PYHL, "-i", "--save", "/x", "-c", "1"], b"", 2, b"", b"does not go with")]
