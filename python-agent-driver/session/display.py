@@ -199,8 +199,10 @@ def bundle(obj, include=None, exclude=None):
                           "metadata of ")
 
 
-_finder = ipython.Finder({function.__name__: function for function in (
-    display, update_display, clear_output, publish_display_data, DisplayHandle)})
+PUBLIC = (display, update_display, clear_output, publish_display_data, DisplayHandle)
+for _public in PUBLIC:
+    _public.__module__ = "IPython.display"  # where the program finds them, and pickle, too
+_finder = ipython.Finder({public.__name__: public for public in PUBLIC})
 
 
 def _is_wanted(mime, include, exclude):

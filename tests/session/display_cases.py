@@ -311,6 +311,13 @@ def image(seen):
     same(linked["data"]["text/html"], '<img src="/tmp/i.png"/>')
 
 
+@cell("import pickle; pickle.loads(pickle.dumps([display(1, display_id='a'), HTML('b'), display, HTML]))")
+def pickled(seen):
+    _, result = seen.of("display", "result")
+    text = result["data"]["text/plain"]
+    assert text.startswith("[<DisplayHandle display_id=a>, <IPython.display.HTML object>, <function display at"), text
+
+
 @cell("Image('/tmp/missing.png')")
 def no_file(seen):
     assert "FileNotFoundError" in seen.stderr and not seen.records
