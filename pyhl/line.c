@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <histedit.h>
 #include <locale.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -319,6 +320,14 @@ static void line_remember(struct line_editor *editor, const char *line)
     }
 }
 
+/* Whether more was typed, or rather pasted, than was read. */
+static bool line_is_typed(void)
+{
+    struct pollfd pfd = {.fd = STDIN_FILENO, .events = POLLIN};
+
+    return poll(&pfd, 1, 0) > 0;
+}
+
 enum line_result line_read(struct line_editor *editor, const char *prompt, const char *begin,
                            const char **line)
 {
@@ -330,11 +339,11 @@ enum line_result line_read(struct line_editor *editor, const char *prompt, const
         return line_read_plain(editor, line);
     }
     editor->prompt = prompt;
-    if (begin[0]) {
-        el_push(editor->el, begin);
-    }
     el_resize(editor->el);
     (void)el_set(editor->el, EL_PREP_TERM, 1); /* before the prompt invites to type */
+    if (begin[0] && !line_is_typed()) {
+        el_push(editor->el, begin);
+    }
     errno = 0;
     text = el_gets(editor->el, &count);
     if (text == NULL || count <= 0) {

@@ -38,7 +38,7 @@ int line_open(bool terminal, bool history, line_complete_fn *complete, void *arg
 int line_history_fd(const struct line_editor *editor);
 
 /* *line has no newline, and is the editor's until the next call. begin is text that the user finds
- * in the line already. */
+ * in the line already, but not one who pastes more than a line. */
 enum line_result line_read(struct line_editor *editor, const char *prompt, const char *begin,
                            const char **line);
 

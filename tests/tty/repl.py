@@ -74,6 +74,7 @@ def case_repl_blocks():
     session.type(b"for i in range(2):\n", prompt=b"... ")
     session.type(b"print('no', i)\n", prompt=b"... ")
     session.type(b"\n", b"no 0", b"no 1")
+    session.type(b"for i in range(2):\n    j = i\n    print('past' + 'ed', j)\n\n", b"\npasted 1")  # at once
     session.type(b"(1 +\n", prompt=b"... ")
     session.type(b"2)\n", b"3")
     session.type(b"def f(:\n", b"SyntaxError")
