@@ -72,7 +72,7 @@ static void machine_make(struct vmm *vm, enum policy_kind kind)
     vm->policy = policy_of(kind);
     vm->vm_fd = vm->vcpu_fd = vm->notes.watch = vm->pagemap_fd = -1;
     vm->run = &run;
-    vm->snap = snap;
+    vm->snap = vm->origin = snap;
     vm->rewindable = true;
     vm->state = VMM_STATE_SPENT;
     MUST(mem_ram_map_file(vm, MEMORY, snap->fd, SNAP_IMAGE_OFFSET, IMAGE, &err) == 0);

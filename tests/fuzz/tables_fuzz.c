@@ -102,6 +102,7 @@ static void check_watch(struct vmm *vm)
     struct vmm_err err = {0};
     struct vmm_snapshot snap = {.pristine = ram};
     snap.header.state.sregs.cr3 = fake_cr3;
+    snap.header.data_end = MEMORY;
     vm->snap = &snap;
     MUST(shadow_watch(vm, &err) == 0);
     MUST(is_watched(vm, HV_TABLES_GPA / HV_PAGE_SIZE));
