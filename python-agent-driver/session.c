@@ -7,6 +7,9 @@
 #include "driver.h"
 #include "pyinternal.h"
 
+#include <stdio.h>
+#include <unistd.h>
+
 #include "vmm/abi.h"
 
 #define MODULES "/usr/lib/pyhl/session"
@@ -167,10 +170,21 @@ static int run_turn(const struct drv_frame *frame)
     return status;
 }
 
+/* Options are of the interpreter, which has begun. Returns a status, or 0. */
+static int refuse_options(const struct drv_frame *frame)
+{
+    if (frame->optc == 0) {
+        return 0;
+    }
+    dprintf(STDERR_FILENO, "pyhl: option '%s': only the first run of a session has options\n",
+            frame->options[0]);
+    return DRV_FAILED;
+}
+
 void session_run(const struct drv_frame *frame)
 {
+    int status = run_turn(frame);
     for (;;) {
-        const int status = run_turn(frame);
         if (PyErr_CheckSignals() < 0) {
             PyErr_Clear(); /* it came after the cell */
         }
@@ -178,6 +192,10 @@ void session_run(const struct drv_frame *frame)
         if (frame->restored) {
             reseed_restored();
         }
-        session_offer(frame);
+        status = refuse_options(frame);
+        if (status == 0) {
+            session_offer(frame);
+            status = run_turn(frame);
+        }
     }
 }

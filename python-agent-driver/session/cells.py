@@ -4,7 +4,6 @@ evaluates: so no frame of ours is on the stack. Then it calls end() with the las
 import __future__
 import ast
 import asyncio
-import collections
 import functools
 import linecache
 import operator
@@ -26,7 +25,8 @@ CELL, COMPLETE, INSPECT, IS_COMPLETE, CONTEXT = range(5, 10)
 
 REFUSED = 125  # DRV_FAILED of driver.h
 RESULT = "<result>"
-SOURCES = 1000  # so many cells keep their text
+SOURCES = 1000  # so many cells keep their text,
+SOURCE_BYTES = 16 << 20  # as long as all of it has no more characters; the last one always does
 FOLDER = os.path.dirname(__file__) + os.sep
 FUTURES = functools.reduce(operator.or_, (getattr(__future__, name).compiler_flag
                                           for name in __future__.all_feature_names))
@@ -35,17 +35,22 @@ FUTURES = functools.reduce(operator.or_, (getattr(__future__, name).compiler_fla
 # what compile() makes of a tree of ast takes twice as long.
 compile_cell = None
 
-sources = collections.deque()  # file names of cells, the oldest first
+sources = {}  # size by file name of cells, the oldest first
+sources_size = 0
 shows = False  # the cell's last value is a result
 borrowed = []  # (name, value, value before) of variables that only this cell has
 
 
 def keep_source(name, text):
     """Keep a cell's text for tracebacks and inspect."""
+    global sources_size
     linecache.cache[name] = len(text), None, text.splitlines(keepends=True), name
-    sources.append(name)
-    if len(sources) > SOURCES:
-        linecache.cache.pop(sources.popleft(), None)
+    sources_size += len(text) - sources.pop(name, 0)
+    sources[name] = len(text)
+    while len(sources) > 1 and (len(sources) > SOURCES or sources_size > SOURCE_BYTES):
+        old = next(iter(sources))
+        sources_size -= sources.pop(old)
+        linecache.cache.pop(old, None)
 
 
 def file_name(context, argv):

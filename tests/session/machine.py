@@ -88,13 +88,13 @@ class Machine:
         self.process.stdin.flush()
 
     def run(self, mode, source="", context="-", cursor=0, stdin=False, timeout=20, max_output=0, cwd="/", argv=("-",),
-            env=ENV):
+            env=ENV, options=()):
         """Run it to its end. stdin: the pipe of answer(), else there is none."""
         data = source if isinstance(source, bytes) else source.encode()
         fd = self.stdin_read if stdin else -1
         request = (f"{mode} {context} {cursor} {fd} {int(timeout * 1000)} {max_output} {cwd} {len(argv)} {len(env)} "
-                   f"{len(data)}\n")
-        strings = b"".join(os.fsencode(text) + b"\0" for text in (*argv, *env))
+                   f"{len(options)} {len(data)}\n")
+        strings = b"".join(os.fsencode(text) + b"\0" for text in (*argv, *env, *options))
         self.send(request.encode() + strings + data)
         return self.take()
 

@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The process under the cells: threads, clocks, streams, sources, random state, and what a rewind leaves."""
+import os
+import random
+import signal
+import threading
 import time
 
 import machine
@@ -160,9 +164,11 @@ def many_cells(session):
 
 @case
 def large_cell(session):
-    """A cell of 3 MB, and small ones after it."""
-    ends(session.cell("x = '''" + "a" * 3_000_000 + "'''"), 0)
-    gives(session.cell("len(x)"), "3000000")
+    """Cells of 3 MB, and small ones after them. The text of old ones is forgotten."""
+    for _ in range(8):
+        ends(session.cell("x = '''" + "a" * 3_000_000 + "'''"), 0)
+    gives(session.cell("import linecache\nlen(x), [n for n in linecache.cache if n.startswith('<cell')]"),
+          "(3000000, ['<cell 4>', '<cell 5>', '<cell 6>', '<cell 7>', '<cell 8>', '<cell 9>'])")
     gives(session.cell("1"), "1")
 
 
@@ -176,3 +182,35 @@ def counts(session):
     same(sorted(turn.exits for turn in turns)[25], 2)
     turns = [session.cell("x = 2") for _ in range(50)]
     same(({turn.calls for turn in turns}, sorted(turn.exits for turn in turns)[25]), ({1}, 1))
+
+
+@case
+def options(session):
+    """Options of python3 are those of the first run."""
+    same(session.cell("import sys; sys.flags.optimize, __debug__", options=["-O"]).result, "(1, False)")
+    ends(session.cell("1", options=["-O"]), 125, err="pyhl: option '-O': only the first run of a session has options\n")
+    gives(session.cell("__debug__"), "False")
+
+
+@case
+def interrupted_again_and_again(session):
+    """SIGINT may come at any time: each run ends by itself or by KeyboardInterrupt, and the session goes on."""
+    ends(session.cell("import time, asyncio\nn = 0"), 0)
+    stop = threading.Event()
+
+    def interrupt():
+        while not stop.wait(random.random() / 200):
+            os.kill(session.process.pid, signal.SIGUSR1)
+    thread = threading.Thread(target=interrupt)
+    thread.start()
+    try:
+        turns = [session.cell(source) for _ in range(60) for source in (
+            "1+1", "time.sleep(0.005)\nn += 1", "await asyncio.sleep(0.005)\nn", "for i in range(50000): pass", "print(n)")]
+    finally:
+        stop.set()
+        thread.join()
+    same({turn.kind for turn in turns}, {"ready"})
+    same([turn.order for turn in turns if bool(turn.status) != bool(turn.records("error"))], [])
+    same({error["name"] for turn in turns for error in turn.records("error")}, {"KeyboardInterrupt"})
+    session.cell("pass")  # one that came after the last run acts on this
+    gives(session.cell("await asyncio.sleep(0, 7)"), "7")

@@ -4,12 +4,12 @@
  * end.
  *
  * A request is a line of words, then bytes: MODE CONTEXT CURSOR STDIN TIMEOUT MAX_OUTPUT CWD ARGC
- * ENVC SIZE, with "-" for no context, STDIN the number of a descriptor or -1, TIMEOUT in ms. The
- * bytes are ARGC and ENVC strings, each with its NUL, and SIZE bytes of source. Or it is the line
- * "rewind", "checkpoint", which is answered by its number, or "to N" or "copy N", which go to a
- * checkpoint in this VM and in another in its place. Answers are lines of words with bytes after
- * some: "out SIZE", "err SIZE", "record KIND SIZE", "error TEXT", "end KIND STATUS EXITS FAULTS
- * CALLS RUN_NS DETAIL". SIGUSR1 interrupts the run.
+ * ENVC OPTC SIZE, with "-" for no context, STDIN the number of a descriptor or -1, TIMEOUT in ms.
+ * The bytes are ARGC, ENVC and OPTC strings, each with its NUL, and SIZE bytes of source. Or it is
+ * the line "rewind", "checkpoint", which is answered by its number, or "to N" or "copy N", which go
+ * to a checkpoint in this VM and in another in its place. Answers are lines of words with bytes
+ * after some: "out SIZE", "err SIZE", "record KIND SIZE", "error TEXT", "end KIND STATUS EXITS
+ * FAULTS CALLS RUN_NS DETAIL". SIGUSR1 interrupts the run.
  */
 #include "pyhl/pyhl.h"
 #include "vmm/abi.h"
@@ -88,14 +88,15 @@ static void report(const struct vmm_outcome *o)
 static int run_one(const char *line, struct vmm_err *err)
 {
     char context[256], cwd[256];
-    const char *argv[STRINGS] = {NULL}, *env[STRINGS] = {NULL};
-    unsigned argc, envc;
+    const char *argv[STRINGS] = {NULL}, *env[STRINGS] = {NULL}, *options[STRINGS] = {NULL};
+    unsigned argc, envc, optc;
     uint64_t timeout_ms;
-    struct vmm_run run = {.argv = argv, .env = env, .cwd = cwd, .grace_ns = PYHL_GRACE_NS};
-    if (sscanf(line, "%d %255s %" SCNu64 " %d %" SCNu64 " %" SCNu64 " %255s %u %u %zu", &run.mode,
-               context, &run.cursor, &io.stdin_fd, &timeout_ms, &run.max_output, cwd, &argc, &envc,
-               &run.source_len) != 10 ||
-        argc >= STRINGS || envc >= STRINGS) {
+    struct vmm_run run = {
+        .argv = argv, .env = env, .options = options, .cwd = cwd, .grace_ns = PYHL_GRACE_NS};
+    if (sscanf(line, "%d %255s %" SCNu64 " %d %" SCNu64 " %" SCNu64 " %255s %u %u %u %zu",
+               &run.mode, context, &run.cursor, &io.stdin_fd, &timeout_ms, &run.max_output, cwd,
+               &argc, &envc, &optc, &run.source_len) != 11 ||
+        argc >= STRINGS || envc >= STRINGS || optc >= STRINGS) {
         fprintf(stderr, "turns: not a request: %s", line);
         exit(2);
     }
@@ -105,6 +106,9 @@ static int run_one(const char *line, struct vmm_err *err)
     }
     for (unsigned i = 0; i < envc; i++) {
         env[i] = read_string();
+    }
+    for (unsigned i = 0; i < optc; i++) {
+        options[i] = read_string();
     }
     run.source = read_bytes(run.source_len);
     run.context = strcmp(context, "-") == 0 ? NULL : context;
