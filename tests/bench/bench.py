@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import tempfile
 
+import files
 import footprint
 import host
 import runs
@@ -92,6 +93,8 @@ def measure(bench, rivals, setup_seconds, import_seconds):
         budgets.most(what, calls[way][0], 1.3, "", calls[way][1])
     cells = host.cells(bench)
     budgets.most("a cell of 1 ms, of 1.2 x `exec(compile())` and two exits", cells["ms"][0], 1, "", cells["ms"][1])
+    copies = files.copies(bench)["200 MB in 50 files"]
+    budgets.most("200 MB in, whole process, of `cp -r`", copies["in"][0], 1.5, "", copies["in"][1])
     branches = host.branches(bench)
     for name, what, limit, unit in (("checkpoint", "a checkpoint of a session, 1 MiB written, CPU time", 0.5, "ms"),
                                     ("bytes", "its memory", 1.2, "MiB"),

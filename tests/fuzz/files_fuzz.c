@@ -10,7 +10,7 @@
 #include <errno.h>
 #include <sys/stat.h>
 
-#define RAM         (1ull << 20)
+#define RAM         (320ull << 10)
 #define ENTRY       0x20000u
 #define BUFFER      0x40000u
 #define STEPS_MAX   64u
@@ -209,9 +209,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     seen.mood = fuzz_byte(&in);
     vm.io = (struct vmm_io){.stdin_fd = -1, .stdout_fd = -1, .stderr_fd = -1};
     vm.ram_size = vm.ram_low = vm.ram_bound = RAM;
-    vm.ram = aligned_alloc(HV_PAGE_SIZE, RAM);
-    MUST(vm.ram != NULL);
-    memset(vm.ram, 0, RAM);
+    static uint8_t ram[RAM] __attribute__((aligned(4096)));
+    vm.ram = ram;
+    memset(ram, 0, RAM);
     vm.shared = (struct hv_shared *)(void *)(vm.ram + HV_SHARED_GPA);
     vm.outcome = &outcome;
     vm.err = &err;
@@ -219,6 +219,5 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     for (unsigned i = 0; i < STEPS_MAX && in.size > 0 && step(&in); i++) {
     }
     files_end(&vm);
-    free(vm.ram);
     return 0;
 }

@@ -16,6 +16,7 @@
 #define RUN_LIMIT_NS (60000 * NS_PER_MS)
 #define FAILURES_MAX 5u
 #define TEXT_SIZE    4096u
+#define FILES_LEAST  (3u << 20) /* bytes that come out of a run with files */
 
 void subject_fail(struct subject *s, const char *fmt, ...)
 {
@@ -102,6 +103,8 @@ int subject_run(struct subject *s, const struct script *script, struct vmm_outco
     static const char *const env[] = {"PATH=/usr/bin:/bin", "HOME=/root", "LANG=C.UTF-8", NULL};
     size_t source_len;
     char *source = script_source(script, &source_len);
+    struct files_taken taken = {0};
+    const struct vmm_files_out files_out = files_taking(&taken);
     const struct vmm_run run = {
         .mode = script->before == NULL ? HV_RUN_CODE : HV_RUN_CELL,
         .argv = argv,
@@ -111,6 +114,8 @@ int subject_run(struct subject *s, const struct script *script, struct vmm_outco
         .source_len = source_len,
         .timeout_ns = script->timeout_ns != 0 ? script->timeout_ns : RUN_LIMIT_NS,
         .tools = s->tools,
+        .files_in = script->files ? &files_given : NULL,
+        .files_out = script->files ? &files_out : NULL,
     };
     struct vmm_err err;
     int rc = source != NULL ? 0 : vmm_err_set(&err, ENOMEM, "out of memory");
@@ -133,6 +138,11 @@ int subject_run(struct subject *s, const struct script *script, struct vmm_outco
     if (rc < 0) {
         subject_fail(s, "%s: %s", script->name, err.msg);
         return -1;
+    }
+    if (script->files && script->out != NULL &&
+        (taken.entries < 6 || taken.bytes < FILES_LEAST || taken.failed > 0)) {
+        subject_fail(s, "%s: %u entries came, %u did not, with %zu bytes", script->name,
+                     taken.entries, taken.failed, taken.bytes);
     }
     const ssize_t n = pread(s->out, text, size - 1, 0);
     text[n > 0 ? n : 0] = '\0';

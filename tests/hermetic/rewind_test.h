@@ -25,6 +25,7 @@ struct script {
     unsigned kill_ms;    /* vmm_interrupt(VMM_INTERRUPT_KILL) after so long; 0: not */
     const char *out;     /* its standard output, NULL for any */
     bool any_end;        /* kind is only the usual one */
+    bool files;          /* it gets the files, and must leave some that come out */
     bool answers; /* the calls of functions that it waits for are answered; else it is left */
 };
 
@@ -54,6 +55,14 @@ struct subject {
 int tools_make(struct vmm_tools **tools, struct vmm_err *err);
 /* Answers all calls by their arguments, and goes on, until the run waits no more. */
 int tools_answer(struct vmm *vm, struct vmm_outcome *outcome, struct vmm_err *err);
+
+/* rewind_files.c: files that each run finds at /in, and takes from /out; what came is counted. */
+extern const struct vmm_files_in files_given;
+struct files_taken {
+    unsigned entries, failed;
+    size_t bytes;
+};
+struct vmm_files_out files_taking(struct files_taken *taken);
 
 /* rewind_mix.c */
 int subject_open(struct subject *s, const char *part, struct vmm_snapshot *snap);

@@ -109,6 +109,47 @@ def case_shell_loop():
     return [f"showed {shown}"] if b"loop went on" in shown or shown.count(b"go") != 1 else []
 
 
+COPYING = PYHL + ["--copy-in", "/etc/passwd:copied"]
+WAITING = "print('go')\nimport time\ntime.sleep(20)"
+
+
+def case_two_processes():
+    """With files to copy, the command is two processes, and shows nothing of that."""
+    answers = [(b"go", b"\x03")]
+    wanted, got = (on_terminal(program, WAITING, answers) for program in (PYTHON, COPYING))
+    wrong = [] if got == wanted else [f"pyhl showed    {got}", f"python3 showed {wanted}"]
+    terminal = Terminal(["bash", "-c", 'for i in 1 2 3; do "$@"; done; echo the loop went on', "-", *COPYING, "-c", WAITING])
+    terminal.wait_for(b"go")
+    terminal.type(b"\x03")
+    shown, _ = terminal.finish()
+    if b"loop went on" in shown or shown.count(b"go") != 1:
+        wrong.append(f"a loop: {shown}")
+    started = subprocess.Popen(["env", *COPYING, "-u", "-c", WAITING], stdout=subprocess.PIPE, env=ENV)
+    started.stdout.readline()
+    started.terminate()
+    if started.wait(LIMIT) != 143:
+        wrong.append(f"SIGTERM: status {started.returncode}")
+    return wrong
+
+
+def case_two_processes_stop():
+    """Ctrl-Z stops both, fg lets both go on."""
+    terminal = Terminal(["bash", "--norc", "--noprofile", "-i"])
+    code = "print('g' + 'o', flush=True)\nimport time\ntime.sleep(1)\nprint('en' + 'd')"
+    terminal.type(b" ".join(map(os.fsencode, COPYING)) + b" -c $'" + code.replace("'", "\\'").replace("\n", "\\n").encode() +
+                  b"'\n")
+    terminal.wait_for(b"go")
+    terminal.type(b"\x1a")
+    terminal.wait_for(b"Stopped")
+    time.sleep(1.5)
+    early = b"end" in terminal.shown
+    terminal.type(b"fg\n")
+    terminal.wait_for(b"end")
+    terminal.type(b"exit\n")
+    shown, _ = terminal.finish()
+    return [f"it went on while it was stopped: {shown}"] * early + [f"showed {shown}"] * (b"end" not in shown)
+
+
 def case_getpass():
     answers = [(b"secret: ", b"hunter2\n")]
     code = "import getpass\nprint(len(getpass.getpass('secret: ')))"
