@@ -12,6 +12,8 @@
 #include <setjmp.h>
 
 #define KEPT_MAX 8u
+#define SESSION_FD                                                                                 \
+    1000u /* from here on: the file that a session's frame was read from stays open */
 
 static jmp_buf failed;
 static void *kept[KEPT_MAX];
@@ -51,7 +53,9 @@ static void check_frame(const struct drv_frame *frame, size_t size)
     for (size_t i = 0; i < frame->envc; i++) {
         length += strlen(frame->env[i]);
     }
-    length += strlen(frame->cwd);
+    length += strlen(frame->cwd) + strlen(frame->context);
+    MUST(frame->tools_len <= size);
+    MUST(frame->tools_len == 0 || frame->tools[frame->tools_len - 1] == '\0');
     MUST(frame->argc > 0 && frame->argv[frame->argc] == NULL && frame->env[frame->envc] == NULL);
     MUST(frame->source_len <= size);
     for (size_t i = 0; i < frame->source_len; i++) {
@@ -71,5 +75,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         free(kept[i]);
     }
     kept_count = 0;
+    (void)close_range(SESSION_FD, ~0u, 0);
     return 0;
 }

@@ -227,6 +227,8 @@ def frames():
     return {
         "good": frame(),
         "large": frame(source=b"#" * 70000),
+        "cell": frame(mode=5, argv=(b"-",), extra=record(7, b"a\0") + record(8, bytes(8)) + record(9, b"f\0{}\0")),
+        "no-end": frame(mode=6, extra=record(7, b"a")),
         "no-argv": frame(argv=()),
         "unknown": frame(extra=record(77, b"later")),
         "twice": frame(extra=record(5, b"again")),
@@ -236,7 +238,7 @@ def frames():
         "open-end": struct.pack("<4I", 16, 1, 0, 0) + record(2, b"s.py"),
         "short": frame()[:40],
         "size": frame(size=12),
-        "mode": frame(mode=9),
+        "mode": frame(mode=12),
     }
 
 
