@@ -174,6 +174,17 @@ static void t_limits(void)
     CHECK(vmm_rewind(vm, &err) == 0);
     CHECK(pyhl_run(vm, &run, &end, &err) == 0 && end.kind == VMM_OUTPUT);
     CHECK(strcmp(heard.text[1], "begun\nxxxxxxxxxx") == 0);
+    run = (struct pyhl_run){.code = "print('more')\nwhile True: pass", .cpu_ns = 200000000};
+    CHECK(vmm_rewind(vm, &err) == 0);
+    CHECK(pyhl_run(vm, &run, &end, &err) == 0 && end.kind == VMM_CPU);
+    CHECK(strcmp(heard.text[1], "begun\nxxxxxxxxxxmore\n") == 0);
+    run = (struct pyhl_run){.code = "bytearray(2 << 30)", .memory = 1 << 20};
+    CHECK(vmm_rewind(vm, &err) == 0);
+    CHECK(pyhl_run(vm, &run, &end, &err) == -EINVAL && strstr(err.msg, "not to 1") != NULL);
+    run.memory = 768 << 20;
+    CHECK(pyhl_run(vm, &run, &end, &err) == 0);
+    CHECK(end.kind == VMM_OOM || (end.kind == VMM_EXITED && end.status == 1));
+    CHECK(end.counters.memory_peak <= 768 << 20);
     vmm_destroy(vm);
 }
 

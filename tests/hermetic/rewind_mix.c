@@ -30,13 +30,25 @@ void subject_fail(struct subject *s, const char *fmt, ...)
     }
 }
 
+/* Takes records; those of the kind "kind" are zeroes. */
+static int on_record(void *arg, const char *kind, const void *bytes, size_t size)
+{
+    unsigned sum = 0;
+    (void)arg;
+    for (size_t at = 0; at < size; at += HV_PAGE_SIZE) {
+        sum |= ((const unsigned char *)bytes)[at];
+    }
+    return strcmp(kind, "kind") != 0 || sum == 0 ? 0 : -EBADMSG;
+}
+
 int subject_open(struct subject *s, const char *part, struct vmm_snapshot *snap)
 {
     struct vmm_err err;
     *s = (struct subject){.part = part, .snap = snap};
     s->in = memfd_create("stdin", MFD_CLOEXEC);
     s->out = memfd_create("stdout", MFD_CLOEXEC);
-    const struct vmm_io io = {.stdin_fd = s->in, .stdout_fd = s->out, .stderr_fd = -1};
+    const struct vmm_io io = {
+        .stdin_fd = s->in, .stdout_fd = s->out, .stderr_fd = -1, .record = on_record};
     if (s->in < 0 || s->out < 0 || ftruncate(s->in, INPUT_SIZE) < 0 ||
         tools_make(&s->tools, &err) < 0 || vmm_restore(snap, &io, true, &s->vm, &err) < 0) {
         subject_fail(s, "cannot restore: %s", s->out < 0 || s->in < 0 ? "no memfd" : err.msg);
@@ -86,6 +98,7 @@ static int subject_before(struct subject *s, struct vmm_run run, const char *cod
                           struct vmm_outcome *outcome, struct vmm_err *err)
 {
     run.timeout_ns = RUN_LIMIT_NS;
+    run.cpu_ns = 0;
     run.source = code;
     run.source_len = strlen(code);
     int rc = vmm_run(s->vm, &run, outcome, err);
@@ -113,6 +126,8 @@ int subject_run(struct subject *s, const struct script *script, struct vmm_outco
         .source = source,
         .source_len = source_len,
         .timeout_ns = script->timeout_ns != 0 ? script->timeout_ns : RUN_LIMIT_NS,
+        .cpu_ns = script->cpu_ns,
+        .memory = script->memory,
         .tools = s->tools,
         .files_in = script->files ? &files_given : NULL,
         .files_out = script->files ? &files_out : NULL,

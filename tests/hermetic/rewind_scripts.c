@@ -6,6 +6,8 @@
 #include "rewind_test.h"
 
 /* Machine code from Python: f = code(bytes) makes a function, f(pointer) calls it. */
+#define LESS (640ull << 20) /* memory of a run that is limited */
+
 #define LOW                                                                                        \
     "import ctypes, mmap, struct\n"                                                                \
     "kept = []\n"                                                                                  \
@@ -132,6 +134,43 @@ const struct script scripts[] = {
      .kind = VMM_TIMEOUT,
      .status = ANY_STATUS,
      .timeout_ns = 30 * NS_PER_MS},
+    {.name = "CPU time",
+     .code = "while True: pass",
+     .kind = VMM_CPU,
+     .status = ANY_STATUS,
+     .cpu_ns = 30 * NS_PER_MS},
+    {.name = "a cell that uses up its CPU time",
+     .before = "x = [0] * 1000000",
+     .code = "while True: x.append(1)",
+     .kind = VMM_CPU,
+     .status = ANY_STATUS,
+     .cpu_ns = 30 * NS_PER_MS},
+    {.name = "less memory",
+     .code = "import mmap, os\n"
+             "total = os.sysconf('SC_PHYS_PAGES') * 4096 >> 20; a = []\n"
+             "try:\n"
+             "    while True: a.append(mmap.mmap(-1, 8 << 20)); a[-1][1 << 20] = 1\n"
+             "except OSError: print(620 < total <= 640, len(a) < 80)",
+     .kind = VMM_EXITED,
+     .memory = LESS,
+     .out = "True True\n"},
+    {.name = "out of less memory",
+     .code = "a = bytearray(1 << 30)",
+     .kind = VMM_OOM,
+     .status = ANY_STATUS,
+     .memory = LESS},
+    {.name = "memory after the limit",
+     .code = "import ctypes; ctypes.memset(700 << 20, 1, 100)",
+     .kind = VMM_BROKEN,
+     .status = ANY_STATUS,
+     .memory = LESS},
+    {.name = "records",
+     .code = "import os\n"
+             "fd = os.open('/dev/pyhl-record', os.O_WRONLY)\n"
+             "for n in range(20): os.write(fd, b'kind\\0' + bytes(n * 10000))\n"
+             "os.writev(fd, [b'ki', b'nd\\0', bytes(100000)]); print(1)",
+     .kind = VMM_EXITED,
+     .out = "1\n"},
     {.name = "sleep to the deadline",
      .code = "import time; time.sleep(1000)",
      .kind = VMM_TIMEOUT,

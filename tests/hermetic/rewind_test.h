@@ -22,11 +22,13 @@ struct script {
     enum vmm_outcome_kind kind;
     int status;
     uint64_t timeout_ns; /* of the run; 0: a minute, and reaching it is a failure */
-    unsigned kill_ms;    /* vmm_interrupt(VMM_INTERRUPT_KILL) after so long; 0: not */
-    const char *out;     /* its standard output, NULL for any */
-    bool any_end;        /* kind is only the usual one */
-    bool files;          /* it gets the files, and must leave some that come out */
-    bool answers; /* the calls of functions that it waits for are answered; else it is left */
+    uint64_t cpu_ns;     /* limits of the run; 0: none */
+    uint64_t memory;
+    unsigned kill_ms; /* vmm_interrupt(VMM_INTERRUPT_KILL) after so long; 0: not */
+    const char *out;  /* its standard output, NULL for any */
+    bool any_end;     /* kind is only the usual one */
+    bool files;       /* it gets the files, and must leave some that come out */
+    bool answers;     /* the calls of functions that it waits for are answered; else it is left */
 };
 
 /* rewind_scripts.c */
