@@ -52,15 +52,31 @@ static PyObject *compile_cell(PyObject *self, PyObject *args)
     return code == NULL ? NULL : Py_BuildValue("(NO)", code, shows ? Py_True : Py_False);
 }
 
+/* renew_random() of host.py */
+static PyObject *renew_random(PyObject *self, PyObject *args)
+{
+    (void)self, (void)args;
+    reseed_restored();
+    Py_RETURN_NONE;
+}
+
+/* Gives a session's module a function that is written here. */
+static void give_function(PyObject *names, const char *module, PyMethodDef *method)
+{
+    PyObject *function = drv_need(PyCFunction_New(method, NULL));
+    drv_must(
+        PyObject_SetAttrString(PyDict_GetItemString(names, module), method->ml_name, function));
+    Py_DECREF(function);
+}
+
 void session_remember(void)
 {
+    static PyMethodDef renew = {"renew_random", renew_random, METH_NOARGS, NULL};
     static PyMethodDef method = {"compile_cell", compile_cell, METH_VARARGS, NULL};
-    PyObject *function = drv_need(PyCFunction_New(&method, NULL));
     internal_parse_remember();
     PyObject *names = drv_run(import_text, "import the session's modules");
-    drv_must(
-        PyObject_SetAttrString(PyDict_GetItemString(names, "cells"), "compile_cell", function));
-    Py_DECREF(function);
+    give_function(names, "cells", &method);
+    give_function(names, "host", &renew);
     turn_begin = Py_NewRef(PyDict_GetItemString(names, "begin"));
     turn_wait = Py_NewRef(PyDict_GetItemString(names, "wait"));
     turn_end = Py_NewRef(PyDict_GetItemString(names, "end"));

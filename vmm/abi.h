@@ -329,6 +329,9 @@ _Static_assert(sizeof(struct hv_streams) == 24, "ABI");
 #define HV_EVENT_TERM  4u  /* SIGTERM */
 #define HV_EVENT_END   8u  /* the run's time is over: HV_END_SIGNAL, and a moment to go on */
 #define HV_EVENT_IO    16u /* a bit is set in hv_shared.ready */
+/* The machine was restored or rewound to the middle of a run. hv_shared.resume and streams are new,
+ * as after HV_CALL_RUN; the run goes on. It comes with the answer to an HV_CALL_WAIT alone. */
+#define HV_EVENT_RESTORED 32u
 
 /* Handles: things of the host that a guest may wait for, a bit each in hv_shared.watched and ready.
  * The guest sets a bit in watched. When the handle is ready (an operation on it would not wait) the
@@ -424,9 +427,9 @@ _Static_assert(sizeof(struct hv_request) == 32, "ABI");
 /* Before a reply's bytes. When the call has failed they are an error's type, a NUL, and its
  * message. */
 struct hv_reply {
-    uint32_t failed; /* 0 or 1 */
-    uint32_t reserved;
-    uint64_t size; /* bytes that follow */
+    uint32_t failed;   /* 0 or 1 */
+    uint32_t restored; /* 1: the machine was restored while the call was open (HV_RUN_RESTORED) */
+    uint64_t size;     /* bytes that follow */
 };
 _Static_assert(sizeof(struct hv_reply) == 16, "ABI");
 

@@ -159,6 +159,17 @@ static void call_shift(struct vmm *vm, uint64_t now)
     vm->suspension.since = now;
 }
 
+/* Tells a guest that was restored in the middle of a run of its new time and entropy. */
+static int call_restored(struct vmm *vm)
+{
+    struct hv_shared *s = mem_shared_write(vm);
+    vm->generation++;
+    vm->suspension.restored = false;
+    int rc = clock_resume(vm, &s->resume, vm->err);
+    (void)__atomic_fetch_or(&s->events, HV_EVENT_RESTORED, __ATOMIC_SEQ_CST);
+    return rc;
+}
+
 int calls_resume(struct vmm *vm, uint64_t wait_ns)
 {
     const struct suspension *s = &vm->suspension;
@@ -175,8 +186,12 @@ int calls_resume(struct vmm *vm, uint64_t wait_ns)
         return outcome_set_called(vm, s->until, now);
     }
     vm->timer.deadline = clock_from_now(s->left_ns);
+    rc = s->restored ? call_restored(vm) : 0;
+    if (rc < 0) {
+        return rc;
+    }
     call_answer(vm, 0);
-    return clock_timer_arm(vm, 0);
+    return clock_timer_arm(vm, now); /* what was armed before may have fired since */
 }
 
 static int call_timer(struct vmm *vm, const struct hv_call *call, int64_t *ret)
@@ -347,6 +362,13 @@ static const struct service {
     [HV_SERVICE_TOOL] = {"tool", toolcalls_begin, toolcalls_end, tool_calls, COUNT(tool_calls)},
     [HV_SERVICE_FILES] = {"files", NULL, files_end, file_calls, COUNT(file_calls)},
 };
+
+int calls_take_over(struct vmm *vm, const uint64_t open[HV_REQUESTS / 64])
+{
+    int rc = console_begin(vm);
+    rc = rc == 0 ? toolcalls_begin(vm) : rc;
+    return rc == 0 ? toolcalls_again(vm, open) : rc;
+}
 
 static int call_dispatch(struct vmm *vm, const struct hv_call *call, int64_t *ret)
 {

@@ -106,7 +106,7 @@ static int check_state(struct vmm *vm, struct vmm_err *err)
 
 int vmm_check(struct vmm *vm, struct vmm_err *err)
 {
-    if (vm->snap == NULL || vm->state != VMM_STATE_READY) {
+    if (vm->snap == NULL || (vm->state != VMM_STATE_READY && vm->state != VMM_STATE_LEFT)) {
         return vmm_err_set(err, EINVAL, "only a machine just restored or rewound can be checked");
     }
     int rc = check_memory(vm, err);

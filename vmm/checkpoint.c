@@ -45,10 +45,28 @@ static int checkpoint_fill(struct vmm_snapshot *snap, struct vmm *vm, delta_make
     return rc;
 }
 
+/* The replies to open calls are in no guest memory, so there may be none. */
+static int checkpoint_suspended(struct vmm *vm, struct snap_suspended *suspended,
+                                struct vmm_err *err)
+{
+    suspended->is = vm->state == VMM_STATE_CALLED;
+    suspended->until_ns = HV_NO_DEADLINE;
+    if (!suspended->is) {
+        return 0;
+    }
+    suspended->until_ns = clock_host_to_guest(vm, vm->suspension.until);
+    return toolcalls_mark(vm, suspended->open)
+               ? 0
+               : vmm_err_set(err, EBUSY,
+                             "a call was answered, and the machine has not gone on since: no "
+                             "checkpoint before vmm_resume()");
+}
+
 static int checkpoint_check(const struct vmm *vm, struct vmm_err *err)
 {
-    if (vm->state != VMM_STATE_READY) {
-        return vmm_err_set(err, EINVAL, "the machine does not wait for a run: no checkpoint");
+    if (vm->state != VMM_STATE_READY && vm->state != VMM_STATE_CALLED) {
+        return vmm_err_set(err, EINVAL,
+                           "the machine waits neither for a run nor for calls: no checkpoint");
     }
     if (vm->snap == NULL || !vm->rewindable) {
         return vmm_err_set(err, EINVAL,
@@ -73,7 +91,8 @@ static int checkpoint_make(struct vmm *vm, delta_maker *make, struct vmm_snapsho
         return vmm_err_set(err, ENOMEM, "out of memory");
     }
     snap_header_moment(vm, &snap->header);
-    rc = checkpoint_fill(snap, vm, make, err);
+    rc = checkpoint_suspended(vm, &snap->suspended, err);
+    rc = rc < 0 ? rc : checkpoint_fill(snap, vm, make, err);
     if (rc < 0) {
         vmm_snapshot_close(snap);
         return rc;

@@ -34,6 +34,9 @@ struct file_header {
     uint64_t mono_ns;
     uint64_t timer_ns;
     uint64_t generation;
+    uint64_t is_suspended; /* 0 or 1; the rest as in struct snap_suspended */
+    uint64_t until_ns;
+    uint64_t open[HV_REQUESTS / 64];
     struct hv_call run_call;
     struct x86_state state;
     uint64_t header_hash; /* xxh3-64 of all fields before it */
@@ -64,6 +67,9 @@ static void file_fill(struct file_header *h, const struct vmm_snapshot *snap)
     h->mono_ns = from->mono_ns;
     h->timer_ns = from->timer_ns;
     h->generation = from->generation;
+    h->is_suspended = snap->suspended.is;
+    h->until_ns = snap->suspended.until_ns;
+    memcpy(h->open, snap->suspended.open, sizeof(h->open));
     h->run_call = from->run_call;
     h->state = from->state;
 }
@@ -257,6 +263,9 @@ static int file_read(struct vmm_snapshot *snap, int *fd, struct file_header *h, 
     rc = rc == 0 ? file_size_check(h, mark.size, snap->header.memory, err) : rc;
     if (rc == 0) {
         file_moment(&snap->header, h);
+        snap->suspended.is = h->is_suspended != 0;
+        snap->suspended.until_ns = h->until_ns;
+        memcpy(snap->suspended.open, h->open, sizeof(h->open));
         rc = snap_moment_check(&snap->header, err);
     }
     rc = rc == 0 ? file_list_read(snap, *fd, h, err) : rc;

@@ -14,6 +14,7 @@
 struct vmm;
 struct vmm_err;
 struct vmm_outcome;
+struct vmm_run;
 
 /* A file, a directory or a symbolic link, on its way into a guest or out of it. */
 struct vmm_file {
@@ -135,5 +136,18 @@ int vmm_calls(struct vmm *vm, struct vmm_call *calls, size_t max, size_t *count)
  * vmm_destroy(). After the run's time is over it is not suspended any more, and its calls are
  * refused. EINVAL unless the last outcome was VMM_CALLED. */
 int vmm_resume(struct vmm *vm, uint64_t wait_ns, struct vmm_outcome *outcome, struct vmm_err *err);
+
+/* A checkpoint can be made of a suspended run. A VM that is restored from it, or rewound to it, is
+ * in the middle of that run, with its calls open, and without anything of the host's.
+ * vmm_take_over() gives it that: of *run the functions, limits, grace, deterministic and trace
+ * count, and nothing that says what to run. timeout_ns is what is left from when the guest goes on.
+ * The open calls are made again to these functions, under new ids: a function that answers at once
+ * has answered when it returns, and vmm_calls() lists the others. A function that is missing is an
+ * error in the guest. Then vmm_resume() goes on. The guest's clocks and random numbers are renewed,
+ * and its replies say that it was restored (hv_reply).
+ *
+ * EINVAL for a VM that is not in the middle of a run. EBADMSG when the guest's calls make no sense,
+ * and what the functions return; then the VM refuses to run. */
+int vmm_take_over(struct vmm *vm, const struct vmm_run *run, struct vmm_err *err);
 
 #endif

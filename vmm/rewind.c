@@ -99,6 +99,8 @@ static void restore_host_side(struct vmm *vm)
     atomic_store(&vm->kicked, 0);
     vm->memory_most = 0;
     vm->restored = true;
+    vm->suspension.until = clock_guest_to_host(vm, vm->snap->suspended.until_ns);
+    vm->state = vm->snap->suspended.is ? VMM_STATE_LEFT : VMM_STATE_READY;
 }
 
 static int restore_prefault(struct vmm *vm, struct vmm_err *err)
@@ -157,7 +159,6 @@ int vmm_restore(struct vmm_snapshot *snap, const struct vmm_io *io, bool rewinda
         return rc;
     }
     restore_host_side(vm);
-    vm->state = VMM_STATE_READY;
     vm->counters.restore_ns = os_clock_ns(CLOCK_MONOTONIC) - start;
     *out = vm;
     return 0;
@@ -246,11 +247,12 @@ static int rewind_shadow(struct vmm *vm, struct vmm_err *err)
  * state itself (HV_RUN_VECTORS). A run cannot take that back. The code that loads the state, the
  * state that it loads, the page tables for both and the registers at its start are those of the
  * snapshot again. The guest is not interrupted on the way, because no upcall is pushed onto kernel
- * text. */
+ * text. In a checkpoint of a suspended run the state is live. */
 static int rewind_state(struct vmm *vm, struct vmm_err *err)
 {
     const bool ring0 = vm->ring0_seen || !vm->at_doorbell || vm->policy->ring0_always;
-    vm->vectors_left = !ring0 && (vm->snap->header.run_call.arg[2] & HV_RUN_VECTORS) != 0;
+    vm->vectors_left = !ring0 && !vm->snap->suspended.is &&
+                       (vm->snap->header.run_call.arg[2] & HV_RUN_VECTORS) != 0;
     int rc = x86_state_set(vm, &vm->snap->header.state, !vm->vectors_left, ring0, err);
     if (rc == 0) {
         vm->ring0_seen = false;
@@ -314,7 +316,6 @@ static int rewind_machine(struct vmm *vm, const struct step *steps, struct vmm_e
     uint64_t at = start;
     int rc = steps_run(vm, steps, &at, err);
     if (rc == 0) {
-        vm->state = VMM_STATE_READY;
         vm->counters.hot_pages = vm->hot.count;
         vm->counters.restore_ns = at - start;
     }

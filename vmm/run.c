@@ -282,11 +282,24 @@ int vmm_start(struct vmm *vm, uint64_t timeout_ns, struct vmm_outcome *outcome, 
     return rc < 0 ? rc : run_end(vm, run_loop(vm));
 }
 
+static void run_limits(struct vmm *vm, const struct vmm_run *run)
+{
+    vm->deterministic = run->deterministic;
+    vm->trace = run->trace;
+    vm->output_left = run->max_output != 0 ? run->max_output : UINT64_MAX;
+    vm->cpu_ns = run->cpu_ns;
+    vm->grace_ns = run->grace_ns;
+    vm->ending = false;
+}
+
 int vmm_run(struct vmm *vm, const struct vmm_run *run, struct vmm_outcome *outcome,
             struct vmm_err *err)
 {
     if (vm->state != VMM_STATE_READY) {
-        return vmm_err_set(err, EINVAL, "the machine is not ready for a run");
+        return vmm_err_set(err, EINVAL,
+                           vm->state == VMM_STATE_LEFT
+                               ? "the machine is in the middle of a run: vmm_take_over() it"
+                               : "the machine is not ready for a run");
     }
     vm->started_ns = os_clock_ns(CLOCK_MONOTONIC);
     int rc = limit_memory(vm, run->memory, err);
@@ -296,12 +309,7 @@ int vmm_run(struct vmm *vm, const struct vmm_run *run, struct vmm_outcome *outco
     if (rc < 0) {
         return rc;
     }
-    vm->deterministic = run->deterministic;
-    vm->trace = run->trace;
-    vm->output_left = run->max_output != 0 ? run->max_output : UINT64_MAX;
-    vm->cpu_ns = run->cpu_ns;
-    vm->grace_ns = run->grace_ns;
-    vm->ending = false;
+    run_limits(vm, run);
     rc = run_begin(vm, run->timeout_ns, outcome, err);
     if (rc < 0) {
         return rc;
@@ -327,4 +335,45 @@ int vmm_resume(struct vmm *vm, uint64_t wait_ns, struct vmm_outcome *outcome, st
     atomic_store(&vm->running, (int)vm->timer.tid);
     rc = calls_resume(vm, wait_ns);
     return run_end(vm, rc != 0 ? rc : run_loop(vm));
+}
+
+/* A checkpoint's calls are the guest's, who may claim anything. */
+static int run_take_calls(struct vmm *vm, struct vmm_err *err)
+{
+    struct vmm_err local = {0};
+    struct vmm_outcome outcome;
+    vm->outcome = &outcome;
+    vm->err = err != NULL ? err : &local;
+    int rc = calls_take_over(vm, vm->snap->suspended.open);
+    if (rc == RUN_STOP) {
+        rc = vmm_err_set(vm->err, EBADMSG, "the suspended run: %s", outcome.detail);
+    }
+    vm->outcome = NULL;
+    vm->err = NULL;
+    return rc;
+}
+
+int vmm_take_over(struct vmm *vm, const struct vmm_run *run, struct vmm_err *err)
+{
+    if (vm->state != VMM_STATE_LEFT) {
+        return vmm_err_set(err, EINVAL, "the machine is not in the middle of a run");
+    }
+    int rc = toolcalls_prepare(vm, run, err);
+    if (rc < 0) {
+        return rc;
+    }
+    const uint64_t now = os_clock_ns(CLOCK_MONOTONIC);
+    run_limits(vm, run);
+    vm->started_ns = vm->entered_ns = vm->suspension.since = now;
+    vm->suspension.left_ns = run->timeout_ns != 0 ? run->timeout_ns : NEVER;
+    vm->suspension.restored = true;
+    vm->timer.tick = now + TICK_FIRST_NS;
+    vm->timer.retry = vm->timer.longer = NEVER;
+    vm->frame.head_size = 0; /* of an earlier run */
+    vm->restored = false;
+    counters_begin_run(vm);
+    toolcalls_set(vm, run);
+    rc = run_take_calls(vm, err);
+    vm->state = rc < 0 ? VMM_STATE_BAD : VMM_STATE_CALLED;
+    return rc;
 }

@@ -96,6 +96,12 @@ struct vmm_snapshot {
     atomic_uint refs;          /* of its owner, of machines and of checkpoints */
     struct vmm_snapshot *base; /* of a checkpoint; never one itself. NULL of a snapshot */
     struct snap_delta delta;
+    /* Of a checkpoint: a run was suspended (VMM_CALLED). */
+    struct snap_suspended {
+        bool is;
+        uint64_t until_ns;               /* guest time at which it goes on at the latest */
+        uint64_t open[HV_REQUESTS / 64]; /* its open requests, a bit each */
+    } suspended;
     int fd;
     const struct policy *policy;
     uint64_t open_ns; /* how long opening it has taken */

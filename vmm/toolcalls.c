@@ -25,6 +25,7 @@ struct tool_call {
     size_t reply_size;
     bool calling; /* its function has not returned */
     bool told;    /* the guest knows that it is answered */
+    bool again;   /* the machine was restored since the guest has made it */
 };
 
 struct tool_calls {
@@ -139,7 +140,8 @@ struct tool_piece {
 static int toolcalls_put(struct vmm *vm, struct tool_call *c, bool failed,
                          const struct tool_piece pieces[2])
 {
-    const struct hv_reply head = {.failed = failed, .size = pieces[0].size + pieces[1].size};
+    const struct hv_reply head = {
+        .failed = failed, .restored = c->again, .size = pieces[0].size + pieces[1].size};
     uint8_t *at = malloc(sizeof(head) + head.size);
     if (at == NULL) {
         return -ENOMEM;
@@ -352,6 +354,55 @@ int toolcalls_make(struct vmm *vm, const struct hv_call *call, int64_t *ret)
     rc = toolcalls_dispatch(vm, c, &request);
     if (rc == 0) {
         *ret = toolcalls_result(vm, c, call);
+    }
+    return rc;
+}
+
+bool toolcalls_mark(struct vmm *vm, uint64_t open[HV_REQUESTS / 64])
+{
+    struct tool_calls *calls = vm->tools.calls;
+    bool taken = true;
+    (void)pthread_mutex_lock(&calls->lock);
+    for (unsigned i = 0; i < HV_REQUESTS; i++) {
+        taken = taken && calls->of[i].reply == NULL;
+        if (calls->of[i].id != 0) {
+            bitmap_set(open, i);
+        }
+    }
+    (void)pthread_mutex_unlock(&calls->lock);
+    return taken;
+}
+
+static int toolcalls_make_again(struct vmm *vm, unsigned index)
+{
+    struct tool_calls *calls = vm->tools.calls;
+    struct tool_call *c = &calls->of[index];
+    struct hv_request request;
+    int rc = toolcalls_request(vm, index, &request);
+    if (rc != 0) {
+        return rc;
+    }
+    (void)pthread_mutex_lock(&calls->lock);
+    *c = (struct tool_call){.id = ++calls->last_id, .calling = true, .again = true};
+    calls->open++;
+    calls->used++;
+    (void)pthread_mutex_unlock(&calls->lock);
+    rc = toolcalls_dispatch(vm, c, &request);
+    (void)pthread_mutex_lock(&calls->lock);
+    c->calling = false;
+    (void)pthread_mutex_unlock(&calls->lock);
+    return rc;
+}
+
+int toolcalls_again(struct vmm *vm, const uint64_t open[HV_REQUESTS / 64])
+{
+    int rc = toolcalls_table(vm, vm->err);
+    for (uint64_t i = bitmap_next(open, 0, HV_REQUESTS); rc == 0 && i < HV_REQUESTS;
+         i = bitmap_next(open, i + 1, HV_REQUESTS)) {
+        rc = toolcalls_make_again(vm, (unsigned)i);
+    }
+    if (atomic_load(&vm->tools.untold) > 0) {
+        outcome_interrupt(vm, INTERRUPT_ANSWER);
     }
     return rc;
 }

@@ -34,6 +34,10 @@ int toolcalls_begin(struct vmm *vm);
 void toolcalls_end(struct vmm *vm);
 void toolcalls_free(struct vmm *vm);
 bool toolcalls_open(struct vmm *vm); /* is a call open? */
+/* Marks the requests that are open, a bit each. False: the guest has not taken all answers. */
+bool toolcalls_mark(struct vmm *vm, uint64_t open[HV_REQUESTS / 64]);
+/* Makes those calls once more, in a machine that was restored while they were open. */
+int toolcalls_again(struct vmm *vm, const uint64_t open[HV_REQUESTS / 64]);
 int toolcalls_make(struct vmm *vm, const struct hv_call *call, int64_t *ret);
 int toolcalls_answered(struct vmm *vm, const struct hv_call *call, int64_t *ret);
 int toolcalls_reply(struct vmm *vm, const struct hv_call *call, int64_t *ret);

@@ -454,20 +454,22 @@ int vmm_check(struct vmm *vm, struct vmm_err *err);
 
 /*
  * Checkpoints. vmm_checkpoint() makes a snapshot of a rewindable VM at VMM_READY, after any number
- * of runs. It consists of the snapshot that the VM was restored from, its base, and of the pages
- * that differ from it. The pages that are as in the VM's checkpoint before are shared with that
- * one. The VM goes on as it is, and vmm_rewind() goes to the new checkpoint from then on. A
- * checkpoint is used as any snapshot: vmm_restore() makes copies of the VM, any number, which share
- * what they do not write; vmm_snapshot_close() gives it back. It holds its base, and VMs hold both.
- * Its memory is that of the pages, 12 bytes each for a list, and a few KiB.
+ * of runs, or at VMM_CALLED, where a copy needs vmm_take_over() (doors.h). It consists of the
+ * snapshot that the VM was restored from, its base, and of the pages that differ from it. The pages
+ * that are as in the VM's checkpoint before are shared with that one. The VM goes on as it is, and
+ * vmm_rewind() goes to the new checkpoint from then on. A checkpoint is used as any snapshot:
+ * vmm_restore() makes copies of the VM, any number, which share what they do not write;
+ * vmm_snapshot_close() gives it back. It holds its base, and VMs hold both. Its memory is that of
+ * the pages, 12 bytes each for a list, and a few KiB.
  *
  * vmm_rewind_to() puts a VM back to the snapshot that it was restored from or to any checkpoint
  * that has the same base, of whichever VM, and vmm_rewind() goes there from then on.
  *
- * EINVAL for a VM that is not at VMM_READY, was not restored to be rewound, or records a working
- * set, and for a checkpoint of another base. After an error of vmm_checkpoint() the VM is as it
- * was; after another one of vmm_rewind_to() it refuses to run. vmm_snapshot_set_workset() does not
- * take a VM at a checkpoint.
+ * EINVAL for a VM that is not at such a place, was not restored to be rewound, or records a working
+ * set, and for a checkpoint of another base. EBUSY when a call was answered and vmm_resume() has
+ * not been called since. After an error of vmm_checkpoint() the VM is as it was; after another one
+ * of vmm_rewind_to() it refuses to run. vmm_snapshot_set_workset() does not take a VM at a
+ * checkpoint.
  */
 int vmm_checkpoint(struct vmm *vm, struct vmm_snapshot **out, struct vmm_err *err);
 int vmm_rewind_to(struct vmm *vm, struct vmm_snapshot *snap, struct vmm_err *err);

@@ -79,6 +79,7 @@ struct mem_initrd {
 enum vmm_state {
     VMM_STATE_NEW,    /* loaded, vmm_start() may run it */
     VMM_STATE_READY,  /* its HV_CALL_RUN is open */
+    VMM_STATE_LEFT,   /* restored or rewound to a suspended run: vmm_take_over() */
     VMM_STATE_CALLED, /* its HV_CALL_WAIT is open: a run is suspended until vmm_resume() */
     VMM_STATE_SPENT,  /* a run has ended in it: it can only be rewound or destroyed */
     VMM_STATE_BAD,    /* a restore, rewind or run failed half-way */
@@ -108,6 +109,7 @@ struct suspension {
     uint64_t until; /* the guest goes on then, if nothing happens before */
     uint64_t since;
     uint64_t left_ns; /* NEVER: there is no deadline */
+    bool restored;    /* the guest has to be told, when it goes on */
 };
 
 /* What is noted of runs for a working set, in a machine that makes one (record.c). */
@@ -524,9 +526,11 @@ int limit_memory(struct vmm *vm, uint64_t memory, struct vmm_err *err);
 /* As outcome.c. */
 int calls_answer(struct vmm *vm);
 int calls_answer_run(struct vmm *vm); /* hands the run frame to the open HV_CALL_RUN */
-int calls_resume(struct vmm *vm, uint64_t wait_ns); /* as vmm_resume(): waits, answers the open
-                                                     * HV_CALL_WAIT */
-void calls_end_run(struct vmm *vm);                 /* the services give up what they hold for it */
+/* As vmm_resume(): waits, then answers the open HV_CALL_WAIT. */
+int calls_resume(struct vmm *vm, uint64_t wait_ns);
+/* Begins what vmm_take_over() goes on with; `open`: a bit for each open request. */
+int calls_take_over(struct vmm *vm, const uint64_t open[HV_REQUESTS / 64]);
+void calls_end_run(struct vmm *vm); /* the services give up what they hold for it */
 
 /* wait.c. As outcome.c. */
 void wait_block_kick(sigset_t *before); /* blocks VMM_SIGNAL; before: the mask to put back */

@@ -24,6 +24,7 @@ from importlib.machinery import ModuleSpec
 DEVICE = "/dev/pyhl-tool"
 REQUEST_MAX = 16 << 20  # HV_REQUEST_MAX
 REPLY = struct.Struct("<IIQ")  # struct hv_reply
+renew_random = None  # of session.c: as in a child of os.fork(), because this machine is a copy of another
 FIRST_READ = 4096
 
 # JSON has no bytes and no NaN. An object with one member of such a name stands for them. A dict that looks like one
@@ -192,7 +193,9 @@ def receive(fd, data):
     """The rest of a reply that has begun. It is there: reading it does not wait."""
     if len(data) < REPLY.size:
         raise OSError(errno.EIO, "the call was dropped")
-    failed, _, size = REPLY.unpack_from(data)
+    failed, restored, size = REPLY.unpack_from(data)
+    if restored:
+        renew_random()
     parts, left = [data], REPLY.size + size - len(data)
     while left > 0:
         data = os.read(fd, left)

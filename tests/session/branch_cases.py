@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Branches of a session: checkpoints, rewinds to them, and copies."""
 from check import case, ends, gives, same
+from machine import Machine
 
 
 def two_ways(session, checkpoint):
@@ -99,3 +100,36 @@ def threads_and_files(session):
         gives(session.cell("file.seek(0); file.read()"), "'one two'")
         gives(session.cell("await task"), "'slept'")
         gives(session.cell("y", context="other"), "2")
+
+
+@case
+def suspended(session):
+    """A branch of a cell that waits for the host goes on in the middle of it, with another answer and with random numbers of
+    its own; a task that sleeps meanwhile goes on, too."""
+    with Machine(session.home, tools=True) as machine:
+        ends(machine.cell("import asyncio, host, random, time\nasync def nap():\n    await asyncio.sleep(0.3)\n    return 'nap'"), 0)
+        turn = machine.cell("random.seed(1); start = time.monotonic()\n"
+                            "answers = await asyncio.gather(host.ask.aio(question='?'), nap())\n"
+                            "*answers, random.random(), 0.2 < time.monotonic() - start < 30")
+        same(turn.kind, "called")
+        point = machine.checkpoint()
+        seen = []
+        for answer in "one", "two", "three":
+            turn = machine.reply(f'"{answer}"')
+            while turn.kind == "called":
+                turn = machine.reply('""')
+            same((turn.kind, turn.status, turn.error), ("ready", 0, None))
+            text, nap, number, in_time = eval(turn.result)
+            same((text, nap, in_time), (answer, "nap", True))
+            seen.append(number)
+            gives(machine.cell("answers[0]"), repr(answer))
+            if answer == "one":
+                machine.copy(point)
+            else:
+                machine.to(point)
+        same(len(set(seen)), 3)
+        turn = machine.reply('"sync"')
+        while turn.kind == "called":
+            turn = machine.reply('""')
+        same(machine.cell("host.ask(question=2)").kind, "called")
+        gives(machine.reply("7"), "7")

@@ -35,10 +35,10 @@ class Turn:
 
 
 class Machine:
-    def __init__(self, home, records=True):
+    def __init__(self, home, records=True, tools=False):
         self.home = home
         self.stdin_read, self.stdin_write = os.pipe()
-        env = {**os.environ, **({} if records else {"TURNS_NO_RECORDS": "1"})}
+        env = {**os.environ, **({} if records else {"TURNS_NO_RECORDS": "1"}), **({"TURNS_TOOLS": "1"} if tools else {})}
         self.process = subprocess.Popen(["build/tests/turns", home], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                         pass_fds=[self.stdin_read], env=env)
         self.on_record = None  # called with (kind, value) while the run goes on
@@ -127,6 +127,11 @@ class Machine:
 
     def context(self, what, name="-", **more):
         return self.run(CONTEXT, context=name, argv=[what], **more)
+
+    def reply(self, text):
+        """Answer the open calls of host.ask() with this JSON."""
+        self.send(f"reply {text}\n".encode())
+        return self.take()
 
     def answer(self, text):
         os.write(self.stdin_write, text.encode())

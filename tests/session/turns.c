@@ -6,10 +6,12 @@
  * A request is a line of words, then bytes: MODE CONTEXT CURSOR STDIN TIMEOUT MAX_OUTPUT CWD ARGC
  * ENVC OPTC SIZE, with "-" for no context, STDIN the number of a descriptor or -1, TIMEOUT in ms.
  * The bytes are ARGC, ENVC and OPTC strings, each with its NUL, and SIZE bytes of source. Or it is
- * the line "rewind", "checkpoint", which is answered by its number, or "to N" or "copy N", which go
- * to a checkpoint in this VM and in another in its place. Answers are lines of words with bytes
- * after some: "out SIZE", "err SIZE", "record KIND SIZE", "error TEXT", "end KIND STATUS EXITS
- * FAULTS CALLS RUN_NS DETAIL". SIGUSR1 interrupts the run.
+ * the line "rewind", "checkpoint", which is answered by its number, or "to N" or "copy N", which
+ * go to a checkpoint in this VM and in another in its place. Runs have the function "ask", whose
+ * calls are left open: a run that waits ends as "called", and "reply TEXT" answers all open calls
+ * and goes on, in a copy, too. Answers are lines of words with bytes after some: "out SIZE", "err
+ * SIZE", "record KIND SIZE", "error TEXT", "end KIND STATUS EXITS FAULTS CALLS RUN_NS DETAIL".
+ * SIGUSR1 interrupts the run.
  */
 #include "pyhl/pyhl.h"
 #include "vmm/abi.h"
@@ -25,6 +27,7 @@
 #define CHECKPOINTS 32
 
 static struct vmm *vm;
+static struct vmm_tools *tools;
 static struct vmm_snapshot *checkpoints[CHECKPOINTS];
 static unsigned checkpoint_count;
 
@@ -76,8 +79,9 @@ static char *read_string(void)
 static void report(const struct vmm_outcome *o)
 {
     static const char *const kinds[] = {
-        [VMM_READY] = "ready", [VMM_EXITED] = "exited",   [VMM_SIGNALED] = "signaled",
-        [VMM_OOM] = "oom",     [VMM_TIMEOUT] = "timeout", [VMM_OUTPUT] = "output"};
+        [VMM_READY] = "ready",  [VMM_EXITED] = "exited",   [VMM_SIGNALED] = "signaled",
+        [VMM_OOM] = "oom",      [VMM_TIMEOUT] = "timeout", [VMM_OUTPUT] = "output",
+        [VMM_CALLED] = "called"};
     const bool known = (size_t)o->kind < sizeof(kinds) / sizeof(kinds[0]) && kinds[o->kind];
     const struct vmm_counters *c = &o->counters;
     printf("end %s %d %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %s\n",
@@ -112,10 +116,30 @@ static int run_one(const char *line, struct vmm_err *err)
     }
     run.source = read_bytes(run.source_len);
     run.context = strcmp(context, "-") == 0 ? NULL : context;
+    run.tools = getenv("TURNS_TOOLS") != NULL ? tools : NULL;
     io.record = getenv("TURNS_NO_RECORDS") == NULL ? take_record : NULL;
     vmm_io_set(vm, &io);
     struct vmm_outcome outcome;
     const int rc = vmm_run(vm, &run, &outcome, err);
+    if (rc == 0) {
+        report(&outcome);
+    }
+    return rc;
+}
+
+/* Answers all open calls; in a copy of a suspended run, takes it over first. */
+static int reply(const char *text, struct vmm_err *err)
+{
+    const struct vmm_run run = {.tools = tools};
+    struct vmm_call calls[STRINGS];
+    struct vmm_outcome outcome;
+    size_t count = 0;
+    (void)vmm_take_over(vm, &run, err); /* an error where there is nothing to take over */
+    int rc = vmm_calls(vm, calls, STRINGS, &count);
+    for (size_t i = 0; rc == 0 && i < count; i++) {
+        rc = vmm_reply(vm, calls[i].id, text, strcspn(text, "\n"), err);
+    }
+    rc = rc == 0 ? vmm_resume(vm, 1000000000, &outcome, err) : rc;
     if (rc == 0) {
         report(&outcome);
     }
@@ -154,7 +178,9 @@ int main(int argc, char **argv)
     struct pyhl_home *home;
     char *line = NULL;
     size_t room = 0;
-    if (argc != 2 || pyhl_home_open(argv[1], &home, &err) < 0 ||
+    const struct vmm_function ask = {.name = "ask"};
+    if (argc != 2 || vmm_tools_create(&ask, 1, &tools, &err) < 0 ||
+        pyhl_home_open(argv[1], &home, &err) < 0 ||
         vmm_restore(pyhl_home_snapshot(home), &io, true, &vm, &err) < 0) {
         fprintf(stderr, "turns: %s\n", argc != 2 ? "usage: turns HOME" : err.msg);
         return 2;
@@ -162,6 +188,9 @@ int main(int argc, char **argv)
     signal(SIGUSR1, interrupt);
     while (getline(&line, &room, stdin) > 0) {
         int rc = branch(line, &err);
+        if (strncmp(line, "reply ", 6) == 0) {
+            rc = reply(line + 6, &err);
+        }
         rc = rc == NO_BRANCH ? run_one(line, &err) : rc;
         if (rc < 0) {
             printf("error %s\n", err.msg);
@@ -169,6 +198,7 @@ int main(int argc, char **argv)
         fflush(stdout);
     }
     vmm_destroy(vm);
+    vmm_tools_destroy(tools);
     for (unsigned i = 0; i < checkpoint_count; i++) {
         vmm_snapshot_close(checkpoints[i]);
     }

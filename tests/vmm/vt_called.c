@@ -115,6 +115,21 @@ static void t_together(void)
     ends(". . . tool 0 tool 1 tool 2 time -11 =x =y =z ");
 }
 
+/* A run that computes without end after it was suspended for longer than its deadline: that the
+ * thread's timer has fired meanwhile must not be taken for a timer that is armed. */
+static void t_deadline_after(void)
+{
+    begin_for("m0:open: w s", VT_SHORT, 0);
+    IS(c.o, VMM_CALLED, 0, "");
+    usleep(2 * VT_SHORT / 1000);
+    answer(call_of(0).id, "x");
+    const uint64_t start = vt_now();
+    resume(VT_TIMEOUT);
+    IS(c.o, VMM_TIMEOUT, 0, "");
+    CHECK(vt_now() - start < VT_LATE);
+    end();
+}
+
 /* Nothing comes: after wait_ns it is as before. */
 static void t_nothing(void)
 {
@@ -391,19 +406,12 @@ static void t_jailed(void)
 }
 
 const struct vt_test vt_called_tests[] = {
-    {"called-order", t_order},
-    {"called-together", t_together},
-    {"called-nothing", t_nothing},
-    {"called-timer", t_timer},
-    {"called-interrupt", t_interrupt},
-    {"called-threads", t_threads},
-    {"called-stdin", t_stdin},
-    {"called-deadline", t_deadline},
-    {"called-grace", t_grace},
-    {"called-turn", t_turn},
-    {"called-unwatched", t_unwatched},
-    {"called-rewind", t_rewind},
-    {"called-jailed", t_jailed},
-    {"called-cpu", t_cpu},
-    {NULL, NULL},
+    {"called-order", t_order},       {"called-together", t_together},
+    {"called-nothing", t_nothing},   {"called-deadline-after", t_deadline_after},
+    {"called-timer", t_timer},       {"called-interrupt", t_interrupt},
+    {"called-threads", t_threads},   {"called-stdin", t_stdin},
+    {"called-deadline", t_deadline}, {"called-grace", t_grace},
+    {"called-turn", t_turn},         {"called-unwatched", t_unwatched},
+    {"called-rewind", t_rewind},     {"called-jailed", t_jailed},
+    {"called-cpu", t_cpu},           {NULL, NULL},
 };

@@ -5,6 +5,7 @@
  */
 #include "cpu/cpu.h"
 #include "mm/mm.h"
+#include "proc/proc.h"
 #include "../runframe.h"
 
 #define FRAME_MAX (4ul << 20)
@@ -160,6 +161,7 @@ void kernel_main(void)
     boot_thread.state = THREAD_DEAD;
     current = &boot_thread;
     fs_init(s->initrd_gpa, s->initrd_size);
+    sched_restored = run_resumed;
     start_init();
     panic("the first thread came back");
 }

@@ -23,6 +23,17 @@ static struct {
     bool begun; /* a run was taken from the device: the snapshot point has passed */
 } window;
 
+void run_resumed(void)
+{
+    const struct hv_resume *r = &hv_shared()->resume;
+
+    time_resume(r);
+    random_resume(r->entropy);
+    sched_resume();
+    console_resume();
+    hv_trace_enabled = r->flags & HV_RESUME_TRACE;
+}
+
 /* Waits for a run. Everything that must be fresh in a restored machine is made fresh right after
  * the call. */
 static u64 run_wait(void *buf, size_t size)
@@ -40,13 +51,8 @@ static u64 run_wait(void *buf, size_t size)
     if (n < (s64)sizeof(struct hv_run)) {
         panic("the host gave a run frame of %ld bytes", (long)n);
     }
-    const struct hv_resume *r = &hv_shared()->resume;
-    time_resume(r);
-    random_resume(r->entropy);
+    run_resumed();
     pmm_resume(hv_shared()->memory);
-    sched_resume();
-    console_resume();
-    hv_trace_enabled = r->flags & HV_RESUME_TRACE;
     files_take();
     return (u64)n;
 }

@@ -382,6 +382,8 @@ long file_map(struct file *f, struct mm *mm, vaddr_t hint, u64 len, int prot, in
 /* fs/rundev.c. HV_CALL_RUN: waits for a run (the snapshot point); on return clocks and entropy are
  * fresh. Returns the frame's size; its first size bytes are in buf. */
 u64 run_next(void *buf, size_t size);
+/* Makes fresh what the host has renewed: clocks, random numbers, streams. */
+void run_resumed(void);
 /* fs/streams.c. console_fdtable: a new table with the host's streams as descriptors 0, 1 and 2.
  * console_resume: makes these descriptors fit the streams of a new run. */
 int console_fdtable(struct fdtable **out);

@@ -197,7 +197,8 @@ void sched_arm(void);
 /* Handles events of the host that are not the scheduler's (signals, ready handles);
  * process_create() sets it. */
 extern void (*sched_other_events)(u32 events);
-extern bool sched_slice_over; /* the slice is over: another thread waited for its turn */
+extern void (*sched_restored)(void); /* HV_EVENT_RESTORED; boot/main.c sets it */
+extern bool sched_slice_over;        /* the slice is over: another thread waited for its turn */
 /* Called after HV_CALL_RUN: the clocks have jumped, and the host has forgotten which upcall it
  * was asked for. */
 void sched_resume(void);

@@ -13,6 +13,7 @@
 #include "proc/proc.h"
 
 KERNEL_COLD void (*sched_other_events)(u32 events);
+KERNEL_COLD void (*sched_restored)(void);
 
 TAILQ_HEAD(run_queue, thread);
 static struct run_queue runq = TAILQ_HEAD_INITIALIZER(runq); /* the least vruntime comes first */
@@ -157,11 +158,14 @@ void sched_tick(void)
 void events_handle(void)
 {
     u32 events = hv_take_events();
+    if (events & HV_EVENT_RESTORED) { /* first, because all else goes by the clock */
+        sched_restored();
+    }
     if (events & HV_EVENT_TIMER) {
         time_arm_expired();
         sched_tick();
     }
-    if (events & ~HV_EVENT_TIMER) {
+    if (events & ~(HV_EVENT_TIMER | HV_EVENT_RESTORED)) {
         sched_other_events(events);
     }
 }

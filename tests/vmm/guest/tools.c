@@ -31,6 +31,7 @@ static void show(int64_t size)
     for (uint64_t i = 0; i < n; i++) {
         text[i] = (char)(text[i] != '\0' ? text[i] : '|');
     }
+    say(head->restored != 0 ? "~" : "");
     say(head->failed != 0 ? "!" : "=");
     put(&SHARED->out, HV_STDOUT_GPA, text, n < 100 ? n : 100);
     say(" ");
@@ -74,6 +75,7 @@ static void wait_for(uint64_t ms)
     const uint64_t ready = __atomic_exchange_n(&SHARED->ready, 0, __ATOMIC_SEQ_CST);
     SHARED->watched &= ~ready;
     say(events == 0 ? "time " : "");
+    say(events & HV_EVENT_RESTORED ? "restored " : "");
     say(events & HV_EVENT_TIMER ? "timer " : "");
     say(events & HV_EVENT_INT ? "int " : "");
     say(events & HV_EVENT_END ? "end " : "");
