@@ -7,6 +7,7 @@ usage: run.py [CASE...] | --list
 A case is a function below, named case_NAME. It returns a list of what is wrong.
 """
 import os
+import signal
 import subprocess
 import sys
 import tempfile
