@@ -141,9 +141,9 @@ case_copy_bad_in() {
 
 case_copy_sparse() {
     copy_begin "copy: holes stay holes, in and out"
-    truncate -s 2G "$scratch/copy/hole"
-    printf end | dd of="$scratch/copy/hole" bs=1 seek=1G conv=notrunc status=none
-    copying --copy-in hole --copy-out hole:back -c files -- stat=hole blocks=hole
+    truncate -s 6G "$scratch/copy/hole"
+    printf end | dd of="$scratch/copy/hole" bs=1 seek=5G conv=notrunc status=none
+    copying --copy-limit 10G --copy-in hole --copy-out hole:back -c files -- stat=hole blocks=hole
     expect_status 0
     [ "$(sed -n 's/^hole: \([0-9]*\) blocks/\1/p' "$scratch/out")" -le 2048 ] || problem "$(cat "$scratch/out")"
     cmp "$scratch/copy/hole" "$scratch/copy/back" || problem "other bytes"
@@ -201,4 +201,42 @@ d/a 1048576
 d/b 1048576"
     expect_err "pyhl run: cannot copy out to full/d/c: No space left on device"
     [ "$(wc -l <"$scratch/err")" = 1 ] || problem "$(cat "$scratch/err")"
+}
+
+# A home whose VMs have so much memory.
+roomy_home() {
+    run "$pyhl" setup --from "$image" --dest "$scratch/roomy" --memory "$1"
+    expect_status 0
+}
+
+case_copy_large() {
+    local n available
+    copy_begin "copy: 200 MB in 20 files, in and out"
+    roomy_home 1G
+    mkdir "$scratch/copy/many"
+    for n in {1..20}; do
+        head -c 10000000 /dev/urandom >"$scratch/copy/many/$n"
+    done
+    run env -C "$scratch/copy" "$pyhl" run --dest "$scratch/roomy" --copy-in many --copy-out many:back -c files
+    expect_status 0
+    diff -r "$scratch/copy/many" "$scratch/copy/back" >"$scratch/diff" || problem "$(head -5 "$scratch/diff")"
+    begin "copy-out: a million entries"
+    run env -C "$scratch/copy" "$pyhl" run --dest "$scratch/roomy" --copy-entries 10000 --copy-out d -c files -- dir=d many=d=1000000
+    expect_status 125
+    expect_err "too much"
+    [ "$(wc -l <"$scratch/err")" = 1 ] || problem "$(head -3 "$scratch/err")"
+    [ "$(find "$scratch/copy/d" | wc -l)" = 10000 ] || problem "$(find "$scratch/copy/d" | wc -l) entries"
+    rm -rf "$scratch/roomy" "$scratch/copy"
+    available=$(awk '/^MemAvailable/ { print int($2 / 1048576) }' /proc/meminfo)
+    if [ "$available" -lt 24 ]; then
+        skip "copy: a file of 5 GiB" "it takes 24 GiB of free memory, and $available are there"
+        return
+    fi
+    copy_begin "copy: a file of 5 GiB"
+    roomy_home 6G
+    head -c 5G /dev/zero | tr '\0' x >"$scratch/copy/f"
+    run env -C "$scratch/copy" "$pyhl" run --dest "$scratch/roomy" --copy-limit 6G --copy-in f --copy-out f:g -c files
+    expect_status 0
+    cmp "$scratch/copy/f" "$scratch/copy/g" || problem "other bytes"
+    rm -rf "$scratch/roomy" "$scratch/copy"
 }
