@@ -147,6 +147,10 @@ struct subject {
     struct why *bell_why;
     bool in_cell; /* the hostile run is a cell of a session */
 };
+/* files.c: of the acts */
+extern const struct vmm_files_in files_given;
+extern const struct vmm_files_out files_wanted_out;
+
 /* tools.c */
 int tools_make(struct vmm_tools **tools, struct vmm_err *err);
 /* Goes on with a run that waits for functions, until it has ended, or for some time. */

@@ -57,4 +57,7 @@ void make_python(struct maker *m);
 /* script_tools.c */
 void make_tools(struct maker *m);
 
+/* script_files.c */
+void make_files(struct maker *m);
+
 #endif

@@ -76,6 +76,8 @@ static int run(struct subject *s, const char *name, const void *source, size_t s
         .timeout_ns = timeout_ns,
         .deterministic = true,
         .tools = acts ? s->kind->tools : NULL,
+        .files_in = acts ? &files_given : NULL,
+        .files_out = acts ? &files_wanted_out : NULL,
     };
     if (ftruncate(s->kind->out, 0) < 0 || lseek(s->kind->out, 0, SEEK_SET) < 0 ||
         lseek(s->kind->in, 0, SEEK_SET) < 0) {
