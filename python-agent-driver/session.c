@@ -105,6 +105,16 @@ void session_offer(const struct drv_frame *frame)
     }
 }
 
+/* A trace function of the program's sees nothing of ours. */
+static PyObject *call_untraced(PyObject *function, PyObject *args)
+{
+    PyThreadState *thread = PyThreadState_Get();
+    PyThreadState_EnterTracing(thread);
+    PyObject *result = PyObject_CallObject(function, args);
+    PyThreadState_LeaveTracing(thread);
+    return result;
+}
+
 /* Returns a status, a cell to evaluate, or NULL with an exception set. */
 static PyObject *call_begin(const struct drv_frame *frame)
 {
@@ -115,7 +125,7 @@ static PyObject *call_begin(const struct drv_frame *frame)
     PyObject *turn = drv_need(Py_BuildValue("(INy#NNNK)", (unsigned)frame->mode, context,
                                             frame->source, (Py_ssize_t)frame->source_len, argv, env,
                                             cwd, (unsigned long long)frame->cursor));
-    PyObject *cell = PyObject_CallObject(turn_begin, turn);
+    PyObject *cell = call_untraced(turn_begin, turn);
     Py_DECREF(turn);
     return cell;
 }
@@ -145,8 +155,10 @@ static int end_cell(PyObject *value)
 {
     for (int i = 0; i < TRIES; i++) {
         PyObject *raised = PyErr_GetRaisedException();
-        PyObject *status = PyObject_CallFunctionObjArgs(turn_end, value == NULL ? Py_None : value,
-                                                        raised == NULL ? Py_None : raised, NULL);
+        PyObject *args = drv_need(
+            PyTuple_Pack(2, value == NULL ? Py_None : value, raised == NULL ? Py_None : raised));
+        PyObject *status = call_untraced(turn_end, args);
+        Py_DECREF(args);
         Py_XDECREF(raised);
         if (status != NULL) {
             const long number = PyLong_AsLong(status);

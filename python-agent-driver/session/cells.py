@@ -4,13 +4,14 @@ evaluates: so no frame of ours is on the stack. Then it calls end() with the las
 import __future__
 import ast
 import asyncio
+import builtins
 import functools
 import linecache
 import operator
 import os
-import re
 import signal
 import sys
+import time
 import traceback
 
 import complete
@@ -27,6 +28,7 @@ REFUSED = 125  # DRV_FAILED of driver.h
 RESULT = "<result>"
 SOURCES = 1000  # so many cells keep their text,
 SOURCE_BYTES = 16 << 20  # as long as all of it has no more characters; the last one always does
+PATIENCE = 2  # seconds
 FOLDER = os.path.dirname(__file__) + os.sep
 FUTURES = functools.reduce(operator.or_, (getattr(__future__, name).compiler_flag
                                           for name in __future__.all_feature_names))
@@ -201,9 +203,9 @@ def show(value):
     """sys.displayhook of a session."""
     if value is None:
         return
-    sys.modules["builtins"]._ = None
+    builtins._ = None
     display.result(value, contexts.current.count)
-    sys.modules["builtins"]._ = value
+    builtins._ = value
 
 
 def without_ours(trace):
@@ -240,11 +242,30 @@ def exit_status(code):
 
 
 def tell(raised):
-    """Tell of the exception that has ended a cell. Returns the cell's status."""
+    """Tell of the exception that has ended a cell. Returns the cell's status. Whoever goes on to interrupt still hears of
+    it, unless the program's code that takes part in it does not come to an end."""
     if isinstance(raised, SystemExit):
         status = exit_status(raised.code)
         records.send("exit", {"status": status})
         return status
+    until = time.monotonic() + PATIENCE
+
+    def interrupt(signum, frame):
+        if time.monotonic() > until:
+            raise KeyboardInterrupt
+
+    own = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    if own:
+        signal.signal(signal.SIGINT, interrupt)
+    try:
+        report(raised)
+    finally:
+        if own:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+    return 1
+
+
+def report(raised):
     trim(raised, set())
     sys.last_exc = sys.last_value = raised
     sys.last_type, sys.last_traceback = type(raised), raised.__traceback__
@@ -255,12 +276,11 @@ def tell(raised):
     error = {"name": type(raised).__name__, "value": str(parts), "traceback": text}
     if not records.send("error", error) and sys.excepthook is sys.__excepthook__:
         print(text, end="", file=sys.stderr)
-    return 1
 
 
 def flush(status):
     """Write what the streams have buffered. As at the end of python3 the status is 120 when that fails."""
-    for stream in sys.stdout, sys.stderr:
+    for stream in getattr(sys, "stdout", None), getattr(sys, "stderr", None):
         try:
             if stream is not None and not getattr(stream, "closed", False):
                 stream.flush()

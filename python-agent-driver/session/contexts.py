@@ -2,6 +2,7 @@
 """Contexts of a session: each is a module `__main__` of its own, with a working directory, an environment, context
 variables, and an event loop. One of them is current: its directory and environment are the process's."""
 import asyncio
+import builtins
 import contextvars
 import gc
 import os
@@ -59,7 +60,7 @@ class Context:
 
 def main_module():
     module = types.ModuleType("__main__")
-    module.__builtins__ = sys.modules["builtins"]
+    module.__builtins__ = builtins
     return module
 
 

@@ -40,7 +40,7 @@ def encode(value):
 def flush():
     """Hand over what sys.stdout and sys.stderr have buffered. A stream that is closed, or no stream, has nothing; one that
     fails keeps what it has, and fails again at the end of the cell, where that is told."""
-    for stream in sys.stdout, sys.stderr:
+    for stream in getattr(sys, "stdout", None), getattr(sys, "stderr", None):
         try:
             stream.flush()
         except (AttributeError, OSError, ValueError):

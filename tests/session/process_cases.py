@@ -214,3 +214,29 @@ def interrupted_again_and_again(session):
     same({error["name"] for turn in turns for error in turn.records("error")}, {"KeyboardInterrupt"})
     session.cell("pass")  # one that came after the last run acts on this
     gives(session.cell("await asyncio.sleep(0, 7)"), "7")
+
+
+@case
+def tracers(session):
+    """A trace or profile function sees the program's frames and none of ours."""
+    ends(session.cell("import sys\nseen = set()\ndef trace(frame, event, arg):\n    seen.add(frame.f_code.co_filename)\n"
+                      "    return trace\nsys.settrace(trace); sys.setprofile(trace)"), 0)
+    gives(session.cell("def f(): return 5\nf()"), "5")
+    same(session.cell("1 / 0").status, 1)
+    ends(session.cell("sys.settrace(None); sys.setprofile(None)"), 0)
+    gives(session.cell("sorted(seen)"), "['<cell 1>', '<cell 2>', '<cell 3>', '<cell 4>']")
+
+
+@case
+def damaged(session):
+    """A session stands that its process is damaged, as far as python3's prompt does."""
+    ends(session.cell("import sys\nout = sys.stdout\ndel sys.stdout, sys.modules['builtins'], sys.modules['asyncio.tasks']"), 0)
+    gives(session.cell("5"), "5")
+    gives(session.cell("import asyncio\nawait asyncio.sleep(0, 6)"), "6")
+    ends(session.cell("sys.stdout = out\nprint(_)"), 0, "6\n")
+    ends(session.cell("import os; os.closerange(3, 1000)"), 0)
+    gives(session.cell("7"), "7")
+    ends(session.cell("os.makedirs('/tmp/gone'); os.chdir('/tmp/gone'); os.rmdir('/tmp/gone')"), 0)
+    ends(session.context("make", "a"), 0)
+    gives(session.cell("8", "a"), "8")
+    gives(session.cell("9"), "9")
