@@ -52,6 +52,7 @@ case_new_image() {
     expect_out hello
     begin "a new image that takes scripts"
     cp tests/cli/taker.c "$tree/images/hi/hi.c"
+    mkdir -p "$tree/tests/cli" && cp tests/cli/taker_files.[ch] "$tree/tests/cli/"
     sed -i 's,-static,-I. & images/runframe.c tests/cli/taker_files.c,' "$tree/images/hi/image.mk"
     printf '%s\n' 'memory=32M' 'check=print(1)' 'check_output=1\n' >>"$tree/images/hi/image.ini"
     redone image.ini initrd.cpio root.stamp

@@ -172,7 +172,7 @@ case_scripts() {
     taker "$scratch/nothing.py"
     expect_error 2 "nothing.py: No such file"
     taker "$scratch"
-    expect_error 2 "Is a directory"
+    expect_error 2 "cannot run the directory .*: it has no __main__.py"
     if [ "$(id -u)" = 0 ]; then
         echo 'print(1)' >"$scratch/secret.py"
         chmod 0 "$scratch/secret.py"
