@@ -60,19 +60,23 @@ void internal_drop_paths(void)
     _PyPathConfig_ClearGlobal();
 }
 
-void internal_clear_free_pools(void)
+void internal_take_free_pools(void)
 {
-    const struct _obmalloc_state *state = interpreter()->obmalloc;
-    for (uint i = 0; i < state->mgmt.maxarenas; i++) {
-        const struct arena_object *arena = &state->mgmt.arenas[i];
+    struct _obmalloc_mgmt *mgmt = &interpreter()->obmalloc->mgmt;
+    for (uint i = 0; i < mgmt->maxarenas; i++) {
+        struct arena_object *arena = &mgmt->arenas[i];
         if (arena->address == 0) {
             continue;
         }
-        for (poolp pool = arena->freepools; pool != NULL; pool = pool->nextpool) {
-            pool->szidx = DUMMY_SIZE_IDX; /* so the pool is set up again when it is taken */
-            memset((char *)pool + sizeof(*pool), 0, POOL_SIZE - sizeof(*pool));
+        for (poolp pool = arena->freepools, next; pool != NULL; pool = next) {
+            next = pool->nextpool;
+            memset(pool, 0, POOL_SIZE);
         }
+        arena->freepools = NULL;
+        arena->nfreepools = 0;
     }
+    mgmt->usable_arenas = NULL;
+    memset(mgmt->nfp2lasta, 0, sizeof(mgmt->nfp2lasta));
 }
 
 void internal_forget_warnings(void)

@@ -24,9 +24,9 @@ void internal_clear_list(PyWideStringList *list);
 /* Free the strings that Py_RunMain copies from the configuration. It frees the old ones first, and
  * these lie all over the heap. */
 void internal_drop_paths(void);
-/* Put zeroes into the memory of pymalloc that nobody has: such pages take no room in the snapshot.
- */
-void internal_clear_free_pools(void);
+/* Count as taken, for good, the pools of pymalloc that nobody has, so that the next one comes from
+ * a new arena. They are filled with zeroes: such pages take no room in the snapshot. */
+void internal_take_free_pools(void);
 /* Forget which warnings were shown while preloading. A script that causes one sees it as if for the
  * first time. */
 void internal_forget_warnings(void);

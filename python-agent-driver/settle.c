@@ -30,7 +30,7 @@ _Static_assert(sizeof(struct pool) == 48, "as in CPython 3.13");
 #define HEAP_STEP  16u
 #define HEAP_SMALL 1040u
 #define HEAP_LARGE (4u << 20)
-#define HEAP_TOP   (2u << 20) /* free at the top for runs */
+#define HEAP_TOP   (128u << 10) /* free at the top for runs */
 #define HEAP_TRIM  (64 << 20)
 
 #define DICT_ROOM 64
@@ -119,6 +119,10 @@ static void fill_heap(void)
     }
     while (fill_hole(HEAP_SMALL)) {
     }
+    const size_t excess = mallinfo2().keepcost;
+    if (excess > HEAP_TOP) {
+        (void)allocate(excess - HEAP_TOP);
+    }
     /* A freed chunk of this size goes back to the top, so it lies where the top begins. */
     void *first = allocate(HEAP_SMALL);
     const uintptr_t top = (uintptr_t)first;
@@ -205,7 +209,7 @@ void settle_memory(void)
     internal_drop_paths();
     PyGC_Collect(); /* empties the free lists of objects, too */
     fill_pools();
-    internal_clear_free_pools();
+    internal_take_free_pools();
     fill_heap();
     frame_place();
     run_place();

@@ -6,6 +6,9 @@
  * upwards, first fit; single frames are searched from a hint, and the low region (see mm.h) comes
  * last.
  *
+ * After a restore the first write to a frame in the image of the snapshot is a fault of the host,
+ * and beyond it one for a large page. So runs take what is large from there.
+ *
  * A run may have a limit: an address from which on no frame is given out. Frames there that are in
  * use stay so.
  */
@@ -14,6 +17,7 @@
 
 #define LARGE_FRAMES (LARGE_PAGE / PAGE_SIZE)
 #define ALIGN_MIN    (8 * LARGE_FRAMES) /* allocations from this size on begin at a large page */
+#define FRESH_MIN    64 /* allocations from this size on leave the holes of the image */
 #define DISCARD_MIN  (2 * LARGE_FRAMES) /* dirty frames: cheaper discarded than cleared */
 
 static struct hv_shared *shared;
@@ -23,6 +27,8 @@ static u64 limit;  /* frames from here on are not given out */
 static u64 beyond; /* free frames from `limit` on */
 static u64 top;    /* no frame from here on was in use since the first run was asked for */
 static u64 hint;   /* no frame between the low region and this one is free */
+static u64
+    after_image; /* the large page from which on nothing was in use at the snapshot; 0 before */
 
 /* First frame of n free ones in a row in [from, to), or 0. */
 static u64 find_run(u64 n, u64 from, u64 to)
@@ -97,7 +103,12 @@ paddr_t pmm_alloc(u64 pages, unsigned flags)
     if (!pages || pages > pmm_free_pages()) {
         return 0;
     }
-    u64 at = find_aligned(pages, pages == 1 ? MAX(hint, low_end) : low_end, limit);
+    u64 at = pages >= FRESH_MIN && after_image
+                 ? find_aligned(pages, MAX(after_image, low_end), limit)
+                 : 0;
+    if (!at) {
+        at = find_aligned(pages, pages == 1 ? MAX(hint, low_end) : low_end, limit);
+    }
     if (pages == 1 && at) {
         hint = at + 1;
     }
@@ -175,6 +186,7 @@ void pmm_scrub(void)
             bitmap_clear(dirty, i);
         }
     }
+    after_image = (pmm_held(true) / PAGE_SIZE + LARGE_FRAMES - 1) & ~(LARGE_FRAMES - 1);
 }
 
 u64 pmm_free_pages(void)

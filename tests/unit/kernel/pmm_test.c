@@ -433,9 +433,33 @@ static void marked(void)
     CHECK(in_process(marked_once));
 }
 
+/* What is large comes from beyond the image of the snapshot once there is one, as long as there is
+ * room; what is small still fills its holes. */
+static unsigned beyond_once(void)
+{
+    start(MIDDLE_RAM);
+    u64 hole = pmm_alloc(64, 0), last = pmm_alloc(700, 0);
+    u64 end = (last + 700 * PAGE_SIZE + LARGE_PAGE - 1) & ~(LARGE_PAGE - 1);
+    pmm_free(hole, 64);
+    CHECK(pmm_alloc(64, 0) == hole);
+    pmm_free(hole, 64);
+    pmm_scrub();
+    CHECK(pmm_alloc(64, 0) == end && pmm_alloc(63, 0) == hole);
+    pmm_free(hole, 63);
+    pmm_resume(end);
+    CHECK(pmm_alloc(64, 0) == hole);
+    return unit_failures;
+}
+
+static void beyond(void)
+{
+    CHECK(in_process(beyond_once));
+}
+
 int main(void)
 {
     static const struct unit_test tests[] = {
+        {"pmm beyond the image", beyond},
         {"pmm the low region", low_region},
         {"pmm across the low region's end", across},
         {"pmm large pages", aligned},
