@@ -16,6 +16,8 @@ struct door_lists {
     struct copies copies;
     struct save save;
     bool saves;
+    struct images images;
+    bool shows;
 };
 
 /* In the parent, until the child ends. */
@@ -28,7 +30,8 @@ static int doors_serve(const struct cmd *cmd, struct door_lists *lists, struct p
 
     if (tools_parent_offer(&lists->tools, parent, &tools, &err) < 0 ||
         copies_parent_offer(&lists->copies, cmd->name, parent, &copies, &err) < 0 ||
-        (lists->saves && save_offer(&lists->save, parent) < 0)) {
+        (lists->saves && save_offer(&lists->save, parent) < 0) ||
+        (lists->shows && images_offer(&lists->images, parent) < 0)) {
         status = cmd_fail(cmd, &err);
     } else {
         status = parent_serve(parent, cmd->name);
@@ -37,6 +40,9 @@ static int doors_serve(const struct cmd *cmd, struct door_lists *lists, struct p
     copies_parent_end(copies);
     if (lists->saves) {
         save_end(&lists->save);
+    }
+    if (lists->shows) {
+        images_end(&lists->images);
     }
     parent_destroy(parent);
     return status;
@@ -47,6 +53,7 @@ static int doors_child(const struct cmd *cmd, struct door_lists *lists, struct d
 {
     int rc = deadline_forked(err);
 
+    doors->images = lists->shows ? &lists->images : NULL;
     if (rc == 0 && lists->tools.count > 0) {
         rc = tools_child_make(&lists->tools, doors->channel, &doors->tools, err);
     }
@@ -100,8 +107,13 @@ bool doors_open(const struct cmd *cmd, const struct door_options *options, struc
         *status = cmd_usage(cmd, "%s", err.msg);
         return false;
     }
+    lists.shows = options->images != NULL;
+    if (lists.shows && images_begin(options->images, &lists.images, &err) < 0) {
+        *status = cmd_usage(cmd, "%s", err.msg);
+        return false;
+    }
     if (lists.tools.count == 0 && lists.copies.in.count == 0 && lists.copies.target_count == 0 &&
-        !lists.saves) {
+        !lists.saves && !lists.shows) {
         return true;
     }
     return doors_split(cmd, &lists, doors, status);

@@ -8,6 +8,7 @@
 
 #include "cmd.h"
 #include "copies_child.h"
+#include "images.h"
 #include "save.h"
 #include "tools_child.h"
 
@@ -65,6 +66,7 @@ struct doors {
     struct tools_child *tools;   /* NULL: none */
     struct copies_child *copies; /* NULL: none */
     const struct save *save;     /* NULL: none */
+    const struct images *images; /* NULL: none */
 };
 
 struct door_options {
@@ -73,6 +75,7 @@ struct door_options {
     const char *cwd;    /* of the run */
     const char *script; /* its name, or NULL */
     const char *save;   /* the file for the state at the end, or NULL */
+    const char *images; /* the directory for images, or NULL */
 };
 
 /* Call it before the VM is made. Returns true in the process that goes on with the run. False: this

@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 struct repl_options {
-    const char *dest, *from;
+    const char *dest, *from, *images;
     uint64_t timeout_ns, memory, cpu_ns, max_output;
     struct opt_list env;
     struct tool_options tools;
@@ -56,6 +56,11 @@ static const struct opt repl_opts[] = {
      .kind = OPT_FLAG,
      .offset = offsetof(struct repl_options, deterministic),
      .help = "the same random numbers in every session"},
+    {.name = "images",
+     .kind = OPT_TEXT,
+     .offset = offsetof(struct repl_options, images),
+     .arg = "DIR",
+     .help = "write images that are shown to files in DIR, image-1.png and so on"},
     {.name = "no-history",
      .kind = OPT_FLAG,
      .offset = offsetof(struct repl_options, no_history),
@@ -146,6 +151,7 @@ static bool repl_open_doors(const struct cmd *cmd, const struct repl_options *op
         .tools = &options->tools,
         .copies = &options->copies,
         .cwd = cwd != NULL && cwd[0] == '/' ? cwd : "/",
+        .images = options->images,
     };
 
     if (options->copies.with_dir) {

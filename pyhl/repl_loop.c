@@ -56,7 +56,7 @@ static int repl_record(void *arg, const char *kind, const void *bytes, size_t si
     if (record != NULL && strcmp(kind, "exit") == 0) {
         r->over = true;
     } else if (record != NULL) {
-        rc = repl_show(kind, record);
+        rc = repl_show(&r->config.doors, kind, record);
     }
     json_decref(record);
     return rc;

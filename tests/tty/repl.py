@@ -4,6 +4,7 @@ import glob
 import os
 import re
 import stat
+import struct
 import subprocess
 import tempfile
 import time
@@ -233,6 +234,31 @@ def case_repl_copies():
             wrong.append(f"copied out: {kept}")
         wrong += fed([*REPL, "--copy-out", f"/nowhere:{out}"], b"exit(3)\n", 125, b"", b"/nowhere")
     return wrong
+
+
+def case_repl_image_files():
+    with tempfile.TemporaryDirectory() as folder:
+        images = os.path.join(folder, "images")
+        os.mkdir(images)
+        open(os.path.join(images, "image-1.png"), "w").close()
+        os.symlink(os.path.join(folder, "elsewhere"), os.path.join(images, "image-3.png"))
+        plot = b"import matplotlib.pyplot as plt; plt.plot([1, 2]);\n"
+        large = (b"import PIL.Image, random; PIL.Image.frombytes('RGB', (1000, 1000), random.randbytes(3000000))\n")
+        done = subprocess.run([*REPL, "--images", images], input=plot + plot + large, capture_output=True, timeout=LIMIT)
+        wrong = [] if done.returncode == 0 and not done.stderr else [f"{done}"]
+        shown = re.findall(rb"\[image/png, (\d+)x(\d+): (.*)\]", done.stdout)
+        if [path.decode() for _, _, path in shown] != [f"{images}/image-{i}.png" for i in (2, 4, 5)]:
+            wrong.append(f"shown: {done.stdout}")
+        for width, height, path in shown:
+            data = open(path, "rb").read()
+            if (data[:8], data[-8:-4]) != (b"\x89PNG\r\n\x1a\n", b"IEND") or \
+                    struct.unpack(">II", data[16:24]) != (int(width), int(height)):
+                wrong.append(f"{path}: no PNG of {width}x{height}, {len(data)} bytes")
+        if shown and os.path.getsize(shown[-1][2]) < 3000000:
+            wrong.append("the large image is too small")
+        if os.path.getsize(os.path.join(images, "image-1.png")) or os.path.exists(os.path.join(folder, "elsewhere")):
+            wrong.append("something that was there was written over")
+        return wrong + fed([*REPL, "--images", "/dev/null"], b"1\n", 2, b"", b"--images /dev/null: Not a directory")
 
 
 def case_repl_from():

@@ -14,7 +14,7 @@ import tempfile
 import time
 
 import repl
-from terminal import COLUMNS, ENV, HERE, HOME, LIMIT, PYHL, PYTHON, ROOT, ROWS, Terminal
+from terminal import ENV, LIMIT, PYHL, PYTHON, Terminal
 
 
 def on_terminal(program, code, answers=()):
