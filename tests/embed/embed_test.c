@@ -5,11 +5,13 @@
 #include "../unit/unit.h"
 
 #include <pyhl/pyhl.h>
+#include <vmm/abi.h>
 
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -335,6 +337,69 @@ static void t_threads(void)
 }
 
 /* Cells share their names, each context has its own, and a rewind undoes all of it. */
+static ssize_t on_read(void *arg, size_t file, uint64_t offset, void *to, size_t size)
+{
+    const char *const *texts = arg;
+    const size_t length = strlen(texts[file]);
+    const size_t n = offset < length ? length - (size_t)offset : 0;
+    memcpy(to, texts[file] + (n > 0 ? offset : 0), n < size ? n : size);
+    return (ssize_t)(n < size ? n : size);
+}
+
+/* What came out, in words. */
+static int on_make(void *arg, size_t path, const struct vmm_file *file)
+{
+    char *text = arg;
+    (void)path;
+    snprintf(text + strlen(text), 200 - strlen(text), "%s:%o:%d ", file->path, file->mode,
+             (int)file->size);
+    return 0;
+}
+
+static int on_data(void *arg, uint64_t offset, const void *bytes, size_t size)
+{
+    char *text = arg;
+    (void)offset;
+    snprintf(text + strlen(text), 200 - strlen(text), "%.*s ", (int)size, (const char *)bytes);
+    return 0;
+}
+
+/* Files stay while the machine goes on; a run of files alone needs no program; a rewind drops
+ * all. */
+static void t_files(void)
+{
+    static const char *texts[] = {"first", "second"};
+    static const char *const wanted[] = {"data", NULL};
+    const struct vmm_file files[] = {{.path = "data/x", .mode = S_IFREG | 0640, .size = 5},
+                                     {.path = "data/y", .mode = S_IFREG | 0600, .size = 6}};
+    char came[200] = "";
+    struct vmm_files_in in = {.count = 1, .files = files, .read = on_read, .arg = texts};
+    const struct vmm_files_out out = {
+        .paths = wanted, .make = on_make, .write = on_data, .arg = came};
+    struct heard heard = {0};
+    struct vmm *vm = restore(&heard, true);
+    struct vmm_outcome end;
+    struct vmm_err err = {0};
+    const struct pyhl_run reads = {.cell = "print(open('/data/x').read())", .files_in = &in};
+    const struct pyhl_run lists = {.cell = "import os; print(sorted(os.listdir('/data')))"};
+    const struct pyhl_run looks = {.code = "import os; print(os.path.exists('/data'))"};
+    CHECK(pyhl_run(vm, &reads, &end, &err) == 0 && end.kind == VMM_READY && end.status == 0);
+    CHECK(end.counters.files_in_bytes == 5);
+    in.count = 2;
+    const struct vmm_run alone = {.mode = HV_RUN_FILES, .files_in = &in, .files_out = &out};
+    CHECK(vmm_run(vm, &alone, &end, &err) == 0 && end.kind == VMM_READY && end.status == 0);
+    CHECK(strcmp(came, ":40755:0 x:100640:5 first y:100600:6 second ") == 0);
+    CHECK(end.counters.files_in_bytes == 11 && end.counters.files_out_bytes == 11);
+    CHECK(pyhl_run(vm, &lists, &end, &err) == 0 && end.kind == VMM_READY);
+    CHECK(vmm_rewind(vm, &err) == 0);
+    CHECK(pyhl_run(vm, &looks, &end, &err) == 0 && end.kind == VMM_EXITED);
+    CHECK(strcmp(heard.text[1], "first\n['x', 'y']\nFalse\n") == 0);
+    if (err.code != 0 || heard.size[2] > 0) {
+        printf("     %s %s '%s' '%s'\n", err.msg, heard.text[2], came, heard.text[1]);
+    }
+    vmm_destroy(vm);
+}
+
 static void t_cells(void)
 {
     struct heard heard = {0};
@@ -365,11 +430,22 @@ static void t_cells(void)
 }
 
 static const struct unit_test tests[] = {
-    {"info", t_info},     {"defaults", t_defaults}, {"all-said", t_all_said},
-    {"kinds", t_kinds},   {"streams", t_streams},   {"raises", t_raises},
-    {"limits", t_limits}, {"bad-runs", t_bad_runs}, {"write-fails", t_write_fails},
-    {"warm", t_warm},     {"cells", t_cells},       {"interrupt", t_interrupt},
-    {"jail", t_jail},     {"threads", t_threads},   {0},
+    {"info", t_info},
+    {"defaults", t_defaults},
+    {"all-said", t_all_said},
+    {"kinds", t_kinds},
+    {"streams", t_streams},
+    {"raises", t_raises},
+    {"limits", t_limits},
+    {"bad-runs", t_bad_runs},
+    {"write-fails", t_write_fails},
+    {"warm", t_warm},
+    {"cells", t_cells},
+    {"files", t_files},
+    {"interrupt", t_interrupt},
+    {"jail", t_jail},
+    {"threads", t_threads},
+    {0},
 };
 
 int main(int argc, char **argv)
