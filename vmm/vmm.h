@@ -337,7 +337,8 @@ void vmm_io_set(struct vmm *vm, const struct vmm_io *io);
  *   HV_RUN_CELL         source is code, whose names are the context's. Status 0, 1 after an
  *                       exception, or that of SystemExit. Records "result", "display", "error",
  *                       and "exit" after SystemExit; without a taker of records results go to
- *                       stdout and tracebacks to stderr.
+ *                       stdout and tracebacks to stderr. "input_request" when it reads stdin and
+ *                       nothing is there: what is then written there is the answer.
  *   HV_RUN_COMPLETE     record "complete": what can stand at the cursor
  *   HV_RUN_INSPECT      record "inspect": what is at the cursor; with argv {"-", "1"} its source,
  *                       too
