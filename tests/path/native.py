@@ -3,8 +3,8 @@
 
 usage: PATH_DIR=DIR gdb -nx -batch -iex 'set sysroot ROOT' -p PID -x tests/path/native.py ROOT/usr/bin/python3.13
 
-PID is a driver in the chroot ROOT, which waits for its run. In DIR the file `ready` is made when that may be given; hits is
-the order of the hops (hops.py); printed is where the script's output goes.
+PID is a driver in the chroot ROOT, which waits before it asks for its run. In DIR the file `ready` is made when it may go on;
+hits is the order of the hops (hops.py); printed is where the script's output goes.
 """
 import os
 import sys
@@ -19,11 +19,13 @@ import stops  # noqa: E402
 def main():
     stops.settings()
     stops.quiet("sharedlibrary driver.so")
+    gdb.Breakpoint("frame_read", internal=True, temporary=True)
+    with open(os.path.join(stops.DIRECTORY, "ready"), "wb"):
+        pass
+    stops.quiet("continue")
     for hop in hops.read():
         if hop.side in hops.WAYS["native"]:
             stops.Stop(hop)
-    with open(os.path.join(stops.DIRECTORY, "ready"), "wb"):
-        pass
     stops.quiet("continue")
 
 

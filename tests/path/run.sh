@@ -61,31 +61,31 @@ check_vm() {
     followed vm
 }
 
-# A FIFO can be opened for writing when its reader has opened it, too: the driver, which then waits for its run. gdb says when
-# its breakpoints are set.
+# A FIFO can be opened for writing when its reader has opened it, too: the driver, in the last line of its list of modules.
+# gdb says when the driver may go on.
 native() {
     local driver gdb
     exec 9>&- # else a child that is left would keep the root
-    taskset -c 0 python3 tests/py/inroot.py "$PWD/$root" /tmp /usr/lib/pyhl/driver /tmp/frame \
+    taskset -c 0 python3 tests/py/inroot.py "$PWD/$root" /tmp /usr/lib/pyhl/driver /tmp/frame /tmp/preload.txt \
         </dev/null >"$PATH_DIR/printed" &
     driver=$!
-    exec 8>"$root/tmp/frame"
+    exec 8>"$root/tmp/gate"
     timeout $((${TEST_TIMEOUT:-60} - 10)) gdb -nx -batch -iex "set sysroot $PWD/$root" -iex "set auto-solib-add off" -p $driver \
         -x tests/path/native.py "$root/usr/bin/python3.13" 8>&- &
     gdb=$!
     while [ ! -e "$PATH_DIR/ready" ] && kill -0 $gdb 2>/dev/null; do
         sleep 0.1
     done
-    cat "$PATH_DIR/frame" >&8
     exec 8>&-
     wait $gdb
 }
 
 check_native() {
     take_root && place_driver || exit 2
-    rm -f "$root/tmp/frame"
-    mkfifo "$root/tmp/frame"
-    tests/py/mkframe.py "$PATH_DIR/frame" --cwd /tmp --source "$PATH_DIR/script.py" script.py
+    rm -f "$root/tmp/gate" "$root/tmp/frame"
+    mkfifo "$root/tmp/gate"
+    { cat "$root/usr/lib/pyhl/preload.txt" && echo ">>> open('/tmp/gate').read()"; } >"$root/tmp/preload.txt"
+    tests/py/mkframe.py "$root/tmp/frame" --cwd /tmp --source "$PATH_DIR/script.py" script.py
     export -f native
     export root
     follow bash -c native
