@@ -23,6 +23,10 @@
  *     pyhl_run(vm, &(struct pyhl_run){.cell = "x = 6"}, &end, &err);
  *     pyhl_run(vm, &(struct pyhl_run){.cell = "x * 7"}, &end, &err);
  *
+ * A script calls functions of the host by module `host`: pyhl_run.tools is a set that
+ * vmm_tools_create() has made. Where it waits for an answer pyhl_run() returns with the outcome
+ * VMM_CALLED, and vmm_resume() goes on. pyhl/examples/tools.c shows both.
+ *
  * A VM that was restored with rewindable true runs again after vmm_rewind(), from the same state.
  * A process that runs code it does not trust calls vmm_jail() between vmm_restore() and pyhl_run().
  */

@@ -124,6 +124,29 @@ cell 3 ended with status 1
 cell 4 ended the session with status 3'
 }
 
+# Functions of the host, at once and later.
+case_tools() {
+    begin "example tools: built"
+    compile "$scratch/tools" pyhl/examples/tools.c libpyhl
+    begin "example tools: a function of the host, and a person who is asked"
+    run "$scratch/tools" .pyhl 'import host; print(host.shout("so"), host.ask(a=1)["said"])' <<<'an answer'
+    expect_status 0
+    expect_out $'ask {"a":1} \n{\'TEXT\': \'SO\'} an answer'
+    begin "example tools: both that are asked at once, and a failure"
+    run "$scratch/tools" .pyhl 'import asyncio, host
+async def main():
+    print(*[a["said"] for a in await asyncio.gather(host.ask.aio(n=1), host.ask.aio(n=2))], flush=True)
+asyncio.run(main())
+host.ask()' <<<$'one\ntwo'
+    expect_status 1
+    expect_out $'ask {"n":1} ask {"n":2} \none two\nask {} '
+    expect_err '^host.HostError: EOFError: nobody answers$'
+    begin "example tools: arguments that are too long"
+    run "$scratch/tools" .pyhl 'import host; host.shout("x" * 1000)'
+    expect_status 1
+    expect_err '^host.HostError: ValueError: that is too long to be shouted$'
+}
+
 # Two VMs on two threads, of one home.
 case_threads() {
     begin "example threads: built"
