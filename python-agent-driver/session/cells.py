@@ -267,6 +267,8 @@ def tell(raised):
 
 def report(raised):
     trim(raised, set())
+    if isinstance(raised, SyntaxError) and raised.text is None and raised.filename in sources:
+        raised.text = linecache.getline(raised.filename, raised.lineno or 0)
     sys.last_exc = sys.last_value = raised
     sys.last_type, sys.last_traceback = type(raised), raised.__traceback__
     parts = traceback.TracebackException.from_exception(raised)

@@ -12,6 +12,7 @@ import time
 import types
 
 DEFAULT = "default"
+PATIENCE = 1  # seconds that cancelled tasks have to end
 
 every = {}
 current = None
@@ -49,7 +50,8 @@ class Context:
             tasks = asyncio.all_tasks(self.loop)
             for task in tasks:
                 task.cancel()
-            self.loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
+            if tasks:
+                self.loop.run_until_complete(asyncio.wait(tasks, timeout=PATIENCE))
             self.loop.run_until_complete(self.loop.shutdown_asyncgens())
             self.loop.close()
         asyncio.set_event_loop(None)

@@ -240,11 +240,10 @@ def _displays_itself(obj):
 
 def _complain(error):
     """Prints an exception of the value's own code, without the frames of ours."""
-    outer = error.__traceback__
-    inner = outer
+    inner = error.__traceback__
     while inner is not None and os.path.dirname(inner.tb_frame.f_code.co_filename) == FOLDER:
         inner = inner.tb_next
-    traceback.print_exception(type(error), error, inner or outer)
+    traceback.print_exception(type(error), error, inner)
 
 
 def _say(text):

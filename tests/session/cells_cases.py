@@ -59,6 +59,12 @@ ZeroDivisionError: division by zero
 SyntaxError: invalid syntax
 """)
     gives(session.cell("y"), "1")
+    raises(session.cell("y = 2\nif y:\n    return y"), """\
+  File "<cell 6>", line 3
+    return y
+    ^^^^^^^^
+SyntaxError: 'return' outside function
+""")
 
 
 @case
@@ -108,3 +114,11 @@ def script_refused(session):
     ends(session.run(machine.SCRIPT, "print(1)", argv=["-c"]), 125,
          err="pyhl: this machine has a session: a script needs one that is restored or rewound\n")
     gives(session.cell("x"), "1")
+
+
+@case
+def long_number(session):
+    """An integer that python3 does not turn into text is told in one line, and ends no cell."""
+    ends(session.cell("10**5000"), 0, err="ValueError: Exceeds the limit (4300 digits) for integer string conversion; "
+         "use sys.set_int_max_str_digits() to increase the limit\n")
+    gives(session.cell("10**300"), "1" + "0" * 300)

@@ -103,6 +103,13 @@ def context_restart(session):
                 "'__spec__', 'os'])")
     same(turn.records("result")[0]["execution_count"], 2)
     gives(session.cell("import asyncio; await asyncio.sleep(0, 5)"), "5")
+    gives(session.cell("asyncio.run(asyncio.sleep(0, 6))"), "6")
+    ends(session.context("restart"), 0)
+    ends(session.cell("import asyncio\nasync def stay():\n    while True:\n        try: await asyncio.sleep(9)\n"
+                      "        except asyncio.CancelledError: print('no')\n"
+                      "t = asyncio.create_task(stay()); await asyncio.sleep(0)"), 0)
+    same(session.context("restart").out, "no\n")
+    gives(session.cell("import asyncio; await asyncio.sleep(0, 7)"), "7")
 
 
 @case
