@@ -191,7 +191,7 @@ static void rewind_play(struct vmm *vm)
     model.looked = false;
     const bool much = high_there(vm);
     if (model.much && !much) {
-        model_after_much(vm, IMAGE / HV_PAGE_SIZE);
+        model_after_much(vm, DATA_END / HV_PAGE_SIZE);
     } else if (model.copied >= LOOK_AFTER || model.members > LARGE) {
         model_look(vm);
     } else {

@@ -129,14 +129,14 @@ static inline void model_look(const struct vmm *vm)
 }
 
 /* Called when a run had no memory from ram_low on, and the run before it had some: members after
- * the image's end leave that are as in the image. */
-static inline void model_after_much(const struct vmm *vm, uint32_t image)
+ * the end of the image's data leave that are as in the image. */
+static inline void model_after_much(const struct vmm *vm, uint32_t end)
 {
     const bool few = model.members <= LARGE;
     for (uint32_t i = 0; i < model.count; i++) {
         const uint32_t page = model.list[i];
         model.same[page] = !differs(vm, page);
-        if (model.member[page] && page >= image && model.same[page]) {
+        if (model.member[page] && page >= end && model.same[page]) {
             model.member[page] = false;
             model.left[page] = model.left[page] || few;
             model.members--;
