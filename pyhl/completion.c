@@ -39,7 +39,8 @@ static bool takes_path(const struct opt *o)
 {
     return (o->kind == OPT_TEXT || o->kind == OPT_LIST) &&
            (strcmp(o->arg, "DIR") == 0 || strcmp(o->arg, "FILE") == 0 ||
-            strcmp(o->arg, "CPIO") == 0 || strcmp(o->arg, "IMAGE") == 0);
+            strcmp(o->arg, "CPIO") == 0 || strcmp(o->arg, "IMAGE") == 0 ||
+            strncmp(o->arg, "HOST", 4) == 0);
 }
 
 /* Prints case patterns for options whose value is not a path: for these the shell offers

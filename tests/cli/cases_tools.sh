@@ -134,6 +134,8 @@ case_completion() {
         done
     done
     [ "$(completed pyhl run --timeout '')" = '' ] || problem "something is offered for --timeout's value"
+    [ "$(completed pyhl run --copy-in tests/cli/taker_f)" != '' ] || problem "no file is offered for --copy-in"
+    [ "$(completed pyhl run --copy-out tests/cli/taker_f)" = '' ] || problem "a file of this host is offered for --copy-out"
     run "$pyhl" completion zsh
     expect_error 2 "'zsh': the shell to complete for is: bash"
 }
