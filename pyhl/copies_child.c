@@ -125,7 +125,7 @@ static void child_failed(void *arg, const char *path, int code)
     if (++c->failed > FAILED_MAX) {
         return;
     }
-    for (i = 0; path[i] && i < sizeof(text) - 1; i++) {
+    for (i = 0; i < sizeof(text) - 1 && path[i]; i++) {
         text[i] = (unsigned char)path[i] < ' ' || path[i] == 127 ? '?' : path[i];
     }
     text[i] = 0;
