@@ -40,8 +40,10 @@ for _ in {1..500}; do
     fi
     sleep 0.02
 done
-kill -9 $pid 2>/dev/null
-wait $pid 2>/dev/null
+{
+    kill -9 $pid
+    wait $pid
+} 2>/dev/null # where bash would tell of the killed job, too
 [ -z "$said" ] && exit 0
 echo "$said"
 exit 1
