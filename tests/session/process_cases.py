@@ -240,3 +240,13 @@ def damaged(session):
     ends(session.context("make", "a"), 0)
     gives(session.cell("8", "a"), "8")
     gives(session.cell("9"), "9")
+
+
+@case
+def boot_id(session):
+    """It stays while the machine is not restored."""
+    read = "open('/proc/sys/kernel/random/boot_id').read()"
+    seen = [session.cell(read).result, session.cell(read).result]
+    session.rewind()
+    seen += [session.cell(read).result, session.cell(read).result]
+    same((seen[0] == seen[1], seen[2] == seen[3], seen[1] == seen[2]), (True, True, False))

@@ -23,15 +23,23 @@ static struct {
     bool begun; /* a run was taken from the device: the snapshot point has passed */
 } window;
 
-void run_resumed(void)
+static void resume(bool restored)
 {
     const struct hv_resume *r = &hv_shared()->resume;
 
     time_resume(r);
     random_resume(r->entropy);
+    if (restored) {
+        random_forget_boot_id();
+    }
     sched_resume();
     console_resume();
     hv_trace_enabled = r->flags & HV_RESUME_TRACE;
+}
+
+void run_resumed(void)
+{
+    resume(true);
 }
 
 /* Waits for a run. Everything that must be fresh in a restored machine is made fresh right after
@@ -51,7 +59,7 @@ static u64 run_wait(void *buf, size_t size)
     if (n < (s64)sizeof(struct hv_run)) {
         panic("the host gave a run frame of %ld bytes", (long)n);
     }
-    run_resumed();
+    resume(((const struct hv_run *)buf)->flags & HV_RUN_RESTORED);
     pmm_resume(hv_shared()->memory);
     files_take();
     return (u64)n;

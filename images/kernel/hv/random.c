@@ -54,7 +54,6 @@ void random_resume(const u8 seed[64])
     }
     block(key, 0, mixed);
     memcpy(key, mixed, sizeof(key));
-    memset(boot_id, 0, sizeof(boot_id));
 }
 
 void random_bytes(void *buf, size_t len)
@@ -84,11 +83,16 @@ void random_uuid(u8 id[16])
 }
 
 /* A program keeps this identifier to find out later whether the machine has booted since. A
- * restored machine has nothing of any earlier run, so each run counts as a boot. */
+ * restored machine has nothing of any earlier run, so each restore counts as a boot. */
 void random_boot_id(u8 id[16])
 {
     if (boot_id[6] == 0) { /* where a version 4 UUID has its version */
         random_uuid(boot_id);
     }
     memcpy(id, boot_id, sizeof(boot_id));
+}
+
+void random_forget_boot_id(void)
+{
+    memset(boot_id, 0, sizeof(boot_id));
 }

@@ -112,7 +112,8 @@ void hv_idle(u64 deadline);  /* idles the vCPU until the deadline or an event */
 /* hv/random.c: ChaCha20 generator, keyed by the host's entropy at every resume. */
 void random_resume(const u8 seed[64]);
 void random_uuid(u8 id[16]);    /* RFC 9562, version 4 */
-void random_boot_id(u8 id[16]); /* one for each run */
+void random_boot_id(u8 id[16]); /* one for each restored machine */
+void random_forget_boot_id(void);
 void random_bytes(void *buf, size_t len);
 
 /* ---- mm/ ---------------------------------------------------------------------------------- */
