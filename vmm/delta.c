@@ -368,8 +368,10 @@ int delta_make(struct snap_delta *delta, const struct vmm *vm, const uint64_t *p
         return rc;
     }
     delta_mark_runs(delta);
-    struct snap_page *fit = realloc(delta->pages, (delta->count + 1) * sizeof(*fit));
-    delta->pages = fit != NULL ? fit : delta->pages;
+    void *fit = realloc(delta->pages, (delta->count + 1) * sizeof(*delta->pages));
+    if (fit != NULL) {
+        delta->pages = fit;
+    }
     return 0;
 }
 

@@ -58,7 +58,7 @@ int main(int argc, char **argv)
     };
     const struct vmm_io io = {.stdin_fd = -1, .stdout_fd = 1, .stderr_fd = 2};
     struct pyhl_run run = {.code = argc > 2 ? argv[2] : "", .timeout_ns = 5000000000};
-    struct vmm_outcome end;
+    struct vmm_outcome end = {.kind = VMM_BROKEN};
     struct pyhl_home *home = NULL;
     struct vmm_tools *tools = NULL;
     struct vmm *vm = NULL;

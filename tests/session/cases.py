@@ -6,7 +6,6 @@ import os
 import sys
 
 import check
-import display_cases  # noqa: F401
 
 if __name__ == "__main__":
     for path in sorted(glob.glob(os.path.join(os.path.dirname(__file__), "*_cases.py"))):

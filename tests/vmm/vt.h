@@ -32,6 +32,7 @@ extern const struct vt_test vt_rewind_tests[];
 extern const struct vt_test vt_ring0_tests[];
 extern const struct vt_test vt_renew_tests[];
 extern const struct vt_test vt_jail_tests[];
+extern const struct vt_test vt_jail_vm_tests[];
 extern const struct vt_test vt_slots_tests[];
 extern const struct vt_test vt_high_tests[];
 extern const struct vt_test vt_discard_tests[];
