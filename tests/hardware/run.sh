@@ -9,7 +9,7 @@ cd "$(dirname "$0")/../.." || exit 2
 
 choose "quick full" "$@"
 readonly set=${1:-quick}
-[ "$set" = quick ] && seconds=900 || seconds=36000
+[ "$set" = quick ] && seconds=1200 || seconds=36000
 readonly seconds=${HARDWARE_TIMEOUT:-$seconds}
 
 # What a program's log says of its tests is taken as it is; without numbers it is one test.
