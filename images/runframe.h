@@ -16,7 +16,7 @@
 const char *runframe_check(const void *frame, size_t size);
 
 uint32_t runframe_mode(const void *frame);  /* enum hv_run_mode */
-uint32_t runframe_flags(const void *frame); /* HV_RESUME_DETERMINISTIC, HV_RUN_RESTORED */
+uint32_t runframe_flags(const void *frame); /* as hv_run.flags */
 
 /* The bytes of the record of this kind (enum hv_record_kind) and their number. A record that is not
  * there is the empty string: "" and 0. */

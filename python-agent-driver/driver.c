@@ -31,6 +31,9 @@ static int driver_main(int argc, char **argv, char **env)
     /* Every run begins here, with the snapshot. */
     run_prepare(frame);
     session_offer(frame);
+    if (frame->records) {
+        final_watch(session_tell);
+    }
     if (frame->mode >= HV_RUN_CELL) {
         session_run(frame);
     }

@@ -23,6 +23,7 @@ typedef struct _object PyObject;
 struct drv_frame {
     uint32_t mode; /* enum hv_run_mode */
     bool deterministic;
+    bool records;  /* the host takes them */
     bool restored; /* the machine was restored or rewound since the run before */
     size_t optc;
     char **options; /* of python3, which stand before what it runs; not terminated */
@@ -71,6 +72,8 @@ void held_give_linecache(void);
 void session_remember(void);
 /* Make module `host` of the run's functions of the host, if it has any. */
 void session_offer(const struct drv_frame *frame);
+/* A script's exception has been printed: give it to the host as a record, too. */
+void session_tell(void);
 /* Go on from a first run that is a session's. */
 _Noreturn void session_run(const struct drv_frame *frame);
 
@@ -127,6 +130,9 @@ void reseed_restored(void);
 /* final.c: before the snapshot, take the place of Py_FinalizeEx. Remember the objects that exist,
  * so that those of the run can be recognised later. */
 void final_remember(void);
+/* In a run: what is called when its program has ended, by an exception or not, unless that was
+ * SystemExit. */
+void final_watch(void (*ended)(void));
 /* Before the snapshot, go through the end of a run that left nothing. */
 void final_rehearse(void);
 

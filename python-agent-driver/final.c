@@ -121,10 +121,20 @@ static void plant(void)
 /* Py_FinalizeEx as it was: the function that it goes on in, which takes the runtime. */
 static int (*finalize_whole)(void *runtime);
 
+static void (*run_ended)(void); /* NULL: nobody wants to know */
+
+void final_watch(void (*ended)(void))
+{
+    run_ended = ended;
+}
+
 static int finalize(void *runtime)
 {
     if (!Py_IsInitialized()) {
         return 0;
+    }
+    if (run_ended != NULL) {
+        run_ended();
     }
     bool heard = internal_end_is_heard() || !PyDict_CheckExact(PyImport_GetModuleDict());
     if (!heard && !survivors_any()) {
@@ -139,6 +149,7 @@ static int finalize(void *runtime)
 /* In place of Py_Exit, which SystemExit ends in. */
 static void leave(int status)
 {
+    run_ended = NULL;
     drv_leave(Py_FinalizeEx() < 0 ? 120 : status);
 }
 

@@ -163,6 +163,7 @@ static struct drv_frame *decode(struct bytes all, struct room *own)
     frame->mode = runframe_mode(all.data);
     frame->deterministic = (runframe_flags(all.data) & HV_RESUME_DETERMINISTIC) != 0;
     frame->restored = (runframe_flags(all.data) & HV_RUN_RESTORED) != 0;
+    frame->records = (runframe_flags(all.data) & HV_RUN_RECORDS) != 0;
     frame->options =
         list_of(all, HV_RECORD_OPTIONS, own->argv, 0, &frame->optc, "the interpreter's options");
     frame->options =

@@ -16,6 +16,7 @@
 #define TRIES   3 /* to end a cell while the user goes on to interrupt */
 
 static PyObject *turn_begin, *turn_wait, *turn_end; /* functions of cells.py */
+static PyObject *script_tell;                       /* of cells.py */
 static PyObject *tools_offer;                       /* of host.py */
 
 /* Imports the modules from their directory, which is on sys.path only meanwhile. No run sees any of
@@ -34,7 +35,8 @@ static const char import_text[] =
     "    file = getattr(module, '__file__', None) or ''\n"
     "    if file.startswith('" MODULES "/'):\n"
     "        del sys.modules[name]\n"
-    "begin, wait, end, offer = cells.begin, cells.wait, cells.end, host.offer\n";
+    "begin, wait, end, offer = cells.begin, cells.wait, cells.end, host.offer\n"
+    "tell = cells.tell_of_script\n";
 
 /* compile_cell(text, name, flags, result) of cells.py: returns the code, and whether it has a
  * result. */
@@ -81,6 +83,7 @@ void session_remember(void)
     turn_wait = Py_NewRef(PyDict_GetItemString(names, "wait"));
     turn_end = Py_NewRef(PyDict_GetItemString(names, "end"));
     tools_offer = Py_NewRef(PyDict_GetItemString(names, "offer"));
+    script_tell = Py_NewRef(PyDict_GetItemString(names, "tell"));
     Py_DECREF(names);
 }
 
@@ -113,6 +116,16 @@ static PyObject *call_untraced(PyObject *function, PyObject *args)
     PyObject *result = PyObject_CallObject(function, args);
     PyThreadState_LeaveTracing(thread);
     return result;
+}
+
+void session_tell(void)
+{
+    PyObject *raised = PySys_GetObject("last_exc");
+    PyObject *done = raised == NULL ? NULL : PyObject_CallOneArg(script_tell, raised);
+    if (done == NULL) {
+        PyErr_Clear(); /* it was printed already, which is what python3 does */
+    }
+    Py_XDECREF(done);
 }
 
 /* Returns a status, a cell to evaluate, or NULL with an exception set. */

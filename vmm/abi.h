@@ -481,7 +481,7 @@ enum hv_run_mode {
 struct hv_run {
     uint32_t size;  /* of this header, at least sizeof(struct hv_run); the records begin after it */
     uint32_t mode;  /* enum hv_run_mode */
-    uint32_t flags; /* HV_RESUME_DETERMINISTIC, HV_RUN_RESTORED */
+    uint32_t flags; /* HV_RESUME_DETERMINISTIC, HV_RUN_RESTORED, HV_RUN_RECORDS */
     uint32_t reserved;
 };
 _Static_assert(sizeof(struct hv_run) == 16, "ABI");
@@ -489,6 +489,7 @@ _Static_assert(sizeof(struct hv_run) == 16, "ABI");
 /* The machine was restored or rewound since the run before. It may be a copy of another, which has
  * the same random state. */
 #define HV_RUN_RESTORED 0x100u
+#define HV_RUN_RECORDS  0x200u /* somebody takes records (HV_CALL_RECORD) */
 
 /* A record is this header, its bytes, and zeroes up to a multiple of HV_RECORD_ALIGN. Records stand
  * in any order, each kind at most once. A record that is missing is empty. Strings stand one after

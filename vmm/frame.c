@@ -141,7 +141,8 @@ int frame_build(struct vmm *vm, const struct vmm_run *run, struct vmm_err *err)
     const struct hv_run header = {.size = sizeof(header),
                                   .mode = (uint32_t)run->mode,
                                   .flags = (run->deterministic ? HV_RESUME_DETERMINISTIC : 0) |
-                                           (vm->restored ? HV_RUN_RESTORED : 0)};
+                                           (vm->restored ? HV_RUN_RESTORED : 0) |
+                                           (vm->io.record != NULL ? HV_RUN_RECORDS : 0)};
     f->head_size = 0;
     frame_put(f, &header, sizeof(header));
     frame_put_list(f, HV_RECORD_OPTIONS, run->options);

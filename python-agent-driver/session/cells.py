@@ -241,6 +241,12 @@ def exit_status(code):
     return 1
 
 
+def tell_of_script(raised):
+    """A script has ended with this exception, which python3 has printed."""
+    parts = traceback.TracebackException.from_exception(raised)
+    records.send("error", {"name": type(raised).__name__, "value": str(parts), "traceback": "".join(parts.format())})
+
+
 def tell(raised):
     """Tell of the exception that has ended a cell. Returns the cell's status. Whoever goes on to interrupt still hears of
     it, unless the program's code that takes part in it does not come to an end."""
