@@ -9,6 +9,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define FAILED_MAX 8 /* lines about entries; the rest is counted */
 
@@ -150,6 +151,8 @@ int copies_child_make(struct copies *copies, struct channel *channel, const char
     }
     for (size_t i = 0; i < copies->target_count; i++) {
         paths[i] = copies->targets[i].guest;
+        close(copies->targets[i].folder_fd); /* the parent's business */
+        copies->targets[i].folder_fd = -1;
     }
     *c = (struct copies_child){.list = copies, .channel = channel, .name = name, .paths = paths};
     copies->in.read = child_read;

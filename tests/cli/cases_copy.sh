@@ -203,6 +203,24 @@ d/b 1048576"
     [ "$(wc -l <"$scratch/err")" = 1 ] || problem "$(cat "$scratch/err")"
 }
 
+case_copy_processes() {
+    local vm
+    copy_begin "copy: who has what: the parent no VM, the child nothing of the files"
+    cd "$scratch/copy" || return
+    started "$pyhl" run --dest "$home" --copy-in in --copy-out in:in -c interrupt
+    cd "$OLDPWD" || return
+    vm=$(pgrep -P "$child")
+    ls -l "/proc/$child/fd" | grep -E 'kvm|snapshot|initrd' >"$scratch/fds" && problem "the parent: $(cat "$scratch/fds")"
+    ls -l "/proc/$vm/fd" | grep -q 'kvm-vm' || problem "process $vm has no VM"
+    ls -l "/proc/$vm/fd" | grep -F "$scratch/copy" >"$scratch/fds" && problem "the child: $(cat "$scratch/fds")"
+    grep -q '^Seccomp:.2' "/proc/$vm/status" || problem "the child is not in jail"
+    begin "copy: a parent that is killed takes the VM along"
+    [ -n "$vm" ] || problem "there was no child"
+    ended
+    sleep 0.3
+    grep -q '^State:.[^ZX]' "/proc/${vm:-none}/status" 2>/dev/null && problem "the VM's process lives on"
+}
+
 # A home whose VMs have so much memory.
 roomy_home() {
     run "$pyhl" setup --from "$image" --dest "$scratch/roomy" --memory "$1"
