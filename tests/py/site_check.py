@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """An image with a sitecustomize, which python3 imports at its start and the driver before the snapshot.
 
-It is a small copy of the image's root, without its packages. A script finds in it all that sitecustomize has done, in
-each run anew; what it printed is shown at set-up, and in no run.
+It is a small copy of the image's root, without its packages. Each script finds in it all that sitecustomize has
+done; what it printed is shown at set-up, and in no run.
 """
 import os
 import shutil
