@@ -272,10 +272,9 @@ static int add_in(struct copies *c, const char *word, const char *cwd, struct vm
         base = name != NULL && rc == 0
                    ? guest_path(cwd, guest != NULL ? guest : "", into ? name : NULL)
                    : NULL;
-        rc = rc == 0 && base == NULL ? no_memory(err) : rc;
     }
     if (rc == 0) {
-        rc = add_tree(c, host, base, err);
+        rc = base != NULL ? add_tree(c, host, base, err) : no_memory(err);
     }
     free(host);
     free(name);

@@ -113,7 +113,7 @@ static int out_failed(struct copies_parent *p, int rc)
 }
 
 /* The file before this request is whole or not. */
-static int settle_last(struct copies_parent *p, bool whole)
+static void settle_last(struct copies_parent *p, bool whole)
 {
     int rc = 0;
 
@@ -122,7 +122,9 @@ static int settle_last(struct copies_parent *p, bool whole)
     } else {
         copyout_drop(&p->out);
     }
-    return rc < 0 ? out_failed(p, rc) : 0;
+    if (rc < 0) {
+        (void)out_failed(p, rc); /* told, and counted for the end */
+    }
 }
 
 /* Takes path and link's text out of the request: *path bytes, and *link bytes after a NUL. */
@@ -146,8 +148,9 @@ static void serve_make(void *arg, struct parent *parent, const struct channel_me
     struct copies_parent *p = arg;
     const uint64_t target = m->number[0] & (COPIES_WHOLE - 1);
     size_t path = 0, link = 0;
-    int rc = settle_last(p, m->number[0] & COPIES_WHOLE);
+    int rc;
 
+    settle_last(p, m->number[0] & COPIES_WHOLE);
     if (p->stopped || target >= p->list->target_count ||
         !take_entry_text(p, parent_bytes(parent), m->size, &path, &link)) {
         parent_answer(parent, p->stopped ? -EDQUOT : -EINVAL, 0);
@@ -192,7 +195,7 @@ static void serve_end_of_run(void *arg, struct parent *parent, const struct chan
     struct copies_parent *p = arg;
     int rc;
 
-    (void)settle_last(p, m->number[0] & COPIES_WHOLE);
+    settle_last(p, m->number[0] & COPIES_WHOLE);
     p->making[0] = 0;
     rc = copyout_end(&p->out);
     if (rc < 0) {

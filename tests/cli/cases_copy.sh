@@ -210,9 +210,11 @@ case_copy_processes() {
     started "$pyhl" run --dest "$home" --copy-in in --copy-out in:in -c interrupt
     cd "$OLDPWD" || return
     vm=$(pgrep -P "$child")
-    ls -l "/proc/$child/fd" | grep -E 'kvm|snapshot|initrd' >"$scratch/fds" && problem "the parent: $(cat "$scratch/fds")"
-    ls -l "/proc/$vm/fd" | grep -q 'kvm-vm' || problem "process $vm has no VM"
-    ls -l "/proc/$vm/fd" | grep -F "$scratch/copy" >"$scratch/fds" && problem "the child: $(cat "$scratch/fds")"
+    find "/proc/$child/fd" \( -lname '*kvm*' -o -lname '*snapshot*' -o -lname '*initrd*' \) -printf '%l\n' >"$scratch/fds"
+    [ -s "$scratch/fds" ] && problem "the parent: $(cat "$scratch/fds")"
+    find "/proc/$vm/fd" -lname '*kvm-vm*' | grep -q . || problem "process $vm has no VM"
+    find "/proc/$vm/fd" -lname "$scratch/copy*" -printf '%l\n' >"$scratch/fds"
+    [ -s "$scratch/fds" ] && problem "the child: $(cat "$scratch/fds")"
     grep -q '^Seccomp:.2' "/proc/$vm/status" || problem "the child is not in jail"
     begin "copy: a parent that is killed takes the VM along"
     [ -n "$vm" ] || problem "there was no child"
