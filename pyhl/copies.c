@@ -19,7 +19,8 @@
 
 static int no_memory(struct vmm_err *err)
 {
-    return vmm_err_set(err, ENOMEM, "out of memory");
+    (void)vmm_err_set(err, ENOMEM, "out of memory");
+    return -ENOMEM;
 }
 
 /* Appends the names of a path to `to`, which has room for them: "." goes, ".." takes one back. */
