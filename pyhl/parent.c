@@ -113,7 +113,7 @@ int parent_fork(struct parent **out, struct channel *child_end, struct vmm_err *
     int rc = parent_make(&p, ends, err);
 
     *out = NULL;
-    if (rc < 0) {
+    if (rc < 0 || p == NULL) {
         return rc;
     }
     p->child = fork();

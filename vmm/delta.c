@@ -325,7 +325,7 @@ static int delta_reserve(struct snap_delta *delta, const struct vmm *vm, const u
                          struct vmm_err *err)
 {
     const uint64_t most = bitmap_count_range(pages, 0, vm->ram_size / HV_PAGE_SIZE);
-    delta->pages = malloc((most + 1) * sizeof(*delta->pages));
+    delta->pages = calloc(most + 1, sizeof(*delta->pages));
     return delta->pages != NULL ? 0 : vmm_err_set(err, ENOMEM, "out of memory");
 }
 

@@ -377,7 +377,7 @@ static int toolcalls_make_again(struct vmm *vm, unsigned index)
 {
     struct tool_calls *calls = vm->tools.calls;
     struct tool_call *c = &calls->of[index];
-    struct hv_request request;
+    struct hv_request request = {.id = 0};
     int rc = toolcalls_request(vm, index, &request);
     if (rc != 0) {
         return rc;
