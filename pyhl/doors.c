@@ -9,6 +9,7 @@
 #include "tools_parent.h"
 
 #include <errno.h>
+#include <stdlib.h>
 
 /* What both processes know. */
 struct door_lists {
@@ -71,6 +72,9 @@ static bool doors_split(const struct cmd *cmd, struct door_lists *lists, struct 
     struct vmm_err err = {0};
 
     if (parent_fork(&parent, &channel, &err) < 0) {
+        if (lists->saves) {
+            save_end(&lists->save);
+        }
         *status = cmd_fail(cmd, &err);
         return false;
     }
@@ -85,6 +89,14 @@ static bool doors_split(const struct cmd *cmd, struct door_lists *lists, struct 
         return false;
     }
     return true;
+}
+
+void doors_free_options(struct tool_options *tools, struct copy_options *copies)
+{
+    free(tools->commands.items);
+    free(tools->folders.items);
+    free(copies->in.items);
+    free(copies->out.items);
 }
 
 bool doors_open(const struct cmd *cmd, const struct door_options *options, struct doors *doors,

@@ -60,6 +60,9 @@ struct tool_options {
         .arg = "N", .help = "the most files and directories that are copied in, and out (100000)"  \
     }
 
+/* Frees what the table of options has put there. */
+void doors_free_options(struct tool_options *tools, struct copy_options *copies);
+
 /* In the process that goes on with the run. */
 struct doors {
     struct channel *channel;     /* NULL: there is nothing, and no parent */

@@ -191,8 +191,7 @@ static int repl_main(const struct cmd *cmd, int argc, char **argv)
     pyhl_run_free(&run);
     free(cwd);
     free(env);
-    free(options.tools.commands.items);
-    free(options.tools.folders.items);
+    doors_free_options(&options.tools, &options.copies);
     free(options.env.items);
     return status;
 }

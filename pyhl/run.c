@@ -486,10 +486,7 @@ static int run_main(const struct cmd *cmd, int argc, char **argv)
     }
     free(program.text);
     free(options.python.items);
-    free(options.tools.commands.items);
-    free(options.tools.folders.items);
-    free(options.copies.in.items);
-    free(options.copies.out.items);
+    doors_free_options(&options.tools, &options.copies);
     free(options.env.items);
     free(words.items);
     return status;

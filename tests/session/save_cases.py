@@ -88,6 +88,10 @@ def save_refused(session):
                 (("--from", "query.py", "-c", "1"), 125, "query.py: the checkpoint is truncated"),
                 (("--from", ".", "-c", "1"), 125, "not a regular file")):
             run(path, session, *words, status=status, said=rf"^pyhl run: .*{said}.*\n$")
+        few = "ulimit -n 4; exec \"$0\" run --dest \"$1\" --save \"$2\" -c 1"  # the file is made, and no socket
+        done = subprocess.run(["bash", "-c", few, PYHL, os.path.abspath(session.home), f"{path}/few"],
+                              capture_output=True, text=True)
+        same((done.returncode, done.stderr.count("\n"), "Too many open files" in done.stderr), (125, 1, True))
         os.chmod(f"{path}/loaded", 0o666)
         run(path, session, "--from", "loaded", "-c", "1", status=125, said="can be changed by others")
         os.chmod(f"{path}/loaded", 0o600)
