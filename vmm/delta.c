@@ -274,13 +274,18 @@ static void delta_take_packs(struct snap_delta *delta, const struct snap_delta *
     }
 }
 
+/* Whether the n-th page after p is p's n-th neighbour, in memory and in the pack. */
+static bool delta_follows(const struct snap_page *p, size_t n)
+{
+    return p[n].pack == p->pack && p[n].number == p->number + n && p[n].slot == p->slot + n;
+}
+
 void delta_mark_runs(struct snap_delta *delta)
 {
     for (size_t i = 0, end; i < delta->count; i = end) {
         const struct snap_page *p = &delta->pages[i];
         size_t n = 1;
-        while (i + n < delta->count && p->pack != DELTA_ZERO && p[n].pack == p->pack &&
-               p[n].number == p->number + n && p[n].slot == p->slot + n) {
+        while (i + n < delta->count && p->pack != DELTA_ZERO && delta_follows(p, n)) {
             n++;
         }
         end = i + n;
@@ -384,8 +389,7 @@ int delta_map(const struct snap_delta *delta, struct vmm *vm, struct vmm_err *er
             i++;
             continue;
         }
-        while (i + n < delta->count && delta_is_mapped(vm, &p[n]) && p[n].pack == p->pack &&
-               p[n].number == p->number + n && p[n].slot == p->slot + n) {
+        while (i + n < delta->count && delta_is_mapped(vm, &p[n]) && delta_follows(p, n)) {
             n++;
         }
         uint8_t *const at = vm->ram + (uint64_t)p->number * HV_PAGE_SIZE;

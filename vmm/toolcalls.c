@@ -320,6 +320,17 @@ static int64_t toolcalls_result(struct vmm *vm, struct tool_call *c, const struc
     return ret;
 }
 
+/* Takes a free entry for a call, which is open from now on. */
+static void toolcalls_take(struct vmm *vm, struct tool_call *c, bool again)
+{
+    struct tool_calls *calls = vm->tools.calls;
+    (void)pthread_mutex_lock(&calls->lock);
+    *c = (struct tool_call){.id = ++calls->last_id, .calling = true, .again = again};
+    calls->open++;
+    calls->used++;
+    (void)pthread_mutex_unlock(&calls->lock);
+}
+
 /* HV_CALL_TOOL */
 int toolcalls_make(struct vmm *vm, const struct hv_call *call, int64_t *ret)
 {
@@ -346,11 +357,7 @@ int toolcalls_make(struct vmm *vm, const struct hv_call *call, int64_t *ret)
     }
     vm->tools.left--;
     vm->counters.tool_calls++;
-    (void)pthread_mutex_lock(&vm->tools.calls->lock);
-    *c = (struct tool_call){.id = ++vm->tools.calls->last_id, .calling = true};
-    vm->tools.calls->open++;
-    vm->tools.calls->used++;
-    (void)pthread_mutex_unlock(&vm->tools.calls->lock);
+    toolcalls_take(vm, c, false);
     rc = toolcalls_dispatch(vm, c, &request);
     if (rc == 0) {
         *ret = toolcalls_result(vm, c, call);
@@ -382,11 +389,7 @@ static int toolcalls_make_again(struct vmm *vm, unsigned index)
     if (rc != 0) {
         return rc;
     }
-    (void)pthread_mutex_lock(&calls->lock);
-    *c = (struct tool_call){.id = ++calls->last_id, .calling = true, .again = true};
-    calls->open++;
-    calls->used++;
-    (void)pthread_mutex_unlock(&calls->lock);
+    toolcalls_take(vm, c, true);
     rc = toolcalls_dispatch(vm, c, &request);
     (void)pthread_mutex_lock(&calls->lock);
     c->calling = false;
