@@ -8,6 +8,7 @@
  *
  * A machine that is made from a checkpoint maps long runs of pages from their pack, and all such
  * machines share what they do not write. Short runs are copied, because a mapping costs more.
+ * So are those of a checkpoint that was made in jail, where there are no memfds.
  */
 #include "snapshot_int.h"
 
@@ -107,6 +108,16 @@ void delta_free(struct snap_delta *delta)
     *delta = (struct snap_delta){0};
 }
 
+uint64_t delta_memory(const struct snap_delta *delta)
+{
+    uint64_t size = delta->count * sizeof(*delta->pages);
+    for (unsigned i = 0; i < delta->pack_count; i++) {
+        struct snap_pack *pack = delta->packs[i];
+        size += pack->is_file ? 0 : pack->size / atomic_load(&pack->refs);
+    }
+    return size;
+}
+
 /* Lists the pages that differ from the base. A page that is as in the delta before (old) refers to
  * its pack by the same number; one that is to be stored has the number `stored`. Returns how many
  * are to be stored. */
@@ -192,6 +203,26 @@ static int pack_map(struct snap_pack *pack)
     return madvise(map, pack->size, MADV_DONTDUMP) < 0 ? -errno : 0;
 }
 
+/* In jail no memfd can be made. Then the pages are in memory of this process alone. */
+static int pack_fill_jailed(struct snap_pack *pack, const struct snap_delta *delta,
+                            const struct vmm *vm, uint8_t stored)
+{
+    uint8_t *map =
+        mmap(NULL, pack->size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    pack->fd = -1;
+    if (map == MAP_FAILED) {
+        return -errno;
+    }
+    pack->map = map;
+    for (size_t i = 0; i < delta->count; i++) {
+        if (delta->pages[i].pack == stored) {
+            memcpy(map, vm->ram + (uint64_t)delta->pages[i].number * HV_PAGE_SIZE, HV_PAGE_SIZE);
+            map += HV_PAGE_SIZE;
+        }
+    }
+    return madvise(pack->map, pack->size, MADV_DONTDUMP) < 0 ? -errno : 0;
+}
+
 static int pack_fill(struct snap_pack *pack, const struct snap_delta *delta, const struct vmm *vm,
                      uint8_t stored)
 {
@@ -244,7 +275,7 @@ static struct snap_pack *pack_make(const struct snap_delta *delta, const struct 
     }
     atomic_init(&pack->refs, 1);
     pack->size = (uint64_t)count * HV_PAGE_SIZE;
-    const int rc = pack_fill(pack, delta, vm, stored);
+    const int rc = (jail_holds() ? pack_fill_jailed : pack_fill)(pack, delta, vm, stored);
     if (rc < 0) {
         (void)vmm_err_set(err, -rc, "a checkpoint of %u pages: %s%s", count, strerror(-rc),
                           os_limit(-rc));
@@ -289,7 +320,7 @@ void delta_mark_runs(struct snap_delta *delta)
             n++;
         }
         end = i + n;
-        for (; i < end && n >= DELTA_RUN; i++) {
+        for (; i < end && n >= DELTA_RUN && delta->packs[p->pack]->fd >= 0; i++) {
             delta->pages[i].mapped = true;
         }
     }

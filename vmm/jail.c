@@ -35,6 +35,11 @@ struct jail_landlock {
 static _Thread_local bool jail_of_thread;
 static atomic_bool jail_of_process;
 
+bool jail_holds(void)
+{
+    return jail_of_thread || atomic_load(&jail_of_process);
+}
+
 /* For each version of Landlock: how many rights on files it knows, which are the lowest bits of a
  * mask, and the size of the structure that it takes. */
 static const struct {
@@ -125,7 +130,7 @@ static int jail_filter(const struct vmm_jail *jail, const struct jail_terms *ter
 
 static int jail_check(const struct vmm_jail *jail, struct vmm_err *err)
 {
-    if (jail_of_thread || atomic_load(&jail_of_process)) {
+    if (jail_holds()) {
         return vmm_err_set(err, EALREADY, "jail: this thread is in one, for good");
     }
     if (jail->output_count > VMM_JAIL_OUTPUTS) {

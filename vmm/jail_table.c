@@ -143,7 +143,7 @@ const struct jail_row jail_rows[] = {
      "RAM after the image, in its place"},
     {SYS_madvise, RENEW, {IS(2, MADV_HUGEPAGE)}, "RAM in large pages"},
     {SYS_madvise, RENEW, {IS(2, MADV_POPULATE_READ)}, "program text is fetched"},
-    {SYS_madvise, RENEW, {IS(2, MADV_DONTDUMP)}, "RAM is for no core file"},
+    {SYS_madvise, INSPECT | RENEW, {IS(2, MADV_DONTDUMP)}, "guest memory is for no core file"},
     {SYS_munmap, 0, {{0}}, "free(), vmm_destroy()"},
     {SYS_brk, 0, {{0}}, "malloc()"},
     {SYS_mremap, 0, {ONLY(3, MREMAP_MAYMOVE)}, "realloc()"},

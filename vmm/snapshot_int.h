@@ -146,6 +146,8 @@ int delta_make(struct snap_delta *delta, const struct vmm *vm, const uint64_t *p
 int delta_make_in_place(struct snap_delta *delta, const struct vmm *vm, const uint64_t *pages,
                         struct vmm_err *err);
 void delta_free(struct snap_delta *delta);
+/* As vmm_snapshot_info.delta_memory. */
+uint64_t delta_memory(const struct snap_delta *delta);
 /* Guest address after the delta's last page; 0 when it is empty. */
 uint64_t delta_end(const struct snap_delta *delta);
 /* Maps those of its pages that are mapped into the machine's memory. */

@@ -360,8 +360,10 @@ void vmm_snapshot_info(const struct vmm_snapshot *snap, struct vmm_snapshot_info
         .workset_pages = h->workset_pages - snap->workset_longer,
         .workset_longer = snap->workset_longer,
         .created_ns = h->wall_ns,
+        .delta_pages = snap->delta.count,
+        .delta_memory = delta_memory(&snap->delta),
     };
-    if (fstat(snap->fd, &st) == 0) {
+    if (os_fstat(snap->fd, &st) == 0) {
         info->disk_bytes = (uint64_t)st.st_blocks * 512;
     }
 }

@@ -380,6 +380,11 @@ struct vmm_snapshot_info {
     uint64_t workset_pages;  /* recorded working set of small runs */
     uint64_t workset_longer; /* further pages that longer runs write */
     uint64_t created_ns;     /* wall clock */
+    /* Of a checkpoint, else 0: the pages that differ from its base, and its share of the memory for
+     * them. Of pages that several checkpoints share each has an equal part, so that the shares add
+     * up to what they take together. */
+    uint64_t delta_pages;
+    uint64_t delta_memory; /* bytes; pages in a file do not count */
 };
 
 /* Writes the VM (at VMM_READY) to fd (a new, empty regular file or memfd, read-write), sparse, and
@@ -528,8 +533,8 @@ void vmm_snapshot_close(struct vmm_snapshot *snap);
  * Whether in jail or not, no core file of a process contains guest memory.
  */
 enum vmm_jail_extra {
-    /* vmm_footprint(), vmm_dirty_pages() and vmm_check() of one VM. vmm_check() must have been
-     * called before the jail, too: the first one makes a VM to compare with */
+    /* vmm_footprint(), vmm_dirty_pages(), vmm_checkpoint() and vmm_check() of one VM. vmm_check()
+     * must have been called before the jail, too: the first one makes a VM to compare with */
     VMM_JAIL_INSPECT = 1,
     /* vmm_snapshot_write() of a restored machine, vmm_snapshot_set_workset(). With VMM_JAIL_INSPECT
      * also vmm_snapshot_write() of a fresh machine, and vmm_workset_small() */

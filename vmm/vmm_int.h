@@ -415,6 +415,7 @@ int mem_discard(struct vmm *vm, hv_gpa_t gpa, uint64_t size, struct vmm_err *err
 /* jail.c */
 int jail_landlock_version(void); /* 0: not in this kernel */
 bool jail_has_filters(void);
+bool jail_holds(void); /* this thread is in jail */
 
 /* hot.c. For rewindable machines; see there. */
 int hot_create(struct vmm *vm, struct vmm_err *err);

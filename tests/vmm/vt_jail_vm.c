@@ -4,6 +4,7 @@
  * saved.
  */
 #include "vmm/vmm_int.h"
+#include "vt_branch.h"
 #include "vt_jail.h"
 
 #include <fcntl.h>
@@ -261,11 +262,62 @@ static void t_checkpoint_jailed(void)
     vmm_destroy(vm);
 }
 
+/* vmm_check() of a new checkpoint would need another machine: this compares memory. */
+static void goes_to(struct vmm *vm, struct vmm_snapshot *snap)
+{
+    struct vmm_err err;
+    struct vmm_footprint footprint;
+    OK(vmm_rewind_to(vm, snap, &err));
+    OK(vmm_footprint(vm, &footprint, &err));
+    CHECK_INT(footprint.changed_pages, 0);
+}
+
+/* Checkpoints in memory: a machine goes from one to the other, and they share what is the same. */
+static void t_branches_jailed(void)
+{
+    struct vmm_err err;
+    struct vmm_snapshot_info info[3];
+    struct vmm_snapshot *const first = branch_base(), *one, *two;
+    struct vmm *vm = branch_copy(first);
+    struct vmm_jail jail = jail_plain();
+    jail.extras = VMM_JAIL_INSPECT | VMM_JAIL_RENEW;
+    jail.vm = vm;
+    jail_enter(&jail);
+    branch_fill(vm, branch_areas[2], 100, 1);
+    OK(vmm_checkpoint(vm, &one, &err));
+    vmm_snapshot_info(one, &info[0]);
+    branch_fill(vm, branch_areas[0], 50, 2);
+    OK(vmm_checkpoint(vm, &two, &err));
+    vmm_snapshot_info(one, &info[1]);
+    vmm_snapshot_info(two, &info[2]);
+    CHECK(info[0].delta_pages >= 100 && info[2].delta_pages >= info[0].delta_pages + 50);
+    CHECK(info[0].delta_memory >= 100 * 4096 && info[1].delta_memory < 60 * 4096);
+    CHECK(info[2].delta_memory >= 100 * 4096 && info[2].delta_memory < 120 * 4096);
+    for (int i = 0; i < 3; i++) {
+        goes_to(vm, one);
+        CHECK_INT(branch_sum(vm, branch_areas[0], 50), 0);
+        branch_fill(vm, branch_areas[i], 150, 7);
+        goes_to(vm, two);
+        CHECK_INT(branch_sum(vm, branch_areas[0], 50), 2 * 2 * 1275);
+        CHECK_INT(branch_sum(vm, branch_areas[2], 100), 2 * 5050);
+        branch_fill(vm, branch_areas[i], 150, 8);
+        OK(i == 1 ? vmm_renew(vm, &err) : 0);
+    }
+    vmm_snapshot_close(one);
+    goes_to(vm, two);
+    CHECK_INT(branch_sum(vm, branch_areas[2], 100), 2 * 5050);
+    goes_to(vm, first);
+    vmm_snapshot_close(two);
+    CHECK_INT(branch_sum(vm, branch_areas[2], 100), 0);
+    vmm_destroy(vm);
+}
+
 const struct vt_test vt_jail_vm_tests[] = {
     {"jail-vm", t_vm},
     {"jail-pipe", t_pipe},
     {"jail-thread", t_thread},
     {"jail-snapshot", t_snapshot},
     {"jail-checkpoint", t_checkpoint_jailed},
+    {"jail-branches", t_branches_jailed},
     {NULL, NULL},
 };
