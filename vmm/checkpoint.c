@@ -68,6 +68,9 @@ static int checkpoint_check(const struct vmm *vm, struct vmm_err *err)
         return vmm_err_set(err, EINVAL,
                            "the machine waits neither for a run nor for calls: no checkpoint");
     }
+    if (atomic_load(&vm->running) != 0) { /* a function of the host's may come here */
+        return vmm_err_set(err, EINVAL, "the machine is running: no checkpoint");
+    }
     if (vm->snap == NULL || !vm->rewindable) {
         return vmm_err_set(err, EINVAL,
                            "the machine was not restored to be rewound: no checkpoint");
@@ -128,6 +131,10 @@ int vmm_rewind_to(struct vmm *vm, struct vmm_snapshot *snap, struct vmm_err *err
         return vmm_err_set(err, EINVAL, "the checkpoint is of a machine of another snapshot");
     }
     if (snap != vm->snap) {
+        const int rc = snap_unchanged(snap, err); /* its page tables are read */
+        if (rc < 0) {
+            return rc;
+        }
         rewind_target(vm, snap);
         vm->hot.stale = true;
     }

@@ -124,10 +124,14 @@ int vmm_checkpoint_write(const struct vmm_snapshot *snap, int fd, struct vmm_err
     if (snap->base == NULL) {
         return vmm_err_set(err, EINVAL, "a snapshot that has a file is no checkpoint");
     }
+    int rc = snap_unchanged(snap, err);
+    if (rc < 0) {
+        return rc;
+    }
     struct file_header *h = calloc(1, sizeof(*h));
     uint32_t *list = malloc((snap->delta.count + 1) * sizeof(*list));
     XXH3_state_t *xxh = XXH3_createState();
-    int rc = -ENOMEM;
+    rc = -ENOMEM;
     if (h != NULL && list != NULL && xxh != NULL) {
         file_fill(h, snap);
         rc = file_write(snap, fd, h, list, xxh);
@@ -278,7 +282,7 @@ static int file_read(struct vmm_snapshot *snap, int *fd, struct file_header *h, 
         return -ENOMEM;
     }
     snap->delta.packs[snap->delta.pack_count++] = pack;
-    memcpy(snap->delta.hash, h->data_hash, sizeof(h->data_hash));
+    memcpy(pack->hash, h->data_hash, sizeof(h->data_hash));
     delta_mark_runs(&snap->delta);
     return 0;
 }

@@ -477,19 +477,25 @@ int delta_unchanged(const struct snap_delta *delta, struct vmm_err *err)
     return rc;
 }
 
-/* What was made in this process is sealed, and has nothing to be compared with. */
-int delta_verify(const struct snap_delta *delta, struct vmm_err *err)
+static int pack_verify(const struct snap_pack *pack, struct vmm_err *err)
 {
-    if (delta->pack_count != 1 || !delta->packs[0]->is_file) {
-        return 0;
-    }
-    const XXH128_hash_t hash = XXH3_128bits(delta->packs[0]->map, delta->packs[0]->size);
-    if (hash.low64 == delta->hash[0] && hash.high64 == delta->hash[1]) {
+    const XXH128_hash_t hash = XXH3_128bits(pack->map, pack->size);
+    if (hash.low64 == pack->hash[0] && hash.high64 == pack->hash[1]) {
         return 0;
     }
     return vmm_err_set(err, EBADMSG,
                        "the checkpoint's memory is damaged: checksum %016llx%016llx, recorded "
                        "%016llx%016llx",
                        (unsigned long long)hash.high64, (unsigned long long)hash.low64,
-                       (unsigned long long)delta->hash[1], (unsigned long long)delta->hash[0]);
+                       (unsigned long long)pack->hash[1], (unsigned long long)pack->hash[0]);
+}
+
+/* What was made in this process is sealed, and has nothing to be compared with. */
+int delta_verify(const struct snap_delta *delta, struct vmm_err *err)
+{
+    int rc = 0;
+    for (unsigned i = 0; rc == 0 && i < delta->pack_count; i++) {
+        rc = delta->packs[i]->is_file ? pack_verify(delta->packs[i], err) : 0;
+    }
+    return rc;
 }

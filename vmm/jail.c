@@ -152,6 +152,18 @@ static int jail_check(const struct vmm_jail *jail, struct vmm_err *err)
     return 0;
 }
 
+/* The files that a renewed machine maps. */
+static void jail_terms_images(const struct vmm_snapshot *snap, struct jail_terms *terms)
+{
+    terms->initrd_fd = snap->initrd_fd;
+    terms->images[terms->image_count++] = snap->fd;
+    for (unsigned i = 0; i < snap->delta.pack_count; i++) {
+        if (snap->delta.packs[i]->fd >= 0) {
+            terms->images[terms->image_count++] = snap->delta.packs[i]->fd;
+        }
+    }
+}
+
 static int jail_terms_fill(const struct vmm_jail *jail, struct jail_terms *terms,
                            struct vmm_err *err)
 {
@@ -162,7 +174,6 @@ static int jail_terms_fill(const struct vmm_jail *jail, struct jail_terms *terms
         .output_count = jail->output_count,
         .file_fd = jail->snapshot_fd,
         .pagemap_fd = -1,
-        .image_fd = -1,
         .initrd_fd = -1,
         .channel_fd = (jail->extras & VMM_JAIL_CHANNEL) != 0 ? jail->channel_fd : -1,
     };
@@ -170,8 +181,7 @@ static int jail_terms_fill(const struct vmm_jail *jail, struct jail_terms *terms
         terms->outputs[i] = jail->output_fds[i];
     }
     if ((jail->extras & VMM_JAIL_RENEW) != 0) {
-        terms->image_fd = jail->vm->snap->fd;
-        terms->initrd_fd = jail->vm->snap->initrd_fd;
+        jail_terms_images(jail->vm->snap, terms);
     }
     if ((jail->extras & VMM_JAIL_INSPECT) == 0) {
         return 0;

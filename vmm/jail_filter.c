@@ -37,10 +37,10 @@ static void filter_return(struct jail_program *p, uint32_t what)
     filter_emit(p, (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, what));
 }
 
-/* Stores the values that satisfy a row's argument. Returns how many, at most VMM_JAIL_OUTPUTS. With
+/* Stores the values that satisfy a row's argument. Returns how many, at most JAIL_IMAGES. With
  * 0 the row allows nothing. */
 static size_t filter_values(const struct jail_arg *arg, const struct jail_terms *terms,
-                            uint32_t values[VMM_JAIL_OUTPUTS])
+                            uint32_t values[JAIL_IMAGES])
 {
     int one = -1;
     switch ((enum jail_must)arg->must) {
@@ -62,8 +62,10 @@ static size_t filter_values(const struct jail_arg *arg, const struct jail_terms 
         one = terms->pagemap_fd;
         break;
     case JAIL_IMAGE:
-        one = terms->image_fd;
-        break;
+        for (size_t i = 0; i < terms->image_count; i++) {
+            values[i] = (uint32_t)terms->images[i];
+        }
+        return terms->image_count;
     case JAIL_INITRD:
         one = terms->initrd_fd;
         break;
@@ -116,7 +118,7 @@ static void filter_row(struct jail_program *p, const struct jail_row *row,
     size_t fails[JAIL_ARGS];
     size_t fail_count = 0;
     for (size_t i = 0; i < JAIL_ARGS; i++) {
-        uint32_t values[VMM_JAIL_OUTPUTS];
+        uint32_t values[JAIL_IMAGES];
         if (row->args[i].must == JAIL_ANY) {
             continue;
         }

@@ -6,7 +6,7 @@
 #ifndef VMM_JAIL_INT_H
 #define VMM_JAIL_INT_H
 
-#include "vmm.h"
+#include "snapshot_int.h"
 
 #include <linux/filter.h>
 
@@ -19,7 +19,7 @@ enum jail_must {
     JAIL_OUTPUT,  /* one of those to write to */
     JAIL_FILE,    /* the file of a snapshot */
     JAIL_PAGEMAP, /* the page map of the VM to inspect */
-    JAIL_IMAGE,   /* the snapshot of the VM to renew */
+    JAIL_IMAGE,   /* one of the files whose pages are the RAM of the VM to renew */
     JAIL_INITRD,  /* the initrd of that VM */
     JAIL_CHANNEL, /* the caller's socket */
     JAIL_SELF,    /* this process */
@@ -47,6 +47,10 @@ struct jail_row {
 extern const struct jail_row jail_rows[];
 extern const size_t jail_row_count;
 
+/* The snapshot, and what a checkpoint may have besides. */
+#define JAIL_IMAGES (1 + DELTA_PACKS)
+_Static_assert(JAIL_IMAGES >= VMM_JAIL_OUTPUTS, "the most values that an argument may have");
+
 /* What the words of enum jail_must stand for in one jail. */
 struct jail_terms {
     unsigned sets; /* bits of enum vmm_jail_extra, and JAIL_THREAD */
@@ -56,7 +60,8 @@ struct jail_terms {
     size_t output_count;
     int file_fd;
     int pagemap_fd;
-    int image_fd;
+    int images[JAIL_IMAGES];
+    size_t image_count;
     int initrd_fd;
     int channel_fd;
 };

@@ -69,6 +69,7 @@ struct snap_pack {
     uint8_t *map;    /* read-only */
     bool is_file;
     struct infile_mark mark; /* of a file, when it was opened */
+    uint64_t hash[2];        /* xxh3-128 of the bytes, as recorded in that file */
 };
 
 /* The pages in which a checkpoint differs from its base, by ascending number (delta.c). */
@@ -86,7 +87,6 @@ struct snap_delta {
     size_t count;
     struct snap_pack *packs[DELTA_PACKS];
     unsigned pack_count;
-    uint64_t hash[2]; /* recorded in the file that it was read from */
 };
 
 /* A snapshot, or a checkpoint. A checkpoint has a base, which it holds, and a delta. Its other
@@ -154,7 +154,7 @@ uint64_t delta_end(const struct snap_delta *delta);
 int delta_map(const struct snap_delta *delta, struct vmm *vm, struct vmm_err *err);
 /* EBADMSG when a file that it refers to was written to since. */
 int delta_unchanged(const struct snap_delta *delta, struct vmm_err *err);
-/* EBADMSG when the pages of a file are not those that were recorded in it. */
+/* EBADMSG when the pages of a file that it refers to are not those that were recorded in it. */
 int delta_verify(const struct snap_delta *delta, struct vmm_err *err);
 /* Makes a pack of the pages of a file from `offset` to its end, for one delta. Takes over the
  * descriptor, also when it fails; NULL with *err set. */

@@ -471,11 +471,12 @@ int vmm_check(struct vmm *vm, struct vmm_err *err);
  * vmm_rewind_to() puts a VM back to the snapshot that it was restored from or to any checkpoint
  * that has the same base, of whichever VM, and vmm_rewind() goes there from then on.
  *
- * EINVAL for a VM that is not at such a place, was not restored to be rewound, or records a working
- * set, and for a checkpoint of another base. EBUSY when a call was answered and vmm_resume() has
- * not been called since. After an error of vmm_checkpoint() the VM is as it was; after another one
- * of vmm_rewind_to() it refuses to run. vmm_snapshot_set_workset() does not take a VM at a
- * checkpoint.
+ * EINVAL for a VM that is not at such a place, is running, was not restored to be rewound, or
+ * records a working set, and for a checkpoint of another base. EBUSY when a call was answered and
+ * vmm_resume() has not been called since. EBADMSG when a file was written to (vmm_snapshot_open()).
+ * After an error of vmm_checkpoint(), and after EINVAL and EBADMSG of vmm_rewind_to(), the VM is as
+ * it was; after another error of vmm_rewind_to() it refuses to run. vmm_snapshot_set_workset() does
+ * not take a VM at a checkpoint.
  */
 int vmm_checkpoint(struct vmm *vm, struct vmm_snapshot **out, struct vmm_err *err);
 int vmm_rewind_to(struct vmm *vm, struct vmm_snapshot *snap, struct vmm_err *err);
@@ -536,10 +537,11 @@ enum vmm_jail_extra {
     /* vmm_footprint(), vmm_dirty_pages(), vmm_checkpoint() and vmm_check() of one VM. vmm_check()
      * must have been called before the jail, too: the first one makes a VM to compare with */
     VMM_JAIL_INSPECT = 1,
-    /* vmm_snapshot_write() of a restored machine, vmm_snapshot_set_workset(). With VMM_JAIL_INSPECT
-     * also vmm_snapshot_write() of a fresh machine, and vmm_workset_small() */
+    /* vmm_snapshot_write() of a restored machine, vmm_snapshot_set_workset(),
+     * vmm_checkpoint_save(). With VMM_JAIL_INSPECT also vmm_snapshot_write() of a fresh machine,
+     * and vmm_workset_small() */
     VMM_JAIL_SNAPSHOT = 2,
-    VMM_JAIL_RENEW = 4,    /* vmm_renew() of one VM */
+    VMM_JAIL_RENEW = 4, /* vmm_renew() of one VM, to the snapshot that it goes to at vmm_jail() */
     VMM_JAIL_TERMINAL = 8, /* a guest may set echo and line modes of its terminal */
     VMM_JAIL_CHANNEL = 16, /* read() and write() on one more descriptor, the caller's own socket */
     VMM_JAIL_EDIT = 32,    /* the caller edits lines: it sets the modes of its terminal, input_fd */

@@ -43,6 +43,7 @@ def save(session):
             same(run(path, session, "--from", "loaded", "query.py"), "45 ['query.py']\n")
         same(run(path, session, "--from", "loaded", "-c", "import sys; print(total(), sys.argv)", "1"), "45 ['-c', '1']\n")
         same(run(path, session, "--from", "loaded", "--repeat", "2", "-c", "frame.x += 1; print(total())"), "55\n" * 3)
+        same(run(path, session, "--from", "loaded", "--repeat", "2", "--renew", "-c", "frame.x += 1; print(total())"), "55\n" * 3)
         same(run(path, session, "--from", "loaded", "--save", "more", "-c", "frame.x += 1"), "")
         same(run(path, session, "--from", "more", "query.py"), "55 ['query.py']\n")
         same(run(path, session, "--save", "loaded", "-c", "total = lambda: 7"), "")

@@ -310,6 +310,34 @@ static void t_branches_jailed(void)
     vmm_snapshot_close(two);
     CHECK_INT(branch_sum(vm, branch_areas[2], 100), 0);
     vmm_destroy(vm);
+    vmm_snapshot_close(first);
+}
+
+/* A renewed machine maps its checkpoints' pages once more. These are so many in a row that a
+ * restore maps them, in two packs. */
+static void t_renew_jailed(void)
+{
+    struct vmm_err err;
+    struct vmm_snapshot *base = branch_base();
+    struct vmm *vm = branch_copy(base);
+    branch_fill(vm, branch_areas[0], 50, 1);
+    struct vmm_snapshot *one = branch_checkpoint(vm);
+    branch_fill(vm, branch_areas[1], 50, 2);
+    struct vmm_snapshot *two = branch_checkpoint(vm);
+    vmm_destroy(vm);
+    vm = branch_copy(two);
+    enter_with(vm);
+    for (int i = 0; i < 3; i++) {
+        CHECK_INT(branch_sum(vm, branch_areas[0], 50), 2 * 1275);
+        CHECK_INT(branch_sum(vm, branch_areas[1], 50), 4 * 1275);
+        branch_fill(vm, branch_areas[i % 2], 70, 9);
+        OK(vmm_renew(vm, &err));
+        OK(vmm_check(vm, &err));
+    }
+    vmm_destroy(vm);
+    vmm_snapshot_close(one);
+    vmm_snapshot_close(two);
+    vmm_snapshot_close(base);
 }
 
 const struct vt_test vt_jail_vm_tests[] = {
@@ -319,5 +347,6 @@ const struct vt_test vt_jail_vm_tests[] = {
     {"jail-snapshot", t_snapshot},
     {"jail-checkpoint", t_checkpoint_jailed},
     {"jail-branches", t_branches_jailed},
+    {"jail-renew-checkpoint", t_renew_jailed},
     {NULL, NULL},
 };

@@ -212,11 +212,43 @@ static void t_takeover_refused(void)
     vmm_tools_destroy(tools);
 }
 
+/* A function of the host is called while the machine runs. */
+static int on_checkpoint(void *arg, void *tools_arg, struct vmm *vm, const struct vmm_call *call)
+{
+    struct vmm_snapshot *none;
+    (void)arg;
+    (void)tools_arg;
+    FAILS(vmm_checkpoint(vm, &none, &err), EINVAL, "running");
+    FAILS(vmm_checkpoint_save(vm, vt_memfd("", 0), &err), EINVAL, "running");
+    return vmm_reply(vm, call->id, "", 0, NULL);
+}
+
+static void t_takeover_running(void)
+{
+    static const struct vmm_function own[] = {{.name = "open", .call = on_checkpoint},
+                                              {.name = "late"}};
+    struct vmm_snapshot *base = vt_snapshot_open();
+    struct vmm_tools *tools;
+    OK(vmm_tools_create(own, 2, &tools, &err));
+    struct vmm *vm = begin(base, tools, "m0:open: m1:late: w a r1 m0:open:");
+    struct vmm_call call;
+    size_t count;
+    OK(vmm_calls(vm, &call, 1, &count));
+    CHECK(count == 1 && strcmp(call.name, "late") == 0);
+    OK(vmm_reply(vm, call.id, "", 0, &err));
+    OK(vmm_resume(vm, VT_TIMEOUT, &o, &err));
+    IS(o, VMM_EXITED, 0, "");
+    vmm_destroy(vm);
+    vmm_snapshot_close(base);
+    vmm_tools_destroy(tools);
+}
+
 const struct vt_test vt_takeover_tests[] = {
     {"takeover", t_takeover},
     {"takeover-functions", t_takeover_functions},
     {"takeover-time", t_takeover_time},
     {"takeover-file", t_takeover_file},
     {"takeover-refused", t_takeover_refused},
+    {"takeover-running", t_takeover_running},
     {NULL, NULL},
 };
