@@ -6,13 +6,13 @@
 #include "stage.h"
 #include "files.h"
 #include "home.h"
+#include "lock.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -145,76 +145,24 @@ static int set_paths(struct stage *stage, const char *home, struct vmm_err *err)
     return 0;
 }
 
-/* Opens the lock file, which nobody else may be able to open. Whoever can open a file can hold a
- * lock on it. */
-static int open_lock(struct stage *stage, struct vmm_err *err)
+static void stage_waiting(const void *arg)
 {
-    struct stat st;
-    int fd = openat(stage->parent.fd, stage->lock,
-                    O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
+    const struct stage *stage = arg;
 
-    if (fd < 0) {
-        return folder_fail(&stage->parent, stage->lock, err);
-    }
-    if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_uid == geteuid() &&
-        (st.st_mode & 077) == 0) {
-        return fd;
-    }
-    close(fd);
-    return vmm_err_set(err, EPERM,
-                       "%s%s is in the way: it is not a lock file of yours that only you can "
-                       "open; remove it",
-                       stage->parent.path, stage->lock);
-}
-
-static int take_lock(struct stage *stage, int fd, void (*waiting)(const char *home), bool *waited,
-                     struct vmm_err *err)
-{
-    int rc = flock(fd, LOCK_EX | LOCK_NB);
-
-    if (rc < 0 && errno == EWOULDBLOCK) {
-        if (!*waited) {
-            waiting(stage->home);
-        }
-        *waited = true;
-        rc = flock(fd, LOCK_EX);
-    }
-    if (rc == 0) {
-        return 0;
-    }
-    if (errno == EINTR) {
-        return vmm_err_set(err, EINTR, "interrupted while waiting for another setup");
-    }
-    return vmm_err_set(err, errno, "%s%s: cannot lock: %s", stage->parent.path, stage->lock,
-                       strerror(errno));
+    stage->waiting(stage->home);
 }
 
 int stage_lock(struct stage *stage, const char *home, void (*waiting)(const char *home),
                struct vmm_err *err)
 {
-    bool waited = false;
-
     *stage = STAGE_NONE;
     if (set_paths(stage, home, err) < 0) {
         return -err->code;
     }
+    stage->waiting = waiting;
     snprintf(stage->lock, PATH_MAX, "%.*s" LOCK_SUFFIX, PATH_MAX - 8, stage->name);
-    for (;;) {
-        int fd = open_lock(stage, err), rc;
-
-        if (fd < 0) {
-            return fd;
-        }
-        rc = take_lock(stage, fd, waiting, &waited, err);
-        if (rc == 0 && is_still(stage, stage->lock, fd)) {
-            stage->lock_fd = fd;
-            return 0;
-        }
-        close(fd); /* its last holder has removed this file; there may be another one by now */
-        if (rc < 0) {
-            return rc;
-        }
-    }
+    stage->lock_fd = lock_take(&stage->parent, stage->lock, stage_waiting, stage, err);
+    return stage->lock_fd < 0 ? -err->code : 0;
 }
 
 int stage_look(struct stage *stage, enum stage_place *place, struct vmm_err *err)
@@ -370,10 +318,7 @@ void stage_end(struct stage *stage)
         tmp_name(stage, name);
         remove_dir(stage, name);
     }
-    if (stage->lock_fd >= 0) {
-        unlinkat(stage->parent.fd, stage->lock, 0);
-        close(stage->lock_fd);
-    }
+    lock_release(&stage->parent, stage->lock, stage->lock_fd);
     folder_close(&stage->dir);
     folder_close(&stage->old);
     folder_close(&stage->parent);

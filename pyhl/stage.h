@@ -21,7 +21,8 @@ struct stage {
     struct folder old;    /* what is at the home's place, if there is a directory */
     struct folder dir;    /* the staging directory, once it is made */
     char lock[PATH_MAX];  /* name of the lock file */
-    int lock_fd;          /* -1: not locked */
+    int lock_fd;          /* negative: not locked */
+    void (*waiting)(const char *home);
 };
 #define STAGE_NONE                                                                                 \
     ((struct stage){.parent = FOLDER_NONE, .old = FOLDER_NONE, .dir = FOLDER_NONE, .lock_fd = -1})
