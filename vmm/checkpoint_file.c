@@ -293,14 +293,11 @@ int vmm_checkpoint_open_fd(int fd, struct vmm_snapshot *base, struct vmm_snapsho
     struct vmm_err local = {0};
     err = err != NULL ? err : &local;
     *out = NULL;
-    if (base->base != NULL) {
-        return vmm_err_set(err, EINVAL, "the base of a checkpoint is a snapshot");
-    }
     int own = fcntl(fd, F_DUPFD_CLOEXEC, 0);
     if (own < 0) {
         return vmm_err_set(err, errno, "the checkpoint: %s%s", strerror(errno), os_limit(errno));
     }
-    struct vmm_snapshot *snap = snap_new_over(base);
+    struct vmm_snapshot *snap = snap_new_over(snap_base(base));
     struct file_header *h = calloc(1, sizeof(*h));
     int rc = snap == NULL || h == NULL ? vmm_err_set(err, ENOMEM, "out of memory")
                                        : file_read(snap, &own, h, err);

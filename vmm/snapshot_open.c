@@ -347,6 +347,8 @@ uint64_t snap_memory_least(const struct vmm_snapshot *snap)
 void vmm_snapshot_info(const struct vmm_snapshot *snap, struct vmm_snapshot_info *info)
 {
     const struct snap_header *h = &snap->header;
+    const struct snap_pack *pack = snap->delta.pack_count > 0 ? snap->delta.packs[0] : NULL;
+    const uint64_t *content = snap->base == NULL ? h->image_hash : pack != NULL ? pack->hash : NULL;
     struct stat st;
     *info = (struct vmm_snapshot_info){
         .version = h->version,
@@ -363,6 +365,9 @@ void vmm_snapshot_info(const struct vmm_snapshot *snap, struct vmm_snapshot_info
         .delta_pages = snap->delta.count,
         .delta_memory = delta_memory(&snap->delta),
     };
+    if (content != NULL) {
+        memcpy(info->content, content, sizeof(info->content));
+    }
     if (os_fstat(snap->fd, &st) == 0) {
         info->disk_bytes = (uint64_t)st.st_blocks * 512;
     }

@@ -380,6 +380,7 @@ struct vmm_snapshot_info {
     uint64_t workset_pages;  /* recorded working set of small runs */
     uint64_t workset_longer; /* further pages that longer runs write */
     uint64_t created_ns;     /* wall clock */
+    uint64_t content[2];     /* a checksum: of memory, of a checkpoint's file that of its pages */
     /* Of a checkpoint, else 0: the pages that differ from its base, and its share of the memory for
      * them. Of pages that several checkpoints share each has an equal part, so that the shares add
      * up to what they take together. */
@@ -485,9 +486,9 @@ int vmm_rewind_to(struct vmm *vm, struct vmm_snapshot *snap, struct vmm_err *err
  * memfd, read-write) and fsyncs it. ENOSPC and the like as they come; the file is then garbage.
  * The file names its base by key and by the checksum of its memory: two snapshots made of the same
  * files have one key, and are different machines. It is opened beside its base, which is open
- * already, and is mapped, not copied: what vmm_snapshot_open() says of files and errors holds here,
- * too. EKEYREJECTED for another base, with both keys and both checksums. vmm_snapshot_verify()
- * checks base and checkpoint. */
+ * already, or beside another checkpoint of that base, and is mapped, not copied: what
+ * vmm_snapshot_open() says of files and errors holds here, too. EKEYREJECTED for another base, with
+ * both keys and both checksums. vmm_snapshot_verify() checks base and checkpoint. */
 int vmm_checkpoint_write(const struct vmm_snapshot *snap, int fd, struct vmm_err *err);
 /* vmm_checkpoint() and vmm_checkpoint_write() in one, without the memory of a checkpoint; also in
  * jail. vmm_rewind() goes where it went. */
