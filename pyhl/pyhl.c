@@ -82,9 +82,11 @@ void pyhl_home_info(const struct pyhl_home *home, struct pyhl_home_info *info)
 static int run_source(const struct pyhl_run *run, struct vmm_run *out, const char **name,
                       struct vmm_err *err)
 {
-    if ((run->code != NULL) + (run->module != NULL) + (run->script != NULL) + (run->cell != NULL) !=
+    if ((run->code != NULL) + (run->module != NULL) + (run->script != NULL) + (run->cell != NULL) +
+            (run->preload != NULL) !=
         1) {
-        return vmm_err_set(err, EINVAL, "a run needs one of code, module, script and cell");
+        return vmm_err_set(err, EINVAL,
+                           "a run needs one of code, module, script, cell and preload");
     }
     if (run->as_cell && run->code == NULL && run->script == NULL) {
         return vmm_err_set(err, EINVAL, "only code and scripts can be run as a cell");
@@ -111,6 +113,10 @@ static int run_source(const struct pyhl_run *run, struct vmm_run *out, const cha
         out->mode = HV_RUN_CELL;
         out->source = run->cell;
         out->context = run->context;
+    } else if (run->preload != NULL) {
+        *name = "-";
+        out->mode = HV_RUN_PRELOAD;
+        out->source = run->preload;
     } else {
         *name = run->code != NULL ? "-c" : "-m";
         out->mode = run->code != NULL ? HV_RUN_CODE : HV_RUN_MODULE;

@@ -70,7 +70,7 @@ void pyhl_home_info(const struct pyhl_home *home, struct pyhl_home_info *info);
 /* What to run, and how. A field that is 0 or NULL has a default. All of it belongs to the caller
  * and is only read. */
 struct pyhl_run {
-    /* One of these four, the first three as python3 takes them. */
+    /* One of these five, the first three as python3 takes them. */
     const char *code;   /* -c */
     const char *module; /* -m: a module of the image */
     /* A script's name, its text is in source; "-": one from stdin. A directory of files_in, with no
@@ -80,6 +80,10 @@ struct pyhl_run {
      * more (Sessions). It has no args, and only the first may have options. */
     const char *cell;
     const char *context; /* of a cell: whose names; NULL: "default" */
+    /* Modules that the next run finds imported already, a line each, from packages that files_in
+     * puts below PYHL_PACKAGES; vmm.h says more (Packages). It ends as VMM_READY, with records
+     * "preload". */
+    const char *preload;
     /* The code or the script is a cell, with args, and with the script's name in tracebacks. */
     bool as_cell;
     const void *source; /* source_len bytes; NULL if 0 */
@@ -103,14 +107,17 @@ struct pyhl_run {
     bool trace;                            /* lines as vmm_io.trace says */
 };
 
+/* The guest's directory of packages that were not in its image. */
+#define PYHL_PACKAGES "/usr/local/lib/python3.13/dist-packages"
+
 /* How long a run may still write what it has buffered when its timeout is over, ns. */
 #define PYHL_GRACE_NS 30000000u
 
 /* Runs it to its end in a VM that was restored from a home, or rewound, since its last run, or
- * whose last run was a cell and ended as VMM_READY, if this is a cell, too. EINVAL
- * for a struct that says no run, ENOMEM, and the errors of vmm_run(). *outcome tells how the script
- * ended. With VMM_EXITED its status is 0, or 1 after an exception, whose traceback went to
- * stderr. */
+ * whose last run was a cell and ended as VMM_READY, if this is a cell or a preload, too. After a
+ * preload that was the first run, any kind may come. EINVAL for a struct that says no run, ENOMEM,
+ * and the errors of vmm_run(). *outcome tells how the script ended. With VMM_EXITED its status is
+ * 0, or 1 after an exception, whose traceback went to stderr. */
 int pyhl_run(struct vmm *vm, const struct pyhl_run *run, struct vmm_outcome *outcome,
              struct vmm_err *err);
 

@@ -27,8 +27,12 @@ static int driver_main(int argc, char **argv, char **env)
     mallopt(M_ARENA_MAX, 1);
     start_python(argc > 2 ? argv[2] : DRV_PRELOAD);
     overtime_watch();
-    struct drv_frame *frame = frame_read(argc > 1 ? argv[1] : HV_RUN_DEVICE);
-    /* Every run begins here, with the snapshot. */
+    const char *device = argc > 1 ? argv[1] : HV_RUN_DEVICE;
+    struct drv_frame *frame = frame_read(device);
+    /* Every run begins here, with the snapshot. Packages become a part of what runs begin with. */
+    while (frame->mode == HV_RUN_PRELOAD) {
+        frame = frame_again(device, start_packages(frame));
+    }
     run_prepare(frame);
     session_offer(frame);
     if (frame->records) {

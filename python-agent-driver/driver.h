@@ -42,8 +42,15 @@ struct drv_frame {
     size_t command_len;
 };
 
+/* preload.c: import the module that a line of a list names, or run its statement. The text is
+ * without blanks at its ends, and may be changed. False: an exception is set. */
+bool preload_line(char *text);
+char *preload_strip(char *text);
+
 /* start.c: initialise Python, import what the list names, warm, hide. */
 void start_python(const char *preload);
+/* Do the same once more with packages that came in later. Returns the run's status. */
+int start_packages(const struct drv_frame *frame);
 
 /* imports.c: before the preload, begin to record which modules an import brings. */
 void imports_record(void);
@@ -74,6 +81,11 @@ void session_remember(void);
 void session_offer(const struct drv_frame *frame);
 /* A script's exception has been printed: give it to the host as a record, too. */
 void session_tell(void);
+/* Let imports find packages that came in (session/packages.py). */
+void session_add_packages(void);
+/* Give the record of a line of a list: before its import, or with what that has raised. When it is
+ * all over, number 0. */
+void session_tell_line(unsigned number, PyObject *line, PyObject *raised);
 /* Go on from a first run that is a session's. */
 _Noreturn void session_run(const struct drv_frame *frame);
 
@@ -90,6 +102,9 @@ void overtime_watch(void);
 struct drv_frame *frame_read(const char *path);
 /* In a session: end the run with this status, and read the next one's frame. */
 struct drv_frame *frame_next(int status);
+/* After packages came in: end that run with this status, and read the next one's frame, as the
+ * first of the machine was read. What the last one's pointers lead to is gone. */
+struct drv_frame *frame_again(const char *path, int status);
 /* Before the snapshot: make environ the list, now empty, that frame_read() fills. */
 void frame_place(void);
 
@@ -98,6 +113,10 @@ void run_remember(void);
 /* Before the snapshot, when memory is settled: replace each object that a run changes by a new
  * one. */
 void run_place(void);
+/* Packages that come in are imported in the environment and directory of their frame, which then
+ * become again what they are before a run. */
+void run_lend(const struct drv_frame *frame);
+void run_take_back(void);
 /* Apply the frame. Py_RunMain does the rest. */
 void run_prepare(const struct drv_frame *frame);
 

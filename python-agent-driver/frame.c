@@ -139,7 +139,7 @@ static void check_run(struct bytes all)
         drv_fail("bad run frame of %zu bytes: %s", all.size, wrong);
     }
     uint32_t mode = runframe_mode(all.data);
-    if (mode < HV_RUN_FILE || mode > HV_RUN_CONTEXT) {
+    if ((mode < HV_RUN_FILE || mode > HV_RUN_CONTEXT) && mode != HV_RUN_PRELOAD) {
         drv_fail("bad run frame: mode %u is not one of the driver's", mode);
     }
 }
@@ -190,12 +190,7 @@ void frame_place(void)
     environ = first.env;
 }
 
-static bool is_session(const struct drv_frame *frame)
-{
-    return frame->mode >= HV_RUN_CELL;
-}
-
-/* A script finds the device closed; a session keeps it. */
+/* A script finds the device closed. Who takes more than one run keeps it. */
 struct drv_frame *frame_read(const char *path)
 {
     int fd = open(path, O_RDWR | O_CLOEXEC);
@@ -203,7 +198,7 @@ struct drv_frame *frame_read(const char *path)
         drv_fail("cannot open %s: %s", path, strerror(errno));
     }
     struct drv_frame *frame = decode(read_all(fd, &first, path), &first);
-    if (is_session(frame)) {
+    if (frame->mode >= HV_RUN_CELL) {
         device = fcntl(fd, F_DUPFD_CLOEXEC, DEVICE_FD);
         if (device < 0) {
             drv_fail("cannot keep %s: %s", path, strerror(errno));
@@ -232,12 +227,27 @@ static void free_later(void)
     *frame = (struct drv_frame){0};
 }
 
+static void end_run(int status)
+{
+    if (write(device, &status, sizeof(status)) != (ssize_t)sizeof(status)) {
+        drv_fail("cannot end a run: %s", strerror(errno));
+    }
+}
+
 struct drv_frame *frame_next(int status)
 {
     free_later();
-    if (write(device, &status, sizeof(status)) != (ssize_t)sizeof(status)) {
-        drv_fail("cannot end a run of the session: %s", strerror(errno));
-    }
+    end_run(status);
     later_bytes = read_all(device, &later, HV_RUN_DEVICE);
     return decode(later_bytes, &later);
+}
+
+/* What the frame before had in memory of its own is given up: it is little, and once. */
+struct drv_frame *frame_again(const char *path, int status)
+{
+    memset(&first, 0, sizeof(first));
+    end_run(status);
+    close(device);
+    device = -1;
+    return frame_read(path);
 }

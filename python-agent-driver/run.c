@@ -496,15 +496,33 @@ static void set_what_to_run(const struct drv_frame *frame)
     }
 }
 
-void run_prepare(const struct drv_frame *frame)
+static void enter_environment(const struct drv_frame *frame)
 {
     set_environ(frame);
-    show_strings(frame);
     fill_environ(os_environ, frame->env);
     if (posix_environ != os_environ) {
         fill_environ(posix_environ, frame->env);
     }
     enter_directory(frame->cwd);
+}
+
+void run_lend(const struct drv_frame *frame)
+{
+    enter_environment(frame);
+}
+
+void run_take_back(void)
+{
+    PyDict_Clear(os_environ);
+    PyDict_Clear(posix_environ);
+    frame_place();
+    enter_directory("/");
+}
+
+void run_prepare(const struct drv_frame *frame)
+{
+    enter_environment(frame);
+    show_strings(frame);
     pyenv_apply(frame);
     reseed_all(frame->deterministic);
     if (time_at_start) {

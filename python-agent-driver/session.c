@@ -18,6 +18,7 @@
 static PyObject *turn_begin, *turn_wait, *turn_end; /* functions of cells.py */
 static PyObject *script_tell;                       /* of cells.py */
 static PyObject *tools_offer;                       /* of host.py */
+static PyObject *packages;                          /* packages.py */
 
 /* Imports the modules from their directory, which is on sys.path only meanwhile. No run sees any of
  * it: neither a module, nor the path, nor a file that holds bytecode. */
@@ -26,7 +27,7 @@ static const char import_text[] =
     "writes, sys.dont_write_bytecode = sys.dont_write_bytecode, True\n"
     "sys.path.insert(0, '" MODULES "')\n"
     "try:\n"
-    "    import cells, host\n"
+    "    import cells, host, packages\n"
     "finally:\n"
     "    sys.dont_write_bytecode = writes\n"
     "    del sys.path[0]\n"
@@ -84,6 +85,7 @@ void session_remember(void)
     turn_end = Py_NewRef(PyDict_GetItemString(names, "end"));
     tools_offer = Py_NewRef(PyDict_GetItemString(names, "offer"));
     script_tell = Py_NewRef(PyDict_GetItemString(names, "tell"));
+    packages = Py_NewRef(PyDict_GetItemString(names, "packages"));
     Py_DECREF(names);
 }
 
@@ -126,6 +128,27 @@ void session_tell(void)
         PyErr_Clear(); /* it was printed already, which is what python3 does */
     }
     Py_XDECREF(done);
+}
+
+static void call_packages(PyObject *result)
+{
+    if (result == NULL) {
+        PyErr_Print();
+        drv_fail("cannot take packages");
+    }
+    Py_DECREF(result);
+}
+
+void session_add_packages(void)
+{
+    call_packages(PyObject_CallMethod(packages, "add_directory", NULL));
+}
+
+void session_tell_line(unsigned number, PyObject *line, PyObject *raised)
+{
+    call_packages(number == 0 ? PyObject_CallMethod(packages, "end", NULL)
+                              : PyObject_CallMethod(packages, "tell", "IOO", number, line,
+                                                    raised == NULL ? Py_None : raised));
 }
 
 /* Returns a status, a cell to evaluate, or NULL with an exception set. */

@@ -8,7 +8,6 @@
 #include "driver.h"
 #include "pyinternal.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -54,68 +53,6 @@ static _Noreturn void fail_line(const char *preload, unsigned line, const char *
     drv_fail("%s:%u: cannot preload: %s", preload, line, text);
 }
 
-/* Whether the import failed because there is no such module, and not because it is broken. */
-static bool is_missing(const char *name)
-{
-    PyObject *type, *value, *traceback;
-    bool missing = PyErr_ExceptionMatches(PyExc_ModuleNotFoundError);
-    PyErr_Fetch(&type, &value, &traceback);
-    PyErr_NormalizeException(&type, &value, &traceback);
-    PyObject *what = value == NULL ? NULL : PyObject_GetAttrString(value, "name");
-    missing = missing && what != NULL && PyUnicode_Check(what) &&
-              PyUnicode_CompareWithASCIIString(what, name) == 0;
-    Py_XDECREF(what);
-    PyErr_Restore(type, value, traceback);
-    return missing;
-}
-
-/* A name that ends in '?' may be missing from the image. */
-static void import_module(const char *preload, unsigned line, char *name)
-{
-    size_t len = strlen(name);
-    bool optional = name[len - 1] == '?';
-    if (optional) {
-        name[len - 1] = 0;
-    }
-    PyObject *module = PyImport_ImportModule(name);
-    if (module == NULL && optional && is_missing(name)) {
-        PyErr_Clear();
-        return;
-    }
-    if (module == NULL) {
-        fail_line(preload, line, name);
-    }
-    Py_DECREF(module);
-}
-
-/* A `>>>` line: a statement that takes a lazy path once, in a namespace that is thrown away. */
-static void run_statement(const char *preload, unsigned line, const char *text)
-{
-    PyObject *globals = Py_BuildValue("{s:s}", "__name__", "preload");
-    PyObject *result = NULL;
-    if (globals != NULL &&
-        PyDict_SetItemString(globals, "__builtins__", PyEval_GetBuiltins()) == 0) {
-        result = PyRun_String(text, Py_file_input, globals, globals);
-    }
-    if (result == NULL) {
-        fail_line(preload, line, text);
-    }
-    Py_DECREF(result);
-    Py_DECREF(globals);
-}
-
-static char *strip(char *text)
-{
-    while (isspace((unsigned char)*text)) {
-        text++;
-    }
-    size_t len = strlen(text);
-    while (len > 0 && isspace((unsigned char)text[len - 1])) {
-        text[--len] = 0;
-    }
-    return text;
-}
-
 static void preload_all(const char *preload)
 {
     static char buffer[1024];
@@ -127,15 +64,13 @@ static void preload_all(const char *preload)
         if (strchr(buffer, '\n') == NULL && !feof(file)) {
             drv_fail("%s:%u: longer than %zu bytes", preload, line, sizeof(buffer) - 2);
         }
-        char *text = strip(buffer);
+        char *text = preload_strip(buffer);
         if (text[0] == 0 || text[0] == '#') {
             continue;
         }
         imports_begin_line();
-        if (strncmp(text, ">>>", 3) == 0) {
-            run_statement(preload, line, strip(text + 3));
-        } else {
-            import_module(preload, line, text);
+        if (!preload_line(text)) {
+            fail_line(preload, line, text);
         }
     }
     if (ferror(file)) {
@@ -211,4 +146,39 @@ void start_python(const char *preload)
     hide_all();
     immortal_make();
     settle_memory();
+}
+
+/* Imports what the frame's lines name. One that cannot be imported is told of, and the next one's
+ * turn comes. */
+static void import_lines(const struct drv_frame *frame)
+{
+    char *text = strndup(frame->source, frame->source_len), *rest = text;
+    if (text == NULL) {
+        drv_fail("no memory for %zu bytes of modules", frame->source_len);
+    }
+    for (unsigned number = 1; rest != NULL; number++) {
+        char *line = preload_strip(strsep(&rest, "\n"));
+        if (line[0] == 0 || line[0] == '#') {
+            continue;
+        }
+        PyObject *name = drv_need(PyUnicode_DecodeFSDefault(line));
+        session_tell_line(number, name, NULL);
+        if (!preload_line(line)) {
+            PyObject *raised = PyErr_GetRaisedException();
+            session_tell_line(number, name, raised);
+            Py_DECREF(raised);
+        }
+        Py_DECREF(name);
+    }
+    free(text);
+}
+
+int start_packages(const struct drv_frame *frame)
+{
+    run_lend(frame);
+    session_add_packages();
+    import_lines(frame);
+    session_tell_line(0, NULL, NULL);
+    run_take_back();
+    return 0;
 }

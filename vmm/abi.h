@@ -17,7 +17,7 @@
 #define HV_U(number) number##u
 #endif
 
-#define HV_ABI_VERSION 14
+#define HV_ABI_VERSION 15
 
 /* The kernel ELF carries one note: owner HV_NOTE_NAME, type HV_NOTE_ABI, descriptor one
  * uint32_t holding HV_ABI_VERSION. The VMM refuses any other before it loads a byte. */
@@ -476,6 +476,11 @@ enum hv_run_mode {
     HV_RUN_CONTEXT = 9,     /* argv[0] is "make", "drop", "restart" or "list" */
     HV_RUN_FILES = 10,      /* files in and out, and nothing else: done by the kernel itself */
     HV_RUN_FUNCTION = 11,   /* argv[0] is a function of the program; source is its arguments */
+    /* Packages: source is lines, each a module's name. A name that ends in ? may be missing, a line
+     * that begins with >>> is a statement, and # begins a comment. Before any other run the program
+     * makes these modules a part of the state in which it waits, and waits there again. In a
+     * session it only looks for new packages, and source is empty. */
+    HV_RUN_PRELOAD = 12,
 };
 
 struct hv_run {

@@ -349,6 +349,16 @@ void vmm_io_set(struct vmm *vm, const struct vmm_io *io);
  * env of the first run is that of all contexts. Later env is, for "make", added to it for that
  * context, and for a cell set while the cell runs. cwd counts for "make", and for the first run in
  * the default context; from then on the context has its own.
+ *
+ * Packages: HV_RUN_PRELOAD, with argv {"-"}, makes what files_in puts into the site directory of
+ * the guest's Python (python-agent-driver/README.md) a part of the machine, and ends as VMM_READY
+ * with status 0. source is lines as in preload.txt: modules that the next runs find imported.
+ * Before any other run, or after another such run, the next one may be of any mode, and finds of
+ * this run only that: a state to make a checkpoint of. env and cwd are those of the imports alone.
+ * Before each line comes the record "preload", {"line": 1, "module": "NAME"}. When the import
+ * raises, it comes once more, with "error", and the next line's turn comes. What takes the process
+ * down (os._exit(), a crash, a limit) ends the machine, with another outcome. In a session, between
+ * two cells, source is empty: the next cell can import the packages.
  */
 
 /* Frees everything; NULL is allowed. */

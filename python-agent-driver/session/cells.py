@@ -18,11 +18,13 @@ import complete
 import contexts
 import display
 import host
+import packages
 import records
 import stdin
 
 # enum hv_run_mode of vmm/abi.h
 CELL, COMPLETE, INSPECT, IS_COMPLETE, CONTEXT = range(5, 10)
+PRELOAD = 12
 
 REFUSED = 125  # DRV_FAILED of driver.h
 RESULT = "<result>"
@@ -129,6 +131,13 @@ def manage(name, words, env, cwd):
         raise contexts.Refused(f"'{words[0]}' is nothing to do with a context: make, drop, restart or list")
 
 
+def take_packages(source):
+    """Packages that came in can be imported by the next cell."""
+    if source.strip():
+        raise contexts.Refused("modules are imported before the first cell of a session; the next cell can import them")
+    packages.add_directory()
+
+
 def answer(kind, payload):
     if not records.send(kind, payload):
         raise contexts.Refused("nobody takes records, which the answer would be")
@@ -149,6 +158,8 @@ def act(mode, name, source, argv, env, cwd, cursor):
         start(env)
     if mode == CONTEXT:
         return manage(name, argv, env, cwd)
+    if mode == PRELOAD:
+        return take_packages(source)
     if mode == CELL:
         return begin_cell(contexts.use(name, cwd), source, argv, env)
     if mode in (COMPLETE, INSPECT, IS_COMPLETE):

@@ -6,7 +6,8 @@ import signal
 import subprocess
 import threading
 
-SCRIPT, CELL, COMPLETE, INSPECT, IS_COMPLETE, CONTEXT = 2, 5, 6, 7, 8, 9
+SCRIPT, CELL, COMPLETE, INSPECT, IS_COMPLETE, CONTEXT, PRELOAD = 2, 5, 6, 7, 8, 9, 12
+PACKAGES = "usr/local/lib/python3.13/dist-packages"
 ENV = ["PATH=/usr/bin:/bin", "HOME=/root", "LANG=C.UTF-8"]
 
 
@@ -82,6 +83,17 @@ class Machine:
     def copy(self, checkpoint):
         """Go on in a new VM that is made from a checkpoint."""
         self.branch(f"copy {checkpoint}")
+
+    def files(self, host, guest=PACKAGES):
+        """Give the next run what this directory of the host has."""
+        self.branch(f"files {host} {guest}")
+
+    def preload(self, lines="", **more):
+        return self.run(PRELOAD, lines, **more)
+
+    def script(self, code, **more):
+        """python3 -c, which is the last run of the machine until it is rewound."""
+        return self.run(SCRIPT, code, argv=["-c"], **more)
 
     def send(self, data):
         self.process.stdin.write(data)

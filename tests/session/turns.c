@@ -11,11 +11,14 @@
  * calls are left open: a run that waits ends as "called", and "reply TEXT" answers all open calls
  * and goes on, in a copy, too. Answers are lines of words with bytes after some: "out SIZE", "err
  * SIZE", "record KIND SIZE", "error TEXT", "end KIND STATUS EXITS FAULTS CALLS RUN_NS DETAIL".
- * SIGUSR1 interrupts the run.
+ * SIGUSR1 interrupts the run. "files HOST GUEST" gives the next run what a directory of the host
+ * has.
  */
 #include "pyhl/pyhl.h"
+#include "tests/session/turns_files.h"
 #include "vmm/abi.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
@@ -30,6 +33,7 @@ static struct vmm *vm;
 static struct vmm_tools *tools;
 static struct vmm_snapshot *checkpoints[CHECKPOINTS];
 static unsigned checkpoint_count;
+static const struct vmm_files_in *files_in; /* of the next run */
 
 static void interrupt(int signo)
 {
@@ -115,6 +119,8 @@ static int run_one(const char *line, struct vmm_err *err)
         options[i] = read_string();
     }
     run.source = read_bytes(run.source_len);
+    run.files_in = files_in;
+    files_in = NULL;
     run.context = strcmp(context, "-") == 0 ? NULL : context;
     run.tools = getenv("TURNS_TOOLS") != NULL ? tools : NULL;
     io.record = getenv("TURNS_NO_RECORDS") == NULL ? take_record : NULL;
@@ -146,6 +152,16 @@ static int reply(const char *text, struct vmm_err *err)
     return rc;
 }
 
+static int give_files(const char *line, struct vmm_err *err)
+{
+    char host[4096], guest[4096];
+    if (sscanf(line, "files %4095s %4095s\n", host, guest) != 2 ||
+        (files_in = turns_files(host, guest)) == NULL) {
+        return vmm_err_set(err, EINVAL, "cannot give files: %s", line);
+    }
+    return 0;
+}
+
 #define NO_BRANCH 1
 
 /* Answers a request that is no run; NO_BRANCH for others. */
@@ -165,6 +181,8 @@ static int branch(const char *line, struct vmm_err *err)
         vmm_destroy(vm);
         vm = NULL;
         rc = vmm_restore(checkpoints[n], &io, true, &vm, err);
+    } else if (strncmp(line, "files ", 6) == 0) {
+        rc = give_files(line, err);
     }
     if (rc == 0) {
         printf("done %u\n", n);

@@ -73,7 +73,7 @@ static const struct {
 
 static void t_layout(void)
 {
-    CHECK_INT(HV_ABI_VERSION, 14);
+    CHECK_INT(HV_ABI_VERSION, 15);
     CHECK_INT(sizeof(struct hv_shared), 400);
     CHECK_INT(sizeof(struct hv_run), 16);
     for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
@@ -159,6 +159,7 @@ static void t_numbers(void)
         {HV_RESUME_FILES_IN, 4},
         {HV_RESUME_FILES_OUT, 8},
         {HV_RUN_FILES, 10},
+        {HV_RUN_PRELOAD, 12},
     };
     for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
         if (numbers[i].have != numbers[i].want) {

@@ -20,7 +20,7 @@ static struct {
     u64 start;
     u64 size;   /* of the whole frame */
     int status; /* of the last run that a program has ended by writing it */
-    bool begun; /* a run was taken from the device: the snapshot point has passed */
+    bool begun; /* a run was taken that is no HV_RUN_PRELOAD: the snapshot point has passed */
 } window;
 
 static void resume(bool restored)
@@ -78,6 +78,12 @@ u64 run_next(void *buf, size_t size)
     }
 }
 
+/* Of the run that the window has. */
+static u32 run_mode(void)
+{
+    return ((const struct hv_run *)phys_ptr(window.frames))->mode;
+}
+
 static bool taken(const struct file *f)
 {
     return f->priv != NULL;
@@ -90,7 +96,7 @@ static ssize_t run_read(struct file *f, vaddr_t buf, size_t n, u64 *pos)
     (void)pos;
     if (!taken(f)) {
         window.size = run_next(phys_ptr(window.frames), WINDOW);
-        window.begun = true;
+        window.begun |= run_mode() != HV_RUN_PRELOAD;
         window.start = 0;
         f->priv = &window;
         f->pos = 0;

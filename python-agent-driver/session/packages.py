@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Packages that come into a machine that has booted already (HV_RUN_PRELOAD): their directory becomes a site directory, as
+if it had been there when python3 started. preload.c imports their modules, and tells of each by a record."""
+import importlib
+import os
+import site
+import sys
+import traceback
+
+import records
+
+DIRECTORY = "/usr/local/lib/python3.13/dist-packages"
+TEXT = 10_000  # characters of an error that are told
+
+read = {}  # .pth files that were read, by name, with their times
+
+
+def new_lists():
+    """Names of .pth files that are new or changed, in the order in which site reads them."""
+    found = []
+    for name in sorted(os.listdir(DIRECTORY)):
+        if name.endswith(".pth") and not name.startswith("."):
+            when = os.stat(os.path.join(DIRECTORY, name)).st_mtime_ns
+            if read.get(name) != when:
+                read[name] = when
+                found.append(name)
+    return found
+
+
+def first_after():
+    """Where the directories of sys.path begin that site adds after this one."""
+    every = site.getsitepackages()
+    later = every[every.index(DIRECTORY) + 1:] if DIRECTORY in every else every
+    return next((i for i, entry in enumerate(sys.path) if entry in later), len(sys.path))
+
+
+def add_directory():
+    """Let imports find what is in the directory now. What its .pth files add stands before the site directories that come
+    after it."""
+    importlib.invalidate_caches()
+    if not os.path.isdir(DIRECTORY):
+        return
+    at = first_after()
+    rest = sys.path[at:]
+    del sys.path[at:]
+    try:
+        known = {os.path.normcase(entry) for entry in sys.path}
+        if DIRECTORY not in known:
+            sys.path.append(DIRECTORY)
+            known.add(DIRECTORY)
+        for name in new_lists():
+            site.addpackage(DIRECTORY, name, known)
+    finally:
+        sys.path += [entry for entry in rest if entry not in sys.path]
+
+
+def tell(line, text, raised):
+    """Give the record of a line: before its import, or of an import that has raised."""
+    told = {"line": line, "module": text.removesuffix("?")}
+    if raised is not None:
+        told["error"] = f"{type(raised).__name__}: {traceback.TracebackException.from_exception(raised)}"[:TEXT]
+    records.send("preload", told)
+
+
+def end():
+    """Nothing is left open of what was told."""
+    if records.device >= 0:
+        os.close(records.device)
+        records.device = -1

@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Packages that come into a machine (HV_RUN_PRELOAD): as its first run, and in a live session."""
+import contextlib
+import os
+import tempfile
+
+from check import case, ends, gives, same
+
+PATH = "/usr/local/lib/python3.13/dist-packages"
+
+
+@contextlib.contextmanager
+def tree(**files):
+    """A directory with these files; __ in a name is a slash, and _0 a dot."""
+    with tempfile.TemporaryDirectory() as folder:
+        for name, text in files.items():
+            path = os.path.join(folder, name.replace("__", "/").replace("_0", "."))
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            with open(path, "w") as file:
+                file.write(text)
+        yield folder
+
+
+def take(session, lines="", files=None, status=0, **more):
+    """Give the machine packages; returns the records of the lines."""
+    with tree(**(files or {})) as folder:
+        session.files(folder)
+        turn = ends(session.preload(lines, **more), status)
+    same(turn.records("preload"), [value for _, value in turn.order])
+    return turn.records("preload")
+
+
+def ran(turn, out):
+    """A script has ended the machine, with this output and nothing else."""
+    same((turn.kind, turn.status, turn.out, turn.err), ("exited", 0, out, ""))
+
+
+@case
+def packages_first(session):
+    """The first run takes packages and imports them, or tells why not; the next one is any script, and a cell too."""
+    files = {"one_0py": "import sys\nwhere = __file__\nstate = [0]\n", "bad_0py": "import no_such_thing\n",
+             "ends_0py": "raise SystemExit(3)\n", "lines_0pth": "extra\nimport sys; sys.told = 'pth'\n", "extra__two_0py": ""}
+    told = take(session, "# packages\n\none\nbad\n missing? \n>>> one_more = 1 / 0\nends\ntwo\n", files)
+    same(told, [{"line": 3, "module": "one"}, {"line": 4, "module": "bad"},
+                {"line": 4, "module": "bad", "error": "ModuleNotFoundError: No module named 'no_such_thing'"},
+                {"line": 5, "module": "missing"}, {"line": 6, "module": ">>> one_more = 1 / 0"},
+                {"line": 6, "module": ">>> one_more = 1 / 0", "error": "ZeroDivisionError: division by zero"},
+                {"line": 7, "module": "ends"}, {"line": 7, "module": "ends", "error": "SystemExit: 3"},
+                {"line": 8, "module": "two"}])
+    state = session.checkpoint()
+    ran(session.script("import one, two, sys; print(one.where, two.__file__, sys.told); one.state += [1]"),
+        f"{PATH}/one.py {PATH}/extra/two.py pth\n")
+    session.to(state)
+    ran(session.script("import one; print(one.state)"), "[0]\n")
+    session.to(state)
+    gives(session.cell("import one; one.state"), "[0]")
+
+
+@case
+def packages_twice(session):
+    """A second run of packages adds to the first."""
+    take(session, "one", {"one_0py": "x = 1\n", "a_0pth": "import sys; sys.told = ['a']\n"})
+    take(session, "two", {"two_0py": "from one import x\n", "b_0pth": "import sys; sys.told += ['b']\n"})
+    ran(session.script("import one, two, sys; print(one.x + two.x, sys.told)"), "2 ['a', 'b']\n")
+
+
+@case
+def packages_end(session):
+    """An import that takes the process down ends the machine, and the last record tells which it was."""
+    deaths = {"leaves": ("import os; os._exit(7)", "exited", 7), "crashes": ("import os; os.abort()", "signaled", 6),
+              "hangs": ("while True: pass", "timeout", 0)}
+    start = session.checkpoint()
+    for name, (text, kind, status) in deaths.items():
+        with tree(**{f"{name}_0py": text}) as folder:
+            session.files(folder)
+            turn = session.preload(f"json\n{name}\nos\n", timeout=2)
+        same((turn.kind, turn.status if kind != "timeout" else 0), (kind, status))
+        same(turn.records("preload"), [{"line": 1, "module": "json"}, {"line": 2, "module": name}])
+        session.to(start)
+
+
+@case
+def packages_live(session):
+    """A session takes packages between two cells; it imports none by itself."""
+    gives(session.cell("import sys\nbefore = [*sys.path]\ntry:\n    import late\nexcept ImportError:\n    pass\n1"), "1")
+    same(take(session, "", {"late_0py": "x = 5\n", "a_0pth": "more\n", "more__other_0py": "y = 6\n"}), [])
+    gives(session.cell("import late, other\nlate.x, other.y"), "(5, 6)")
+    gives(session.cell("[p for p in sys.path if p not in before], sys.path[-1]"),
+          f"(['{PATH}', '{PATH}/more'], '/usr/lib/python3/dist-packages')")
+    same(take(session, "", {"later_0py": "z = 7\n"}), [])
+    gives(session.cell("import later\nlater.z"), "7")
+    turn = session.preload("later")
+    same((turn.kind, turn.status, turn.err), ("ready", 125, "pyhl: modules are imported before the first cell of a session; "
+                                             "the next cell can import them\n"))
+    gives(session.cell("late.x"), "5")
