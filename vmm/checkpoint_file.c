@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * A checkpoint in a file: a header, the list of its pages, and at the next page boundary the bytes
- * of those that are not zero, in the order of the list. The header names the base by its key and by
+ * of those that are not zero, in the order of the list. After them comes the working set, as in a
+ * snapshot, if one was recorded. The header names the base by its key and by
  * the checksum of its memory: two snapshots that are made of the same files have the same key, and
  * are different machines. Integers are little-endian; structures of KVM are as its ABI has them.
  */
@@ -14,7 +15,7 @@
 #include <xxhash.h>
 
 #define FILE_MAGIC   "pyhlckpt"
-#define FILE_VERSION 1u
+#define FILE_VERSION 2u
 #define FILE_LIST    16384u      /* where the list begins */
 #define FILE_ZERO    0x80000000u /* of an entry of the list: the page is zero; else its number */
 
@@ -30,6 +31,8 @@ struct file_header {
     uint64_t stored;       /* of those, the ones that are not zero */
     uint64_t list_hash;    /* xxh3-64 */
     uint64_t data_hash[2]; /* xxh3-128 of the bytes */
+    uint64_t workset_pages;
+    uint64_t workset_hash; /* xxh3-64 of the working set */
     uint64_t wall_ns;      /* from here on as in snap_header */
     uint64_t mono_ns;
     uint64_t timer_ns;
@@ -54,6 +57,11 @@ static uint64_t file_data(const struct file_header *h)
     return (end + HV_PAGE_SIZE - 1) & ~(uint64_t)(HV_PAGE_SIZE - 1);
 }
 
+static uint64_t file_workset(const struct file_header *h)
+{
+    return file_data(h) + h->stored * HV_PAGE_SIZE;
+}
+
 static void file_fill(struct file_header *h, const struct vmm_snapshot *snap)
 {
     const struct snap_header *from = &snap->header;
@@ -74,6 +82,11 @@ static void file_fill(struct file_header *h, const struct vmm_snapshot *snap)
     h->state = from->state;
 }
 
+static uint32_t file_entry(const struct snap_page *page)
+{
+    return page->number | (page->pack == DELTA_ZERO ? FILE_ZERO : 0);
+}
+
 /* Writes and hashes the bytes, neighbours in a pack together, and makes the list. */
 static int file_write_pages(int fd, const struct snap_delta *delta, struct file_header *h,
                             uint32_t *list, XXH3_state_t *xxh)
@@ -84,7 +97,7 @@ static int file_write_pages(int fd, const struct snap_delta *delta, struct file_
     for (size_t i = 0, n; rc == 0 && i < delta->count; i += n) {
         const uint8_t *bytes = delta_bytes(delta, &delta->pages[i]);
         const uint64_t size = HV_PAGE_SIZE;
-        list[i] = delta->pages[i].number | (bytes == NULL ? FILE_ZERO : 0);
+        list[i] = file_entry(&delta->pages[i]);
         for (n = 1; bytes != NULL && i + n < delta->count; n++) {
             if (delta_bytes(delta, &delta->pages[i + n]) != bytes + n * size) {
                 break;
@@ -111,7 +124,7 @@ static int file_write(const struct vmm_snapshot *snap, int fd, struct file_heade
     int rc = file_write_pages(fd, &snap->delta, h, list, xxh);
     h->list_hash = XXH3_64bits(list, size);
     h->header_hash = file_header_hash(h);
-    if (rc == 0 && ftruncate(fd, (off_t)(file_data(h) + h->stored * HV_PAGE_SIZE)) < 0) {
+    if (rc == 0 && ftruncate(fd, (off_t)file_workset(h)) < 0) {
         rc = -errno;
     }
     rc = rc == 0 ? os_pwrite_full(fd, list, size, FILE_LIST) : rc;
@@ -140,6 +153,52 @@ int vmm_checkpoint_write(const struct vmm_snapshot *snap, int fd, struct vmm_err
     free(list);
     (void)XXH3_freeState(xxh);
     return rc < 0 ? vmm_err_set(err, -rc, "writing the checkpoint: %s", strerror(-rc)) : 0;
+}
+
+/* Makes the header of the file that the checkpoint was read from. */
+static int file_refill(struct file_header *h, const struct vmm_snapshot *snap)
+{
+    const struct snap_delta *delta = &snap->delta;
+    const size_t size = delta->count * sizeof(uint32_t);
+    uint32_t *list = malloc(size + 1);
+    if (list == NULL) {
+        return -ENOMEM;
+    }
+    file_fill(h, snap);
+    for (size_t i = 0; i < delta->count; i++) {
+        list[i] = file_entry(&delta->pages[i]);
+        h->stored += delta->pages[i].pack != DELTA_ZERO;
+    }
+    h->list_hash = XXH3_64bits(list, size);
+    memcpy(h->data_hash, delta->packs[0]->hash, sizeof(h->data_hash));
+    free(list);
+    return 0;
+}
+
+static int file_put_workset(struct file_header *h, int fd, const uint32_t *entries, size_t count)
+{
+    const size_t size = count * sizeof(*entries);
+    h->workset_pages = count;
+    h->workset_hash = XXH3_64bits(entries, size);
+    h->header_hash = file_header_hash(h);
+    int rc = os_pwrite_full(fd, entries, size, file_workset(h));
+    if (rc == 0 && ftruncate(fd, (off_t)(file_workset(h) + size)) < 0) {
+        rc = -errno;
+    }
+    rc = rc == 0 ? os_pwrite_full(fd, h, sizeof(*h), 0) : rc;
+    return rc == 0 && fsync(fd) < 0 ? -errno : rc;
+}
+
+int checkpoint_file_workset(struct vmm_snapshot *snap, int fd, const uint32_t *entries,
+                            size_t count, struct vmm_err *err)
+{
+    struct snap_pack *pack = snap->delta.packs[0];
+    struct file_header *h = calloc(1, sizeof(*h));
+    int rc = h == NULL ? -ENOMEM : file_refill(h, snap);
+    rc = rc == 0 ? file_put_workset(h, fd, entries, count) : rc;
+    free(h);
+    return rc < 0 ? vmm_err_set(err, -rc, "writing the working set: %s", strerror(-rc))
+                  : infile_mark(pack->fd, "the checkpoint", &pack->mark, err);
 }
 
 static int file_header_read(int fd, struct file_header *h, uint64_t size, struct vmm_err *err)
@@ -192,12 +251,15 @@ static int file_base_check(const struct file_header *h, const struct vmm_snapsho
 static int file_size_check(const struct file_header *h, uint64_t size, uint64_t memory,
                            struct vmm_err *err)
 {
-    if (h->pages > memory / HV_PAGE_SIZE || h->stored > h->pages) {
+    if (h->pages > memory / HV_PAGE_SIZE || h->stored > h->pages ||
+        h->workset_pages > SNAP_WORKSET_MAX) {
         return vmm_err_set(err, EBADMSG,
-                           "the checkpoint has %llu pages, %llu of them stored, of %llu",
-                           (ull)h->pages, (ull)h->stored, (ull)(memory / HV_PAGE_SIZE));
+                           "the checkpoint has %llu pages, %llu of them stored, of %llu, and "
+                           "%llu in its working set",
+                           (ull)h->pages, (ull)h->stored, (ull)(memory / HV_PAGE_SIZE),
+                           (ull)h->workset_pages);
     }
-    const uint64_t wanted = file_data(h) + h->stored * HV_PAGE_SIZE;
+    const uint64_t wanted = file_workset(h) + h->workset_pages * sizeof(uint32_t);
     return size == wanted ? 0
                           : vmm_err_set(err, EBADMSG, "the checkpoint has %llu bytes, wanted %llu",
                                         (ull)size, (ull)wanted);
@@ -257,6 +319,23 @@ static void file_moment(struct snap_header *to, const struct file_header *h)
     to->state = h->state;
 }
 
+/* Makes the delta's only pack. Takes over the descriptor. */
+static int file_pack(struct vmm_snapshot *snap, int *fd, const struct file_header *h,
+                     const struct infile_mark *mark, struct vmm_err *err)
+{
+    struct snap_delta *delta = &snap->delta;
+    struct snap_pack *pack = pack_of_file(*fd, file_data(h), h->stored * HV_PAGE_SIZE, mark, err);
+    *fd = -1;
+    if (pack == NULL) {
+        return -ENOMEM;
+    }
+    delta->packs[delta->pack_count++] = pack;
+    delta->is_file = true;
+    memcpy(pack->hash, h->data_hash, sizeof(pack->hash));
+    delta_mark_runs(delta);
+    return 0;
+}
+
 /* Takes over the descriptor when there is a pack for it. */
 static int file_read(struct vmm_snapshot *snap, int *fd, struct file_header *h, struct vmm_err *err)
 {
@@ -273,18 +352,11 @@ static int file_read(struct vmm_snapshot *snap, int *fd, struct file_header *h, 
         rc = snap_moment_check(&snap->header, err);
     }
     rc = rc == 0 ? file_list_read(snap, *fd, h, err) : rc;
-    if (rc < 0) {
-        return rc;
+    if (rc == 0 && h->workset_pages > 0) {
+        rc = snap_workset_read(snap, *fd, file_workset(h), h->workset_pages, h->workset_hash,
+                               "the checkpoint", err);
     }
-    struct snap_pack *pack = pack_of_file(*fd, file_data(h), &mark, err);
-    *fd = -1;
-    if (pack == NULL) {
-        return -ENOMEM;
-    }
-    snap->delta.packs[snap->delta.pack_count++] = pack;
-    memcpy(pack->hash, h->data_hash, sizeof(h->data_hash));
-    delta_mark_runs(&snap->delta);
-    return 0;
+    return rc == 0 ? file_pack(snap, fd, h, &mark, err) : rc;
 }
 
 int vmm_checkpoint_open_fd(int fd, struct vmm_snapshot *base, struct vmm_snapshot **out,

@@ -241,8 +241,8 @@ static int pack_fill(struct snap_pack *pack, const struct snap_delta *delta, con
     return pack_map(pack);
 }
 
-struct snap_pack *pack_of_file(int fd, uint64_t offset, const struct infile_mark *mark,
-                               struct vmm_err *err)
+struct snap_pack *pack_of_file(int fd, uint64_t offset, uint64_t size,
+                               const struct infile_mark *mark, struct vmm_err *err)
 {
     struct snap_pack *pack = calloc(1, sizeof(*pack));
     if (pack == NULL) {
@@ -253,7 +253,7 @@ struct snap_pack *pack_of_file(int fd, uint64_t offset, const struct infile_mark
     atomic_init(&pack->refs, 1);
     pack->fd = fd;
     pack->offset = offset;
-    pack->size = mark->size - offset;
+    pack->size = size;
     pack->is_file = true;
     pack->mark = *mark;
     const int rc = pack_map(pack);

@@ -87,11 +87,12 @@ struct snap_delta {
     size_t count;
     struct snap_pack *packs[DELTA_PACKS];
     unsigned pack_count;
+    bool is_file; /* it was read from a file, whose pages are its only pack */
 };
 
 /* A snapshot, or a checkpoint. A checkpoint has a base, which it holds, and a delta. Its other
- * fields are copies of its base's, but for the header's state and times, and what check_vcpu.c
- * keeps. */
+ * fields are copies of its base's, but for the header's state and times, what check_vcpu.c keeps,
+ * and the working set that its file may have. */
 struct vmm_snapshot {
     atomic_uint refs;          /* of its owner, of machines and of checkpoints */
     struct vmm_snapshot *base; /* of a checkpoint; never one itself. NULL of a snapshot */
@@ -156,10 +157,10 @@ int delta_map(const struct snap_delta *delta, struct vmm *vm, struct vmm_err *er
 int delta_unchanged(const struct snap_delta *delta, struct vmm_err *err);
 /* EBADMSG when the pages of a file that it refers to are not those that were recorded in it. */
 int delta_verify(const struct snap_delta *delta, struct vmm_err *err);
-/* Makes a pack of the pages of a file from `offset` to its end, for one delta. Takes over the
+/* Makes a pack of `size` bytes of a file from `offset` on, for one delta. Takes over the
  * descriptor, also when it fails; NULL with *err set. */
-struct snap_pack *pack_of_file(int fd, uint64_t offset, const struct infile_mark *mark,
-                               struct vmm_err *err);
+struct snap_pack *pack_of_file(int fd, uint64_t offset, uint64_t size,
+                               const struct infile_mark *mark, struct vmm_err *err);
 /* Finds the runs that a restore maps, when all entries are there. */
 void delta_mark_runs(struct snap_delta *delta);
 /* Copies into the machine's memory, from guest address `from` on, the other pages, or all. */
@@ -176,6 +177,9 @@ bool snap_page_stays(const struct vmm *vm, uint64_t number);
 /* snapshot_open.c */
 /* A checkpoint without a delta, whose moment is the base's. NULL: out of memory. */
 struct vmm_snapshot *snap_new_over(struct vmm_snapshot *base);
+/* Reads and checks the working set that lies at `at` in a file. name is for the message. */
+int snap_workset_read(struct vmm_snapshot *snap, int fd, uint64_t at, uint64_t pages, uint64_t hash,
+                      const char *name, struct vmm_err *err);
 /* EBADMSG when a state or an open call that was read cannot be one of a machine. */
 int snap_moment_check(const struct snap_header *h, struct vmm_err *err);
 /* The holder gives it back by vmm_snapshot_close(). */
@@ -205,6 +209,12 @@ void rewind_target(struct vmm *vm, struct vmm_snapshot *snap);
 int check_vcpu(struct vmm *vm, struct vmm_err *err); /* EUCLEAN: not as in a fresh machine */
 
 /* workset.c */
+/* Copies the working set, and the pages of a checkpoint that a restore copies. */
 void workset_prefault(struct vmm *vm);
+
+/* checkpoint_file.c */
+/* Writes a working set into fd, which is open on the file that the checkpoint was read from. */
+int checkpoint_file_workset(struct vmm_snapshot *snap, int fd, const uint32_t *entries,
+                            size_t count, struct vmm_err *err);
 
 #endif

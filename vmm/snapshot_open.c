@@ -90,36 +90,54 @@ static int snap_key_check(const struct snap_header *h, const struct vmm_key *key
                        wanted);
 }
 
-static int snap_workset_read(struct vmm_snapshot *snap, struct vmm_err *err)
+/* Counts the entries of pages that longer runs write; -1 when the list makes no sense. */
+static int64_t snap_workset_check(const struct vmm_snapshot *snap, const uint32_t *entries,
+                                  uint64_t pages)
 {
-    const struct snap_header *h = &snap->header;
-    const size_t size = h->workset_pages * sizeof(uint32_t);
-    snap->workset = malloc(size + 1);
-    if (snap->workset == NULL) {
-        return vmm_err_set(err, ENOMEM, "out of memory");
-    }
-    int rc = os_pread_full(snap->fd, snap->workset, size, SNAP_IMAGE_OFFSET + h->memory);
-    if (rc < 0) {
-        return vmm_err_set(err, -rc, "reading the snapshot: %s", strerror(-rc));
-    }
-    const uint64_t hash = XXH3_64bits(snap->workset, size);
-    if (h->workset_pages != 0 && hash != h->workset_hash) {
-        return vmm_err_set(err, EBADMSG,
-                           "the snapshot's working set is damaged: checksum %016llx, recorded "
-                           "%016llx",
-                           (ull)hash, (ull)h->workset_hash);
-    }
-    for (uint64_t i = 0, next = 0; i < h->workset_pages; i++) {
-        const uint64_t page = snap->workset[i] & SNAP_PAGE_NUMBER;
-        const uint32_t flags = snap->workset[i] & ~SNAP_PAGE_NUMBER;
-        if (page < next || page >= h->memory / HV_PAGE_SIZE ||
+    int64_t longer = 0;
+    for (uint64_t i = 0, next = 0; i < pages; i++) {
+        const uint64_t page = entries[i] & SNAP_PAGE_NUMBER;
+        const uint32_t flags = entries[i] & ~SNAP_PAGE_NUMBER;
+        if (page < next || page >= snap->header.memory / HV_PAGE_SIZE ||
             (flags & ~(SNAP_PAGE_READ | SNAP_PAGE_LONGER)) != 0) {
-            return vmm_err_set(err, EBADMSG, "the snapshot's working set makes no sense");
+            return -1;
         }
         next = page + 1;
-        snap->workset_longer += (flags & SNAP_PAGE_LONGER) != 0;
+        longer += (flags & SNAP_PAGE_LONGER) != 0;
     }
+    return longer;
+}
+
+static int snap_workset_fill(struct vmm_snapshot *snap, int fd, uint64_t at, uint64_t pages,
+                             uint64_t wanted, const char *name, struct vmm_err *err)
+{
+    const size_t size = pages * sizeof(uint32_t);
+    int rc = os_pread_full(fd, snap->workset, size, at);
+    if (rc < 0) {
+        return vmm_err_set(err, -rc, "reading %s: %s", name, strerror(-rc));
+    }
+    const uint64_t hash = XXH3_64bits(snap->workset, size);
+    if (pages != 0 && hash != wanted) {
+        return vmm_err_set(err, EBADMSG,
+                           "%s's working set is damaged: checksum %016llx, recorded %016llx", name,
+                           (ull)hash, (ull)wanted);
+    }
+    const int64_t longer = snap_workset_check(snap, snap->workset, pages);
+    if (longer < 0) {
+        return vmm_err_set(err, EBADMSG, "%s's working set makes no sense", name);
+    }
+    snap->header.workset_pages = pages;
+    snap->header.workset_hash = wanted;
+    snap->workset_longer = (uint64_t)longer;
     return 0;
+}
+
+int snap_workset_read(struct vmm_snapshot *snap, int fd, uint64_t at, uint64_t pages, uint64_t hash,
+                      const char *name, struct vmm_err *err)
+{
+    snap->workset = malloc(pages * sizeof(uint32_t) + 1);
+    return snap->workset == NULL ? vmm_err_set(err, ENOMEM, "out of memory")
+                                 : snap_workset_fill(snap, fd, at, pages, hash, name, err);
 }
 
 static int snap_map(struct vmm_snapshot *snap, const char *initrd_name, struct vmm_err *err)
@@ -163,7 +181,9 @@ static int snap_open(struct vmm_snapshot *snap, const char *initrd_name, const s
         rc = snap_key_check(&snap->header, key, err);
     }
     if (rc == 0) {
-        rc = snap_workset_read(snap, err);
+        const struct snap_header *h = &snap->header;
+        rc = snap_workset_read(snap, snap->fd, SNAP_IMAGE_OFFSET + h->memory, h->workset_pages,
+                               h->workset_hash, "the snapshot", err);
     }
     return rc == 0 ? snap_map(snap, initrd_name, err) : rc;
 }
@@ -299,7 +319,7 @@ void snap_exchange(struct vmm_snapshot **at, struct vmm_snapshot *snap)
     vmm_snapshot_close(old);
 }
 
-/* A checkpoint's mappings, descriptors and working set are its base's. */
+/* A checkpoint's mappings and descriptors are its base's. */
 static void snap_free_files(struct vmm_snapshot *snap)
 {
     os_unmap(snap->pristine, snap->header.memory);
@@ -307,7 +327,6 @@ static void snap_free_files(struct vmm_snapshot *snap)
     os_close(snap->initrd_fd);
     os_close(snap->fd);
     os_close(atomic_load(&snap->pagemap));
-    free(snap->workset);
 }
 
 void vmm_snapshot_close(struct vmm_snapshot *snap)
@@ -319,6 +338,9 @@ void vmm_snapshot_close(struct vmm_snapshot *snap)
         delta_free(&snap->delta);
     } else {
         snap_free_files(snap);
+    }
+    if (snap->base == NULL || snap->workset != snap->base->workset) {
+        free(snap->workset);
     }
     vmm_snapshot_close(snap->base);
     free(snap->fresh[0]);

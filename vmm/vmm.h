@@ -431,14 +431,15 @@ void vmm_snapshot_info(const struct vmm_snapshot *snap, struct vmm_snapshot_info
 int vmm_snapshot_verify(const struct vmm_snapshot *snap, struct vmm_err *err);
 
 /*
- * The working set of a snapshot: pages that a restore copies ahead, because a run writes them, or
- * reads them beside some that it writes. It is found by runs and rewinds, in a VM restored from
- * that snapshot with rewindable true. vmm_workset_watch(), right after the restore, makes visible
- * what runs only read. It needs userfaultfd and Linux 6.7; without it only written pages are known.
- * vmm_workset_small() says that all runs so far were small ones. Pages that only later runs write
- * are then copied late, in a run that has lasted for some time and taken many faults. Without this
- * call all runs count as small. vmm_snapshot_set_workset() records the working set in the
- * snapshot's file, which fd is open on.
+ * The working set of a snapshot or of a checkpoint in a file: pages that a restore copies ahead,
+ * because a run writes them, or reads them beside some that it writes. It is found by runs and
+ * rewinds, in a VM restored from that snapshot with rewindable true. vmm_workset_watch(), right
+ * after the restore, makes visible what runs only read. It needs userfaultfd and Linux 6.7; without
+ * it only written pages are known. vmm_workset_small() says that all runs so far were small ones.
+ * Pages that only later runs write are then copied late, in a run that has lasted for some time and
+ * taken many faults. Without this call all runs count as small. vmm_snapshot_set_workset() records
+ * the working set in the file of the snapshot or checkpoint, which fd is open on. A checkpoint's
+ * also has what longer runs write by its base's, and one that has none of its own uses its base's.
  */
 void vmm_workset_watch(struct vmm *vm);
 int vmm_workset_small(struct vmm *vm, struct vmm_err *err);
@@ -487,7 +488,7 @@ int vmm_check(struct vmm *vm, struct vmm_err *err);
  * vmm_resume() has not been called since. EBADMSG when a file was written to (vmm_snapshot_open()).
  * After an error of vmm_checkpoint(), and after EINVAL and EBADMSG of vmm_rewind_to(), the VM is as
  * it was; after another error of vmm_rewind_to() it refuses to run. vmm_snapshot_set_workset() does
- * not take a VM at a checkpoint.
+ * not take a VM at a checkpoint that was not opened from a file.
  */
 int vmm_checkpoint(struct vmm *vm, struct vmm_snapshot **out, struct vmm_err *err);
 int vmm_rewind_to(struct vmm *vm, struct vmm_snapshot *snap, struct vmm_err *err);
