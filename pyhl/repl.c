@@ -17,7 +17,7 @@
 
 struct repl_options {
     const char *dest, *from, *images;
-    uint64_t timeout_ns, memory, cpu_ns, max_output;
+    uint64_t timeout_ns, memory, cpu_ns, max_output, max_kept;
     struct opt_list env;
     struct tool_options tools;
     struct copy_options copies;
@@ -45,6 +45,11 @@ static const struct opt repl_opts[] = {
      .offset = offsetof(struct repl_options, max_output),
      .arg = "SIZE",
      .help = "end the session when a cell writes more, with exit status 153"},
+    {.name = "checkpoint-limit",
+     .kind = OPT_SIZE,
+     .offset = offsetof(struct repl_options, max_kept),
+     .arg = "SIZE",
+     .help = "the most memory for states that are kept (4G)"},
     {.name = "env",
      .kind = OPT_ENV,
      .offset = offsetof(struct repl_options, env),
@@ -87,6 +92,7 @@ static int repl_jailed(const struct repl_config *config, struct repl *repl, stru
         .vm = vm,
         .doors = config->doors,
         .edits = true,
+        .branches = true,
         .history_fd = repl_history_fd(repl),
     };
     int status = session_begin(&session, NULL);
@@ -112,7 +118,7 @@ int repl_session(const struct repl_config *config, const char *dest, const struc
     }
     if (err.code == 0 && save_open(pyhl_home_snapshot(home), config->from, &state, &err) == 0 &&
         repl_open(&whole, &repl, &io, &err) == 0) {
-        (void)vmm_restore(state != NULL ? state : pyhl_home_snapshot(home), &io, false, &vm, &err);
+        (void)vmm_restore(state != NULL ? state : pyhl_home_snapshot(home), &io, true, &vm, &err);
     }
     status = err.code == 0 ? repl_jailed(&whole, repl, vm, run) : cmd_fail(config->cmd, &err);
     tools_child_end(config->doors.tools);
@@ -177,6 +183,7 @@ static int repl_main(const struct cmd *cmd, int argc, char **argv)
     }
     config.history = !options.no_history;
     config.from = options.from;
+    config.max_kept = options.max_kept;
     env = session_env(&options.env, false);
     cwd = getcwd(NULL, 0);
     status = cmd_close_inherited(cmd);
@@ -208,6 +215,11 @@ const struct cmd cmd_repl = {
         "drops the line, Ctrl-D or exit() ends the session. Where standard input or output is no "
         "terminal, cells are\n"
         "read from standard input without a prompt.\n"
+        "Lines that begin with % are pyhl's: %checkpoint NAME keeps the session's state in memory, "
+        "%rewind [NAME] goes\n"
+        "back to it, also after a cell has ended the machine; %fork [NAME] goes on in a copy, "
+        "%switch NAME in another\n"
+        "one; %help lists all.\n"
         "Lines are kept in $XDG_STATE_HOME/pyhl/history (~/.local/state/pyhl/history).\n"
         "Exit status: 0 at the end of the input; else that of exit(), or as `pyhl run` has it when "
         "the session\nwas ended.",

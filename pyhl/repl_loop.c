@@ -5,6 +5,7 @@
  */
 #include "repl_loop.h"
 #include "deadline.h"
+#include "hostlines.h"
 #include "line.h"
 #include "message.h"
 #include "outcome.h"
@@ -28,6 +29,7 @@ static const char *const cell_argv[] = {"-", NULL};
 struct repl {
     struct repl_config config;
     struct line_editor *editor;
+    struct hostlines *lines;
     bool terminal;
     struct vmm *vm;
     struct vmm_run run;
@@ -37,7 +39,7 @@ struct repl {
     bool asking;    /* the run is a question: nothing of it is shown */
     bool began;     /* files were copied in */
     bool over;      /* there is no next cell */
-    bool gone;      /* there is no next run: the VM has ended */
+    bool gone;      /* there is no next run, unless the VM is rewound: the last one has ended it */
     int status;
 };
 
@@ -62,7 +64,14 @@ static int repl_record(void *arg, const char *kind, const void *bytes, size_t si
     return rc;
 }
 
-/* The VM is gone: says why, where the status does not. */
+/* Whether a signal came that ends the session. */
+static bool repl_ended(void)
+{
+    return signals_last() == SIGTERM || signals_last() == SIGHUP;
+}
+
+/* The VM is gone: says why, where the status does not. The session can go on from a state that was
+ * kept, unless a signal is to end it. */
 static void repl_died(struct repl *r, const struct vmm_outcome *outcome)
 {
     const struct outcome_limits limits = {
@@ -73,15 +82,21 @@ static void repl_died(struct repl *r, const struct vmm_outcome *outcome)
         .max_output = r->run.max_output,
         .max_calls = r->run.max_calls,
     };
+    const bool back =
+        hostlines_can_go_back(r->lines) && !repl_ended() && outcome->kind != VMM_PIPE_CLOSED;
+    const char *rest =
+        back ? "the session's state is lost: %rewind or %switch NAME goes on from another"
+             : "the session is over";
     char text[OUTCOME_TEXT];
 
-    r->over = r->gone = true;
+    r->gone = true;
+    r->over = !back;
     r->status = outcome_status(outcome, signals_last());
     if (!outcome_is_plain(outcome)) {
         outcome_text(outcome, &limits, text);
-        message("pyhl %s: %s; the session is over\n", r->config.cmd->name, text);
-    } else if (r->terminal) {
-        message("pyhl %s: the session is over\n", r->config.cmd->name);
+        message("pyhl %s: %s; %s\n", r->config.cmd->name, text, rest);
+    } else if (back || r->terminal) {
+        message("pyhl %s: %s\n", r->config.cmd->name, rest);
     }
 }
 
@@ -128,7 +143,7 @@ static bool repl_turn(struct repl *r, int mode, const char *source, size_t len, 
         r->run.options = NULL; /* they are for the first run */
         r->run.argv = cell_argv;
     }
-    return !r->over;
+    return !r->over && !r->gone;
 }
 
 /* Asks the guest about a text. Returns the record that answers, which json_decref() frees, or
@@ -146,10 +161,40 @@ static json_t *repl_ask(struct repl *r, int mode, const char *source, size_t len
     return answer;
 }
 
+/* A cell for a VM without a state. At a prompt that is a mistake. In a pipe nobody would see that
+ * what follows has no effect. */
+static void repl_refuse(struct repl *r)
+{
+    r->over = !r->terminal;
+    message("pyhl %s: the session's state is lost: %s\n", r->config.cmd->name,
+            r->terminal ? "%rewind or %switch NAME goes on from another" : "the session is over");
+}
+
+/* A line that is for pyhl. */
+static void repl_host_line(struct repl *r, const char *line)
+{
+    switch (hostlines_do(r->lines, r->vm, r->gone, line)) {
+    case HOSTLINES_MOVED:
+        r->gone = false;
+        r->status = CMD_OK;
+        break;
+    case HOSTLINES_FAILED:
+        r->over = r->gone = true;
+        r->status = CMD_FAILED;
+        break;
+    case HOSTLINES_DONE:
+        break;
+    }
+}
+
 static void repl_cell(struct repl *r, const char *source, size_t len)
 {
     struct vmm_outcome outcome;
 
+    if (r->gone) {
+        repl_refuse(r);
+        return;
+    }
     /* A cell that ends by exit() or SystemExit has said so by a record. */
     if (!repl_turn(r, HV_RUN_CELL, source, len, 0, &outcome) && outcome.kind == VMM_READY) {
         r->status = outcome.status;
@@ -199,7 +244,7 @@ static bool repl_append(struct repl *r, const char *text, size_t len)
  * ends a block. *indent is then what the next line begins with. */
 static bool repl_goes_on(struct repl *r, char indent[REPL_INDENT_MAX])
 {
-    json_t *answer = repl_ask(r, HV_RUN_IS_COMPLETE, r->cell, r->cell_len - 1, 0);
+    json_t *answer = r->gone ? NULL : repl_ask(r, HV_RUN_IS_COMPLETE, r->cell, r->cell_len - 1, 0);
     const char *status = json_string_value(json_object_get(answer, "status"));
     const char *next = json_string_value(json_object_get(answer, "indent"));
     const bool goes_on = status != NULL && strcmp(status, "incomplete") == 0;
@@ -210,18 +255,16 @@ static bool repl_goes_on(struct repl *r, char indent[REPL_INDENT_MAX])
         strcpy(indent, next);
     }
     json_decref(answer);
-    return goes_on && !r->over;
+    return goes_on && !r->over && !r->gone;
 }
 
 /* A signal came while a line was read. SIGINT drops the line, as under python3. */
 static void repl_interrupted(struct repl *r)
 {
     static const char text[] = "\nKeyboardInterrupt\n";
-    const int signo = signals_last();
-
-    if (signo == SIGTERM || signo == SIGHUP) {
+    if (repl_ended()) {
         r->over = true;
-        r->status = CMD_SIGNALED + signo;
+        r->status = CMD_SIGNALED + signals_last();
     } else if (r->terminal) {
         (void)repl_write(STDERR_FILENO, text, sizeof(text) - 1);
     }
@@ -239,10 +282,16 @@ static bool repl_read(struct repl *r)
 
     r->cell_len = 0;
     do {
-        result = line_read(r->editor, r->cell_len > 0 ? "... " : ">>> ", indent, &line);
+        const char *prompt = r->cell_len > 0 ? "... " : hostlines_prompt(r->lines);
+
+        result = line_read(r->editor, prompt, indent, &line);
         if (result == LINE_READ) {
             const bool blank = line[strspn(line, " \t")] == 0;
 
+            if (r->cell_len == 0 && hostlines_is(line)) {
+                repl_host_line(r, line);
+                return false;
+            }
             if (blank && r->cell_len == 0) {
                 return false;
             }
@@ -315,6 +364,13 @@ static void repl_complete(void *arg, const char *line, size_t cursor, struct lin
     size_t before = 0;
     json_t *answer;
 
+    if (len == 0 && hostlines_is(line)) {
+        hostlines_complete(r->lines, line, cursor, matches);
+        return;
+    }
+    if (r->gone) {
+        return;
+    }
     for (size_t i = 0; i < len; i++) {
         before += ((unsigned char)r->cell[i] & 0xc0) != 0x80;
     }
@@ -340,7 +396,8 @@ int repl_open(const struct repl_config *config, struct repl **out, struct vmm_io
     r->config = *config;
     json_object_seed(0); /* reads a file of the host, which the jail does not let it do later */
     r->terminal = isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
-    rc = line_open(r->terminal, config->history, repl_complete, r, &r->editor, err);
+    rc = hostlines_open(config->cmd, config->max_kept, &r->lines, err);
+    rc = rc == 0 ? line_open(r->terminal, config->history, repl_complete, r, &r->editor, err) : rc;
     if (rc < 0) {
         repl_close(r);
         *out = NULL;
@@ -383,6 +440,7 @@ void repl_close(struct repl *repl)
         return;
     }
     line_close(repl->editor);
+    hostlines_close(repl->lines);
     json_decref(repl->answer);
     free(repl->cell);
     free(repl);

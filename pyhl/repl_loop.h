@@ -18,6 +18,7 @@ struct repl_config {
     const char *from;   /* the file of a state to begin with; NULL: the home's */
     struct doors doors; /* tools, and files in and out */
     uint64_t memory;    /* of the guest, for messages; bytes */
+    uint64_t max_kept;  /* bytes of memory for states that are kept; 0: the default */
 };
 
 /* Makes the loop, with standard input as it is: a terminal, or cells without a prompt. *io gets the

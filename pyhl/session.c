@@ -205,7 +205,7 @@ int session_begin(const struct session *session, uint64_t *jail_ns)
     const int outputs[] = {STDOUT_FILENO, STDERR_FILENO, session->history_fd};
     const struct save *save = session->doors.save;
     const unsigned terminal = VMM_JAIL_TERMINAL | (session->edits ? (unsigned)VMM_JAIL_EDIT : 0u);
-    const unsigned extras = (session->verbose > 1 ? VMM_JAIL_INSPECT : 0u) |
+    const unsigned extras = (session->verbose > 1 || session->branches ? VMM_JAIL_INSPECT : 0u) |
                             (session->renew ? VMM_JAIL_RENEW : 0u) |
                             (save != NULL ? VMM_JAIL_INSPECT | VMM_JAIL_SNAPSHOT : 0u);
     const struct vmm_jail jail = {

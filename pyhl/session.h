@@ -20,6 +20,7 @@ struct session {
     struct result *result; /* what runs give is kept there, and written as JSON; NULL: not */
     struct doors doors;    /* tools, and files in and out */
     bool edits;            /* the process edits lines on a terminal between runs */
+    bool branches;         /* it makes checkpoints between runs */
     int history_fd;        /* one more descriptor to write to; 0 and less: none */
     uint64_t memory;       /* guest RAM, for messages */
     unsigned verbose;      /* 1: a line per iteration; 2: phases and counts, too */

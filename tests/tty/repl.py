@@ -273,6 +273,107 @@ def case_repl_from():
     return wrong
 
 
+def case_repl_checkpoints():
+    """%checkpoint and %rewind at a prompt: names, the numbers of cells, the Tab key."""
+    session = Typing(PLAIN)
+    session.type(b"x = [1]\n")
+    session.type(b"%checkpoint one\n")
+    session.type(b"x.append(2); y = 1\n")
+    session.type(b"%checkpoint two\n")
+    session.type(b"x.append(3)\n")
+    session.type(b"%rewind\n")
+    session.type(b"x\n", b"\n[1, 2]")
+    session.type(b"%rew\t o\t\n")
+    session.type(b"x, 'y' in globals()\n", b"\n([1], False)")
+    session.type(b"1/0\n", b'File "<cell 3>"')
+    session.type(b"%checkpoints\n", b"branch      main", b"here", b"checkpoint  one ", b" KiB ", b" s ago", b"checkpoint  two ")
+    session.type(b"%check\t\t", b"%checkpoint   %checkpoints", prompt=None)
+    session.type(b"\x03", b"KeyboardInterrupt")
+    session.type(b"%rewind nope\n", b"pyhl repl: %rewind nope: there is no such checkpoint")
+    session.type(b"x = '''\n", prompt=b"... ")
+    session.type(b"%rewind one\n", prompt=b"... ")
+    session.type(b"'''; x\n", b"'\\n%rewind one\\n'")
+    return session.end()
+
+
+def case_repl_fork():
+    """Branches: each goes on from where it was left, with random numbers of its own; the prompt names it."""
+    session = Typing(PLAIN)
+    session.type(b"import random; x = 'old'; random.seed(1)\n")
+    session.type(b"%fork try\n", prompt=b"try >>> ")
+    session.type(b"x = 'new'; a = random.random()\n", prompt=b"try >>> ")
+    session.type(b"%switch m\t\n")
+    session.type(b"x\n", b"\n'old'")
+    session.type(b"%fork\n", b"\nfork-1", prompt=b"fork-1 >>> ")
+    session.type(b"x = 'third'\n", prompt=b"fork-1 >>> ")
+    session.type(b"%switch try\n", prompt=b"try >>> ")
+    session.type(b"x, a == random.Random(1).random()\n", b"\n('new', False)", prompt=b"try >>> ")
+    session.type(b"%drop fork-1\n", prompt=b"try >>> ")
+    session.type(b"%switch fork-1\n", b"there is no such branch", prompt=b"try >>> ")
+    session.type(b"import os; os._exit(3)\n", b"the session's state is lost", prompt=b"try >>> ")
+    session.type(b"x\n", b"the session's state is lost", prompt=b"try >>> ")
+    session.type(b"%switch main\n")
+    session.type(b"x\n", b"\n'old'")
+    session.type(b"exit(4)\n", prompt=None)
+    return session.end(b"", 4)
+
+
+def case_repl_host_lines():
+    """Lines of pyhl in a pipe: what is wrong with one is said in a line, and the session goes on."""
+    wrong = fed(REPL, b"x = 1\n%checkpoint a\nx = 2\n  %rewind  a \nx\nprint('%rewind')\nx\n", out=b"1\n%rewind\n1\n")
+    wrong += fed(REPL, b"x = 1\n%checkpoint a\nx = 2\n%checkpoint a\nx = 3\n%rewind\nx\n%fork\nx = 4\n%switch main\nx\n",
+                 out=b"2\nfork-1\n2\n")
+    wrong += fed(REPL, b"if True:\n    x = (5\n%rewind\n)\n\n", err=b"NameError")  # Python's: x = 5 % rewind
+    for line, said in (b"%nothing", b"there is no such line; %help"), (b"%rewind", b"there is no checkpoint"), \
+            (b"%checkpoint a b", b"%checkpoint: write %checkpoint NAME"), (b"%switch", b"write %switch NAME"), \
+            (b"%checkpoint \xc3\xa4", b"a name has 1 to 64"), (b"%checkpoint " + b"x" * 65, b"a name has 1 to 64"), \
+            (b"%checkpoint -a", b"begins with another"), (b"%checkpoint main", b"the name of a branch"), \
+            (b"%fork main", b"that name is taken"), (b"%switch main", b""), (b"%drop main", b"is in that branch"), \
+            (b"%drop \x1b[2J", b"%drop ?[2J: there is no such name"), (b"%", b"%: there is no such line"), (b"%help", b""):
+        wrong += fed(REPL, line + b"\nprint('goes on')\n", err=said, out=None if line == b"%help" else b"goes on\n")
+    return wrong
+
+
+def case_repl_lost_state():
+    """A run that ends the machine ends the session, unless a state was kept."""
+    lost = b"the session's state is lost: %rewind or %switch NAME goes on from another\n"
+    limits = [*REPL, "--timeout", "2", "--memory", "450M"]
+    wrong = []
+    for bad in b"while True: pass\n", b"import os; os._exit(0)", b"x = bytearray(b'1') * (600 << 20)", \
+            b"import ctypes; ctypes.string_at(0)":
+        wrong += fed(limits, b"x = 1\n%checkpoint a\n" + bad + b"\n%rewind\nx\n", out=b"1\n", err=lost)
+    return [*wrong,
+            *fed(limits, b"x = 1\n%fork b\nimport os; os._exit(0)\n%checkpoint c\n%switch main\nx\n%switch b\n", out=b"1\n",
+                 err=b"%checkpoint: the state is lost"),
+            *fed(limits, b"print(1)\n%checkpoint a\nwhile True: pass\n\nprint(2)\n%rewind\n", 124, b"1\n",
+                 b"the session's state is lost: the session is over"),
+            *fed(limits, b"%checkpoint a\nimport os; os._exit(5)\n", 5, b"", lost)]
+
+
+def case_repl_checkpoint_limits():
+    """Number and memory of kept states are bounded; one that is forgotten makes room."""
+    many = b"".join(b"%%checkpoint c%d\n" % i for i in range(65))
+    wrong = fed(REPL, many + b"%checkpoint c0\n%drop c1\n%checkpoint d\n%rewind\n'on'\n", out=b"'on'\n",
+                err=b"pyhl repl: %checkpoint c64: 64 states are kept, which is the most; %drop NAME forgets one\n")
+    big = b"x = bytearray(b'1') * (20 << 20)\n"
+    return wrong + fed([*REPL, "--checkpoint-limit", "30M"], big + b"%checkpoint a\n%checkpoint b\n" + big +
+                       b"%checkpoint c\n%fork d\n%rewind b\nlen(x)\n%drop a\n%drop b\n" + big + b"%checkpoint e\n%rewind e\n",
+                       out=b"20971520\n", err=b" MiB of memory, and --checkpoint-limit is 30.0 MiB; %drop NAME forgets one\n")
+
+
+def case_repl_checkpoint_doors():
+    """Tools answer in each branch, and what is copied out is of the branch that the session ends in."""
+    with tempfile.TemporaryDirectory() as folder:
+        out = os.path.join(folder, "out")
+        doors = ["--tool", "add=python3 -c 'import json, sys; print(sum(json.load(sys.stdin).values()))'",
+                 "--copy-in", "/etc/hostname:/name", "--copy-out", f"/data:{out}"]
+        wrong = fed([*REPL, *doors], b"open('/data', 'w').write('one')\n%checkpoint a\nopen('/data', 'w').write('three')\n"
+                    b"add(a=1)\n%rewind\nadd(a=2)\nopen('/name').close()\n", out=b"3\n5\n1\n2\n")
+        with open(out, encoding="utf-8") as file:
+            kept = file.read()
+    return wrong + ([] if kept == "one" else [f"copied out: {kept}"])
+
+
 def case_repl_jail():
     done = subprocess.run(["tests/jailed.sh", "bash", "-c", 'sleep 20 | "$@"; :', "-", *REPL], capture_output=True, text=True,
                           timeout=LIMIT)

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Lines at the prompt of a session that begin with % and are for pyhl, not for Python: checkpoints
+ * and branches. Only what is read as the first line of a cell can be one. What a cell prints is
+ * none, so the guest's code cannot make them.
+ */
+#ifndef PYHL_HOSTLINES_H
+#define PYHL_HOSTLINES_H
+
+#include "cmd.h"
+#include "line.h"
+
+struct hostlines;
+
+/* max_bytes: of memory for kept states; 0: the default. */
+int hostlines_open(const struct cmd *cmd, uint64_t max_bytes, struct hostlines **out,
+                   struct vmm_err *err);
+void hostlines_close(struct hostlines *lines);
+
+/* Whether a first line is for pyhl. */
+bool hostlines_is(const char *line);
+
+enum hostlines_did {
+    HOSTLINES_DONE,   /* also when it could not be done, and the user was told */
+    HOSTLINES_MOVED,  /* the machine is in another state, from which it can run */
+    HOSTLINES_FAILED, /* it runs no more, and the user was told */
+};
+
+/* Does what the line says with a machine between two runs. gone: the machine has no state, because
+ * its last run has ended it. */
+enum hostlines_did hostlines_do(struct hostlines *lines, struct vmm *vm, bool gone,
+                                const char *line);
+
+/* Whether a session whose state is lost can go on from another. */
+bool hostlines_can_go_back(const struct hostlines *lines);
+
+/* What the prompt begins with: the branch, where it is not the first one. */
+const char *hostlines_prompt(struct hostlines *lines);
+
+/* What could stand at the cursor of such a line. */
+void hostlines_complete(struct hostlines *lines, const char *line, size_t cursor,
+                        struct line_matches *matches);
+
+#endif
