@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 struct repl_options {
-    const char *dest, *from, *images;
+    const char *dest, *from, *save, *images;
     uint64_t timeout_ns, memory, cpu_ns, max_output, max_kept;
     struct opt_list env;
     struct tool_options tools;
@@ -75,6 +75,11 @@ static const struct opt repl_opts[] = {
      .offset = offsetof(struct repl_options, from),
      .arg = "FILE",
      .help = "begin with a state that pyhl run --save has made"},
+    {.name = "save",
+     .kind = OPT_TEXT,
+     .offset = offsetof(struct repl_options, save),
+     .arg = "FILE",
+     .help = "keep the state at the end of the session in a file, for --from"},
     {.name = "dest",
      .kind = OPT_TEXT,
      .offset = offsetof(struct repl_options, dest),
@@ -157,6 +162,7 @@ static bool repl_open_doors(const struct cmd *cmd, const struct repl_options *op
         .tools = &options->tools,
         .copies = &options->copies,
         .cwd = cwd != NULL && cwd[0] == '/' ? cwd : "/",
+        .save = options->save,
         .images = options->images,
     };
 

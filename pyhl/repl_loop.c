@@ -222,6 +222,27 @@ static void repl_files(struct repl *r)
     }
 }
 
+/* Keeps the state that the session ends with, if that is wanted. */
+static void repl_save(struct repl *r)
+{
+    const struct save *save = r->config.doors.save;
+    struct vmm_err err = {0};
+
+    if (save == NULL) {
+        return;
+    }
+    if (r->gone || repl_ended()) {
+        message("pyhl %s: %s is not saved: the session was ended\n", r->config.cmd->name,
+                save->path);
+        r->status = r->status != CMD_OK ? r->status : CMD_FAILED;
+        return;
+    }
+    repl_limit_channel(r);
+    if (save_write(save, r->config.doors.channel, r->vm, &err) < 0) {
+        r->status = cmd_fail(r->config.cmd, &err);
+    }
+}
+
 static bool repl_append(struct repl *r, const char *text, size_t len)
 {
     if (r->cell_len + len + 1 > r->cell_room) {
@@ -428,6 +449,7 @@ int repl_run(struct repl *repl, struct vmm *vm, const struct vmm_run *run)
             repl_cell(repl, repl->cell, repl->cell_len);
         }
     }
+    repl_save(repl);
     if (!repl->gone) {
         repl_files(repl);
     }

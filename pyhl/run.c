@@ -387,9 +387,9 @@ static int check_interactive(const struct cmd *cmd, const struct run_options *op
     if (run->module != NULL || (run->script != NULL && strcmp(run->script, "-") == 0)) {
         return cmd_usage(cmd, "-i goes with a SCRIPT or -c CODE, not with -m and not with -");
     }
-    if (options->repeat > 0 || options->renew || options->json || options->save != NULL) {
-        return cmd_usage(cmd, "-i is one session: it does not go with --repeat, --renew, --json "
-                              "and --save");
+    if (options->repeat > 0 || options->renew || options->json) {
+        return cmd_usage(cmd,
+                         "-i is one session: it does not go with --repeat, --renew and --json");
     }
     signals_gentle();
     return CMD_OK;

@@ -273,6 +273,26 @@ def case_repl_from():
     return wrong
 
 
+def case_repl_save():
+    """The state that a session ends with goes on in the next one, in the branch that it was in."""
+    with tempfile.TemporaryDirectory() as folder:
+        state = os.path.join(folder, "state")
+        wrong = fed([*REPL, "--save", state], b"x = 1\n%fork b\nx = 2\nexit(3)\n", 3, b"")
+        wrong += fed([*REPL, "--from", state, "--save", state], b"x\nx += 1\n%checkpoint a\nx += 1\n%rewind\n", out=b"2\n")
+        wrong += fed([*REPL, "--from", state, "--save", state, "--copy-out", f"/tmp/y:{folder}/y"],
+                     b"x\nx += 1\nopen('/tmp/y', 'w').close()\n", out=b"3\n")
+        wrong += fed([*REPL, "--from", state, "--save", state], b"import os; os._exit(0)\n", 125, b"",
+                     f"pyhl repl: {state} is not saved: the session was ended\n".encode())
+        session = Typing([*PYHL, "--from", state, "--save", state, "-i", "-c", "x += 1"])
+        session.type(b"x\n", b"\n5")
+        wrong += session.end()
+        wrong += fed([*REPL, "--from", state], b"x\n", out=b"5\n")
+        wrong += fed([*REPL, "--save", folder], b"1\n", 2, b"", b"no regular file")
+        if sorted(os.listdir(folder)) != ["state", "y"]:
+            wrong.append(f"left: {os.listdir(folder)}")
+    return wrong
+
+
 def case_repl_checkpoints():
     """%checkpoint and %rewind at a prompt: names, the numbers of cells, the Tab key."""
     session = Typing(PLAIN)
@@ -411,5 +431,4 @@ def case_run_interactive():
         session.type(b"sys.argv[1], __debug__, open('/data').close()\n", b"('a', False, None)")
         wrong += session.end()
     return wrong + [*fed([*PYHL, "-i", "-m", "this"], b"", 2, b"", b"-i goes with"),
-                    *fed([*PYHL, "-i", "--repeat", "1", "-c", "1"], b"", 2, b"", b"does not go with"),
-                    *fed([*PYHL, "-i", "--save", "/x", "-c", "1"], b"", 2, b"", b"does not go with")]
+                    *fed([*PYHL, "-i", "--repeat", "1", "-c", "1"], b"", 2, b"", b"does not go with")]
