@@ -115,7 +115,7 @@ bool doors_open(const struct cmd *cmd, const struct door_options *options, struc
         return false;
     }
     lists.saves = options->save != NULL;
-    if (lists.saves && save_begin(options->save, &lists.save, &err) < 0) {
+    if (lists.saves && save_begin(options->save, options->dest, &lists.save, &err) < 0) {
         *status = cmd_usage(cmd, "%s", err.msg);
         return false;
     }

@@ -78,6 +78,7 @@ struct door_options {
     const char *cwd;    /* of the run */
     const char *script; /* its name, or NULL */
     const char *save;   /* the file for the state at the end, or NULL */
+    const char *dest;   /* of the home, as pyhl_home_open() takes it */
     const char *images; /* the directory for images, or NULL */
 };
 

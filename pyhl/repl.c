@@ -163,6 +163,7 @@ static bool repl_open_doors(const struct cmd *cmd, const struct repl_options *op
         .copies = &options->copies,
         .cwd = cwd != NULL && cwd[0] == '/' ? cwd : "/",
         .save = options->save,
+        .dest = options->dest,
         .images = options->images,
     };
 

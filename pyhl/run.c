@@ -414,6 +414,7 @@ static int run_program(const struct cmd *cmd, const struct run_options *options,
         .cwd = cwd != NULL && cwd[0] == '/' ? cwd : "/",
         .script = chosen->script,
         .save = options->save,
+        .dest = options->dest,
     };
     struct pyhl_run run = *chosen;
     struct vmm_err err = {0};

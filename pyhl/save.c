@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "save.h"
+#include "message.h"
+#include "probe.h"
+#include "pyhl.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -11,7 +14,7 @@
 
 #define SAVE_WHOLE 0x300u /* the message by which the child asks for the name */
 
-int save_begin(const char *path, struct save *save, struct vmm_err *err)
+int save_begin(const char *path, const char *dest, struct save *save, struct vmm_err *err)
 {
     struct stat st;
     int n = snprintf(save->temporary, sizeof(save->temporary), "%s.XXXXXX", path);
@@ -20,6 +23,7 @@ int save_begin(const char *path, struct save *save, struct vmm_err *err)
         return vmm_err_set(err, EINVAL, "--save '%.200s': give a file", path);
     }
     strcpy(save->path, path);
+    save->dest = dest;
     if (stat(path, &st) == 0 && !S_ISREG(st.st_mode)) {
         return vmm_err_set(err, EINVAL, "--save %s: there is something that is no regular file",
                            path);
@@ -42,12 +46,30 @@ int save_write(const struct save *save, struct channel *channel, struct vmm *vm,
     return rc < 0 ? vmm_err_set(err, -rc, "--save %s: %s", save->path, strerror(-rc)) : 0;
 }
 
-/* Gives the file its name. */
+static int save_open_base(void *arg, struct vmm_snapshot **base, struct vmm_err *err)
+{
+    const struct save *save = arg;
+    struct pyhl_home *home;
+    int rc = pyhl_home_open(save->dest, &home, err);
+
+    *base = rc == 0 ? pyhl_home_snapshot(home) : NULL;
+    return rc;
+}
+
+/* Adds the working set, and gives the file its name. */
 static void save_serve(void *arg, struct parent *parent, const struct channel_message *request)
 {
     struct save *save = arg;
+    const struct probe probe = {
+        .open = save_open_base, .arg = save, .keep = -1, .cell = true, .code = "print(1)\n"};
+    struct vmm_err err = {0};
 
     (void)request;
+    if (probe_state(&probe, save->fd, &err) < 0) {
+        message("pyhl: --save %s: a run from the state: %s\n", save->path, err.msg);
+        parent_answer(parent, -err.code, 0);
+        return;
+    }
     if (rename(save->temporary, save->path) < 0) {
         parent_answer(parent, -errno, 0);
         return;

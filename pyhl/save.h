@@ -2,8 +2,8 @@
 /*
  * pyhl run --save: the state in which a run has left its session, in a file
  * (vmm_checkpoint_save()). The file is made under another name before the process splits in two
- * (parent.h). The child, which has the VM and is in jail, writes it. The parent gives it its name
- * when it is whole, or removes it.
+ * (parent.h). The child, which has the VM and is in jail, writes it. The parent adds its working
+ * set (probe.h) and gives it its name when it is whole, or removes it.
  */
 #ifndef PYHL_SAVE_H
 #define PYHL_SAVE_H
@@ -15,11 +15,12 @@
 struct save {
     char path[PATH_MAX];
     char temporary[PATH_MAX];
+    const char *dest; /* of the home, or NULL: pyhl_home_open() finds it */
     int fd;
 };
 
-/* Makes the file, readable by its user alone. */
-int save_begin(const char *path, struct save *save, struct vmm_err *err);
+/* Makes the file, readable by its user alone. dest is that of the run's home. */
+int save_begin(const char *path, const char *dest, struct save *save, struct vmm_err *err);
 
 /* In the child: writes the state of a VM that is between two runs, and has the parent give the file
  * its name. */

@@ -53,6 +53,19 @@ def save(session):
 
 
 @case
+def save_workset(session):
+    """A state has a working set of its own, found by a run from it: a cell needs other pages than a plain run."""
+    with folder() as path:
+        run(path, session, "--save", "loaded", "load.py")
+        pages = []
+        for words in ([], ["--from", "loaded"]):
+            done = subprocess.run([PYHL, "run", "-vv", "--dest", os.path.abspath(session.home), *words, "-c", "print(1)"],
+                                  cwd=path, capture_output=True, text=True, timeout=120, check=True)
+            pages.append([int(re.search(f"{what} ([0-9]+)", done.stderr)[1]) for what in ("prefaulted", "working set")])
+        same([pages[1][i] > 1.5 * pages[0][i] for i in range(2)], [True, True])
+
+
+@case
 def save_traceback(session):
     """An exception names the scripts of both processes, with their lines."""
     with folder() as path:
