@@ -36,4 +36,6 @@ $(PYHL_OUT)/%.o: pyhl/%.c pyhl/rules.mk
 	@mkdir -p $(@D)
 	$(CC) $(HOST_CFLAGS) $(HARDENED) -ffunction-sections -c -o $@ $<
 
+$(PYHL_OUT)/metadata_guest.o: pyhl/metadata.py # which it includes as data
+
 -include $(PYHL_OBJ:.o=.d) $(PYHL_EXAMPLES:=.d)

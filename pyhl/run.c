@@ -8,6 +8,7 @@
 #include "doors.h"
 #include "files.h"
 #include "message.h"
+#include "metadata.h"
 #include "pyhl.h"
 #include "repl.h"
 #include "report.h"
@@ -152,6 +153,7 @@ static const struct opt run_opts[] = {
 struct program {
     struct pyhl_run run;
     char *text; /* a script's, once it is read; to be freed */
+    struct metadata metadata;
 };
 
 /* words[0] is the script unless there is -c or -m. */
@@ -262,6 +264,30 @@ static int read_script(const struct cmd *cmd, struct run_options *options, struc
                          err.code == ENOENT ? " (a file of this host)" : "");
     }
     return CMD_OK;
+}
+
+/* Reads the script's inline metadata, if it has some. A saved state has its packages already. */
+static int read_metadata(const struct cmd *cmd, const struct run_options *options,
+                         struct program *program)
+{
+    const char *name = program->run.script;
+    struct metadata_block block;
+    struct vmm_err err;
+    int rc;
+
+    if (program->text == NULL || options->from != NULL) {
+        return CMD_OK;
+    }
+    rc = metadata_find(name, program->text, program->run.source_len, &block, &err);
+    if (rc == 0 && block.text != NULL) {
+        rc = metadata_read(options->dest, name, &block, &program->metadata, &err);
+        free(block.text);
+    }
+    if (rc == 0 && program->metadata.requirements != NULL && !program->metadata.satisfied) {
+        rc = vmm_err_set(&err, EINVAL, "%s: script metadata: the image lacks what it requires",
+                         name);
+    }
+    return rc == -EINVAL ? cmd_usage(cmd, "%s", err.msg) : rc < 0 ? cmd_fail(cmd, &err) : CMD_OK;
 }
 
 /* Times of the whole process, for -vv. */
@@ -483,8 +509,12 @@ static int run_main(const struct cmd *cmd, int argc, char **argv)
         status = cmd_close_inherited(cmd);
     }
     if (status == CMD_OK) {
+        status = read_metadata(cmd, &options, &program);
+    }
+    if (status == CMD_OK) {
         status = run_program(cmd, &options, &words, &program.run, &times);
     }
+    metadata_free(&program.metadata);
     free(program.text);
     free(options.python.items);
     doors_free_options(&options.tools, &options.copies);

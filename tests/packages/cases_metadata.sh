@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash disable=SC2154 # sourced by run.sh, which sets what is used here
+# Cases of inline script metadata: the block is found by the rules of PEP 723, read in a VM, and what is wrong in it is
+# said in one line.
+
+# metadata LINE...: makes $scratch/script.py of a block with these lines, and code that prints "ran".
+metadata() {
+    {
+        echo '# /// script'
+        printf '# %s\n' "$@"
+        echo '# ///'
+        echo 'print("ran")'
+    } >"$scratch/script.py"
+}
+
+# refuses LINE PATTERN: the script made last is refused, with its name and this line number.
+refuses() {
+    pyhl_run "$scratch/script.py"
+    expect_error 2 "^pyhl run: $scratch/script.py:$1: script metadata.*$2"
+}
+
+runs() {
+    pyhl_run "$@"
+    expect_status 0
+    expect_out ran
+}
+
+case_find() {
+    begin "blocks are found as PEP 723 says, in any text"
+    run cc -std=c17 -D_GNU_SOURCE -O1 -g -fsanitize=address,undefined -I. -o "$scratch/find" \
+        tests/packages/find.c pyhl/metadata.c vmm/err.c
+    expect_status 0
+    run tests/packages/find_check.py "$scratch/find" "${TEST_SEED:-1}"
+    expect_status 0
+}
+
+case_metadata_fits() {
+    begin "a script whose metadata the image satisfies runs as without"
+    metadata 'requires-python = ">=3.11, <4"' 'dependencies = [' '    "numpy >= 2",' '    "Python_Dateutil",' \
+        '    "colorama; sys_platform == \"win32\"",' ']' '[tool.other]' 'x = 1'
+    runs "$scratch/script.py"
+    runs - <"$scratch/script.py"
+    pyhl_run --repeat 2 "$scratch/script.py"
+    expect_out "$(printf 'ran\nran\nran')"
+    pyhl_run --json "$scratch/script.py"
+    grep -q '"stdout": *"ran\\n"' "$scratch/out" || problem "--json: $(head -c 300 "$scratch/out")"
+    [ -s "$scratch/err" ] && problem "stderr: $(cat "$scratch/err")"
+    begin "an empty block, one with CR LF, one without an end"
+    metadata ''
+    runs "$scratch/script.py"
+    metadata 'dependencies = ["numpy"]'
+    sed -i 's/$/\r/' "$scratch/script.py"
+    runs "$scratch/script.py"
+    metadata 'dependencies = 3'
+    sed -i '/^# \/\/\/$/d' "$scratch/script.py"
+    runs "$scratch/script.py"
+    begin "only the script has metadata: not -c, not a module that it imports"
+    runs -c "$(metadata 'dependencies = 3' && cat "$scratch/script.py")"
+    mkdir -p "$scratch/dir"
+    cp "$scratch/script.py" "$scratch/dir/__main__.py"
+    runs "$scratch/dir"
+}
+
+case_metadata_python() {
+    begin "requires-python that excludes the image's Python is refused with both"
+    metadata 'dependencies = []' 'requires-python = ">=3.14"'
+    refuses 3 "requires-python '>=3.14' excludes the image's Python 3\.13\.[0-9]+$"
+    metadata 'requires-python = "~=3.12.0"'
+    refuses 2 "'~=3.12.0' excludes"
+    metadata 'requires-python = "three"'
+    refuses 2 "'three' is no list of version specifiers"
+    metadata 'requires-python = 3.13'
+    refuses 2 "requires-python must be a string, not 3\.13"
+}
+
+case_metadata_bad() {
+    begin "bad TOML"
+    metadata 'x = 1' 'dependencies = [' '"numpy"'
+    refuses 5 "bad TOML"
+    metadata 'dependencies = ["numpy", rich]'
+    refuses 2 "bad TOML: Invalid value"
+    metadata 'x = 1' 'x = 2'
+    refuses 3 "bad TOML"
+    metadata "x = $(printf '%05000d' 0 | tr 0 '[')"
+    refuses 2 "bad TOML: it is nested too deeply"
+    metadata "x = $(printf '%05000d' 1)"
+    refuses 2 "bad TOML"
+    metadata "$(printf 'x = "\xff"')"
+    refuses 2 "it is not UTF-8"
+    begin "wrong types and what is no requirement"
+    metadata 'dependencies = "numpy"'
+    refuses 2 "dependencies must be an array, not a string"
+    metadata 'dependencies = ["numpy", 3]'
+    refuses 2 "dependencies must have strings, not 3"
+    metadata 'dependencies = [' '"numpy",' '"-r /etc/passwd",' ']'
+    refuses 4 "'-r /etc/passwd', which is no requirement"
+    metadata 'dependencies = ["numpy\n--index-url x"]'
+    refuses 2 "which is no requirement"
+    metadata 'dependencies = ["x @ file:///etc/passwd"]'
+    refuses 2 "only those with https:// are taken"
+    metadata 'tool = 3'
+    refuses 2 "tool must be a table, not 3"
+    begin "settings of uv that a script may not choose"
+    metadata '[tool.uv]' 'exclude-newer = "2030-01-01T00:00:00Z"'
+    runs "$scratch/script.py"
+    metadata '[[tool.uv.index]]' 'url = "https://example.org"'
+    refuses 2 '\[tool\.uv\] has index, which pyhl does not take from a script'
+    metadata '[tool.uv.sources]' 'numpy = { path = "/tmp" }'
+    refuses 2 'has sources'
+}
+
+case_metadata_block() {
+    local mib
+    begin "two blocks, a NUL byte, a block without end or bounds"
+    metadata 'dependencies = []'
+    cat "$scratch/script.py" "$scratch/script.py" >"$scratch/two.py"
+    pyhl_run "$scratch/two.py"
+    expect_error 2 "two.py:5: a second block of script metadata: the first is in line 1$"
+    metadata 'x = 1'
+    printf '# /// script\n# x = \0\n# ///\n' >"$scratch/script.py"
+    refuses 2 "with a NUL byte"
+    for mib in 1 250; do
+        {
+            echo '# /// script'
+            yes '# x = 1' | head -c "${mib}M"
+            echo '# ///'
+        } >"$scratch/script.py"
+        refuses 2 "of more than 64 KiB"
+    done
+    begin "text of the metadata does not reach the terminal as it is"
+    metadata "requires-python = \"$(printf '\\u001b')[31m\""
+    refuses 2 "is no list of version specifiers"
+    grep -q "$(printf '\033')" "$scratch/err" && problem "an escape sequence"
+}
