@@ -4,15 +4,14 @@
  * child could change them in between. Data of files need not be.
  */
 #include "copies_parent.h"
+#include "copies_read.h"
 #include "copyout.h"
 #include "message.h"
 #include "vmm/relpath.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #define MESSAGES_MAX 8 /* lines about entries; the rest is counted */
@@ -20,8 +19,7 @@
 struct copies_parent {
     const struct copies *list;
     const char *name;
-    int in;          /* the file of in that was read last, or -1 */
-    size_t in_index; /* which */
+    struct copies_reader in;
     struct copyout out;
     char text[2 * RELPATH_MAX + 2]; /* of a request: a path, a NUL, a link's text, a NUL */
     char making[RELPATH_MAX + 1];   /* the path of the entry made last, for messages */
@@ -32,56 +30,21 @@ struct copies_parent {
 
 /* ---- in ---- */
 
-/* Opens a file of the list. -ESTALE when it is not as it was. */
-static int open_listed(struct copies_parent *p, uint64_t index)
-{
-    const struct vmm_file *file;
-    struct stat st;
-
-    if (index >= p->list->in.count || p->list->names[index] == NULL) {
-        return -EINVAL;
-    }
-    if (p->in >= 0 && p->in_index == index) {
-        return p->in;
-    }
-    if (p->in >= 0) {
-        close(p->in);
-    }
-    file = &p->list->files[index];
-    p->in_index = (size_t)index;
-    p->in = open(p->list->names[index], O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-    if (p->in < 0) {
-        return -errno;
-    }
-    if (fstat(p->in, &st) < 0 || !S_ISREG(st.st_mode) || (uint64_t)st.st_size != file->size ||
-        (int64_t)st.st_mtim.tv_sec * 1000000000ll + st.st_mtim.tv_nsec != file->mtime_ns) {
-        close(p->in);
-        p->in = -1;
-        return -ESTALE;
-    }
-    return p->in;
-}
-
 static void serve_read(void *arg, struct parent *parent, const struct channel_message *m)
 {
     struct copies_parent *p = arg;
-    const int fd = open_listed(p, m->number[0]);
     const size_t size = m->number[2] < CHANNEL_BYTES ? (size_t)m->number[2] : (size_t)CHANNEL_BYTES;
-    ssize_t n;
+    const ssize_t n =
+        copies_reader_read(&p->in, m->number[0], m->number[1], parent_bytes(parent), size);
 
-    if (fd < 0) {
-        parent_answer(parent, fd, 0);
-        return;
-    }
-    n = pread(fd, parent_bytes(parent), size, (off_t)(m->number[1] & INT64_MAX));
-    parent_answer(parent, n < 0 ? -errno : 0, n < 0 ? 0 : (uint64_t)n);
+    parent_answer(parent, n < 0 ? (int32_t)n : 0, n < 0 ? 0 : (uint64_t)n);
 }
 
 static void serve_data(void *arg, struct parent *parent, const struct channel_message *m)
 {
     struct copies_parent *p = arg;
     struct channel_message answer = {.number = {m->number[1]}};
-    const int fd = open_listed(p, m->number[0]);
+    const int fd = copies_reader_open(&p->in, m->number[0]);
     const off_t data = fd >= 0 ? lseek(fd, (off_t)(m->number[1] & INT64_MAX), SEEK_DATA) : 0;
 
     if (data > 0 || (data < 0 && errno == ENXIO)) {
@@ -221,7 +184,8 @@ int copies_parent_offer(const struct copies *copies, const char *name, struct pa
     }
     p->list = copies;
     p->name = name;
-    p->in = p->out.file = -1;
+    p->in = (struct copies_reader){.list = copies, .fd = -1};
+    p->out.file = -1;
     p->out.max_bytes = copies->max_bytes;
     p->out.max_entries = copies->max_entries;
     rc = parent_offer(parent, COPIES_READ, serve_read, p);
@@ -239,9 +203,7 @@ void copies_parent_end(struct copies_parent *copies)
     }
     copyout_drop(&copies->out);
     (void)copyout_end(&copies->out);
-    if (copies->in >= 0) {
-        close(copies->in);
-    }
+    copies_reader_close(&copies->in);
     free(copies->out.dirs);
     free(copies);
 }
