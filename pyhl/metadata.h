@@ -31,10 +31,10 @@ struct metadata {
 int metadata_find(const char *name, const char *text, size_t len, struct metadata_block *block,
                   struct vmm_err *err);
 
-/* metadata_guest.c */
-/* Has a VM of the home that pyhl_home_open() finds read the block. EINVAL: the metadata is wrong,
- * or wants another Python; the message has the script's name and line. Every other error is the
- * home's or the VM's. */
+/* metadata_read.c */
+/* What the block says to a VM of the home that pyhl_home_open() finds, or has said before. EINVAL:
+ * the metadata is wrong, or wants another Python; the message has the script's name and line. Every
+ * other error is the home's or the VM's. */
 int metadata_read(const char *home, const char *name, const struct metadata_block *block,
                   struct metadata *out, struct vmm_err *err);
 void metadata_free(struct metadata *metadata);

@@ -132,3 +132,43 @@ case_metadata_block() {
     refuses 2 "is no list of version specifiers"
     grep -q "$(printf '\033')" "$scratch/err" && problem "an escape sequence"
 }
+
+# entries: how many scripts the cache knows.
+entries() {
+    find "$XDG_CACHE_HOME/pyhl/scripts" -type f 2>/dev/null | wc -l
+}
+
+case_metadata_cache() {
+    local file
+    rm -rf "$XDG_CACHE_HOME"
+    begin "metadata is read once, and what is wrong is not kept"
+    metadata 'dependencies = 3'
+    refuses 2 "must be an array"
+    [ "$(entries)" = 0 ] || problem "$(entries) entries after an error"
+    metadata 'dependencies = ["numpy"]'
+    runs "$scratch/script.py"
+    [ "$(entries)" = 1 ] || problem "$(entries) entries after a first run"
+    file=$(echo "$XDG_CACHE_HOME"/pyhl/scripts/*)
+    cp "$file" "$scratch/kept"
+    { echo; cat "$scratch/script.py"; } >"$scratch/moved.py"
+    runs "$scratch/moved.py"
+    [ "$(entries)" = 1 ] || problem "$(entries) entries after the same block in another line"
+    # That the second run asks no VM shows in what it does with an answer that no VM gives.
+    printf 'requirement x\nend\n' >"$file"
+    pyhl_run "$scratch/script.py"
+    [ "$status" = 0 ] && problem "the answer in the cache was not used"
+    begin "an answer that is damaged or that others can change is not taken"
+    for answer in '' 'end of it' 'requirement -r x' 'error x'; do
+        printf '%s\n' "$answer" >"$file"
+        runs "$scratch/script.py"
+        cmp -s "$file" "$scratch/kept" || problem "'$answer' was not replaced"
+    done
+    chmod 666 "$file"
+    printf 'requirement x\nend\n' >"$file"
+    runs "$scratch/script.py"
+    begin "a cache that cannot be is no error"
+    rm -rf "$XDG_CACHE_HOME"
+    echo >"$XDG_CACHE_HOME"
+    runs "$scratch/script.py"
+    rm "$XDG_CACHE_HOME"
+}
