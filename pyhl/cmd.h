@@ -37,6 +37,7 @@ extern const struct cmd cmd_repl;
 extern const struct cmd cmd_boot;
 extern const struct cmd cmd_info;
 extern const struct cmd cmd_verify;
+extern const struct cmd cmd_prune;
 extern const struct cmd cmd_completion;
 extern const struct cmd *const *cmd_table; /* all subcommands, NULL-terminated; main() sets it */
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Reads image.ini and pyhl.ini, through inih. Every known key is a row of a table: its name and how
- * its value is taken. Every run reads pyhl.ini, so it skips the packages, which are most of the
- * file.
+ * Reads image.ini, pyhl.ini and layer.ini, through inih. Every known key is a row of a table: its
+ * name and how its value is taken. Every run reads pyhl.ini, so it skips the packages, which are
+ * most of the file.
  */
 #include "config.h"
 #include "value.h"
@@ -60,6 +60,14 @@ static const struct field home_fields[] = {
     {.key = "snapshot_inode",
      TEXT(struct home_config, FIELD_COUNT, snapshot_inode),
      .optional = true},
+    {0},
+};
+
+static const struct field layer_fields[] = {
+    {.key = "version", TEXT(struct layer_config, FIELD_TEXT, version)},
+    {.key = "key", TEXT(struct layer_config, FIELD_KEY, key)},
+    {.key = "content", TEXT(struct layer_config, FIELD_KEY, content)},
+    {.key = "files_size", TEXT(struct layer_config, FIELD_COUNT, files_size)},
     {0},
 };
 
@@ -343,6 +351,46 @@ int config_parse_home(const char *text, const char *path, bool packages, struct 
         rc = vmm_err_set(err, EPROTO, "%s: no format %u", path, CONFIG_FORMAT);
     }
     return rc;
+}
+
+int config_parse_layer(const char *text, const char *path, struct layer_config *config,
+                       struct vmm_err *err)
+{
+    struct parse parse = {
+        .section = "layer",
+        .fields = layer_fields,
+        .config = config,
+        .packages = &config->packages,
+    };
+    int rc;
+
+    *config = (struct layer_config){0};
+    rc = parse_ini(text, path, &parse, err);
+    if (rc == 0 && parse.format != CONFIG_FORMAT) {
+        rc = vmm_err_set(err, EPROTO, "%s: no format %u", path, CONFIG_FORMAT);
+    }
+    return rc;
+}
+
+int config_format_layer(const struct layer_config *config, char **text, size_t *len,
+                        struct vmm_err *err)
+{
+    char key[33], content[33];
+    int n;
+
+    vmm_key_text(&config->key, key);
+    vmm_key_text(&config->content, content);
+    n = asprintf(text,
+                 "[layer]\nformat = %u\nversion = %s\nkey = %s\ncontent = %s\n"
+                 "files_size = %llu\n\n[packages]\n%s",
+                 CONFIG_FORMAT, config->version, key, content,
+                 (unsigned long long)config->files_size,
+                 config->packages.text != NULL ? config->packages.text : "");
+    if (n < 0) {
+        return vmm_err_set(err, ENOMEM, "out of memory");
+    }
+    *len = (size_t)n;
+    return 0;
 }
 
 int config_format_home(const struct home_config *config, char **text, size_t *len,

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The two ini files: `image.ini`, which comes with an image, and `pyhl.ini`, which makes a
- * directory a home.
+ * The ini files: `image.ini`, which comes with an image, `pyhl.ini`, which makes a directory a
+ * home, and `layer.ini`.
  *
  * image.ini:
  *   [image] name, init (absolute path in the guest); optional: format,
@@ -9,6 +9,10 @@
  *     check_output (what it must print), rehearsal (code that does what
  *     longer scripts do), eval (a command that takes code as its next word)
  *   [packages] NAME = VERSION ...
+ *
+ * layer.ini, of a layer (layers.h):
+ *   [layer] format, version, key and content of the snapshot that it is made upon, files_size
+ *   [packages] as in the image
  *
  * pyhl.ini:
  *   [pyhl] format, version, image, memory, key, kernel_size, initrd_size,
@@ -26,7 +30,7 @@
 #include "vmm/vmm.h"
 
 #define CONFIG_FORMAT 1u
-#define CONFIG_MAX    (1u << 20) /* bytes of either file */
+#define CONFIG_MAX    (1u << 20) /* bytes of a file */
 #define CONFIG_LINE   200u       /* room for a value that may fill its line */
 
 /* "NAME = VERSION" lines, in the file's order. */
@@ -58,6 +62,13 @@ struct home_config {
     struct packages packages;
 };
 
+struct layer_config {
+    char version[32];            /* of the pyhl that made the layer */
+    struct vmm_key key, content; /* of the snapshot: vmm_snapshot_info's */
+    uint64_t files_size;         /* of the packages, bytes */
+    struct packages packages;
+};
+
 /* text is the file's content, NUL-terminated; path is for messages. EBADMSG when it is not an
  * image.ini. */
 int config_parse_image(const char *text, const char *path, struct image_config *config,
@@ -66,6 +77,11 @@ int config_parse_image(const char *text, const char *path, struct image_config *
 /* The same for pyhl.ini; EPROTO for another format. Packages are only collected when asked for. */
 int config_parse_home(const char *text, const char *path, bool packages, struct home_config *config,
                       struct vmm_err *err);
+
+int config_parse_layer(const char *text, const char *path, struct layer_config *config,
+                       struct vmm_err *err);
+int config_format_layer(const struct layer_config *config, char **text, size_t *len,
+                        struct vmm_err *err);
 
 /* The text of a pyhl.ini; free(*text). */
 int config_format_home(const struct home_config *config, char **text, size_t *len,

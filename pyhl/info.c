@@ -5,10 +5,13 @@
  */
 #include "info.h"
 #include "home.h"
+#include "layers.h"
 #include "report.h"
 #include "vmm/abi.h"
 
+#include <errno.h>
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 struct info_options {
@@ -101,6 +104,58 @@ static bool print_home(const char *dest)
     return good;
 }
 
+/* "polars 1.2, six 1.17" of lines "NAME = VERSION". */
+static void print_layer_packages(const struct packages *packages)
+{
+    const char *lead = "";
+
+    for (const char *line = packages->text; line != NULL && *line; line = strchr(line, '\n') + 1) {
+        const size_t name = strcspn(line, " "), version = strcspn(line + name + 3, "\n");
+
+        printf("%s%.*s %.*s", lead, (int)name, line, (int)version, line + name + 3);
+        lead = ", ";
+    }
+}
+
+static void print_layer(const struct layer_entry *layer)
+{
+    const time_t seconds = (time_t)layer->used;
+    char used[32] = "?";
+    struct tm tm;
+
+    if (gmtime_r(&seconds, &tm) != NULL) {
+        strftime(used, sizeof(used), "%Y-%m-%d %H:%M UTC", &tm);
+    }
+    printf("  %.12s   %s on disk, used %s: ", layer->name, report_size(layer->disk).s, used);
+    if (layer->damaged) {
+        printf("damaged; pyhl prune removes it");
+    }
+    print_layer_packages(&layer->config.packages);
+    putchar('\n');
+}
+
+/* False: there is a cache folder, and it cannot be used. */
+static bool print_layers(void)
+{
+    struct layer_list list = {0};
+    struct vmm_err err = {0};
+    struct cache cache;
+    int rc = cache_open(false, &cache, &err);
+
+    rc = rc == 0 ? layers_list(&cache, &list, &err) : rc;
+    if (rc < 0 && rc != -ENOENT) {
+        printf("layers: cannot be used: %s\n", err.msg);
+    } else {
+        printf("layers: %zu, %s on disk\n", list.count, report_size(list.disk).s);
+    }
+    for (size_t i = 0; i < list.count; i++) {
+        print_layer(&list.items[i]);
+    }
+    layers_list_free(&list);
+    cache_close(&cache);
+    return rc == 0 || rc == -ENOENT;
+}
+
 static bool print_host(void)
 {
     const struct vmm_choice *choice;
@@ -147,6 +202,7 @@ static int info_main(const struct cmd *cmd, int argc, char **argv)
     }
     printf("pyhl: %s, ABI %d\n", PYHL_VERSION, HV_ABI_VERSION);
     home = print_home(options.dest);
+    home = print_layers() && home;
     host = print_host();
     return home && host ? CMD_OK : CMD_FAILED;
 }

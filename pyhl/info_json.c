@@ -6,6 +6,7 @@
 #include "info.h"
 #include "files.h"
 #include "home.h"
+#include "layers.h"
 #include "vmm/abi.h"
 
 #include <errno.h>
@@ -92,6 +93,40 @@ static json_t *install_json(const char *dest)
     return all;
 }
 
+static json_t *layer(const struct layer_entry *entry)
+{
+    json_t *packed = json_pack(
+        "{s:s, s:s, s:I, s:I, s:I, s:o}", "name", entry->name, "home", entry->home, "disk_bytes",
+        (json_int_t)entry->disk, "files_bytes", (json_int_t)entry->config.files_size,
+        "used_seconds", (json_int_t)entry->used, "packages", packages(entry->config.packages.text));
+
+    if (entry->damaged && packed != NULL) {
+        (void)json_object_set_new(packed, "error", json_string("damaged"));
+    }
+    return packed;
+}
+
+static json_t *layers(void)
+{
+    struct layer_list list = {0};
+    struct vmm_err err = {0};
+    json_t *all = json_array();
+    struct cache cache;
+    int rc = cache_open(false, &cache, &err);
+
+    rc = rc == 0 ? layers_list(&cache, &list, &err) : rc;
+    for (size_t i = 0; i < list.count; i++) {
+        (void)json_array_append_new(all, layer(&list.items[i]));
+    }
+    layers_list_free(&list);
+    cache_close(&cache);
+    if (rc < 0 && rc != -ENOENT) {
+        json_decref(all);
+        return failed(&err);
+    }
+    return all;
+}
+
 static json_t *choices(void)
 {
     json_t *all = json_object();
@@ -127,12 +162,12 @@ static bool usable(const json_t *part)
 
 int info_json(const char *dest, bool *good, struct vmm_err *err)
 {
-    json_t *home = install_json(dest), *host = machine(), *all;
+    json_t *home = install_json(dest), *host = machine(), *cache = layers(), *all;
 
-    *good = usable(home) && usable(json_object_get(home, "snapshot")) && usable(host) &&
-            json_is_true(json_object_get(host, "seccomp"));
-    all = json_pack("{s:s, s:i, s:o, s:o}", "pyhl", PYHL_VERSION, "abi", HV_ABI_VERSION, "home",
-                    home, "host", host);
+    *good = usable(home) && usable(json_object_get(home, "snapshot")) && usable(cache) &&
+            usable(host) && json_is_true(json_object_get(host, "seccomp"));
+    all = json_pack("{s:s, s:i, s:o, s:o, s:o}", "pyhl", PYHL_VERSION, "abi", HV_ABI_VERSION,
+                    "home", home, "layers", cache, "host", host);
     if (all == NULL) {
         return vmm_err_set(err, ENOMEM, "out of memory, or a name that is no UTF-8");
     }

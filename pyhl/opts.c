@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define OPTS_MAX  40
+#define OPTS_MAX  64
 #define OPTS_LONG 256 /* getopt's code of table row n is OPTS_LONG + n */
 #define OPTS_HELP (OPTS_LONG + OPTS_MAX)
 

@@ -6,7 +6,6 @@
 #include "repl.h"
 #include "deadline.h"
 #include "message.h"
-#include "save.h"
 #include "session.h"
 #include "signals.h"
 #include "vmm/abi.h"
@@ -21,6 +20,7 @@ struct repl_options {
     struct opt_list env;
     struct tool_options tools;
     struct copy_options copies;
+    struct package_options packages;
     bool deterministic, no_history;
 };
 
@@ -57,6 +57,7 @@ static const struct opt repl_opts[] = {
      .help = "set in the session's environment; repeatable"},
     TOOL_OPTIONS(struct repl_options, tools),
     COPY_OPTIONS(struct repl_options, copies),
+    PACKAGE_OPTIONS(struct repl_options, packages),
     {.name = "deterministic",
      .kind = OPT_FLAG,
      .offset = offsetof(struct repl_options, deterministic),
@@ -105,32 +106,29 @@ static int repl_jailed(const struct repl_config *config, struct repl *repl, stru
     return status == CMD_OK ? repl_run(repl, vm, run) : status;
 }
 
-int repl_session(const struct repl_config *config, const char *dest, const struct vmm_run *run)
+int repl_session(const struct repl_config *config, const struct start_options *options,
+                 struct start *start, const struct vmm_run *run)
 {
     struct repl_config whole = *config;
     struct vmm_io io = session_io();
     struct pyhl_home_info info;
     struct vmm_err err = {0};
-    struct pyhl_home *home = NULL;
-    struct vmm_snapshot *state = NULL;
     struct repl *repl = NULL;
     struct vmm *vm = NULL;
     int status;
 
-    if (pyhl_home_open(dest, &home, &err) == 0) {
-        pyhl_home_info(home, &info);
+    if (start_open(options, start, &err) == 0) {
+        pyhl_home_info(start->home, &info);
         whole.memory = info.memory;
     }
-    if (err.code == 0 && save_open(pyhl_home_snapshot(home), config->from, &state, &err) == 0 &&
-        repl_open(&whole, &repl, &io, &err) == 0) {
-        (void)vmm_restore(state != NULL ? state : pyhl_home_snapshot(home), &io, true, &vm, &err);
+    if (err.code == 0 && repl_open(&whole, &repl, &io, &err) == 0) {
+        (void)vmm_restore(start_snapshot(start), &io, true, &vm, &err);
     }
     status = err.code == 0 ? repl_jailed(&whole, repl, vm, run) : cmd_fail(config->cmd, &err);
     tools_child_end(config->doors.tools);
     vmm_destroy(vm);
     repl_close(repl);
-    vmm_snapshot_close(state);
-    pyhl_home_close(home);
+    start_close(start);
     return status;
 }
 
@@ -178,6 +176,8 @@ static int repl_main(const struct cmd *cmd, int argc, char **argv)
 {
     struct repl_options options = {0};
     struct repl_config config = {.cmd = cmd};
+    struct start_options from = {.packages = &options.packages};
+    struct start start = {0};
     struct vmm_run run = {0};
     struct vmm_err err = {0};
     const char **env;
@@ -189,8 +189,9 @@ static int repl_main(const struct cmd *cmd, int argc, char **argv)
         return status;
     }
     config.history = !options.no_history;
-    config.from = options.from;
     config.max_kept = options.max_kept;
+    from.dest = options.dest;
+    from.from = options.from;
     env = session_env(&options.env, false);
     cwd = getcwd(NULL, 0);
     status = cmd_close_inherited(cmd);
@@ -199,13 +200,18 @@ static int repl_main(const struct cmd *cmd, int argc, char **argv)
         status = cmd_fail(cmd, &err);
     }
     signals_gentle();
-    if (status == CMD_OK && repl_open_doors(cmd, &options, cwd, &config.doors, &status)) {
-        status = repl_session(&config, options.dest, &run);
+    if (status == CMD_OK) {
+        status = start_packages(cmd, &from, &start);
     }
+    if (status == CMD_OK && repl_open_doors(cmd, &options, cwd, &config.doors, &status)) {
+        status = repl_session(&config, &from, &start, &run);
+    }
+    start_close(&start);
     pyhl_run_free(&run);
     free(cwd);
     free(env);
     doors_free_options(&options.tools, &options.copies);
+    start_free_options(&options.packages);
     free(options.env.items);
     return status;
 }

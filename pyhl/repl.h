@@ -6,9 +6,11 @@
 #define PYHL_REPL_H
 
 #include "repl_loop.h"
+#include "start.h"
 
-/* Restores a VM from a home (dest as for pyhl_home_open()), puts the process in jail, and runs the
+/* Restores a VM from *start, which it opens and closes, puts the process in jail, and runs the
  * loop. *run says what holds for each cell. Returns the exit status. */
-int repl_session(const struct repl_config *config, const char *dest, const struct vmm_run *run);
+int repl_session(const struct repl_config *config, const struct start_options *options,
+                 struct start *start, const struct vmm_run *run);
 
 #endif

@@ -15,7 +15,6 @@ struct repl_config {
     bool history;      /* typed lines are kept for later sessions */
     const char *first; /* the first cell; NULL: none */
     size_t first_len;
-    const char *from;   /* the file of a state to begin with; NULL: the home's */
     struct doors doors; /* tools, and files in and out */
     uint64_t memory;    /* of the guest, for messages; bytes */
     uint64_t max_kept;  /* bytes of memory for states that are kept; 0: the default */

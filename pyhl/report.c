@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Progress and figures on standard output.
+ * Progress and figures, on standard output unless it is a run's.
  */
 #include "report.h"
 
 #include <stdbool.h>
-#include <stdio.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -56,9 +55,24 @@ uint64_t report_cpu(void)
     return clock_ns(CLOCK_PROCESS_CPUTIME_ID);
 }
 
+static FILE *report_stream;
+static bool report_is_set;
+
+void report_to(FILE *stream)
+{
+    report_stream = stream;
+    report_is_set = true;
+}
+
+/* stdout is no constant, so the variable cannot begin with it. */
+static FILE *report_out(void)
+{
+    return report_is_set ? report_stream : stdout;
+}
+
 static bool report_on_terminal(void)
 {
-    return isatty(STDOUT_FILENO) == 1;
+    return report_out() != NULL && isatty(fileno(report_out())) == 1;
 }
 
 void report_begin(const char *step)
@@ -66,23 +80,24 @@ void report_begin(const char *step)
     if (!report_on_terminal()) {
         return;
     }
-    printf("%-*s ...", STEP_WIDTH, step);
-    fflush(stdout);
+    fprintf(report_out(), "%-*s ...", STEP_WIDTH, step);
+    fflush(report_out());
 }
 
 void report_end(const char *step, const char *note, uint64_t ns)
 {
-    if (report_on_terminal()) {
-        printf("\r");
+    if (report_out() == NULL) {
+        return;
     }
-    printf("%-*s %*s %10s\n", STEP_WIDTH, step, NOTE_WIDTH, note, report_time(ns).s);
-    fflush(stdout);
+    fprintf(report_out(), "%s%-*s %*s %10s\n", report_on_terminal() ? "\r" : "", STEP_WIDTH, step,
+            NOTE_WIDTH, note, report_time(ns).s);
+    fflush(report_out());
 }
 
 void report_abandon(void)
 {
     if (report_on_terminal()) {
-        printf("\n");
+        fprintf(report_out(), "\n");
+        fflush(report_out());
     }
-    fflush(stdout);
 }

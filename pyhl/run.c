@@ -14,6 +14,7 @@
 #include "report.h"
 #include "session.h"
 #include "signals.h"
+#include "start.h"
 #include "value.h"
 #include "vmm/abi.h"
 
@@ -33,6 +34,7 @@ struct run_options {
     struct opt_list env, python;
     struct tool_options tools;
     struct copy_options copies;
+    struct package_options packages;
     bool renew, deterministic, trace, json, interactive;
     unsigned verbose;
 };
@@ -106,6 +108,7 @@ static const struct opt run_opts[] = {
      .help = "set in the script's environment; repeatable"},
     TOOL_OPTIONS(struct run_options, tools),
     COPY_OPTIONS(struct run_options, copies),
+    PACKAGE_OPTIONS(struct run_options, packages),
     {.name = "save",
      .kind = OPT_TEXT,
      .offset = offsetof(struct run_options, save),
@@ -283,10 +286,6 @@ static int read_metadata(const struct cmd *cmd, const struct run_options *option
         rc = metadata_read(options->dest, name, &block, &program->metadata, &err);
         free(block.text);
     }
-    if (rc == 0 && program->metadata.requirements != NULL && !program->metadata.satisfied) {
-        rc = vmm_err_set(&err, EINVAL, "%s: script metadata: the image lacks what it requires",
-                         name);
-    }
     return rc == -EINVAL ? cmd_usage(cmd, "%s", err.msg) : rc < 0 ? cmd_fail(cmd, &err) : CMD_OK;
 }
 
@@ -305,27 +304,21 @@ static void describe_process(const struct process_times *times, uint64_t ended_n
             (double)times->jail_ns / 1e6, (double)(report_now() - ended_ns) / 1e6);
 }
 
-static int run_restored(const struct session *session, const struct run_options *options,
-                        struct process_times *times)
+static int run_restored(const struct session *session, const struct start_options *options,
+                        struct start *start, struct process_times *times)
 {
-    struct vmm_snapshot *state;
     struct session ready = *session;
     struct vmm_io io = session_io();
     struct pyhl_home_info info;
     struct vmm_err err = {0};
-    struct pyhl_home *home;
     uint64_t ended_ns;
     int status;
 
-    if (pyhl_home_open(options->dest, &home, &err) < 0) {
-        return cmd_fail(session->cmd, &err);
-    }
-    if (save_open(pyhl_home_snapshot(home), options->from, &state, &err) < 0) {
-        pyhl_home_close(home);
+    if (start_open(options, start, &err) < 0) {
         return cmd_fail(session->cmd, &err);
     }
     times->ready_ns = report_now();
-    pyhl_home_info(home, &info);
+    pyhl_home_info(start->home, &info);
     ready.memory = info.memory;
     if (session->run.mode == HV_RUN_STDIN) {
         io.stdin_fd = -1; /* the script was all of it */
@@ -333,8 +326,8 @@ static int run_restored(const struct session *session, const struct run_options 
     if (session->result != NULL) {
         result_io(session->result, &io);
     }
-    if (vmm_restore(state != NULL ? state : pyhl_home_snapshot(home), &io,
-                    session->repeat > 0 || options->save != NULL, &ready.vm, &err) < 0) {
+    if (vmm_restore(start_snapshot(start), &io, session->repeat > 0 || session->doors.save != NULL,
+                    &ready.vm, &err) < 0) {
         status = cmd_fail(session->cmd, &err);
     } else {
         status = session_begin(&ready, &times->jail_ns);
@@ -345,8 +338,7 @@ static int run_restored(const struct session *session, const struct run_options 
     ended_ns = report_now();
     tools_child_end(session->doors.tools);
     vmm_destroy(ready.vm);
-    vmm_snapshot_close(state);
-    pyhl_home_close(home);
+    start_close(start);
     if (session->verbose > 1) {
         describe_process(times, ended_ns);
     }
@@ -389,18 +381,18 @@ static int take_after(const struct cmd *cmd, struct opt_words *words, bool is_wo
 }
 
 /* -i: the program is the first cell of a session. */
-static int run_interactive(const struct session *session, const struct run_options *options)
+static int run_interactive(const struct session *session, const struct start_options *options,
+                           struct start *start)
 {
     const struct repl_config config = {
         .cmd = session->cmd,
         .history = true,
         .first = session->run.source,
         .first_len = session->run.source_len,
-        .from = options->from,
         .doors = session->doors,
     };
 
-    return repl_session(&config, options->dest, &session->run);
+    return repl_session(&config, options, start, &session->run);
 }
 
 /* What -i does not go with. */
@@ -422,7 +414,7 @@ static int check_interactive(const struct cmd *cmd, const struct run_options *op
 }
 
 static int run_program(const struct cmd *cmd, const struct run_options *options,
-                       const struct opt_words *words, const struct pyhl_run *chosen,
+                       const struct opt_words *words, const struct program *program,
                        struct process_times *times)
 {
     const char **env = session_env(&options->env, options->json);
@@ -438,11 +430,19 @@ static int run_program(const struct cmd *cmd, const struct run_options *options,
         .tools = &options->tools,
         .copies = &options->copies,
         .cwd = cwd != NULL && cwd[0] == '/' ? cwd : "/",
-        .script = chosen->script,
+        .script = program->run.script,
         .save = options->save,
         .dest = options->dest,
     };
-    struct pyhl_run run = *chosen;
+    const struct start_options from = {
+        .dest = options->dest,
+        .from = options->from,
+        .packages = &options->packages,
+        .more = program->metadata.satisfied ? NULL : program->metadata.requirements,
+        .verbose = options->verbose,
+    };
+    struct pyhl_run run = program->run;
+    struct start start = {0};
     struct vmm_err err = {0};
     int status = CMD_OK;
 
@@ -463,10 +463,14 @@ static int run_program(const struct cmd *cmd, const struct run_options *options,
     }
     if (err.code != 0 || pyhl_run_make(&run, &session.run, &err) < 0) {
         status = cmd_fail(cmd, &err);
-    } else if (doors_open(cmd, &doors, &session.doors, &status)) {
-        status = options->interactive ? run_interactive(&session, options)
-                                      : run_restored(&session, options, times);
+    } else {
+        status = start_packages(cmd, &from, &start);
     }
+    if (status == CMD_OK && doors_open(cmd, &doors, &session.doors, &status)) {
+        status = options->interactive ? run_interactive(&session, &from, &start)
+                                      : run_restored(&session, &from, &start, times);
+    }
+    start_close(&start);
     pyhl_run_free(&session.run);
     result_free(session.result);
     free(cwd);
@@ -512,12 +516,13 @@ static int run_main(const struct cmd *cmd, int argc, char **argv)
         status = read_metadata(cmd, &options, &program);
     }
     if (status == CMD_OK) {
-        status = run_program(cmd, &options, &words, &program.run, &times);
+        status = run_program(cmd, &options, &words, &program, &times);
     }
     metadata_free(&program.metadata);
     free(program.text);
     free(options.python.items);
     doors_free_options(&options.tools, &options.copies);
+    start_free_options(&options.packages);
     free(options.env.items);
     free(words.items);
     return status;

@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Finding a layer is on the way to every run with packages. It opens the cache folder, the request
+ * and the state, each by a name of its own, and looks at nothing else.
+ */
+#include "layers.h"
+#include "files.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#define REQUEST_HEAD "pyhl request 1\nlayer "
+#define REQUEST_MAX  (4u << 20)
+#define USED_SECONDS 3600 /* how exactly it is noted when a layer was used */
+
+static int is_wheel(const struct dirent *entry)
+{
+    const size_t len = strlen(entry->d_name);
+
+    return len > 4 && strcmp(entry->d_name + len - 4, ".whl") == 0;
+}
+
+/* Writes what a folder of wheels has, in order. */
+static int list_wheels(FILE *out, const char *path, struct vmm_err *err)
+{
+    struct dirent **entries;
+    const int count = scandir(path, &entries, is_wheel, alphasort);
+
+    if (count < 0) {
+        return vmm_err_set(err, errno, "--find-links %s: %s", path, strerror(errno));
+    }
+    fprintf(out, "%s\n", path);
+    for (int i = 0; i < count; i++) {
+        char name[PATH_MAX + NAME_MAX + 2];
+        struct stat st;
+
+        snprintf(name, sizeof(name), "%s/%s", path, entries[i]->d_name);
+        if (stat(name, &st) == 0) {
+            fprintf(out, "%s %lld %lld.%09ld\n", entries[i]->d_name, (long long)st.st_size,
+                    (long long)st.st_mtim.tv_sec, st.st_mtim.tv_nsec);
+        }
+        free(entries[i]);
+    }
+    free(entries);
+    return 0;
+}
+
+int layers_key(const struct package_request *request, const struct vmm_snapshot *base,
+               char key[DIGEST_TEXT], struct vmm_err *err)
+{
+    struct vmm_snapshot_info info;
+    char *wheels = NULL;
+    size_t len = 0;
+    FILE *out = open_memstream(&wheels, &len);
+    int rc = out == NULL ? vmm_err_set(err, ENOMEM, "out of memory") : 0;
+
+    for (size_t i = 0; i < request->find_links_count && rc == 0; i++) {
+        rc = list_wheels(out, request->find_links[i], err);
+    }
+    if (out != NULL && fclose(out) != 0 && rc == 0) {
+        rc = vmm_err_set(err, ENOMEM, "out of memory");
+    }
+    if (rc == 0) {
+        vmm_snapshot_info(base, &info);
+        const struct digest_part parts[] = {
+            {request->text, request->len},
+            {wheels, len},
+            {&info.key, sizeof(info.key)},
+            {info.content, sizeof(info.content)},
+        };
+        digest_parts(parts, sizeof(parts) / sizeof(parts[0]), key);
+    }
+    free(wheels);
+    return rc;
+}
+
+static bool is_name(const char *name)
+{
+    return strcmp(name, LAYER_NONE) == 0 ||
+           (strlen(name) == DIGEST_TEXT - 1 && strspn(name, "0123456789abcdef") == DIGEST_TEXT - 1);
+}
+
+/* Notes the use of a layer. That it cannot be noted, on a file system that is read-only, is no
+ * error: the layer then counts as one that is not used. */
+static void note_use(const struct folder *layer)
+{
+    const struct timespec now[] = {{.tv_nsec = UTIME_OMIT}, {.tv_nsec = UTIME_NOW}};
+    struct stat st;
+
+    if (fstatat(layer->fd, LAYER_INI, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+        st.st_mtime + USED_SECONDS < time(NULL)) {
+        (void)utimensat(layer->fd, LAYER_INI, now, AT_SYMLINK_NOFOLLOW);
+    }
+}
+
+int layers_open(const struct cache *cache, const char *name, struct vmm_snapshot *base,
+                struct vmm_snapshot **snap, struct vmm_err *err)
+{
+    struct folder layers, layer = FOLDER_NONE;
+    char path[PATH_MAX];
+    int rc = cache_part(cache, CACHE_LAYERS, false, &layers, err), fd = -1;
+
+    *snap = NULL;
+    if (rc == 0) {
+        snprintf(path, sizeof(path), "%.*s/%s", PATH_MAX - DIGEST_TEXT - 1, layers.path, name);
+        rc = folder_open_in(&layer, &layers, name, path, err);
+    }
+    if (rc == 0) {
+        rc = fd = folder_read(&layer, LAYER_STATE, FOLDER_NO_LINK, err);
+    }
+    if (fd >= 0) {
+        rc = vmm_file_trusted(fd, LAYER_STATE, err);
+        rc = rc == 0 ? vmm_checkpoint_open_fd(fd, base, snap, err) : rc;
+        rc = rc < 0 ? vmm_err_context(err, "%s", layer.path) : 0;
+        close(fd);
+    }
+    if (rc == 0) {
+        note_use(&layer);
+    }
+    folder_close(&layer);
+    folder_close(&layers);
+    return rc;
+}
+
+int layers_request(const struct cache *cache, const char *key, char name[DIGEST_TEXT],
+                   struct vmm_err *err)
+{
+    const size_t head = sizeof(REQUEST_HEAD) - 1;
+    char *text;
+    size_t len;
+    int rc = cache_read(cache, CACHE_REQUESTS, key, REQUEST_MAX, &text, &len, err);
+
+    if (rc < 0) {
+        return rc;
+    }
+    name[0] = 0;
+    if (strncmp(text, REQUEST_HEAD, head) == 0) {
+        snprintf(name, DIGEST_TEXT, "%.*s", (int)strcspn(text + head, "\n"), text + head);
+    }
+    free(text);
+    return is_name(name)
+               ? 0
+               : vmm_err_set(err, EBADMSG, "%s/requests/%s names no layer", cache->dir.path, key);
+}
+
+bool layers_has(const struct cache *cache, const char *name)
+{
+    struct folder layers;
+    struct vmm_err ignored;
+    bool has = strcmp(name, LAYER_NONE) == 0;
+
+    if (!has && cache_part(cache, CACHE_LAYERS, false, &layers, &ignored) == 0) {
+        has = faccessat(layers.fd, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+        folder_close(&layers);
+    }
+    return has;
+}
+
+int layers_find(const struct cache *cache, const char *key, struct vmm_snapshot *base,
+                struct vmm_snapshot **snap, struct vmm_err *err)
+{
+    char name[DIGEST_TEXT];
+    int rc = layers_request(cache, key, name, err);
+
+    *snap = NULL;
+    return rc == 0 && strcmp(name, LAYER_NONE) != 0 ? layers_open(cache, name, base, snap, err)
+                                                    : rc;
+}
+
+int layers_note(const struct cache *cache, const char *key, const char *name,
+                const struct package_request *request, struct vmm_err *err)
+{
+    char *text;
+    const int len = asprintf(&text, REQUEST_HEAD "%s\n\n%s", name, request->text);
+    int rc;
+
+    if (len < 0) {
+        return vmm_err_set(err, ENOMEM, "out of memory");
+    }
+    rc = cache_write(cache, CACHE_REQUESTS, key, text, (size_t)len, err);
+    free(text);
+    return rc;
+}

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * pyhl prune: removes what the cache folder has. Runs that use it go on: what they have mapped
+ * stays until they end.
+ */
+#include "cmd.h"
+#include "layers.h"
+#include "report.h"
+#include "value.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#define DAY 86400
+
+struct prune_options {
+    const char *older_than;
+};
+
+static const struct opt prune_opts[] = {
+    {.name = "older-than",
+     .kind = OPT_TEXT,
+     .offset = offsetof(struct prune_options, older_than),
+     .arg = "DAYS",
+     .help = "only layers that were not used for so long, and those of homes that are gone"},
+    OPT_END,
+};
+
+/* Whether the snapshot that a layer was made upon is not there any more. */
+static bool is_orphan(const struct layer_entry *entry)
+{
+    struct vmm_snapshot_info info;
+    struct pyhl_home *home;
+    struct vmm_err ignored;
+    bool same;
+
+    if (entry->damaged || pyhl_home_open(entry->home, &home, &ignored) < 0) {
+        return true;
+    }
+    vmm_snapshot_info(pyhl_home_snapshot(home), &info);
+    same = memcmp(&info.key, &entry->config.key, sizeof(info.key)) == 0 &&
+           memcmp(info.content, &entry->config.content, sizeof(info.content)) == 0;
+    pyhl_home_close(home);
+    return !same;
+}
+
+struct removal {
+    const struct cache *cache;
+    enum cache_part part;
+};
+
+static int remove_entry(void *arg, const char *name, struct vmm_err *err)
+{
+    const struct removal *removal = arg;
+
+    return cache_remove(removal->cache, removal->part, name, err);
+}
+
+/* What no layer belongs to. */
+static int remove_rest(const struct cache *cache, struct vmm_err *err)
+{
+    static const enum cache_part parts[] = {CACHE_REQUESTS, CACHE_SCRIPTS, CACHE_PLAIN};
+    int rc = 0;
+
+    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]) && rc == 0; i++) {
+        struct removal removal = {cache, parts[i]};
+
+        rc = cache_each(cache, parts[i], remove_entry, &removal, err);
+    }
+    return rc;
+}
+
+/* `before` 0: all. */
+static int prune(const struct cache *cache, int64_t before, struct vmm_err *err)
+{
+    struct layer_list list;
+    uint64_t freed = 0;
+    size_t removed = 0;
+    int rc = layers_list(cache, &list, err);
+
+    for (size_t i = 0; i < list.count && rc == 0; i++) {
+        const struct layer_entry *entry = &list.items[i];
+
+        if (before == 0 || entry->used < before || is_orphan(entry)) {
+            rc = layers_remove(cache, entry->name, err);
+            freed += rc == 0 ? entry->disk : 0;
+            removed += rc == 0;
+        }
+    }
+    if (rc == 0) {
+        rc = before == 0 ? remove_rest(cache, err) : layers_forget(cache, err);
+    }
+    if (rc == 0) {
+        printf("removed %zu of %zu layers from %s: %s\n", removed, list.count, cache->dir.path,
+               report_size(freed).s);
+    }
+    layers_list_free(&list);
+    return rc;
+}
+
+static int prune_main(const struct cmd *cmd, int argc, char **argv)
+{
+    struct prune_options options = {.older_than = NULL};
+    struct vmm_err err = {0};
+    struct cache cache;
+    int64_t before = 0;
+    int status, rc;
+
+    if (!cmd_parse_options(cmd, argc, argv, &options, "all layers go, or those --older-than DAYS",
+                           &status)) {
+        return status;
+    }
+    if (options.older_than != NULL) {
+        uint64_t days;
+
+        if (value_count("--older-than", options.older_than, &days, &err) < 0) {
+            return cmd_usage(cmd, "%s", err.msg);
+        }
+        before = days < (uint64_t)time(NULL) / DAY ? time(NULL) - (int64_t)days * DAY : 1;
+    }
+    rc = cache_open(false, &cache, &err);
+    if (rc == -ENOENT) {
+        printf("there is no cache\n");
+        rc = 0;
+    } else if (rc == 0) {
+        rc = prune(&cache, before, &err);
+    }
+    cache_close(&cache);
+    return rc < 0 ? cmd_fail(cmd, &err) : CMD_OK;
+}
+
+const struct cmd cmd_prune = {
+    .name = "prune",
+    .summary = "Removes packages that runs have cached",
+    .synopsis = "prune [--older-than DAYS]",
+    .notes = "Layers are what `pyhl run --with` has made, in $XDG_CACHE_HOME/pyhl (~/.cache/pyhl). "
+             "Who needs one\nthat is gone makes it again. `pyhl info` lists them.",
+    .opts = prune_opts,
+    .run = prune_main,
+};
