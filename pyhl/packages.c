@@ -181,10 +181,13 @@ static void packages_args(const struct resolver *r, const char *platform, bool c
         "--no-progress",
         "--color",
         "never",
-        "--target",
-        PACKAGES_FOLDER,
+        "--link-mode",
+        "hardlink",
+        "--no-compile-bytecode",
         "--only-binary",
         ":all:",
+        "--target",
+        PACKAGES_FOLDER,
         "--python-version",
         r->python,
         "--python-platform",
@@ -268,6 +271,7 @@ static int packages_install(struct resolver *r, bool constraints, struct vmm_err
         free(r->tree->said);
         r->tree->said = said;
     }
+    said_shorten(r->tree->said);
     return rc;
 }
 

@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #define LOCK_FILE_MAX (64u << 20) /* bytes of a RECORD: 100,000 files with long names */
@@ -101,12 +102,11 @@ static int lock_file(const struct folder *dist, const char *name, char **text, s
     return rc < 0 ? vmm_err_context(err, "%.200s", dist->path) : 0;
 }
 
-/* Adds the modules that the package says it has, or else those that its files make. */
-static int lock_modules(const struct folder *dist, const char *record, struct texts *modules,
-                        struct vmm_err *err)
+/* The modules that the package says it has, or else those that its files make. */
+static int lock_list(const struct folder *dist, const char *record, struct texts *modules,
+                     struct vmm_err *err)
 {
     char module[DIST_MODULE], *top = NULL;
-    const size_t before = modules->count;
     const char *at;
     size_t len;
     int rc = lock_file(dist, "top_level.txt", &top, &len, err);
@@ -116,17 +116,35 @@ static int lock_modules(const struct folder *dist, const char *record, struct te
     }
     rc = 0;
     at = top;
-    while (at != NULL && rc == 0 && dist_top_level(&at, module) && modules->count < LOCK_MODULES) {
+    while (at != NULL && rc == 0 && modules->count < LOCK_MODULES && dist_top_level(&at, module)) {
         rc = lock_add(modules, module, err);
-    }
-    at = record;
-    while (modules->count == before && rc == 0 && dist_record(&at, module)) {
-        rc = lock_add(modules, module, err);
-        while (rc == 0 && modules->count < LOCK_MODULES && dist_record(&at, module)) {
-            rc = lock_add(modules, module, err);
-        }
     }
     free(top);
+    at = modules->count == 0 ? record : "";
+    while (rc == 0 && modules->count < LOCK_MODULES && dist_record(&at, module)) {
+        rc = lock_add(modules, module, err);
+    }
+    return rc;
+}
+
+/* Adds the modules to import: the one that is called as the package is, or all when none is. Others
+ * beside it are often extensions of further packages, or parts of it. */
+static int lock_modules(const struct folder *dist, const char *record, const char *name,
+                        struct texts *modules, struct vmm_err *err)
+{
+    struct texts all = {0};
+    const char *same = NULL;
+    int rc = lock_list(dist, record, &all, err);
+
+    for (size_t i = 0; i < all.count; i++) {
+        same = strcasecmp(all.items[i], name) == 0 ? all.items[i] : same;
+    }
+    for (size_t i = 0; i < all.count && rc == 0; i++) {
+        if (same == NULL || strcmp(all.items[i], same) == 0) {
+            rc = lock_add(modules, all.items[i], err);
+        }
+    }
+    lock_free(&all);
     return rc;
 }
 
@@ -178,7 +196,7 @@ static int lock_package(void *arg, const struct folder *dist, struct vmm_err *er
         rc = lock_line(&metadata, record, &lock->lines, err);
     }
     if (rc == 0 && lock_wants(lock->request, metadata.name)) {
-        rc = lock_modules(dist, record, &lock->modules, err);
+        rc = lock_modules(dist, record, metadata.name, &lock->modules, err);
     }
     free(text);
     free(record);

@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define SAID_HEAD      24u /* lines that are kept of a long text, from its beginning and its end */
+#define SAID_TAIL      8u
 #define SAID_MALFORMED "a requirement is malformed: give NAME, 'NAME>=1.2' or a wheel"
 #define SAID_PLATFORM  "x86_64-manylinux_2_"
 
@@ -63,6 +65,12 @@ static const struct {
      "a package has no wheel for this image's Python, which is {python}"},
     {"Wheels are required for `", SAID_QUOTED, EINVAL,
      "'{package}' has no wheel, only its source, which is not built here"},
+    {"Git operation failed", SAID_PLAIN, EINVAL,
+     "a package asks for another one by the address of its source, which is not built here"},
+    {"Building source distributions for `", SAID_QUOTED, EINVAL,
+     "'{package}' has no wheel, only its source, which is not built here"},
+    {"was included as a URL dependency", SAID_PLAIN, EINVAL,
+     "a package asks for another one by an address, which only --with and -r may"},
     {" requires Python ", SAID_WORD, EINVAL,
      "'{package}' is for another Python; the image has {python}"},
     {" was not found in the cache", SAID_WORD, EINVAL,
@@ -138,4 +146,31 @@ unsigned said_platform(const char *said, unsigned below)
         }
     }
     return best;
+}
+
+/* The beginning of the next line. */
+static const char *said_next(const char *text)
+{
+    const char *newline = strchr(text, '\n');
+
+    return newline != NULL ? newline + 1 : text + strlen(text);
+}
+
+void said_shorten(char *said)
+{
+    const char *head = said, *tail = said, *end = said;
+    unsigned lines = 0;
+
+    while (*end) {
+        head = lines < SAID_HEAD ? said_next(head) : head;
+        tail = lines >= SAID_TAIL ? said_next(tail) : tail;
+        end = said_next(end);
+        lines++;
+    }
+    if (lines > SAID_HEAD + SAID_TAIL + 1) {
+        char *to = said + (head - said);
+
+        memcpy(to, "...\n", 4);
+        memmove(to + 4, tail, strlen(tail) + 1);
+    }
 }

@@ -20,4 +20,7 @@ int said_why(const char *said, int status, const struct said_image *image, struc
  * below that one that it knows. 0: the text is about something else. */
 unsigned said_platform(const char *said, unsigned below);
 
+/* Leaves lines out of the middle of a long text: uv's reasoning may fill many screens. */
+void said_shorten(char *said);
+
 #endif

@@ -5,6 +5,7 @@
  * file system lacks.
  */
 #include "packages_uv.h"
+#include "files.h"
 #include "message.h"
 #include "signals.h"
 
@@ -22,11 +23,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define UV_SAID_MAX  (64u << 10) /* bytes of its output that are kept */
-#define UV_TICK_MS   100
-#define UV_FILES_MAX 1000000u     /* that may be made: in the cache and in the folder */
-#define UV_SPARE     (512u << 20) /* bytes for what uv knows of packages that it does not take */
-#define UV_ENV_MAX   4096u
+#define UV_SAID_MAX   (64u << 10) /* bytes of its output that are kept */
+#define UV_TICK_MS    100
+#define UV_FILES_MAX  1000000u     /* that may be made: in the cache and in the folder */
+#define UV_SPARE      (512u << 20) /* bytes for what uv knows of packages that it does not take */
+#define UV_ENV_MAX    4096u
+#define UV_CONFIG_MAX (1u << 20) /* bytes */
 
 /* Settings of uv that are passed on: where packages come from, and how they are reached. Any other
  * could make uv build a package, run a program, or take packages for another Python. */
@@ -60,6 +62,66 @@ int uv_find(char path[PATH_MAX], struct vmm_err *err)
                        "pip install uv");
 }
 
+/* Refuses a configuration file of uv that has "no-binary" in it. No option overrules that setting:
+ * a package that it names would be built, which runs its code here. */
+static int uv_config(const char *path, struct vmm_err *err)
+{
+    const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    char *text = NULL;
+    size_t len = 0;
+    bool builds;
+    int rc;
+
+    if (fd < 0) {
+        return errno == ENOENT || errno == ENOTDIR || errno == EACCES ? 0 : file_fail(err, path);
+    }
+    rc = file_read(fd, path, UV_CONFIG_MAX, &text, &len, err);
+    close(fd);
+    if (rc < 0) {
+        return rc;
+    }
+    builds = memmem(text, len, "no-binary", strlen("no-binary")) != NULL;
+    free(text);
+    return !builds ? 0
+                   : vmm_err_set(err, EPERM,
+                                 "%.300s has 'no-binary': uv would build packages, and run their "
+                                 "code here; name a file without it by UV_CONFIG_FILE",
+                                 path);
+}
+
+/* Looks at the files that uv reads: the one that UV_CONFIG_FILE names, or the user's and the
+ * host's.
+ */
+static int uv_configs(struct vmm_err *err)
+{
+    const char *own = getenv("UV_CONFIG_FILE"), *user = getenv("XDG_CONFIG_HOME");
+    const char *home = getenv("HOME"), *list = getenv("XDG_CONFIG_DIRS");
+    char path[PATH_MAX];
+
+    if (own != NULL) {
+        return uv_config(own, err);
+    }
+    (void)snprintf(path, sizeof(path), "%s%s/uv/uv.toml",
+                   user != NULL   ? user
+                   : home != NULL ? home
+                                  : "",
+                   user != NULL ? "" : "/.config");
+    if (uv_config(path, err) < 0 || uv_config("/etc/uv/uv.toml", err) < 0) {
+        return -err->code;
+    }
+    list = list != NULL && *list ? list : "/etc/xdg";
+    while (*list) {
+        const size_t len = strcspn(list, ":");
+
+        (void)snprintf(path, sizeof(path), "%.*s/uv/uv.toml", (int)len, list);
+        if (uv_config(path, err) < 0) {
+            return -err->code;
+        }
+        list += len + (list[len] == ':');
+    }
+    return 0;
+}
+
 static bool uv_is_passed(const char *variable)
 {
     if (strncmp(variable, "PIP_", 4) == 0 || strncmp(variable, "PYTHON", 6) == 0) {
@@ -86,8 +148,11 @@ static void uv_environment(const char *out[UV_ENV_MAX])
         out[n++] = "UV_PYTHON_DOWNLOADS=never";
     }
     out[n++] = "NO_COLOR=1";
+    /* A wheel may ask for a package in a git repository, which has to be built anyway. */
+    out[n++] = "GIT_ALLOW_PROTOCOL=none";
     for (char **variable = environ; *variable != NULL && n + 1 < UV_ENV_MAX; variable++) {
-        if (uv_is_passed(*variable) && strncmp(*variable, "NO_COLOR=", 9) != 0) {
+        if (uv_is_passed(*variable) && strncmp(*variable, "NO_COLOR=", 9) != 0 &&
+            strncmp(*variable, "GIT_ALLOW_PROTOCOL=", 19) != 0) {
             out[n++] = *variable;
         }
     }
@@ -109,6 +174,8 @@ static void uv_become(const struct uv_run *run, const char *const *env, pid_t pa
         _exit(126);
     }
     umask(022);
+    /* uv is to say that a file is too large, and to remove what it has made of it. */
+    signal(SIGXFSZ, SIG_IGN);
     execve(run->path, (char *const *)(uintptr_t)run->args, (char *const *)(uintptr_t)env);
     (void)dprintf(STDERR_FILENO, "%s: %s\n", run->path, strerror(errno));
     _exit(127);
@@ -241,6 +308,9 @@ int uv_run(struct uv_run *run, struct vmm_err *err)
     int pipes[2], rc;
     pid_t pid;
 
+    if (uv_configs(err) < 0) {
+        return -err->code;
+    }
     if (run->verbose > 0) {
         uv_show(run);
     }

@@ -20,12 +20,13 @@ struct uv_run {
     uint64_t max_bytes;      /* of the packages; 0: no limit */
     unsigned verbose;        /* 1 and more: shows the command, 2 and more: what uv says, too */
 
-    char *said; /* free() it: all lines on both outputs, fit for a terminal; never NULL after a 0 */
+    char *said; /* free() it: its lines on both outputs, fit for a terminal; not NULL after a 0 */
     int status; /* the exit status */
 };
 
-/* 0 once uv has ended by itself. E2BIG when it was ended because it wrote too much, EINTR after a
- * signal that this process catches. A signal that ends this process ends uv, too. */
+/* 0 once uv has ended by itself. EPERM when uv's configuration makes it build packages, E2BIG when
+ * it was ended because it wrote too much, EINTR after a signal that this process catches. A signal
+ * that ends this process ends uv, too. */
 int uv_run(struct uv_run *run, struct vmm_err *err);
 
 #endif
