@@ -62,6 +62,14 @@ static int resolve(struct making *making, struct vmm_err *err)
     }
     rc = packages_resolve(making->wish->request, &dists, making->work.dir.path, &making->tree, err);
     close(fd);
+    if (rc == -E2BIG) {
+        free(making->tree.said); /* of uv, which was stopped */
+        making->tree.said = NULL;
+        rc = vmm_err_set(err, E2BIG,
+                         "the packages are larger than the memory of a VM, %s: more is given by "
+                         "--memory of pyhl setup --force",
+                         report_size(making->home.config.memory).s);
+    }
     if (rc == 0) {
         snprintf(making->note, sizeof(making->note), "%s",
                  making->tree.entries > 0 ? report_size(making->tree.bytes).s : "nothing new");

@@ -179,6 +179,7 @@ int start_packages(const struct drv_frame *frame)
     session_add_packages();
     import_lines(frame);
     session_tell_line(0, NULL, NULL);
+    final_rehearse(); /* what they have printed is not the next run's output */
     run_take_back();
     return 0;
 }
