@@ -17,6 +17,7 @@ struct branches {
     struct branch items[BRANCHES_MAX + 1]; /* one is the branch that the machine is in */
     size_t count;
     uint64_t max_bytes;
+    uint64_t packages; /* of the machine now */
 };
 
 int branches_open(uint64_t max_bytes, struct branches **out, struct vmm_err *err)
@@ -127,13 +128,15 @@ static int branches_make(const struct branches *b, struct vmm *vm, const struct 
     return 0;
 }
 
-/* Puts a state at the end of the list. The caller has seen that there is room. */
+/* Puts a state at the end of the list, or the branch that goes on. The caller has seen that there
+ * is room. */
 static void branches_add(struct branches *b, const char *name, struct vmm_snapshot *snap,
                          bool is_branch)
 {
     struct branch *item = &b->items[b->count++];
 
-    *item = (struct branch){.snap = snap, .is_branch = is_branch, .made_ns = report_now()};
+    *item = (struct branch){.snap = snap, .is_branch = is_branch, .packages = b->packages};
+    item->made_ns = report_now();
     (void)snprintf(item->name, sizeof(item->name), "%s", name);
 }
 
@@ -191,7 +194,18 @@ int branches_rewind(struct branches *branches, struct vmm *vm, const char *name,
     if (to == NULL) {
         return vmm_err_set(err, ENOENT, "there is no checkpoint; %%checkpoint NAME makes one");
     }
+    branches->packages = to->packages;
     return branches_go(vm, to->snap, lost, err);
+}
+
+/* The branch that the machine is in waits from now on; NULL: it has no state. */
+static void branches_leave(struct branches *b, struct vmm_snapshot *snap)
+{
+    struct branch *item = branches_current(b);
+
+    item->snap = snap;
+    item->made_ns = report_now();
+    item->packages = b->packages;
 }
 
 /* A name for a branch that has got none. */
@@ -225,8 +239,7 @@ int branches_fork(struct branches *branches, struct vmm *vm, const char *name, b
     if (rc < 0) {
         return rc;
     }
-    branches_current(branches)->made_ns = report_now();
-    branches_current(branches)->snap = snap;
+    branches_leave(branches, snap);
     branches_add(branches, name, NULL, true);
     return branches_go(vm, snap, lost, err);
 }
@@ -252,8 +265,8 @@ int branches_switch(struct branches *branches, struct vmm *vm, const char *name,
         return rc;
     }
     there = to->snap;
-    from->snap = left;
-    from->made_ns = report_now();
+    branches_leave(branches, left);
+    branches->packages = to->packages;
     to->snap = NULL;
     if (gone) {
         branches_remove(branches, from);
@@ -275,6 +288,16 @@ int branches_drop(struct branches *branches, const char *name, struct vmm_err *e
     }
     branches_remove(branches, item);
     return 0;
+}
+
+uint64_t branches_packages(const struct branches *branches)
+{
+    return branches->packages;
+}
+
+void branches_set_packages(struct branches *branches, uint64_t set)
+{
+    branches->packages = set;
 }
 
 const char *branches_here(const struct branches *branches)

@@ -6,6 +6,7 @@
 #include "doors.h"
 #include "copies_parent.h"
 #include "deadline.h"
+#include "install_parent.h"
 #include "tools_parent.h"
 
 #include <errno.h>
@@ -19,6 +20,7 @@ struct door_lists {
     bool saves;
     struct images images;
     bool shows;
+    const struct install_wish *install;
 };
 
 /* In the parent, until the child ends. */
@@ -26,19 +28,23 @@ static int doors_serve(const struct cmd *cmd, struct door_lists *lists, struct p
 {
     struct tools_parent *tools = NULL;
     struct copies_parent *copies = NULL;
+    struct install_parent *install = NULL;
     struct vmm_err err = {0};
     int status;
 
     if (tools_parent_offer(&lists->tools, parent, &tools, &err) < 0 ||
         copies_parent_offer(&lists->copies, cmd->name, parent, &copies, &err) < 0 ||
         (lists->saves && save_offer(&lists->save, parent) < 0) ||
-        (lists->shows && images_offer(&lists->images, parent) < 0)) {
+        (lists->shows && images_offer(&lists->images, parent) < 0) ||
+        (lists->install != NULL &&
+         install_parent_offer(lists->install, cmd->name, parent, &install, &err) < 0)) {
         status = cmd_fail(cmd, &err);
     } else {
         status = parent_serve(parent, cmd->name);
     }
     tools_parent_end(tools);
     copies_parent_end(copies);
+    install_parent_end(install);
     if (lists->saves) {
         save_end(&lists->save);
     }
@@ -60,6 +66,9 @@ static int doors_child(const struct cmd *cmd, struct door_lists *lists, struct d
     }
     if (rc == 0 && (lists->copies.in.count > 0 || lists->copies.target_count > 0)) {
         rc = copies_child_make(&lists->copies, doors->channel, cmd->name, &doors->copies, err);
+    }
+    if (rc == 0 && lists->install != NULL) {
+        rc = install_child_make(doors->channel, &doors->install, err);
     }
     return rc;
 }
@@ -124,8 +133,9 @@ bool doors_open(const struct cmd *cmd, const struct door_options *options, struc
         *status = cmd_usage(cmd, "%s", err.msg);
         return false;
     }
+    lists.install = options->install;
     if (lists.tools.count == 0 && lists.copies.in.count == 0 && lists.copies.target_count == 0 &&
-        !lists.saves && !lists.shows) {
+        !lists.saves && !lists.shows && lists.install == NULL) {
         return true;
     }
     return doors_split(cmd, &lists, doors, status);

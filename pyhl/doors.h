@@ -9,6 +9,7 @@
 #include "cmd.h"
 #include "copies_child.h"
 #include "images.h"
+#include "install_child.h"
 #include "save.h"
 #include "tools_child.h"
 
@@ -65,21 +66,23 @@ void doors_free_options(struct tool_options *tools, struct copy_options *copies)
 
 /* In the process that goes on with the run. */
 struct doors {
-    struct channel *channel;     /* NULL: there is nothing, and no parent */
-    struct tools_child *tools;   /* NULL: none */
-    struct copies_child *copies; /* NULL: none */
-    const struct save *save;     /* NULL: none */
-    const struct images *images; /* NULL: none */
+    struct channel *channel;       /* NULL: there is nothing, and no parent */
+    struct tools_child *tools;     /* NULL: none */
+    struct copies_child *copies;   /* NULL: none */
+    const struct save *save;       /* NULL: none */
+    const struct images *images;   /* NULL: none */
+    struct install_child *install; /* NULL: no packages can be installed */
 };
 
 struct door_options {
     const struct tool_options *tools;
     const struct copy_options *copies;
-    const char *cwd;    /* of the run */
-    const char *script; /* its name, or NULL */
-    const char *save;   /* the file for the state at the end, or NULL */
-    const char *dest;   /* of the home, as pyhl_home_open() takes it */
-    const char *images; /* the directory for images, or NULL */
+    const char *cwd;                    /* of the run */
+    const char *script;                 /* its name, or NULL */
+    const char *save;                   /* the file for the state at the end, or NULL */
+    const char *dest;                   /* of the home, as pyhl_home_open() takes it */
+    const char *images;                 /* the directory for images, or NULL */
+    const struct install_wish *install; /* NULL: no packages can be installed. Must live as long */
 };
 
 /* Call it before the VM is made. Returns true in the process that goes on with the run. False: this

@@ -8,20 +8,25 @@
 #include "message.h"
 #include "repl_show.h"
 #include "report.h"
+#include "signals.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#define LINES_WORDS  2u
+#define LINES_WORDS  64u
 #define LINES_BLANKS " \t"
 #define LINES_PROMPT (BRANCHES_NAME + 8)
 
 struct hostlines {
     const struct cmd *cmd;
     struct branches *branches;
+    struct install_child *install;
+    bool terminal;
+    struct install_found found; /* packages that the machine has not taken yet */
     char prompt[LINES_PROMPT];
 };
 
@@ -30,7 +35,10 @@ struct doing {
     struct hostlines *lines;
     struct vmm *vm;
     bool gone;
+    char **words;
+    size_t count;
     const char *name; /* the word after the first one; NULL: none */
+    bool told;        /* the user was told what is wrong */
     enum hostlines_did did;
 };
 
@@ -127,6 +135,65 @@ static int lines_drop(struct doing *doing, struct vmm_err *err)
     return branches_drop(doing->lines->branches, doing->name, err);
 }
 
+/* Puts the words of an install one after the other, without quotes around them. Returns the size,
+ * 0: they are too many. */
+static size_t lines_pip_words(const struct doing *doing, char words[INSTALL_WORDS])
+{
+    size_t size = 0;
+
+    for (size_t i = 2; i < doing->count; i++) {
+        const char *word = doing->words[i];
+        size_t len = strlen(word);
+        const bool quoted = len > 1 && (*word == '"' || *word == '\'') && word[len - 1] == *word;
+
+        word += quoted;
+        len -= quoted ? 2 : 0;
+        if (size + len + 1 > INSTALL_WORDS) {
+            return 0;
+        }
+        memcpy(words + size, word, len);
+        size += len;
+        words[size++] = 0;
+    }
+    return size;
+}
+
+/* Finds the packages. The machine takes them in a run, which is the loop's to make. */
+static int lines_pip(struct doing *doing, struct vmm_err *err)
+{
+    struct hostlines *lines = doing->lines;
+    char words[INSTALL_WORDS];
+    size_t size;
+    int rc;
+
+    if (lines->install == NULL) {
+        return vmm_err_set(err, EPERM,
+                           "not in this session: cells that are not typed on a terminal may not "
+                           "ask for packages without pyhl repl --pip");
+    }
+    if (strcmp(doing->name, "install") != 0 || doing->count < 3) {
+        return vmm_err_set(err, EINVAL, "write %%pip install PACKAGE...");
+    }
+    size = lines_pip_words(doing, words);
+    if (size == 0) {
+        return vmm_err_set(err, E2BIG, "the names are too long");
+    }
+    rc = install_child_find(lines->install, branches_packages(lines->branches), words, size,
+                            &lines->found, &doing->told, err);
+    if (signals_last() == SIGINT) {
+        signals_forget(); /* it was for uv */
+    }
+    if (rc == 0 && lines->found.entries == 0) {
+        install_child_end(lines->install);
+        if (lines->terminal) {
+            lines_print("nothing is missing\n");
+        }
+    } else if (rc == 0) {
+        doing->did = HOSTLINES_FILES;
+    }
+    return rc;
+}
+
 static int lines_help(struct doing *doing, struct vmm_err *err);
 
 /* Which names the word after the first one can be. */
@@ -135,6 +202,7 @@ enum lines_names { NAMES_NONE, NAMES_CHECKPOINTS, NAMES_BRANCHES, NAMES_ALL };
 static const struct host_line {
     const char *word, *arg, *help;
     bool needs_arg;
+    bool more_args;
     bool needs_state; /* of the machine */
     enum lines_names names;
     int (*run)(struct doing *doing, struct vmm_err *err);
@@ -168,6 +236,13 @@ static const struct host_line {
      .names = NAMES_ALL,
      .run = lines_drop,
      .help = "forget a checkpoint or a branch"},
+    {.word = "%pip",
+     .arg = "install PACKAGE...",
+     .needs_arg = true,
+     .more_args = true,
+     .needs_state = true,
+     .run = lines_pip,
+     .help = "get packages with uv; the next cell can import them"},
     {.word = "%help", .run = lines_help, .help = "list these lines"},
 };
 #define HOST_LINES (sizeof(host_lines) / sizeof(host_lines[0]))
@@ -180,15 +255,15 @@ static int lines_help(struct doing *doing, struct vmm_err *err)
         const struct host_line *l = &host_lines[i];
         char text[160];
 
-        (void)snprintf(text, sizeof(text), "%-12s %-7s %s\n", l->word, l->arg != NULL ? l->arg : "",
-                       l->help);
+        (void)snprintf(text, sizeof(text), "%-12s %-18s %s\n", l->word,
+                       l->arg != NULL ? l->arg : "", l->help);
         lines_print(text);
     }
     return 0;
 }
 
-int hostlines_open(const struct cmd *cmd, uint64_t max_bytes, struct hostlines **out,
-                   struct vmm_err *err)
+int hostlines_open(const struct cmd *cmd, uint64_t max_bytes, struct install_child *install,
+                   bool terminal, struct hostlines **out, struct vmm_err *err)
 {
     struct hostlines *lines = calloc(1, sizeof(*lines));
 
@@ -197,6 +272,8 @@ int hostlines_open(const struct cmd *cmd, uint64_t max_bytes, struct hostlines *
         return vmm_err_set(err, ENOMEM, "out of memory");
     }
     lines->cmd = cmd;
+    lines->install = install;
+    lines->terminal = terminal;
     if (branches_open(max_bytes, &lines->branches, err) < 0) {
         hostlines_close(lines);
         *out = NULL;
@@ -213,9 +290,18 @@ void hostlines_close(struct hostlines *lines)
     }
 }
 
+/* As in a notebook. */
+static bool lines_is_pip(const char *line)
+{
+    const size_t n = sizeof("!pip") - 1;
+
+    return strncmp(line, "!pip", n) == 0 && (line[n] == 0 || strchr(LINES_BLANKS, line[n]) != NULL);
+}
+
 bool hostlines_is(const char *line)
 {
-    return line[strspn(line, LINES_BLANKS)] == '%';
+    line += strspn(line, LINES_BLANKS);
+    return *line == '%' || lines_is_pip(line);
 }
 
 static const struct host_line *lines_find(const char *word)
@@ -253,12 +339,17 @@ static void lines_clean(char *text)
 
 static int lines_run(struct doing *doing, char *words[], size_t count, struct vmm_err *err)
 {
-    const struct host_line *l = lines_find(words[0]);
+    const struct host_line *l = lines_find(lines_is_pip(words[0]) ? "%pip" : words[0]);
 
+    doing->words = words;
+    doing->count = count;
+    if (count > LINES_WORDS) {
+        return vmm_err_set(err, E2BIG, "more than %u words", LINES_WORDS);
+    }
     if (l == NULL) {
         return vmm_err_set(err, EINVAL, "there is no such line; %%help lists them");
     }
-    if (count > (l->arg != NULL ? 2u : 1u) || (count == 1 && l->needs_arg)) {
+    if ((count > (l->arg != NULL ? 2u : 1u) && !l->more_args) || (count == 1 && l->needs_arg)) {
         return vmm_err_set(err, EINVAL, "write %s%s%s", l->word, l->arg != NULL ? " " : "",
                            l->arg != NULL ? l->arg : "");
     }
@@ -284,12 +375,45 @@ enum hostlines_did hostlines_do(struct hostlines *lines, struct vmm *vm, bool go
     }
     lines_clean(text);
     lines_split(text, words, LINES_WORDS, &count);
-    if (lines_run(&doing, words, count, &err) < 0) {
+    if (lines_run(&doing, words, count, &err) < 0 && !doing.told) {
         message("pyhl %s: %s%s%s: %s\n", lines->cmd->name, words[0], doing.name != NULL ? " " : "",
                 doing.name != NULL ? doing.name : "", err.msg);
     }
     free(text);
     return doing.did;
+}
+
+const struct vmm_files_in *hostlines_files(struct hostlines *lines)
+{
+    return install_child_files(lines->install);
+}
+
+/* Says what the machine has got: lines of names, as one. */
+static void lines_tell_found(struct install_found *found)
+{
+    for (char *c = found->names; *c; c++) {
+        *c = *c == '\n' && c[1] != 0 ? ' ' : *c;
+    }
+    lines_print("installed ");
+    lines_print(found->names);
+}
+
+void hostlines_taken(struct hostlines *lines, bool taken)
+{
+    install_child_end(lines->install);
+    if (!taken) {
+        return;
+    }
+    branches_set_packages(lines->branches, lines->found.set);
+    if (lines->terminal) {
+        lines_tell_found(&lines->found);
+    }
+    if (lines->found.replaces) {
+        message("pyhl %s: %%pip install: a package of the image has another version now, but what "
+                "is imported, or was when the image was made, stays as it is: pyhl repl --with "
+                "begins with the new one\n",
+                lines->cmd->name);
+    }
 }
 
 bool hostlines_can_go_back(const struct hostlines *lines)

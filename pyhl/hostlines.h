@@ -1,20 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Lines at the prompt of a session that begin with % and are for pyhl, not for Python: checkpoints
- * and branches. Only what is read as the first line of a cell can be one. What a cell prints is
- * none, so the guest's code cannot make them.
+ * Lines at the prompt of a session that begin with % and are for pyhl, not for Python: checkpoints,
+ * branches and packages. Only what is read as the first line of a cell can be one. What a cell
+ * prints is none, so the guest's code cannot make them.
  */
 #ifndef PYHL_HOSTLINES_H
 #define PYHL_HOSTLINES_H
 
 #include "cmd.h"
+#include "install_child.h"
 #include "line.h"
 
 struct hostlines;
 
-/* max_bytes: of memory for kept states; 0: the default. */
-int hostlines_open(const struct cmd *cmd, uint64_t max_bytes, struct hostlines **out,
-                   struct vmm_err *err);
+/* max_bytes: of memory for kept states; 0: the default. install: NULL where no packages can be
+ * installed. terminal: what was installed is told. */
+int hostlines_open(const struct cmd *cmd, uint64_t max_bytes, struct install_child *install,
+                   bool terminal, struct hostlines **out, struct vmm_err *err);
 void hostlines_close(struct hostlines *lines);
 
 /* Whether a first line is for pyhl. */
@@ -24,12 +26,18 @@ enum hostlines_did {
     HOSTLINES_DONE,   /* also when it could not be done, and the user was told */
     HOSTLINES_MOVED,  /* the machine is in another state, from which it can run */
     HOSTLINES_FAILED, /* it runs no more, and the user was told */
+    HOSTLINES_FILES,  /* packages are there, which the machine has to take: hostlines_files() */
 };
 
 /* Does what the line says with a machine between two runs. gone: the machine has no state, because
  * its last run has ended it. */
 enum hostlines_did hostlines_do(struct hostlines *lines, struct vmm *vm, bool gone,
                                 const char *line);
+
+/* After HOSTLINES_FILES: the files for a run of HV_RUN_PRELOAD, and then whether it has taken them.
+ */
+const struct vmm_files_in *hostlines_files(struct hostlines *lines);
+void hostlines_taken(struct hostlines *lines, bool taken);
 
 /* Whether a session whose state is lost can go on from another. */
 bool hostlines_can_go_back(const struct hostlines *lines);

@@ -23,6 +23,14 @@
  *     pyhl_run(vm, &(struct pyhl_run){.cell = "x = 6"}, &end, &err);
  *     pyhl_run(vm, &(struct pyhl_run){.cell = "x * 7"}, &end, &err);
  *
+ * Packages for a session that goes on are files below PYHL_PACKAGES, as pip install --target makes
+ * them. A run of its own puts them there, and the next cell can import them:
+ *
+ *     pyhl_run(vm, &(struct pyhl_run){.preload = "", .files_in = &files}, &end, &err);
+ *
+ * If they do not fit, or code of theirs (.pth files) ends the process, the VM has ended as well:
+ * make a checkpoint before, and vmm_rewind_to() it.
+ *
  * A script calls functions of the host by module `host`: pyhl_run.tools is a set that
  * vmm_tools_create() has made. Where it waits for an answer pyhl_run() returns with the outcome
  * VMM_CALLED, and vmm_resume() goes on. pyhl/examples/tools.c shows both.

@@ -21,7 +21,8 @@ struct repl_options {
     struct tool_options tools;
     struct copy_options copies;
     struct package_options packages;
-    bool deterministic, no_history;
+    struct install_wish install;
+    bool deterministic, no_history, pip;
 };
 
 static const struct opt repl_opts[] = {
@@ -58,6 +59,10 @@ static const struct opt repl_opts[] = {
     TOOL_OPTIONS(struct repl_options, tools),
     COPY_OPTIONS(struct repl_options, copies),
     PACKAGE_OPTIONS(struct repl_options, packages),
+    {.name = "pip",
+     .kind = OPT_FLAG,
+     .offset = offsetof(struct repl_options, pip),
+     .help = "let cells that are not typed on a terminal install packages by %pip, too"},
     {.name = "deterministic",
      .kind = OPT_FLAG,
      .offset = offsetof(struct repl_options, deterministic),
@@ -163,6 +168,7 @@ static bool repl_open_doors(const struct cmd *cmd, const struct repl_options *op
         .save = options->save,
         .dest = options->dest,
         .images = options->images,
+        .install = options->pip || session_typed() ? &options->install : NULL,
     };
 
     if (options->copies.with_dir) {
@@ -188,6 +194,7 @@ static int repl_main(const struct cmd *cmd, int argc, char **argv)
                            &status)) {
         return status;
     }
+    options.install = (struct install_wish){.home = options.dest, .packages = &options.packages};
     config.history = !options.no_history;
     config.max_kept = options.max_kept;
     from.dest = options.dest;

@@ -11,6 +11,7 @@
 #include "outcome.h"
 #include "report.h"
 #include "repl_show.h"
+#include "session.h"
 #include "signals.h"
 #include "vmm/abi.h"
 
@@ -70,9 +71,8 @@ static bool repl_ended(void)
     return signals_last() == SIGTERM || signals_last() == SIGHUP;
 }
 
-/* The VM is gone: says why, where the status does not. The session can go on from a state that was
- * kept, unless a signal is to end it. */
-static void repl_died(struct repl *r, const struct vmm_outcome *outcome)
+static void repl_outcome_text(const struct repl *r, const struct vmm_outcome *outcome,
+                              char text[OUTCOME_TEXT])
 {
     const struct outcome_limits limits = {
         .memory = r->run.memory != 0 ? r->run.memory : r->config.memory,
@@ -82,6 +82,14 @@ static void repl_died(struct repl *r, const struct vmm_outcome *outcome)
         .max_output = r->run.max_output,
         .max_calls = r->run.max_calls,
     };
+
+    outcome_text(outcome, &limits, text);
+}
+
+/* The VM is gone: says why, where the status does not. The session can go on from a state that was
+ * kept, unless a signal is to end it. */
+static void repl_died(struct repl *r, const struct vmm_outcome *outcome)
+{
     const bool back =
         hostlines_can_go_back(r->lines) && !repl_ended() && outcome->kind != VMM_PIPE_CLOSED;
     const char *rest =
@@ -93,7 +101,7 @@ static void repl_died(struct repl *r, const struct vmm_outcome *outcome)
     r->over = !back;
     r->status = outcome_status(outcome, signals_last());
     if (!outcome_is_plain(outcome)) {
-        outcome_text(outcome, &limits, text);
+        repl_outcome_text(r, outcome, text);
         message("pyhl %s: %s; %s\n", r->config.cmd->name, text, rest);
     } else if (back || r->terminal) {
         message("pyhl %s: %s\n", r->config.cmd->name, rest);
@@ -112,6 +120,21 @@ static void repl_limit_channel(struct repl *r)
     }
 }
 
+/* Makes a run. Returns 0 or -errno. */
+static int repl_run_vm(struct repl *r, const struct vmm_run *run, struct vmm_outcome *outcome,
+                       struct vmm_err *err)
+{
+    int rc;
+
+    signals_forget();
+    signals_to_vm(r->vm);
+    deadline_renew();
+    repl_limit_channel(r);
+    rc = tools_child_run(r->config.doors.tools, r->vm, run, outcome, err);
+    signals_to_vm(NULL);
+    return rc;
+}
+
 /* Makes a run of the session. Returns false when that was its last. */
 static bool repl_turn(struct repl *r, int mode, const char *source, size_t len, uint64_t cursor,
                       struct vmm_outcome *outcome)
@@ -128,17 +151,12 @@ static bool repl_turn(struct repl *r, int mode, const char *source, size_t len, 
         run.files_in = r->began ? NULL : run.files_in;
         run.files_out = r->began ? run.files_out : NULL;
     }
-    signals_forget();
-    signals_to_vm(r->vm);
-    deadline_renew();
-    repl_limit_channel(r);
-    if (tools_child_run(r->config.doors.tools, r->vm, &run, outcome, &err) < 0) {
+    if (repl_run_vm(r, &run, outcome, &err) < 0) {
         r->over = r->gone = true;
         r->status = cmd_fail(r->config.cmd, &err);
     } else if (outcome->kind != VMM_READY) {
         repl_died(r, outcome);
     }
-    signals_to_vm(NULL);
     if (mode != HV_RUN_FILES) {
         r->run.options = NULL; /* they are for the first run */
         r->run.argv = cell_argv;
@@ -170,6 +188,45 @@ static void repl_refuse(struct repl *r)
             r->terminal ? "%rewind or %switch NAME goes on from another" : "the session is over");
 }
 
+/* Has the machine take packages. If it cannot, it is as before. */
+static bool repl_take_packages(struct repl *r, struct vmm_err *err)
+{
+    struct vmm_run run = r->run;
+    struct vmm_outcome outcome;
+    char text[OUTCOME_TEXT];
+
+    run.mode = HV_RUN_PRELOAD;
+    run.options = NULL;
+    run.argv = cell_argv;
+    run.files_in = hostlines_files(r->lines);
+    if (repl_run_vm(r, &run, &outcome, err) < 0) {
+        return false;
+    }
+    if (outcome.kind == VMM_READY && outcome.status == 0) {
+        return true;
+    }
+    repl_outcome_text(r, &outcome, text);
+    (void)vmm_err_set(err, EIO, "the session cannot take the packages: %s", text);
+    return false;
+}
+
+static void repl_install(struct repl *r)
+{
+    struct vmm_snapshot *before = NULL;
+    struct vmm_err err = {0}, failed = {0};
+    const bool taken = vmm_checkpoint(r->vm, &before, &err) == 0 && repl_take_packages(r, &err);
+
+    if (!taken) {
+        message("pyhl %s: %%pip install: %s\n", r->config.cmd->name, err.msg);
+    }
+    if (!taken && before != NULL && vmm_rewind_to(r->vm, before, &failed) < 0) {
+        r->over = r->gone = true;
+        r->status = cmd_fail(r->config.cmd, &failed);
+    }
+    vmm_snapshot_close(before);
+    hostlines_taken(r->lines, taken);
+}
+
 /* A line that is for pyhl. */
 static void repl_host_line(struct repl *r, const char *line)
 {
@@ -181,6 +238,9 @@ static void repl_host_line(struct repl *r, const char *line)
     case HOSTLINES_FAILED:
         r->over = r->gone = true;
         r->status = CMD_FAILED;
+        break;
+    case HOSTLINES_FILES:
+        repl_install(r);
         break;
     case HOSTLINES_DONE:
         break;
@@ -416,8 +476,9 @@ int repl_open(const struct repl_config *config, struct repl **out, struct vmm_io
     }
     r->config = *config;
     json_object_seed(0); /* reads a file of the host, which the jail does not let it do later */
-    r->terminal = isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
-    rc = hostlines_open(config->cmd, config->max_kept, &r->lines, err);
+    r->terminal = session_typed();
+    rc = hostlines_open(config->cmd, config->max_kept, config->doors.install, r->terminal,
+                        &r->lines, err);
     rc = rc == 0 ? line_open(r->terminal, config->history, repl_complete, r, &r->editor, err) : rc;
     if (rc < 0) {
         repl_close(r);

@@ -35,6 +35,7 @@ struct run_options {
     struct tool_options tools;
     struct copy_options copies;
     struct package_options packages;
+    struct install_wish install; /* of -i */
     bool renew, deterministic, trace, json, interactive;
     unsigned verbose;
 };
@@ -433,6 +434,7 @@ static int run_program(const struct cmd *cmd, const struct run_options *options,
         .script = program->run.script,
         .save = options->save,
         .dest = options->dest,
+        .install = options->interactive && session_typed() ? &options->install : NULL,
     };
     const struct start_options from = {
         .dest = options->dest,
@@ -493,6 +495,7 @@ static int run_main(const struct cmd *cmd, int argc, char **argv)
     if (options.verbose > 1) {
         times.load_ns = report_cpu();
     }
+    options.install = (struct install_wish){options.dest, &options.packages};
     status = choose(cmd, &options, &words, &program.run);
     if (status == CMD_OK) {
         status = take_after(cmd, &words, program.run.script != NULL, &options);

@@ -49,6 +49,11 @@ static const char *inherited(const char *name)
     return value != NULL ? value - strlen(name) - 1 : NULL;
 }
 
+bool session_typed(void)
+{
+    return isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
+}
+
 static bool session_on_terminal(void)
 {
     return isatty(STDIN_FILENO) || isatty(STDOUT_FILENO) || isatty(STDERR_FILENO);

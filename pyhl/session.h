@@ -35,6 +35,9 @@ int session_begin(const struct session *session, uint64_t *jail_ns);
  * exit status of the process. */
 int session_run(const struct session *session);
 
+/* Whether a person types what the session does: standard input and output are terminals. */
+bool session_typed(void);
+
 /* The process's standard input, output and error; trace lines go to standard error. */
 struct vmm_io session_io(void);
 

@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 
+import pip
 import repl
 from terminal import ENV, LIMIT, PYHL, PYTHON, Terminal
 
@@ -309,7 +310,7 @@ def case_time_is_over():
 
 
 def main(words):
-    cases = {name[5:]: value for name, value in {**globals(), **vars(repl)}.items() if name.startswith("case_")}
+    cases = {name[5:]: value for name, value in {**globals(), **vars(repl), **vars(pip)}.items() if name.startswith("case_")}
     if words == ["--list"]:
         print(*cases, sep="\n")
         return 0

@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Cases of %pip install in a session. What is on PATH as uv is a stand-in, which copies packages from folders: what is
+tested here is what becomes of them."""
+import base64
+import contextlib
+import hashlib
+import os
+import subprocess
+import tempfile
+import time
+
+from repl import REPL, PLAIN, Typing, fed
+
+# Packages lie in the folder of --find-links as NAME-VERSION/. One that is in the target already is not copied. What there
+# is in the target at first is written to the file "seen".
+STAND_IN = """#!/usr/bin/env python3
+import os, pathlib, shutil, sys, time
+words = sys.argv[1:]
+links = pathlib.Path(words[words.index("--find-links") + 1])
+site = pathlib.Path(words[words.index("--target") + 1])
+have = {path.name.removesuffix(".dist-info").rpartition("-")[0]: path for path in site.glob("*.dist-info")}
+(links / "seen").write_text(" ".join(sorted(path.name for path in have.values())))
+for line in pathlib.Path("requirements.txt").read_text().split():
+    name, _, version = line.partition("==")
+    if name == "slow":
+        (links / "slow").touch()
+        time.sleep(1234.5)
+    found = sorted(links.glob(f"{name}-{version or '*'}"))
+    if not found:
+        sys.exit(f"error: No solution found when resolving dependencies\\n  cause: Because {name} was not found in the "
+                 "package registry and you require it.")
+    if name in have:
+        if have[name].name == found[-1].name + ".dist-info" or not version:
+            continue
+        shutil.rmtree(have[name])
+    shutil.copytree(found[-1], site, dirs_exist_ok=True)
+"""
+
+
+def package(folder, name, version, files):
+    """Make a package; the value of a file may be its size."""
+    at = os.path.join(folder, f"{name}-{version}")
+    info = f"{name}-{version}.dist-info"
+    record = ""
+    for path, text in {**files, f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"}.items():
+        os.makedirs(os.path.dirname(os.path.join(at, path)), exist_ok=True)
+        with open(os.path.join(at, path), "wb") as file:
+            if isinstance(text, int):
+                file.truncate(text)
+                continue
+            file.write(text.encode())
+        digest = base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).rstrip(b"=").decode()
+        record += f"{path},sha256={digest},{len(text.encode())}\n"
+    with open(os.path.join(at, info, "RECORD"), "w") as file:
+        file.write(record + f"{info}/RECORD,,\n")
+
+
+@contextlib.contextmanager
+def packages():
+    """Yields the words before a command's, those after it, the folder, and a list of what is wrong at the end."""
+    with tempfile.TemporaryDirectory() as folder:
+        links, cache = os.path.join(folder, "links"), os.path.join(folder, "cache")
+        os.mkdir(links)
+        os.mkdir(cache, 0o700)
+        with open(os.path.join(folder, "uv"), "w") as file:
+            file.write(STAND_IN)
+        os.chmod(os.path.join(folder, "uv"), 0o755)
+        for version in "1.0", "2.0":
+            package(links, "alpha", version, {"alpha/__init__.py": f"version = {version}\n", "alpha/data": "some"})
+        package(links, "beta", "1.0", {"beta.py": "import alpha\n"})
+        package(links, "click", "99.0", {"click/__init__.py": ""})
+        package(links, "leaves", "1.0", {"leaves.pth": "import os; os._exit(0)\n", "leaves.py": ""})
+        package(links, "large", "1.0", {"large.py": "", "large.bin": 100 << 20})
+        wrong = []
+        yield [f"PATH={folder}:/usr/bin:/bin", f"XDG_CACHE_HOME={cache}"], ["--find-links", links], links, wrong
+        left = [name for name in os.listdir(os.path.join(cache, "pyhl", "work")) if not name.endswith(".lock")]
+        if left:
+            wrong.append(f"left in the cache: {left}")
+
+
+def seen(links):
+    with open(os.path.join(links, "seen")) as file:
+        return file.read().split()
+
+
+def case_pip_install():
+    """What was installed can be imported in the next cell; a rewind takes it away, and it can come again."""
+    with packages() as (before, after, links, wrong):
+        command = [*before, *REPL, "--pip", *after]
+        wrong += fed(command, b"x = 1\ntry: import alpha\nexcept ImportError: print('none')\n\n%checkpoint clean\n"
+                     b"%pip install 'alpha==1.0'\nalpha = __import__('alpha'); alpha.version, alpha.__file__, x\n"
+                     b"import importlib.metadata; importlib.metadata.version('alpha')\n%fork\n%switch main\nalpha.version\n"
+                     b"%rewind clean\ntry: import alpha\nexcept ImportError: print('gone')\n\n!pip install alpha beta\n"
+                     b"import beta; beta.alpha.version\n",
+                     out=b"none\n(1.0, '/usr/local/lib/python3.13/dist-packages/alpha/__init__.py', 1)\n'1.0'\nfork-1\n1.0\n"
+                         b"gone\n2.0\n")
+        wrong += fed(command, b"%pip install alpha\nimport alpha; alpha.version\n", out=b"2.0\n")  # before any other run
+    return wrong
+
+
+def case_pip_sets():
+    """uv is told what the session has in the state that it is in, and no other version of that comes."""
+    with packages() as (before, after, links, wrong):
+        command = [*before, *REPL, "--pip", *after]
+        for lines, have, said in (
+                (b"%pip install alpha\n%pip install beta\n", ["alpha-2.0.dist-info"], b""),
+                (b"%pip install alpha\n%pip install beta\n%pip install click==99.0\n",
+                 ["alpha-2.0.dist-info", "beta-1.0.dist-info"], b"click"),
+                (b"%fork\n%pip install alpha\n%switch main\n%pip install beta\n", [], b""),
+                (b"%fork\n%pip install alpha\n%switch main\n%switch fork-1\n%pip install beta\n", ["alpha-2.0.dist-info"], b""),
+                (b"%pip install alpha==1.0\n%pip install alpha==2.0\nimport alpha; assert alpha.version == 1.0\n",
+                 ["alpha-1.0.dist-info"], b"alpha==2.0 would take the place of alpha==1.0, which was installed before")):
+            wrong += fed(command, lines, err=b"another version" if said == b"click" else said,
+                         out=None if b"%fork" in lines else b"")
+            if [name for name in seen(links) if name.split("-")[0] in ("alpha", "beta")] != have:
+                wrong.append(f"{lines}: uv saw {seen(links)}")
+    return wrong
+
+
+def case_pip_refused():
+    """What cannot be installed is said in a line, and the session is as it was."""
+    with packages() as (before, after, links, wrong):
+        lines = ((b"nothing", b"there is no package 'nothing'"), (b"-U alpha", b"'-U' is no NAME"),
+                 (b"./alpha.whl", b"'./alpha.whl' is no NAME"), (b"alpha.whl", b"is no NAME"), (b"a@b", b"is no NAME"),
+                 (b"\x1b[1m", b"'?[1m' is no NAME"), (b"", b"write %pip install PACKAGE"), (b"x" * 4100, b"too long"),
+                 (b"leaves", b"the session cannot take the packages: "), (b"large", b"the session cannot take the packages: "))
+        for words, said in lines:
+            wrong += fed([*before, *REPL, "--pip", "--memory", "450M", *after],
+                         b"x = 1\n%pip install " + words + b"\nx\n%pip install alpha\nimport alpha; x\n", out=b"1\n1\n", err=said)
+        wrong += fed([*before, *REPL, "--memory", "600M", *after], b"%pip install alpha\n'on'\n", out=b"'on'\n",
+                     err=b"not in this session: ")
+        wrong += fed(["PATH=/usr/bin:/bin", before[1], *REPL, "--pip", *after], b"%pip install alpha\n'on'\n", out=b"'on'\n",
+                     err=b"packages need uv")
+        wrong += fed([*before, *REPL, "--pip", "--from", "/nowhere"], b"1\n", 125, b"", b"/nowhere")
+    return wrong
+
+
+def case_pip_typed():
+    """On a terminal it needs no option, and tells what has come. Ctrl-C ends uv and gives the prompt back."""
+    with packages() as (before, after, links, wrong):
+        session = Typing([*PLAIN, *after], before)
+        session.type(b"x = 1\n")
+        session.type(b"%pip install alpha==1.0\n", b"installed alpha==1.0")
+        session.type(b"import alpha; alpha.version, x\n", b"\n(1.0, 1)")
+        session.type(b"%pip install alpha\n", b"nothing is missing")
+        session.terminal.type(b"%pip install slow\n")
+        while not os.path.exists(os.path.join(links, "slow")) and session.terminal.read():
+            pass
+        time.sleep(0.2)
+        session.type(b"\x03", b"interrupted while uv ran\r\n>>> ", prompt=None)
+        session.type(b"%pip install click==99.0\n", b"installed click==99.0", b"another version")
+        session.type(b"x\n", b"\n1")
+        wrong += session.end()
+        if subprocess.run(["pgrep", "-f", "target site.*slow|1234.5"], capture_output=True).stdout:
+            wrong.append("uv is still there")
+    return wrong
