@@ -70,6 +70,12 @@ static int resolve(struct making *making, struct vmm_err *err)
                          "--memory of pyhl setup --force",
                          report_size(making->home.config.memory).s);
     }
+    if (rc == 0 && making->tree.replaces) {
+        rc = vmm_err_set(err, ENOTSUP,
+                         "another version of a package of the image is wanted, and the image has "
+                         "imported its own already; ask for what goes with the versions that pyhl "
+                         "info lists");
+    }
     if (rc == 0) {
         snprintf(making->note, sizeof(making->note), "%s",
                  making->tree.entries > 0 ? report_size(making->tree.bytes).s : "nothing new");

@@ -19,13 +19,13 @@
 #define LAYER_HOME  "home"
 #define LAYER_NONE  "-" /* the name of no layer: the home has all that is wanted */
 
-/* layers.c: What a request is called that is made upon a snapshot. What lies in the folders of
+/* layers_key.c: What a request is called that is made upon a snapshot. What lies in the folders of
  * --find-links counts by name, size and time of change. */
 int layers_key(const struct package_request *request, const struct vmm_snapshot *base,
                char key[DIGEST_TEXT], struct vmm_err *err);
 
-/* Which layer a request has led to. ENOENT: none yet. EBADMSG for a file that is damaged, EPERM for
- * one that is not trusted. */
+/* layers.c: Which layer a request has led to. ENOENT: none yet. EBADMSG for a file that is damaged,
+ * EPERM for one that is not trusted. */
 int layers_request(const struct cache *cache, const char *key, char name[DIGEST_TEXT],
                    struct vmm_err *err);
 
@@ -64,6 +64,11 @@ struct layer_list {
 /* Lists all layers, none where there is no cache folder. Free it after an error, too. */
 int layers_list(const struct cache *cache, struct layer_list *list, struct vmm_err *err);
 void layers_list_free(struct layer_list *list);
+
+/* The layer of the list that was made upon this snapshot and has all these packages, "NAME" or
+ * "NAME==VERSION", NULL-terminated. Of several it is the one that was used last. NULL: none. */
+const struct layer_entry *layers_pick(const struct layer_list *list,
+                                      const struct vmm_snapshot *base, const char *const *packages);
 
 /* Removes a layer. Processes that have it open are not disturbed: what they have mapped stays. */
 int layers_remove(const struct cache *cache, const char *name, struct vmm_err *err);

@@ -6,6 +6,7 @@
 #include "files.h"
 #include "layers.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -117,6 +118,74 @@ void layers_list_free(struct layer_list *list)
     }
     free(list->items);
     *list = (struct layer_list){0};
+}
+
+/* The next character of a package's name, as names are compared: letters have no case, and a run of
+ * `-`, `_` and `.` is one `-`. */
+static int name_next(const char **at)
+{
+    const char c = **at;
+
+    if (c != '-' && c != '_' && c != '.') {
+        *at += 1;
+        return tolower((unsigned char)c);
+    }
+    *at += strspn(*at, "-_.");
+    return '-';
+}
+
+static bool same_name(const char *a, size_t a_len, const char *b, size_t b_len)
+{
+    const char *const a_end = a + a_len, *const b_end = b + b_len;
+
+    while (a < a_end && b < b_end && name_next(&a) == name_next(&b)) {
+        if (a == a_end && b == b_end) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Whether lines "NAME = VERSION" have a package. */
+static bool has_package(const char *lines, const char *package)
+{
+    const size_t name = strcspn(package, "=");
+    const char *version = strncmp(package + name, "==", 2) == 0 ? package + name + 2 : NULL;
+
+    for (const char *line = lines; line != NULL && *line; line = strchr(line, '\n') + 1) {
+        const size_t len = strcspn(line, " "), rest = strcspn(line + len + 3, "\n");
+
+        if (same_name(line, len, package, name) &&
+            (version == NULL ||
+             (strlen(version) == rest && strncmp(line + len + 3, version, rest) == 0))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+const struct layer_entry *layers_pick(const struct layer_list *list,
+                                      const struct vmm_snapshot *base, const char *const *packages)
+{
+    struct vmm_snapshot_info info;
+
+    vmm_snapshot_info(base, &info);
+    for (size_t i = 0; i < list->count; i++) {
+        const struct layer_entry *entry = &list->items[i];
+        size_t n = 0;
+
+        if (entry->damaged || memcmp(&entry->config.key, &info.key, sizeof(info.key)) != 0 ||
+            memcmp(&entry->config.content, info.content, sizeof(info.content)) != 0) {
+            continue;
+        }
+        while (packages[n] != NULL && has_package(entry->config.packages.text, packages[n])) {
+            n++;
+        }
+        if (packages[n] == NULL) {
+            return entry;
+        }
+    }
+    return NULL;
 }
 
 int layers_remove(const struct cache *cache, const char *name, struct vmm_err *err)

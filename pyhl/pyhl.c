@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The front of libpyhl: opens homes, from which VMs are restored, and makes the run that such a VM
- * is given.
+ * The front of libpyhl: opens homes and layers, from which VMs are restored, and makes the run that
+ * such a VM is given.
  */
 #include "pyhl.h"
 #include "env.h"
 #include "home.h"
+#include "layers.h"
 #include "vmm/abi.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -76,6 +78,55 @@ void pyhl_home_info(const struct pyhl_home *home, struct pyhl_home_info *info)
         .memory = config->memory,
         .key = config->key,
     };
+}
+
+/* The command that makes a layer. */
+static int no_layer(const struct pyhl_home *home, const char *const *packages, struct vmm_err *err)
+{
+    char words[300] = "";
+
+    for (size_t n = 0; packages[n] != NULL && strlen(words) + strlen(packages[n]) < 280; n++) {
+        sprintf(words + strlen(words), " --with %s", packages[n]);
+    }
+    return vmm_err_set(err, ENOENT,
+                       "no layer has these packages; make one with: pyhl run --dest "
+                       "%.100s%s -c 1",
+                       home->home.dir.path, words);
+}
+
+static int layer_pick(const struct pyhl_home *home, const struct cache *cache,
+                      const char *const *packages, struct vmm_snapshot **out, struct vmm_err *err)
+{
+    const struct layer_entry *entry;
+    struct layer_list list;
+    int rc = layers_list(cache, &list, err);
+
+    if (rc == 0) {
+        entry = layers_pick(&list, home->snap, packages);
+        rc = entry != NULL ? layers_open(cache, entry->name, home->snap, out, err)
+                           : no_layer(home, packages, err);
+    }
+    layers_list_free(&list);
+    return rc;
+}
+
+int pyhl_layer_open(const struct pyhl_home *home, const char *const *packages,
+                    struct vmm_snapshot **out, struct vmm_err *err)
+{
+    struct vmm_err unseen;
+    struct cache cache;
+    int rc;
+
+    *out = NULL;
+    err = err != NULL ? err : &unseen;
+    rc = cache_open(false, &cache, err);
+    if (rc == 0) {
+        rc = layer_pick(home, &cache, packages, out, err);
+    } else if (rc == -ENOENT) {
+        rc = no_layer(home, packages, err);
+    }
+    cache_close(&cache);
+    return rc;
 }
 
 /* Sets the mode, the source and sys.argv[0], as python3 does from its arguments. */

@@ -75,6 +75,17 @@ struct pyhl_home_info {
 /* Strings are the home's. */
 void pyhl_home_info(const struct pyhl_home *home, struct pyhl_home_info *info);
 
+/* A layer upon the home: its snapshot with packages in it, as `pyhl run --with PACKAGE` makes it in
+ * the user's cache folder ($XDG_CACHE_HOME/pyhl or ~/.cache/pyhl). packages is NULL-terminated,
+ * each "NAME" or "NAME==VERSION". Of several layers that have them all it is the one that was used
+ * last. VMs are restored from it as from pyhl_home_snapshot(), and find modules imported that the
+ * layer was made for. Give it back by vmm_snapshot_close(), before the home.
+ *
+ * ENOENT: there is none, and the message has the command that makes one. EPERM: others can change
+ * the cache. EBADMSG and the like: it is damaged. On failure *out is NULL. */
+int pyhl_layer_open(const struct pyhl_home *home, const char *const *packages,
+                    struct vmm_snapshot **out, struct vmm_err *err);
+
 /* What to run, and how. A field that is 0 or NULL has a default. All of it belongs to the caller
  * and is only read. */
 struct pyhl_run {

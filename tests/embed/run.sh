@@ -109,6 +109,36 @@ ZeroDivisionError: division by zero'
     expect_error 1 "^error: $scratch/home: .*; install again"
 }
 
+# Packages in a layer, which the command has made.
+case_layer() {
+    export XDG_CACHE_HOME=$scratch/cache TOYS=$scratch/toys
+    mkdir -p "$TOYS" "$scratch/toybin"
+    echo 'value = 42' >"$TOYS/toy.py"
+    ln -s "$PWD/tests/packages/toy_uv.py" "$scratch/toybin/uv"
+    begin "example layer: built"
+    compile "$scratch/layer" pyhl/examples/layer.c libpyhl
+    begin "example layer: there is none, and the message has the command that makes one"
+    run "$scratch/layer" .pyhl 'import toy' toy
+    expect_error 1 '^error: no layer has these packages; make one with: pyhl run --dest .pyhl --with toy -c 1$'
+    run env PATH="$scratch/toybin:$PATH" "$pyhl" run --dest .pyhl --with toy -c 1
+    expect_status 0
+    run "$scratch/layer" .pyhl 'import toy' toy other
+    expect_error 1 '^error: no layer has these packages; .* --with toy --with other -c 1$'
+    begin "example layer: a run that has the packages"
+    run "$scratch/layer" .pyhl 'import toy; print(toy.value)' Toy
+    expect_status 0
+    expect_out 42
+    run "$scratch/layer" .pyhl 'import toy; print(toy.value)' toy==1.0
+    expect_out 42
+    run "$scratch/layer" .pyhl 'import toy' toy==1.1
+    expect_error 1 'no layer has these packages'
+    begin "example layer: a cache that others can change"
+    chmod o+w "$scratch/cache/pyhl"
+    run "$scratch/layer" .pyhl 'import toy' toy
+    expect_error 1 'it is not trusted'
+    unset XDG_CACHE_HOME TOYS
+}
+
 # Cells of one session, and their records.
 case_cells() {
     begin "example cells: built"

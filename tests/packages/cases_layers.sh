@@ -1,39 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash disable=SC2154 # sourced by run.sh; lib.sh and run.sh set what it uses
 # Layers in the cache folder: made once, by one process at a time, whole or not at all; used only when nobody else can
-# have changed them; listed, and removed. What is on PATH as uv is a stand-in that makes packages of one file each, from
-# $TOYS/NAME.py, and counts its calls: what is tested here is what becomes of a tree of packages.
+# have changed them; listed, and removed. What is on PATH as uv is toy_uv.py: what is tested here is what becomes of a
+# tree of packages.
 
 readonly toys=$scratch/toys toy_bin=$scratch/toybin
 
 toys_begin() {
     rm -rf "$toys" "$toy_bin" "$XDG_CACHE_HOME"
     mkdir -p "$toys" "$toy_bin"
-    cat >"$toy_bin/uv" <<'END'
-#!/usr/bin/env python3
-import base64, hashlib, os, pathlib, re, sys, time
-toys = pathlib.Path(os.environ["TOYS"])
-with open(toys / "calls", "a") as f:
-    f.write("call\n")
-time.sleep(float(os.environ.get("TOY_SLEEP", "0")))
-site = pathlib.Path(sys.argv[sys.argv.index("--target") + 1])
-names = [n for n in pathlib.Path("requirements.txt").read_text().split() if re.fullmatch("[a-z]+", n)]
-for name in names:
-    info = f"{name}-1.0.dist-info"
-    files = {f"{name}/__init__.py": (toys / f"{name}.py").read_bytes(), f"{info}/top_level.txt": name.encode() + b"\n",
-             f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n".encode()}
-    record = ""
-    for path, data in files.items():
-        (site / path).parent.mkdir(parents=True, exist_ok=True)
-        (site / path).write_bytes(data)
-        digest = base64.urlsafe_b64encode(hashlib.sha256(data).digest()).rstrip(b"=").decode()
-        record += f"{path},sha256={digest},{len(data)}\n"
-    (site / info / "RECORD").write_text(record + f"{info}/RECORD,,\n")
-    if (toys / f"{name}.size").exists():
-        with open(site / name / "data", "wb") as f:
-            f.truncate(int((toys / f"{name}.size").read_text()))
-END
-    chmod +x "$toy_bin/uv"
+    ln -s "$PWD/tests/packages/toy_uv.py" "$toy_bin/uv"
     echo 'value = 42' >"$toys/toy.py"
     export TOYS=$toys
 }
