@@ -3,7 +3,7 @@
 # Tests that runs are hermetic. In many hundreds of runs, each looks for what any earlier one has left, and then leaves
 # all that it can (harness.py and its traces). Time and entropy are fresh at every restore (fresh.py). Some runs take
 # ring 0 (ring0.py). rewind_test.c does the same one level lower, and compares every byte of the guest after each
-# rewind.
+# rewind. trees_test.c does so for checkpoints, in random trees of sessions.
 #
 # usage: tests/hermetic/run.sh [PART...]      --list prints their names
 set -u
@@ -231,45 +231,61 @@ part_ring0() {
         problem "$(cat "$scratch/out")"
 }
 
-# The longest part runs in parallel with the others, on the second core.
-rewind_pid=
-rewind_start() {
-    make -s build/tests/rewind_test >"$scratch/built" 2>&1 || return
-    timeout -s9 600 build/tests/rewind_test "$home" >"$scratch/rewind" 2>&1 &
-    rewind_pid=$!
+# The longest parts run in parallel with the others, on the second core, one after the other.
+long_pid=
+long_start() {
+    local program programs=()
+    ! is_chosen rewind || programs+=(rewind_test)
+    ! is_chosen trees || programs+=(trees_test)
+    [ ${#programs[@]} -gt 0 ] || return
+    make -s "${programs[@]/#/build/tests/}" >"$scratch/built" 2>&1 || return
+    for program in "${programs[@]}"; do
+        timeout -s9 600 "build/tests/$program" "$home" >"$scratch/$program" 2>&1
+        echo $? >"$scratch/$program.status"
+    done &
+    long_pid=$!
 }
 
-part_rewind() {
-    local line
-    if [ -z "$rewind_pid" ]; then
-        begin "rewind_test builds"
+# long_end NAME: waits for NAME_test, and takes what it said.
+long_end() {
+    local name=$1 said=$scratch/$1_test line
+    if [ -z "$long_pid" ]; then
+        begin "$name: it builds"
         problem "$(tail -n 5 "$scratch/built")"
         return
     fi
-    wait "$rewind_pid"
-    status=$?
+    wait "$long_pid"
+    status=$(cat "$said.status")
     while IFS= read -r line; do
         case $line in
-        "pass "*) begin "rewind: ${line#pass }" ;;
+        "pass "*) begin "$name: ${line#pass }" ;;
         "skip "*)
             finish
             line=${line#skip }
-            skip "rewind: ${line%%: *}" "${line#*: }"
+            skip "$name: ${line%%: *}" "${line#*: }"
             ;;
-        *) begin "rewind: ${line%%:*}" && problem "$line" ;;
+        *) begin "$name: ${line%%:*}" && problem "$line" ;;
         esac
-    done <"$scratch/rewind"
-    begin "rewind: all of it ran"
-    [ $status -le 1 ] || problem "it ended with status $status"
-    [ -s "$scratch/rewind" ] || problem "it said nothing"
+    done <"$said"
+    begin "$name: all of it ran"
+    [ "$status" -le 1 ] || problem "it ended with status $status"
+    [ -s "$said" ] || problem "it said nothing"
 }
 
-choose "sight round traces cold tree fresh counts memory large promise text ring0 rewind" "$@"
+part_rewind() {
+    long_end rewind
+}
+
+part_trees() {
+    long_end trees
+}
+
+choose "sight round traces cold tree fresh counts memory large promise text ring0 rewind trees" "$@"
 tests/home.sh "$home" || exit 2
 cat $here/{harness,traces_interpreter,traces_system,traces_memory,traces_packages}.py >"$script"
 printf 'first\nsecond\nthird\n%.0s' {1..2000} >"$scratch/stdin"
 expect_jail "$pyhl" run --dest "$home" --repeat 100000 -c 'print(1)'
-! is_chosen rewind || rewind_start
+long_start
 for part in "${chosen[@]}"; do
     "part_$part"
 done

@@ -255,6 +255,56 @@ static void t_checkpoint_leaving(void)
     vmm_snapshot_close(first);
 }
 
+/* A page after the image leaves the hot set with its neighbours of the same 2 MiB, but not where a
+ * copy has pages of its checkpoint there. */
+static void t_checkpoint_neighbours(void)
+{
+    struct vmm_err err;
+    struct vmm_snapshot *first = branch_base();
+    struct vmm *vm = branch_copy(first);
+    branch_fill(vm, branch_areas[1] + 60 * 4096, 3, 3);
+    struct vmm_snapshot *snap = branch_checkpoint(vm);
+    vmm_destroy(vm);
+    vm = branch_copy(snap);
+    for (int i = 0; i < 3; i++) {
+        branch_fill(vm, branch_areas[1], 5, 7);
+        branch_fill(vm, 100 * MIB, 50, 7); /* much memory: the next rewind but one is a look */
+        OK(vmm_rewind(vm, &err));
+        branch_fill(vm, branch_areas[0], 1, 7); /* what is read may join the set as well */
+        OK(vmm_rewind(vm, &err));
+        OK(vmm_check(vm, &err));
+        CHECK_INT(branch_sum(vm, branch_areas[1], 100), 2 * 3 * (61 + 62 + 63));
+    }
+    vmm_destroy(vm);
+    vmm_snapshot_close(snap);
+    vmm_snapshot_close(first);
+}
+
+/* The dirty log is not armed again by a checkpoint: what the machine has written it can write again
+ * without a fault, and no page joins the hot set. */
+static void t_checkpoint_not_armed(void)
+{
+    struct vmm_err err;
+    struct vmm_snapshot *first = branch_base();
+    struct vmm *vm = branch_copy(first);
+    for (int i = 0; i < 2; i++) {
+        branch_fill(vm, branch_areas[0], 150, 1);
+        OK(vmm_rewind(vm, &err));
+    }
+    branch_fill(vm, branch_areas[0], 150, 2);
+    struct vmm_snapshot *snap = branch_checkpoint(vm);
+    branch_fill(vm, branch_areas[0], 150, 3);
+    OK(vmm_rewind(vm, &err));
+    CHECK(vm->counters.hot_added < 20);
+    branch_fill(vm, branch_areas[0], 150, 4);
+    vmm_snapshot_close(branch_checkpoint(vm));
+    branch_rewind_to(vm, snap);
+    CHECK(vm->counters.hot_added < 20);
+    vmm_destroy(vm);
+    vmm_snapshot_close(snap);
+    vmm_snapshot_close(first);
+}
+
 /* Memory that a copy gives up before it has written any of it: mapped, copied, and not there. */
 static void t_checkpoint_discard(void)
 {
@@ -448,6 +498,8 @@ const struct vt_test vt_checkpoint_tests[] = {
     {"checkpoint-chain", t_checkpoint_chain},
     {"checkpoint-tables", t_checkpoint_tables},
     {"checkpoint-leaving", t_checkpoint_leaving},
+    {"checkpoint-neighbours", t_checkpoint_neighbours},
+    {"checkpoint-not-armed", t_checkpoint_not_armed},
     {"checkpoint-discard", t_checkpoint_discard},
     {"checkpoint-file", t_checkpoint_file},
     {"checkpoint-other-base", t_checkpoint_other_base},
