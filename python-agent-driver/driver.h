@@ -52,8 +52,9 @@ void start_python(const char *preload);
 /* Do the same once more with packages that came in later. Returns the run's status. */
 int start_packages(const struct drv_frame *frame);
 
-/* imports.c: before the preload, begin to record which modules an import brings. */
-void imports_record(void);
+/* imports.c: before the preload, begin to record which modules an import brings. The list is that
+ * of held_list(), which becomes the recorder's; NULL: nothing is held. */
+void imports_record(PyObject *held);
 /* Before each line of the list, and after the last. */
 void imports_begin_line(void);
 void imports_stop(void);
@@ -63,6 +64,9 @@ PyObject *imports_table(void);
 
 /* held.c: before the snapshot, hold aside what is not in sys.modules at the start of python3. */
 void held_take(void);
+/* Before more is imported: give up answering imports until the next held_take(). Returns a list of
+ * what is held; imports.c says of what. */
+PyObject *held_list(void);
 /* A new reference to a module that is in sys.modules or held aside, or NULL with no error set. It
  * is not given to sys.modules. */
 PyObject *held_module(const char *name);
@@ -70,8 +74,8 @@ PyObject *held_module(const char *name);
 PyObject *held_import(const char *name);
 
 /* Before the snapshot: have this called when a run is about to get a module that is held aside.
- * False: it is not held. */
-bool held_prepare(const char *name, void (*act)(void));
+ * False: it is not held, or every run has it. */
+bool held_prepare(const char *name, void (*action)(void));
 /* Put linecache into sys.modules, when the run's import system would find it. */
 void held_give_linecache(void);
 
@@ -157,6 +161,8 @@ void final_rehearse(void);
 
 /* survivors.c: before the snapshot, remember what is there before any run. */
 void survivors_remember(void);
+/* The same of handlers of atexit, when those are gone that come with a module. */
+void survivors_count_handlers(void);
 /* Whether the run has left anything to join, to call or to be seen to die. */
 bool survivors_any(void);
 /* Call the finalizers of the run's objects that the preloaded modules alone hold, in the
@@ -194,5 +200,7 @@ PyObject *drv_import(const char *name);
 /* Run a text in Python and return a new dict of the names that it leaves. An error ends the
  * process: "cannot WHAT". */
 PyObject *drv_run(const char *text, const char *what);
+/* The same, with names that are there. */
+void drv_run_in(PyObject *names, const char *text, const char *what);
 
 #endif

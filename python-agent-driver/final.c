@@ -159,7 +159,6 @@ void final_remember(void)
     builtin_names = PyModule_GetDict(drv_import("builtins"));
     /* Py_FinalizeEx lets go of the finders. Destroying them would write thousands of pages. */
     Py_XINCREF(PySys_GetObject("path_importer_cache"));
-    survivors_remember();
     *(void **)&finalize_whole = hook_copy("Py_FinalizeEx");
     hook_set("Py_FinalizeEx", (const void *)finalize);
     hook_set("Py_Exit", (const void *)leave);

@@ -18,27 +18,30 @@
 #define MOST  8192u /* modules */
 #define SLOTS (2 * MOST)
 #define ROOM  512 /* in sys.modules, for modules that are not held */
+#define LATER 512 /* in the table, for modules that come later */
 
 struct held {
     PyObject *name, *module;  /* NULL: another name of __main__ */
     PyObject *parent, *owner; /* the name of its package, and that package; NULL at the top */
     PyObject *late;           /* the name in its package, when that is set with the module */
     PyObject *added;          /* finders that it puts into sys.meta_path, or NULL */
+    PyObject *registered;     /* arguments of atexit.register() for its handlers, or NULL */
     PyObject *place;          /* the entry of sys.path where it lies; NULL: anywhere */
     Py_hash_t hash;
     bool inside;           /* its package is held, too, and is its first need */
     bool imported;         /* a module, and not put into sys.modules by another one's code */
+    bool gone;             /* its import would find another module now */
     void (*prepare)(void); /* what must be done before a run has the module; NULL: nothing */
     const uint16_t *needs, *needs_end;
 };
 
 static struct held *table;
-static size_t count;
+static size_t count, table_room;
 static uint16_t slots[SLOTS]; /* by hash; the index in the table and 1 */
-static bool given[MOST];      /* to this run */
+static bool given[MOST];      /* to this run, or to every run */
 static const struct held *linecache;
 static PyObject *finder, *start_path, *endings, *path_finder;
-static PyObject *spec_type, *spec_name, *import_code;
+static PyObject *spec_type, *spec_name, *import_code, *atexit_register;
 
 struct loader {
     PyObject base;
@@ -55,7 +58,7 @@ static struct held *lookup(PyObject *name)
     }
     for (size_t at = (size_t)hash % SLOTS; slots[at] != 0; at = (at + 1) % SLOTS) {
         struct held *held = &table[slots[at] - 1];
-        if (held->hash == hash && PyUnicode_Compare(held->name, name) == 0) {
+        if (held->hash == hash && !held->gone && PyUnicode_Compare(held->name, name) == 0) {
             return held;
         }
     }
@@ -220,6 +223,22 @@ static void prepare(const struct held *held)
     }
 }
 
+/* What else the module's code has done to the process. */
+static int act(const struct held *held)
+{
+    const Py_ssize_t n = held->registered == NULL ? 0 : PyList_GET_SIZE(held->registered);
+    for (Py_ssize_t i = 0; i < n; i++) {
+        PyObject *handler = PyList_GET_ITEM(held->registered, i);
+        PyObject *done = PyObject_Call(atexit_register, PyTuple_GET_ITEM(handler, 0),
+                                       PyTuple_GET_ITEM(handler, 1));
+        if (done == NULL) {
+            return -1;
+        }
+        Py_DECREF(done);
+    }
+    return add_finders(held);
+}
+
 /* Gives a module to sys.modules, unless the script has put something else there. */
 static int give(const struct held *held)
 {
@@ -235,7 +254,7 @@ static int give(const struct held *held)
             return -1;
         }
     }
-    if (add_finders(held) < 0) {
+    if (act(held) < 0) {
         return -1;
     }
     return held->late == NULL ? 0 : PyObject_SetAttr(held->owner, held->late, held->module);
@@ -307,7 +326,7 @@ static PyObject *exec_module(PyObject *self, PyObject *module)
     }
     given[held - table] = true;
     prepare(held);
-    if (give_needs(held) < 0 || add_finders(held) < 0) {
+    if (give_needs(held) < 0 || act(held) < 0) {
         given[held - table] = false;
         return NULL;
     }
@@ -390,10 +409,23 @@ static void fill_needs(struct held *held, PyObject *list)
     held->needs_end = needs + len;
 }
 
+/* Gets the handlers that have these places among those of atexit. Those of the list are left there
+ * (survivors.c knows them). */
+static PyObject *handlers_of(PyObject *places)
+{
+    PyObject *handlers = drv_need(PyList_New(0));
+    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(places); i++) {
+        PyObject *handler = internal_atexit_take((int)PyLong_AsLong(PyList_GET_ITEM(places, i)));
+        drv_must(handler == NULL ? 0 : PyList_Append(handlers, handler));
+        Py_XDECREF(handler);
+    }
+    return handlers;
+}
+
 static void fill(PyObject *names, size_t i)
 {
     struct held *held = &table[i];
-    PyObject *list = item(names, "needed", i);
+    PyObject *list = item(names, "needed", i), *places = item(names, "registered", i);
     *held = (struct held){
         .name = item(names, "names", i),
         .module = item(names, "modules", i),
@@ -401,6 +433,7 @@ static void fill(PyObject *names, size_t i)
         .owner = item(names, "owners", i),
         .late = item(names, "late", i),
         .added = item(names, "added", i),
+        .registered = places == NULL || finder == NULL ? NULL : handlers_of(places),
         .place = item(names, "places", i),
         .inside = item(names, "inside", i) == Py_True,
         .imported = item(names, "imported", i) == Py_True,
@@ -437,47 +470,117 @@ static void empty_modules(PyObject *names)
     Py_DECREF(left);
 }
 
+static void find_names(void)
+{
+    path_finder = attribute("_frozen_importlib_external", "PathFinder");
+    spec_name = drv_need(PyUnicode_InternFromString("__spec__"));
+    spec_type = attribute("_frozen_importlib", "ModuleSpec");
+    atexit_register = attribute("atexit", "register");
+    PyObject *function = attribute("_frozen_importlib", "_find_and_load_unlocked");
+    import_code = drv_need(PyObject_GetAttrString(function, "__code__"));
+    Py_DECREF(function);
+    finder = make_finder();
+}
+
+static PyObject *finders(void)
+{
+    PyObject *list = PySys_GetObject("meta_path");
+    if (list == NULL || !PyList_CheckExact(list)) {
+        drv_fail("sys.meta_path is not a list");
+    }
+    return list;
+}
+
+/* A large array of the program's own would put the driver where its pages are mapped one by one. */
+static void make_room(size_t all)
+{
+    if (all > MOST) {
+        drv_fail("no room for %zu preloaded modules: there is room for %u", all, MOST);
+    }
+    if (all > table_room) {
+        table_room = all + LATER;
+        table = realloc(table, table_room * sizeof(*table));
+    }
+    if (table == NULL) {
+        drv_fail("no memory for %zu preloaded modules", all);
+    }
+}
+
 void held_take(void)
 {
     PyObject *names = imports_table();
-    PyObject *finders = PySys_GetObject("meta_path");
     PyObject *list = PyDict_GetItemString(names, "names");
     const size_t all = list == NULL ? 0 : (size_t)PyList_Size(list);
-    table = calloc(all + 1, sizeof(*table));
-    if (table == NULL || all > MOST) {
-        drv_fail("no room for %zu preloaded modules", all);
-    }
-    for (size_t i = 0; i < all; i++) {
+    make_room(all);
+    for (size_t i = count; i < all; i++) {
         fill(names, i);
     }
+    internal_atexit_close_up();
     count = all;
     PyObject *key = drv_need(PyUnicode_FromString("linecache"));
     linecache = lookup(key);
     Py_DECREF(key);
     start_path = drv_need(Py_XNewRef(PyDict_GetItemString(names, "path")));
     endings = drv_need(Py_XNewRef(PyDict_GetItemString(names, "endings")));
-    path_finder = attribute("_frozen_importlib_external", "PathFinder");
-    spec_name = drv_need(PyUnicode_InternFromString("__spec__"));
-    spec_type = attribute("_frozen_importlib", "ModuleSpec");
-    PyObject *function = attribute("_frozen_importlib", "_find_and_load_unlocked");
-    import_code = drv_need(PyObject_GetAttrString(function, "__code__"));
-    Py_DECREF(function);
+    if (finder == NULL) {
+        find_names();
+    }
     empty_modules(names);
     PyDict_Clear(names);
     Py_DECREF(names);
-    finder = make_finder();
-    drv_must(finders == NULL ? -1 : PyList_Insert(finders, 0, finder));
+    drv_must(PyList_Insert(finders(), 0, finder));
 }
 
-bool held_prepare(const char *name, void (*act)(void))
+/* Whether a new directory of sys.path has another module of this name. With a package all that is
+ * in it is gone. */
+static bool is_gone(size_t i)
+{
+    const struct held *held = &table[i];
+    return held->gone || (held->place != NULL && !is_first_on_path(held)) ||
+           (held->inside && is_gone(*held->needs));
+}
+
+static PyObject *numbers(const uint16_t *at, const uint16_t *end)
+{
+    PyObject *list = drv_need(PyList_New(0));
+    for (; at < end; at++) {
+        PyObject *number = drv_need(PyLong_FromLong(*at));
+        drv_must(PyList_Append(list, number));
+        Py_DECREF(number);
+    }
+    return list;
+}
+
+PyObject *held_list(void)
+{
+    PyObject *list = drv_need(PyList_New(0)), *none = drv_need(PyList_New(0));
+    for (size_t i = 0; i < count; i++) {
+        struct held *held = &table[i];
+        held->gone = is_gone(i);
+        PyObject *entry = held->gone || held->module == NULL
+                              ? Py_NewRef(Py_None)
+                              : drv_need(Py_BuildValue("(OONOO)", held->name, held->module,
+                                                       numbers(held->needs, held->needs_end),
+                                                       held->late == NULL ? Py_None : held->late,
+                                                       held->added == NULL ? none : held->added));
+        drv_must(PyList_Append(list, entry));
+        Py_DECREF(entry);
+    }
+    Py_DECREF(none);
+    drv_must(PySequence_DelItem(finders(), PySequence_Index(finders(), finder)));
+    return list;
+}
+
+bool held_prepare(const char *name, void (*action)(void))
 {
     PyObject *key = drv_need(PyUnicode_FromString(name));
     struct held *held = lookup(key);
-    if (held != NULL) {
-        held->prepare = act;
-    }
     Py_DECREF(key);
-    return held != NULL;
+    if (held == NULL || given[held - table]) {
+        return false;
+    }
+    held->prepare = action;
+    return true;
 }
 
 /* python3 itself imports this module for code of -c. Without the import system that takes no page

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Finds out, while the list is preloaded, which modules each module's import brings with it. At the
+ * Finds out, while a list is preloaded, which modules each module's import brings with it. At the
  * snapshot these are taken out of sys.modules (held.c), and a script that imports one of them gets
- * with it exactly those that python3 would have loaded for it.
+ * with it exactly those that python3 would have loaded for it. The same goes for handlers of atexit
+ * that a module registers. Packages that come later are recorded as the list is; what was held
+ * before is imported by them as by a script.
  */
 #include "driver.h"
 #include "pyinternal.h"
@@ -13,17 +15,26 @@
  * is not in sys.modules. C code has ways past the first, but all go through the second. So each
  * line of the list begins with the modules of python3's start alone; the others wait in `aside`. A
  * third kind of module is put into sys.modules by the code of another one: sweep() finds those at
- * the end of the dict. */
+ * the end of the dict.
+ *
+ * `held` has what was held before, by index: name, module, needs, attribute of its package, finders
+ * that it adds; or None for what cannot be imported any more. `registrants` has for each handler of
+ * atexit the module whose code has registered it. */
 static const char recorder[] =
     "import builtins, sys\n"
     "import _frozen_importlib as bootstrap\n"
     "at_start, finders = {*sys.modules}, [*sys.meta_path]\n"
-    "known, loaded, loading = {*at_start}, set(), ['']\n"
-    "needs, aside = {}, {}\n"
+    "old = [entry and entry[0] for entry in held]\n"
+    "alive = {entry[0]: entry for entry in held if entry}\n"
+    "known, loaded, loading = {*at_start, *alive}, set(), ['']\n"
+    "needs = {name: dict.fromkeys(old[i] for i in entry[2]) for name, entry in alive.items()}\n"
+    "aside = {name: entry[1] for name, entry in alive.items() if name not in at_start}\n"
+    "bound, registrants = [], [None] * handlers()\n"
     "statement, load = builtins.__import__, bootstrap._find_and_load\n"
     "def note(name):\n"
     "    needs.setdefault(loading[-1], {})[name] = None\n"
     "def sweep():\n"
+    "    registrants.extend([loading[-1]] * (handlers() - len(registrants)))\n"
     "    new = []\n"
     "    for name in reversed(sys.modules):\n"
     "        if name not in known:\n"
@@ -33,12 +44,29 @@ static const char recorder[] =
     "    known.update(new)\n"
     "    for name in reversed(new):\n"
     "        note(name)\n"
+    "def bind(name, module, need, child, added):\n"
+    "    parent = name.rpartition('.')[0]\n"
+    "    owner = sys.modules.get(parent, aside.get(parent))\n"
+    "    if child:\n"
+    "        setattr(owner, child, module)\n"
+    "    sys.meta_path += added\n"
+    "    bound.append((owner, child, module, added))\n"
+    "def unbind():\n"
+    "    for owner, child, module, added in bound:\n"
+    "        if child and owner.__dict__.get(child) is module:\n"
+    "            delattr(owner, child)\n"
+    "        if added:\n"
+    "            sys.meta_path[:] = [it for it in sys.meta_path if it not in added]\n"
+    "    bound.clear()\n"
     "def put_back(name):\n"
-    "    if name in aside and name not in sys.modules:\n"
-    "        sys.modules[name] = aside[name]\n"
-    "        put_back(name.rpartition('.')[0])\n"
-    "        for need in needs.get(name, ()):\n"
-    "            put_back(need)\n"
+    "    wanted = [name]\n"
+    "    while wanted:\n"
+    "        name = wanted.pop()\n"
+    "        if name in aside and name not in sys.modules:\n"
+    "            sys.modules[name] = aside[name]\n"
+    "            if name in alive:\n"
+    "                bind(*alive[name])\n"
+    "            wanted += [name.rpartition('.')[0], *needs.get(name, ())]\n"
     "def find_and_load(name, import_):\n"
     "    sweep()\n"
     "    note(name)\n"
@@ -75,9 +103,12 @@ static const char recorder[] =
     "        note_parts(whole, module.__dict__.get('__all__', ()))\n"
     "    return module\n"
     "def put_aside():\n"
-    "    for name in [name for name in sys.modules if name in loaded]:\n"
+    "    sweep()\n"
+    "    for name in [name for name in sys.modules if name in loaded or name in aside]:\n"
     "        aside[name] = sys.modules.pop(name)\n"
+    "    unbind()\n"
     "def stop():\n"
+    "    put_aside()\n"
     "    builtins.__import__, bootstrap._find_and_load = statement, load\n"
     "    sys.modules.update(aside)\n"
     "builtins.__import__, bootstrap._find_and_load = import_, find_and_load\n";
@@ -85,18 +116,20 @@ static const char recorder[] =
 /* `needed` has for each name the indices of what it needs, the package that it is in first. An
  * attribute of a package that is a module, but one that the import of the package does not bring,
  * is deleted. Its name is in `late`: it is set again with that module. `places` has the entry of
- * sys.path where a module was found, `added` what it has put into sys.meta_path. */
+ * sys.path where a module was found, `added` what it has put into sys.meta_path, `registered` its
+ * handlers of atexit. Of what was held before nothing changes. */
 static const char sorting[] =
-    "names = [name for name in sys.modules if name not in at_start]\n"
-    "modules = [sys.modules[name] for name in names]\n"
-    "index = {name: i for i, name in enumerate(names)}\n"
+    "names = old + [name for name in sys.modules if name not in at_start and name not in alive]\n"
+    "modules = [sys.modules.get(name) for name in names]\n"
+    "index = {name: i for i, name in enumerate(names) if name}\n"
     "def parts(name):\n"
     "    parent, _, child = name.rpartition('.')\n"
     "    return parent, child, sys.modules.get(parent)\n"
     "def list_needs(name):\n"
     "    every = {parts(name)[0]: None, **needs.get(name, {})}\n"
     "    return [index[n] for n in every if n in index and n != name]\n"
-    "needed = [list_needs(name) for name in names]\n"
+    "needed = [entry[2] if entry else [] for entry in held]\n"
+    "needed += [list_needs(name) for name in names[len(old):]]\n"
     "closures = {}\n"
     "def closure(name):\n"
     "    if name not in closures:\n"
@@ -109,7 +142,7 @@ static const char sorting[] =
     "    return closures[name]\n"
     "def is_late(i, name):\n"
     "    parent, child, owner = parts(name)\n"
-    "    return (i not in closure(parent) and\n"
+    "    return (i >= len(old) and i not in closure(parent) and\n"
     "            getattr(owner, '__dict__', {}).get(child) is modules[i])\n"
     "def place(name, module):\n"
     "    spec = getattr(module, '__spec__', None)\n"
@@ -119,11 +152,14 @@ static const char sorting[] =
     "    if spec.submodule_search_locations is not None:\n"
     "        folder = folder.rpartition('/')[0]\n"
     "    return folder if folder in sys.path else None\n"
+    "names = [name or '' for name in names]\n"
     "late = [parts(name)[1] if is_late(i, name) else None for i, name in enumerate(names)]\n"
     "parents = [parts(name)[0] or None for name in names]\n"
     "owners = [parts(name)[2] for name in names]\n"
     "places = [place(*pair) for pair in zip(names, modules)]\n"
     "inside = [parts(name)[0] in index for name in names]\n"
+    "registered = [[i for i, by in enumerate(registrants) if by == name] or None\n"
+    "              for name in names]\n"
     "imported = [name in loaded and isinstance(module, type(sys))\n"
     "            for name, module in zip(names, modules)]\n"
     "own = [finder for finder in sys.meta_path if finder not in finders]\n"
@@ -139,9 +175,20 @@ static const char sorting[] =
 
 static PyObject *names;
 
-void imports_record(void)
+/* handlers(): how many functions are registered with atexit. */
+static PyObject *count_handlers(PyObject *self, PyObject *args)
 {
-    names = drv_run(recorder, "watch the imports");
+    (void)self, (void)args;
+    return PyLong_FromLong(internal_atexit_count());
+}
+
+void imports_record(PyObject *held)
+{
+    static PyMethodDef method = {"handlers", count_handlers, METH_NOARGS, NULL};
+    names = drv_need(Py_BuildValue("{sOsNsN}", "__builtins__", PyEval_GetBuiltins(), "held",
+                                   held == NULL ? drv_need(PyList_New(0)) : held, "handlers",
+                                   drv_need(PyCFunction_New(&method, NULL))));
+    drv_run_in(names, recorder, "watch the imports");
 }
 
 static void call_recorder(const char *function)
@@ -166,11 +213,6 @@ void imports_stop(void)
 
 PyObject *imports_table(void)
 {
-    PyObject *result = PyRun_String(sorting, Py_file_input, names, names);
-    if (result == NULL) {
-        PyErr_Print();
-        drv_fail("cannot sort out the imports");
-    }
-    Py_DECREF(result);
+    drv_run_in(names, sorting, "sort out the imports");
     return names;
 }

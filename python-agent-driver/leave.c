@@ -86,17 +86,20 @@ PyObject *drv_import(const char *name)
     return module;
 }
 
-PyObject *drv_run(const char *text, const char *what)
+void drv_run_in(PyObject *names, const char *text, const char *what)
 {
-    PyObject *names = drv_need(PyDict_New());
-    PyObject *result = NULL;
-    if (PyDict_SetItemString(names, "__builtins__", PyEval_GetBuiltins()) == 0) {
-        result = PyRun_String(text, Py_file_input, names, names);
-    }
+    PyObject *result = PyRun_String(text, Py_file_input, names, names);
     if (result == NULL) {
         PyErr_Print();
         drv_fail("cannot %s", what);
     }
     Py_DECREF(result);
+}
+
+PyObject *drv_run(const char *text, const char *what)
+{
+    PyObject *names = drv_need(PyDict_New());
+    drv_must(PyDict_SetItemString(names, "__builtins__", PyEval_GetBuiltins()));
+    drv_run_in(names, text, what);
     return names;
 }

@@ -31,6 +31,9 @@
  * telling its neighbours. */
 static PyGC_Head hidden = {(uintptr_t)&hidden, (uintptr_t)&hidden};
 
+/* No object: a place in our list, after those that were visited. */
+static PyGC_Head mark;
+
 static PyInterpreterState *interpreter(void)
 {
     return PyInterpreterState_Get();
@@ -147,6 +150,22 @@ static void hide(PyGC_Head *from)
     _PyGCHead_SET_PREV(from, from);
 }
 
+static void link_head(PyGC_Head *gc, PyGC_Head *after)
+{
+    PyGC_Head *next = _PyGCHead_NEXT(after);
+    _PyGCHead_SET_PREV(gc, after);
+    _PyGCHead_SET_NEXT(gc, next);
+    _PyGCHead_SET_NEXT(after, gc);
+    _PyGCHead_SET_PREV(next, gc);
+}
+
+static void unlink_head(PyGC_Head *gc)
+{
+    PyGC_Head *next = _PyGCHead_NEXT(gc), *previous = _PyGCHead_PREV(gc);
+    _PyGCHead_SET_NEXT(previous, next);
+    _PyGCHead_SET_PREV(next, previous);
+}
+
 void internal_gc_hide_all(void)
 {
     struct _gc_runtime_state *gc = &interpreter()->gc;
@@ -160,9 +179,14 @@ void internal_gc_hide_all(void)
 
 void internal_gc_visit_hidden(visitproc visit, void *arg)
 {
-    for (PyGC_Head *at = _PyGCHead_NEXT(&hidden); at != &hidden; at = _PyGCHead_NEXT(at)) {
+    PyGC_Head *at = mark._gc_next == 0 ? &hidden : &mark;
+    while ((at = _PyGCHead_NEXT(at)) != &hidden) {
         (void)visit((PyObject *)(at + 1), arg);
     }
+    if (mark._gc_next != 0) {
+        unlink_head(&mark);
+    }
+    link_head(&mark, _PyGCHead_PREV(&hidden));
 }
 
 bool internal_is_immortal(PyObject *op)
@@ -172,7 +196,9 @@ bool internal_is_immortal(PyObject *op)
 
 void internal_make_immortal(PyObject *op)
 {
-    op->ob_refcnt = _Py_IMMORTAL_REFCNT;
+    if (!_Py_IsImmortal(op)) {
+        op->ob_refcnt = _Py_IMMORTAL_REFCNT;
+    }
 }
 
 PyObject *internal_interned(void)
@@ -190,12 +216,8 @@ void internal_gc_show(PyObject *op)
 
 void internal_gc_adopt(PyObject *op)
 {
-    PyGC_Head *gc = _Py_AS_GC(op), *next = _PyGCHead_NEXT(&hidden);
     PyObject_GC_UnTrack(op);
-    _PyGCHead_SET_PREV(gc, &hidden);
-    _PyGCHead_SET_NEXT(gc, next);
-    _PyGCHead_SET_NEXT(&hidden, gc);
-    _PyGCHead_SET_PREV(next, gc);
+    link_head(_Py_AS_GC(op), &hidden);
 }
 
 int internal_gc_visit(visitproc visit, void *arg)
@@ -263,6 +285,38 @@ bool internal_atexit_known(PyObject *functions)
         known = callback != NULL && PySequence_Contains(functions, callback->func) == 1;
     }
     return known;
+}
+
+PyObject *internal_atexit_take(int place)
+{
+    struct atexit_state *state = &interpreter()->atexit;
+    atexit_py_callback *callback = place < state->ncallbacks ? state->callbacks[place] : NULL;
+    if (callback == NULL) {
+        return NULL;
+    }
+    const Py_ssize_t n = PyTuple_GET_SIZE(callback->args);
+    PyObject *args = drv_need(PyTuple_New(n + 1));
+    PyTuple_SET_ITEM(args, 0, callback->func);
+    for (Py_ssize_t i = 0; i < n; i++) {
+        PyTuple_SET_ITEM(args, i + 1, Py_NewRef(PyTuple_GET_ITEM(callback->args, i)));
+    }
+    PyObject *keywords = callback->kwargs == NULL ? drv_need(PyDict_New()) : callback->kwargs;
+    Py_DECREF(callback->args);
+    PyMem_Free(callback);
+    state->callbacks[place] = NULL;
+    return drv_need(Py_BuildValue("(NN)", args, keywords));
+}
+
+void internal_atexit_close_up(void)
+{
+    struct atexit_state *state = &interpreter()->atexit;
+    int left = 0;
+    for (int i = 0; i < state->ncallbacks; i++) {
+        if (state->callbacks[i] != NULL) {
+            state->callbacks[left++] = state->callbacks[i];
+        }
+    }
+    state->ncallbacks = left;
 }
 
 typedef mod_ty parse_function(const char *, PyObject *, int, PyCompilerFlags *, PyArena *);

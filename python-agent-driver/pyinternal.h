@@ -43,7 +43,7 @@ void internal_swap_dicts(PyObject *one, PyObject *other);
 
 /* Before the snapshot: take all objects that the collector knows out of its sight. */
 void internal_gc_hide_all(void);
-/* Visit all of these objects. */
+/* Visit those of these objects that were not visited yet. */
 void internal_gc_visit_hidden(visitproc visit, void *arg);
 /* Bring one of these objects back. */
 void internal_gc_show(PyObject *op);
@@ -73,6 +73,11 @@ uint64_t internal_threads_started(void);
 /* How many functions are registered with atexit, and whether all of them are in this list. */
 int internal_atexit_count(void);
 bool internal_atexit_known(PyObject *functions);
+/* Take the function at a place among them out, and return a tuple of the arguments and keywords
+ * with which it was registered; NULL: there is none. Its place stays, until
+ * internal_atexit_close_up(). */
+PyObject *internal_atexit_take(int place);
+void internal_atexit_close_up(void);
 
 /* Whether somebody is told of each import: audit hooks, -X importtime, -v. */
 bool internal_imports_are_heard(void);

@@ -237,6 +237,7 @@ static void seed_with(const char *module, const void *state, void (*seed)(void))
 
 void reseed_before_snapshot(void)
 {
+    at_start_count = 0;
     find_process_key();
     find_random_state();
     find_numpy_state();

@@ -27,9 +27,9 @@
 
 static PyObject *os_environ;
 static PyObject *posix_environ;
-static PyObject *argv_list, *orig_argv_list; /* of sys */
-static PyLongObject *start_time;             /* of logging; NULL when that is not loaded */
-static bool time_at_start;                   /* logging is not held aside */
+static PyObject *argv_list, *orig_argv_list, *path_list; /* of sys */
+static PyLongObject *start_time; /* of logging; NULL when that is not loaded */
+static bool time_at_start;       /* logging is not held aside */
 
 static _Noreturn void fail_python(const char *what)
 {
@@ -188,31 +188,32 @@ void run_remember(void)
     (void)emptied_list("argv");
     (void)emptied_list("orig_argv");
     internal_clear_list(&internal_config()->argv);
+    path0_hook();
 }
 
-/* Makes a list of sys a new object. When others hold the old list it stays: they would not see what
- * the script sees. */
-static PyObject *placed_list(const char *name)
+/* Makes a list of sys a new object, of which *kept has a reference. When others hold the old list
+ * it stays: they would not see what the script sees. */
+static void place_list(const char *name, PyObject **kept)
 {
     PyObject *old = PySys_GetObject(name);
     if (old == NULL || !PyList_CheckExact(old)) {
         drv_fail("sys.%s is not a list", name);
     }
-    if (Py_REFCNT(old) != 1) {
-        return old;
+    const bool ours = old == *kept;
+    if (Py_REFCNT(old) != 1 + ours) {
+        *kept = old;
+        return;
     }
     Py_INCREF(old); /* the old list is kept, so that a run does not use its memory */
-    PyObject *list = keep(PyList_GetSlice(old, 0, PyList_GET_SIZE(old)), name);
-    check(PySys_SetObject(name, list), name);
-    return list;
+    *kept = keep(PyList_GetSlice(old, 0, PyList_GET_SIZE(old)), name);
+    check(PySys_SetObject(name, *kept), name);
 }
 
 void run_place(void)
 {
-    argv_list = placed_list("argv");
-    orig_argv_list = placed_list("orig_argv");
-    (void)placed_list("path");
-    path0_hook();
+    place_list("argv", &argv_list);
+    place_list("orig_argv", &orig_argv_list);
+    place_list("path", &path_list);
     place_start_time();
 }
 

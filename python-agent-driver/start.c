@@ -127,12 +127,24 @@ static void hide_all(void)
     internal_gc_show(PyModule_GetDict(module));
 }
 
+/* What was imported becomes what runs do not see, and do not pay for. */
+static void become_quiet(void)
+{
+    survivors_remember();
+    held_take();
+    survivors_count_handlers();
+    reseed_before_snapshot();
+    hide_all();
+    immortal_make();
+    settle_memory();
+}
+
 void start_python(const char *preload)
 {
     note_descriptors();
     set_boot_environment();
     initialize();
-    imports_record();
+    imports_record(NULL);
     preload_all(preload);
     imports_stop();
     session_remember();
@@ -141,11 +153,7 @@ void start_python(const char *preload)
     PyGC_Collect();
     check_descriptors(preload);
     final_remember();
-    held_take();
-    reseed_before_snapshot();
-    hide_all();
-    immortal_make();
-    settle_memory();
+    become_quiet();
 }
 
 /* Imports what the frame's lines name. One that cannot be imported is told of, and the next one's
@@ -162,6 +170,7 @@ static void import_lines(const struct drv_frame *frame)
             continue;
         }
         PyObject *name = drv_need(PyUnicode_DecodeFSDefault(line));
+        imports_begin_line();
         session_tell_line(number, name, NULL);
         if (!preload_line(line)) {
             PyObject *raised = PyErr_GetRaisedException();
@@ -177,9 +186,14 @@ int start_packages(const struct drv_frame *frame)
 {
     run_lend(frame);
     session_add_packages();
+    imports_record(held_list());
     import_lines(frame);
+    imports_stop();
     session_tell_line(0, NULL, NULL);
     final_rehearse(); /* what they have printed is not the next run's output */
     run_take_back();
+    internal_forget_warnings();
+    PyGC_Collect();
+    become_quiet();
     return 0;
 }

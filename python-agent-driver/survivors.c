@@ -57,6 +57,7 @@ static struct {
     PyObject *containers, *sizes;
     PyObject *names_of_threading, *threads;
     PyObject *preloaded, *unreached;
+    PyObject *known;                 /* handlers of atexit */
     PyObject *closed, *gi_suspended; /* names of attributes */
     uint64_t threading_version;
     uint64_t threads_started;
@@ -75,10 +76,13 @@ void survivors_remember(void)
     kept.closed = drv_need(PyUnicode_InternFromString("closed"));
     kept.gi_suspended = drv_need(PyUnicode_InternFromString("gi_suspended"));
     kept.threading_version = internal_dict_version(kept.names_of_threading);
+    kept.known = PyDict_GetItemString(names, "handlers");
     kept.threads_started = internal_threads_started();
-    kept.handlers = internal_atexit_known(PyDict_GetItemString(names, "handlers"))
-                        ? internal_atexit_count()
-                        : -1;
+}
+
+void survivors_count_handlers(void)
+{
+    kept.handlers = internal_atexit_known(kept.known) ? internal_atexit_count() : -1;
 }
 
 /* Whether there is no thread to join, and no handler has anything to do. */

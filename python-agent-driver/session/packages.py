@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Packages that come into a machine that has booted already (HV_RUN_PRELOAD): their directory becomes a site directory, as
 if it had been there when python3 started. preload.c imports their modules, and tells of each by a record."""
-import importlib
 import os
 import site
 import sys
@@ -34,10 +33,22 @@ def first_after():
     return next((i for i, entry in enumerate(sys.path) if entry in later), len(sys.path))
 
 
+def forget():
+    """As importlib.invalidate_caches(), which would import importlib.metadata."""
+    for entry, finder in [*sys.path_importer_cache.items()]:
+        if finder is None:
+            del sys.path_importer_cache[entry]
+        elif hasattr(finder, "invalidate_caches"):
+            finder.invalidate_caches()
+    metadata = sys.modules.get("importlib.metadata")
+    if metadata is not None:
+        metadata.MetadataPathFinder.invalidate_caches()
+
+
 def add_directory():
     """Let imports find what is in the directory now. What its .pth files add stands before the site directories that come
     after it."""
-    importlib.invalidate_caches()
+    forget()
     if not os.path.isdir(DIRECTORY):
         return
     at = first_after()

@@ -18,7 +18,7 @@ class Turn:
         self.out = self.err = ""
         self.order = []  # ("out" | "err", text) and (kind of record, value)
         self.kind, self.status, self.detail = None, None, ""
-        self.exits = self.faults = self.calls = self.run_ns = 0
+        self.exits = self.faults = self.calls = self.run_ns = self.pages = 0
 
     def records(self, kind):
         return [value for name, value in self.order if name == kind]
@@ -116,8 +116,8 @@ class Machine:
             words = self.words()
             if words[0] == "end":
                 turn.kind, turn.status = words[1], int(words[2])
-                turn.exits, turn.faults, turn.calls, turn.run_ns = map(int, words[3:7])
-                turn.detail = " ".join(words[7:])
+                turn.exits, turn.faults, turn.calls, turn.run_ns, turn.pages = map(int, words[3:8])
+                turn.detail = " ".join(words[8:])
                 return turn
             if words[0] == "error":
                 turn.kind, turn.detail = "error", " ".join(words[1:])

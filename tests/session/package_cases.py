@@ -10,11 +10,11 @@ PATH = "/usr/local/lib/python3.13/dist-packages"
 
 
 @contextlib.contextmanager
-def tree(**files):
-    """A directory with these files; __ in a name is a slash, and _0 a dot."""
+def tree(files):
+    """A directory with these files."""
     with tempfile.TemporaryDirectory() as folder:
         for name, text in files.items():
-            path = os.path.join(folder, name.replace("__", "/").replace("_0", "."))
+            path = os.path.join(folder, name)
             os.makedirs(os.path.dirname(path), exist_ok=True)
             with open(path, "w") as file:
                 file.write(text)
@@ -23,23 +23,24 @@ def tree(**files):
 
 def take(session, lines="", files=None, status=0, **more):
     """Give the machine packages; returns the records of the lines."""
-    with tree(**(files or {})) as folder:
+    with tree(files or {}) as folder:
         session.files(folder)
         turn = ends(session.preload(lines, **more), status)
     same(turn.records("preload"), [value for _, value in turn.order])
     return turn.records("preload")
 
 
-def ran(turn, out):
-    """A script has ended the machine, with this output and nothing else."""
-    same((turn.kind, turn.status, turn.out, turn.err), ("exited", 0, out, ""))
+def ran(turn, out=None):
+    """A script has ended the machine, with this output, if any, and nothing else. Returns the output."""
+    same((turn.kind, turn.status, turn.out, turn.err), ("exited", 0, turn.out if out is None else out, ""))
+    return turn.out
 
 
 @case
 def packages_first(session):
     """The first run takes packages and imports them, or tells why not; the next one is any script, and a cell too."""
-    files = {"one_0py": "import sys\nwhere = __file__\nstate = [0]\n", "bad_0py": "import no_such_thing\n",
-             "ends_0py": "raise SystemExit(3)\n", "lines_0pth": "extra\nimport sys; sys.told = 'pth'\n", "extra__two_0py": ""}
+    files = {"one.py": "import sys\nwhere = __file__\nstate = [0]\n", "bad.py": "import no_such_thing\n",
+             "ends.py": "raise SystemExit(3)\n", "lines.pth": "extra\nimport sys; sys.told = 'pth'\n", "extra/two.py": ""}
     told = take(session, "# packages\n\none\nbad\n missing? \n>>> one_more = 1 / 0\nends\ntwo\n", files)
     same(told, [{"line": 3, "module": "one"}, {"line": 4, "module": "bad"},
                 {"line": 4, "module": "bad", "error": "ModuleNotFoundError: No module named 'no_such_thing'"},
@@ -59,8 +60,8 @@ def packages_first(session):
 @case
 def packages_twice(session):
     """A second run of packages adds to the first."""
-    take(session, "one", {"one_0py": "x = 1\n", "a_0pth": "import sys; sys.told = ['a']\n"})
-    take(session, "two", {"two_0py": "from one import x\n", "b_0pth": "import sys; sys.told += ['b']\n"})
+    take(session, "one", {"one.py": "x = 1\n", "a.pth": "import sys; sys.told = ['a']\n"})
+    take(session, "two", {"two.py": "from one import x\n", "b.pth": "import sys; sys.told += ['b']\n"})
     ran(session.script("import one, two, sys; print(one.x + two.x, sys.told)"), "2 ['a', 'b']\n")
 
 
@@ -71,7 +72,7 @@ def packages_end(session):
               "hangs": ("while True: pass", "timeout", 0)}
     start = session.checkpoint()
     for name, (text, kind, status) in deaths.items():
-        with tree(**{f"{name}_0py": text}) as folder:
+        with tree({f"{name}.py": text}) as folder:
             session.files(folder)
             turn = session.preload(f"json\n{name}\nos\n", timeout=2)
         same((turn.kind, turn.status if kind != "timeout" else 0), (kind, status))
@@ -83,13 +84,60 @@ def packages_end(session):
 def packages_live(session):
     """A session takes packages between two cells; it imports none by itself."""
     gives(session.cell("import sys\nbefore = [*sys.path]\ntry:\n    import late\nexcept ImportError:\n    pass\n1"), "1")
-    same(take(session, "", {"late_0py": "x = 5\n", "a_0pth": "more\n", "more__other_0py": "y = 6\n"}), [])
+    same(take(session, "", {"late.py": "x = 5\n", "a.pth": "more\n", "more/other.py": "y = 6\n"}), [])
     gives(session.cell("import late, other\nlate.x, other.y"), "(5, 6)")
     gives(session.cell("[p for p in sys.path if p not in before], sys.path[-1]"),
           f"(['{PATH}', '{PATH}/more'], '/usr/lib/python3/dist-packages')")
-    same(take(session, "", {"later_0py": "z = 7\n"}), [])
+    same(take(session, "", {"later.py": "z = 7\n"}), [])
     gives(session.cell("import later\nlater.z"), "7")
     turn = session.preload("later")
     same((turn.kind, turn.status, turn.err), ("ready", 125, "pyhl: modules are imported before the first cell of a session; "
                                              "the next cell can import them\n"))
     gives(session.cell("late.x"), "5")
+
+
+@case
+def packages_unseen(session):
+    """A script finds nothing of what it does not import: no module, no attribute of a package, no handler. With a module
+    comes what its import brings."""
+    files = {"one/__init__.py": "import atexit, json, numpy.fft, late_one.sub\n"
+             "atexit.register(print, 'one ends')\nlater = []\n", "late_one/__init__.py": "", "late_one/sub.py": "",
+             "one/more.py": "import atexit\natexit.register(print, 'more', end='!\\n')\n", "two.py": "import one\n"}
+    look = ("import sys\nprint(*sys.modules)\nprint(*map(str, sys.meta_path[1:]), len(sys.meta_path))\n"
+            "import numpy\nprint('fft' in vars(numpy), *sorted({*sys.modules}))\n")
+    plain = ran(session.script(look))
+    session.rewind()
+    take(session, "one.more\ntwo\n", files)
+    state = session.checkpoint()
+    ran(session.script(look), plain)
+    for code, out in (
+            ("import two, sys\nprint([n for n in ('one', 'two', 'one.more', 'late_one.sub', 'json', 'numpy.fft') if n in sys.modules])"
+             "\nprint(hasattr(two.one, 'more'), hasattr(sys.modules['numpy'], 'fft'))",
+             "['one', 'two', 'late_one.sub', 'json', 'numpy.fft']\nFalse True\none ends\n"),
+            ("import one.more\nprint(one.more.__name__)", "one.more\nmore!\none ends\n"),
+            ("import late_one\nprint(hasattr(late_one, 'sub'))\nimport late_one.sub\nprint(late_one.sub)",
+             f"False\n<module 'late_one.sub' from '{PATH}/late_one/sub.py'>\n"),
+            ("import importlib, two, sys\nsys.modules.pop('two')\nprint(importlib.import_module('two') is two)",
+             "False\none ends\n"),
+            ("import gc, two\nprint(gc.get_count()[1:], gc.get_freeze_count(), gc.is_tracked(two.one.later),"
+             " any(x is two.one.later for x in gc.get_objects()))", "(0, 0) 0 True False\none ends\n")):
+        session.to(state)
+        ran(session.script(code), out)
+
+
+@case
+def packages_cost(session):
+    """A small script writes about as many pages as without packages, and takes one exit and no fault."""
+    def warm():
+        for _ in range(3):
+            turn = session.script("print(1)")
+            session.rewind()
+        same((turn.exits, turn.faults), (1, 0))
+        return session.script("print(1)").pages
+
+    plain = warm()
+    session.rewind()
+    take(session, "one", {"one.py": "import json, numpy\nx = [object() for _ in range(100_000)]\n"})
+    session.copy(session.checkpoint())
+    with_packages = warm()
+    assert with_packages < plain * 1.5, (plain, with_packages)

@@ -10,9 +10,9 @@
  * go to a checkpoint in this VM and in another in its place. Runs have the function "ask", whose
  * calls are left open: a run that waits ends as "called", and "reply TEXT" answers all open calls
  * and goes on, in a copy, too. Answers are lines of words with bytes after some: "out SIZE", "err
- * SIZE", "record KIND SIZE", "error TEXT", "end KIND STATUS EXITS FAULTS CALLS RUN_NS DETAIL".
- * SIGUSR1 interrupts the run. "files HOST GUEST" gives the next run what a directory of the host
- * has.
+ * SIZE", "record KIND SIZE", "error TEXT", "end KIND STATUS EXITS FAULTS CALLS RUN_NS PAGES
+ * DETAIL", with PAGES those that the rewind before this run has copied back. SIGUSR1 interrupts the
+ * run. "files HOST GUEST" gives the next run what a directory of the host has.
  */
 #include "pyhl/pyhl.h"
 #include "tests/session/turns_files.h"
@@ -88,9 +88,9 @@ static void report(const struct vmm_outcome *o)
         [VMM_CALLED] = "called"};
     const bool known = (size_t)o->kind < sizeof(kinds) / sizeof(kinds[0]) && kinds[o->kind];
     const struct vmm_counters *c = &o->counters;
-    printf("end %s %d %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %s\n",
+    printf("end %s %d %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %s\n",
            known ? kinds[o->kind] : "other", o->status, c->exits, c->guest_faults, c->calls,
-           c->run_ns, o->detail);
+           c->run_ns, c->rewound_pages, o->detail);
 }
 
 static int run_one(const char *line, struct vmm_err *err)
