@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Reads requirements, lets uv find the packages, and prints what came: for tests of pyhl/packages.h
- * without a VM. Without a WORK folder it prints the request alone.
+ * without a VM. Without a WORK folder it prints the request alone. $RESOLVE_COPY names a folder to
+ * copy the tree to.
  *
  * usage: resolve_tool [OPTION...] [INITRD WORK [DISTS]]     options as those of pyhl run; --max
  * SIZE
@@ -76,10 +77,11 @@ static int resolve(const struct package_request *request, const struct tool_opti
         printf("\nentries: %llu\nbytes: %llu\nreplaces: %d\n%.*s", (unsigned long long)tree.entries,
                (unsigned long long)tree.bytes, tree.replaces, (int)tree.lock_len, tree.lock);
         fflush(stdout);
-        if (getenv("RESOLVE_LIST") != NULL) {
-            char command[PATH_MAX + 64];
+        if (getenv("RESOLVE_COPY") != NULL) {
+            char command[PATH_MAX * 2 + 64];
 
-            snprintf(command, sizeof(command), "cd '%s' && find . -type f | sort", tree.dir);
+            (void)snprintf(command, sizeof(command), "cp -r '%s' '%s'", tree.dir,
+                           getenv("RESOLVE_COPY"));
             rc = system(command) == 0 ? 0 : -1;
         }
     } else {

@@ -18,6 +18,7 @@ pyhl_run() {
 
 . tests/packages/cases_metadata.sh
 . tests/packages/cases_layers.sh
+. tests/packages/resolve_cases.sh
 choose "$(declare -F | sed -n 's/^declare -f case_//p')" "$@"
 tests/home.sh "$home" || exit 2
 for case in "${chosen[@]}"; do
