@@ -14,7 +14,8 @@ static int check_page(const struct vmm *vm, uint64_t gpa, struct vmm_err *err)
 {
     static const uint8_t zero[HV_PAGE_SIZE];
     const uint8_t *have = vm->ram + gpa;
-    const uint8_t *want = snap_page(vm->snap, gpa / HV_PAGE_SIZE);
+    uint8_t room[HV_PAGE_SIZE];
+    const uint8_t *want = snap_page(vm->snap, gpa / HV_PAGE_SIZE, room);
     want = want != NULL ? want : zero;
     if (memcmp(have, want, HV_PAGE_SIZE) == 0) {
         return 0;

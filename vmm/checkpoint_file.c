@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A checkpoint in a file: a header, the list of its pages, and at the next page boundary the bytes
- * of those that are not zero, in the order of the list. After them comes the working set, as in a
+ * A checkpoint in a file: a header, the list of its pages, the patches (patch.c), and at the next
+ * page boundary the bytes of the pages that are neither zero nor patched. Patches and bytes are in
+ * the order of the list. After them comes the working set, as in a
  * snapshot, if one was recorded. The header names the base by its key and by
  * the checksum of its memory: two snapshots that are made of the same files have the same key, and
  * are different machines. Integers are little-endian; structures of KVM are as its ABI has them.
@@ -15,9 +16,12 @@
 #include <xxhash.h>
 
 #define FILE_MAGIC   "pyhlckpt"
-#define FILE_VERSION 2u
-#define FILE_LIST    16384u      /* where the list begins */
-#define FILE_ZERO    0x80000000u /* of an entry of the list: the page is zero; else its number */
+#define FILE_VERSION 3u
+#define FILE_LIST    16384u /* where the list begins */
+/* An entry of the list is the number of a page, and one of these when no bytes are stored. */
+#define FILE_ZERO   0x80000000u /* the page is zero */
+#define FILE_PATCH  0x40000000u /* it has a patch */
+#define FILE_NUMBER 0x00ffffffu
 
 typedef unsigned long long ull;
 
@@ -28,8 +32,10 @@ struct file_header {
     struct vmm_key base_key;
     uint64_t base_hash[2]; /* snap_header.image_hash of the base */
     uint64_t pages;        /* of the list */
-    uint64_t stored;       /* of those, the ones that are not zero */
+    uint64_t stored;       /* of those, the ones that are neither zero nor patched */
+    uint64_t patch_size;   /* bytes of all patches */
     uint64_t list_hash;    /* xxh3-64 */
+    uint64_t patch_hash;   /* xxh3-64 */
     uint64_t data_hash[2]; /* xxh3-128 of the bytes */
     uint64_t workset_pages;
     uint64_t workset_hash; /* xxh3-64 of the working set */
@@ -51,9 +57,14 @@ static uint64_t file_header_hash(const struct file_header *h)
     return XXH3_64bits(h, offsetof(struct file_header, header_hash));
 }
 
+static uint64_t file_patches(const struct file_header *h)
+{
+    return FILE_LIST + h->pages * sizeof(uint32_t);
+}
+
 static uint64_t file_data(const struct file_header *h)
 {
-    const uint64_t end = FILE_LIST + h->pages * sizeof(uint32_t);
+    const uint64_t end = file_patches(h) + h->patch_size;
     return (end + HV_PAGE_SIZE - 1) & ~(uint64_t)(HV_PAGE_SIZE - 1);
 }
 
@@ -71,6 +82,8 @@ static void file_fill(struct file_header *h, const struct vmm_snapshot *snap)
     h->base_key = from->key;
     memcpy(h->base_hash, from->image_hash, sizeof(h->base_hash));
     h->pages = snap->delta.count;
+    h->patch_size = snap->delta.patches.size;
+    h->patch_hash = XXH3_64bits(snap->delta.patches.bytes, h->patch_size);
     h->wall_ns = from->wall_ns;
     h->mono_ns = from->mono_ns;
     h->timer_ns = from->timer_ns;
@@ -82,33 +95,44 @@ static void file_fill(struct file_header *h, const struct vmm_snapshot *snap)
     h->state = from->state;
 }
 
-static uint32_t file_entry(const struct snap_page *page)
+/* Makes the list, and counts the pages whose bytes are stored. */
+static void file_make_list(struct file_header *h, const struct snap_delta *delta, uint32_t *list)
 {
-    return page->number | (page->pack == DELTA_ZERO ? FILE_ZERO : 0);
+    h->stored = 0;
+    for (size_t i = 0; i < delta->count; i++) {
+        const struct snap_page *page = &delta->pages[i];
+        list[i] = page->number | (page->pack == DELTA_ZERO    ? FILE_ZERO
+                                  : page->pack == DELTA_PATCH ? FILE_PATCH
+                                                              : 0);
+        h->stored += page->pack < DELTA_PACKS;
+    }
+    h->list_hash = XXH3_64bits(list, delta->count * sizeof(*list));
 }
 
-/* Writes and hashes the bytes, neighbours in a pack together, and makes the list. */
+/* The bytes of an entry that are to be stored, or NULL. */
+static const uint8_t *file_bytes(const struct snap_delta *delta, size_t i)
+{
+    const struct snap_page *page = &delta->pages[i];
+    return i < delta->count && page->pack < DELTA_PACKS ? delta_bytes(delta, page) : NULL;
+}
+
+/* Writes and hashes the bytes, neighbours in a pack together. */
 static int file_write_pages(int fd, const struct snap_delta *delta, struct file_header *h,
-                            uint32_t *list, XXH3_state_t *xxh)
+                            XXH3_state_t *xxh)
 {
     uint64_t at = file_data(h);
     int rc = 0;
     (void)XXH3_128bits_reset(xxh);
     for (size_t i = 0, n; rc == 0 && i < delta->count; i += n) {
-        const uint8_t *bytes = delta_bytes(delta, &delta->pages[i]);
+        const uint8_t *bytes = file_bytes(delta, i);
         const uint64_t size = HV_PAGE_SIZE;
-        list[i] = file_entry(&delta->pages[i]);
-        for (n = 1; bytes != NULL && i + n < delta->count; n++) {
-            if (delta_bytes(delta, &delta->pages[i + n]) != bytes + n * size) {
-                break;
-            }
-            list[i + n] = delta->pages[i + n].number;
+        for (n = 1; bytes != NULL && file_bytes(delta, i + n) == bytes + n * size;) {
+            n++;
         }
         if (bytes != NULL) {
             (void)XXH3_128bits_update(xxh, bytes, n * size);
             rc = os_pwrite_full(fd, bytes, n * size, at);
             at += n * size;
-            h->stored += n;
         }
     }
     const XXH128_hash_t hash = XXH3_128bits_digest(xxh);
@@ -120,14 +144,15 @@ static int file_write_pages(int fd, const struct snap_delta *delta, struct file_
 static int file_write(const struct vmm_snapshot *snap, int fd, struct file_header *h,
                       uint32_t *list, XXH3_state_t *xxh)
 {
-    const size_t size = snap->delta.count * sizeof(*list);
-    int rc = file_write_pages(fd, &snap->delta, h, list, xxh);
-    h->list_hash = XXH3_64bits(list, size);
+    const struct snap_delta *delta = &snap->delta;
+    file_make_list(h, delta, list);
+    int rc = file_write_pages(fd, delta, h, xxh);
     h->header_hash = file_header_hash(h);
     if (rc == 0 && ftruncate(fd, (off_t)file_workset(h)) < 0) {
         rc = -errno;
     }
-    rc = rc == 0 ? os_pwrite_full(fd, list, size, FILE_LIST) : rc;
+    rc = rc == 0 ? os_pwrite_full(fd, list, delta->count * sizeof(*list), FILE_LIST) : rc;
+    rc = rc == 0 ? os_pwrite_full(fd, delta->patches.bytes, h->patch_size, file_patches(h)) : rc;
     rc = rc == 0 ? os_pwrite_full(fd, h, sizeof(*h), 0) : rc;
     return rc == 0 && fsync(fd) < 0 ? -errno : rc;
 }
@@ -159,17 +184,12 @@ int vmm_checkpoint_write(const struct vmm_snapshot *snap, int fd, struct vmm_err
 static int file_refill(struct file_header *h, const struct vmm_snapshot *snap)
 {
     const struct snap_delta *delta = &snap->delta;
-    const size_t size = delta->count * sizeof(uint32_t);
-    uint32_t *list = malloc(size + 1);
+    uint32_t *list = malloc((delta->count + 1) * sizeof(*list));
     if (list == NULL) {
         return -ENOMEM;
     }
     file_fill(h, snap);
-    for (size_t i = 0; i < delta->count; i++) {
-        list[i] = file_entry(&delta->pages[i]);
-        h->stored += delta->pages[i].pack != DELTA_ZERO;
-    }
-    h->list_hash = XXH3_64bits(list, size);
+    file_make_list(h, delta, list);
     memcpy(h->data_hash, delta->packs[0]->hash, sizeof(h->data_hash));
     free(list);
     return 0;
@@ -252,17 +272,29 @@ static int file_size_check(const struct file_header *h, uint64_t size, uint64_t 
                            struct vmm_err *err)
 {
     if (h->pages > memory / HV_PAGE_SIZE || h->stored > h->pages ||
-        h->workset_pages > SNAP_WORKSET_MAX) {
+        h->patch_size / patch_size(PATCH_NONE) > h->pages || h->workset_pages > SNAP_WORKSET_MAX) {
         return vmm_err_set(err, EBADMSG,
-                           "the checkpoint has %llu pages, %llu of them stored, of %llu, and "
-                           "%llu in its working set",
+                           "the checkpoint has %llu pages, %llu of them stored, of %llu, %llu "
+                           "bytes of patches, and %llu pages in its working set",
                            (ull)h->pages, (ull)h->stored, (ull)(memory / HV_PAGE_SIZE),
-                           (ull)h->workset_pages);
+                           (ull)h->patch_size, (ull)h->workset_pages);
     }
     const uint64_t wanted = file_workset(h) + h->workset_pages * sizeof(uint32_t);
     return size == wanted ? 0
                           : vmm_err_set(err, EBADMSG, "the checkpoint has %llu bytes, wanted %llu",
                                         (ull)size, (ull)wanted);
+}
+
+/* Finds the patch at `at`, and returns where it ends; 0 when it lies beyond the end. */
+static uint64_t file_patch_end(const struct snap_patches *patches, uint64_t at)
+{
+    uint64_t lines;
+    if (at + sizeof(lines) > patches->size) {
+        return 0;
+    }
+    memcpy(&lines, patches->bytes + at, sizeof(lines));
+    at += patch_size(lines);
+    return at <= patches->size ? at : 0;
 }
 
 /* Makes the delta's entries from the list. */
@@ -271,21 +303,50 @@ static int file_list(struct vmm_snapshot *snap, const struct file_header *h, con
 {
     struct snap_delta *delta = &snap->delta;
     uint64_t next = 0;
+    uint64_t patch = 0;
     uint32_t slot = 0;
     for (; delta->count < h->pages; delta->count++) {
-        const uint64_t number = list[delta->count] & ~FILE_ZERO;
-        const bool zero = (list[delta->count] & FILE_ZERO) != 0;
+        const uint32_t number = list[delta->count] & FILE_NUMBER;
+        const uint32_t flags = list[delta->count] & ~FILE_NUMBER;
+        struct snap_page *page = &delta->pages[delta->count];
+        *page = (struct snap_page){.number = number, .slot = slot};
         if (number < next || number >= snap->header.memory / HV_PAGE_SIZE) {
             break;
         }
-        delta->pages[delta->count] = (struct snap_page){
-            .number = (uint32_t)number, .pack = zero ? DELTA_ZERO : 0, .slot = zero ? 0 : slot};
-        slot += !zero;
-        next = number + 1;
+        next = number + 1ull;
+        if (flags == FILE_PATCH) {
+            page->pack = DELTA_PATCH;
+            page->slot = (uint32_t)(patch / sizeof(uint64_t));
+            patch = file_patch_end(&delta->patches, patch);
+        } else if (flags == FILE_ZERO) {
+            page->pack = DELTA_ZERO;
+        }
+        if ((flags == FILE_PATCH && patch == 0) || (flags & ~(FILE_PATCH | FILE_ZERO)) != 0 ||
+            flags == (FILE_PATCH | FILE_ZERO)) {
+            break;
+        }
+        slot += flags == 0;
     }
-    return delta->count == h->pages && slot == h->stored
+    return delta->count == h->pages && slot == h->stored && patch == h->patch_size
                ? 0
                : vmm_err_set(err, EBADMSG, "the checkpoint's list makes no sense");
+}
+
+static int file_patches_read(struct snap_patches *patches, int fd, const struct file_header *h,
+                             struct vmm_err *err)
+{
+    int rc = patches_reserve(patches, h->patch_size);
+    rc = rc == 0 ? os_pread_full(fd, patches->bytes, h->patch_size, file_patches(h)) : rc;
+    if (rc < 0) {
+        return vmm_err_set(err, -rc, "reading the checkpoint: %s", strerror(-rc));
+    }
+    const uint64_t hash = XXH3_64bits(patches->bytes, h->patch_size);
+    return hash == h->patch_hash
+               ? 0
+               : vmm_err_set(err, EBADMSG,
+                             "the checkpoint's patches are damaged: checksum %016llx, recorded "
+                             "%016llx",
+                             (ull)hash, (ull)h->patch_hash);
 }
 
 static int file_list_read(struct vmm_snapshot *snap, int fd, const struct file_header *h,
@@ -319,6 +380,15 @@ static void file_moment(struct snap_header *to, const struct file_header *h)
     to->state = h->state;
 }
 
+/* What the file says of memory, in one checksum: list, patches and bytes. */
+static void file_content(const struct file_header *h, uint64_t content[2])
+{
+    const uint64_t parts[] = {h->list_hash, h->patch_hash, h->data_hash[0], h->data_hash[1]};
+    const XXH128_hash_t hash = XXH3_128bits(parts, sizeof(parts));
+    content[0] = hash.low64;
+    content[1] = hash.high64;
+}
+
 /* Makes the delta's only pack. Takes over the descriptor. */
 static int file_pack(struct vmm_snapshot *snap, int *fd, const struct file_header *h,
                      const struct infile_mark *mark, struct vmm_err *err)
@@ -332,6 +402,7 @@ static int file_pack(struct vmm_snapshot *snap, int *fd, const struct file_heade
     delta->packs[delta->pack_count++] = pack;
     delta->is_file = true;
     memcpy(pack->hash, h->data_hash, sizeof(pack->hash));
+    file_content(h, delta->content);
     delta_mark_runs(delta);
     return 0;
 }
@@ -351,6 +422,7 @@ static int file_read(struct vmm_snapshot *snap, int *fd, struct file_header *h, 
         memcpy(snap->suspended.open, h->open, sizeof(h->open));
         rc = snap_moment_check(&snap->header, err);
     }
+    rc = rc == 0 ? file_patches_read(&snap->delta.patches, *fd, h, err) : rc;
     rc = rc == 0 ? file_list_read(snap, *fd, h, err) : rc;
     if (rc == 0 && h->workset_pages > 0) {
         rc = snap_workset_read(snap, *fd, file_workset(h), h->workset_pages, h->workset_hash,

@@ -11,7 +11,8 @@
 
 static bool footprint_changed(const struct vmm *vm, uint64_t gpa)
 {
-    const uint8_t *want = vm->snap != NULL ? snap_page(vm->snap, gpa / HV_PAGE_SIZE) : NULL;
+    uint8_t room[HV_PAGE_SIZE];
+    const uint8_t *want = vm->snap != NULL ? snap_page(vm->snap, gpa / HV_PAGE_SIZE, room) : NULL;
     return want == NULL ? !page_is_zero(vm->ram + gpa)
                         : memcmp(vm->ram + gpa, want, HV_PAGE_SIZE) != 0;
 }

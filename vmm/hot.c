@@ -170,17 +170,19 @@ int hot_list(struct vmm *vm, struct vmm_err *err)
 
 static void hot_copy_page(struct vmm *vm, uint64_t at)
 {
-    const uint8_t *want = snap_page(vm->snap, at / HV_PAGE_SIZE);
+    uint8_t *const to = vm->ram + at;
+    const uint8_t *want = snap_page(vm->snap, at / HV_PAGE_SIZE, to);
     if (want == NULL) {
-        memset(vm->ram + at, 0, HV_PAGE_SIZE);
-    } else {
-        memcpy(vm->ram + at, want, HV_PAGE_SIZE);
+        memset(to, 0, HV_PAGE_SIZE);
+    } else if (want != to) {
+        memcpy(to, want, HV_PAGE_SIZE);
     }
 }
 
 static bool hot_page_changed(const struct vmm *vm, uint64_t at)
 {
-    const uint8_t *want = snap_page(vm->snap, at / HV_PAGE_SIZE);
+    uint8_t room[HV_PAGE_SIZE];
+    const uint8_t *want = snap_page(vm->snap, at / HV_PAGE_SIZE, room);
     return want == NULL ? !page_is_zero(vm->ram + at)
                         : memcmp(vm->ram + at, want, HV_PAGE_SIZE) != 0;
 }

@@ -54,7 +54,7 @@ void vmm_workset_watch(struct vmm *vm)
     } else {
         vm->notes.watch = fd;
     }
-    delta_copy(&vm->snap->delta, vm, 0, false);
+    delta_copy(&vm->snap->delta, vm);
 }
 
 void workset_notes_free(struct vmm *vm)

@@ -107,7 +107,7 @@ static int restore_prefault(struct vmm *vm, struct vmm_err *err)
 {
     (void)err; /* a page that cannot be fetched is a fault later */
     workset_prefault(vm);
-    delta_copy(&vm->snap->delta, vm, 0, false);
+    delta_copy(&vm->snap->delta, vm);
     return 0;
 }
 
@@ -220,7 +220,7 @@ static int rewind_copy(struct vmm *vm, struct vmm_err *err)
 {
     int rc = high_drop(vm, err);
     if (rc == 0) {
-        delta_copy(&vm->snap->delta, vm, vm->ram_low, true);
+        delta_copy_high(vm->snap, vm);
         vm->hot.leaving = hot_copy(vm);
     }
     return rc;

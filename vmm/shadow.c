@@ -34,16 +34,19 @@ static void shadow_mark(struct vmm *vm, uint64_t gpa)
 struct shadow_walk {
     struct paging_walk walk;
     struct vmm *vm;
+    uint64_t tables[PAGING_LEVELS][PAGING_ENTRIES]; /* room for one of each level */
 };
 
 static const uint64_t *shadow_table(struct paging_walk *walk, hv_gpa_t gpa, int level)
 {
-    struct vmm *vm = ((struct shadow_walk *)walk)->vm;
+    struct shadow_walk *const w = (struct shadow_walk *)walk;
+    struct vmm *vm = w->vm;
     if (gpa > vm->ram_size - HV_PAGE_SIZE) {
         return NULL;
     }
     shadow_mark(vm, gpa);
-    return level > 1 ? (const uint64_t *)(const void *)snap_page(vm->snap, gpa / HV_PAGE_SIZE)
+    uint8_t *const room = (uint8_t *)w->tables[level - 1];
+    return level > 1 ? (const uint64_t *)(const void *)snap_page(vm->snap, gpa / HV_PAGE_SIZE, room)
                      : NULL;
 }
 
@@ -61,7 +64,9 @@ int shadow_watch(struct vmm *vm, struct vmm_err *err)
 
 void shadow_watch_tables(struct vmm *vm)
 {
-    struct shadow_walk tables = {.walk = {.table = shadow_table}, .vm = vm};
+    struct shadow_walk tables; /* most of it is room */
+    tables.walk = (struct paging_walk){.table = shadow_table};
+    tables.vm = vm;
     paging_walk(&tables.walk, shadow_root(vm));
 }
 

@@ -74,7 +74,12 @@ struct snap_pack {
 
 /* The pages in which a checkpoint differs from its base, by ascending number (delta.c). */
 #define DELTA_PACKS 16u
-#define DELTA_ZERO  UINT8_MAX /* in the place of a pack: the page is zero */
+#define DELTA_RUN   16u /* pages: a restore maps a run of so many */
+/* In the place of a pack. */
+#define DELTA_ZERO UINT8_MAX /* the page is zero */
+#define DELTA_PATCH                                                                                \
+    (UINT8_MAX - 1) /* it is the base's with a patch, at slot * 8 of the patches                   \
+                     */
 struct snap_page {
     uint32_t number;
     uint8_t pack;
@@ -82,12 +87,19 @@ struct snap_page {
     uint16_t reserved;
     uint32_t slot; /* of the pack, in pages */
 };
+/* Patches, in memory of this process alone (patch.c). */
+struct snap_patches {
+    uint8_t *bytes;
+    uint64_t size;
+};
 struct snap_delta {
     struct snap_page *pages;
     size_t count;
+    struct snap_patches patches;
     struct snap_pack *packs[DELTA_PACKS];
     unsigned pack_count;
-    bool is_file; /* it was read from a file, whose pages are its only pack */
+    bool is_file;        /* it was read from a file, whose pages are its only pack */
+    uint64_t content[2]; /* of that file: as vmm_snapshot_info.content */
 };
 
 /* A snapshot, or a checkpoint. A checkpoint has a base, which it holds, and a delta. Its other
@@ -137,15 +149,9 @@ void snap_header_moment(const struct vmm *vm, struct snap_header *h);
 /* delta.c */
 /* The entry of a page, or NULL: the page is as in the base. */
 const struct snap_page *delta_find(const struct snap_delta *delta, uint64_t number);
-/* The content of the page that an entry stands for; NULL: it is zero. */
+/* The content of the page that an entry stands for, which is no patch; NULL: it is zero. */
 const uint8_t *delta_bytes(const struct snap_delta *delta, const struct snap_page *page);
-/* Fills an empty delta: the pages of vm that differ from the base of vm->snap. The differing pages
- * are among those of `pages`, a bit each for all RAM. */
-int delta_make(struct snap_delta *delta, const struct vmm *vm, const uint64_t *pages,
-               struct vmm_err *err);
-/* The same, but the pages stay where the machine has them: valid until the machine changes. */
-int delta_make_in_place(struct snap_delta *delta, const struct vmm *vm, const uint64_t *pages,
-                        struct vmm_err *err);
+const uint8_t *delta_patch(const struct snap_delta *delta, const struct snap_page *page);
 void delta_free(struct snap_delta *delta);
 /* As vmm_snapshot_info.delta_memory. */
 uint64_t delta_memory(const struct snap_delta *delta);
@@ -157,22 +163,56 @@ int delta_map(const struct snap_delta *delta, struct vmm *vm, struct vmm_err *er
 int delta_unchanged(const struct snap_delta *delta, struct vmm_err *err);
 /* EBADMSG when the pages of a file that it refers to are not those that were recorded in it. */
 int delta_verify(const struct snap_delta *delta, struct vmm_err *err);
+/* Gives back a pack; NULL is allowed. */
+void pack_release(struct snap_pack *pack);
+/* Maps it to be read; -errno. */
+int pack_map(struct snap_pack *pack);
 /* Makes a pack of `size` bytes of a file from `offset` on, for one delta. Takes over the
  * descriptor, also when it fails; NULL with *err set. */
 struct snap_pack *pack_of_file(int fd, uint64_t offset, uint64_t size,
                                const struct infile_mark *mark, struct vmm_err *err);
 /* Finds the runs that a restore maps, when all entries are there. */
 void delta_mark_runs(struct snap_delta *delta);
-/* Copies into the machine's memory, from guest address `from` on, the other pages, or all. */
-void delta_copy(const struct snap_delta *delta, struct vmm *vm, uint64_t from, bool all);
+/* Copies the other pages into the machine's memory, which is as in the base. */
+void delta_copy(const struct snap_delta *delta, struct vmm *vm);
+/* Copies those of a snapshot's pages that lie in high memory. */
+void delta_copy_high(const struct vmm_snapshot *snap, struct vmm *vm);
 /* Clears the delta's pages from guest address `from` to `end`. */
 void delta_zero(const struct snap_delta *delta, struct vmm *vm, uint64_t from, uint64_t end);
-/* The content of a page of a snapshot or a checkpoint; NULL: it is zero. */
-const uint8_t *snap_page(const struct vmm_snapshot *snap, uint64_t number);
+/* The content of a page of a snapshot or a checkpoint; NULL: it is zero. room, a page, is where the
+ * content of a patched page is put. */
+const uint8_t *snap_page(const struct vmm_snapshot *snap, uint64_t number, uint8_t *room);
+/* The same of its base. */
+const uint8_t *snap_base_page(const struct vmm_snapshot *snap, uint64_t number);
 /* The snapshot itself, or a checkpoint's base. */
 struct vmm_snapshot *snap_base(struct vmm_snapshot *snap);
 /* Whether giving back the page's copy to the host would not leave the page as in vm->snap. */
 bool snap_page_stays(const struct vmm *vm, uint64_t number);
+
+/* delta_make.c */
+/* Fills an empty delta: the pages of vm that differ from the base of vm->snap. The differing pages
+ * are among those of `pages`, a bit each for all RAM. */
+int delta_make(struct snap_delta *delta, const struct vmm *vm, const uint64_t *pages,
+               struct vmm_err *err);
+/* The same, but the pages stay where the machine has them: valid until the machine changes. */
+int delta_make_in_place(struct snap_delta *delta, const struct vmm *vm, const uint64_t *pages,
+                        struct vmm_err *err);
+
+/* patch.c */
+#define PATCH_LINE  64u
+#define PATCH_LINES 16u /* a patch has no more */
+#define PATCH_NONE  UINT64_MAX
+/* Which lines of a page differ from the base's (NULL: it is zero), a bit each; PATCH_NONE: more
+ * than a patch may have. */
+uint64_t patch_lines(const uint8_t *have, const uint8_t *base);
+uint64_t patch_size(uint64_t lines); /* of a patch of these lines, in bytes */
+/* Writes a patch; returns where it ends. */
+uint8_t *patch_put(uint8_t *at, uint64_t lines, const uint8_t *have);
+/* Puts a patch on a page, which is as in the base. */
+void patch_apply(const uint8_t *patch, uint8_t *to);
+/* Makes room for patches of so many bytes; -errno. */
+int patches_reserve(struct snap_patches *patches, uint64_t size);
+void patches_free(struct snap_patches *patches);
 
 /* snapshot_open.c */
 /* A checkpoint without a delta, whose moment is the base's. NULL: out of memory. */

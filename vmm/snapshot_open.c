@@ -358,7 +358,9 @@ uint64_t snap_image_size(const struct vmm_snapshot *snap)
 
 uint64_t snap_memory_least(const struct vmm_snapshot *snap)
 {
-    const struct hv_shared *shared = (const void *)snap_page(snap, HV_SHARED_GPA / HV_PAGE_SIZE);
+    uint64_t room[HV_PAGE_SIZE / sizeof(uint64_t)];
+    const struct hv_shared *shared =
+        (const void *)snap_page(snap, HV_SHARED_GPA / HV_PAGE_SIZE, (uint8_t *)room);
     const uint64_t logged = snap_image_size(snap) + RESTORE_LOW_LOGGED;
     const uint64_t held = shared != NULL ? shared->memory_held : 0; /* a forged image may be zero */
     const uint64_t up = (held < snap->header.memory ? held : snap->header.memory) + PAGE_2M - 1;
@@ -369,8 +371,7 @@ uint64_t snap_memory_least(const struct vmm_snapshot *snap)
 void vmm_snapshot_info(const struct vmm_snapshot *snap, struct vmm_snapshot_info *info)
 {
     const struct snap_header *h = &snap->header;
-    const struct snap_pack *pack = snap->delta.pack_count > 0 ? snap->delta.packs[0] : NULL;
-    const uint64_t *content = snap->base == NULL ? h->image_hash : pack != NULL ? pack->hash : NULL;
+    const uint64_t *content = snap->base == NULL ? h->image_hash : snap->delta.content;
     struct stat st;
     *info = (struct vmm_snapshot_info){
         .version = h->version,
@@ -387,9 +388,7 @@ void vmm_snapshot_info(const struct vmm_snapshot *snap, struct vmm_snapshot_info
         .delta_pages = snap->delta.count,
         .delta_memory = delta_memory(&snap->delta),
     };
-    if (content != NULL) {
-        memcpy(info->content, content, sizeof(info->content));
-    }
+    memcpy(info->content, content, sizeof(info->content));
     if (os_fstat(snap->fd, &st) == 0) {
         info->disk_bytes = (uint64_t)st.st_blocks * 512;
     }
