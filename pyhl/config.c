@@ -57,6 +57,7 @@ static const struct field home_fields[] = {
     {.key = "kernel_size", TEXT(struct home_config, FIELD_COUNT, kernel_size)},
     {.key = "initrd_size", TEXT(struct home_config, FIELD_COUNT, initrd_size)},
     {.key = "snapshot_size", TEXT(struct home_config, FIELD_COUNT, snapshot_size)},
+    {.key = "layer_size", TEXT(struct home_config, FIELD_COUNT, layer_size), .optional = true},
     {.key = "snapshot_inode",
      TEXT(struct home_config, FIELD_COUNT, snapshot_inode),
      .optional = true},
@@ -406,10 +407,11 @@ int config_format_home(const struct home_config *config, char **text, size_t *le
                  "belongs to.\n"
                  "[pyhl]\nformat = %u\nversion = %s\nimage = %s\nmemory = %llu\nkey = %s\n"
                  "kernel_size = %llu\ninitrd_size = %llu\nsnapshot_size = %llu\n"
-                 "snapshot_inode = %llu\n\n[packages]\n%s",
+                 "snapshot_inode = %llu\nlayer_size = %llu\n\n[packages]\n%s",
                  CONFIG_FORMAT, config->version, config->image, (ull)config->memory, key,
                  (ull)config->kernel_size, (ull)config->initrd_size, (ull)config->snapshot_size,
-                 (ull)config->snapshot_inode, config->packages.text ? config->packages.text : "");
+                 (ull)config->snapshot_inode, (ull)config->layer_size,
+                 config->packages.text ? config->packages.text : "");
     if (n < 0) {
         return vmm_err_set(err, ENOMEM, "out of memory");
     }

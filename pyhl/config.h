@@ -16,7 +16,7 @@
  *
  * pyhl.ini:
  *   [pyhl] format, version, image, memory, key, kernel_size, initrd_size,
- *     snapshot_size; optional: snapshot_inode
+ *     snapshot_size; optional: snapshot_inode, layer_size
  *   [packages] as in the image
  *
  * Both are read strictly where it matters. A value that is missing, wrong or given twice is an
@@ -58,6 +58,7 @@ struct home_config {
     uint64_t memory;
     struct vmm_key key;
     uint64_t kernel_size, initrd_size, snapshot_size; /* bytes */
+    uint64_t layer_size;                              /* of the home's own layer; 0: it has none */
     uint64_t snapshot_inode; /* inode number of the snapshot as setup made it; 0: not stated */
     struct packages packages;
 };

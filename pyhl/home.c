@@ -15,8 +15,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-const char *const home_files[HOME_FILES] = {HOME_INI, HOME_SNAPSHOT, HOME_KERNEL, HOME_INITRD,
-                                            HOME_IMAGE};
+const char *const home_files[HOME_FILES] = {HOME_INI,   HOME_SNAPSHOT, HOME_KERNEL, HOME_INITRD,
+                                            HOME_IMAGE, HOME_LAYER,    HOME_DISTS};
 
 /* The value of an environment variable, or NULL when it is not set or empty. */
 static const char *env(const char *name)
@@ -274,9 +274,29 @@ static int open_files(const struct home *home, struct vmm_snapshot **snap, struc
     return rc;
 }
 
+/* Opens the home's layer in the place of its snapshot, which the layer holds. */
+static int open_layer(const struct home *home, struct vmm_snapshot **snap, struct vmm_err *err)
+{
+    struct vmm_snapshot *base = *snap;
+    int fd = home_file(home, HOME_LAYER, err), rc = fd;
+
+    *snap = NULL;
+    if (fd >= 0) {
+        rc = vmm_checkpoint_open_fd(fd, base, snap, err);
+        rc = rc < 0 ? vmm_err_context(err, "%s/" HOME_LAYER, home->dir.path) : 0;
+        close(fd);
+    }
+    vmm_snapshot_close(base);
+    return rc;
+}
+
 int home_snapshot(const struct home *home, struct vmm_snapshot **snap, struct vmm_err *err)
 {
     int rc = open_files(home, snap, err);
+
+    if (rc == 0 && home->config.layer_size > 0) {
+        rc = open_layer(home, snap, err);
+    }
 
     return rc < 0 && rc != -EMFILE && rc != -ENOMEM ? damaged(home, err) : rc;
 }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A home: the directory that pyhl setup makes and pyhl run restores from. It holds HOME_FILES and
- * nothing else. A directory with a pyhl.ini is a home.
+ * A home: the directory that pyhl setup makes and pyhl run restores from. It holds HOME_FILES, the
+ * last two only where it has packages of its own, and nothing else. A directory with a pyhl.ini is
+ * a home.
  *
  * A home decides what every script's Python is. So it is used only when its directory and its files
  * belong to the user or root and nobody else can write them. A home that nobody named, but that was
@@ -21,10 +22,12 @@
 #define HOME_INITRD   "initrd.cpio"
 #define HOME_SNAPSHOT "snapshot"
 #define HOME_IMAGE    "image.ini" /* so that a home is an image, too: for another setup */
+#define HOME_LAYER    "layer"     /* of a home with packages of its own: a checkpoint with them */
+#define HOME_DISTS    "dists"     /* and their metadata (dists.h) */
 
 /* All files of a home, in the order of removal: without its pyhl.ini a directory is not a home any
  * more. */
-#define HOME_FILES 5
+#define HOME_FILES 7
 extern const char *const home_files[HOME_FILES];
 
 struct home {
@@ -46,7 +49,8 @@ int home_open_at(const char *dir, bool packages, struct home *home, struct vmm_e
 /* Opens one of a home's files to read it. EPERM when others can change it. */
 int home_file(const struct home *home, const char *name, struct vmm_err *err);
 
-/* Opens a home's snapshot and checks that it belongs to this home. */
+/* Opens what runs begin from, the home's snapshot or its layer upon that, and checks that it
+ * belongs to this home. */
 int home_snapshot(const struct home *home, struct vmm_snapshot **snap, struct vmm_err *err);
 
 /* Closes the directory and frees config.packages; the snapshot stays open. May be called twice. */

@@ -85,6 +85,9 @@ static bool print_home(const char *dest)
     print_file(&home, HOME_KERNEL);
     print_file(&home, HOME_INITRD);
     print_file(&home, HOME_SNAPSHOT);
+    if (home.config.layer_size > 0) {
+        print_file(&home, HOME_LAYER);
+    }
     good = home_snapshot(&home, &snap, &err) == 0;
     if (good) {
         print_snapshot(snap);

@@ -89,6 +89,10 @@ static json_t *install_json(const char *dest)
                     file(&home, HOME_KERNEL), HOME_INITRD, file(&home, HOME_INITRD), HOME_SNAPSHOT,
                     file(&home, HOME_SNAPSHOT), "snapshot", snapshot(&home), "packages",
                     packages(home.config.packages.text));
+    if (home.config.layer_size > 0) {
+        (void)json_object_set_new(json_object_get(all, "files"), HOME_LAYER,
+                                  file(&home, HOME_LAYER));
+    }
     home_close(&home);
     return all;
 }

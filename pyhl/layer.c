@@ -5,11 +5,11 @@
  * the second one waits, and finds the layer.
  */
 #include "layer.h"
+#include "dists.h"
 #include "files.h"
 #include "home.h"
 #include "layer_guest.h"
 #include "message.h"
-#include "probe.h"
 #include "report.h"
 #include "signals.h"
 
@@ -48,17 +48,51 @@ static int open_home(struct making *making, struct vmm_err *err)
     return rc;
 }
 
+/* Puts the metadata of a home's own packages into a folder of the work, for uv. */
+static int unpack_dists(const struct making *making, char path[PATH_MAX], struct vmm_err *err)
+{
+    struct folder into;
+    char *text = NULL;
+    size_t len;
+    int fd = home_file(&making->home, HOME_DISTS, err);
+    int rc = fd < 0 ? fd : file_read(fd, HOME_DISTS, DISTS_MAX, &text, &len, err);
+
+    if (fd >= 0) {
+        close(fd);
+    }
+    snprintf(path, PATH_MAX, "%.*s/dists", PATH_MAX - 16, making->work.dir.path);
+    if (rc == 0 && mkdirat(making->work.dir.fd, "dists", 0700) < 0) {
+        rc = folder_fail(&making->work.dir, "dists", err);
+    }
+    rc = rc == 0 ? folder_open(&into, path, err) : rc;
+    if (rc == 0) {
+        rc = dists_unpack(text, &into, err);
+        folder_close(&into);
+    }
+    free(text);
+    return rc;
+}
+
 static int resolve(struct making *making, struct vmm_err *err)
 {
-    int fd = home_file(&making->home, HOME_INITRD, err), rc;
+    const bool layered = making->home.config.layer_size > 0;
+    int fd = home_file(&making->home, HOME_INITRD, err), rc = fd;
+    char more[PATH_MAX];
     const struct package_dists dists = {
         .initrd_fd = fd,
         .versions = &making->home.config.packages,
+        .more_dir = layered ? more : NULL,
         .max_bytes = making->home.config.memory,
     };
 
-    if (fd < 0) {
-        return fd;
+    if (rc >= 0 && layered) {
+        rc = unpack_dists(making, more, err);
+    }
+    if (rc < 0) {
+        if (fd >= 0) {
+            close(fd);
+        }
+        return rc;
     }
     rc = packages_resolve(making->wish->request, &dists, making->work.dir.path, &making->tree, err);
     close(fd);
@@ -120,64 +154,24 @@ static int stage_open(const struct making *making, struct folder *staged, struct
     return folder_open_in(staged, &making->work.dir, STAGED, path, err);
 }
 
-/* What runs from a layer are like: they import what they asked for. */
-static char *usual_run(const struct package_tree *tree, const bool *left_out)
-{
-    char *text = NULL;
-    size_t len = 0;
-    FILE *out = open_memstream(&text, &len);
-
-    for (size_t i = 0; out != NULL && i < tree->module_count; i++) {
-        if (!left_out[i]) {
-            fprintf(out, "import %s\n", tree->modules[i]);
-        }
-    }
-    if (out != NULL) {
-        fprintf(out, "print(1)\n");
-    }
-    return out != NULL && fclose(out) == 0 ? text : NULL;
-}
-
-/* Writes the state of the layer, and how runs from it begin. */
-static int write_state(struct making *making, bool *left_out, int fd, struct vmm_err *err)
+static int import(struct making *making, struct vmm_err *err)
 {
     const struct layer_guest guest = {
         .cmd = making->wish->cmd,
         .tree = making->tree.dir,
         .modules = making->tree.modules,
         .module_count = making->tree.module_count,
-        .left_out = left_out,
         .open = open_base,
         .arg = making,
         .keep = making->home.dir.fd,
         .memory = making->home.config.memory,
         .loud = making->wish->verbose > 0,
     };
-    int rc = layer_guest_make(&guest, fd, err);
-    char *code = rc == 0 ? usual_run(&making->tree, left_out) : NULL;
-    const struct probe probe = {
-        .open = open_base,
-        .arg = making,
-        .keep = making->home.dir.fd,
-        .code = code,
-    };
-
-    if (rc == 0) {
-        rc =
-            code == NULL ? vmm_err_set(err, ENOMEM, "out of memory") : probe_state(&probe, fd, err);
-    }
-    free(code);
-    return rc;
-}
-
-static int import(struct making *making, struct vmm_err *err)
-{
-    bool *left_out = calloc(making->tree.module_count + 1, sizeof(*left_out));
     struct folder staged = FOLDER_NONE;
     uint64_t disk = 0;
-    int fd = -1, rc = left_out == NULL ? vmm_err_set(err, ENOMEM, "out of memory") : 0;
+    int fd = -1, rc = 0;
 
-    if (rc == 0 && mkdirat(making->work.dir.fd, STAGED, 0700) < 0) {
+    if (mkdirat(making->work.dir.fd, STAGED, 0700) < 0) {
         rc = folder_fail(&making->work.dir, STAGED, err);
     }
     rc = rc == 0 ? stage_open(making, &staged, err) : rc;
@@ -185,31 +179,14 @@ static int import(struct making *making, struct vmm_err *err)
         rc = fd = folder_make(&staged, LAYER_STATE, err);
     }
     if (fd >= 0) {
-        rc = write_state(making, left_out, fd, err);
+        rc = layer_guest_make(&guest, fd, err);
         rc = rc == 0 ? file_size(fd, LAYER_STATE, NULL, &disk, err) : rc;
         rc = rc == 0 && fchmod(fd, 0400) < 0 ? folder_fail(&staged, LAYER_STATE, err) : rc;
         close(fd);
     }
-    free(left_out);
     folder_close(&staged);
     snprintf(making->note, sizeof(making->note), "%s", report_size(disk).s);
     return rc;
-}
-
-/* The lines "NAME==VERSION ..." of a lock, as an ini file has packages. */
-static int packages_of_lock(const char *lock, struct packages *packages)
-{
-    FILE *out = open_memstream(&packages->text, &packages->len);
-
-    for (; out != NULL && *lock; lock += strcspn(lock, "\n"), lock += *lock == '\n') {
-        const size_t name = strcspn(lock, "=\n"), version = strcspn(lock + name, " \n");
-
-        if (lock[name] == '=' && version > 2) {
-            fprintf(out, "%.*s = %.*s\n", (int)name, lock, (int)version - 2, lock + name + 2);
-            packages->count++;
-        }
-    }
-    return out != NULL && fclose(out) == 0 ? 0 : -ENOMEM;
 }
 
 static int put_file(const struct folder *folder, const char *name, const char *text, size_t len,
@@ -240,7 +217,7 @@ static int layer_describe(const struct making *making, const struct folder *stag
     snprintf(config.version, sizeof(config.version), "%s", PYHL_VERSION);
     config.files_size = making->tree.bytes;
     rc = path == NULL ? file_fail(err, making->home.dir.path) : 0;
-    if (rc == 0 && packages_of_lock(making->tree.lock, &config.packages) < 0) {
+    if (rc == 0 && dists_of_lock(making->tree.lock, &config.packages) < 0) {
         rc = vmm_err_set(err, ENOMEM, "out of memory");
     }
     rc = rc == 0 ? config_format_layer(&config, &text, &len, err) : rc;

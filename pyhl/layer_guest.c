@@ -13,6 +13,7 @@
 #include "message.h"
 #include "outcome.h"
 #include "packages.h"
+#include "probe.h"
 #include "report.h"
 #include "session.h"
 #include "signals.h"
@@ -35,6 +36,7 @@
 /* The child's. */
 struct import {
     const struct layer_guest *guest;
+    bool *left_out; /* of each module: it is not imported */
     int fd, report;
     struct copies files;
     const uint8_t **bytes; /* of each file */
@@ -138,7 +140,7 @@ static char *import_source(struct import *import)
 
     import->module_of = calloc(guest->module_count + 1, sizeof(*import->module_of));
     for (size_t i = 0; out != NULL && import->module_of != NULL && i < guest->module_count; i++) {
-        if (!guest->left_out[i]) {
+        if (!import->left_out[i]) {
             fprintf(out, "%s\n", guest->modules[i]);
             import->module_of[import->lines++] = i;
         }
@@ -250,7 +252,8 @@ static size_t left_out_number(const char *note, size_t count)
 }
 
 /* Takes reports until the state is made (0), or a module has to be left out (1). */
-static int take_reports(const struct layer_guest *guest, struct child *child, struct vmm_err *err)
+static int take_reports(const struct layer_guest *guest, struct child *child, bool *left_out,
+                        struct vmm_err *err)
 {
     size_t told = 0;
 
@@ -265,7 +268,7 @@ static int take_reports(const struct layer_guest *guest, struct child *child, st
         } else if (rc < 0 && number < guest->module_count) {
             message("pyhl %s: packages: importing %s; it is left to the scripts that need it\n",
                     guest->cmd, said.msg);
-            guest->left_out[number] = true;
+            left_out[number] = true;
             return 1;
         } else {
             return rc < 0 ? vmm_err_set(err, said.code, "%s", said.msg) : 0;
@@ -284,7 +287,7 @@ static int make_once(struct import *import, struct vmm_err *err)
     }
     if (rc == 0) {
         signals_to_process(child.pid);
-        rc = take_reports(import->guest, &child, err);
+        rc = take_reports(import->guest, &child, import->left_out, err);
     }
     signals_to_process(0);
     child_end(&child);
@@ -299,6 +302,49 @@ static int does_not_fit(const struct layer_guest *guest, uint64_t bytes, struct 
                        report_size(bytes).s, report_size(guest->memory).s);
 }
 
+/* Has the working set recorded, of runs as they will be: they import what they asked for. */
+static int import_probe(const struct import *import, struct vmm_err *err)
+{
+    const struct layer_guest *guest = import->guest;
+    struct probe probe = {.open = guest->open, .arg = guest->arg, .keep = guest->keep};
+    char *code = NULL;
+    size_t len = 0;
+    FILE *out = open_memstream(&code, &len);
+    int rc;
+
+    for (size_t i = 0; out != NULL && i < guest->module_count; i++) {
+        if (!import->left_out[i]) {
+            fprintf(out, "import %s\n", guest->modules[i]);
+        }
+    }
+    if (out == NULL || fputs("print(1)\n", out) < 0 || fclose(out) != 0) {
+        return vmm_err_set(err, ENOMEM, "out of memory");
+    }
+    probe.code = code;
+    rc = probe_state(&probe, import->fd, err);
+    free(code);
+    return rc;
+}
+
+static int import_files(struct import *import, struct vmm_err *err)
+{
+    const struct layer_guest *guest = import->guest;
+    int rc = 0;
+
+    if (import->files.bytes >= guest->memory) {
+        return does_not_fit(guest, import->files.bytes, err);
+    }
+    for (int tries = 0; rc == 0 && (rc = make_once(import, err)) == 1; rc = 0) {
+        if (++tries == IMPORT_TRIES) {
+            memset(import->left_out, true, guest->module_count);
+        }
+    }
+    if (rc == -EFBIG) {
+        rc = does_not_fit(guest, import->files.bytes, err);
+    }
+    return rc == 0 ? import_probe(import, err) : rc;
+}
+
 int layer_guest_make(const struct layer_guest *guest, int fd, struct vmm_err *err)
 {
     char word[PATH_MAX + sizeof(":" PACKAGES_SITE)];
@@ -308,22 +354,18 @@ int layer_guest_make(const struct layer_guest *guest, int fd, struct vmm_err *er
         .max_bytes = UINT64_MAX,
         .max_entries = UINT64_MAX,
     };
-    struct import import = {.guest = guest, .fd = fd};
+    struct import import = {
+        .guest = guest,
+        .left_out = calloc(guest->module_count + 1, sizeof(bool)),
+        .fd = fd,
+    };
     int rc;
 
     snprintf(word, sizeof(word), "%s:" PACKAGES_SITE, guest->tree);
-    rc = copies_list(&options, "/", NULL, &import.files, err);
-    if (rc == 0 && import.files.bytes >= guest->memory) {
-        rc = does_not_fit(guest, import.files.bytes, err);
-    }
-    for (int tries = 0; rc == 0 && (rc = make_once(&import, err)) == 1; rc = 0) {
-        if (++tries == IMPORT_TRIES) {
-            memset(guest->left_out, true, guest->module_count);
-        }
-    }
-    if (rc == -EFBIG) {
-        rc = does_not_fit(guest, import.files.bytes, err);
-    }
+    rc = import.left_out == NULL ? vmm_err_set(err, ENOMEM, "out of memory")
+                                 : copies_list(&options, "/", NULL, &import.files, err);
+    rc = rc == 0 ? import_files(&import, err) : rc;
     copies_free(&import.files);
+    free(import.left_out);
     return rc;
 }

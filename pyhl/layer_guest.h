@@ -13,7 +13,6 @@ struct layer_guest {
     const char *tree; /* the folder with what comes into PACKAGES_SITE */
     char *const *modules;
     size_t module_count;
-    bool *left_out; /* of each module: it is not imported. More are set */
     /* In the child: opens the snapshot that the layer is made upon. keep is what open() needs; -1
      * is none. */
     int (*open)(void *arg, struct vmm_snapshot **snap, struct vmm_err *err);
@@ -23,7 +22,8 @@ struct layer_guest {
     bool loud;       /* what the imports print is shown */
 };
 
-/* Writes the state to fd, an empty file. A module whose import raises is told to the user. One
+/* Writes the state to fd, an empty file, with the working set of runs that import the modules. A
+ * module whose import raises is told to the user. One
  * whose import takes the VM down, or takes too long, is told and not imported. EFBIG when the files
  * do not fit, EINTR after a signal that was caught. */
 int layer_guest_make(const struct layer_guest *guest, int fd, struct vmm_err *err);

@@ -24,6 +24,7 @@
 struct setup_options {
     const char *from, *dest;
     uint64_t memory, max_initrd;
+    struct package_options packages;
     bool force;
 };
 
@@ -52,23 +53,27 @@ static const struct opt setup_opts[] = {
      .kind = OPT_FLAG,
      .offset = offsetof(struct setup_options, force),
      .help = "replace the home that is there"},
+    PACKAGE_OPTIONS(struct setup_options, packages),
     OPT_END,
 };
 
 static const struct {
     const char *name;
     int (*run)(struct setup *setup, struct vmm_err *err);
+    bool packages; /* only for a home with packages of its own */
 } steps[] = {
-    {"fetch image", setup_fetch},
-    {"identify", setup_identify},
-    {"boot", setup_boot},
-    {"preload", setup_preload},
-    {"write snapshot", setup_snapshot},
-    {"finish the copy", setup_copied},
-    {"record working set", setup_workset},
-    {"check every page", setup_check},
-    {"first run", setup_first_run},
-    {"install", setup_install},
+    {.name = "fetch image", .run = setup_fetch},
+    {.name = "identify", .run = setup_identify},
+    {.name = "boot", .run = setup_boot},
+    {.name = "preload", .run = setup_preload},
+    {.name = "write snapshot", .run = setup_snapshot},
+    {.name = "finish the copy", .run = setup_copied},
+    {.name = "record working set", .run = setup_workset},
+    {.name = "check every page", .run = setup_check},
+    {.name = "first run", .run = setup_first_run},
+    {.name = "get packages", .run = setup_get_packages, .packages = true},
+    {.name = "import packages", .run = setup_import_packages, .packages = true},
+    {.name = "install", .run = setup_install},
 };
 #define STEPS (sizeof(steps) / sizeof(steps[0]))
 
@@ -78,6 +83,9 @@ static int run_steps(struct setup *setup, struct vmm_err *err)
         uint64_t began = report_now();
         int rc;
 
+        if (steps[i].packages && setup->request.len == 0) {
+            continue;
+        }
         setup->note[0] = 0;
         report_begin(steps[i].name);
         rc = steps[i].run(setup, err);
@@ -121,6 +129,10 @@ static void summarise(const struct setup *setup, const char *dest, uint64_t bega
     printf("  %s/%-12s %12s\n", setup->stage.home, HOME_INITRD, report_size(config->initrd_size).s);
     printf("  %s/%-12s %12s on disk, guest memory %s\n", setup->stage.home, HOME_SNAPSHOT,
            report_size(setup->snapshot_disk).s, report_size(config->memory).s);
+    if (config->layer_size > 0) {
+        printf("  %s/%-12s %12s\n", setup->stage.home, HOME_LAYER,
+               report_size(config->layer_size).s);
+    }
     printf("try: %s run ", program_invocation_name);
     if (dest != NULL && strcmp(dest, HOME_LOCAL) != 0) {
         printf("--dest %s ", dest);
@@ -176,6 +188,9 @@ static bool is_installed(struct setup *setup, const struct setup_options *option
            home.config.packages.count, home.config.version);
     if (options->memory && options->memory != home.config.memory) {
         printf("--memory is not applied to it; to make it again: add --force\n");
+    }
+    if (setup->request.len > 0) {
+        printf("its packages stay as they are; to make it with those asked for: add --force\n");
     }
     setup->bad_usage = compare_image(options->from, &home.config, err) < 0;
     home_close(&home);
@@ -235,6 +250,7 @@ static int install(const struct cmd *cmd, struct setup *setup, const struct setu
         return CMD_OK;
     }
     cmd_fail(cmd, &err);
+    message("%s", setup->tree.said != NULL ? setup->tree.said : "");
     if (signals_last()) {
         return CMD_SIGNALED + signals_last();
     }
@@ -247,6 +263,7 @@ static void release(struct setup *setup)
     struct vmm_err ignored;
 
     setup_guest_end(setup);
+    setup_packages_end(setup);
     (void)copy_end(&setup->copy, &ignored);
     if (setup->image.initrd_fd >= 0) {
         close(setup->image.initrd_fd);
@@ -259,7 +276,15 @@ static int setup_main(const struct cmd *cmd, int argc, char **argv)
 {
     struct setup_options options = {.max_initrd = IMAGE_INITRD_MAX};
     struct setup setup = {
-        .stage = STAGE_NONE, .image = {.initrd_fd = -1}, .file = -1, .output = -1, .nowhere = -1};
+        .stage = STAGE_NONE,
+        .image = {.initrd_fd = -1},
+        .file = -1,
+        .output = -1,
+        .nowhere = -1,
+        .cache = CACHE_NONE,
+        .work = CACHE_WORK_NONE,
+    };
+    struct vmm_err err;
     int status;
 
     if (!cmd_parse_options(cmd, argc, argv, &options, "the image is given with --from", &status)) {
@@ -276,17 +301,26 @@ static int setup_main(const struct cmd *cmd, int argc, char **argv)
     setup.from = options.from;
     setup.initrd_max = options.max_initrd;
     setup.memory = options.memory;
+    if (packages_request(&options.packages, NULL, &setup.request, &err) < 0) {
+        package_request_free(&setup.request);
+        return cmd_usage(cmd, "%s", err.msg);
+    }
+    setup.request.verbose = 1;
     signals_catch(false);
     status = install(cmd, &setup, &options);
     release(&setup);
     stage_end(&setup.stage);
+    free(options.packages.with.items);
+    free(options.packages.files.items);
+    free(options.packages.find_links.items);
     return status;
 }
 
 const struct cmd cmd_setup = {
     .name = "setup",
     .summary = "Installs an image and makes the snapshot that scripts run from",
-    .synopsis = "setup --from DIR [--dest DIR] [--force] [--memory SIZE] [--max-initrd SIZE]",
+    .synopsis = "setup --from DIR [--dest DIR] [--force] [--memory SIZE] [--max-initrd SIZE]\n"
+                "      [--with REQUIREMENT] [-r FILE] [--find-links DIR] [--offline]",
     .notes =
         "A second setup says what is there and changes nothing, unless --force is given. A setup "
         "that fails\nor is killed leaves the old home, or none.",

@@ -1,16 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * The steps of setup and what they hand on to each other. setup.c orders them and talks to the
- * user. setup_guest.c has the steps that run guest code, each in a child. setup_steps.c has the
- * others.
+ * user. setup_guest.c has the steps that run guest code, each in a child, setup_packages.c those
+ * for packages of the home's own, and setup_steps.c the others.
  */
 #ifndef PYHL_SETUP_H
 #define PYHL_SETUP_H
 
+#include "cache.h"
 #include "child.h"
 #include "copy.h"
 #include "files.h"
 #include "image.h"
+#include "packages.h"
 #include "stage.h"
 
 struct setup {
@@ -20,14 +22,18 @@ struct setup {
     struct stage stage;
     struct image image; /* the VM boots from its initrd, wherever that is */
     struct home_config config;
-    struct copy copy;       /* copies the initrd to the stage, while the VM boots */
-    struct child child;     /* has the VM of the current step */
-    int file;               /* the child writes the staged snapshot here; -1: not open */
-    int output;             /* what a run for a try prints; -1: not open */
-    int nowhere;            /* /dev/null, for output that nobody wants; -1: not open */
-    uint64_t snapshot_disk; /* bytes */
-    bool bad_usage;         /* the failure comes from --from or --memory */
-    char note[64];          /* what the step has made, for its line */
+    struct copy copy;               /* copies the initrd to the stage, while the VM boots */
+    struct child child;             /* has the VM of the current step */
+    int file;                       /* the child writes the staged snapshot here; -1: not open */
+    int output;                     /* what a run for a try prints; -1: not open */
+    int nowhere;                    /* /dev/null, for output that nobody wants; -1: not open */
+    uint64_t snapshot_disk;         /* bytes */
+    struct package_request request; /* of the home's own packages; len 0: it has none */
+    struct cache cache;             /* where they are got */
+    struct cache_work work;
+    struct package_tree tree;
+    bool bad_usage; /* the failure comes from --from or --memory */
+    char note[64];  /* what the step has made, for its line */
 };
 
 /* setup_steps.c */
@@ -55,5 +61,10 @@ int setup_snapshot(struct setup *setup, struct vmm_err *err);
 int setup_workset(struct setup *setup, struct vmm_err *err);
 int setup_first_run(struct setup *setup, struct vmm_err *err);
 void setup_guest_end(struct setup *setup); /* ends the child, if any, and closes its files */
+
+/* setup_packages.c */
+int setup_get_packages(struct setup *setup, struct vmm_err *err);
+int setup_import_packages(struct setup *setup, struct vmm_err *err);
+void setup_packages_end(struct setup *setup); /* removes and frees what they have left */
 
 #endif

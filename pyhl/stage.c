@@ -233,12 +233,13 @@ int stage_begin(struct stage *stage, struct vmm_err *err)
  * it. */
 static int finish_file(const struct stage *stage, const char *name, struct vmm_err *err)
 {
+    const bool optional = strcmp(name, HOME_LAYER) == 0 || strcmp(name, HOME_DISTS) == 0;
     int fd = folder_read(&stage->dir, name, FOLDER_NO_LINK, err);
     struct stat st;
     int rc = 0;
 
     if (fd < 0) {
-        return fd;
+        return fd == -ENOENT && optional ? 0 : fd;
     }
     if (fstat(fd, &st) < 0 || fchmod(fd, st.st_mode & 0444) < 0 || fsync(fd) < 0) {
         rc = folder_fail(&stage->dir, name, err);

@@ -46,7 +46,9 @@ static int check_sizes(const struct home *home, struct vmm_err *err)
 {
     if (check_size(home, HOME_KERNEL, home->config.kernel_size, err) < 0 ||
         check_size(home, HOME_INITRD, home->config.initrd_size, err) < 0 ||
-        check_size(home, HOME_SNAPSHOT, home->config.snapshot_size, err) < 0) {
+        check_size(home, HOME_SNAPSHOT, home->config.snapshot_size, err) < 0 ||
+        (home->config.layer_size > 0 &&
+         check_size(home, HOME_LAYER, home->config.layer_size, err) < 0)) {
         return -err->code;
     }
     return 0;

@@ -362,3 +362,56 @@ case_layers_prune() {
     expect_error 125 'not trusted'
     chmod o-w "$cache"
 }
+
+case_layers_setup() {
+    local own=$scratch/own
+    toys_begin
+    echo 'value = 1' >"$toys/other.py"
+    begin "pyhl setup --with makes a home whose runs have the packages"
+    PATH=$toy_bin:$PATH run "$pyhl" setup --from "$home" --dest "$own" --with toy
+    expect_status 0
+    rm -rf "$XDG_CACHE_HOME"
+    run "$pyhl" run -vv --dest "$own" -c "$print_toy"
+    expect_out 42
+    expect_err 'exits 1 .*page faults 0$'
+    [ ! -e "$XDG_CACHE_HOME" ] || problem "such a run has a cache folder"
+    run "$pyhl" repl --dest "$own" <<<"$print_toy"
+    expect_out 42
+    begin "info and verify know them, and a state is saved upon them"
+    run "$pyhl" info --dest "$own"
+    expect_status 0
+    grep -q '^  layer  .* on disk$' "$scratch/out" || problem "no layer"
+    grep -qx '  toy = 1.0' "$scratch/out" || problem "no package"
+    run "$pyhl" info --json --dest "$own"
+    python3 -c 'import json, sys; assert json.load(open(sys.argv[1]))["home"]["files"]["layer"]["bytes"]' "$scratch/out" ||
+        problem "no layer in the JSON"
+    run "$pyhl" verify --dest "$own"
+    expect_status 0
+    run "$pyhl" run --dest "$own" --save "$scratch/own_state" -c 'import toy; kept = toy.value'
+    run "$pyhl" run --dest "$own" --from "$scratch/own_state" -c 'print(kept)'
+    expect_out 42
+    begin "--with upon such a home: its packages are there already"
+    rm -f "$toys/calls"
+    PATH=$toy_bin:$PATH run "$pyhl" run --dest "$own" --with toy --with other -c 'import toy, other; print(toy.value, other.value)'
+    expect_out '42 1'
+    grep -q '^toy' "$XDG_CACHE_HOME"/pyhl/layers/*/layer.ini && problem "toy came again"
+    PATH=$toy_bin:$PATH run "$pyhl" run --dest "$own" --with toy -c "$print_toy"
+    expect_out 42
+    expect_cached layers 1
+    begin "its layer is used only when nobody else can change it, and whole"
+    chmod o+w "$own/layer"
+    run "$pyhl" run --dest "$own" -c "$print_toy"
+    expect_error 125 'layer can be changed by others'
+    chmod o-w,u+w "$own/layer"
+    truncate -s -4096 "$own/layer"
+    run "$pyhl" run --dest "$own" -c "$print_toy"
+    expect_error 125 "$own/layer: the checkpoint has [0-9]* bytes, wanted"
+    run "$pyhl" verify --dest "$own"
+    expect_status 125
+    begin "a setup whose packages cannot be had leaves what was there"
+    rm -r "$own" && rm "$toys/toy.py"
+    PATH=$toy_bin:$PATH run "$pyhl" setup --from "$home" --dest "$own" --with toy
+    expect_status 125
+    [ ! -e "$own" ] && [ ! -e "$own.tmp" ] || problem "there is $(ls -d "$own"*)"
+    expect_cached work 0
+}

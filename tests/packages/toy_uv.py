@@ -3,7 +3,8 @@
 """A stand-in for uv, for tests of what becomes of a tree of packages.
 
 Of each name in the requirements it makes a package of one file, from $TOYS/NAME.py; with $TOYS/NAME.size it gets a file
-`data` of so many bytes. It notes each call in $TOYS/calls, and takes $TOY_SLEEP seconds.
+`data` of so many bytes. One that is installed is left as it is. It notes each call in $TOYS/calls, and takes $TOY_SLEEP
+seconds.
 """
 import base64
 import hashlib
@@ -21,6 +22,8 @@ site = pathlib.Path(sys.argv[sys.argv.index("--target") + 1])
 names = [n for n in pathlib.Path("requirements.txt").read_text().split() if re.fullmatch("[a-z]+", n)]
 for name in names:
     info = f"{name}-1.0.dist-info"
+    if (site / info).exists():
+        continue
     files = {f"{name}/__init__.py": (toys / f"{name}.py").read_bytes(), f"{info}/top_level.txt": name.encode() + b"\n",
              f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n".encode()}
     record = ""
