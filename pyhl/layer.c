@@ -278,6 +278,7 @@ static int make_layer(struct making *making, struct vmm_err *err)
 
 static int make(struct making *making, struct vmm_err *err)
 {
+    struct layers_gone gone = {0};
     int rc = open_home(making, err);
 
     rc = rc == 0 ? run_step(making, "get packages", resolve, err) : rc;
@@ -289,7 +290,7 @@ static int make(struct making *making, struct vmm_err *err)
     if (rc == 0) {
         rc = layers_note(making->cache, making->key, making->name, making->wish->request, err);
     }
-    return rc == 0 ? layers_trim(making->cache, making->name, err) : rc;
+    return rc == 0 ? layers_trim(making->cache, LAYERS_DISK, making->name, &gone, err) : rc;
 }
 
 /* ---- the whole ---- */

@@ -76,9 +76,14 @@ int layers_remove(const struct cache *cache, const char *name, struct vmm_err *e
 /* Removes the requests that lead to layers which are gone. */
 int layers_forget(const struct cache *cache, struct vmm_err *err);
 
-/* Makes room: as long as all layers take more than LAYERS_DISK, the one goes that was not used for
- * the longest time; `keep` stays. */
-#define LAYERS_DISK (16ull << 30)
-int layers_trim(const struct cache *cache, const char *keep, struct vmm_err *err);
+/* Makes room: as long as all layers take more than so many bytes, the one goes that was not used
+ * for the longest time. `keep` stays; NULL: none. Adds to *gone what was removed. */
+#define LAYERS_DISK (16ull << 30) /* when a layer is made */
+struct layers_gone {
+    size_t count;
+    uint64_t disk;
+};
+int layers_trim(const struct cache *cache, uint64_t max, const char *keep, struct layers_gone *gone,
+                struct vmm_err *err);
 
 #endif

@@ -208,19 +208,20 @@ int layers_forget(const struct cache *cache, struct vmm_err *err)
     return cache_each(cache, CACHE_REQUESTS, forget_one, (void *)(uintptr_t)cache, err);
 }
 
-int layers_trim(const struct cache *cache, const char *keep, struct vmm_err *err)
+int layers_trim(const struct cache *cache, uint64_t max, const char *keep, struct layers_gone *gone,
+                struct vmm_err *err)
 {
     struct layer_list list;
-    bool removed = false;
     int rc = layers_list(cache, &list, err);
 
-    for (size_t i = list.count; i-- > 0 && rc == 0 && list.disk > LAYERS_DISK;) {
-        if (strcmp(list.items[i].name, keep) != 0) {
+    for (size_t i = list.count; i-- > 0 && rc == 0 && list.disk > max;) {
+        if (keep == NULL || strcmp(list.items[i].name, keep) != 0) {
             rc = layers_remove(cache, list.items[i].name, err);
             list.disk -= list.items[i].disk;
-            removed = true;
+            gone->disk += list.items[i].disk;
+            gone->count++;
         }
     }
     layers_list_free(&list);
-    return rc == 0 && removed ? layers_forget(cache, err) : rc;
+    return rc == 0 && gone->count > 0 ? layers_forget(cache, err) : rc;
 }

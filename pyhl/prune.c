@@ -16,7 +16,7 @@
 #define DAY 86400
 
 struct prune_options {
-    const char *older_than;
+    const char *older_than, *max_size;
 };
 
 static const struct opt prune_opts[] = {
@@ -25,6 +25,11 @@ static const struct opt prune_opts[] = {
      .offset = offsetof(struct prune_options, older_than),
      .arg = "DAYS",
      .help = "only layers that were not used for so long, and those of homes that are gone"},
+    {.name = "max-size",
+     .kind = OPT_TEXT,
+     .offset = offsetof(struct prune_options, max_size),
+     .arg = "SIZE",
+     .help = "only as many as it takes, the last used last, and those of homes that are gone"},
     OPT_END,
 };
 
@@ -72,60 +77,89 @@ static int remove_rest(const struct cache *cache, struct vmm_err *err)
     return rc;
 }
 
-/* `before` 0: all. */
-static int prune(const struct cache *cache, int64_t before, struct vmm_err *err)
+/* What is to go. */
+struct prune_rule {
+    bool all;
+    int64_t before; /* was not used since, in seconds since the epoch */
+    uint64_t max;   /* is more than so many bytes, all together */
+};
+
+static int prune_layers(const struct cache *cache, const struct prune_rule *rule,
+                        const struct layer_list *list, struct layers_gone *gone,
+                        struct vmm_err *err)
 {
-    struct layer_list list;
-    uint64_t freed = 0;
-    size_t removed = 0;
-    int rc = layers_list(cache, &list, err);
+    int rc = 0;
 
-    for (size_t i = 0; i < list.count && rc == 0; i++) {
-        const struct layer_entry *entry = &list.items[i];
+    for (size_t i = 0; i < list->count && rc == 0; i++) {
+        const struct layer_entry *entry = &list->items[i];
 
-        if (before == 0 || entry->used < before || is_orphan(entry)) {
+        if (rule->all || entry->used < rule->before || is_orphan(entry)) {
             rc = layers_remove(cache, entry->name, err);
-            freed += rc == 0 ? entry->disk : 0;
-            removed += rc == 0;
+            gone->disk += entry->disk;
+            gone->count++;
         }
     }
+    rc = rc == 0 ? layers_trim(cache, rule->max, NULL, gone, err) : rc;
+    return rc == 0 && rule->all ? remove_rest(cache, err) : rc;
+}
+
+static int prune(const struct cache *cache, const struct prune_rule *rule, struct vmm_err *err)
+{
+    struct layers_gone gone = {0};
+    struct layer_list list;
+    int rc = layers_list(cache, &list, err);
+
+    rc = rc == 0 ? prune_layers(cache, rule, &list, &gone, err) : rc;
     if (rc == 0) {
-        rc = before == 0 ? remove_rest(cache, err) : layers_forget(cache, err);
-    }
-    if (rc == 0) {
-        printf("removed %zu of %zu layers from %s: %s\n", removed, list.count, cache->dir.path,
-               report_size(freed).s);
+        printf("removed %zu of %zu layers from %s: %s\n", gone.count, list.count, cache->dir.path,
+               report_size(gone.disk).s);
     }
     layers_list_free(&list);
     return rc;
+}
+
+static int make_rule(const struct prune_options *options, struct prune_rule *rule,
+                     struct vmm_err *err)
+{
+    const int64_t now = time(NULL);
+    uint64_t days;
+
+    *rule = (struct prune_rule){
+        .all = options->older_than == NULL && options->max_size == NULL,
+        .before = INT64_MIN,
+        .max = UINT64_MAX,
+    };
+    if (options->older_than != NULL) {
+        if (value_count("--older-than", options->older_than, &days, err) < 0) {
+            return -err->code;
+        }
+        rule->before = days < (uint64_t)now / DAY ? now - (int64_t)days * DAY : 0;
+    }
+    return options->max_size != NULL ? value_size("--max-size", options->max_size, &rule->max, err)
+                                     : 0;
 }
 
 static int prune_main(const struct cmd *cmd, int argc, char **argv)
 {
     struct prune_options options = {.older_than = NULL};
     struct vmm_err err = {0};
+    struct prune_rule rule;
     struct cache cache;
-    int64_t before = 0;
     int status, rc;
 
     if (!cmd_parse_options(cmd, argc, argv, &options, "all layers go, or those --older-than DAYS",
                            &status)) {
         return status;
     }
-    if (options.older_than != NULL) {
-        uint64_t days;
-
-        if (value_count("--older-than", options.older_than, &days, &err) < 0) {
-            return cmd_usage(cmd, "%s", err.msg);
-        }
-        before = days < (uint64_t)time(NULL) / DAY ? time(NULL) - (int64_t)days * DAY : 1;
+    if (make_rule(&options, &rule, &err) < 0) {
+        return cmd_usage(cmd, "%s", err.msg);
     }
     rc = cache_open(false, &cache, &err);
     if (rc == -ENOENT) {
         printf("there is no cache\n");
         rc = 0;
     } else if (rc == 0) {
-        rc = prune(&cache, before, &err);
+        rc = prune(&cache, &rule, &err);
     }
     cache_close(&cache);
     return rc < 0 ? cmd_fail(cmd, &err) : CMD_OK;
@@ -134,7 +168,7 @@ static int prune_main(const struct cmd *cmd, int argc, char **argv)
 const struct cmd cmd_prune = {
     .name = "prune",
     .summary = "Removes packages that runs have cached",
-    .synopsis = "prune [--older-than DAYS]",
+    .synopsis = "prune [--older-than DAYS] [--max-size SIZE]",
     .notes = "Layers are what `pyhl run --with` has made, in $XDG_CACHE_HOME/pyhl (~/.cache/pyhl). "
              "Who needs one\nthat is gone makes it again. `pyhl info` lists them.",
     .opts = prune_opts,

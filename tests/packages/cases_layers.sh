@@ -311,7 +311,7 @@ END
 }
 
 case_layers_prune() {
-    local pid old cache=$XDG_CACHE_HOME/pyhl
+    local pid old name cache=$XDG_CACHE_HOME/pyhl
     toys_begin
     begin "pyhl prune without a cache"
     run "$pyhl" prune
@@ -332,6 +332,19 @@ case_layers_prune() {
     begin "--older-than takes days"
     run "$pyhl" prune --older-than soon
     expect_error 2 "--older-than"
+    run "$pyhl" prune --max-size much
+    expect_error 2 "--max-size"
+    begin "--max-size removes those that were not used for the longest time"
+    for name in toy toy other; do
+        toy_run --with $name -c 1
+    done
+    touch -d '3 days ago' "$cache/layers/$(sed -n 's/^layer //p' "$(grep -l other "$cache"/requests/*)")/layer.ini"
+    run "$pyhl" prune --max-size 1G
+    expect_out "removed 0 of 2 layers from $cache: 0 bytes"
+    run "$pyhl" prune --max-size $(((0$(stat -c +%b "$cache"/layers/*/state)) * 512 - 512))
+    grep -q '^removed 1 of 2 layers' "$scratch/out" || problem "$(cat "$scratch/out")"
+    grep -q toy "$cache"/requests/* || problem "the last used has gone"
+    toy_run --with other -c 1
     begin "runs go on when their layer is removed"
     mkfifo "$scratch/wait"
     PATH=$toy_bin:$PATH "$pyhl" run --dest "$home" --with toy -c \
