@@ -17,7 +17,6 @@ struct branches {
     struct branch items[BRANCHES_MAX + 1]; /* one is the branch that the machine is in */
     size_t count;
     uint64_t max_bytes;
-    uint64_t packages; /* of the machine now */
 };
 
 int branches_open(uint64_t max_bytes, struct branches **out, struct vmm_err *err)
@@ -135,8 +134,7 @@ static void branches_add(struct branches *b, const char *name, struct vmm_snapsh
 {
     struct branch *item = &b->items[b->count++];
 
-    *item = (struct branch){.snap = snap, .is_branch = is_branch, .packages = b->packages};
-    item->made_ns = report_now();
+    *item = (struct branch){.snap = snap, .is_branch = is_branch, .made_ns = report_now()};
     (void)snprintf(item->name, sizeof(item->name), "%s", name);
 }
 
@@ -194,7 +192,6 @@ int branches_rewind(struct branches *branches, struct vmm *vm, const char *name,
     if (to == NULL) {
         return vmm_err_set(err, ENOENT, "there is no checkpoint; %%checkpoint NAME makes one");
     }
-    branches->packages = to->packages;
     return branches_go(vm, to->snap, lost, err);
 }
 
@@ -205,7 +202,6 @@ static void branches_leave(struct branches *b, struct vmm_snapshot *snap)
 
     item->snap = snap;
     item->made_ns = report_now();
-    item->packages = b->packages;
 }
 
 /* A name for a branch that has got none. */
@@ -266,7 +262,6 @@ int branches_switch(struct branches *branches, struct vmm *vm, const char *name,
     }
     there = to->snap;
     branches_leave(branches, left);
-    branches->packages = to->packages;
     to->snap = NULL;
     if (gone) {
         branches_remove(branches, from);
@@ -288,16 +283,6 @@ int branches_drop(struct branches *branches, const char *name, struct vmm_err *e
     }
     branches_remove(branches, item);
     return 0;
-}
-
-uint64_t branches_packages(const struct branches *branches)
-{
-    return branches->packages;
-}
-
-void branches_set_packages(struct branches *branches, uint64_t set)
-{
-    branches->packages = set;
 }
 
 const char *branches_here(const struct branches *branches)

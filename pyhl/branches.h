@@ -20,8 +20,7 @@ struct branch {
     char name[BRANCHES_NAME + 1];
     struct vmm_snapshot *snap; /* NULL: of the branch that the machine is in */
     bool is_branch;
-    uint64_t packages; /* the machine's set of packages then (install.h) */
-    uint64_t made_ns;  /* report_now(), when it was kept */
+    uint64_t made_ns; /* report_now(), when it was kept */
 };
 
 /* max_bytes: of memory for kept states; 0: BRANCHES_BYTES. */
@@ -50,10 +49,6 @@ int branches_switch(struct branches *branches, struct vmm *vm, const char *name,
                     bool *lost, struct vmm_err *err);
 /* Forgets a kept state. */
 int branches_drop(struct branches *branches, const char *name, struct vmm_err *err);
-
-/* Which set of packages the machine has now. It is kept with a state, and gone back to with it. */
-uint64_t branches_packages(const struct branches *branches);
-void branches_set_packages(struct branches *branches, uint64_t set);
 
 /* The branch that the machine is in. */
 const char *branches_here(const struct branches *branches);

@@ -26,6 +26,8 @@ struct hostlines {
     struct branches *branches;
     struct install_child *install;
     bool terminal;
+    char words[INSTALL_WORDS]; /* of the install: words_size bytes, each with its NUL */
+    size_t words_size;
     struct install_found found; /* packages that the machine has not taken yet */
     char prompt[LINES_PROMPT];
 };
@@ -38,7 +40,6 @@ struct doing {
     char **words;
     size_t count;
     const char *name; /* the word after the first one; NULL: none */
-    bool told;        /* the user was told what is wrong */
     enum hostlines_did did;
 };
 
@@ -158,13 +159,9 @@ static size_t lines_pip_words(const struct doing *doing, char words[INSTALL_WORD
     return size;
 }
 
-/* Finds the packages. The machine takes them in a run, which is the loop's to make. */
 static int lines_pip(struct doing *doing, struct vmm_err *err)
 {
     struct hostlines *lines = doing->lines;
-    char words[INSTALL_WORDS];
-    size_t size;
-    int rc;
 
     if (lines->install == NULL) {
         return vmm_err_set(err, EPERM,
@@ -174,24 +171,12 @@ static int lines_pip(struct doing *doing, struct vmm_err *err)
     if (strcmp(doing->name, "install") != 0 || doing->count < 3) {
         return vmm_err_set(err, EINVAL, "write %%pip install PACKAGE...");
     }
-    size = lines_pip_words(doing, words);
-    if (size == 0) {
+    lines->words_size = lines_pip_words(doing, lines->words);
+    if (lines->words_size == 0) {
         return vmm_err_set(err, E2BIG, "the names are too long");
     }
-    rc = install_child_find(lines->install, branches_packages(lines->branches), words, size,
-                            &lines->found, &doing->told, err);
-    if (signals_last() == SIGINT) {
-        signals_forget(); /* it was for uv */
-    }
-    if (rc == 0 && lines->found.entries == 0) {
-        install_child_end(lines->install);
-        if (lines->terminal) {
-            lines_print("nothing is missing\n");
-        }
-    } else if (rc == 0) {
-        doing->did = HOSTLINES_FILES;
-    }
-    return rc;
+    doing->did = HOSTLINES_INSTALL;
+    return 0;
 }
 
 static int lines_help(struct doing *doing, struct vmm_err *err);
@@ -375,12 +360,39 @@ enum hostlines_did hostlines_do(struct hostlines *lines, struct vmm *vm, bool go
     }
     lines_clean(text);
     lines_split(text, words, LINES_WORDS, &count);
-    if (lines_run(&doing, words, count, &err) < 0 && !doing.told) {
+    if (lines_run(&doing, words, count, &err) < 0) {
         message("pyhl %s: %s%s%s: %s\n", lines->cmd->name, words[0], doing.name != NULL ? " " : "",
                 doing.name != NULL ? doing.name : "", err.msg);
     }
     free(text);
     return doing.did;
+}
+
+const struct vmm_files_out *hostlines_look(struct hostlines *lines)
+{
+    return install_child_look(lines->install);
+}
+
+bool hostlines_find(struct hostlines *lines)
+{
+    struct vmm_err err = {0};
+    bool told;
+    const int rc = install_child_find(lines->install, lines->words, lines->words_size,
+                                      &lines->found, &told, &err);
+
+    if (signals_last() == SIGINT) {
+        signals_forget(); /* it was for uv */
+    }
+    if (rc < 0 && !told) {
+        message("pyhl %s: %%pip install: %s\n", lines->cmd->name, err.msg);
+    }
+    if (rc == 0 && lines->found.entries == 0) {
+        install_child_end(lines->install);
+        if (lines->terminal) {
+            lines_print("nothing is missing\n");
+        }
+    }
+    return rc == 0 && lines->found.entries > 0;
 }
 
 const struct vmm_files_in *hostlines_files(struct hostlines *lines)
@@ -404,7 +416,6 @@ void hostlines_taken(struct hostlines *lines, bool taken)
     if (!taken) {
         return;
     }
-    branches_set_packages(lines->branches, lines->found.set);
     if (lines->terminal) {
         lines_tell_found(&lines->found);
     }

@@ -26,7 +26,9 @@ enum hostlines_did {
     HOSTLINES_DONE,   /* also when it could not be done, and the user was told */
     HOSTLINES_MOVED,  /* the machine is in another state, from which it can run */
     HOSTLINES_FAILED, /* it runs no more, and the user was told */
-    HOSTLINES_FILES,  /* packages are there, which the machine has to take: hostlines_files() */
+    /* Packages are wanted: a run with hostlines_look(), hostlines_find(), and if that is true a run
+     * with hostlines_files(), hostlines_taken(). */
+    HOSTLINES_INSTALL,
 };
 
 /* Does what the line says with a machine between two runs. gone: the machine has no state, because
@@ -34,8 +36,11 @@ enum hostlines_did {
 enum hostlines_did hostlines_do(struct hostlines *lines, struct vmm *vm, bool gone,
                                 const char *line);
 
-/* After HOSTLINES_FILES: the files for a run of HV_RUN_PRELOAD, and then whether it has taken them.
- */
+/* For a run of HV_RUN_FILES, which finds out what packages the machine has. */
+const struct vmm_files_out *hostlines_look(struct hostlines *lines);
+/* Finds the packages. False: there is nothing to take. */
+bool hostlines_find(struct hostlines *lines);
+/* For a run of HV_RUN_PRELOAD, which takes them; and then whether it has. */
 const struct vmm_files_in *hostlines_files(struct hostlines *lines);
 void hostlines_taken(struct hostlines *lines, bool taken);
 

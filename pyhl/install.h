@@ -2,11 +2,8 @@
 /*
  * %pip install in a session: what the two processes (parent.h) say to each other. The parent has uv
  * find the packages, and gives their files; the child, which has the VM and is in jail, puts them
- * into it.
- *
- * Which packages the VM has depends on the state that it is in, and a rewind changes that. So each
- * install makes a set of packages with a number, which the child keeps with the state. Set 0 is
- * what the session began with.
+ * into it. Which packages the VM has already its own files say: a rewind may have taken some away,
+ * and a saved state or a layer may have brought others.
  */
 #ifndef PYHL_INSTALL_H
 #define PYHL_INSTALL_H
@@ -15,9 +12,10 @@
 
 #include <stdint.h>
 
-#define INSTALL_SETS  256u        /* the most that a session makes */
+#define INSTALL_MOST  256u        /* installs of a session */
 #define INSTALL_WORDS 4096u       /* bytes of all words of an install, with their NULs */
-#define INSTALL_NAMES (16u << 10) /* of the names of what was found */
+#define INSTALL_HAVE  (32u << 10) /* of the names of packages that the VM has, with their NULs */
+#define INSTALL_NAMES (16u << 10) /* of the names of those that were found */
 
 /* What the parent may do, from the command line. */
 struct install_wish {
@@ -26,10 +24,11 @@ struct install_wish {
 };
 
 enum install_message {
-    /* Finds packages: number[0] the set that the VM has. The bytes are the words, each with its
-     * NUL. The answer: number[0] how many files and directories, 0: nothing is missing; [1] the set
-     * with them; [2] 1: other versions of the image's packages are among them. The bytes are their
-     * names and versions. After an error, -errno, the user has been told. */
+    /* Finds packages. The bytes are the "NAME-VERSION" of those that the VM has beside its image's,
+     * number[0] bytes, and the words; each has its NUL. The answer: number[0] how many files and
+     * directories, 0: nothing is missing; [1] 1: other versions of the image's packages are among
+     * them. The bytes are their names and versions. After an error, -errno, the user has been
+     * told. */
     INSTALL_FIND = 0x500,
     /* The entries from number[0] on, as many as there is room for: number[0] how many. */
     INSTALL_LIST,

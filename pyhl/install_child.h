@@ -15,15 +15,17 @@ struct install_child;
 int install_child_make(struct channel *channel, struct install_child **out, struct vmm_err *err);
 
 struct install_found {
-    uint64_t set;              /* of packages, that the VM has when it has taken the files */
-    size_t entries;            /* 0: it has all of them already */
+    size_t entries;            /* 0: nothing is missing */
     bool replaces;             /* the image has another version of one */
-    char names[INSTALL_NAMES]; /* "NAME==VERSION, ..." */
+    char names[INSTALL_NAMES]; /* lines "NAME==VERSION" */
 };
 
-/* Finds packages for a VM that has the set. words: size bytes, each word with its NUL. *told: the
- * parent has said what was wrong. Call install_child_end() after a 0. */
-int install_child_find(struct install_child *install, uint64_t set, const char *words, size_t size,
+/* For a run of HV_RUN_FILES, which finds out what packages the VM has. */
+const struct vmm_files_out *install_child_look(struct install_child *install);
+
+/* After that run: finds packages. words: size bytes, each word with its NUL. *told: the parent has
+ * said what was wrong. Call install_child_end() after a 0. */
+int install_child_find(struct install_child *install, const char *words, size_t size,
                        struct install_found *found, bool *told, struct vmm_err *err);
 
 /* The files that were found, for vmm_run(). */

@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Each set of packages has a folder of their metadata, which uv takes as installed, and a list of
- * their versions. They lie in the cache folder's work/, where what a killed process leaves is found
- * and removed. The files of the packages are there until the VM has taken them.
+ * What uv takes as installed are stubs: a folder with a METADATA for each package that the VM says
+ * it has, of which only name and version are taken. They and what uv unpacks lie in the cache
+ * folder's work/, where what a killed process leaves is found and removed.
  */
 #include "install_parent.h"
 #include "cache.h"
 #include "copies_read.h"
+#include "files.h"
 #include "home.h"
 #include "message.h"
+#include "packages_dist.h"
 #include "packages_tree.h"
 #include "signals.h"
 
@@ -20,7 +22,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define INSTALL_TREE "tree"
+#define INSTALL_TREE  "tree"
+#define INSTALL_STUBS "stubs"
 
 struct install_parent {
     const struct install_wish *wish;
@@ -29,20 +32,36 @@ struct install_parent {
     struct home home;
     struct cache cache;
     struct cache_work work;
-    char *sets[INSTALL_SETS + 1]; /* lines "NAME==VERSION" of each; [0] is "" */
-    size_t set_count;             /* sets[1] to sets[set_count] were made */
-    struct package_tree tree;     /* what is given to the child */
+    unsigned installs;
+    struct package_tree tree; /* what is given to the child */
     struct copies files;
     struct copies_reader reader;
 };
 
+/* What the child asks for. The strings lie in a copy of the request's bytes. */
+struct asked {
+    char *text;
+    struct opt_list have, words;
+};
+
 /* A path in the folder of the work. */
-static int install_path(const struct install_parent *p, char path[PATH_MAX], const char *what,
-                        size_t number, struct vmm_err *err)
+static int install_path(const struct install_parent *p, char path[PATH_MAX], const char *name,
+                        struct vmm_err *err)
 {
-    return snprintf(path, PATH_MAX, "%s/%s-%zu", p->work.dir.path, what, number) < PATH_MAX
+    return snprintf(path, PATH_MAX, "%s/%s", p->work.dir.path, name) < PATH_MAX
                ? 0
                : vmm_err_set(err, ENAMETOOLONG, "%.300s: path too long", p->work.dir.path);
+}
+
+/* Makes a folder there. */
+static int install_folder(const struct install_parent *p, char path[PATH_MAX], const char *name,
+                          struct vmm_err *err)
+{
+    const int rc = install_path(p, path, name, err);
+
+    return rc == 0 && mkdir(path, 0700) < 0
+               ? vmm_err_set(err, errno, "%.300s: %s", path, strerror(errno))
+               : rc;
 }
 
 /* What is needed for any install is opened at the first. */
@@ -96,65 +115,129 @@ static int install_check_words(const struct opt_list *list, struct vmm_err *err)
     return list->count > 0 ? 0 : vmm_err_set(err, EINVAL, "which packages?");
 }
 
-/* Appends the strings of a list. */
-static bool install_append(struct opt_list *to, const struct opt_list *from)
-{
-    const char **items = realloc(to->items, (to->count + from->count + 1) * sizeof(*items));
-
-    if (items == NULL) {
-        return false;
-    }
-    to->items = items;
-    for (size_t i = 0; i < from->count; i++) {
-        items[to->count++] = from->items[i];
-    }
-    items[to->count] = NULL;
-    return true;
-}
-
-/* Makes a list of words. They lie in a copy of the request's bytes, of which the last is a NUL. */
-static bool install_words(const char *text, size_t size, struct opt_list *words)
+/* Makes a list of strings, of which the last ends at text[size - 1]. */
+static bool install_strings(const char *text, size_t size, struct opt_list *list)
 {
     for (size_t at = 0; at < size; at += strlen(text + at) + 1) {
-        const char *item = text + at;
-        const struct opt_list one = {.items = &item, .count = 1};
+        const char **items = realloc(list->items, (list->count + 2) * sizeof(*items));
 
-        if (!install_append(words, &one)) {
+        if (items == NULL) {
             return false;
         }
+        list->items = items;
+        items[list->count++] = text + at;
+        items[list->count] = NULL;
     }
     return true;
 }
 
-/* Has uv resolve the words, with what the session began with, for a VM that has the set. */
-static int install_resolve(struct install_parent *p, size_t set, const struct opt_list *words,
-                           struct vmm_err *err)
+/* Takes the request apart. -EINVAL for one that no honest child makes. */
+static int install_asked(struct parent *parent, const struct channel_message *m,
+                         struct asked *asked)
 {
-    struct package_options options = *p->wish->packages;
+    const size_t size = m->size, have = m->number[0] <= size ? (size_t)m->number[0] : size;
+
+    if (m->number[0] > size || have > INSTALL_HAVE || size - have > INSTALL_WORDS) {
+        return -EINVAL;
+    }
+    asked->text = malloc(size + 2);
+    if (asked->text == NULL) {
+        return -ENOMEM;
+    }
+    memcpy(asked->text, parent_bytes(parent), have);
+    asked->text[have] = 0;
+    memcpy(asked->text + have + 1, parent_bytes(parent) + have, size - have);
+    asked->text[size + 1] = 0;
+    return install_strings(asked->text, have, &asked->have) &&
+                   install_strings(asked->text + have + 1, size - have, &asked->words)
+               ? 0
+               : -ENOMEM;
+}
+
+static void install_forget(struct asked *asked)
+{
+    free(asked->have.items);
+    free(asked->words.items);
+    free(asked->text);
+}
+
+/* Takes NAME-VERSION apart; *name is in its normal form, *version a part of the text. */
+static bool install_split(const char *text, char name[DIST_NAME], const char **version)
+{
+    static const char good[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+                               "._+!";
+    const char *dash = strrchr(text, '-');
+
+    *version = dash != NULL ? dash + 1 : "";
+    return **version != 0 && (*version)[strspn(*version, good)] == 0 &&
+           strlen(*version) < DIST_VERSION && dist_name(text, (size_t)(dash - text), name);
+}
+
+/* Makes the stub of a package. What has no name and version is left out, and what is there twice.
+ */
+static int install_stub(const struct folder *stubs, const char *text, struct vmm_err *err)
+{
+    char name[DIST_NAME], folder[DIST_NAME + DIST_VERSION + 16], metadata[2 * sizeof(folder)];
+    struct folder dist;
+    const char *version;
+    int fd, rc;
+
+    if (!install_split(text, name, &version)) {
+        return 0;
+    }
+    (void)snprintf(folder, sizeof(folder), "%s-%s.dist-info", name, version);
+    (void)snprintf(metadata, sizeof(metadata), "Metadata-Version: 2.1\nName: %s\nVersion: %s\n",
+                   name, version);
+    if (mkdirat(stubs->fd, folder, 0700) < 0) {
+        return errno == EEXIST ? 0 : folder_fail(stubs, folder, err);
+    }
+    rc = folder_open_in(&dist, stubs, folder, folder, err);
+    if (rc < 0) {
+        return rc;
+    }
+    rc = fd = folder_make(&dist, "METADATA", err);
+    if (fd >= 0) {
+        rc = file_pwrite(fd, metadata, strlen(metadata), 0);
+        rc = rc < 0 ? vmm_err_set(err, -rc, "%s: %s", folder, strerror(-rc)) : 0;
+        close(fd);
+    }
+    folder_close(&dist);
+    return rc;
+}
+
+static int install_stubs(const struct install_parent *p, const struct opt_list *have,
+                         char path[PATH_MAX], struct vmm_err *err)
+{
+    struct folder stubs = FOLDER_NONE;
+    int rc = install_folder(p, path, INSTALL_STUBS, err);
+
+    rc = rc == 0 ? folder_open(&stubs, path, err) : rc;
+    for (size_t i = 0; rc == 0 && i < have->count; i++) {
+        rc = install_stub(&stubs, have->items[i], err);
+    }
+    folder_close(&stubs);
+    return rc;
+}
+
+/* Has uv resolve the words for the VM. */
+static int install_resolve(struct install_parent *p, const struct asked *asked, struct vmm_err *err)
+{
+    const struct package_options options = {.with = asked->words,
+                                            .find_links = p->wish->packages->find_links,
+                                            .offline = p->wish->packages->offline};
     struct package_request request = {0};
     struct package_dists dists = {.versions = &p->home.config.packages,
                                   .max_bytes = p->home.config.memory};
-    char more[PATH_MAX], work[PATH_MAX];
+    char stubs[PATH_MAX], work[PATH_MAX];
     int rc;
 
-    options.with = (struct opt_list){0};
-    options.upgrade = false;
-    if (!install_append(&options.with, &p->wish->packages->with) ||
-        !install_append(&options.with, words)) {
-        free(options.with.items);
-        return vmm_err_set(err, ENOMEM, "out of memory");
-    }
     dists.initrd_fd = home_file(&p->home, HOME_INITRD, err);
-    rc = dists.initrd_fd < 0 ? dists.initrd_fd : install_path(p, more, "set", set, err);
-    dists.more_dir = set > 0 ? more : NULL;
-    rc = rc == 0 ? install_path(p, work, INSTALL_TREE, 0, err) : rc;
-    if (rc == 0 && mkdir(work, 0700) < 0) {
-        rc = vmm_err_set(err, errno, "%.300s: %s", work, strerror(errno));
-    }
+    rc = dists.initrd_fd < 0 ? dists.initrd_fd : install_stubs(p, &asked->have, stubs, err);
+    dists.more_dir = stubs;
+    rc = rc == 0 ? install_folder(p, work, INSTALL_TREE, err) : rc;
     rc = rc == 0 ? packages_request(&options, NULL, &request, err) : rc;
     rc = rc == 0 ? packages_resolve(&request, &dists, work, &p->tree, err) : rc;
     package_request_free(&request);
-    free(options.with.items);
     if (dists.initrd_fd >= 0) {
         close(dists.initrd_fd);
     }
@@ -179,54 +262,28 @@ static char *install_names(const struct package_tree *tree)
     return names;
 }
 
-/* Files that were copied in cannot be taken back, so of a package of the set there can be no other
- * version. */
-static int install_check_set(const char *set, const char *names, struct vmm_err *err)
+/* Files that were copied in cannot be taken back, so of a package that the VM has there can be no
+ * other version. names are lines. */
+static int install_check_have(const struct opt_list *have, const char *names, struct vmm_err *err)
 {
-    for (const char *line = names; *line; line = strchr(line, '\n') + 1) {
-        const size_t len = strcspn(line, "\n"), name = strcspn(line, "=");
+    for (const char *line = names; *line; line += strcspn(line, "\n") + 1) {
+        const size_t len = strcspn(line, "\n"), end = strcspn(line, "=");
+        char name[DIST_NAME], old[DIST_NAME];
+        const char *version;
 
-        for (const char *old = set; *old; old = strchr(old, '\n') + 1) {
-            if (strncmp(old, line, name + 1) == 0 && strncmp(old, line, len + 1) != 0) {
+        for (size_t i = 0; i < have->count && dist_name(line, end, name); i++) {
+            if (install_split(have->items[i], old, &version) && strcmp(old, name) == 0 &&
+                (strlen(version) != len - end - 2 ||
+                 strncmp(version, line + end + 2, len - end - 2) != 0)) {
                 return vmm_err_set(err, EEXIST,
-                                   "%.*s would take the place of %.*s, which was installed before: "
-                                   "%%rewind to a checkpoint from before that, or begin a new "
-                                   "session",
-                                   (int)len, line, (int)strcspn(old, "\n"), old);
+                                   "%.*s would take the place of %s %s, which the session has: "
+                                   "%%rewind to a checkpoint without it, or begin a session by "
+                                   "--with",
+                                   (int)len, line, old, version);
             }
         }
     }
     return 0;
-}
-
-/* Makes the set of what the VM has and what it gets. */
-static int install_make_set(struct install_parent *p, size_t set, const char *names,
-                            struct vmm_err *err)
-{
-    struct package_tree before = {0};
-    char path[PATH_MAX], *both = NULL;
-    int rc = 0;
-
-    if (p->set_count == INSTALL_SETS) {
-        return vmm_err_set(err, EDQUOT, "that were %u installs, which is the most of a session",
-                           INSTALL_SETS);
-    }
-    rc = install_path(p, path, "set", p->set_count + 1, err);
-    if (rc == 0 && mkdir(path, 0700) < 0) {
-        rc = vmm_err_set(err, errno, "%.300s: %s", path, strerror(errno));
-    }
-    if (rc == 0 && set > 0) {
-        rc = install_path(p, before.dir, "set", set, err);
-        rc = rc == 0 ? packages_dists(&before, path, err) : rc;
-    }
-    rc = rc == 0 ? packages_dists(&p->tree, path, err) : rc;
-    if (rc == 0 && asprintf(&both, "%s%s", p->sets[set], names) < 0) {
-        rc = vmm_err_set(err, ENOMEM, "out of memory");
-    }
-    if (rc == 0) {
-        p->sets[++p->set_count] = both;
-    }
-    return rc;
 }
 
 static int install_list_files(struct install_parent *p, struct vmm_err *err)
@@ -244,43 +301,51 @@ static int install_list_files(struct install_parent *p, struct vmm_err *err)
     return rc;
 }
 
-/* Forgets the files that were found last. */
+static int install_remove(const struct install_parent *p, const char *name, struct vmm_err *err)
+{
+    char path[PATH_MAX];
+    const int rc = install_path(p, path, name, err);
+
+    return rc == 0 && access(path, F_OK) == 0 ? tree_remove(path, err) : rc;
+}
+
+/* Forgets what was found last. */
 static void install_drop(struct install_parent *p)
 {
-    char work[PATH_MAX];
     struct vmm_err err;
 
     copies_reader_close(&p->reader);
     copies_free(&p->files);
-    p->files = (struct copies){0};
     package_tree_end(&p->tree);
-    if (p->ready && (install_path(p, work, INSTALL_TREE, 0, &err) < 0 ||
-                     (access(work, F_OK) == 0 && tree_remove(work, &err) < 0))) {
+    if (p->ready &&
+        (install_remove(p, INSTALL_TREE, &err) < 0 || install_remove(p, INSTALL_STUBS, &err) < 0)) {
         message("pyhl %s: %s\n", p->name, err.msg);
     }
 }
 
-/* Finds what the words name. Puts the answer's numbers and bytes in place. */
-static int install_find(struct install_parent *p, size_t set, const struct opt_list *words,
+/* Finds what is asked for. Puts the answer's numbers and bytes in place. */
+static int install_find(struct install_parent *p, const struct asked *asked,
                         struct channel_message *answer, uint8_t *bytes, struct vmm_err *err)
 {
     char *names = NULL;
-    int rc = install_check_words(words, err);
+    int rc = install_check_words(&asked->words, err);
 
+    if (rc == 0 && p->installs++ == INSTALL_MOST) {
+        rc = vmm_err_set(err, EDQUOT, "that were %u installs, which is the most of a session",
+                         INSTALL_MOST);
+    }
     rc = rc == 0 ? install_ready(p, err) : rc;
-    rc = rc == 0 ? install_resolve(p, set, words, err) : rc;
+    rc = rc == 0 ? install_resolve(p, asked, err) : rc;
     if (rc < 0 || p->tree.entries == 0) {
         return rc;
     }
     names = install_names(&p->tree);
     rc = names == NULL ? vmm_err_set(err, ENOMEM, "out of memory")
-                       : install_check_set(p->sets[set], names, err);
-    rc = rc == 0 ? install_make_set(p, set, names, err) : rc;
+                       : install_check_have(&asked->have, names, err);
     rc = rc == 0 ? install_list_files(p, err) : rc;
     if (rc == 0) {
         answer->number[0] = p->files.in.count;
-        answer->number[1] = p->set_count;
-        answer->number[2] = p->tree.replaces;
+        answer->number[1] = p->tree.replaces;
         answer->size = strlen(names) < INSTALL_NAMES ? strlen(names) : INSTALL_NAMES - 1;
         memcpy(bytes, names, answer->size);
     }
@@ -291,31 +356,21 @@ static int install_find(struct install_parent *p, size_t set, const struct opt_l
 static void install_serve_find(void *arg, struct parent *parent, const struct channel_message *m)
 {
     struct install_parent *p = arg;
-    struct channel_message answer = {.number = {0, m->number[0], 0}};
-    struct opt_list words = {0};
+    struct channel_message answer = {0};
+    struct asked asked = {0};
     struct vmm_err err = {0};
-    char *text = m->size > 0 && m->size <= INSTALL_WORDS && m->number[0] <= p->set_count
-                     ? calloc(1, m->size + 1)
-                     : NULL;
-    int rc = text == NULL ? -EINVAL : 0;
+    int rc = install_asked(parent, m, &asked);
 
     signals_forget(); /* those of earlier cells */
     install_drop(p);
-    if (rc == 0) {
-        memcpy(text, parent_bytes(parent), m->size);
-        rc =
-            install_words(text, m->size, &words)
-                ? install_find(p, (size_t)m->number[0], &words, &answer, parent_bytes(parent), &err)
-                : -ENOMEM;
-    }
+    rc = rc == 0 ? install_find(p, &asked, &answer, parent_bytes(parent), &err) : rc;
     if (rc < 0) {
         message("pyhl %s: %%pip install: %s\n%s", p->name, err.code != 0 ? err.msg : strerror(-rc),
                 p->tree.said != NULL ? p->tree.said : "");
         install_drop(p);
         answer.result = rc;
     }
-    free(words.items);
-    free(text);
+    install_forget(&asked);
     parent_answer_with(parent, &answer);
 }
 
@@ -376,10 +431,6 @@ int install_parent_offer(const struct install_wish *wish, const char *name, stru
     p->cache = CACHE_NONE;
     p->work = CACHE_WORK_NONE;
     p->reader = (struct copies_reader){.list = &p->files, .fd = -1};
-    p->sets[0] = strdup("");
-    if (p->sets[0] == NULL) {
-        return vmm_err_set(err, ENOMEM, "out of memory");
-    }
     rc = parent_offer(parent, INSTALL_FIND, install_serve_find, p);
     rc = rc == 0 ? parent_offer(parent, INSTALL_LIST, install_serve_list, p) : rc;
     rc = rc == 0 ? parent_offer(parent, INSTALL_READ, install_serve_read, p) : rc;
@@ -393,9 +444,6 @@ void install_parent_end(struct install_parent *install)
         return;
     }
     install_drop(install);
-    for (size_t i = 0; i <= install->set_count; i++) {
-        free(install->sets[i]);
-    }
     cache_end(&install->work);
     cache_close(&install->cache);
     home_close(&install->home);

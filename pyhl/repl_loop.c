@@ -210,12 +210,35 @@ static bool repl_take_packages(struct repl *r, struct vmm_err *err)
     return false;
 }
 
+/* Has the machine's kernel tell what packages there are. Returns false when that was its last run.
+ */
+static bool repl_look(struct repl *r)
+{
+    struct vmm_run run = r->run;
+    struct vmm_outcome outcome;
+    struct vmm_err err = {0};
+
+    run.mode = HV_RUN_FILES;
+    run.files_out = hostlines_look(r->lines);
+    if (repl_run_vm(r, &run, &outcome, &err) < 0) {
+        r->over = r->gone = true;
+        r->status = cmd_fail(r->config.cmd, &err);
+    } else if (outcome.kind != VMM_READY) {
+        repl_died(r, &outcome);
+    }
+    return !r->gone;
+}
+
 static void repl_install(struct repl *r)
 {
     struct vmm_snapshot *before = NULL;
     struct vmm_err err = {0}, failed = {0};
-    const bool taken = vmm_checkpoint(r->vm, &before, &err) == 0 && repl_take_packages(r, &err);
+    bool taken;
 
+    if (!repl_look(r) || !hostlines_find(r->lines)) {
+        return;
+    }
+    taken = vmm_checkpoint(r->vm, &before, &err) == 0 && repl_take_packages(r, &err);
     if (!taken) {
         message("pyhl %s: %%pip install: %s\n", r->config.cmd->name, err.msg);
     }
@@ -239,7 +262,7 @@ static void repl_host_line(struct repl *r, const char *line)
         r->over = r->gone = true;
         r->status = CMD_FAILED;
         break;
-    case HOSTLINES_FILES:
+    case HOSTLINES_INSTALL:
         repl_install(r);
         break;
     case HOSTLINES_DONE:

@@ -109,11 +109,27 @@ def case_pip_sets():
                 (b"%fork\n%pip install alpha\n%switch main\n%pip install beta\n", [], b""),
                 (b"%fork\n%pip install alpha\n%switch main\n%switch fork-1\n%pip install beta\n", ["alpha-2.0.dist-info"], b""),
                 (b"%pip install alpha==1.0\n%pip install alpha==2.0\nimport alpha; assert alpha.version == 1.0\n",
-                 ["alpha-1.0.dist-info"], b"alpha==2.0 would take the place of alpha==1.0, which was installed before")):
+                 ["alpha-1.0.dist-info"], b"alpha==2.0 would take the place of alpha 1.0, which the session has: ")):
             wrong += fed(command, lines, err=b"another version" if said == b"click" else said,
                          out=None if b"%fork" in lines else b"")
             if [name for name in seen(links) if name.split("-")[0] in ("alpha", "beta")] != have:
                 wrong.append(f"{lines}: uv saw {seen(links)}")
+        state = os.path.join(links, "state")
+        wrong += fed([*command, "--save", state], b"%pip install alpha==1.0\n", out=b"")
+        wrong += fed([*command, "--from", state], b"%pip install beta\nimport beta; beta.alpha.version\n%pip install alpha==2.0\n",
+                     out=b"1.0\n", err=b"alpha==2.0 would take the place of alpha 1.0")
+        if "beta-1.0.dist-info" not in seen(links):
+            wrong.append(f"with a saved state uv saw {seen(links)}")
+        hostile = (b"import os\nat = '/usr/local/lib/python3.13/dist-packages'\n"
+                   b"for name in '..', '.', 'a', '-1', 'a-', 'a-1 2', 'a\\nb-1', 'x@y-1', 'gamma-3':\n"
+                   b"    os.makedirs(f'{at}/{name}.dist-info')\n\n"
+                   b"os.makedirs(f'{at}/' + 'n' * 200 + '-1.dist-info'); open(f'{at}/delta-4.dist-info', 'w').close()\n")
+        wrong += fed(command, hostile + b"%pip install beta\nimport sys; 'alpha' in sys.modules\n", out=b"False\n")
+        made = [name for name in seen(links) if name.startswith(("gamma-", "delta-", "a-", "b-", "x@", "-", ".", "nnn"))]
+        if made != ["gamma-3.dist-info"]:
+            wrong.append(f"of names that the guest has made uv saw {made}")
+        many = (b"import os\nfor i in range(4000): os.makedirs(f'/usr/local/lib/python3.13/dist-packages/some{i}-1.dist-info')\n\n")
+        wrong += fed(command, many + b"%pip install beta\n", out=b"", err=b"too many packages")
     return wrong
 
 
