@@ -19,6 +19,9 @@
 /* How many descriptors are looked at: the guest's limit. */
 #define DESCRIPTORS 1024
 
+/* The line of a list before the packages. */
+#define DIVISION "---"
+
 static bool open_before[DESCRIPTORS];
 
 /* Sets the environment of the boot, which no run sees. The image keeps caches in HOME. */
@@ -53,7 +56,17 @@ static _Noreturn void fail_line(const char *preload, unsigned line, const char *
     drv_fail("%s:%u: cannot preload: %s", preload, line, text);
 }
 
-static void preload_all(const char *preload)
+/* Whether the list ends at the line that divides it: PYHL_PRELOAD=plain. */
+static bool is_plain(void)
+{
+    const char *what = getenv("PYHL_PRELOAD");
+    if (what != NULL && strcmp(what, "plain") != 0) {
+        drv_fail("PYHL_PRELOAD is '%s': it is 'plain', or not set", what);
+    }
+    return what != NULL;
+}
+
+static void preload_all(const char *preload, bool plain)
 {
     static char buffer[1024];
     FILE *file = fopen(preload, "re");
@@ -66,6 +79,12 @@ static void preload_all(const char *preload)
         }
         char *text = preload_strip(buffer);
         if (text[0] == 0 || text[0] == '#') {
+            continue;
+        }
+        if (strcmp(text, DIVISION) == 0) {
+            if (plain) {
+                break;
+            }
             continue;
         }
         imports_begin_line();
@@ -141,11 +160,12 @@ static void become_quiet(void)
 
 void start_python(const char *preload)
 {
+    const bool plain = is_plain();
     note_descriptors();
     set_boot_environment();
     initialize();
     imports_record(NULL);
-    preload_all(preload);
+    preload_all(preload, plain);
     imports_stop();
     session_remember();
     run_remember();

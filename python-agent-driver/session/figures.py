@@ -11,10 +11,8 @@ import sys
 
 import charts
 
-try:
-    from matplotlib import backend_bases
-except ImportError:  # an image without it
-    backend_bases = None
+# Where it was not preloaded it is not imported here: packages may come later, and bring another one.
+backend_bases = sys.modules.get("matplotlib.backend_bases")
 
 CHART = "application/vnd.pyhl.chart+json"
 

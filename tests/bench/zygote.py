@@ -19,7 +19,7 @@ import time
 def preload(path):
     """Returns the seconds that imports alone took."""
     lines = [line.strip() for line in open(path)]
-    imports = [line.split("#")[0].strip() for line in lines if not line.startswith(">>>")]
+    imports = [line.split("#")[0].strip() for line in lines if not line.startswith((">>>", "---"))]
     began = time.perf_counter()
     for name in filter(None, imports):
         try:

@@ -70,9 +70,9 @@ def small_root(root):
     with open(os.path.join(small, "usr/lib/python3/dist-packages/sitecustomize.py"), "w") as file:
         file.write(SITECUSTOMIZE)
     with open("python-agent-driver/preload.txt") as file:
-        names = file.read().split("# Packages.")[0]
+        names = [line for line in file if not line.startswith(">>>")]
     with open(os.path.join(small, "usr/lib/pyhl/preload.txt"), "w") as file:
-        file.write(names)
+        file.writelines(names[:names.index("---\n")])
     return os.path.abspath(small)
 
 
