@@ -72,9 +72,9 @@ void package_request_free(struct package_request *request);
 struct package_dists {
     int initrd_fd;                   /* of the home: its packages are taken as installed */
     const struct packages *versions; /* of the home: home_open() with packages */
-    const char
-        *more_dir;      /* a folder of further NAME-VERSION.dist-info, which come first; or NULL */
-    uint64_t max_bytes; /* the most that the files may have together; 0: no limit */
+    const char *more_dir; /* of further NAME-VERSION.dist-info, which come first; or NULL */
+    uint64_t max_bytes;   /* the most that the files may have together; 0: no limit */
+    bool keep; /* rather older versions of what is asked for than others of what is there */
 };
 
 struct package_tree {

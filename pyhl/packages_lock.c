@@ -70,8 +70,7 @@ static void lock_free(struct texts *list)
     free(list->items);
 }
 
-/* Whether the request names the package. */
-static bool lock_wants(const struct package_request *request, const char *name)
+bool lock_wants(const struct package_request *request, const char *name)
 {
     const char *text = request->text;
     char own[DIST_NAME];

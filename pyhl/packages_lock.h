@@ -14,4 +14,7 @@
 int lock_read(const struct folder *folder, const struct package_request *request,
               const struct tree_sum *sum, struct package_tree *tree, struct vmm_err *err);
 
+/* Whether the request names the package. */
+bool lock_wants(const struct package_request *request, const char *name);
+
 #endif

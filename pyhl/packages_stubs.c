@@ -28,8 +28,7 @@ static int stub_fail(const struct folder *folder, const char *name, struct vmm_e
     return vmm_err_set(err, errno, "%.300s/%s: %s", folder->path, name, strerror(errno));
 }
 
-/* Whether a stub of the package is there. */
-static bool stubs_have(const struct stubs *stubs, const char *name)
+bool stubs_have(const struct stubs *stubs, const char *name)
 {
     const size_t len = strlen(name);
 
@@ -281,28 +280,45 @@ int stubs_put(struct stubs *stubs, const struct folder *folder, const struct pac
     return rc == 0 ? stubs_from_initrd(stubs, folder, dists->initrd_fd, err) : rc;
 }
 
-/* Removes a stub, unless uv has put a package of the same name and version in its place, which has
- * a WHEEL. */
-static int stub_take(const struct folder *folder, const char *stub, bool *replaced,
-                     struct vmm_err *err)
+/* Whether a file of a stub is there. */
+static bool stub_has(const struct folder *folder, const char *stub, const char *name)
+{
+    char path[NAME_MAX * 2];
+
+    snprintf(path, sizeof(path), "%s/%s", stub, name);
+    return faccessat(folder->fd, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+/* Whether uv has put a package in its place, which may have the same name and version. Unlike a
+ * stub it has a WHEEL. */
+static bool stub_is_gone(const struct folder *folder, const char *stub)
+{
+    return stub_has(folder, stub, "WHEEL") || !stub_has(folder, stub, "METADATA");
+}
+
+bool stubs_replaced(const struct stubs *stubs, const struct folder *folder)
+{
+    for (size_t i = 0; i < stubs->count; i++) {
+        if (stub_is_gone(folder, stubs->names[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static int stub_take(const struct folder *folder, const char *stub, struct vmm_err *err)
 {
     static const char *const files[] = {"METADATA", "RECORD"};
     char path[NAME_MAX * 2];
 
-    snprintf(path, sizeof(path), "%s/WHEEL", stub);
-    if (faccessat(folder->fd, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0) {
-        *replaced = true;
+    if (stub_has(folder, stub, "WHEEL")) {
         return 0;
     }
     for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++) {
         snprintf(path, sizeof(path), "%s/%s", stub, files[i]);
-        if (unlinkat(folder->fd, path, 0) == 0) {
-            continue;
-        }
-        if (errno != ENOENT) {
+        if (unlinkat(folder->fd, path, 0) < 0 && errno != ENOENT) {
             return stub_fail(folder, path, err);
         }
-        *replaced = true;
     }
     if (unlinkat(folder->fd, stub, AT_REMOVEDIR) < 0 && errno != ENOENT) {
         return stub_fail(folder, stub, err);
@@ -315,9 +331,9 @@ int stubs_take(const struct stubs *stubs, const struct folder *folder, bool *rep
 {
     int rc = 0;
 
-    *replaced = false;
+    *replaced = stubs_replaced(stubs, folder);
     for (size_t i = 0; i < stubs->count && rc == 0; i++) {
-        rc = stub_take(folder, stubs->names[i], replaced, err);
+        rc = stub_take(folder, stubs->names[i], err);
     }
     return rc;
 }

@@ -19,6 +19,12 @@ struct stubs {
 int stubs_put(struct stubs *stubs, const struct folder *folder, const struct package_dists *dists,
               struct vmm_err *err);
 
+/* Whether a stub of the package is there; its name is in its normal form. */
+bool stubs_have(const struct stubs *stubs, const char *name);
+
+/* Whether uv has replaced one. */
+bool stubs_replaced(const struct stubs *stubs, const struct folder *folder);
+
 /* Removes them. *replaced tells whether one was gone, which uv replaced. */
 int stubs_take(const struct stubs *stubs, const struct folder *folder, bool *replaced,
                struct vmm_err *err);

@@ -68,6 +68,11 @@ readonly good_package='mkdir -p site/good site/good-1.0.dist-info; touch site/go
 printf "Name: good\nVersion: 1.0\n\n" >site/good-1.0.dist-info/METADATA
 printf "good/__init__.py,,\n" >site/good-1.0.dist-info/RECORD'
 
+# It replaces a package of the image where no versions are fixed.
+readonly good_package_of_image='[[ " $* " = *" -c fixed.txt "* ]] || { rm -r site/numpy-2.2.4.dist-info
+mkdir site/numpy-3.dist-info; cp site/good-1.0.dist-info/* site/numpy-3.dist-info
+printf "Name: numpy\nVersion: 3\n\n" >site/numpy-3.dist-info/METADATA; }'
+
 with_stand_in() {
     PATH=$scratch/stand-in:$PATH resolve --with good "$@"
 }
@@ -194,6 +199,26 @@ case_resolve_image() {
     resolve_here --with numpy
     expect_line 'entries: 0'
     resolve_here --with numpy --upgrade
+    expect_line 'replaces: 1'
+}
+
+case_resolve_fixed() {
+    begin "what the image has stays where what is asked for comes out the same without another version of it"
+    stand_in 't=site; [[ " $* " = *" --target fixed "* ]] && t=fixed'$'\n'"${good_package//site/\$t}"$'\n'"${good_package_of_image//site/\$t}"
+    with_stand_in
+    expect_status 0
+    expect_line 'modules: good' 'replaces: 0'
+    grep -qx 'pandas==2.2.3+dfsg' "$scratch/work/fixed.txt" || problem "$(cat "$scratch/work/fixed.txt")"
+    [ "$(cd "$scratch/work" && echo *)" = "constraints.txt fixed.txt requirements.txt uv.toml" ] || problem "$(ls "$scratch/work")"
+    need_uv "an older version of what is asked for" || return
+    begin "an older version of what is asked for is taken only with keep"
+    resolve_here --with elder
+    expect_line 'replaces: 1'
+    grep -q '^elder==2.0 ' "$scratch/out" || problem "not the newest: $(cat "$scratch/out")"
+    resolve_here --with elder --keep
+    expect_line 'replaces: 0'
+    grep -q '^elder==1.0 ' "$scratch/out" || problem "not the one that fits: $(cat "$scratch/out")"
+    resolve_here --with 'elder>=2' --keep
     expect_line 'replaces: 1'
 }
 

@@ -31,27 +31,30 @@ struct tool_options {
     struct package_options packages;
     uint64_t max_bytes;
     unsigned verbose;
+    bool keep;
     const char *versions, *dists; /* the image's, "NAME = VERSION" lines; a folder for metadata */
 };
 
-static const struct opt tool_opts[] = {PACKAGE_OPTIONS(struct tool_options, packages),
-                                       {.name = "max",
-                                        .kind = OPT_SIZE,
-                                        .offset = offsetof(struct tool_options, max_bytes),
-                                        .arg = "SIZE"},
-                                       {.name = "versions",
-                                        .kind = OPT_TEXT,
-                                        .offset = offsetof(struct tool_options, versions),
-                                        .arg = "TEXT"},
-                                       {.name = "dists",
-                                        .kind = OPT_TEXT,
-                                        .offset = offsetof(struct tool_options, dists),
-                                        .arg = "DIR"},
-                                       {.name = "verbose",
-                                        .letter = 'v',
-                                        .kind = OPT_TALLY,
-                                        .offset = offsetof(struct tool_options, verbose)},
-                                       OPT_END};
+static const struct opt tool_opts[] = {
+    {.name = "keep", .kind = OPT_FLAG, .offset = offsetof(struct tool_options, keep)},
+    PACKAGE_OPTIONS(struct tool_options, packages),
+    {.name = "max",
+     .kind = OPT_SIZE,
+     .offset = offsetof(struct tool_options, max_bytes),
+     .arg = "SIZE"},
+    {.name = "versions",
+     .kind = OPT_TEXT,
+     .offset = offsetof(struct tool_options, versions),
+     .arg = "TEXT"},
+    {.name = "dists",
+     .kind = OPT_TEXT,
+     .offset = offsetof(struct tool_options, dists),
+     .arg = "DIR"},
+    {.name = "verbose",
+     .letter = 'v',
+     .kind = OPT_TALLY,
+     .offset = offsetof(struct tool_options, verbose)},
+    OPT_END};
 
 static int resolve(const struct package_request *request, const struct tool_options *options,
                    const char *const *words, struct vmm_err *err)
@@ -62,7 +65,8 @@ static int resolve(const struct package_request *request, const struct tool_opti
     const struct package_dists dists = {.initrd_fd = open(words[0], O_RDONLY),
                                         .versions = &packages,
                                         .more_dir = words[2],
-                                        .max_bytes = options->max_bytes};
+                                        .max_bytes = options->max_bytes,
+                                        .keep = options->keep};
     struct package_tree tree;
     int rc = packages_resolve(request, &dists, words[1], &tree, err);
 

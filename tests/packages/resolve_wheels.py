@@ -67,6 +67,8 @@ wheel("needspython", "1.0", python=">=3.99")
 source("sourceonly", "1.0")
 # Of the image; the version is one that no release has.
 wheel("numpy", "99.0")
+wheel("elder", "1.0")
+wheel("elder", "2.0", needs=["numpy>=3"])
 wheel("command", "1.0", files={"command/__init__.py": "", "command-1.0.data/scripts/hello": "#!python\nprint(1)\n"})
 wheel("outside", "1.0", files={"outside/__init__.py": "", "../../outside.py": "x", "outside-1.0.data/data/../../../up": "x"},
       special=[("outside/link", "/etc/passwd", 0o120777), ("outside/setuid", "#!/bin/sh\n", 0o104755), ("outside/pipe", "", 0o010644)])
