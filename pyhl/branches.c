@@ -106,6 +106,7 @@ static int branches_make(const struct branches *b, struct vmm *vm, const struct 
     uint64_t memory;
     int rc;
 
+    *out = NULL;
     if (b->count > BRANCHES_MAX && (old == NULL || old->snap == NULL)) {
         return vmm_err_set(err, ENOSPC,
                            "%u states are kept, which is the most; %%drop NAME forgets one",
@@ -140,7 +141,7 @@ static void branches_add(struct branches *b, const char *name, struct vmm_snapsh
 
 int branches_keep(struct branches *branches, struct vmm *vm, const char *name, struct vmm_err *err)
 {
-    struct vmm_snapshot *snap;
+    struct vmm_snapshot *snap = NULL;
     struct branch *old = branches_find(branches, name);
     int rc = branches_name_check(name, err);
 
@@ -218,7 +219,7 @@ int branches_fork(struct branches *branches, struct vmm *vm, const char *name, b
                   struct vmm_err *err)
 {
     char invented[BRANCHES_NAME + 1];
-    struct vmm_snapshot *snap;
+    struct vmm_snapshot *snap = NULL;
     int rc;
 
     *lost = false;
@@ -244,7 +245,7 @@ int branches_switch(struct branches *branches, struct vmm *vm, const char *name,
                     bool *lost, struct vmm_err *err)
 {
     struct branch *to = branches_find(branches, name), *from = branches_current(branches);
-    struct vmm_snapshot *left = NULL, *there;
+    struct vmm_snapshot *left = NULL, *there = NULL;
     int rc;
 
     *lost = false;

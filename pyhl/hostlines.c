@@ -351,7 +351,7 @@ enum hostlines_did hostlines_do(struct hostlines *lines, struct vmm *vm, bool go
 {
     struct doing doing = {.lines = lines, .vm = vm, .gone = gone};
     struct vmm_err err = {0};
-    char *words[LINES_WORDS], *text = strdup(line);
+    char *words[LINES_WORDS] = {NULL}, *text = strdup(line);
     size_t count = 0;
 
     if (text == NULL) {
@@ -360,7 +360,7 @@ enum hostlines_did hostlines_do(struct hostlines *lines, struct vmm *vm, bool go
     }
     lines_clean(text);
     lines_split(text, words, LINES_WORDS, &count);
-    if (lines_run(&doing, words, count, &err) < 0) {
+    if (count > 0 && lines_run(&doing, words, count, &err) < 0) {
         message("pyhl %s: %s%s%s: %s\n", lines->cmd->name, words[0], doing.name != NULL ? " " : "",
                 doing.name != NULL ? doing.name : "", err.msg);
     }

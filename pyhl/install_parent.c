@@ -38,9 +38,9 @@ struct install_parent {
     struct copies_reader reader;
 };
 
-/* What the child asks for. The strings lie in a copy of the request's bytes. */
+/* What the child asks for. The strings lie in `text`, a copy of the request's bytes. */
 struct asked {
-    char *text;
+    char text[INSTALL_HAVE + INSTALL_WORDS + 2];
     struct opt_list have, words;
 };
 
@@ -140,10 +140,6 @@ static int install_asked(struct parent *parent, const struct channel_message *m,
     if (m->number[0] > size || have > INSTALL_HAVE || size - have > INSTALL_WORDS) {
         return -EINVAL;
     }
-    asked->text = malloc(size + 2);
-    if (asked->text == NULL) {
-        return -ENOMEM;
-    }
     memcpy(asked->text, parent_bytes(parent), have);
     asked->text[have] = 0;
     memcpy(asked->text + have + 1, parent_bytes(parent) + have, size - have);
@@ -158,7 +154,6 @@ static void install_forget(struct asked *asked)
 {
     free(asked->have.items);
     free(asked->words.items);
-    free(asked->text);
 }
 
 /* Takes NAME-VERSION apart; *name is in its normal form, *version a part of the text. */
@@ -340,8 +335,10 @@ static int install_find(struct install_parent *p, const struct asked *asked,
         return rc;
     }
     names = install_names(&p->tree);
-    rc = names == NULL ? vmm_err_set(err, ENOMEM, "out of memory")
-                       : install_check_have(&asked->have, names, err);
+    if (names == NULL) {
+        return vmm_err_set(err, ENOMEM, "out of memory");
+    }
+    rc = install_check_have(&asked->have, names, err);
     rc = rc == 0 ? install_list_files(p, err) : rc;
     if (rc == 0) {
         answer->number[0] = p->files.in.count;
