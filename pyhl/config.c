@@ -69,6 +69,7 @@ static const struct field layer_fields[] = {
     {.key = "key", TEXT(struct layer_config, FIELD_KEY, key)},
     {.key = "content", TEXT(struct layer_config, FIELD_KEY, content)},
     {.key = "files_size", TEXT(struct layer_config, FIELD_COUNT, files_size)},
+    {.key = "plain", TEXT(struct layer_config, FIELD_COUNT, plain), .optional = true},
     {0},
 };
 
@@ -383,9 +384,9 @@ int config_format_layer(const struct layer_config *config, char **text, size_t *
     vmm_key_text(&config->content, content);
     n = asprintf(text,
                  "[layer]\nformat = %u\nversion = %s\nkey = %s\ncontent = %s\n"
-                 "files_size = %llu\n\n[packages]\n%s",
+                 "files_size = %llu\nplain = %llu\n\n[packages]\n%s",
                  CONFIG_FORMAT, config->version, key, content,
-                 (unsigned long long)config->files_size,
+                 (unsigned long long)config->files_size, (unsigned long long)config->plain,
                  config->packages.text != NULL ? config->packages.text : "");
     if (n < 0) {
         return vmm_err_set(err, ENOMEM, "out of memory");

@@ -11,7 +11,8 @@
  *   [packages] NAME = VERSION ...
  *
  * layer.ini, of a layer (layers.h):
- *   [layer] format, version, key and content of the snapshot that it is made upon, files_size
+ *   [layer] format, version, key and content of the snapshot that it is made upon, files_size;
+ *     optional: plain (1: that is the plain snapshot)
  *   [packages] as in the image
  *
  * pyhl.ini:
@@ -67,6 +68,7 @@ struct layer_config {
     char version[32];            /* of the pyhl that made the layer */
     struct vmm_key key, content; /* of the snapshot: vmm_snapshot_info's */
     uint64_t files_size;         /* of the packages, bytes */
+    uint64_t plain;              /* 0, or 1: it is the plain snapshot (plain.h) */
     struct packages packages;
 };
 

@@ -10,6 +10,8 @@
 #include "home.h"
 #include "layer_guest.h"
 #include "message.h"
+#include "plain.h"
+#include "pyhl.h"
 #include "report.h"
 #include "signals.h"
 
@@ -28,22 +30,31 @@ struct making {
     const char *key; /* of the request */
     struct cache_work work;
     struct home home; /* the wish's, to read files of it */
+    struct layer_base *base;
     struct package_tree tree;
-    char name[DIGEST_TEXT]; /* of the layer */
+    struct vmm_snapshot *plain; /* NULL: the layer is made upon the home's snapshot */
+    char name[DIGEST_TEXT];     /* of the layer */
     char note[64];
 };
 
 /* ---- steps ---- */
 
+static void layer_waiting(const void *arg)
+{
+    const struct layer_wish *wish = arg;
+
+    message("pyhl %s: waiting for another pyhl that makes the same packages\n", wish->cmd);
+}
+
 static int open_home(struct making *making, struct vmm_err *err)
 {
-    struct pyhl_home_info info;
-    int rc;
+    const char *path = making->base->home;
+    struct vmm_snapshot_info info;
+    int rc = home_open_at(path, true, &making->home, err);
 
-    pyhl_home_info(making->wish->home, &info);
-    rc = home_open_at(info.path, true, &making->home, err);
+    vmm_snapshot_info(making->base->snap, &info);
     if (rc == 0 && memcmp(&making->home.config.key, &info.key, sizeof(info.key)) != 0) {
-        rc = vmm_err_set(err, EAGAIN, "%s was replaced meanwhile: try again", info.path);
+        rc = vmm_err_set(err, EAGAIN, "%s was replaced meanwhile: try again", path);
     }
     return rc;
 }
@@ -105,17 +116,56 @@ static int resolve(struct making *making, struct vmm_err *err)
                          "--memory of pyhl setup --force",
                          report_size(making->home.config.memory).s);
     }
-    if (rc == 0 && making->tree.replaces) {
+    if (rc == 0 && making->tree.replaces && layered) {
         rc = vmm_err_set(err, ENOTSUP,
-                         "another version of a package of the image is wanted, and the image has "
-                         "imported its own already; ask for what goes with the versions that pyhl "
-                         "info lists");
+                         "another version of a package is wanted, and this home has packages of "
+                         "its own (pyhl setup --with); use another home");
     }
     if (rc == 0) {
         snprintf(making->note, sizeof(making->note), "%s",
                  making->tree.entries > 0 ? report_size(making->tree.bytes).s : "nothing new");
     }
     return rc;
+}
+
+/* Makes the plain snapshot of the home's image, unless another process has made it meanwhile. */
+static int make_plain_locked(struct making *making, const struct cache_work *work, const char *key,
+                             struct vmm_err *err)
+{
+    struct vmm_err missing;
+    int fd, rc;
+
+    if (layers_plain(making->cache, making->base->home, &making->plain, &missing) == 0) {
+        return 0;
+    }
+    rc = fd = folder_make(&work->dir, "snapshot", err);
+    if (fd >= 0) {
+        rc = plain_make(&making->home, making->wish->verbose > 0, fd, err);
+        rc = rc == 0 && fchmod(fd, 0400) < 0 ? folder_fail(&work->dir, "snapshot", err) : rc;
+        close(fd);
+    }
+    rc = rc == 0 ? cache_publish(making->cache, work, "snapshot", CACHE_PLAIN, key, err) : rc;
+    return rc == 0 ? layers_plain(making->cache, making->base->home, &making->plain, err) : rc;
+}
+
+static int make_plain(struct making *making, struct vmm_err *err)
+{
+    struct cache_work work;
+    char key[33], name[48];
+    int rc;
+
+    vmm_key_text(&making->home.config.key, key);
+    snprintf(name, sizeof(name), "plain-%s", key);
+    rc = cache_begin(making->cache, name, layer_waiting, making->wish, &work, err);
+    rc = rc == 0 ? make_plain_locked(making, &work, key, err) : rc;
+    cache_end(&work);
+    return rc;
+}
+
+/* What the layer is made upon. */
+static const struct vmm_snapshot *made_upon(const struct making *making)
+{
+    return making->plain != NULL ? making->plain : making->base->snap;
 }
 
 /* A layer's name stands for what it is made upon and of. */
@@ -126,7 +176,7 @@ static void name_layer(struct making *making)
     struct vmm_snapshot_info info;
     size_t n = 0;
 
-    vmm_snapshot_info(pyhl_home_snapshot(making->wish->home), &info);
+    vmm_snapshot_info(made_upon(making), &info);
     if (parts != NULL) {
         parts[n++] = (struct digest_part){&info.key, sizeof(info.key)};
         parts[n++] = (struct digest_part){info.content, sizeof(info.content)};
@@ -143,7 +193,8 @@ static int open_base(void *arg, struct vmm_snapshot **snap, struct vmm_err *err)
 {
     const struct making *making = arg;
 
-    return home_snapshot(&making->home, snap, err);
+    return making->plain != NULL ? layers_plain(making->cache, making->base->home, snap, err)
+                                 : home_snapshot(&making->home, snap, err);
 }
 
 /* Opens the folder that becomes the layer. */
@@ -164,7 +215,7 @@ static int import(struct making *making, struct vmm_err *err)
         .module_count = making->tree.module_count,
         .open = open_base,
         .arg = making,
-        .keep = making->home.dir.fd,
+        .keep = making->plain != NULL ? making->cache->dir.fd : making->home.dir.fd,
         .memory = making->home.config.memory,
         .loud = making->wish->verbose > 0,
     };
@@ -213,10 +264,11 @@ static int layer_describe(const struct making *making, const struct folder *stag
     size_t len;
     int rc;
 
-    vmm_snapshot_info(pyhl_home_snapshot(making->wish->home), &info);
+    vmm_snapshot_info(made_upon(making), &info);
     memcpy(config.content.bytes, info.content, sizeof(config.content.bytes));
     snprintf(config.version, sizeof(config.version), "%s", PYHL_VERSION);
     config.files_size = making->tree.bytes;
+    config.plain = making->plain != NULL;
     rc = path == NULL ? file_fail(err, making->home.dir.path) : 0;
     if (rc == 0 && dists_of_lock(making->tree.lock, &config.packages) < 0) {
         rc = vmm_err_set(err, ENOMEM, "out of memory");
@@ -266,9 +318,14 @@ static int make_layer(struct making *making, struct vmm_err *err)
     struct vmm_err missing;
     int rc;
 
+    if (making->tree.replaces) {
+        rc = run_step(making, "start without packages", make_plain, err);
+        if (rc < 0) {
+            return rc;
+        }
+    }
     name_layer(making);
-    if (layers_open(making->cache, making->name, pyhl_home_snapshot(making->wish->home), &snap,
-                    &missing) == 0) {
+    if (layers_open(making->cache, making->name, making->base, &snap, &missing) == 0) {
         vmm_snapshot_close(snap);
         return 0;
     }
@@ -296,16 +353,8 @@ static int make(struct making *making, struct vmm_err *err)
 
 /* ---- the whole ---- */
 
-static void layer_waiting(const void *arg)
-{
-    const struct layer_wish *wish = arg;
-
-    message("pyhl %s: waiting for another pyhl that makes the same packages\n", wish->cmd);
-}
-
 static int make_locked(struct making *making, struct vmm_snapshot **snap, struct vmm_err *err)
 {
-    struct vmm_snapshot *base = pyhl_home_snapshot(making->wish->home);
     struct vmm_err missing;
     int rc =
         cache_begin(making->cache, making->key, layer_waiting, making->wish, &making->work, err);
@@ -314,11 +363,11 @@ static int make_locked(struct making *making, struct vmm_snapshot **snap, struct
         return rc;
     }
     if (!making->wish->request->upgrade &&
-        layers_find(making->cache, making->key, base, snap, &missing) == 0) {
+        layers_find(making->cache, making->key, making->base, snap, &missing) == 0) {
         return 0; /* made while this process waited */
     }
     rc = make(making, err);
-    return rc == 0 ? layers_find(making->cache, making->key, base, snap, err) : rc;
+    return rc == 0 ? layers_find(making->cache, making->key, making->base, snap, err) : rc;
 }
 
 static int layer_make(const struct layer_wish *wish, const struct cache *cache, const char *key,
@@ -330,6 +379,7 @@ static int layer_make(const struct layer_wish *wish, const struct cache *cache, 
         .key = key,
         .work = CACHE_WORK_NONE,
         .home = {.dir = FOLDER_NONE},
+        .base = wish->base,
     };
     int rc;
 
@@ -339,6 +389,7 @@ static int layer_make(const struct layer_wish *wish, const struct cache *cache, 
     *wish->said = making.tree.said;
     making.tree.said = NULL;
     package_tree_end(&making.tree);
+    vmm_snapshot_close(making.plain);
     home_close(&making.home);
     cache_end(&making.work);
     if (signals_last()) {
@@ -353,19 +404,18 @@ static int layer_make(const struct layer_wish *wish, const struct cache *cache, 
 
 int layer_open(const struct layer_wish *wish, struct vmm_snapshot **snap, struct vmm_err *err)
 {
-    struct vmm_snapshot *base = pyhl_home_snapshot(wish->home);
     struct vmm_err missing = {0};
     struct cache cache;
     char key[DIGEST_TEXT];
     int rc = cache_open(true, &cache, err);
 
     *snap = NULL;
-    rc = rc == 0 ? layers_key(wish->request, base, key, err) : rc;
+    rc = rc == 0 ? layers_key(wish->request, wish->base->snap, key, err) : rc;
     if (rc < 0) {
         cache_close(&cache);
         return rc;
     }
-    rc = wish->request->upgrade ? -ENOENT : layers_find(&cache, key, base, snap, &missing);
+    rc = wish->request->upgrade ? -ENOENT : layers_find(&cache, key, wish->base, snap, &missing);
     if (rc == -EPERM) {
         rc = vmm_err_set(err, EPERM, "%s", missing.msg);
     } else if (rc < 0) {

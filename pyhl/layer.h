@@ -7,11 +7,10 @@
 #define PYHL_LAYER_H
 
 #include "layers.h"
-#include "pyhl.h"
 
 struct layer_wish {
     const char *cmd; /* "run", for messages */
-    const struct pyhl_home *home;
+    struct layer_base *base;
     const struct package_request *request;
     unsigned verbose;
     char **said; /* gets what uv said, to be shown after an error, or NULL; free() it */

@@ -5,6 +5,7 @@
  */
 #include "layers.h"
 #include "files.h"
+#include "home.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -38,7 +39,62 @@ static void note_use(const struct folder *layer)
     }
 }
 
-int layers_open(const struct cache *cache, const char *name, struct vmm_snapshot *base,
+static int open_plain(const struct cache *cache, const struct home *home,
+                      struct vmm_snapshot **snap, struct vmm_err *err)
+{
+    struct folder plain;
+    int initrd_fd = home_file(home, HOME_INITRD, err), fd = -1, rc = initrd_fd;
+    char name[33];
+
+    vmm_key_text(&home->config.key, name);
+    if (rc >= 0) {
+        rc = cache_part(cache, CACHE_PLAIN, false, &plain, err);
+    }
+    if (rc == 0) {
+        rc = fd = folder_read(&plain, name, FOLDER_NO_LINK, err);
+        folder_close(&plain);
+    }
+    if (fd >= 0) {
+        rc = vmm_file_trusted(fd, name, err);
+        rc = rc == 0 ? vmm_snapshot_open_fds(fd, initrd_fd, &home->config.key, snap, err) : rc;
+        close(fd);
+    }
+    if (initrd_fd >= 0) {
+        close(initrd_fd);
+    }
+    return rc;
+}
+
+int layers_plain(const struct cache *cache, const char *path, struct vmm_snapshot **snap,
+                 struct vmm_err *err)
+{
+    struct home home;
+    int rc = home_open_at(path, false, &home, err);
+
+    *snap = NULL;
+    rc = rc == 0 ? open_plain(cache, &home, snap, err) : rc;
+    home_close(&home);
+    return rc;
+}
+
+/* Opens a layer beside what it was made upon, which is the home's snapshot, or else the plain
+ * one. */
+static int open_upon(const struct cache *cache, int fd, struct layer_base *base,
+                     struct vmm_snapshot **snap, struct vmm_err *err)
+{
+    struct vmm_snapshot *plain;
+    struct vmm_err ignored;
+    int rc = vmm_checkpoint_open_fd(fd, base->snap, snap, err);
+
+    base->plain = rc == -EKEYREJECTED && layers_plain(cache, base->home, &plain, &ignored) == 0;
+    if (base->plain) {
+        rc = vmm_checkpoint_open_fd(fd, plain, snap, err);
+        vmm_snapshot_close(plain);
+    }
+    return rc;
+}
+
+int layers_open(const struct cache *cache, const char *name, struct layer_base *base,
                 struct vmm_snapshot **snap, struct vmm_err *err)
 {
     struct folder layers, layer = FOLDER_NONE;
@@ -55,7 +111,7 @@ int layers_open(const struct cache *cache, const char *name, struct vmm_snapshot
     }
     if (fd >= 0) {
         rc = vmm_file_trusted(fd, LAYER_STATE, err);
-        rc = rc == 0 ? vmm_checkpoint_open_fd(fd, base, snap, err) : rc;
+        rc = rc == 0 ? open_upon(cache, fd, base, snap, err) : rc;
         rc = rc < 0 ? vmm_err_context(err, "%s", layer.path) : 0;
         close(fd);
     }
@@ -101,7 +157,7 @@ bool layers_has(const struct cache *cache, const char *name)
     return has;
 }
 
-int layers_find(const struct cache *cache, const char *key, struct vmm_snapshot *base,
+int layers_find(const struct cache *cache, const char *key, struct layer_base *base,
                 struct vmm_snapshot **snap, struct vmm_err *err)
 {
     char name[DIGEST_TEXT];

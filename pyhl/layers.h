@@ -19,6 +19,14 @@
 #define LAYER_HOME  "home"
 #define LAYER_NONE  "-" /* the name of no layer: the home has all that is wanted */
 
+/* What layers are made upon: the snapshot of a home, and for packages that replace some of the
+ * image's the plain snapshot (plain.h), of which the cache folder has one for each image. */
+struct layer_base {
+    struct vmm_snapshot *snap;
+    const char *home; /* its path */
+    bool plain;       /* set by layers_open(): the layer is upon the plain snapshot */
+};
+
 /* layers_key.c: What a request is called that is made upon a snapshot. What lies in the folders of
  * --find-links counts by name, size and time of change. */
 int layers_key(const struct package_request *request, const struct vmm_snapshot *base,
@@ -35,12 +43,16 @@ bool layers_has(const struct cache *cache, const char *name);
 /* Opens the layer that a request has led to, as one of base, and notes that it is used. *snap is
  * NULL when it is LAYER_NONE. ENOENT: there is none yet. EBADMSG and the like for one that is
  * damaged, EPERM for one that is not trusted. */
-int layers_find(const struct cache *cache, const char *key, struct vmm_snapshot *base,
+int layers_find(const struct cache *cache, const char *key, struct layer_base *base,
                 struct vmm_snapshot **snap, struct vmm_err *err);
 
 /* Opens a layer by its name. */
-int layers_open(const struct cache *cache, const char *name, struct vmm_snapshot *base,
+int layers_open(const struct cache *cache, const char *name, struct layer_base *base,
                 struct vmm_snapshot **snap, struct vmm_err *err);
+
+/* Opens the plain snapshot of a home's image. ENOENT: there is none yet. */
+int layers_plain(const struct cache *cache, const char *home, struct vmm_snapshot **snap,
+                 struct vmm_err *err);
 
 /* Notes which layer a request leads to. */
 int layers_note(const struct cache *cache, const char *key, const char *name,
@@ -65,10 +77,14 @@ struct layer_list {
 int layers_list(const struct cache *cache, struct layer_list *list, struct vmm_err *err);
 void layers_list_free(struct layer_list *list);
 
-/* The layer of the list that was made upon this snapshot and has all these packages, "NAME" or
+/* The layer of the list that was made upon this base and has all these packages, "NAME" or
  * "NAME==VERSION", NULL-terminated. Of several it is the one that was used last. NULL: none. */
-const struct layer_entry *layers_pick(const struct layer_list *list,
-                                      const struct vmm_snapshot *base, const char *const *packages);
+const struct layer_entry *layers_pick(const struct cache *cache, const struct layer_list *list,
+                                      const struct layer_base *base, const char *const *packages);
+
+/* Whether the layer was made upon the home's snapshot, or upon the plain one of its image. */
+bool layers_is_upon(const struct cache *cache, const struct layer_entry *entry,
+                    const struct layer_base *base);
 
 /* Removes a layer. Processes that have it open are not disturbed: what they have mapped stays. */
 int layers_remove(const struct cache *cache, const char *name, struct vmm_err *err);

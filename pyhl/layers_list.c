@@ -164,24 +164,44 @@ static bool has_package(const char *lines, const char *package)
     return false;
 }
 
-const struct layer_entry *layers_pick(const struct layer_list *list,
-                                      const struct vmm_snapshot *base, const char *const *packages)
+static bool is_of(const struct layer_entry *entry, const struct vmm_snapshot *snap)
 {
     struct vmm_snapshot_info info;
 
-    vmm_snapshot_info(base, &info);
+    vmm_snapshot_info(snap, &info);
+    return memcmp(&entry->config.key, &info.key, sizeof(info.key)) == 0 &&
+           memcmp(&entry->config.content, info.content, sizeof(info.content)) == 0;
+}
+
+bool layers_is_upon(const struct cache *cache, const struct layer_entry *entry,
+                    const struct layer_base *base)
+{
+    struct vmm_snapshot *plain;
+    struct vmm_err ignored;
+    bool is;
+
+    if (entry->damaged || !entry->config.plain) {
+        return !entry->damaged && is_of(entry, base->snap);
+    }
+    if (layers_plain(cache, base->home, &plain, &ignored) < 0) {
+        return false;
+    }
+    is = is_of(entry, plain);
+    vmm_snapshot_close(plain);
+    return is;
+}
+
+const struct layer_entry *layers_pick(const struct cache *cache, const struct layer_list *list,
+                                      const struct layer_base *base, const char *const *packages)
+{
     for (size_t i = 0; i < list->count; i++) {
         const struct layer_entry *entry = &list->items[i];
         size_t n = 0;
 
-        if (entry->damaged || memcmp(&entry->config.key, &info.key, sizeof(info.key)) != 0 ||
-            memcmp(&entry->config.content, info.content, sizeof(info.content)) != 0) {
-            continue;
-        }
         while (packages[n] != NULL && has_package(entry->config.packages.text, packages[n])) {
             n++;
         }
-        if (packages[n] == NULL) {
+        if (packages[n] == NULL && layers_is_upon(cache, entry, base)) {
             return entry;
         }
     }

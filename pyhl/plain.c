@@ -42,7 +42,7 @@ static int plain_failed(const struct plain *plain, const struct vmm_outcome *out
 /* Boots the kernel, then the program, which waits when it has imported its list. */
 static int plain_boot(const struct plain *plain, struct vmm *vm, struct vmm_err *err)
 {
-    static const char *const own[] = {"PYHL_PRELOAD=plain", NULL};
+    static const char *const own[] = {PLAIN_ENV, NULL};
     const char *const argv[] = {plain->image.init, NULL};
     const char **env = env_make(own);
     const struct vmm_run run = {

@@ -10,6 +10,9 @@
 
 #include "home.h"
 
+/* In the environment of the program that an image boots: import the standard library alone. */
+#define PLAIN_ENV "PYHL_PRELOAD=plain"
+
 /* Writes the snapshot to fd, a new, empty file. It takes 2 s, and 36 MiB on disk.
  * vmm_snapshot_open_fds() opens it, with the home's initrd and key. A jailed child has the VM.
  * loud: what the guest says goes to stderr. EIO when the image's program does not come to wait,

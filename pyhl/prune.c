@@ -34,21 +34,20 @@ static const struct opt prune_opts[] = {
 };
 
 /* Whether the snapshot that a layer was made upon is not there any more. */
-static bool is_orphan(const struct layer_entry *entry)
+static bool is_orphan(const struct cache *cache, const struct layer_entry *entry)
 {
-    struct vmm_snapshot_info info;
+    struct layer_base base = {.home = entry->home};
     struct pyhl_home *home;
     struct vmm_err ignored;
-    bool same;
+    bool is_upon;
 
     if (entry->damaged || pyhl_home_open(entry->home, &home, &ignored) < 0) {
         return true;
     }
-    vmm_snapshot_info(pyhl_home_snapshot(home), &info);
-    same = memcmp(&info.key, &entry->config.key, sizeof(info.key)) == 0 &&
-           memcmp(info.content, &entry->config.content, sizeof(info.content)) == 0;
+    base.snap = pyhl_home_snapshot(home);
+    is_upon = layers_is_upon(cache, entry, &base);
     pyhl_home_close(home);
-    return !same;
+    return !is_upon;
 }
 
 struct removal {
@@ -63,18 +62,28 @@ static int remove_entry(void *arg, const char *name, struct vmm_err *err)
     return cache_remove(removal->cache, removal->part, name, err);
 }
 
-/* What no layer belongs to. */
-static int remove_rest(const struct cache *cache, struct vmm_err *err)
+static int remove_part(const struct cache *cache, enum cache_part part, struct vmm_err *err)
 {
-    static const enum cache_part parts[] = {CACHE_REQUESTS, CACHE_SCRIPTS, CACHE_PLAIN};
-    int rc = 0;
+    struct removal removal = {cache, part};
 
-    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]) && rc == 0; i++) {
-        struct removal removal = {cache, parts[i]};
+    return cache_each(cache, part, remove_entry, &removal, err);
+}
 
-        rc = cache_each(cache, parts[i], remove_entry, &removal, err);
+/* Removes what no layer needs: plain snapshots, when none is upon one, and with all layers what was
+ * asked for. */
+static int remove_rest(const struct cache *cache, bool all, struct vmm_err *err)
+{
+    struct layer_list list;
+    size_t plain = 0;
+    int rc = layers_list(cache, &list, err);
+
+    for (size_t i = 0; i < list.count; i++) {
+        plain += list.items[i].config.plain;
     }
-    return rc;
+    layers_list_free(&list);
+    rc = rc == 0 && plain == 0 ? remove_part(cache, CACHE_PLAIN, err) : rc;
+    rc = rc == 0 && all ? remove_part(cache, CACHE_REQUESTS, err) : rc;
+    return rc == 0 && all ? remove_part(cache, CACHE_SCRIPTS, err) : rc;
 }
 
 /* What is to go. */
@@ -93,14 +102,14 @@ static int prune_layers(const struct cache *cache, const struct prune_rule *rule
     for (size_t i = 0; i < list->count && rc == 0; i++) {
         const struct layer_entry *entry = &list->items[i];
 
-        if (rule->all || entry->used < rule->before || is_orphan(entry)) {
+        if (rule->all || entry->used < rule->before || is_orphan(cache, entry)) {
             rc = layers_remove(cache, entry->name, err);
             gone->disk += entry->disk;
             gone->count++;
         }
     }
     rc = rc == 0 ? layers_trim(cache, rule->max, NULL, gone, err) : rc;
-    return rc == 0 && rule->all ? remove_rest(cache, err) : rc;
+    return rc == 0 ? remove_rest(cache, rule->all, err) : rc;
 }
 
 static int prune(const struct cache *cache, const struct prune_rule *rule, struct vmm_err *err)

@@ -97,13 +97,14 @@ static int no_layer(const struct pyhl_home *home, const char *const *packages, s
 static int layer_pick(const struct pyhl_home *home, const struct cache *cache,
                       const char *const *packages, struct vmm_snapshot **out, struct vmm_err *err)
 {
+    struct layer_base base = {.snap = home->snap, .home = home->home.dir.path};
     const struct layer_entry *entry;
     struct layer_list list;
     int rc = layers_list(cache, &list, err);
 
     if (rc == 0) {
-        entry = layers_pick(&list, home->snap, packages);
-        rc = entry != NULL ? layers_open(cache, entry->name, home->snap, out, err)
+        entry = layers_pick(cache, &list, &base, packages);
+        rc = entry != NULL ? layers_open(cache, entry->name, &base, out, err)
                            : no_layer(home, packages, err);
     }
     layers_list_free(&list);

@@ -199,6 +199,7 @@ static int repl_main(const struct cmd *cmd, int argc, char **argv)
     config.max_kept = options.max_kept;
     from.dest = options.dest;
     from.from = options.from;
+    from.saves = options.save != NULL;
     env = session_env(&options.env, false);
     cwd = getcwd(NULL, 0);
     status = cmd_close_inherited(cmd);

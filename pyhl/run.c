@@ -440,6 +440,7 @@ static int run_program(const struct cmd *cmd, const struct run_options *options,
         .dest = options->dest,
         .from = options->from,
         .packages = &options->packages,
+        .saves = options->save != NULL,
         .more = program->metadata.satisfied ? NULL : program->metadata.requirements,
         .verbose = options->verbose,
     };

@@ -64,6 +64,7 @@ static const struct {
 } steps[] = {
     {.name = "fetch image", .run = setup_fetch},
     {.name = "identify", .run = setup_identify},
+    {.name = "get packages", .run = setup_get_packages, .packages = true},
     {.name = "boot", .run = setup_boot},
     {.name = "preload", .run = setup_preload},
     {.name = "write snapshot", .run = setup_snapshot},
@@ -71,7 +72,6 @@ static const struct {
     {.name = "record working set", .run = setup_workset},
     {.name = "check every page", .run = setup_check},
     {.name = "first run", .run = setup_first_run},
-    {.name = "get packages", .run = setup_get_packages, .packages = true},
     {.name = "import packages", .run = setup_import_packages, .packages = true},
     {.name = "install", .run = setup_install},
 };

@@ -10,6 +10,7 @@
 #include "files.h"
 #include "home.h"
 #include "outcome.h"
+#include "plain.h"
 #include "report.h"
 #include "session.h"
 #include "setup.h"
@@ -130,7 +131,9 @@ static int boot(const struct setup *setup, int report, struct vmm **vm, struct v
 static int preload(const struct setup *setup, struct vmm *vm, struct vmm_err *err)
 {
     const char *const argv[] = {setup->image.config.init, NULL};
-    const char **env = session_env(&(struct opt_list){0}, true);
+    const char *plain[] = {PLAIN_ENV, NULL};
+    const char **env = session_env(
+        &(struct opt_list){.items = plain, .count = setup->tree.replaces ? 1 : 0}, true);
     struct vmm_run run = {
         .mode = HV_RUN_EXEC,
         .argv = argv,

@@ -45,11 +45,6 @@ int setup_get_packages(struct setup *setup, struct vmm_err *err)
                          "--memory",
                          report_size(setup->config.memory).s);
     }
-    if (rc == 0 && setup->tree.replaces) {
-        rc = vmm_err_set(err, ENOTSUP,
-                         "another version of a package of the image is wanted, and the image has "
-                         "imported its own already");
-    }
     if (rc == 0) {
         snprintf(setup->note, sizeof(setup->note), "%s",
                  setup->tree.entries > 0 ? report_size(setup->tree.bytes).s : "nothing new");

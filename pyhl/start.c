@@ -21,15 +21,27 @@ static int start_layer(const struct cmd *cmd, const struct start_options *option
                        const struct package_request *request, struct start *start, char **said,
                        struct vmm_err *err)
 {
+    struct layer_base base = {.snap = pyhl_home_snapshot(start->home)};
     const struct layer_wish wish = {
         .cmd = cmd->name,
-        .home = start->home,
+        .base = &base,
         .request = request,
         .verbose = options->verbose,
         .said = said,
     };
+    struct pyhl_home_info info;
+    int rc;
 
-    return request->len > 0 ? layer_open(&wish, &start->layer, err) : 0;
+    pyhl_home_info(start->home, &info);
+    base.home = info.path;
+    rc = request->len > 0 ? layer_open(&wish, &start->layer, err) : 0;
+    if (rc == 0 && base.plain && options->saves) {
+        rc =
+            vmm_err_set(err, ENOTSUP,
+                        "--save: packages that replace some of the image's have a base that may be "
+                        "pruned, so a state with them is not saved");
+    }
+    return rc;
 }
 
 int start_packages(const struct cmd *cmd, const struct start_options *options, struct start *start)

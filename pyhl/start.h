@@ -13,6 +13,7 @@ struct start_options {
     const char *dest, *from;
     const struct package_options *packages;
     const char *const *more; /* requirements of a script's metadata; NULL: none */
+    bool saves;              /* the state at the end is to be saved */
     unsigned verbose;
 };
 

@@ -376,6 +376,59 @@ case_layers_prune() {
     chmod o-w "$cache"
 }
 
+case_layers_plain_base() {
+    local cache=$XDG_CACHE_HOME/pyhl plain=$scratch/plain_home plain_was
+    toys_begin
+    echo 'value = "another"' >"$toys/numpy.py"
+    begin "packages that replace the image's: the layer is made upon an image that has imported none"
+    toy_run --with numpy --with toy -c 'import numpy, toy; print(numpy.value, toy.value)'
+    expect_out 'another 42'
+    expect_cached plain 1
+    rm -f "$toys/calls"
+    toy_run -vv --with numpy --with toy -c 'import numpy, toy; print(numpy.value, toy.value)'
+    expect_out 'another 42'
+    expect_err 'exits 1 .*page faults 0$'
+    expect_calls 0
+    begin "the image's other packages are there"
+    toy_run --with numpy --with toy -c 'import yaml; print(yaml.safe_load("a: 1"))'
+    expect_out "{'a': 1}"
+    begin "other layers are made upon the same one"
+    plain_was=$(stat -c %i "$cache"/plain/*)
+    toy_run --with numpy -c 'import numpy; print(numpy.value)'
+    expect_out another
+    [ "$(stat -c %i "$cache"/plain/*)" = "$plain_was" ] || problem "it was made again"
+    begin "a state of such packages is not saved"
+    toy_run --with numpy --save "$scratch/plain_state" -c 'import numpy'
+    expect_error 125 '^pyhl run: --save: packages that replace some of the image'
+    [ ! -e "$scratch/plain_state" ] || problem "there is a file"
+    begin "it is trusted as layers are"
+    chmod o+w "$cache/plain"
+    toy_run --with numpy -c 'import numpy; print(numpy.value)'
+    expect_status 125
+    chmod o-w "$cache/plain"
+    begin "without it the layers upon it are made again"
+    rm "$cache"/plain/*
+    toy_run --with numpy -c 'import numpy; print(numpy.value)'
+    expect_out another
+    expect_err 'the packages are made again'
+    toy_run --with numpy -c 'import numpy; print(numpy.value)'
+    [ ! -s "$scratch/err" ] || problem "the next run says $(cat "$scratch/err")"
+    begin "prune keeps it as long as a layer is upon it"
+    run "$pyhl" prune --older-than 100
+    expect_cached plain 1
+    touch -d '101 days ago' "$cache"/layers/*/layer.ini
+    run "$pyhl" prune --older-than 100
+    expect_cached plain 0
+    begin "setup --with such packages"
+    PATH=$toy_bin:$PATH run "$pyhl" setup --from "$home" --dest "$plain" --with numpy
+    expect_status 0
+    run "$pyhl" run --dest "$plain" -c 'import numpy; print(numpy.value)'
+    expect_out another
+    PATH=$toy_bin:$PATH run "$pyhl" run --dest "$plain" --with toy -c 'import numpy, toy; print(numpy.value, toy.value)'
+    expect_out 'another 42'
+    rm -r "$plain"
+}
+
 case_layers_setup() {
     local own=$scratch/own
     toys_begin

@@ -3,7 +3,7 @@
 """A stand-in for uv, for tests of what becomes of a tree of packages.
 
 Of each name in the requirements it makes a package of one file, from $TOYS/NAME.py; with $TOYS/NAME.size it gets a file
-`data` of so many bytes. One that is installed is left as it is. It notes each call in $TOYS/calls, and takes $TOY_SLEEP
+`data` of so many bytes. One that is installed is left as it is, another version is replaced. It notes each call in $TOYS/calls, and takes $TOY_SLEEP
 seconds.
 """
 import base64
@@ -11,6 +11,7 @@ import hashlib
 import os
 import pathlib
 import re
+import shutil
 import sys
 import time
 
@@ -24,6 +25,8 @@ for name in names:
     info = f"{name}-1.0.dist-info"
     if (site / info).exists():
         continue
+    for old in site.glob(f"{name}-*.dist-info"):
+        shutil.rmtree(old)
     files = {f"{name}/__init__.py": (toys / f"{name}.py").read_bytes(), f"{info}/top_level.txt": name.encode() + b"\n",
              f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n".encode()}
     record = ""
