@@ -90,6 +90,8 @@ void session_add_packages(void);
 /* Give the record of a line of a list: before its import, or with what that has raised. When it is
  * all over, number 0. */
 void session_tell_line(unsigned number, PyObject *line, PyObject *raised);
+/* The same for a descriptor that the line has left open, and what it leads to. */
+void session_tell_open(unsigned number, PyObject *line, int fd, const char *what);
 /* Go on from a first run that is a session's. */
 _Noreturn void session_run(const struct drv_frame *frame);
 

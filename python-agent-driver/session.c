@@ -141,7 +141,7 @@ static void call_packages(PyObject *result)
 
 void session_add_packages(void)
 {
-    call_packages(PyObject_CallMethod(packages, "add_directory", NULL));
+    call_packages(PyObject_CallMethod(packages, "begin", NULL));
 }
 
 void session_tell_line(unsigned number, PyObject *line, PyObject *raised)
@@ -149,6 +149,12 @@ void session_tell_line(unsigned number, PyObject *line, PyObject *raised)
     call_packages(number == 0 ? PyObject_CallMethod(packages, "end", NULL)
                               : PyObject_CallMethod(packages, "tell", "IOO", number, line,
                                                     raised == NULL ? Py_None : raised));
+}
+
+void session_tell_open(unsigned number, PyObject *line, int fd, const char *what)
+{
+    PyObject *name = drv_need(PyUnicode_DecodeFSDefault(what));
+    call_packages(PyObject_CallMethod(packages, "tell_open", "IOiN", number, line, fd, name));
 }
 
 /* Returns a status, a cell to evaluate, or NULL with an exception set. */

@@ -19,6 +19,9 @@
 /* How many descriptors are looked at: the guest's limit. */
 #define DESCRIPTORS 1024
 
+/* From here on they are the driver's own. */
+#define HIGH_FD 1000
+
 /* The line of a list before the packages. */
 #define DIVISION "---"
 
@@ -176,6 +179,20 @@ void start_python(const char *preload)
     become_quiet();
 }
 
+/* Tells of descriptors that a line has left open. They stay: whoever has opened them may use them
+ * later. Scripts see them, as under python3 after such an import. */
+static void tell_descriptors(unsigned number, PyObject *line)
+{
+    char name[PATH_MAX];
+    for (int fd = 0; fd < HIGH_FD; fd++) {
+        if (fd_is_open(fd) && !open_before[fd]) {
+            open_before[fd] = true;
+            name_descriptor(fd, name, sizeof(name));
+            session_tell_open(number, line, fd, name);
+        }
+    }
+}
+
 /* Imports what the frame's lines name. One that cannot be imported is told of, and the next one's
  * turn comes. */
 static void import_lines(const struct drv_frame *frame)
@@ -197,6 +214,7 @@ static void import_lines(const struct drv_frame *frame)
             session_tell_line(number, name, raised);
             Py_DECREF(raised);
         }
+        tell_descriptors(number, name);
         Py_DECREF(name);
     }
     free(text);
@@ -205,6 +223,7 @@ static void import_lines(const struct drv_frame *frame)
 int start_packages(const struct drv_frame *frame)
 {
     run_lend(frame);
+    note_descriptors();
     session_add_packages();
     imports_record(held_list());
     import_lines(frame);

@@ -1,16 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
 """Packages that come into a machine that has booted already (HV_RUN_PRELOAD): their directory becomes a site directory, as
 if it had been there when python3 started. preload.c imports their modules, and tells of each by a record."""
+import linecache
 import os
 import site
 import sys
+import time
 import traceback
+import warnings
+from importlib import machinery, util
 
 import records
 
 DIRECTORY = "/usr/local/lib/python3.13/dist-packages"
 TEXT = 10_000  # characters of an error that are told
 
+began = 0  # when the imports began
 read = {}  # .pth files that were read, by name, with their times
 
 
@@ -73,8 +78,49 @@ def tell(line, text, raised):
     records.send("preload", told)
 
 
+def tell_open(line, text, number, leads_to):
+    """Give the record of a descriptor that a line has left open."""
+    records.send("preload", {"line": line, "module": text.removesuffix("?"), "open": number, "path": leads_to})
+
+
+def sources():
+    """Modules of the packages that have no bytecode yet, the small ones first; but for those of tests."""
+    found = []
+    for folder, folders, names in os.walk(DIRECTORY):
+        folders[:] = [name for name in folders if name not in ("__pycache__", "test", "tests")]
+        for name in names:
+            path = os.path.join(folder, name)
+            if name.endswith(".py") and not os.path.exists(util.cache_from_source(path)):
+                found.append((os.stat(path).st_size, path))
+    return [path for _, path in sorted(found)]
+
+
+def compile_rest():
+    """Bytecode of the modules that are not imported here, for scripts that import them: each would compile them. It
+    takes no longer than the imports took, or a second."""
+    now = time.monotonic()
+    until = now + max(now - began, 1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for path in sources():
+            if time.monotonic() > until:
+                break
+            try:
+                machinery.SourceFileLoader(path, path).get_code(path)
+            except Exception:
+                pass  # it is not for this Python: who imports it is told
+
+
+def begin():
+    global began
+    began = time.monotonic()
+    add_directory()
+
+
 def end():
-    """Nothing is left open of what was told."""
+    """The imports are over. Nothing is left open of what was told, and no lines are kept for tracebacks."""
+    compile_rest()
+    linecache.clearcache()
     if records.device >= 0:
         os.close(records.device)
         records.device = -1

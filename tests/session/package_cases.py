@@ -21,12 +21,11 @@ def tree(files):
         yield folder
 
 
-def take(session, lines="", files=None, status=0, **more):
+def take(session, lines="", files=None, err=""):
     """Give the machine packages; returns the records of the lines."""
     with tree(files or {}) as folder:
         session.files(folder)
-        turn = ends(session.preload(lines, **more), status)
-    same(turn.records("preload"), [value for _, value in turn.order])
+        turn = ends(session.preload(lines), 0, err=err)
     return turn.records("preload")
 
 
@@ -123,6 +122,27 @@ def packages_unseen(session):
              " any(x is two.one.later for x in gc.get_objects()))", "(0, 0) 0 True False\none ends\n")):
         session.to(state)
         ran(session.script(code), out)
+
+
+@case
+def packages_left(session):
+    """What imports leave: a descriptor is told of and stays open, bytecode is there for what was not imported, warnings are
+    shown again, and no line of a file is kept."""
+    told = take(session, "json\none\n", {
+        "one.py": "import os, warnings\nfile = os.open('/etc/passwd', os.O_RDONLY)\nwarnings.warn('from one')\n"
+                  "def f(): warnings.warn('of f')\nf()\n",
+        "lazy.py": "x = 1\n", "tests/test_one.py": "x = 2\n", "old.py": "print 'python 2'\n"},
+        err=f"{PATH}/one.py:3: UserWarning: from one\n  warnings.warn('from one')\n"
+            f"{PATH}/one.py:4: UserWarning: of f\n  def f(): warnings.warn('of f')\n")
+    same(told[2:], [{"line": 2, "module": "one", "open": 3, "path": "/etc/passwd"}])
+    state = session.checkpoint()
+    ran(session.script("import os, one\nprint(os.read(3, 4), one.file)"), "b'root' 3\n")
+    session.to(state)
+    turn = session.script("import one, linecache, os\nprint(len(linecache.cache), sorted(os.listdir(os.path.dirname(one.__file__) + "
+                          "'/__pycache__')))\none.f()")
+    same((turn.status, turn.out, turn.err),
+         (0, "0 ['lazy.cpython-313.pyc', 'one.cpython-313.pyc']\n",
+          f"{PATH}/one.py:4: UserWarning: of f\n  def f(): warnings.warn('of f')\n"))
 
 
 @case
