@@ -195,6 +195,7 @@ void delta_mark_runs(struct snap_delta *delta)
 
 int delta_map(const struct snap_delta *delta, struct vmm *vm, struct vmm_err *err)
 {
+    bool mapped = false;
     for (size_t i = 0; i < delta->count;) {
         const struct snap_page *p = &delta->pages[i];
         size_t n = 1;
@@ -209,14 +210,14 @@ int delta_map(const struct snap_delta *delta, struct vmm *vm, struct vmm_err *er
         if (mmap(at, n * HV_PAGE_SIZE, PROT_READ | PROT_WRITE,
                  MAP_PRIVATE | MAP_NORESERVE | MAP_FIXED, delta->packs[p->pack]->fd,
                  (off_t)(delta->packs[p->pack]->offset + (uint64_t)p->slot * HV_PAGE_SIZE)) ==
-                MAP_FAILED ||
-            madvise(at, n * HV_PAGE_SIZE, MADV_DONTDUMP) < 0) {
+            MAP_FAILED) {
             return vmm_err_set(err, errno, "cannot map a checkpoint: %s%s", strerror(errno),
                                os_limit(errno));
         }
         i += n;
+        mapped = true;
     }
-    return 0;
+    return mapped ? mem_ram_hide(vm, err) : 0;
 }
 
 /* For memory that is as in the base, and has only to be made to differ. */

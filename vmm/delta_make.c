@@ -13,17 +13,21 @@
 #include <unistd.h>
 
 #define DELTA_PIECES 256u
+#define DELTA_GAP    16u /* pages: the most between two that a file bridges */
+#define DELTA_BRIDGE 8u  /* pages that differ: so many are worth a bridged run */
 
 /* What listing the pages has found so far. */
 struct listing {
     const struct snap_delta *old; /* the delta before, or NULL */
     uint8_t stored;               /* in the place of a pack: the page is to be stored */
+    bool bridges;                 /* long runs have pages that are as in the base */
     uint64_t used[DELTA_PACKS];   /* of each pack of the delta before, in pages */
     uint64_t *lines;              /* of each patch, by its entry */
     uint64_t patches;             /* bytes of all patches */
 };
 
-/* Marks a page as stored, unless it is zero or as in the delta before. */
+/* Marks a page as stored, unless it is zero, or as in the delta before: then it refers to the same
+ * pack. */
 static void list_page(struct listing *list, struct snap_page *page, const uint8_t *have)
 {
     const struct snap_delta *old = list->old;
@@ -61,8 +65,10 @@ static void list_run(struct listing *list, struct snap_delta *delta, const struc
     for (size_t i = first; i < end; i++) {
         const uint64_t number = delta->pages[i].number;
         const uint8_t *have = vm->ram + number * HV_PAGE_SIZE;
-        if (end - first >= DELTA_RUN ||
-            !list_patch(list, delta, i, have, snap_base_page(vm->snap, number))) {
+        if (list->bridges && end - first >= DELTA_RUN) {
+            delta->pages[i].pack = list->stored;
+        } else if (end - first >= DELTA_RUN ||
+                   !list_patch(list, delta, i, have, snap_base_page(vm->snap, number))) {
             list_page(list, &delta->pages[i], have);
         }
     }
@@ -73,24 +79,65 @@ static bool list_same(const uint8_t *have, const uint8_t *base)
     return base == NULL ? page_is_zero(have) : memcmp(have, base, HV_PAGE_SIZE) == 0;
 }
 
-/* Lists the pages that differ from the base. A page that is as in the delta before refers to its
- * pack by the same number. */
-static void delta_list(struct snap_delta *delta, const struct vmm *vm, const uint64_t *pages,
-                       struct listing *list)
+/* Lists the pages that differ from the base. */
+static void delta_list(struct snap_delta *delta, const struct vmm *vm, const uint64_t *pages)
 {
     const uint64_t end = vm->ram_size / HV_PAGE_SIZE;
-    size_t first = 0; /* entry of the run */
     for (uint64_t n = bitmap_next(pages, 0, end); n < end; n = bitmap_next(pages, n + 1, end)) {
         if (list_same(vm->ram + n * HV_PAGE_SIZE, snap_base_page(vm->snap, n))) {
             continue;
         }
-        if (delta->count > first && delta->pages[delta->count - 1].number + 1ull != n) {
-            list_run(list, delta, vm, first, delta->count);
-            first = delta->count;
-        }
         delta->pages[delta->count++] = (struct snap_page){.number = (uint32_t)n};
     }
-    list_run(list, delta, vm, first, delta->count);
+}
+
+/* Where the entries end that follow each other with no more than `gap` pages in between. */
+static size_t delta_cluster(const struct snap_delta *delta, size_t first, uint64_t gap)
+{
+    size_t end = first + 1;
+    while (end < delta->count &&
+           delta->pages[end].number - delta->pages[end - 1].number <= gap + 1) {
+        end++;
+    }
+    return end;
+}
+
+/* How many entries the cluster has when it is bridged; no more than before: it is not. */
+static uint64_t delta_bridged(const struct snap_delta *delta, size_t first, size_t end)
+{
+    const uint64_t span = delta->pages[end - 1].number - delta->pages[first].number + 1ull;
+    return span >= DELTA_RUN && end - first >= DELTA_BRIDGE ? span : end - first;
+}
+
+/* Makes one long run of entries that lie near each other, by pages between them that are as in the
+ * base. A restore from a file is often the only one of its process. Then it is dear that it copies
+ * pages which no run will need, 2 us each, and cheap that it maps the run that has them. A file has
+ * room for some more pages. */
+static int delta_bridge(struct snap_delta *delta)
+{
+    uint64_t most = 0;
+    for (size_t i = 0, end; i < delta->count; i = end) {
+        end = delta_cluster(delta, i, DELTA_GAP);
+        most += delta_bridged(delta, i, end);
+    }
+    struct snap_page *pages = calloc(most + 1, sizeof(*pages));
+    if (pages == NULL) {
+        return -ENOMEM;
+    }
+    size_t count = 0;
+    for (size_t i = 0, end; i < delta->count; i = end) {
+        end = delta_cluster(delta, i, DELTA_GAP);
+        const uint64_t number = delta->pages[i].number;
+        const uint64_t bridged = delta_bridged(delta, i, end);
+        for (uint64_t n = 0; n < bridged; n++) {
+            const uint64_t at = bridged > end - i ? number + n : delta->pages[i + n].number;
+            pages[count++].number = (uint32_t)at;
+        }
+    }
+    free(delta->pages);
+    delta->pages = pages;
+    delta->count = count;
+    return 0;
 }
 
 static int delta_put_patches(struct snap_delta *delta, const struct vmm *vm,
@@ -269,13 +316,21 @@ static int delta_list_all(struct snap_delta *delta, const struct vmm *vm, const 
                           struct listing *list, struct vmm_err *err)
 {
     const uint64_t most = bitmap_count_range(pages, 0, vm->ram_size / HV_PAGE_SIZE);
+    int rc = -ENOMEM;
     delta->pages = calloc(most + 1, sizeof(*delta->pages));
-    list->lines = malloc((most + 1) * sizeof(*list->lines));
-    int rc = delta->pages == NULL || list->lines == NULL ? -ENOMEM : 0;
-    if (rc == 0) {
-        delta_list(delta, vm, pages, list);
-        rc = delta_put_patches(delta, vm, list);
+    if (delta->pages != NULL) {
+        delta_list(delta, vm, pages);
+        rc = list->bridges ? delta_bridge(delta) : 0;
     }
+    if (rc == 0) {
+        list->lines = malloc((delta->count + 1) * sizeof(*list->lines));
+        rc = list->lines == NULL ? -ENOMEM : 0;
+    }
+    for (size_t i = 0, end; rc == 0 && i < delta->count; i = end) {
+        end = delta_cluster(delta, i, 0);
+        list_run(list, delta, vm, i, end);
+    }
+    rc = rc == 0 ? delta_put_patches(delta, vm, list) : rc;
     free(list->lines);
     return rc < 0 ? vmm_err_set(err, -rc, "out of memory%s", os_limit(-rc)) : 0;
 }
@@ -306,7 +361,7 @@ static int delta_fill(struct snap_delta *delta, const struct vmm *vm, const uint
 int delta_make_in_place(struct snap_delta *delta, const struct vmm *vm, const uint64_t *pages,
                         struct vmm_err *err)
 {
-    struct listing list = {.stored = DELTA_PACKS};
+    struct listing list = {.stored = DELTA_PACKS, .bridges = true};
     struct snap_pack *pack = calloc(1, sizeof(*pack));
     if (pack == NULL) {
         return vmm_err_set(err, ENOMEM, "out of memory");

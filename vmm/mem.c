@@ -45,8 +45,7 @@ static void mem_ram_set(struct vmm *vm, uint8_t *ram, uint64_t size)
     vm->shared = (struct hv_shared *)(void *)(vm->ram + HV_SHARED_GPA);
 }
 
-/* Keeps guest memory out of core files of the process. */
-static int mem_ram_hide(struct vmm *vm, struct vmm_err *err)
+int mem_ram_hide(struct vmm *vm, struct vmm_err *err)
 {
     if (madvise(vm->ram, vm->ram_size, MADV_DONTDUMP) < 0) {
         return vmm_err_set(err, errno, "guest memory: MADV_DONTDUMP: %s", strerror(errno));

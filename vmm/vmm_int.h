@@ -360,6 +360,8 @@ int mem_ram_map(struct vmm *vm, uint64_t size, struct vmm_err *err);
 /* The same, with a private mapping of the file in the first low bytes. */
 int mem_ram_map_file(struct vmm *vm, uint64_t size, int fd, uint64_t offset, uint64_t low,
                      struct vmm_err *err);
+/* Keeps guest memory out of core files of the process. */
+int mem_ram_hide(struct vmm *vm, struct vmm_err *err);
 /* Makes that mapping of a restored machine again, at its address, with no page in memory. */
 int mem_ram_renew(struct vmm *vm, int fd, uint64_t offset, struct vmm_err *err);
 /* name is for messages. Unmap it after an error, too. */

@@ -161,6 +161,51 @@ static void t_memory(void)
     vmm_snapshot_close(base);
 }
 
+static uint64_t private_pages(struct vmm_snapshot *snap)
+{
+    struct vmm_err err;
+    struct vmm_footprint footprint;
+    struct vmm *vm = branch_copy(snap);
+    OK(vmm_footprint(vm, &footprint, &err));
+    CHECK_INT(footprint.changed_pages, 0);
+    vmm_destroy(vm);
+    return footprint.private_pages;
+}
+
+/* Pages that lie near each other are one run of a file, which is mapped: a restore copies none of
+ * them. The pages between them are the base's. */
+static void t_bridge(void)
+{
+    struct vmm_err err;
+    struct vmm_snapshot *base = branch_base(), *snap;
+    struct vmm *vm = branch_copy(base);
+    const uint64_t before = private_pages(base);
+    const int fd = vt_memfd("", 0);
+    uint64_t sum = 0;
+    for (uint64_t i = 0; i < 30; i++) {
+        branch_fill(vm, branch_areas[0] + 6 * i * HV_PAGE_SIZE, 1, i + 1);
+        sum += 2 * (6 * i + 1) * (i + 1);
+    }
+    OK(vmm_checkpoint_save(vm, fd, &err));
+    vmm_destroy(vm);
+    OK(vmm_checkpoint_open_fd(fd, base, &snap, &err));
+    CHECK(private_pages(snap) < before + 20);
+    vm = branch_copy(snap);
+    for (int i = 0; i < 3; i++) {
+        CHECK_INT(branch_sum(vm, branch_areas[0], 6 * 30), sum);
+        branch_fill(vm, branch_areas[0], 6 * 30, 7);
+        OK(vmm_rewind(vm, &err));
+        OK(vmm_check(vm, &err));
+    }
+    branch_fill(vm, branch_areas[0], 1, 9);
+    struct vmm_snapshot *next = branch_checkpoint(vm);
+    CHECK(next->delta.count < 50); /* without the pages that are the base's */
+    vmm_snapshot_close(next);
+    vmm_destroy(vm);
+    vmm_snapshot_close(snap);
+    vmm_snapshot_close(base);
+}
+
 /* In each turn 16 pages are written that stay, and 100 that the next turn writes again. Of the
  * checkpoints that were given back nearly nothing is needed, and so it is not kept. */
 static void t_chain(void)
@@ -183,9 +228,6 @@ static void t_chain(void)
 }
 
 const struct vt_test vt_patch_tests[] = {
-    {"patch-lines", t_lines},
-    {"patch-pages", t_pages},
-    {"patch-memory", t_memory},
-    {"patch-chain", t_chain},
-    {NULL, NULL},
+    {"patch-lines", t_lines}, {"patch-pages", t_pages},   {"patch-memory", t_memory},
+    {"patch-chain", t_chain}, {"patch-bridge", t_bridge}, {NULL, NULL},
 };
