@@ -16,7 +16,7 @@ readonly sources=(pyhl/value.c vmm/err.c images/runframe.c)
 # What a test is linked with besides.
 declare -A besides=(
     [parent]='pyhl/channel.c pyhl/parent.c pyhl/signals.c'
-    [copies]='pyhl/channel.c pyhl/parent.c pyhl/signals.c pyhl/copies_parent.c pyhl/copyout.c'
+    [copies]='pyhl/channel.c pyhl/parent.c pyhl/signals.c pyhl/copies_parent.c pyhl/copies_read.c pyhl/copyout.c'
     [tools]='pyhl/channel.c pyhl/parent.c pyhl/signals.c pyhl/tools_parent.c'
 )
 
