@@ -407,9 +407,12 @@ int layer_open(const struct layer_wish *wish, struct vmm_snapshot **snap, struct
     struct vmm_err missing = {0};
     struct cache cache;
     char key[DIGEST_TEXT];
-    int rc = cache_open(true, &cache, err);
+    int rc = cache_open(false, &cache, err);
 
     *snap = NULL;
+    if (rc == -ENOENT) {
+        rc = cache_open(true, &cache, err);
+    }
     rc = rc == 0 ? layers_key(wish->request, wish->base->snap, key, err) : rc;
     if (rc < 0) {
         cache_close(&cache);
