@@ -78,6 +78,8 @@ def requirement(value):
         made = Requirement(value)
     except InvalidRequirement as error:
         raise Bad(f"dependencies has {value!r}, which is no requirement, as 'numpy>=2'", value) from error
+    if re.search(r"\.(whl|zip|gz|tgz|bz2|xz|zst)$", made.name):
+        raise Bad(f"dependencies has {value!r}, which names a file", value)
     if made.url and not made.url.startswith("https://"):
         raise Bad(f"dependencies has {value!r}: of a script's URLs only those with https:// are taken", value)
     return made

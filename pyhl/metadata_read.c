@@ -106,9 +106,11 @@ static int metadata_cache_name(const char *path, const char *text, char name[DIG
             (const struct digest_part[]){
                 {metadata_guest_program, strlen(metadata_guest_program)},
                 {&home.config.key, sizeof(home.config.key)},
+                {&home.config.snapshot_inode, sizeof(home.config.snapshot_inode)},
+                {&home.config.layer_size, sizeof(home.config.layer_size)},
                 {text, strlen(text)},
             },
-            3, name);
+            5, name);
     }
     home_close(&home);
     return rc;

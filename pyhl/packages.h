@@ -19,6 +19,7 @@
 struct package_options {
     struct opt_list with, files, find_links;
     bool upgrade, offline;
+    const char *exclude_newer; /* a script's: nothing that was published after this; NULL: all */
 };
 
 /* The rows of a table of options; FIELD is a struct package_options in the STRUCT to fill. */
@@ -53,7 +54,8 @@ struct package_options {
 /* Requirements in one form, whatever they came from. */
 struct package_request {
     char *text; /* lines of a requirements file, NUL-terminated. A line "#= ..." tells the content
-                   of a file that a requirement names, so that equal texts want equal things */
+                   of a file that a requirement names, so that equal texts want equal things.
+                   "#n TIME": nothing that was published later */
     size_t len; /* 0: nothing is wanted */
     char **find_links; /* absolute paths of folders */
     size_t find_links_count;

@@ -90,6 +90,21 @@ static void install_upgrades(const struct install *install, struct arguments *ar
     }
 }
 
+/* Nothing is taken that was published after the request's time. It is a copy, added to `copies`. */
+static void install_newer(const struct install *install, struct arguments *args,
+                          struct arguments *copies)
+{
+    const char *line = install->request->text;
+
+    if (strncmp(line, "#n ", 3) == 0) {
+        char *copy = strndup(line + 3, strcspn(line + 3, "\n"));
+
+        install_arg(args, "--exclude-newer");
+        install_arg(args, copy);
+        install_arg(copies, copy);
+    }
+}
+
 /* uv's arguments. */
 static void install_args(const struct install *install, const char *platform, const char *target,
                          const char *pins, bool offline, struct arguments *args)
@@ -153,6 +168,7 @@ static int install_uv(struct install *install, const char *target, const char *p
     snprintf(platform, sizeof(platform), "x86_64-manylinux_2_%u",
              install->platform ? install->platform : install->glibc);
     install_args(install, platform, target, pins, offline, &args);
+    install_newer(install, &args, &names);
     if (install->request->upgrade) {
         install_upgrades(install, &args, &names);
     }

@@ -458,6 +458,9 @@ int packages_request(const struct package_options *options, const char *const *m
     if (reader.out == NULL) {
         return vmm_err_set(err, ENOMEM, "out of memory");
     }
+    if (options->exclude_newer != NULL) {
+        fprintf(reader.out, "#n %s\n", options->exclude_newer);
+    }
     rc = request_read(&reader, options, more, err);
     if (fclose(reader.out) != 0 && rc == 0) {
         rc = vmm_err_set(err, ENOMEM, "out of memory");

@@ -271,7 +271,7 @@ static int read_script(const struct cmd *cmd, struct run_options *options, struc
 }
 
 /* Reads the script's inline metadata, if it has some. A saved state has its packages already. */
-static int read_metadata(const struct cmd *cmd, const struct run_options *options,
+static int read_metadata(const struct cmd *cmd, struct run_options *options,
                          struct program *program)
 {
     const char *name = program->run.script;
@@ -286,8 +286,19 @@ static int read_metadata(const struct cmd *cmd, const struct run_options *option
     if (rc == 0 && block.text != NULL) {
         rc = metadata_read(options->dest, name, &block, &program->metadata, &err);
         free(block.text);
+        options->packages.exclude_newer = program->metadata.exclude_newer;
     }
     return rc == -EINVAL ? cmd_usage(cmd, "%s", err.msg) : rc < 0 ? cmd_fail(cmd, &err) : CMD_OK;
+}
+
+/* The requirements of a script's metadata that uv is to see: all, or none when the image meets them
+ * and nothing else is asked for. */
+static const char *const *wanted(const struct run_options *options, const struct metadata *metadata)
+{
+    const struct package_options *packages = &options->packages;
+    const bool more = packages->with.count > 0 || packages->files.count > 0 || packages->upgrade;
+
+    return metadata->satisfied && !more ? NULL : metadata->requirements;
 }
 
 /* Times of the whole process, for -vv. */
@@ -441,7 +452,7 @@ static int run_program(const struct cmd *cmd, const struct run_options *options,
         .from = options->from,
         .packages = &options->packages,
         .saves = options->save != NULL,
-        .more = program->metadata.satisfied ? NULL : program->metadata.requirements,
+        .more = wanted(options, &program->metadata),
         .verbose = options->verbose,
     };
     struct pyhl_run run = program->run;

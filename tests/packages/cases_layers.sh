@@ -350,13 +350,13 @@ case_layers_prune() {
     PATH=$toy_bin:$PATH "$pyhl" run --dest "$home" --with toy -c \
         $'print("ready", flush=True)\ninput()\nimport toy; print(toy.value)' <"$scratch/wait" >"$scratch/ran" 2>&1 &
     pid=$!
-    exec 9>"$scratch/wait"
+    exec 8>"$scratch/wait"
     while [ ! -s "$scratch/ran" ]; do sleep 0.05; done
     run "$pyhl" prune
     expect_status 0
     grep -q '^removed 2 of 2 layers' "$scratch/out" || problem "$(cat "$scratch/out")"
-    echo >&9
-    exec 9>&-
+    echo >&8
+    exec 8>&-
     wait $pid || problem "it fails: $(cat "$scratch/ran")"
     [ "$(cat "$scratch/ran")" = $'ready\n42' ] || problem "it prints $(cat "$scratch/ran")"
     [ -z "$(find "$cache" -type f)" ] || problem "left: $(find "$cache" -type f)"

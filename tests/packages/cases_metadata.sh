@@ -96,6 +96,8 @@ case_metadata_bad() {
     refuses 4 "'-r /etc/passwd', which is no requirement"
     metadata 'dependencies = ["numpy\n--index-url x"]'
     refuses 2 "which is no requirement"
+    metadata 'dependencies = ["x.whl"]'
+    refuses 2 "'x.whl', which names a file"
     metadata 'dependencies = ["x @ file:///etc/passwd"]'
     refuses 2 "only those with https:// are taken"
     metadata 'tool = 3'
@@ -154,7 +156,7 @@ case_metadata_cache() {
     runs "$scratch/moved.py"
     [ "$(entries)" = 1 ] || problem "$(entries) entries after the same block in another line"
     # That the second run asks no VM shows in what it does with an answer that no VM gives.
-    printf 'requirement x\nend\n' >"$file"
+    printf 'requirement tnowhere\nend\n' >"$file"
     pyhl_run "$scratch/script.py"
     [ "$status" = 0 ] && problem "the answer in the cache was not used"
     begin "an answer that is damaged or that others can change is not taken"
@@ -171,4 +173,55 @@ case_metadata_cache() {
     echo >"$XDG_CACHE_HOME"
     runs "$scratch/script.py"
     rm "$XDG_CACHE_HOME"
+}
+
+# needs OPTION...: runs the script made last, with the wheels of the suite and these options.
+needs() {
+    pyhl_run --offline --find-links "$made/good" "$@" "$scratch/script.py"
+}
+
+case_metadata_packages() {
+    local print='import tpure; print(tpure.__version__)'
+    begin "dependencies that the image lacks come as a layer, with --with and -r"
+    metadata 'dependencies = ["tpure < 1.1"]'
+    echo "$print" >>"$scratch/script.py"
+    needs
+    expect_status 0
+    expect_out $'ran\n1.0'
+    echo 'import tleaf; print(tleaf.leaf)' >>"$scratch/script.py"
+    echo 'tleaf' >"$scratch/more.txt"
+    needs --with tleaf
+    expect_out $'ran\n1.0\nTrue'
+    needs -r "$scratch/more.txt" --repeat 1
+    expect_out $'ran\n1.0\nTrue\nran\n1.0\nTrue'
+    begin "the second run needs no uv, also from standard input, and in a session"
+    PATH=/usr/bin:/bin needs --with tleaf
+    expect_out $'ran\n1.0\nTrue'
+    PATH=/usr/bin:/bin pyhl_run --offline --find-links "$made/good" --with tleaf - <"$scratch/script.py"
+    expect_out $'ran\n1.0\nTrue'
+    needs --with tleaf -i < <(echo 'tpure.__version__')
+    expect_out $'ran\n1.0\nTrue\n'"'1.0'"
+    begin "what the script and --with ask for must go together"
+    needs --with 'tpure>1.1'
+    expect_status 125
+    expect_err "do not go together|version that was asked for"
+    metadata 'dependencies = ["numpy<99"]'
+    needs --with tleaf
+    expect_status 0
+    needs --with 'numpy>=99'
+    expect_status 125
+    begin "exclude-newer reaches uv"
+    metadata 'dependencies = ["tpure"]' '[tool.uv]' 'exclude-newer = "2031-02-03T00:00:00Z"'
+    echo "$print" >>"$scratch/script.py"
+    needs -v
+    expect_out $'ran\n1.2'
+    expect_err 'uv pip install .* --exclude-newer 2031-02-03T00:00:00Z'
+    begin "a saved state has its packages: metadata is not read"
+    needs --save "$scratch/state"
+    expect_status 0
+    metadata 'dependencies = 3'
+    echo 'print(tpure.__version__)' >>"$scratch/script.py"
+    pyhl_run --from "$scratch/state" "$scratch/script.py"
+    expect_out $'ran\n1.2'
+    rm -f "$scratch/state"
 }

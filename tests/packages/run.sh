@@ -1,26 +1,26 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# Packages end to end: what a script's inline metadata (PEP 723) asks for. README.md says more.
+# Packages end to end, with wheels that the suite makes and without a network: layers, what their packages do there and
+# natively, bad packages, script metadata (PEP 723). Needs uv; where there is none on PATH, tests/packages/uv stands in.
+# Root only, because of the chroot in which scripts run natively. README.md says more.
 #
 # usage: tests/packages/run.sh [CASE...]      --list prints their names
 set -u
 cd "$(dirname "$0")/../.." || exit 2
 . tests/lib.sh
-
-readonly home=${PYHL_HOME:-.pyhl}
-unset PYHL_HOME
-# The user's own cache and settings must not leak in.
-export XDG_CACHE_HOME=$scratch/cache XDG_CONFIG_HOME=$scratch/config
-
-pyhl_run() {
-    run "$pyhl" run --dest "$home" "$@"
-}
-
+. tests/py/root.sh
+. tests/packages/lib.sh
 . tests/packages/cases_metadata.sh
 . tests/packages/cases_layers.sh
 . tests/packages/resolve_cases.sh
+. tests/packages/cases_native.sh
+. tests/packages/cases_import.sh
+. tests/packages/cases_bad.sh
+
 choose "$(declare -F | sed -n 's/^declare -f case_//p')" "$@"
 tests/home.sh "$home" || exit 2
+export UV_OFFLINE=1
+take_root && find_uv && make_wheels || exit 2
 for case in "${chosen[@]}"; do
     "case_$case"
 done
