@@ -325,10 +325,11 @@ static int install_find(struct install_parent *p, const struct asked *asked,
     char *names = NULL;
     int rc = install_check_words(&asked->words, err);
 
-    if (rc == 0 && p->installs++ == INSTALL_MOST) {
+    if (rc == 0 && p->installs == INSTALL_MOST) {
         rc = vmm_err_set(err, EDQUOT, "that were %u installs, which is the most of a session",
                          INSTALL_MOST);
     }
+    p->installs += rc == 0;
     rc = rc == 0 ? install_ready(p, err) : rc;
     rc = rc == 0 ? install_resolve(p, asked, err) : rc;
     if (rc < 0 || p->tree.entries == 0) {
