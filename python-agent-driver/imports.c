@@ -115,9 +115,10 @@ static const char recorder[] =
 
 /* `needed` has for each name the indices of what it needs, the package that it is in first. An
  * attribute of a package that is a module, but one that the import of the package does not bring,
- * is deleted. Its name is in `late`: it is set again with that module. `places` has the entry of
- * sys.path where a module was found, `added` what it has put into sys.meta_path, `registered` its
- * handlers of atexit. Of what was held before nothing changes. */
+ * is deleted. Its name is in `late`: it is set again with that module. `imported` is not true of
+ * what a finder of the packages' own has found: only that finder knows when it is to be found.
+ * `places` has the entry of sys.path where a module was found, `added` what it has put into
+ * sys.meta_path, `registered` its handlers of atexit. Of what was held before nothing changes. */
 static const char sorting[] =
     "names = old + [name for name in sys.modules if name not in at_start and name not in alive]\n"
     "modules = [sys.modules.get(name) for name in names]\n"
@@ -160,7 +161,12 @@ static const char sorting[] =
     "inside = [parts(name)[0] in index for name in names]\n"
     "registered = [[i for i, by in enumerate(registrants) if by == name] or None\n"
     "              for name in names]\n"
-    "imported = [name in loaded and isinstance(module, type(sys))\n"
+    "def is_own(name, module):\n"
+    "    loader = getattr(getattr(module, '__spec__', None), 'loader', None)\n"
+    "    own = loader if isinstance(loader, type) else type(loader)\n"
+    "    return '.' not in name and loader and own.__module__ not in (\n"
+    "        '_frozen_importlib', '_frozen_importlib_external', 'zipimport')\n"
+    "imported = [name in loaded and isinstance(module, type(sys)) and not is_own(name, module)\n"
     "            for name, module in zip(names, modules)]\n"
     "own = [finder for finder in sys.meta_path if finder not in finders]\n"
     "sys.meta_path[:] = finders\n"

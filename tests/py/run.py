@@ -27,6 +27,7 @@ import sys
 import files_check
 import held_check
 import host_check
+import layer_check
 import mkframe
 import notice_check
 import options_check
@@ -253,6 +254,7 @@ def checks(root, runner, native):
             "notice": lambda: check_notice(root, runner), "held": lambda: check_held(root, runner),
             "host": lambda: [] if native else host_check.check(HOME),
             "files": lambda: [] if native else files_check.check(root, HOME),
+            "layer": lambda: [] if native else layer_check.check(root, HOME, BASE_ENV, differences),
             "site": lambda: check_site(root, native)}
 
 
@@ -266,7 +268,7 @@ def main(root, words):
     native = words[:1] == ["--driver-native"]
     names = words[1:] if native else words
     known = sorted({name.split(".")[0] for name in os.listdir(CASES)} |
-                   {"plain", "options", "notice", "held", "host", "site", "files"})
+                   {"plain", "options", "notice", "held", "host", "layer", "site", "files"})
     if names == ["--list"]:
         print(*known, sep="\n")
         return 0
