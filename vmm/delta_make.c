@@ -16,10 +16,13 @@
 #define DELTA_GAP    16u /* pages: the most between two that a file bridges */
 #define DELTA_BRIDGE 8u  /* pages that differ: so many are worth a bridged run */
 
+/* In the place of a pack: the page is to be stored; it is, again. */
+#define TO_STORE  DELTA_PACKS
+#define TO_SETTLE (DELTA_PACKS + 1)
+
 /* What listing the pages has found so far. */
 struct listing {
     const struct snap_delta *old; /* the delta before, or NULL */
-    uint8_t stored;               /* in the place of a pack: the page is to be stored */
     bool bridges;                 /* long runs have pages that are as in the base */
     uint64_t used[DELTA_PACKS];   /* of each pack of the delta before, in pages */
     uint64_t *lines;              /* of each patch, by its entry */
@@ -38,7 +41,7 @@ static void list_page(struct listing *list, struct snap_page *page, const uint8_
         page->slot = before->slot;
         list->used[page->pack]++;
     } else {
-        page->pack = page_is_zero(have) ? DELTA_ZERO : list->stored;
+        page->pack = page_is_zero(have) ? DELTA_ZERO : TO_STORE;
     }
 }
 
@@ -66,7 +69,7 @@ static void list_run(struct listing *list, struct snap_delta *delta, const struc
         const uint64_t number = delta->pages[i].number;
         const uint8_t *have = vm->ram + number * HV_PAGE_SIZE;
         if (list->bridges && end - first >= DELTA_RUN) {
-            delta->pages[i].pack = list->stored;
+            delta->pages[i].pack = TO_STORE;
         } else if (end - first >= DELTA_RUN ||
                    !list_patch(list, delta, i, have, snap_base_page(vm->snap, number))) {
             list_page(list, &delta->pages[i], have);
@@ -264,17 +267,25 @@ static bool list_keeps(const struct listing *list, const struct snap_page *page)
     return pack->is_file || 2 * list->used[page->pack] * HV_PAGE_SIZE >= pack->size;
 }
 
-/* Numbers the pages that are to be stored, and returns how many those are. */
-static uint32_t delta_number(struct snap_delta *delta, const struct listing *list)
+/* Has the pages of packs that are not worth it stored again, in a pack of their own: they have not
+ * changed for a while, and will be in later deltas, too, which the other pages will not. */
+static void delta_settle(struct snap_delta *delta, const struct listing *list)
 {
-    uint32_t count = 0;
     for (size_t i = 0; i < delta->count; i++) {
         struct snap_page *page = &delta->pages[i];
         if (page->pack < DELTA_PACKS && !list_keeps(list, page)) {
-            page->pack = list->stored;
+            page->pack = TO_SETTLE;
         }
-        if (page->pack == list->stored) {
-            page->slot = count++;
+    }
+}
+
+/* Numbers the pages that are to be stored in one pack, and returns how many those are. */
+static uint32_t delta_number(struct snap_delta *delta, uint8_t stored)
+{
+    uint32_t count = 0;
+    for (size_t i = 0; i < delta->count; i++) {
+        if (delta->pages[i].pack == stored) {
+            delta->pages[i].slot = count++;
         }
     }
     return count;
@@ -335,33 +346,41 @@ static int delta_list_all(struct snap_delta *delta, const struct vmm *vm, const 
     return rc < 0 ? vmm_err_set(err, -rc, "out of memory%s", os_limit(-rc)) : 0;
 }
 
+static int delta_store(struct snap_delta *delta, const struct vmm *vm, uint8_t stored,
+                       struct vmm_err *err)
+{
+    const uint32_t count = delta_number(delta, stored);
+    if (count == 0) {
+        return 0;
+    }
+    struct snap_pack *pack = pack_make(delta, vm, stored, count, err);
+    if (pack == NULL) {
+        return -err->code;
+    }
+    delta_add_pack(delta, pack, stored);
+    return 0;
+}
+
 static int delta_fill(struct snap_delta *delta, const struct vmm *vm, const uint64_t *pages,
                       const struct snap_delta *old, struct vmm_err *err)
 {
-    struct listing list = {.old = old, .stored = DELTA_PACKS}; /* a number that no pack has */
+    struct listing list = {.old = old};
     int rc = delta_list_all(delta, vm, pages, &list, err);
     if (rc < 0) {
         return rc;
     }
-    const uint32_t count = delta_number(delta, &list);
     if (old != NULL) {
+        delta_settle(delta, &list);
         delta_take_packs(delta, old);
     }
-    if (count == 0) {
-        return 0;
-    }
-    struct snap_pack *pack = pack_make(delta, vm, list.stored, count, err);
-    if (pack == NULL) {
-        return -err->code;
-    }
-    delta_add_pack(delta, pack, list.stored);
-    return 0;
+    rc = delta_store(delta, vm, TO_STORE, err);
+    return rc == 0 ? delta_store(delta, vm, TO_SETTLE, err) : rc;
 }
 
 int delta_make_in_place(struct snap_delta *delta, const struct vmm *vm, const uint64_t *pages,
                         struct vmm_err *err)
 {
-    struct listing list = {.stored = DELTA_PACKS, .bridges = true};
+    struct listing list = {.bridges = true};
     struct snap_pack *pack = calloc(1, sizeof(*pack));
     if (pack == NULL) {
         return vmm_err_set(err, ENOMEM, "out of memory");
@@ -371,11 +390,11 @@ int delta_make_in_place(struct snap_delta *delta, const struct vmm *vm, const ui
     pack->map = vm->ram;
     int rc = delta_list_all(delta, vm, pages, &list, err);
     for (size_t i = 0; rc == 0 && i < delta->count; i++) {
-        if (delta->pages[i].pack == list.stored) {
+        if (delta->pages[i].pack == TO_STORE) {
             delta->pages[i].slot = delta->pages[i].number;
         }
     }
-    delta_add_pack(delta, pack, list.stored);
+    delta_add_pack(delta, pack, TO_STORE);
     if (rc < 0) {
         delta_free(delta);
     }
@@ -388,7 +407,8 @@ int delta_make(struct snap_delta *delta, const struct vmm *vm, const uint64_t *p
     struct vmm_err local = {0};
     err = err != NULL ? err : &local;
     const struct snap_delta *old = &vm->snap->delta;
-    int rc = delta_fill(delta, vm, pages, old->pack_count < DELTA_PACKS ? old : NULL, err);
+    const bool room = old->pack_count + 2 <= DELTA_PACKS; /* for two more */
+    int rc = delta_fill(delta, vm, pages, room ? old : NULL, err);
     if (rc < 0) {
         delta_free(delta);
         return rc;

@@ -14,6 +14,7 @@ import tempfile
 import files
 import footprint
 import host
+import layers
 import runs
 from report import Budgets
 from ways import Bench, Rival, Times, column, median, output
@@ -100,6 +101,8 @@ def measure(bench, rivals, setup_seconds, import_seconds):
                                     ("bytes", "its memory", 1.2, "MiB"),
                                     ("more", "a VM from it, more than one from the snapshot, CPU time", 0.5, "ms")):
         budgets.most(what, branches[name][0], limit, unit, branches[name][1])
+    cold = layers.layers(bench)
+    budgets.most("a cold run from a layer, whole process, of a plain one", cold["layer"][0], 1.2, "", cold["layer"][1])
     budgets_of_deadlines(budgets, bench)
     budgets.most(f"set-up (2 x the imports natively, {import_seconds:.2f} s, and 1 s)", setup_seconds,
                  2 * import_seconds + 1, "s")
