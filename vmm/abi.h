@@ -17,7 +17,7 @@
 #define HV_U(number) number##u
 #endif
 
-#define HV_ABI_VERSION 15
+#define HV_ABI_VERSION 16
 
 /* The kernel ELF carries one note: owner HV_NOTE_NAME, type HV_NOTE_ABI, descriptor one
  * uint32_t holding HV_ABI_VERSION. The VMM refuses any other before it loads a byte. */
@@ -82,6 +82,11 @@
  * that belongs to ring 0 (DR6). That the page was written stays known, whatever the guest does
  * later.
  *
+ * The vector page may load CR3 with any root, for the kernel or for whoever calls the code that
+ * asks for it. Before that it writes a byte, any value, at HV_ROOT_MARK. The tables of another root
+ * lie in pages that nobody watches: without the mark they could show a run other vectors or other
+ * memory, and what KVM has derived from them would be used for later runs.
+ *
  * An upcall is an exception made by the VMM, by which it tells the guest of events. The VMM makes
  * it between two guest instructions at CPL 3, outside [kernel_start, kernel_text_end) and outside
  * the vector page. It writes a struct hv_trap with vector HV_VECTOR_UPCALL at HV_TRAP_TOP -
@@ -94,6 +99,7 @@
 #define HV_SYSCALL_FMASK  HV_U(0x44700) /* AC, NT, DF, IF, TF */
 #define HV_RFLAGS_FIXED   HV_U(0x202)   /* IF, and the bit that is always set */
 #define HV_DEBUG_MARK     HV_U(0x2ff8)  /* in the page of HV_TABLES_GPA */
+#define HV_ROOT_MARK      HV_U(0x2ff9)  /* in the same page */
 #define HV_VECTOR_UPCALL  HV_U(256)
 
 #ifndef __ASSEMBLER__
@@ -102,6 +108,7 @@
 
 typedef uint64_t hv_gpa_t;
 _Static_assert((HV_DEBUG_MARK & ~(HV_PAGE_SIZE - 1)) == HV_TABLES_GPA, "a watched page");
+_Static_assert((HV_ROOT_MARK & ~(HV_PAGE_SIZE - 1)) == HV_TABLES_GPA, "a watched page");
 
 struct hv_trap {
     uint64_t vector;

@@ -10,7 +10,10 @@
  *
  * This is enough against hostile code as well. To gain ring 0, or to make a page a page table, code
  * has first to write one of the watched pages. Its bit in the dirty log stays set until the slot is
- * set again.
+ * set again. A guest may have other roots, whose tables are not watched, but the only code that
+ * loads one writes a watched page first (HV_ROOT_MARK). So it does not matter either which root is
+ * loaded in a snapshot: only the tables of that one are watched, and KVM knows no others when a run
+ * begins.
  *
  * With nested paging KVM has no such tables, but the CPU may hold translations that a run made and
  * the rewind took back. The log does not tell which pages of tables a run wrote, because there each

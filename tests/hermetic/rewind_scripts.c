@@ -56,6 +56,24 @@ const struct script scripts[] = {
              "print(len(os.listdir('/tmp')) < 5)",
      .kind = VMM_EXITED,
      .out = "True\n"},
+    {.name = "a child",
+     .code = "import subprocess, sys\n"
+             "print(subprocess.run([sys.executable, '-c', 'print(6 * 7)'],\n"
+             "                     capture_output=True, text=True).stdout)",
+     .kind = VMM_EXITED,
+     .out = "42\n\n"},
+    {.name = "children left",
+     .code =
+         "import os, sys, time\n"
+         "run = lambda code: os.posix_spawn(sys.executable, [sys.executable, '-S', '-c', code],\n"
+         "                                  os.environ)\n"
+         "run('import time; time.sleep(100)')\n"
+         "run('while True: pass')\n"
+         "done = run('pass')\n"
+         "os.waitid(os.P_PID, done, os.WEXITED | os.WNOWAIT)\n"
+         "print(sum(n.isdigit() for n in os.listdir('/proc')))",
+     .kind = VMM_EXITED,
+     .out = "4\n"},
     {.name = "threads",
      .code = "import threading, os\n"
              "def spin():\n"

@@ -2,7 +2,8 @@
 """Runs that take ring 0, as any script can, or that single-step themselves, and leave in the CPU all that they can. All
 runs of one script must see the same.
 
-usage: ring0.py steal|kill|step|code
+usage: ring0.py steal|kill|step|vectors|stale HV_CALL_ARGS ROOT_LOAD    the addresses of these functions in the kernel
+       ring0.py code
 """
 import ctypes
 import mmap
@@ -12,7 +13,7 @@ import struct
 import sys
 
 SHARED, VECTORS, STRIDE = 0x1000, 0x3000, 32  # vmm/abi.h
-GENERATION, CALL, PT_ROOT = SHARED + 128, SHARED + 240, SHARED + 48
+GENERATION, CALL, FREE_START, PT_ROOT = SHARED + 128, SHARED + 240, SHARED + 40, SHARED + 48
 CALL_EXIT, CALL_STDIN = 0x102, 0x301
 ADDRESS = 0x000ffffffffff000
 UD, GP = 6, 13
@@ -32,6 +33,15 @@ CODE = {
     # mov 8(%r10), %rax; mov %rax, %cr8; ret, and the way back
     "set cr8": "498b4208 440f22c0 c3",
     "get cr8": "440f20c0 49894208 c3",
+    "get dr0": "0f21c0 49894208 c3",
+    # For OtherRoot, where rax is the argument of root_load(). jmp *(%rax)
+    "other ud": "ff20",
+    # mov 8(%rax), %rcx; mov %rcx, %dr0; addq $2, (%rsp); iretq
+    "other dr0": "488b4808 0f23c1 4883042402 48cf",
+    # mov 8(%rax), %rcx; push %rax; mov 16(%rax), %rdx; mov %rcx, %rax; jmp *%rdx
+    "other back": "488b4808 50 488b5010 4889c8 ffe2",
+    # In the vector page. mov %rax, %cr3; pop %rax; addq $2, (%rsp)
+    "load": "0f22d8 58 4883042402",
     # At CPL 3: the code that stdin has for `step`. pushf; orq $0x100, (%rsp); popf; nop; pushf; andq $~0x100, (%rsp);
     # popf; ret
     "step": "9c 48810c2400010000 9d 90 9c 48812424fffeffff 9d c3",
@@ -80,6 +90,98 @@ class Ring0:
         poke(self.args + 8, value)
         self.enter(self.args, self.routines[name])
         return peek(self.args + 8)
+
+
+class OtherRoot:
+    """A tree of page tables of its own, in plain memory, so that no watched page is written. It shows what the machine's
+    own tree shows, but all memory can be executed."""
+
+    def __init__(self):
+        KEPT.append(mmap.mmap(-1, 16 * 4096))
+        self.memory = (ctypes.addressof(ctypes.c_char.from_buffer(KEPT[-1])) + 4095) & -4096
+        self.taken = 0
+        self.load = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(int(sys.argv[3], 16))
+        self.top = self.copy(peek(PT_ROOT))
+        self.level3 = self.own(self.top, 0)
+        self.level2 = self.own(self.level3, 0)
+        self.level1 = self.own(self.level2, 0)
+        # The machine's own tables are read-only here. Else KVM might map one of them for writing, with its neighbours,
+        # and take it for written.
+        for at in range(peek(PT_ROOT), peek(FREE_START), 4096):
+            poke(self.level1 + at // 4096 * 8, peek(self.level1 + at // 4096 * 8) & ~2)
+        for i in range(512):
+            entry = peek(self.level2 + i * 8)
+            if entry & 0x80:
+                poke(self.level2 + i * 8, entry & ~(1 << 63))
+
+    def page(self):
+        self.taken += 1
+        return self.memory + (self.taken - 1) * 4096
+
+    def copy(self, table):
+        at = self.page()
+        ctypes.memmove(at, table & ADDRESS, 4096)
+        return at
+
+    def own(self, table, index):
+        """Replaces the table under an entry by a copy."""
+        entry = peek(table + index * 8)
+        at = self.copy(entry)
+        poke(table + index * 8, at | entry & 0xfff)
+        return at
+
+
+def vectors():
+    """Every other run loads a root that shows other vectors, which let it into ring 0, and leaves something in a debug
+    register. The runs between look for it."""
+    if peek(GENERATION) % 2 == 1:
+        print("dr0 %x" % Ring0().do("get dr0"), flush=True)
+        os._exit(0)
+    root = OtherRoot()
+    true_root, arguments = peek(PT_ROOT), [root.top]
+    code = ctypes.string_at(VECTORS, 4096)
+    fake = root.copy(VECTORS)
+    ctypes.memmove(fake + UD * STRIDE, bytes.fromhex(CODE["other ud"]), 2)
+    poke(root.level1 + VECTORS // 4096 * 8, fake | peek(root.level1 + VECTORS // 4096 * 8) & 0xfff)
+    for name, value in ("other dr0", 0x1234), ("other back", true_root):
+        routine, at = bytes.fromhex(CODE[name]), root.page()
+        ctypes.memmove(at + 64, routine, len(routine))
+        poke(at, at + 64)
+        poke(at + 8, value)
+        poke(at + 16, VECTORS + code.index(bytes.fromhex(CODE["load"])))
+        arguments.append(at)
+    load, (tree, set_dr0, back) = root.load, arguments
+    load(tree)
+    load(set_dr0)
+    load(back)
+    print("loaded", flush=True)
+    os._exit(0)
+
+
+def stale():
+    """The first run loads a root that maps two regions. The second builds the same tree in the same frames, but with the
+    first region alone, and touches the second: that must fault, as if the first run had never been."""
+    both = peek(GENERATION) % 2 == 0
+    root = OtherRoot()
+    level3, level2, one, two = (root.page() for _ in range(4))
+    data = root.page()
+    poke(root.top + 200 * 8, level3 | 0x67)
+    poke(level3, level2 | 0x67)
+    poke(level2, one | 0x67)
+    poke(one, data | 0x67)
+    if both:
+        poke(level2 + 8, two | 0x67)
+        poke(two, data | 0x67)
+    poke(data, 77)
+    start = 200 << 39
+    root.load(root.top)
+    first = peek(start)
+    if not both:
+        os.write(1, b"touches the second region\n")
+    second = peek(start + (1 << 21))
+    root.load(peek(PT_ROOT))
+    print("both are there", first, second, flush=True)
+    os._exit(0)
 
 
 def steal():
@@ -148,4 +250,4 @@ def code():
     sys.stdout.buffer.write(bytes.fromhex(CODE["step"]))
 
 
-{"steal": steal, "kill": kill, "step": step, "code": code}[sys.argv[1]]()
+{"steal": steal, "kill": kill, "step": step, "vectors": vectors, "stale": stale, "code": code}[sys.argv[1]]()

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The golden layout of version 15 of abi.h. A change here is a change of the ABI: HV_ABI_VERSION
+ * The golden layout of version 16 of abi.h. A change here is a change of the ABI: HV_ABI_VERSION
  * must be another, and this file follows it.
  */
 #include "unit.h"
@@ -10,7 +10,7 @@
 
 static void version(void)
 {
-    CHECK(HV_ABI_VERSION == 15);
+    CHECK(HV_ABI_VERSION == 16);
     CHECK(HV_NOTE_ABI == 0x48564d31);
     CHECK(HV_SHARED_MAGIC == 0x6c687970);
 }
@@ -25,7 +25,7 @@ static void map(void)
     CHECK(HV_VECTOR_STRIDE == 32 && HV_SYSCALL_OFFSET == 0x600 && HV_VECTOR_UPCALL == 256);
     CHECK(HV_SYSCALL_FMASK == 0x44700 && HV_RFLAGS_FIXED == 0x202);
     CHECK(HV_SEL_USER_CS == 0x33 && HV_SEL_USER_SS == 0x2b && HV_SEL_TSS == 0x40);
-    CHECK(HV_PORT_DOORBELL == 0xe0 && HV_DEBUG_MARK == 0x2ff8);
+    CHECK(HV_PORT_DOORBELL == 0xe0 && HV_DEBUG_MARK == 0x2ff8 && HV_ROOT_MARK == 0x2ff9);
 }
 
 static void calls(void)

@@ -73,7 +73,7 @@ static const struct {
 
 static void t_layout(void)
 {
-    CHECK_INT(HV_ABI_VERSION, 15);
+    CHECK_INT(HV_ABI_VERSION, 16);
     CHECK_INT(sizeof(struct hv_shared), 400);
     CHECK_INT(sizeof(struct hv_run), 16);
     for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
@@ -141,6 +141,7 @@ static void t_numbers(void)
         {HV_TRACE_MAX, 4096},
         {HV_SIGNAL_MAX, 64},
         {HV_DEBUG_MARK, 0x2ff8},
+        {HV_ROOT_MARK, 0x2ff9},
         {HV_SYSCALL_FMASK, 0x44700},
         {HV_RFLAGS_FIXED, 0x202},
         {HV_RECORD_STACK, 6},

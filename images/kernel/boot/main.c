@@ -162,6 +162,7 @@ void kernel_main(void)
     current = &boot_thread;
     fs_init(s->initrd_gpa, s->initrd_size);
     sched_restored = run_resumed;
+    process_drop_files = inherit_drop;
     start_init();
     panic("the first thread came back");
 }

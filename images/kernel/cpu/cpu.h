@@ -28,6 +28,7 @@ void cpu_setup(void (*syscall)(void), void (*user_return_path)(void));
 void cpu_switch_stack(u64 *save, u64 load);
 void thread_call_entry(void);
 void tlb_flush(void);
+void root_load(u64 root); /* another tree of page tables */
 /* cpu/xstate.c */
 void xstate_setup(void);
 

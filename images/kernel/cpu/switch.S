@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The switch between kernel stacks (context.c), and the TLB flush, whose ud2 the vector page
- * answers. */
+/* The switch between kernel stacks (context.c), and the two things that the kernel asks of the
+ * vector page, which answers their ud2: a TLB flush, and another tree of page tables. */
     .text
     // void cpu_switch_stack(u64 *save, u64 load)
     .globl cpu_switch_stack
@@ -32,6 +32,15 @@ thread_call_entry:
 tlb_flush:
     .globl tlb_flush_site
 tlb_flush_site:
+    ud2
+    ret
+
+    // void root_load(u64 root)
+    .globl root_load
+root_load:
+    mov %rdi, %rax
+    .globl root_load_site
+root_load_site:
     ud2
     ret
 

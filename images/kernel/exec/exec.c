@@ -148,43 +148,6 @@ static vaddr_t phdr_address(const struct image *img)
     return 0;
 }
 
-static int stack_map(struct process *p)
-{
-    u64 pages = p->stack_size / PAGE_SIZE;
-    paddr_t pa = pmm_alloc(pages + 1, PMM_ZERO);
-    bool flush = false;
-    if (!pa) {
-        return -ENOMEM;
-    }
-    if (pt_protect_ident(pa, pa + PAGE_SIZE, PROT_NONE, &flush) ||
-        vma_add(p->mm, pa + PAGE_SIZE, pa + PAGE_SIZE + p->stack_size, PROT_READ | PROT_WRITE,
-                MAP_PRIVATE | MAP_ANONYMOUS | MAP_GROWSDOWN, VMA_IDENT, NULL) == NULL) {
-        return -ENOMEM;
-    }
-    tlb_flush();
-    p->stack_top = pa + PAGE_SIZE + p->stack_size;
-    return 0;
-}
-
-/* Forgets the old program: its mappings, brk area and stack guard. */
-static int image_drop(struct process *p)
-{
-    int rc = 0;
-    if (p->stack_top) {
-        paddr_t guard = p->stack_top - p->stack_size - PAGE_SIZE;
-        bool flush = false;
-        rc = pt_protect_ident(guard, guard + PAGE_SIZE, PROT_READ | PROT_WRITE, &flush);
-        KASSERT(rc == 0);
-        pmm_free(guard, 1);
-    }
-    p->stack_top = 0;
-    rc = (int)mm_munmap(p->mm, USER_MIN, WINDOW_END - USER_MIN);
-    if (rc == 0) {
-        mm_brk_release(p->mm);
-    }
-    return rc;
-}
-
 static int process_name(struct process *p, struct inode *i, const char *path)
 {
     char *copy = kstrdup(path);
@@ -323,14 +286,10 @@ static int vdso_map(struct mm *mm)
     return rc;
 }
 
-/* From here on the old program is gone: a failure kills the process. */
-static int replace_image(struct process *p, struct exec *x, char *const envp[],
-                         struct trapframe *tf)
+/* Maps the program into an empty address space. */
+static int map_program(struct process *p, struct exec *x)
 {
-    int rc = image_drop(p);
-    if (rc == 0) {
-        rc = map_image(p->mm, x->inode, x->main, PIE_BASE);
-    }
+    int rc = map_image(p->mm, x->inode, x->main, PIE_BASE);
     if (rc == 0 && x->main->interp[0]) {
         rc = map_interp(p, x);
     }
@@ -338,14 +297,20 @@ static int replace_image(struct process *p, struct exec *x, char *const envp[],
         rc = mm_brk_reserve(p->mm, x->main->bias + x->main->end);
     }
     if (rc == 0) {
-        rc = stack_map(p);
+        rc = mm_stack(p->mm, p->stack_size);
     }
     if (rc == 0) {
         rc = vdso_map(p->mm);
     }
-    if (rc) {
-        return rc;
+    if (rc == 0) {
+        p->stack_top = p->mm->stack_top;
     }
+    return rc;
+}
+
+static int start_program(struct process *p, struct exec *x, char *const envp[],
+                         struct trapframe *tf)
+{
     bool dynamic = x->main->interp[0];
     const struct image *first = dynamic ? x->interp : x->main;
     struct exec_start s = {
@@ -359,7 +324,7 @@ static int replace_image(struct process *p, struct exec *x, char *const envp[],
         .vdso = VDSO_BASE,
     };
     vaddr_t sp;
-    rc = exec_stack(p, &s, &sp);
+    int rc = exec_stack(p, &s, &sp);
     if (rc) {
         return rc;
     }
@@ -370,6 +335,48 @@ static int replace_image(struct process *p, struct exec *x, char *const envp[],
                                    .rsp = sp,
                                    .ss = HV_SEL_USER_SS}};
     return process_name(p, x->inode, x->path);
+}
+
+/* Puts the new program into the address space that the process has, if no other process uses it and
+ * none is in its way. Then the old program is gone: a failure kills the process. */
+static int replace_in_place(struct process *p, struct exec *x, char *const envp[],
+                            struct trapframe *tf)
+{
+    int rc = mm_clear(p->mm);
+    if (rc == 0) {
+        rc = map_program(p, x);
+    }
+    if (rc == 0) {
+        rc = start_program(p, x, envp, tf);
+    }
+    /* Before the first program there is none that could be killed: the caller ends the run. */
+    if (rc && p->exe != NULL) {
+        process_kill(SIGKILL);
+    }
+    return rc;
+}
+
+/* Puts it into a new address space, and gives up the old one when all has succeeded. */
+static int replace_afresh(struct process *p, struct exec *x, char *const envp[],
+                          struct trapframe *tf)
+{
+    struct mm *old = p->mm, *fresh;
+    int rc = mm_create(&fresh);
+    if (rc) {
+        return rc;
+    }
+    p->mm = fresh;
+    mm_activate(fresh);
+    rc = map_program(p, x);
+    if (rc == 0) {
+        rc = start_program(p, x, envp, tf);
+    }
+    if (rc) {
+        p->mm = old;
+    }
+    mm_put(rc ? fresh : old);
+    mm_activate(p->mm);
+    return rc;
 }
 
 int exec_load(struct process *p, const char *path, char *const argv[], char *const envp[],
@@ -393,11 +400,13 @@ int exec_load(struct process *p, const char *path, char *const argv[], char *con
     }
     if (rc == 0) {
         memset(x.main, 0, sizeof(*x.main));
-        rc = replace_image(p, &x, envp, tf);
-        /* Before the first program there is none that could be killed: the caller ends the run. */
-        if (rc && p->exe != NULL) {
-            process_kill(SIGKILL);
-        }
+        rc = inherit_unshare(p);
+    }
+    if (rc == 0) {
+        rc = mm_is_replaceable(p->mm) ? replace_in_place(p, &x, envp, tf)
+                                      : replace_afresh(p, &x, envp, tf);
+    }
+    if (rc == 0) {
         fdtable_close_on_exec(p->fds);
     }
     if (x.inode != NULL) {

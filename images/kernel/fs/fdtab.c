@@ -15,10 +15,14 @@ struct fd_slot {
     u64 flags; /* FD_CLOEXEC */
 };
 
+/* It fits into 16 bytes, so that it lies with what each run writes anyway. */
 struct fdtable {
     struct fd_slot *slots;
-    u32 count, lowest;
+    u64 count : 21;
+    u64 lowest : 21;
+    u64 sharers : 22; /* processes that use it, beside the first */
 };
+_Static_assert(FD_MAX < 1u << 21, "they fit");
 
 static struct fdtable *table(void)
 {
@@ -32,7 +36,7 @@ static u32 fdtab_limit(void)
 
 static int fdtab_grow(struct fdtable *t, u32 need)
 {
-    u32 count = t->count ? t->count : 64;
+    u32 count = t->count ? (u32)t->count : 64;
 
     while (count < need) {
         count *= 2;
@@ -67,14 +71,59 @@ int fdtable_create(struct file *const std[3], struct fdtable **out)
     return 0;
 }
 
+int fdtable_copy(const struct fdtable *from, struct fdtable **out)
+{
+    struct fdtable *t = kzalloc(sizeof(*t));
+    int rc = t != NULL ? fdtab_grow(t, from->count) : -ENOMEM;
+
+    if (rc < 0) {
+        kfree(t);
+        return rc;
+    }
+    memcpy(t->slots, from->slots, from->count * sizeof(*t->slots));
+    for (u32 fd = 0; fd < from->count; fd++) {
+        if (t->slots[fd].file != NULL) {
+            file_ref(t->slots[fd].file);
+        }
+    }
+    t->lowest = from->lowest;
+    *out = t;
+    return 0;
+}
+
+void fdtable_share(struct fdtable *t)
+{
+    t->sharers++;
+}
+
+bool fdtable_is_shared(const struct fdtable *t)
+{
+    return t->sharers > 0;
+}
+
+void fdtable_put(struct fdtable *t)
+{
+    if (t->sharers > 0) {
+        t->sharers--;
+        return;
+    }
+    for (u32 fd = 0; fd < t->count; fd++) {
+        if (t->slots[fd].file != NULL) {
+            file_put(t->slots[fd].file);
+        }
+    }
+    kfree(t->slots);
+    kfree(t);
+}
+
 static struct file *at(struct fdtable *t, int fd)
 {
     return fd >= 0 && (u32)fd < t->count ? t->slots[fd].file : NULL;
 }
 
-struct file *fd_get(int fd)
+struct file *fdtable_get(struct fdtable *t, int fd)
 {
-    struct file *f = at(table(), fd);
+    struct file *f = at(t, fd);
 
     if (f != NULL) {
         file_ref(f);
@@ -82,9 +131,19 @@ struct file *fd_get(int fd)
     return f;
 }
 
+struct file *fd_get(int fd)
+{
+    return fdtable_get(table(), fd);
+}
+
+bool fdtable_cloexec(const struct fdtable *t, int fd)
+{
+    return t->slots[fd].flags & FD_CLOEXEC;
+}
+
 static int find_free(struct fdtable *t, u32 min)
 {
-    u32 fd = MAX(min, t->lowest);
+    u32 fd = MAX(min, (u32)t->lowest);
 
     while (fd < t->count && t->slots[fd].file != NULL) {
         fd++;

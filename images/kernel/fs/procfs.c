@@ -128,7 +128,8 @@ static bool entry_in(const struct entry *e, u32 level)
 }
 
 /* An inode's u.id.a is the level of a directory, the index of a text's entry, or the enum link
- * of a link. u.id.b is the thread; for LINK_FD and in FDINFO it is the descriptor. */
+ * of a link. u.id.b is the thread; for LINK_FD and in FDINFO it is the descriptor, and the
+ * directory above has the thread. */
 static const struct inode_ops dir_ops, text_ops, link_ops, jump_ops, fdinfo_ops;
 
 static struct inode *procfs_make(struct inode *dir, const char *name, size_t len, u32 mode,
@@ -191,25 +192,49 @@ static int parse_number(const char *name, size_t len)
     return n;
 }
 
+/* The process of this thread, or with this number; NULL when it is gone. */
+static struct process *process_at(u32 tid)
+{
+    struct thread *t = thread_find_any((int)tid);
+
+    return t != NULL ? t->proc : process_find((int)tid);
+}
+
+/* The descriptors of the process of a thread; NULL when it has none. */
+static struct fdtable *fds_at(u32 tid)
+{
+    struct process *p = process_at(tid);
+
+    return p != NULL ? p->fds : NULL;
+}
+
+static struct file *fd_at(u32 tid, int fd)
+{
+    struct fdtable *t = fds_at(tid);
+
+    return t != NULL ? fdtable_get(t, fd) : NULL;
+}
+
 /* Does this directory have the number as an entry? */
 static bool numbered(const struct inode *dir, int n)
 {
     switch (dir->u.id.a) {
     case ROOT:
-        return n == cur_proc()->pid;
+        return n > 0 && process_find(n) != NULL;
     case TASKS:
-        return n > 0 && thread_find(n) != NULL;
+        return n > 0 && thread_find_any(n) != NULL &&
+               thread_find_any(n)->proc == process_at(dir->u.id.b);
     case FDS:
     case FDINFO:
-        return n >= 0 && fd_next(cur_proc()->fds, n) == n;
+        return n >= 0 && fds_at(dir->u.id.b) != NULL && fd_next(fds_at(dir->u.id.b), n) == n;
     default:
         return false;
     }
 }
 
-static u32 fd_link_mode(int fd)
+static u32 fd_link_mode(u32 tid, int fd)
 {
-    struct file *f = fd_get(fd);
+    struct file *f = fd_at(tid, fd);
     u32 mode = S_IFLNK;
 
     if (f != NULL) {
@@ -235,7 +260,8 @@ static int proc_lookup(struct inode *dir, const char *name, size_t len, struct i
         return -ENOENT;
     }
     if (dir->u.id.a == FDS) {
-        *out = procfs_make(dir, name, len, fd_link_mode(n), &jump_ops, LINK_FD, (u32)n);
+        *out =
+            procfs_make(dir, name, len, fd_link_mode(dir->u.id.b, n), &jump_ops, LINK_FD, (u32)n);
     } else if (dir->u.id.a == FDINFO) {
         *out = procfs_make(dir, name, len, S_IFREG | 0444, &fdinfo_ops, 0, (u32)n);
     } else {
@@ -248,22 +274,16 @@ static int proc_lookup(struct inode *dir, const char *name, size_t len, struct i
 /* The next number at or after n in this directory; -1 at the end. */
 static int next_number(const struct inode *dir, int n)
 {
-    struct thread *t;
-    int best = -1;
+    struct process *p = dir->u.id.a == ROOT ? NULL : process_at(dir->u.id.b);
 
     switch (dir->u.id.a) {
     case ROOT:
-        return n <= cur_proc()->pid ? cur_proc()->pid : -1;
+        return process_next(n);
     case TASKS:
-        LIST_FOREACH (t, &cur_proc()->threads, proc_link) {
-            if (t->state != THREAD_DEAD && t->tid >= n && (best < 0 || t->tid < best)) {
-                best = t->tid;
-            }
-        }
-        return best;
+        return p != NULL ? thread_next(p, n) : -1;
     case FDS:
     case FDINFO:
-        return fd_next(cur_proc()->fds, n);
+        return p != NULL && p->fds != NULL ? fd_next(p->fds, n) : -1;
     default:
         return -1;
     }
@@ -324,20 +344,21 @@ static const struct inode_ops link_ops = {.readlink = link_readlink, .free = pro
 
 static int proc_jump(struct inode *i, struct inode **out)
 {
+    const struct process *p = i->u.id.a == LINK_FD ? NULL : process_at(i->u.id.b);
     struct file *f;
 
     switch (i->u.id.a) {
     case LINK_EXE:
-        *out = cur_proc()->exe;
+        *out = p != NULL ? p->exe : NULL;
         break;
     case LINK_CWD:
-        *out = cur_proc()->fs->cwd;
+        *out = p != NULL && p->fs != NULL ? p->fs->cwd : NULL;
         break;
     case LINK_ROOT:
         *out = fs_root;
         break;
     default:
-        f = fd_get((int)i->u.id.b);
+        f = fd_at(i->parent->u.id.b, (int)i->u.id.b);
         if (f == NULL) {
             return -ENOENT;
         }
@@ -417,7 +438,7 @@ static ssize_t text_read(struct file *f, vaddr_t buf, size_t n, u64 *pos)
 /* Writing comm sets the thread's name, as prctl(2) does with PR_SET_NAME. */
 static ssize_t text_write(struct file *f, vaddr_t buf, size_t n, u64 *pos)
 {
-    struct thread *t = thread_find((int)f->inode->u.id.b);
+    struct thread *t = thread_find_any((int)f->inode->u.id.b);
     char name[THREAD_NAME_LEN] = {0};
 
     (void)pos;
@@ -452,6 +473,19 @@ static const struct file_ops text_file_ops = {
     .release = text_release,
 };
 
+/* The file shows the text, or there was no memory for it (NULL). */
+static int text_done(struct file *f, struct text *t)
+{
+    if (t == NULL || t->failed) {
+        kfree(t != NULL ? t->data : NULL);
+        kfree(t);
+        return -ENOMEM;
+    }
+    f->priv = t;
+    f->ops = &text_file_ops;
+    return 0;
+}
+
 /* Makes the text of a file that was just opened. */
 static int text_start(struct file *f, const struct entry *e, int tid)
 {
@@ -465,14 +499,7 @@ static int text_start(struct file *f, const struct entry *e, int tid)
     } else {
         e->text(t, tid);
     }
-    if (t->failed) {
-        kfree(t->data);
-        kfree(t);
-        return -ENOMEM;
-    }
-    f->priv = t;
-    f->ops = &text_file_ops;
-    return 0;
+    return text_done(f, t);
 }
 
 static int text_open(struct inode *i, struct file *f)
@@ -482,7 +509,7 @@ static int text_open(struct inode *i, struct file *f)
     if (file_writable(f) && e->text != text_comm) {
         return -EACCES;
     }
-    if (i->u.id.b && thread_find((int)i->u.id.b) == NULL && (int)i->u.id.b != cur_proc()->pid) {
+    if (i->u.id.b && process_at(i->u.id.b) == NULL) {
         return -ESRCH;
     }
     return text_start(f, e, (int)i->u.id.b);
@@ -491,25 +518,33 @@ static int text_open(struct inode *i, struct file *f)
 static const struct inode_ops text_ops = {.open = text_open, .free = proc_free};
 
 /* proc_pid_fdinfo(5). */
-static void text_fdinfo(struct text *t, int fd)
+static void put_fdinfo(struct text *t, const struct file *f, bool cloexec)
 {
-    struct file *f = fd_get(fd);
+    u32 flags = f->flags | 0100000u | (cloexec ? O_CLOEXEC : 0);
 
-    if (f == NULL) {
-        return;
-    }
-    u32 flags = f->flags | 0100000u | (fd_flags(fd) & FD_CLOEXEC ? O_CLOEXEC : 0);
     text_printf(t, "pos:\t%lu\nflags:\t0%o\nmnt_id:\t%d\nino:\t%lu\n",
                 f->ops->stream ? 0 : (unsigned long)f->pos, flags,
                 f->inode->dev == DEV_PROC ? 2 : 1, (unsigned long)f->inode->ino);
-    file_put(f);
 }
 
 static int fdinfo_open(struct inode *i, struct file *f)
 {
-    static const struct entry fdinfo = TEXT(FDINFO, "", text_fdinfo);
+    struct fdtable *table = fds_at(i->parent->u.id.b);
+    struct file *shown = table != NULL ? fdtable_get(table, (int)i->u.id.b) : NULL;
+    struct text *t;
 
-    return file_writable(f) ? -EACCES : text_start(f, &fdinfo, (int)i->u.id.b);
+    if (file_writable(f)) {
+        return -EACCES;
+    }
+    if (shown == NULL) {
+        return -ENOENT;
+    }
+    t = kzalloc(sizeof(*t));
+    if (t != NULL) {
+        put_fdinfo(t, shown, fdtable_cloexec(table, (int)i->u.id.b));
+    }
+    file_put(shown);
+    return text_done(f, t);
 }
 
 static const struct inode_ops fdinfo_ops = {.open = fdinfo_open, .free = proc_free};

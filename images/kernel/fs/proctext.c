@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The texts of /proc that tell about the process and its threads, and the
+ * The texts of /proc that tell about a process and its threads, and the
  * buffer in which every text is made.
  */
 #include "fs/procfs.h"
@@ -46,28 +46,64 @@ static void emit_map(void *arg, const char *part, size_t len)
     text_put(arg, part, len);
 }
 
+/* The process that has this thread or number: procfs.c has looked that there is one. A zombie has
+ * no threads, no memory and no files. */
+static struct process *process_of(int tid)
+{
+    struct thread *t = thread_find_any(tid);
+    struct process *p = t != NULL ? t->proc : process_find(tid);
+
+    return p != NULL ? p : cur_proc();
+}
+
 void text_maps(struct text *t, int tid)
 {
-    (void)tid;
-    mm_maps(cur_proc()->mm, emit_map, t);
+    struct process *p = process_of(tid);
+
+    if (p->mm != NULL) {
+        mm_maps(p->mm, emit_map, t);
+    }
 }
 
 void text_smaps(struct text *t, int tid)
 {
-    (void)tid;
-    mm_smaps(cur_proc()->mm, emit_map, t);
+    struct process *p = process_of(tid);
+
+    if (p->mm != NULL) {
+        mm_smaps(p->mm, emit_map, t);
+    }
 }
 
-static struct thread *thread_or_current(int tid)
+/* The thread, or the first of the process when its own first thread has ended; NULL for a zombie.
+ */
+static const struct thread *thread_of(int tid)
 {
-    struct thread *t = thread_find(tid);
+    struct thread *t = thread_find_any(tid);
 
-    return t != NULL ? t : current;
+    return t != NULL ? t : LIST_FIRST(&process_of(tid)->threads);
 }
 
 static char state_letter(const struct thread *t)
 {
-    return t->state == THREAD_BLOCKED ? 'S' : t->state == THREAD_DEAD ? 'Z' : 'R';
+    return t == NULL ? 'Z' : t->state == THREAD_BLOCKED ? 'S' : 'R';
+}
+
+static const char *state_word(const struct thread *t)
+{
+    return t == NULL ? "zombie" : t->state == THREAD_BLOCKED ? "sleeping" : "running";
+}
+
+static const char *name_of(const struct thread *t)
+{
+    return t != NULL ? t->name : "";
+}
+
+static void usage_of_process(const struct process *p, u64 *mapped, u64 *resident)
+{
+    *mapped = *resident = 0;
+    if (p->mm != NULL) {
+        mm_usage(p->mm, mapped, resident);
+    }
 }
 
 /* Real, effective, saved, file system. */
@@ -80,6 +116,9 @@ static void put_memory(struct text *t, const struct process *p)
 {
     u64 mapped, resident;
 
+    if (p->mm == NULL) {
+        return;
+    }
     mm_usage(p->mm, &mapped, &resident);
     text_printf(t, "VmPeak:\t%8lu kB\nVmSize:\t%8lu kB\n", (unsigned long)mapped * 4,
                 (unsigned long)mapped * 4);
@@ -102,8 +141,9 @@ static void put_signals(struct text *t, const struct process *p, const struct th
     text_printf(t, "SigQ:\t%u/%lu\n", p->signals->queued,
                 (unsigned long)p->rlimit_cur[RLIMIT_SIGPENDING]);
     text_printf(t, "SigPnd:\t%016lx\nShdPnd:\t%016lx\nSigBlk:\t%016lx\n",
-                (unsigned long)th->p->pending.mask, (unsigned long)p->signals->shared.mask,
-                (unsigned long)th->p->blocked);
+                th != NULL ? (unsigned long)th->p->pending.mask : 0,
+                (unsigned long)p->signals->shared.mask,
+                th != NULL ? (unsigned long)th->p->blocked : 0);
     text_printf(t, "SigIgn:\t%016lx\nSigCgt:\t%016lx\n", (unsigned long)ignored,
                 (unsigned long)caught);
 }
@@ -111,23 +151,26 @@ static void put_signals(struct text *t, const struct process *p, const struct th
 /* proc_pid_status(5), without the fields that this kernel knows nothing of. */
 void text_status(struct text *t, int tid)
 {
-    struct process *p = cur_proc();
+    struct process *p = process_of(tid);
     const struct process_full *pf = process_full(p);
-    struct thread *th = thread_or_current(tid);
+    const struct thread *th = thread_of(tid);
     const struct cred *c = &pf->cred;
 
-    text_printf(t, "Name:\t%s\nUmask:\t%04o\nState:\t%c (%s)\n", th->name, p->fs->umask,
-                state_letter(th), state_letter(th) == 'S' ? "sleeping" : "running");
-    text_printf(t, "Tgid:\t%d\nNgid:\t0\nPid:\t%d\nPPid:\t%d\nTracerPid:\t0\n", p->pid, th->tid,
+    text_printf(t, "Name:\t%s\n", name_of(th));
+    if (p->fs != NULL) {
+        text_printf(t, "Umask:\t%04o\n", p->fs->umask);
+    }
+    text_printf(t, "State:\t%c (%s)\n", state_letter(th), state_word(th));
+    text_printf(t, "Tgid:\t%d\nNgid:\t0\nPid:\t%d\nPPid:\t%d\nTracerPid:\t0\n", p->pid, tid,
                 p->ppid);
     put_ids(t, "Uid", c->uid);
     put_ids(t, "Gid", c->gid);
-    text_printf(t, "FDSize:\t%u\nGroups:\t", fd_room(p->fds));
+    text_printf(t, "FDSize:\t%u\nGroups:\t", p->fds != NULL ? fd_room(p->fds) : 0);
     for (u32 k = 0; k < c->ngroups; k++) {
         text_printf(t, "%u ", c->groups[k]);
     }
     text_printf(t, "%s\nNStgid:\t%d\nNSpid:\t%d\nNSpgid:\t%d\nNSsid:\t%d\n", c->ngroups ? "" : " ",
-                p->pid, th->tid, pf->pgid, pf->sid);
+                p->pid, tid, pf->pgid, pf->sid);
     put_memory(t, p);
     text_printf(t, "Threads:\t%u\n", p->thread_count);
     put_signals(t, p, th);
@@ -143,54 +186,53 @@ void text_status(struct text *t, int tid)
 }
 
 /* proc_pid_stat(5): 52 fields; those about things that this kernel does not have are 0. */
-static void stat_line(struct text *t, const struct thread *th, u64 cpu_ns)
+static void stat_line(struct text *t, int tid, const struct thread *th, u64 cpu_ns)
 {
-    struct process *p = cur_proc();
+    struct process *p = process_of(tid);
     u64 mapped, resident;
 
-    mm_usage(p->mm, &mapped, &resident);
-    text_printf(t, "%d (%s) %c %d %d %d 0 -1 4194304 0 0 0 0 ", th->tid, th->name, state_letter(th),
+    usage_of_process(p, &mapped, &resident);
+    text_printf(t, "%d (%s) %c %d %d %d 0 -1 4194304 0 0 0 0 ", tid, name_of(th), state_letter(th),
                 p->ppid, process_full(p)->pgid, process_full(p)->sid);
     text_printf(t, "%lu 0 0 0 20 0 %u 0 %lu %lu %lu 18446744073709551615 ",
                 (unsigned long)(cpu_ns / TICK_NS), p->thread_count,
                 (unsigned long)(p->start_ns / TICK_NS), (unsigned long)(mapped * PAGE_SIZE),
                 (unsigned long)resident);
     text_printf(t, "0 0 %lu 0 0 0 0 0 0 0 0 0 17 0 0 0 0 0 0 0 0 %lu ", (unsigned long)p->stack_top,
-                (unsigned long)mm_heap_start(p->mm));
+                p->mm != NULL ? (unsigned long)mm_heap_start(p->mm) : 0);
     text_printf(t, "%lu %lu %lu %lu 0\n", (unsigned long)p->arg_start, (unsigned long)p->arg_end,
                 (unsigned long)p->env_start, (unsigned long)p->env_end);
 }
 
 void text_process_stat(struct text *t, int tid)
 {
-    stat_line(t, thread_or_current(tid), process_cpu_ns(cur_proc()));
+    stat_line(t, tid, thread_of(tid), process_cpu_ns(process_of(tid)));
 }
 
 void text_thread_stat(struct text *t, int tid)
 {
-    struct thread *th = thread_or_current(tid);
+    const struct thread *th = thread_of(tid);
 
-    stat_line(t, th, thread_cpu_ns(th));
+    stat_line(t, tid, th, th != NULL ? thread_cpu_ns(th) : 0);
 }
 
 void text_statm(struct text *t, int tid)
 {
     u64 mapped, resident;
 
-    (void)tid;
-    mm_usage(cur_proc()->mm, &mapped, &resident);
+    usage_of_process(process_of(tid), &mapped, &resident);
     text_printf(t, "%lu %lu 0 0 0 %lu 0\n", (unsigned long)mapped, (unsigned long)resident,
                 (unsigned long)mapped);
 }
 
-/* Puts what the program's memory holds now, up to the first page that is no longer mapped. */
-static void put_user(struct text *t, vaddr_t at, vaddr_t end)
+/* Puts what a program's memory holds now, up to the first page that is no longer mapped. */
+static void put_user(struct text *t, struct mm *mm, vaddr_t at, vaddr_t end)
 {
     char part[256];
 
-    for (size_t n; at < end; at += n) {
+    for (size_t n; mm != NULL && at < end; at += n) {
         n = MIN(end - at, sizeof(part));
-        if (copy_from_user(part, at, n) != 0) {
+        if (copy_from_mm(mm, part, at, n) != 0) {
             return;
         }
         text_put(t, part, n);
@@ -199,26 +241,23 @@ static void put_user(struct text *t, vaddr_t at, vaddr_t end)
 
 void text_cmdline(struct text *t, int tid)
 {
-    const struct process *p = cur_proc();
+    const struct process *p = process_of(tid);
 
-    (void)tid;
-    put_user(t, p->arg_start, p->arg_end);
+    put_user(t, p->mm, p->arg_start, p->arg_end);
 }
 
 void text_environ(struct text *t, int tid)
 {
-    const struct process *p = cur_proc();
+    const struct process *p = process_of(tid);
 
-    (void)tid;
-    put_user(t, p->env_start, p->env_end);
+    put_user(t, p->mm, p->env_start, p->env_end);
 }
 
 void text_auxv(struct text *t, int tid)
 {
-    const u64 *aux = cur_proc()->auxv;
+    const u64 *aux = process_of(tid)->auxv;
     size_t n = 0;
 
-    (void)tid;
     while (aux[n]) {
         n += 2;
     }
@@ -227,9 +266,8 @@ void text_auxv(struct text *t, int tid)
 
 void text_io(struct text *t, int tid)
 {
-    const struct io_counts *io = &cur_proc()->io;
+    const struct io_counts *io = &process_of(tid)->io;
 
-    (void)tid;
     text_printf(t, "rchar: %lu\nwchar: %lu\nsyscr: %lu\nsyscw: %lu\n", (unsigned long)io->rchar,
                 (unsigned long)io->wchar, (unsigned long)io->syscr, (unsigned long)io->syscw);
     text_printf(t, "read_bytes: 0\nwrite_bytes: 0\ncancelled_write_bytes: 0\n"); /* no disk */
@@ -237,13 +275,12 @@ void text_io(struct text *t, int tid)
 
 void text_personality(struct text *t, int tid)
 {
-    (void)tid;
-    text_printf(t, "%08x\n", process_full(cur_proc())->personality);
+    text_printf(t, "%08x\n", process_full(process_of(tid))->personality);
 }
 
 void text_comm(struct text *t, int tid)
 {
-    text_printf(t, "%s\n", thread_or_current(tid)->name);
+    text_printf(t, "%s\n", name_of(thread_of(tid)));
 }
 
 static void limit_value(char *buf, size_t size, u64 value)
@@ -271,12 +308,12 @@ void text_limits(struct text *t, int tid)
         {"Max realtime priority", ""},   {"Max realtime timeout", "us"},
     };
     char soft[24], hard[24];
+    const struct process *p = process_of(tid);
 
-    (void)tid;
     text_printf(t, "%-25s %-20s %-20s %-10s\n", "Limit", "Soft Limit", "Hard Limit", "Units");
     for (size_t k = 0; k < ARRAY_SIZE(rows); k++) {
-        limit_value(soft, sizeof(soft), cur_proc()->rlimit_cur[k]);
-        limit_value(hard, sizeof(hard), cur_proc()->rlimit_max[k]);
+        limit_value(soft, sizeof(soft), p->rlimit_cur[k]);
+        limit_value(hard, sizeof(hard), p->rlimit_max[k]);
         text_printf(t, "%-25s %-20s %-20s %-10s\n", rows[k].name, soft, hard, rows[k].unit);
     }
 }

@@ -7,6 +7,7 @@
  * nothing.
  */
 #include "fs/vfs.h"
+#include "proc/proc.h"
 
 #include <asm/ioctls.h>
 #include <asm/termbits.h>
@@ -89,7 +90,7 @@ bool terminal_drops_input(u32 cmd, vaddr_t arg)
 
 long terminal_ioctl(u32 stream, u32 cmd, vaddr_t arg)
 {
-    int pid = cur_proc()->pid;
+    int pid = process_full(process_first)->pgid;
 
     switch (cmd) {
     case TCGETS:
@@ -106,7 +107,7 @@ long terminal_ioctl(u32 stream, u32 cmd, vaddr_t arg)
     case TCSBRK: /* tcdrain(3), and breaks, which have no line to go to */
     case TCSBRKP:
         return 0;
-    case TIOCGPGRP: /* the one process is in the foreground */
+    case TIOCGPGRP: /* the first process's group is in the foreground */
     case TIOCGSID:
         return copy_to_user(arg, &pid, sizeof(pid));
     default:

@@ -171,6 +171,7 @@ static inline bool file_writable(const struct file *f)
 struct fs_context {
     struct inode *cwd;
     u32 umask;
+    u32 sharers; /* processes that use it, beside the first */
 };
 
 /* inode.c */
@@ -263,6 +264,12 @@ u32 file_poll(struct file *f, struct poll_table *pt);
 
 /* fdtab.c */
 int fdtable_create(struct file *const std[3], struct fdtable **out); /* consumes the references */
+int fdtable_copy(const struct fdtable *from, struct fdtable **out);
+void fdtable_share(struct fdtable *t); /* one more process uses it */
+bool fdtable_is_shared(const struct fdtable *t);
+void fdtable_put(struct fdtable *t);
+struct file *fdtable_get(struct fdtable *t, int fd);   /* as fd_get(), of that table */
+bool fdtable_cloexec(const struct fdtable *t, int fd); /* of a descriptor that is there */
 /* Consumes the reference, also when it fails. */
 int fd_install(struct file *f, int min, bool cloexec);
 int fd_install_pair(struct file *a, struct file *b, bool cloexec, vaddr_t ufds);

@@ -148,6 +148,8 @@ char *kstrdup(const char *s);
 int copy_from_user(void *dst, vaddr_t src, size_t n);
 int copy_to_user(vaddr_t dst, const void *src, size_t n);
 int clear_user(vaddr_t dst, size_t n);
+/* From the memory of another process; dst is the kernel's. */
+int copy_from_mm(struct mm *mm, void *dst, vaddr_t src, size_t n);
 /* Copies a NUL-terminated string. Returns its length, -EFAULT, or -ENAMETOOLONG when size is too
  * small. */
 long strncpy_from_user(char *dst, vaddr_t src, size_t size);
@@ -156,12 +158,22 @@ int user_get_u32(vaddr_t addr, u32 *value);
 int user_cmpxchg_u32(vaddr_t addr, u32 expect, u32 desired, u32 *old);
 /* Is [addr, addr+len) mapped with these PROT_ bits? */
 bool user_range_ok(vaddr_t addr, size_t len, int prot);
+/* The place in memory of a word that processes may share; 0 for any other word. */
+paddr_t user_shared_word(vaddr_t addr);
 /* Is it readable, and in RAM at its own address, where the host finds it? False also where that is
  * not sure. */
 bool user_range_in_ram(vaddr_t addr, size_t len);
 
-/* mm/vma.c: the program's mappings. */
+/* mm/space.c: address spaces. One that is made has one user, and each mm_ref() makes one more;
+ * mm_put() takes one away and frees it with the last one. Then none is loaded, until mm_activate(),
+ * which loads one. */
 int mm_create(struct mm **out);
+void mm_ref(struct mm *mm);
+bool mm_is_alone(const struct mm *mm);       /* has it one user, and is there no other? */
+bool mm_is_replaceable(const struct mm *mm); /* can a program take the place of the one in it? */
+void mm_activate(struct mm *mm);
+/* mm/clear.c */
+void mm_put(struct mm *mm);
 /* mm/mmap.c */
 long mm_munmap(struct mm *mm, vaddr_t addr, u64 len);
 long mm_mprotect(struct mm *mm, vaddr_t addr, u64 len, int prot);
@@ -172,8 +184,7 @@ long mm_mprotect(struct mm *mm, vaddr_t addr, u64 len, int prot);
 vaddr_t sites_restart(struct mm *mm, vaddr_t rip, u64 nr);
 vaddr_t sites_shown(struct mm *mm, vaddr_t rip);
 /* mm/fault.c: called when a file no longer shows the CPIO's frames in pages [pgoff, pgoff +
- * pages). The current process's mappings forget these frames, and fault in what the file shows
- * now. */
+ * pages). All mappings forget these frames, and fault in what the file shows now. */
 void mm_inode_changed(struct inode *i, u64 pgoff, u64 pages);
 /* mm/maps.c: makes the text of /proc/self/maps, or of smaps, and hands its parts to emit. */
 typedef void (*text_emit)(void *arg, const char *part, size_t len);
@@ -244,7 +255,7 @@ struct io_counts {
 };
 struct process {
     int pid, ppid;
-    struct mm *mm;
+    struct mm *mm;         /* NULL when the process has ended */
     struct fdtable *fds;   /* fs/fdtab.c */
     struct fs_context *fs; /* cwd, umask: fs/ */
     struct inode *exe;     /* /proc/self/exe */
@@ -268,22 +279,30 @@ static inline struct process *cur_proc(void)
 }
 
 /* proc/process.c */
-/* Makes a process without threads, files and memory. */
+/* Makes the first process, without threads, files and memory. */
 int process_create(struct process **out);
 /* How large the stack of the programs that it executes from now on is; RLIMIT_STACK follows. */
 void process_stack(struct process *p, u64 bytes);
 extern const struct new_utsname system_name; /* uname(2) */
-/* proc/exit.c */
-void process_exit(int status) __attribute__((noreturn)); /* exit_group(2): ends the run */
+/* proc/exit.c: the current process ends. With the first one the run ends. */
+void process_exit(int status) __attribute__((noreturn)); /* exit_group(2) */
 void process_kill(int sig) __attribute__((noreturn));    /* death by a signal */
 void process_out_of_memory(const char *text) __attribute__((noreturn));
-extern void (*process_ending)(void); /* NULL, or what is called before each of these */
+extern void (*process_ending)(void); /* NULL, or what is called before the run ends */
+extern void (*process_drop_files)(struct process *p);   /* boot/main.c sets it */
+void thread_exit(int status) __attribute__((noreturn)); /* exit(2) */
 
 /* proc/thread.c */
 struct thread *thread_create(struct process *p); /* not runnable yet; NULL when out of memory */
 void thread_start(struct thread *t);             /* puts it on the run queue */
-void thread_exit(int status) __attribute__((noreturn)); /* exit(2) */
+/* proc/pid.c: NULL for none. thread_find: of the current process. */
 struct thread *thread_find(int tid);
+struct thread *thread_find_in(struct process *p, int tid);
+struct thread *thread_find_any(int tid);
+struct process *process_find(int pid);
+/* The least number of a process, or of a thread of p, that is not less; -1 for none. */
+int process_next(int pid);
+int thread_next(const struct process *p, int tid);
 
 /* proc/kstack.c: gives the thread a kernel stack and vector state (see cpu_thread_init()). 0 or
  * -ENOMEM. */
@@ -398,6 +417,11 @@ int path_lookup(const char *path, bool follow, struct inode **out);
 /* fs/fdtab.c */
 struct file *fd_get(int fd); /* takes a reference; NULL: EBADF */
 void fdtable_close_on_exec(struct fdtable *t);
+/* fs/inherit.c: descriptors, working directory and program of a new process, as clone(2) says;
+ * inherit_drop() gives them up. inherit_unshare: for execve(2), a descriptor table of its own. */
+int inherit_files(struct process *child, const struct process *parent, u64 flags);
+void inherit_drop(struct process *p);
+int inherit_unshare(struct process *p);
 /* fs/file.c. fs/vfs.h has the rest of struct file and struct inode. */
 void file_ref(struct file *f);
 void file_put(struct file *f);

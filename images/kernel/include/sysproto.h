@@ -168,12 +168,18 @@ long sys_setsockopt(const long a[6]);
 /* sys/sys_clone.c, sys/sys_exec.c */
 long sys_clone(const long a[6]);
 long sys_clone3(const long a[6]);
+long sys_vfork(const long a[6]);
 long sys_exit(const long a[6]);
 long sys_exit_group(const long a[6]);
 long sys_set_tid_address(const long a[6]);
 long sys_execve(const long a[6]);
 
+/* sys/sys_wait.c */
+long sys_wait4(const long a[6]);
+long sys_waitid(const long a[6]);
+
 /* sys/sys_proc.c */
+long sys_setsid(const long a[6]);
 long sys_getpid(const long a[6]);
 long sys_getppid(const long a[6]);
 long sys_gettid(const long a[6]);
@@ -280,10 +286,6 @@ long sys_getrandom(const long a[6]);
 
 /* sys/sys_fixed.c */
 long sys_fork(const long a[6]);
-long sys_vfork(const long a[6]);
-long sys_wait4(const long a[6]);
-long sys_waitid(const long a[6]);
-long sys_setsid(const long a[6]);
 long sys_clock_settime(const long a[6]);
 long sys_clock_adjtime(const long a[6]);
 long sys_adjtimex(const long a[6]);

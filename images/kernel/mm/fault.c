@@ -193,13 +193,11 @@ enum mm_fault_result mm_handle_fault(struct mm *mm, vaddr_t addr, u64 error)
     return fault_paged(v, PAGE_DOWN(addr), error);
 }
 
-void mm_inode_changed(struct inode *i, u64 pgoff, u64 pages)
+/* True when a page was there. */
+static bool forget_file(struct mm *mm, struct inode *i, u64 pgoff, u64 pages)
 {
-    struct mm *mm = current != NULL && current->proc != NULL ? cur_proc()->mm : NULL;
-    bool flush = false;
-    if (mm == NULL) {
-        return;
-    }
+    bool present = false;
+    mm_select(mm);
     for (struct vma *v = RB_MIN(vma_tree, &mm->tree); v != NULL; v = vma_next(v)) {
         u64 n = (v->end - v->start) / PAGE_SIZE, first = v->file.pgoff;
         if (v->file.inode != i || v->kind != VMA_PAGED || pgoff >= first + n ||
@@ -213,11 +211,23 @@ void mm_inode_changed(struct inode *i, u64 pgoff, u64 pages)
             if (e == NULL || !*e || *e & PTE_OWNED) {
                 continue;
             }
-            flush |= *e & PTE_P;
+            present |= *e & PTE_P;
             *e = 0;
         }
     }
-    if (flush) {
+    return present;
+}
+
+void mm_inode_changed(struct inode *i, u64 pgoff, u64 pages)
+{
+    u64 *selected = pt_selected();
+    bool present = false;
+    struct mm *mm;
+    LIST_FOREACH (mm, &mm_spaces, link) {
+        present |= forget_file(mm, i, pgoff, pages);
+    }
+    pt_select(selected);
+    if (present) {
         tlb_flush();
     }
 }

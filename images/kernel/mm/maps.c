@@ -7,7 +7,7 @@
 
 #define LINE_MAX 400
 
-static const char *special_name(const struct vma *v)
+static const char *special_name(const struct mm *mm, const struct vma *v)
 {
     if (v->flags & VMA_SITES) {
         return "[syscalls]";
@@ -20,24 +20,22 @@ static const char *special_name(const struct vma *v)
     if (e != NULL && *e && (*e & PTE_ADDR) == time_page()) {
         return "[vvar]";
     }
-    const struct process *p = cur_proc();
-    if (v->start < p->stack_top && p->stack_top <= v->end) {
+    if (v->start < mm->stack_top && mm->stack_top <= v->end) {
         return "[stack]";
     }
-    const struct mm *mm = p->mm;
     if (v->start >= mm->brk_start && v->end <= mm->brk_limit && mm->brk_start < mm->brk_end) {
         return "[heap]";
     }
     return "";
 }
 
-static size_t format(const struct vma *v, char *line)
+static size_t format(const struct mm *mm, const struct vma *v, char *line)
 {
     char path[256] = "";
     if (vma_has_file(v)) {
         v->file.ops->path(v->file.inode, path, sizeof(path));
     } else {
-        snprintf(path, sizeof(path), "%s", special_name(v));
+        snprintf(path, sizeof(path), "%s", special_name(mm, v));
     }
     int n = snprintf(line, LINE_MAX, "%08lx-%08lx %c%c%c%c %08lx 00:%02d %lu", v->start, v->end,
                      v->prot & PROT_READ ? 'r' : '-', v->prot & PROT_WRITE ? 'w' : '-',
@@ -54,9 +52,12 @@ static size_t format(const struct vma *v, char *line)
 void mm_maps(struct mm *mm, text_emit emit, void *arg)
 {
     char line[LINE_MAX];
+    u64 *selected = pt_selected();
+    mm_select(mm);
     for (struct vma *v = vma_first_from(mm, 0); v != NULL; v = vma_next(v)) {
-        emit(arg, line, format(v, line));
+        emit(arg, line, format(mm, v, line));
     }
+    pt_select(selected);
 }
 
 /* Pages that a mapping has frames for. */
@@ -179,12 +180,15 @@ static void emit_flags(text_emit emit, void *arg, const struct vma *v)
 void mm_smaps(struct mm *mm, text_emit emit, void *arg)
 {
     char line[LINE_MAX];
+    u64 *selected = pt_selected();
 
+    mm_select(mm);
     for (struct vma *v = vma_first_from(mm, 0); v != NULL; v = vma_next(v)) {
-        emit(arg, line, format(v, line));
+        emit(arg, line, format(mm, v, line));
         emit_usage(emit, arg, v);
         emit_flags(emit, arg, v);
     }
+    pt_select(selected);
 }
 
 /* Every frame in use counts as resident: the kernel does not know which pages of identity memory

@@ -8,7 +8,8 @@
  *   VMA_IDENT  anonymous memory (or copied file data) in RAM frames at their own address; it costs
  *              no page-table write and no fault as long as it is read-write
  *   VMA_PAGED  anything else; pages are entered into the tables one by one, when touched or in
- *              advance. It lies in the window, or where MAP_FIXED says, but never in RAM
+ *              advance. It lies in the window, or where MAP_FIXED says. It lies in RAM only when
+ * the frames of those addresses are in use by another address space
  *
  * The program's address space:
  *   RAM            [2 MiB, ram_size)   identity
@@ -17,6 +18,15 @@
  *
  * Memory that is unmapped from RAM is freed but stays accessible to the program, because that hot
  * path does not touch the tables. System calls and the page-fault path treat it as unmapped.
+ *
+ * Every address space maps all of RAM at its own address, so that the kernel reaches its own frames
+ * and those of the current process there, whichever is loaded. That holds by two rules:
+ *   - A frame whose address lies in a mapping of any address space is neither free nor the
+ * kernel's. An address space that has another frame there (VMA_PAGED in RAM) is one more holder of
+ * the frame of that address (pmm_share()).
+ *   - A frame that is free or the kernel's is read-write at its own address in every tree of
+ * tables. So the kernel does not touch another process's frames, except with that one's tables
+ * loaded.
  */
 #ifndef MM_H
 #define MM_H
@@ -114,7 +124,31 @@ struct mm {
     vaddr_t library, library_text; /* mm/text.c: a large page to come, and the start of its text */
     /* The brk area: its frames stay allocated, mapped or not, as long as the program lives. */
     vaddr_t brk_start, brk_end, brk_limit;
+    vaddr_t stack_top;
+    paddr_t guard; /* the page below the first stack, which nobody can access; 0: no stack */
+    u64 *root;     /* the tree of page tables */
+    unsigned refs; /* processes that use it */
+    LIST_ENTRY(mm) link;
 };
+
+/* space.c: all address spaces. The loaded one is what the CPU sees and system calls access. */
+LIST_HEAD(mm_list, mm);
+extern struct mm_list mm_spaces;
+/* Lets pt.c work on the tables of mm while another is loaded. mm_activate() ends that. */
+void mm_select(struct mm *mm);
+void mm_leave(void); /* loads the first tree, in which no process has mappings */
+
+/* root.c: trees of page tables beside the first. root_carve: makes [start, end) of the selected
+ * tree, where it shows what the first does, its own and empty. root_mend: shows RAM there at its
+ * own address again. */
+u64 *root_new(void);
+void root_free(u64 *root); /* it must not be loaded */
+int root_carve(vaddr_t start, vaddr_t end);
+void root_mend(vaddr_t start, vaddr_t end);
+/* fixed.c: prepares addresses for a VMA_PAGED mapping. In RAM mm becomes a holder of the frames
+ * that are there, until fixed_give(). */
+int fixed_take(struct mm *mm, vaddr_t start, vaddr_t end);
+void fixed_give(vaddr_t start, vaddr_t end);
 
 /* pmm.c */
 void pmm_init(struct hv_shared *s);    /* s stays: the run's peak is noted there */
@@ -124,11 +158,23 @@ void pmm_zero_range(paddr_t pa, u64 pages); /* zeroes those claimed frames not k
 void pmm_mark_dirty(paddr_t pa, u64 pages);
 void pmm_scrub(void); /* zeroes all free frames that are not known to be zero */
 bool pmm_is_ram(paddr_t pa, u64 len);
+/* pmm_share: one more holder of a frame in use; pmm_free() is called once for each. False: there is
+ * no memory to count them. */
+bool pmm_share(paddr_t pa);
+bool pmm_is_shared(paddr_t pa);
+bool pmm_is_used(paddr_t pa); /* or beyond what the run may use */
 /* The region kept back for non-PIE programs, used for nothing else while there is other memory. */
 #define PMM_LOW_START 0x400000ul
 #define PMM_LOW_END   0x4400000ul
 
-/* pt.c: page tables. pt_entry: the entry for va in the table of 4 KiB pages; a large page there
+/* pt.c: page tables. The functions work on the selected tree. pt_first: the one that the VMM has
+ * made. pt_table_new: NULL when memory is short. */
+u64 *pt_first(void);
+u64 *pt_selected(void);
+void pt_select(u64 *tree);
+u64 *pt_table_new(void);
+void pt_table_free(u64 *table);
+/* pt_entry: the entry for va in the table of 4 KiB pages; a large page there
  * is split. NULL when a table is missing and not to be made (!create), or memory is short. */
 void pt_init(const struct hv_shared *s);
 u64 *pt_entry(vaddr_t va, bool create);
@@ -142,6 +188,7 @@ static inline vaddr_t pt_last_page(vaddr_t va)
 /* Sets the rights of identity memory. *need_flush becomes true when rights were taken away. */
 int pt_protect_ident(vaddr_t start, vaddr_t end, int prot, bool *need_flush);
 bool pt_is_large(vaddr_t va);
+paddr_t pt_frame(vaddr_t va); /* where va lies in memory; 0 when no page is entered */
 /* Makes all 2 MiB of RAM that are only text and constants one large page; the constants become
  * executable. */
 void pt_join_text(void);
@@ -193,6 +240,10 @@ long mm_madvise(struct mm *mm, vaddr_t addr, u64 len, int advice);
 long mm_brk(struct mm *mm, vaddr_t brk);
 int mm_brk_reserve(struct mm *mm, vaddr_t after);
 void mm_brk_release(struct mm *mm);
+/* clear.c: maps a stack of so many bytes with a guard page. mm_clear: forgets everything; 0 or
+ * -ENOMEM. */
+int mm_stack(struct mm *mm, u64 bytes);
+int mm_clear(struct mm *mm);
 
 /* fault.c */
 enum mm_fault_result {

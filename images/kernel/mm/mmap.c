@@ -92,8 +92,13 @@ static u64 eager_limit(int prot, int flags, const struct vma_file *file)
 static long map_paged(struct mm *mm, vaddr_t addr, u64 len, int prot, int flags,
                       const struct vma_file *file)
 {
+    int rc = fixed_take(mm, addr, addr + len);
+    if (rc) {
+        return rc;
+    }
     struct vma *v = vma_add(mm, addr, addr + len, prot, flags, VMA_PAGED, file);
     if (v == NULL) {
+        fixed_give(addr, addr + len);
         return -ENOMEM;
     }
     sites_rewrite(mm, v);
@@ -148,8 +153,11 @@ static long map_fixed(struct mm *mm, vaddr_t addr, u64 len, int prot, int flags,
     if (file != NULL && flags & MAP_SHARED) {
         return -EINVAL; /* identity memory cannot show a file's own frames */
     }
-    if (!pmm_is_ram(addr, len) || !pmm_claim(addr, len / PAGE_SIZE)) {
+    if (!pmm_is_ram(addr, len)) {
         return -ENOMEM;
+    }
+    if (!pmm_claim(addr, len / PAGE_SIZE)) {
+        return map_paged(mm, addr, len, prot, flags, file);
     }
     pmm_zero_range(addr, len / PAGE_SIZE);
     return add_ident(mm, addr, len, prot, flags, file);

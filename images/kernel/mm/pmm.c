@@ -11,6 +11,9 @@
  *
  * A run may have a limit: an address from which on no frame is given out. Frames there that are in
  * use stay so.
+ *
+ * A frame has one holder as a rule. pmm_share() gives it more, which are counted in a table made
+ * for the first of them; pmm_free() takes one away, and the last one frees the frame.
  */
 #include "../../../vmm/bitmap.h"
 #include "mm/mm.h"
@@ -23,10 +26,11 @@
 static struct hv_shared *shared;
 static u64 *used, *dirty;
 static u64 frames, free_frames, managed_frames;
-static u64 limit;  /* frames from here on are not given out */
-static u64 beyond; /* free frames from `limit` on */
-static u64 top;    /* no frame from here on was in use since the first run was asked for */
-static u64 hint;   /* no frame between the low region and this one is free */
+static u64 limit;    /* frames from here on are not given out */
+static u64 beyond;   /* free frames from `limit` on */
+static u64 top;      /* no frame from here on was in use since the first run was asked for */
+static u64 hint;     /* no frame between the low region and this one is free */
+static u16 *sharers; /* of each frame: its holders beside the first; NULL until there is one */
 static u64
     after_image; /* the large page from which on nothing was in use at the snapshot; 0 before */
 
@@ -154,11 +158,8 @@ bool pmm_claim(paddr_t pa, u64 pages)
     return true;
 }
 
-void pmm_free(paddr_t pa, u64 pages)
+static void free_run(u64 from, u64 pages)
 {
-    u64 from = pa / PAGE_SIZE;
-    KASSERT((pa & PAGE_MASK) == 0);
-    KASSERT(from + pages <= frames);
     u64 held = bitmap_count_range(used, from, pages);
     KASSERT(held == pages);
     bitmap_clear_range(used, from, pages);
@@ -168,6 +169,58 @@ void pmm_free(paddr_t pa, u64 pages)
     if (from < hint && from + pages > PMM_LOW_END / PAGE_SIZE) {
         hint = MAX(from, PMM_LOW_END / PAGE_SIZE);
     }
+}
+
+void pmm_free(paddr_t pa, u64 pages)
+{
+    u64 from = pa / PAGE_SIZE, end = from + pages;
+    KASSERT((pa & PAGE_MASK) == 0);
+    KASSERT(end <= frames);
+    if (sharers == NULL) {
+        free_run(from, pages);
+        return;
+    }
+    while (from < end) {
+        u64 to = from;
+        while (to < end && !sharers[to]) {
+            to++;
+        }
+        if (to > from) {
+            free_run(from, to - from);
+        }
+        for (; to < end && sharers[to]; to++) {
+            sharers[to]--;
+        }
+        from = to;
+    }
+}
+
+bool pmm_share(paddr_t pa)
+{
+    u64 i = pa / PAGE_SIZE;
+    KASSERT(i < frames && bitmap_test(used, i));
+    if (sharers == NULL) {
+        paddr_t table = pmm_alloc(PAGE_UP(frames * sizeof(*sharers)) / PAGE_SIZE, PMM_ZERO);
+        if (!table) {
+            return false;
+        }
+        sharers = phys_ptr(table);
+    }
+    if (sharers[i] == UINT16_MAX) {
+        return false;
+    }
+    sharers[i]++;
+    return true;
+}
+
+bool pmm_is_shared(paddr_t pa)
+{
+    return sharers != NULL && sharers[pa / PAGE_SIZE];
+}
+
+bool pmm_is_used(paddr_t pa)
+{
+    return pa / PAGE_SIZE >= limit || bitmap_test(used, pa / PAGE_SIZE);
 }
 
 void pmm_mark_dirty(paddr_t pa, u64 pages)

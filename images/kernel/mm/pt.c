@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Page tables (SDM vol. 3, 4.5). The VMM has made them: an identity mapping with 2 MiB pages. This
- * file splits large pages where single pages need other rights, and adds tables for the window
- * (mm.h). The window's tables are not freed, except spare ones, because its addresses are used
- * again.
+ * Page tables (SDM vol. 3, 4.5). The VMM has made the first tree of them: an identity mapping with
+ * 2 MiB pages. This file splits large pages where single pages need other rights, and adds tables
+ * for the window (mm.h). The window's tables live as long as their tree, except spare ones, because
+ * its addresses are used again. All functions work on the selected tree; root.c makes others than
+ * the first.
  */
 #include "mm/mm.h"
 #include "cpu/cpu.h"
@@ -16,7 +17,9 @@
 /* All bits that pt_prot_bits() can give. */
 #define PTE_RIGHTS (PTE_P | PTE_W | PTE_U | PTE_A | PTE_D | PTE_NX)
 
-static u64 *root;
+static u64 *root;                    /* of the selected tree */
+static KERNEL_COLD u64 *first_root;  /* of the VMM's */
+static KERNEL_COLD u64 *used_tables; /* were tables; chained through their first words */
 /* One spare page table for each large page that belongs to a mapping, chained through their
  * first words. With it the large page can be split again without an allocation, which could
  * fail. */
@@ -29,13 +32,42 @@ static unsigned pt_index(vaddr_t va, int level)
 
 void pt_init(const struct hv_shared *s)
 {
-    root = phys_ptr(s->pt_root);
+    root = first_root = phys_ptr(s->pt_root);
 }
 
-static u64 *table_new(void)
+u64 *pt_first(void)
 {
-    paddr_t pa = pmm_alloc(1, PMM_ZERO);
-    return pa ? phys_ptr(pa) : NULL;
+    return first_root;
+}
+
+u64 *pt_selected(void)
+{
+    return root;
+}
+
+void pt_select(u64 *tree)
+{
+    root = tree;
+}
+
+u64 *pt_table_new(void)
+{
+    u64 *table = used_tables;
+    if (table == NULL) {
+        paddr_t pa = pmm_alloc(1, PMM_ZERO);
+        return pa ? phys_ptr(pa) : NULL;
+    }
+    used_tables = (u64 *)table[0];
+    memset(table, 0, PAGE_SIZE);
+    return table;
+}
+
+/* A host that shadows page tables goes on doing so with a frame that was one. Writes to it cost a
+ * fault each, so it becomes a table again and nothing else. */
+void pt_table_free(u64 *table)
+{
+    table[0] = (u64)used_tables;
+    used_tables = table;
 }
 
 static void spare_put(u64 *table)
@@ -54,7 +86,7 @@ static u64 *spare_take(void)
 
 static u64 *split_large(u64 *entry)
 {
-    u64 *table = *entry & PTE_OWNED ? spare_take() : table_new();
+    u64 *table = *entry & PTE_OWNED ? spare_take() : pt_table_new();
     if (table == NULL) {
         return NULL;
     }
@@ -80,7 +112,7 @@ static u64 *pt_walk(vaddr_t va, int level, bool create)
         } else if (*entry & PTE_P) {
             table = phys_ptr(*entry & PTE_ADDR);
         } else {
-            table = create ? table_new() : NULL;
+            table = create ? pt_table_new() : NULL;
             if (table != NULL) {
                 *entry = (u64)table | PTE_TABLE;
             }
@@ -125,6 +157,16 @@ bool pt_is_large(vaddr_t va)
     return large_entry(va) != NULL;
 }
 
+paddr_t pt_frame(vaddr_t va)
+{
+    const u64 *large = large_entry(va);
+    if (large != NULL) {
+        return (*large & PTE_ADDR & ~(LARGE_PAGE - 1)) | (va & (LARGE_PAGE - 1));
+    }
+    const u64 *e = pt_entry(va, false);
+    return e != NULL && *e ? (*e & PTE_ADDR) | (va & PAGE_MASK) : 0;
+}
+
 /* Gives a large page other rights as a whole; true when it has them now. That needs a page that
  * lies in the range as a whole, and some right that is left. */
 static bool protect_large(u64 *large, vaddr_t va, vaddr_t end, u64 bits, bool *need_flush)
@@ -153,7 +195,7 @@ static void take_back(u64 *e, vaddr_t va)
 /* An entry that is right already is not written, and no large page is split that need not be:
  * writes to tables are expensive, and program text in large pages saves the host most of its
  * faults. */
-int pt_protect_ident(vaddr_t start, vaddr_t end, int prot, bool *need_flush)
+static int protect_in_tree(vaddr_t start, vaddr_t end, int prot, bool *need_flush)
 {
     u64 bits = pt_prot_bits(prot);
     for (vaddr_t va = start; va < end; va += PAGE_SIZE) {
@@ -177,6 +219,20 @@ int pt_protect_ident(vaddr_t start, vaddr_t end, int prot, bool *need_flush)
         *e = new;
     }
     return 0;
+}
+
+/* The first tree has the rights of all frames at their own addresses, whose tables others share as
+ * far as they can (root.c). */
+int pt_protect_ident(vaddr_t start, vaddr_t end, int prot, bool *need_flush)
+{
+    u64 *selected = root;
+    root = first_root;
+    int rc = protect_in_tree(start, end, prot, need_flush);
+    root = selected;
+    if (rc == 0 && root != first_root) {
+        rc = protect_in_tree(start, end, prot, need_flush);
+    }
+    return rc;
 }
 
 /* Does the table map the 2 MiB at va to their own frames, all read-only, and some of them as

@@ -21,7 +21,7 @@ static long grow_in_place(struct mm *mm, struct vma *v, u64 extra)
             return -ENOMEM;
         }
         pmm_zero_range(v->end, extra / PAGE_SIZE);
-    } else if (v->end > WINDOW_END - extra) {
+    } else if (v->end < WINDOW_START || v->end > WINDOW_END - extra) {
         return -ENOMEM;
     }
     v->end += extra;
@@ -198,8 +198,14 @@ int mm_brk_reserve(struct mm *mm, vaddr_t after)
     u64 pages = MIN(BRK_MAX, pmm_free_pages() * PAGE_SIZE / 8) / PAGE_SIZE;
     vaddr_t start = PAGE_UP(after);
     if (start < hv_shared()->ram_size) {
-        while (pages && !pmm_claim(start, pages)) {
-            pages /= 2;
+        u64 there = pages;
+        while (there && !pmm_claim(start, there)) {
+            there /= 2;
+        }
+        if (there) {
+            pages = there;
+        } else { /* another process's memory is there */
+            start = pmm_alloc(pages, 0);
         }
     } else {
         start = pmm_alloc(pages, 0);

@@ -233,7 +233,9 @@ void sites_rewrite(struct mm *mm, struct vma *text)
     if (a == NULL) {
         return;
     }
-    if (!(ident ? slots_ident(mm, a) : slots_paged(mm, a))) {
+    /* Text in RAM that is another frame's address (fixed.c) has its slots in RAM, too. */
+    bool low = pmm_is_ram(text->start, text->end - text->start);
+    if (!(low ? slots_ident(mm, a) : slots_paged(mm, a))) {
         kfree(a);
         return;
     }

@@ -40,8 +40,8 @@ static u64 constant_part(const struct vma_file *file)
 
 vaddr_t text_place(struct mm *mm, u64 len, int flags, const struct vma_file *file)
 {
-    u64 part = mm->library || file == NULL || file->pgoff || (flags & MAP_TYPE) != MAP_PRIVATE ||
-                       len < PART_MIN
+    u64 part = mm->library || mm->root != pt_first() || file == NULL || file->pgoff ||
+                       (flags & MAP_TYPE) != MAP_PRIVATE || len < PART_MIN
                    ? 0
                    : constant_part(file);
     if (part < PART_MIN || part > LARGE_PAGE || part >= len) {
@@ -131,6 +131,9 @@ static void share_constants(const struct vma *v)
 
 void text_settle(struct mm *mm)
 {
+    if (!mm_is_alone(mm) || mm->root != pt_first()) {
+        return; /* other trees share the tables that would go */
+    }
     pt_join_text();
     join_library(mm);
     for (struct vma *v = vma_first_from(mm, 0); v != NULL; v = vma_next(v)) {

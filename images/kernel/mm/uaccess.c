@@ -45,6 +45,15 @@ bool user_range_in_ram(vaddr_t addr, size_t len)
     return true;
 }
 
+paddr_t user_shared_word(vaddr_t addr)
+{
+    const struct vma *v = vma_find(cur_proc()->mm, addr);
+    if (v == NULL || !(v->flags & MAP_SHARED) || (v->flags & MAP_PRIVATE)) {
+        return 0;
+    }
+    return v->kind == VMA_IDENT ? addr : pt_frame(addr);
+}
+
 int copy_from_user(void *dst, vaddr_t src, size_t n)
 {
     if (!n) {
@@ -79,6 +88,21 @@ int clear_user(vaddr_t dst, size_t n)
         return 0;
     }
     return user_range_ok(dst, n, PROT_WRITE) && !userclear((void *)dst, n) ? 0 : -EFAULT;
+}
+
+int copy_from_mm(struct mm *mm, void *dst, vaddr_t src, size_t n)
+{
+    struct process *p = cur_proc();
+    struct mm *own = p->mm;
+    if (mm == own) {
+        return copy_from_user(dst, src, n);
+    }
+    p->mm = mm;
+    mm_activate(mm);
+    int rc = copy_from_user(dst, src, n);
+    p->mm = own;
+    mm_activate(own);
+    return rc;
 }
 
 long strncpy_from_user(char *dst, vaddr_t src, size_t size)

@@ -43,6 +43,7 @@ static int unmap_one(struct mm *mm, struct vma *v, bool *rewritten, bool *flush)
         free_frames(mm, v->start, v->end);
     } else {
         *flush |= mm_unpopulate(v->start, v->end);
+        fixed_give(v->start, v->end);
     }
     if (v->start == mm->library) {
         mm->library = 0;

@@ -15,18 +15,6 @@ int vma_compare(const struct vma *a, const struct vma *b)
 
 RB_GENERATE(vma_tree, vma, link, vma_compare)
 
-int mm_create(struct mm **out)
-{
-    *out = kzalloc(sizeof(**out));
-    if (*out == NULL) {
-        return -ENOMEM;
-    }
-    RB_INIT(&(*out)->tree);
-    LIST_INIT(&(*out)->sites);
-    (*out)->window_next = WINDOW_START;
-    return 0;
-}
-
 struct vma *vma_first_from(struct mm *mm, vaddr_t addr)
 {
     struct vma *v = RB_ROOT(&mm->tree), *best = NULL;

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Futexes. Waiters stand in hash buckets by address, in the order in which they
- * came. There is one address space, so private and shared futexes are the same:
- * the key is the address. A shared futex that is mapped at two addresses would
- * not match, but with one process there is no reason to do that.
+ * Futexes. Waiters stand in hash buckets by the key of their word, in the order in which they came.
+ * The key is the address space and the address, or for memory that processes share, the frame
+ * (user_shared_word()). So private and shared futexes are the same.
  */
 #include <linux/futex.h>
 
@@ -12,10 +11,15 @@
 #define FUTEX_BUCKETS   64u
 #define ROBUST_LIST_MAX 2048 /* ROBUST_LIST_LIMIT of futex(2): guards against circular lists */
 
+struct futex_key {
+    const struct mm *mm; /* NULL: the word is shared */
+    u64 at;
+};
+
 struct futex_waiter {
     TAILQ_ENTRY(futex_waiter) link;
     struct thread *thread;
-    vaddr_t addr;
+    struct futex_key key;
     u32 bitset;
     bool woken;
 };
@@ -23,9 +27,21 @@ struct futex_waiter {
 /* The heads are zeroes at first: a bucket becomes a list on its first use. */
 static TAILQ_HEAD(futex_bucket, futex_waiter) buckets[FUTEX_BUCKETS];
 
-static struct futex_bucket *bucket_of(vaddr_t addr)
+static struct futex_key key_of(vaddr_t addr)
 {
-    struct futex_bucket *b = &buckets[(addr >> 2 ^ addr >> 8 ^ addr >> 14) % FUTEX_BUCKETS];
+    paddr_t shared = user_shared_word(addr);
+
+    return shared ? (struct futex_key){NULL, shared} : (struct futex_key){cur_proc()->mm, addr};
+}
+
+static bool same_key(struct futex_key a, struct futex_key b)
+{
+    return a.at == b.at && a.mm == b.mm;
+}
+
+static struct futex_bucket *bucket_of(struct futex_key key)
+{
+    struct futex_bucket *b = &buckets[(key.at >> 2 ^ key.at >> 8 ^ key.at >> 14) % FUTEX_BUCKETS];
 
     if (b->tqh_last == NULL) {
         TAILQ_INIT(b);
@@ -35,7 +51,7 @@ static struct futex_bucket *bucket_of(vaddr_t addr)
 
 __attribute__((noinline)) static void waiter_add(struct futex_waiter *w)
 {
-    TAILQ_INSERT_TAIL(bucket_of(w->addr), w, link);
+    TAILQ_INSERT_TAIL(bucket_of(w->key), w, link);
 }
 
 static void waiter_wake(struct futex_bucket *b, struct futex_waiter *w)
@@ -55,7 +71,7 @@ static int futex_check(vaddr_t addr, u32 *value)
 
 long futex_wait(vaddr_t addr, u32 val, u32 bitset, u64 deadline)
 {
-    struct futex_waiter w = {.thread = current, .addr = addr, .bitset = bitset};
+    struct futex_waiter w = {.thread = current, .bitset = bitset};
     u32 found;
     int rc;
 
@@ -69,6 +85,7 @@ long futex_wait(vaddr_t addr, u32 val, u32 bitset, u64 deadline)
     if (found != val) {
         return -EAGAIN;
     }
+    w.key = key_of(addr);
     waiter_add(&w);
     do {
         rc = thread_block(deadline, true);
@@ -76,23 +93,23 @@ long futex_wait(vaddr_t addr, u32 val, u32 bitset, u64 deadline)
     if (w.woken) {
         return 0;
     }
-    TAILQ_REMOVE(bucket_of(w.addr), &w, link); /* requeueing may have changed the address */
+    TAILQ_REMOVE(bucket_of(w.key), &w, link); /* requeueing may have changed the key */
     return rc;
 }
 
 long futex_wake(vaddr_t addr, u32 count, u32 bitset)
 {
-    struct futex_bucket *b;
+    struct futex_key key = key_of(addr);
+    struct futex_bucket *b = bucket_of(key);
     struct futex_waiter *w, *next;
     u32 woken = 0;
 
     if (addr % sizeof(u32) != 0 || bitset == 0) {
         return -EINVAL;
     }
-    b = bucket_of(addr);
     for (w = TAILQ_FIRST(b); w != NULL && woken < count; w = next) {
         next = TAILQ_NEXT(w, link);
-        if (w->addr == addr && (w->bitset & bitset) != 0) {
+        if (same_key(w->key, key) && (w->bitset & bitset) != 0) {
             waiter_wake(b, w);
             woken++;
         }
@@ -102,6 +119,7 @@ long futex_wake(vaddr_t addr, u32 count, u32 bitset)
 
 long futex_requeue(vaddr_t from, u32 wake, u32 move, vaddr_t to, const u32 *expect)
 {
+    struct futex_key key, target;
     struct futex_bucket *b;
     struct futex_waiter *w, *next;
     u32 value, woken = 0, moved = 0;
@@ -116,20 +134,22 @@ long futex_requeue(vaddr_t from, u32 wake, u32 move, vaddr_t to, const u32 *expe
     if (expect != NULL && value != *expect) {
         return -EAGAIN;
     }
-    b = bucket_of(from);
+    key = key_of(from);
+    target = key_of(to);
+    b = bucket_of(key);
     for (w = TAILQ_FIRST(b); w != NULL && woken + moved < wake + move; w = next) {
         next = TAILQ_NEXT(w, link);
-        if (w->addr != from) {
+        if (!same_key(w->key, key)) {
             continue;
         }
         if (woken < wake) {
             waiter_wake(b, w);
             woken++;
-        } else if (from == to) {
+        } else if (same_key(key, target)) {
             moved++;
         } else {
             TAILQ_REMOVE(b, w, link);
-            w->addr = to;
+            w->key = target;
             waiter_add(w);
             moved++;
         }

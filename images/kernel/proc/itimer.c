@@ -63,6 +63,16 @@ void proc_timers_exec(struct process *p)
     }
 }
 
+void proc_timers_free(struct process *p)
+{
+    proc_timers_exec(p);
+    for (int which = 0; which < ITIMERS; which++) {
+        ktimer_cancel(&p->timers->itimers[which].ktimer);
+    }
+    kfree(p->timers);
+    p->timers = NULL;
+}
+
 static int timeval_ns(const struct __kernel_old_timeval *tv, u64 *ns)
 {
     if (tv->tv_usec < 0 || tv->tv_usec >= 1000000) {

@@ -2,8 +2,8 @@
 /*
  * What proc/ and its system calls share and the rest of the kernel need not
  * see: the private parts of threads and processes, signal queues, CPU clocks.
- * There is one process; everything here is touched only by code that holds the
- * CPU, so nothing needs a lock.
+ * Everything here is touched only by code that holds the CPU, so nothing needs
+ * a lock.
  */
 #ifndef PROC_H
 #define PROC_H
@@ -24,8 +24,9 @@
 /* Idling costs a VM exit, so the kernel waits for a deadline closer than this by reading the
  * clock. */
 #define SCHED_SPIN_NS 50000ull
-#define PROC_PID      2 /* pid 1 would be init */
-#define PROC_PPID     1
+#define PROC_PID      2 /* of the first process */
+#define PROC_PPID     1 /* init: the kernel itself, which adopts orphans and forgets them at once */
+#define PID_MAX       32768
 /* A program has no addresses from here on: loading one into RIP, FS or GS faults. */
 #define USER_TOP (1ull << 47)
 #define CAPS_ALL ((1ull << 41) - 1) /* CAP_LAST_CAP is 40 */
@@ -154,12 +155,32 @@ struct cred {
     u64 cap_effective, cap_permitted, cap_inheritable;
 };
 
+/* A thread that waits until the process that it has made with CLONE_VFORK executes a program or
+ * ends. */
+struct vfork_wait {
+    struct thread *thread;
+    bool done;
+};
+
 /* What proc/ keeps beside a struct process; they are allocated together. */
 struct process_full {
     struct process p;
+    LIST_ENTRY(process_full) link; /* of all processes */
+    /* The family. parent is NULL for a child of init, which is in no list of children. */
+    struct process_full *parent;
+    LIST_HEAD(, process_full) children;
+    LIST_ENTRY(process_full) sibling;
+    struct waitq child_waiters; /* woken when a child ends */
+    struct vfork_wait *vfork;
+    int exit_signal;  /* what the parent gets when this process ends; 0: nothing */
+    int wait_status;  /* as in wait(2), of a zombie */
+    bool dying;       /* a thread ends the process */
+    bool zombie;      /* it has ended, and its parent has not waited for it */
+    bool executed;    /* execve(2) since it was made */
+    bool subreaper;   /* PR_SET_CHILD_SUBREAPER */
+    u64 child_cpu_ns; /* of children that were waited for */
     struct cred cred;
-    u64 dead_cpu_ns; /* run time of threads that are gone */
-    int next_tid;
+    u64 dead_cpu_ns;   /* run time of threads that are gone */
     int leader_status; /* of the first thread's exit(2): the process ends with it */
     int pgid, sid;
     u32 personality;
@@ -174,9 +195,35 @@ static inline struct process_full *process_full(struct process *p)
     return CONTAINER_OF(p, struct process_full, p);
 }
 
-/* proc/thread.c */
-struct thread *thread_clone(u64 flags, u64 stack, u64 tls, int *error);
+/* proc/pid.c */
+LIST_HEAD(process_list, process_full);
+extern struct process_list processes; /* all of them, zombies, too */
+extern struct process *process_first; /* the run ends with it */
+int pid_alloc(void); /* a number that no process, thread, group or session has; -EAGAIN */
+/* proc/process.c */
+/* Makes a child of the current process, without threads, files and memory. */
+int process_copy(int exit_signal, bool siblings, struct process **out);
+void process_free(struct process_full *pf); /* without threads, files and memory */
+/* proc/children.c */
+/* The process becomes a zombie: its children get another parent, and its own parent learns of
+ * it. */
+void child_exited(struct process_full *pf, int wait_status);
+/* What to wait for, and what was found. */
+struct child_wait {
+    int type, id; /* as in waitid(2) */
+    int options;
+    int pid, status; /* pid 0: there was none yet (WNOHANG); status as in wait(2) */
+    u32 uid;
+    u64 cpu_ns;
+};
+int child_wait(struct child_wait *w); /* 0, -ECHILD or -ERESTARTSYS */
+void children_sweep(void);            /* frees those that nobody waits for */
+/* proc/exit.c */
 void thread_kill_others(void);
+void process_vfork_done(struct process_full *pf);
+/* proc/thread.c: for p, which is the current process or a new one. */
+struct thread *thread_clone(struct process *p, u64 flags, u64 stack, u64 tls, int *error);
+void thread_unlink(struct thread *t); /* it is dead */
 /* proc/kstack.c */
 void thread_free(struct thread *t);
 void thread_bury(struct thread *t); /* to be freed when another thread runs */
@@ -218,6 +265,7 @@ void futex_thread_exit(struct thread *t); /* robust list, clear_child_tid */
 struct proc_timers; /* with the timers of timer_create */
 int proc_timers_create(struct proc_timers **out);
 void proc_timers_exec(struct process *p);
+void proc_timers_free(struct process *p);
 int itimer_get(struct process *p, int which, struct __kernel_old_itimerval *out);
 int itimer_set(struct process *p, int which, const struct __kernel_old_itimerval *in,
                struct __kernel_old_itimerval *old);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The process: made once at boot.
+ * How processes are made: the first at boot, the others as copies of one that is there.
  */
 #include <linux/resource.h>
 #include <linux/utsname.h>
@@ -40,9 +40,8 @@ static void rlimits_init(struct process *p)
 
 static void identity_init(struct process_full *pf)
 {
-    pf->p.pid = pf->next_tid = PROC_PID; /* the first thread takes the process's own number */
     pf->p.ppid = PROC_PPID;
-    pf->pgid = pf->sid = PROC_PID;
+    pf->pgid = pf->sid = pf->p.pid;
     pf->dumpable = 1;
     pf->cred.cap_effective = pf->cred.cap_permitted = CAPS_ALL;
 }
@@ -55,35 +54,107 @@ static void host_events(u32 events)
     signal_host_events(events);
 }
 
-int process_create(struct process **out)
+/* A process with a number and nothing else. */
+static struct process_full *process_new(void)
 {
     struct process_full *pf = kzalloc(sizeof(*pf));
-    int rc = -ENOMEM;
 
     if (pf == NULL) {
-        return rc;
+        return NULL;
     }
     LIST_INIT(&pf->p.threads);
-    identity_init(pf);
-    rlimits_init(&pf->p);
+    LIST_INIT(&pf->children);
+    waitq_init(&pf->child_waiters);
     pf->p.start_ns = time_mono();
     pf->p.signals = kzalloc(sizeof(*pf->p.signals));
-    if (pf->p.signals == NULL) {
-        goto fail;
+    pf->p.pid = pid_alloc();
+    if (pf->p.pid < 0 || pf->p.signals == NULL || proc_timers_create(&pf->p.timers) != 0) {
+        kfree(pf->p.signals);
+        kfree(pf);
+        return NULL;
     }
-    sched_other_events = host_events;
     sigpending_init(&pf->p.signals->shared);
     waitq_init(&pf->p.signals->readers);
-    rc = proc_timers_create(&pf->p.timers);
-    if (rc != 0) {
-        goto fail_signals;
+    LIST_INSERT_HEAD(&processes, pf, link);
+    return pf;
+}
+
+int process_create(struct process **out)
+{
+    struct process_full *pf = process_new();
+
+    if (pf == NULL) {
+        return -ENOMEM;
+    }
+    identity_init(pf);
+    rlimits_init(&pf->p);
+    sched_other_events = host_events;
+    process_first = &pf->p;
+    *out = &pf->p;
+    return 0;
+}
+
+static void copy_limits(struct process *to, const struct process *from)
+{
+    memcpy(to->rlimit_cur, from->rlimit_cur, sizeof(to->rlimit_cur));
+    memcpy(to->rlimit_max, from->rlimit_max, sizeof(to->rlimit_max));
+    to->stack_size = from->stack_size;
+}
+
+/* What describes the program in memory. */
+static void copy_program(struct process *to, const struct process *from)
+{
+    to->stack_top = from->stack_top;
+    to->arg_start = from->arg_start;
+    to->arg_end = from->arg_end;
+    to->env_start = from->env_start;
+    to->env_end = from->env_end;
+    memcpy(to->auxv, from->auxv, sizeof(to->auxv));
+}
+
+int process_copy(int exit_signal, bool siblings, struct process **out)
+{
+    struct process_full *from = process_full(cur_proc()), *pf;
+
+    pf = process_new();
+    if (pf == NULL) {
+        return -ENOMEM;
+    }
+    copy_limits(&pf->p, &from->p);
+    copy_program(&pf->p, &from->p);
+    memcpy(pf->p.signals->act, from->p.signals->act, sizeof(pf->p.signals->act));
+    pf->cred = from->cred;
+    pf->pgid = from->pgid;
+    pf->sid = from->sid;
+    pf->personality = from->personality;
+    pf->no_new_privs = from->no_new_privs;
+    pf->dumpable = from->dumpable;
+    pf->exit_signal = exit_signal;
+    pf->parent = siblings ? from->parent : from;
+    pf->p.ppid = pf->parent != NULL ? pf->parent->p.pid : PROC_PPID;
+    if (pf->parent != NULL) {
+        LIST_INSERT_HEAD(&pf->parent->children, pf, sibling);
     }
     *out = &pf->p;
     return 0;
+}
 
-fail_signals:
+/* Whoever stands in a queue of the process does not stand there any more. */
+static void empty_queue(struct waitq *q)
+{
+    struct wait_entry *e;
+
+    while ((e = TAILQ_FIRST(&q->list)) != NULL) {
+        waitq_remove(e);
+    }
+}
+
+void process_free(struct process_full *pf)
+{
+    KASSERT(pf->p.thread_count == 0 && pf->p.mm == NULL && LIST_EMPTY(&pf->children));
+    empty_queue(&pf->p.signals->readers);
+    empty_queue(&pf->child_waiters);
+    sigpending_flush(pf->p.signals, &pf->p.signals->shared, ~0ull);
     kfree(pf->p.signals);
-fail:
     kfree(pf);
-    return rc;
 }

@@ -32,7 +32,7 @@ static u64 ptimer_now(const struct ptimer *t)
 
 static struct thread *target(const struct ptimer *t)
 {
-    return t->notify == SIGEV_THREAD_ID ? thread_find(t->tid) : NULL;
+    return t->notify == SIGEV_THREAD_ID ? thread_find_in(t->proc, t->tid) : NULL;
 }
 
 static void ptimer_fire(struct ktimer *k);

@@ -255,6 +255,7 @@ void schedule(void)
     if (next != prev) {
         process_full(next->proc)->preemptions += !waits;
         sched_arm();
+        mm_activate(next->proc->mm);
         cpu_switch(prev, next);
         thread_reap();
     } else {

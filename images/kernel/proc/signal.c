@@ -84,16 +84,23 @@ int signal_send(struct process *p, struct thread *t, int sig, int si_code, u64 v
     return signal_queue(p, t, &info);
 }
 
+/* SIGINT goes to the group of the first process, as from a terminal. */
 void signal_host_events(u32 events)
 {
+    struct process_full *pf;
+
     if (events & HV_EVENT_INT) {
-        signal_send(cur_proc(), NULL, SIGINT, SI_KERNEL, 0);
+        LIST_FOREACH (pf, &processes, link) {
+            if (!pf->zombie && pf->pgid == process_full(process_first)->pgid) {
+                signal_send(&pf->p, NULL, SIGINT, SI_KERNEL, 0);
+            }
+        }
     }
     if (events & HV_EVENT_TERM) {
-        signal_send(cur_proc(), NULL, SIGTERM, SI_KERNEL, 0);
+        signal_send(process_first, NULL, SIGTERM, SI_KERNEL, 0);
     }
     if (events & HV_EVENT_END) {
-        signal_send(cur_proc(), NULL, HV_END_SIGNAL, SI_KERNEL, 0);
+        signal_send(process_first, NULL, HV_END_SIGNAL, SI_KERNEL, 0);
     }
 }
 

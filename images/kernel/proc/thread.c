@@ -1,22 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * How threads are made and how they end: one by itself, or all but one for
- * execve.
+ * How threads are made, and taken out of their process when they end.
  */
 #include <linux/sched.h>
 
+#include "cpu/cpu.h"
 #include "proc/proc.h"
 
-static int tid_alloc(struct process *p)
-{
-    return process_full(p)->next_tid++;
-}
-
+/* The first thread has its process's number. */
 struct thread *thread_create(struct process *p)
 {
     struct thread *t;
+    int tid;
 
     thread_reap();
+    tid = p->thread_count == 0 ? p->pid : pid_alloc();
+    if (tid < 0) {
+        return NULL;
+    }
     t = kzalloc(sizeof(*t) + sizeof(*t->p));
     if (t == NULL) {
         return NULL;
@@ -26,7 +27,7 @@ struct thread *thread_create(struct process *p)
     t->p->cpu_start = HV_NO_DEADLINE;
     sigpending_init(&t->p->pending);
     t->proc = p;
-    t->tid = tid_alloc(p);
+    t->tid = tid;
     t->state = THREAD_BLOCKED;
     LIST_INSERT_HEAD(&p->threads, t, proc_link);
     p->thread_count++;
@@ -39,52 +40,22 @@ void thread_start(struct thread *t)
     sched_enqueue(t, false);
 }
 
-static void thread_unlink(struct thread *t)
+void thread_unlink(struct thread *t)
 {
     process_full(t->proc)->dead_cpu_ns += thread_cpu_ns(t);
-    KASSERT(t->proc->thread_count > 1); /* the last one ends the process */
+    KASSERT(t->proc->thread_count > 0);
     LIST_REMOVE(t, proc_link);
     t->proc->thread_count--;
     sigpending_flush(t->proc->signals, &t->p->pending, ~0ull);
     t->state = THREAD_DEAD;
 }
 
-void thread_exit(int status)
-{
-    struct thread *t = current;
-    struct process_full *pf = process_full(t->proc);
-
-    if (t->tid == t->proc->pid) {
-        pf->leader_status = status;
-    }
-    if (t->proc->thread_count == 1) {
-        process_exit(pf->leader_status);
-    }
-    futex_thread_exit(t);
-    thread_unlink(t);
-    thread_bury(t);
-    schedule();
-    panic("a dead thread was scheduled");
-}
-
-struct thread *thread_find(int tid)
-{
-    struct thread *t;
-
-    LIST_FOREACH (t, &current->proc->threads, proc_link) {
-        if (t->tid == tid) {
-            return t;
-        }
-    }
-    return NULL;
-}
-
 /* The new thread starts as the caller's copy, returning 0 from the same call on its own stack. */
-struct thread *thread_clone(u64 flags, u64 stack, u64 tls, int *error)
+struct thread *thread_clone(struct process *p, u64 flags, u64 stack, u64 tls, int *error)
 {
     struct thread *self = current;
     struct trapframe tf = *self->tf;
-    struct thread *t = thread_create(self->proc);
+    struct thread *t = thread_create(p);
 
     if (t == NULL) {
         *error = -EAGAIN;
@@ -101,32 +72,10 @@ struct thread *thread_clone(u64 flags, u64 stack, u64 tls, int *error)
         thread_free(t);
         return NULL;
     }
-    t->fs_base = flags & CLONE_SETTLS ? tls : self->fs_base;
-    t->gs_base = self->gs_base;
+    t->fs_base = flags & CLONE_SETTLS ? tls : cpu_rdfsbase();
+    t->gs_base = cpu_rdgsbase();
     t->p->blocked = self->p->blocked;
     t->p->nice = self->p->nice;
     memcpy(t->name, self->name, sizeof(t->name));
     return t;
-}
-
-/* For execve: every other thread leaves the kernel by its normal way out and ends there, because
- * until then others have pointers to wait entries and locals on its kernel stack. */
-void thread_kill_others(void)
-{
-    struct thread *t;
-
-    LIST_FOREACH (t, &current->proc->threads, proc_link) {
-        if (t != current) {
-            t->p->sigwork |= SIGWORK_KILLED;
-        }
-    }
-    while (current->proc->thread_count > 1) {
-        LIST_FOREACH (t, &current->proc->threads, proc_link) {
-            if (t != current) {
-                thread_interrupt(t);
-            }
-        }
-        schedule();
-    }
-    thread_reap();
 }

@@ -131,6 +131,8 @@ static int exec(const char *path, char **argv, char **envp)
     }
     if (rc == 0) {
         thread_become(&tf);
+        process_full(cur_proc())->executed = true;
+        process_vfork_done(process_full(cur_proc()));
     }
     return rc;
 }

@@ -13,14 +13,8 @@
         return value;                                                                              \
     }
 
-/* A second process needs an address space of its own, which this kernel does not have. */
+/* Memory is not copied. */
 FIXED(fork, -ENOSYS)
-FIXED(vfork, -ENOSYS)
-/* There are no children to wait for. */
-FIXED(wait4, -ECHILD)
-FIXED(waitid, -ECHILD)
-/* The process leads its session already (setsid(2)). */
-FIXED(setsid, -EPERM)
 /* The host owns the clock, the name and the machine. */
 FIXED(clock_settime, -EPERM)
 FIXED(clock_adjtime, -EPERM)

@@ -47,7 +47,8 @@ long sys_getrusage(const long a[6])
     case RUSAGE_THREAD:
         r.ru_utime = timeval_of(thread_cpu_ns(current));
         break;
-    case RUSAGE_CHILDREN: /* there never was one */
+    case RUSAGE_CHILDREN:
+        r.ru_utime = timeval_of(process_full(cur_proc())->child_cpu_ns);
         return copy_to_user((vaddr_t)a[1], &r, sizeof(r));
     default:
         return -EINVAL;

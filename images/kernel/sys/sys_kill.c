@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Sending signals. There is one process, so every other pid is unknown; its
- * process group and "everyone" are the process itself.
+ * Sending signals: to a process, a group, everyone, or a thread.
  */
 #include "proc/proc.h"
 #include "sysproto.h"
@@ -11,42 +10,83 @@ static int sig_check(int sig)
     return sig < 0 || sig > SIG_COUNT ? -EINVAL : 0;
 }
 
-static long kill_send(struct thread *t, int sig, int si_code)
+/* kill(2): root may signal everyone, others whose numbers match, and SIGCONT goes to the whole
+ * session. */
+static bool may_signal(const struct process_full *to, int sig)
 {
-    return sig == 0 ? 0 : signal_send(cur_proc(), t, sig, si_code, 0);
+    const struct process_full *from = process_full(cur_proc());
+    const u32 *mine = from->cred.uid, *other = to->cred.uid;
+
+    return from == to || mine[ID_EFFECTIVE] == 0 || mine[ID_EFFECTIVE] == other[ID_REAL] ||
+           mine[ID_EFFECTIVE] == other[ID_SAVED] || mine[ID_REAL] == other[ID_REAL] ||
+           mine[ID_REAL] == other[ID_SAVED] || (sig == SIGCONT && from->sid == to->sid);
+}
+
+/* A zombie takes any signal and does nothing. */
+static int kill_one(struct process_full *pf, int sig)
+{
+    if (!may_signal(pf, sig)) {
+        return -EPERM;
+    }
+    return sig == 0 || pf->p.thread_count == 0 ? 0 : signal_send(&pf->p, NULL, sig, SI_USER, 0);
+}
+
+/* Signals all processes of a group, or with pgid 0 all but the caller. It has failed when nobody
+ * was signalled. */
+static long kill_many(int pgid, int sig)
+{
+    struct process_full *pf;
+    long rc = -ESRCH;
+
+    LIST_FOREACH (pf, &processes, link) {
+        if (pgid != 0 ? pf->pgid == pgid : &pf->p != cur_proc()) {
+            int one = kill_one(pf, sig);
+
+            rc = rc == 0 ? 0 : one;
+        }
+    }
+    return rc;
 }
 
 long sys_kill(const long a[6])
 {
     int pid = (int)a[0], sig = (int)a[1];
-    int pgid = process_full(cur_proc())->pgid;
+    struct process *p;
 
     if (sig_check(sig) != 0) {
         return -EINVAL;
     }
-    /* kill(-1) spares the caller (kill(2)), and there is no other process. */
-    if (pid != cur_proc()->pid && pid != 0 && (pid == -1 || pid != -pgid)) {
+    if (pid == INT32_MIN) {
         return -ESRCH;
     }
-    return kill_send(NULL, sig, SI_USER);
+    if (pid <= 0) {
+        return kill_many(pid == 0 ? process_full(cur_proc())->pgid : pid == -1 ? 0 : -pid, sig);
+    }
+    p = process_find(pid);
+    return p != NULL ? kill_one(process_full(p), sig) : -ESRCH;
 }
 
+/* The thread tid, of the process tgid unless that is 0. */
 static long thread_signal(int tgid, int tid, int sig)
 {
-    struct thread *t = thread_find(tid);
+    struct thread *t;
 
     if (sig_check(sig) != 0 || tid <= 0) {
         return -EINVAL;
     }
-    if (t == NULL || tgid != cur_proc()->pid) {
+    t = thread_find_any(tid);
+    if (t == NULL || (tgid != 0 && t->proc->pid != tgid)) {
         return -ESRCH;
     }
-    return kill_send(t, sig, SI_TKILL);
+    if (!may_signal(process_full(t->proc), sig)) {
+        return -EPERM;
+    }
+    return sig == 0 ? 0 : signal_send(t->proc, t, sig, SI_TKILL, 0);
 }
 
 long sys_tkill(const long a[6])
 {
-    return thread_signal(cur_proc()->pid, (int)a[0], (int)a[1]);
+    return thread_signal(0, (int)a[0], (int)a[1]);
 }
 
 long sys_tgkill(const long a[6])
@@ -57,7 +97,9 @@ long sys_tgkill(const long a[6])
     return thread_signal((int)a[0], (int)a[1], (int)a[2]);
 }
 
-static long queue(struct thread *t, int sig, vaddr_t uinfo)
+/* With t NULL the signal is for the process. To another process no program may say that the kernel,
+ * or kill(2), has sent it (rt_sigqueueinfo(2)). */
+static long queue(struct process *p, struct thread *t, int sig, vaddr_t uinfo)
 {
     siginfo_t info;
 
@@ -67,27 +109,32 @@ static long queue(struct thread *t, int sig, vaddr_t uinfo)
     if (copy_from_user(&info, uinfo, sizeof(info)) != 0) {
         return -EFAULT;
     }
+    if (p != cur_proc() && (info.si_code >= 0 || info.si_code == SI_TKILL)) {
+        return -EPERM;
+    }
+    if (!may_signal(process_full(p), sig)) {
+        return -EPERM;
+    }
     info.si_signo = sig;
-    return sig == 0 ? 0 : signal_queue(cur_proc(), t, &info);
+    return sig == 0 || p->thread_count == 0 ? 0 : signal_queue(p, t, &info);
 }
 
 long sys_rt_sigqueueinfo(const long a[6])
 {
-    if ((int)a[0] != cur_proc()->pid) {
-        return -ESRCH;
-    }
-    return queue(NULL, (int)a[1], (vaddr_t)a[2]);
+    struct process *p = process_find((int)a[0]);
+
+    return p != NULL ? queue(p, NULL, (int)a[1], (vaddr_t)a[2]) : -ESRCH;
 }
 
 long sys_rt_tgsigqueueinfo(const long a[6])
 {
-    struct thread *t = thread_find((int)a[1]);
+    struct thread *t = thread_find_any((int)a[1]);
 
     if ((int)a[0] <= 0 || (int)a[1] <= 0) {
         return -EINVAL;
     }
-    if ((int)a[0] != cur_proc()->pid || t == NULL) {
+    if (t == NULL || t->proc->pid != (int)a[0]) {
         return -ESRCH;
     }
-    return queue(t, (int)a[2], (vaddr_t)a[3]);
+    return queue(t->proc, t, (int)a[2], (vaddr_t)a[3]);
 }

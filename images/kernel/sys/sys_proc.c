@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What the process and its threads are: numbers, names, TLS bases, prctl.
+ * What a process and its threads are: numbers, groups and sessions, names, TLS bases, prctl.
  */
 #include <asm/prctl.h>
 #include <linux/prctl.h>
@@ -32,28 +32,75 @@ long sys_getpgrp(const long a[6])
     return process_full(cur_proc())->pgid;
 }
 
-static bool is_self(int pid)
+/* 0 is the process itself. */
+static struct process_full *of_pid(int pid)
 {
-    return pid == 0 || pid == cur_proc()->pid;
+    struct process *p = pid == 0 ? cur_proc() : process_find(pid);
+
+    return p != NULL ? process_full(p) : NULL;
 }
 
 long sys_getpgid(const long a[6])
 {
-    return is_self((int)a[0]) ? process_full(cur_proc())->pgid : -ESRCH;
+    const struct process_full *pf = of_pid((int)a[0]);
+
+    return pf != NULL ? pf->pgid : -ESRCH;
 }
 
 long sys_getsid(const long a[6])
 {
-    return is_self((int)a[0]) ? process_full(cur_proc())->sid : -ESRCH;
+    const struct process_full *pf = of_pid((int)a[0]);
+
+    return pf != NULL ? pf->sid : -ESRCH;
 }
 
-/* The process leads its session from the start, and a leader may not move (setpgid(2)). */
+static bool group_in_session(int pgid, int sid)
+{
+    const struct process_full *pf;
+
+    LIST_FOREACH (pf, &processes, link) {
+        if (pf->pgid == pgid && pf->sid == sid) {
+            return true;
+        }
+    }
+    return false;
+}
+
 long sys_setpgid(const long a[6])
 {
-    if ((int)a[1] < 0) {
+    struct process_full *self = process_full(cur_proc()), *pf = of_pid((int)a[0]);
+    int pgid = (int)a[1];
+
+    if (pgid < 0) {
         return -EINVAL;
     }
-    return is_self((int)a[0]) ? -EPERM : -ESRCH;
+    if (pf == NULL || (pf != self && pf->parent != self)) {
+        return -ESRCH;
+    }
+    if (pf != self && pf->sid == self->sid && pf->executed) {
+        return -EACCES;
+    }
+    pgid = pgid == 0 ? pf->p.pid : pgid;
+    if (pf->sid != self->sid || pf->sid == pf->p.pid ||
+        (pgid != pf->p.pid && !group_in_session(pgid, self->sid))) {
+        return -EPERM;
+    }
+    pf->pgid = pgid;
+    return 0;
+}
+
+/* Not for the leader of a group (setsid(2)). */
+long sys_setsid(const long a[6])
+{
+    struct process_full *self = process_full(cur_proc()), *pf;
+
+    (void)a;
+    LIST_FOREACH (pf, &processes, link) {
+        if (pf->pgid == self->p.pid) {
+            return -EPERM;
+        }
+    }
+    return self->pgid = self->sid = self->p.pid;
 }
 
 long sys_arch_prctl(const long a[6])
@@ -149,10 +196,15 @@ long sys_prctl(const long a[6])
         return set_name(arg);
     case PR_GET_NAME:
         return copy_to_user(arg, current->name, THREAD_NAME_LEN);
-    case PR_SET_PDEATHSIG: /* the parent never dies, so the signal is never sent */
+    case PR_SET_PDEATHSIG:
         return set_pdeathsig(arg);
     case PR_GET_PDEATHSIG:
         return copy_to_user(arg, &pf->pdeathsig, sizeof(pf->pdeathsig));
+    case PR_SET_CHILD_SUBREAPER:
+        pf->subreaper = arg != 0;
+        return 0;
+    case PR_GET_CHILD_SUBREAPER:
+        return copy_to_user(arg, &(int){pf->subreaper}, sizeof(int));
     case PR_SET_DUMPABLE:
         return set_dumpable(arg);
     case PR_GET_DUMPABLE:

@@ -146,7 +146,10 @@ struct tms {
 
 long sys_times(const long a[6])
 {
-    struct tms t = {.tms_utime = (s64)(process_cpu_ns(cur_proc()) / NSEC_PER_TICK)};
+    struct tms t = {
+        .tms_utime = (s64)(process_cpu_ns(cur_proc()) / NSEC_PER_TICK),
+        .tms_cutime = (s64)(process_full(cur_proc())->child_cpu_ns / NSEC_PER_TICK),
+    };
 
     if (a[0] != 0 && copy_to_user((vaddr_t)a[0], &t, sizeof(t)) != 0) {
         return -EFAULT;

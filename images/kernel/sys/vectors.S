@@ -77,11 +77,14 @@ page_fault:
     pushq $VECTOR_PAGE_FAULT
     jmp reflect
 
-    // The kernel asks ring 0 for one thing only, a TLB flush: its ud2 at tlb_flush_site makes this
-    // code reload CR3.
+    // The kernel asks ring 0 for two things only. Its ud2 at tlb_flush_site makes this code reload
+    // CR3. The one at root_load_site loads CR3 from rax, after a write to a watched page, which lets
+    // the host see it (vmm/abi.h).
 invalid_opcode:
     cmpq $tlb_flush_site, (%rsp)
     je 1f
+    cmpq $root_load_site, (%rsp)
+    je 2f
     pushq $0
     pushq $VECTOR_OPCODE
     jmp reflect
@@ -89,6 +92,10 @@ invalid_opcode:
     mov %cr3, %rax
     mov %rax, %cr3
     pop %rax
+    addq $2, (%rsp)
+    iretq
+2:  movb $1, HV_ROOT_MARK
+    mov %rax, %cr3
     addq $2, (%rsp)
     iretq
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The guest has one process: fork, vfork and clone of a process are refused with an error that a
- * program understands, and the program goes on. On Linux they succeed, hence guest only.
+ * Processes that would get a copy of the memory, by fork and clone, are refused with an error that
+ * a program understands, and the program goes on. On Linux they succeed, hence guest only.
+ * Processes that execute a program are in spawn.c.
  */
 #include "t.h"
 

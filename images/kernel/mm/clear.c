@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The first stack of a program, and the end of an address space.
+ */
+#include "cpu/cpu.h"
+#include "mm/mm.h"
+
+int mm_stack(struct mm *mm, u64 bytes)
+{
+    paddr_t pa = pmm_alloc(bytes / PAGE_SIZE + 1, PMM_ZERO);
+    bool flush = false;
+    if (!pa) {
+        return -ENOMEM;
+    }
+    if (pt_protect_ident(pa, pa + PAGE_SIZE, PROT_NONE, &flush) ||
+        vma_add(mm, pa + PAGE_SIZE, pa + PAGE_SIZE + bytes, PROT_READ | PROT_WRITE,
+                MAP_PRIVATE | MAP_ANONYMOUS | MAP_GROWSDOWN, VMA_IDENT, NULL) == NULL) {
+        return -ENOMEM;
+    }
+    tlb_flush();
+    mm->guard = pa;
+    mm->stack_top = pa + PAGE_SIZE + bytes;
+    return 0;
+}
+
+int mm_clear(struct mm *mm)
+{
+    int rc;
+    if (mm->guard) {
+        bool flush = false;
+        rc = pt_protect_ident(mm->guard, mm->guard + PAGE_SIZE, PROT_READ | PROT_WRITE, &flush);
+        KASSERT(rc == 0);
+        pmm_free(mm->guard, 1);
+    }
+    mm->guard = mm->stack_top = 0;
+    rc = (int)mm_munmap(mm, USER_MIN, WINDOW_END - USER_MIN);
+    if (rc == 0) {
+        mm_brk_release(mm);
+    }
+    return rc;
+}
+
+/* What cannot be unmapped for want of memory for a table stays in use for ever. */
+void mm_put(struct mm *mm)
+{
+    KASSERT(mm->refs > 0);
+    if (--mm->refs > 0) {
+        return;
+    }
+    mm_activate(mm);
+    (void)mm_clear(mm);
+    mm_leave();
+    LIST_REMOVE(mm, link);
+    root_free(mm->root);
+    kfree(mm);
+}

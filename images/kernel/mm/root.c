@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Trees of page tables beside the first. Such a tree begins with the first one's tables for the low
+ * 512 GiB, which hold the kernel, RAM and the initrd: it shares them. Where a process needs other
+ * pages there, its tree gets copies of the tables on the way, and shares the rest. The first tree
+ * is never changed so. A table is the tree's own if the first tree has another one in that place.
+ */
+#include "cpu/cpu.h"
+#include "mm/mm.h"
+
+#define ENTRIES    512u
+#define TABLE_BITS (PTE_P | PTE_W | PTE_U | PTE_A)
+
+static unsigned index_at(vaddr_t va, int level)
+{
+    return va >> (12 + 9 * (level - 1)) & (ENTRIES - 1);
+}
+
+static u64 *table_of(u64 entry)
+{
+    return entry & PTE_P && !(entry & PTE_LARGE) ? phys_ptr(entry & PTE_ADDR) : NULL;
+}
+
+u64 *root_new(void)
+{
+    u64 *root = pt_table_new();
+    if (root != NULL) {
+        root[0] = pt_first()[0];
+    }
+    return root;
+}
+
+/* Frees a table of this level, and those under it that the first tree, which has `first` in that
+ * place, does not have. */
+static void free_tree(u64 *table, const u64 *first, int level)
+{
+    for (unsigned i = 0; level > 1 && i < ENTRIES; i++) {
+        u64 *next = table_of(table[i]), *other = first != NULL ? table_of(first[i]) : NULL;
+        if (next != NULL && next != other) {
+            free_tree(next, other, level - 1);
+        }
+    }
+    pt_table_free(table);
+}
+
+void root_free(u64 *root)
+{
+    if (root != pt_first()) {
+        free_tree(root, pt_first(), 4);
+    }
+}
+
+/* The table under an entry, as the tree's own. `first` is the table that the first tree has there,
+ * or NULL. */
+static u64 *own_table(u64 *entry, const u64 *first)
+{
+    u64 *old = table_of(*entry);
+    if (old != NULL && old != first) {
+        return old;
+    }
+    u64 *table = pt_table_new();
+    if (table == NULL) {
+        return NULL;
+    }
+    if (old != NULL) {
+        memcpy(table, old, PAGE_SIZE);
+    } else if (*entry & PTE_P) { /* a large page */
+        for (unsigned i = 0; i < ENTRIES; i++) {
+            table[i] = (*entry & ~PTE_LARGE) + i * PAGE_SIZE;
+        }
+    }
+    *entry = (u64)table | TABLE_BITS;
+    return table;
+}
+
+static u64 *own_entry(vaddr_t va)
+{
+    u64 *table = pt_selected();
+    const u64 *first = pt_first();
+    for (int level = 4; level > 1 && table != NULL; level--) {
+        first = first != NULL ? table_of(first[index_at(va, level)]) : NULL;
+        table = own_table(&table[index_at(va, level)], first);
+    }
+    return table != NULL ? &table[index_at(va, 1)] : NULL;
+}
+
+int root_carve(vaddr_t start, vaddr_t end)
+{
+    vaddr_t va = start;
+    KASSERT(pt_selected() != pt_first());
+    while (va < end) {
+        u64 *entry = own_entry(va);
+        if (entry == NULL) {
+            root_mend(start, va);
+            return -ENOMEM;
+        }
+        vaddr_t last = MIN(end, pt_last_page(va) + PAGE_SIZE);
+        memset(entry, 0, (last - va) / PAGE_SIZE * sizeof(*entry));
+        va = last;
+    }
+    tlb_flush();
+    return 0;
+}
+
+void root_mend(vaddr_t start, vaddr_t end)
+{
+    for (vaddr_t va = start; va < end; va += PAGE_SIZE) {
+        *pt_entry(va, false) =
+            pmm_is_ram(va, PAGE_SIZE) ? va | pt_prot_bits(PROT_READ | PROT_WRITE) : 0;
+    }
+}
