@@ -275,6 +275,19 @@ static int remove_left(void *arg, const char *name, struct vmm_err *err)
     return 0;
 }
 
+int cache_sweep(const struct cache *cache, struct vmm_err *err)
+{
+    struct folder work;
+    int rc = cache_part(cache, CACHE_WORK, false, &work, err);
+
+    if (rc < 0) {
+        return rc == -ENOENT ? 0 : rc;
+    }
+    rc = cache_each(cache, CACHE_WORK, remove_left, &work, err);
+    folder_close(&work);
+    return rc;
+}
+
 int cache_begin(const struct cache *cache, const char *name, void (*waiting)(const void *arg),
                 const void *arg, struct cache_work *work, struct vmm_err *err)
 {
@@ -285,7 +298,7 @@ int cache_begin(const struct cache *cache, const char *name, void (*waiting)(con
     snprintf(work->name, sizeof(work->name), "%s", name);
     snprintf(work->lock, sizeof(work->lock), "%s" LOCK_SUFFIX, work->name);
     rc = cache_part(cache, CACHE_WORK, true, &work->parent, err);
-    rc = rc == 0 ? cache_each(cache, CACHE_WORK, remove_left, &work->parent, err) : rc;
+    rc = rc == 0 ? cache_sweep(cache, err) : rc;
     if (rc == 0) {
         rc = work->lock_fd = lock_take(&work->parent, work->lock, waiting, arg, err);
     }

@@ -55,9 +55,12 @@ int cache_each(const struct cache *cache, enum cache_part part,
                int (*each)(void *arg, const char *name, struct vmm_err *err), void *arg,
                struct vmm_err *err);
 
-/* Work on something of that name, which no other process does meanwhile: cache_begin() waits for
- * one that does, after telling it by waiting(arg). Then it removes what killed processes have left.
- * work->dir is a new, empty folder, with the name of whose entries cache_publish() renames them. */
+/* Removes what killed processes have left in work/. */
+int cache_sweep(const struct cache *cache, struct vmm_err *err);
+
+/* Work on something of that name, which no other process does meanwhile. cache_begin() sweeps, and
+ * waits for another process that does it, after telling that by waiting(arg). Then work->dir is a
+ * new, empty folder. */
 struct cache_work {
     struct folder parent, dir;
     char name[96], lock[128];

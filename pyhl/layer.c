@@ -367,7 +367,14 @@ static int make_locked(struct making *making, struct vmm_snapshot **snap, struct
         return 0; /* made while this process waited */
     }
     rc = make(making, err);
-    return rc == 0 ? layers_find(making->cache, making->key, making->base, snap, err) : rc;
+    if (rc < 0) {
+        return rc;
+    }
+    rc = layers_find(making->cache, making->key, making->base, snap, err);
+    return rc == -ENOENT ? vmm_err_set(err, EAGAIN,
+                                       "the packages were removed right after they came (pyhl "
+                                       "prune?): try again")
+                         : rc;
 }
 
 static int layer_make(const struct layer_wish *wish, const struct cache *cache, const char *key,

@@ -97,7 +97,7 @@ static int prune_layers(const struct cache *cache, const struct prune_rule *rule
                         const struct layer_list *list, struct layers_gone *gone,
                         struct vmm_err *err)
 {
-    int rc = 0;
+    int rc = cache_sweep(cache, err);
 
     for (size_t i = 0; i < list->count && rc == 0; i++) {
         const struct layer_entry *entry = &list->items[i];

@@ -150,11 +150,18 @@ case_layers_killed() {
     wait $pid 2>/dev/null
     [ "$(cached work | wc -l)" -gt 0 ] || problem "there is nothing in work/: the test tests nothing"
     expect_cached layers 0
+    cp -r "$XDG_CACHE_HOME" "$scratch/left"
     toy_run --with other -c 'import other; print(other.value)'
     expect_out 1
     expect_cached work 0
     toy_run --with toy -c "$print_toy"
     expect_out 42
+    begin "or with pyhl prune"
+    rm -rf "$XDG_CACHE_HOME"
+    mv "$scratch/left" "$XDG_CACHE_HOME"
+    run "$pyhl" prune --older-than 1
+    expect_status 0
+    expect_cached work 0
     begin "a maker that is interrupted says so, ends with 130 and leaves nothing"
     rm -rf "$XDG_CACHE_HOME" "$toys/calls"
     interrupt_maker INT
