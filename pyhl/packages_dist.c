@@ -48,14 +48,16 @@ bool dist_name(const char *name, size_t len, char out[DIST_NAME])
 {
     size_t n = 0;
 
+    *out = 0;
     if (len == 0 || len >= DIST_NAME || !isalnum((unsigned char)name[0]) ||
         !isalnum((unsigned char)name[len - 1])) {
         return false;
     }
     for (size_t i = 0; i < len; i++) {
-        const bool separator = strchr("-_.", name[i]) != NULL && name[i] != 0;
+        const bool separator = name[i] == '-' || name[i] == '_' || name[i] == '.';
 
         if (!separator && !isalnum((unsigned char)name[i])) {
+            *out = 0;
             return false;
         }
         if (!separator || out[n - 1] != '_') {
@@ -242,7 +244,7 @@ bool dist_record(const char **text, char module[DIST_MODULE])
     size_t len;
 
     while ((line = dist_line(text, &len)) != NULL) {
-        const size_t path = strcspn(line, ",\n"), name = strcspn(line, "/.,\n");
+        const size_t path = strcspn(line, ",\r\n"), name = strcspn(line, "/.,\r\n");
         const size_t left = path - name;
         const char *rest = line + name;
         const bool package = left == sizeof(init) - 1 && strncmp(rest, init, left) == 0;
@@ -263,7 +265,7 @@ const char *dist_record_own(const char **text, size_t *len)
     const char *line;
 
     while ((line = dist_line(text, len)) != NULL) {
-        const size_t path = strcspn(line, ",\n");
+        const size_t path = strcspn(line, ",\r\n");
         bool own = strncmp(line, "bin/", 4) != 0;
 
         for (size_t i = 0; i < sizeof(added) / sizeof(*added); i++) {

@@ -25,8 +25,8 @@ bool dist_read(const char *text, struct dist *out);
  * after *text, with its length, and moves *text on; NULL at the end of the head. */
 const char *dist_need(const char **text, size_t *len);
 
-/* The normal form of a package's name (PEP 503), of len bytes at most, but with `_`. False when it
- * is no such name. */
+/* The normal form of a package's name (PEP 503), of len bytes at most, but with `_`. False, and
+ * an empty one, when it is no such name. */
 bool dist_name(const char *name, size_t len, char out[DIST_NAME]);
 
 /* Cuts the next line of a requirements file off at *text, and moves that on. Returns false at the

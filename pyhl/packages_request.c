@@ -380,6 +380,9 @@ static int request_check(const char *text, struct vmm_err *err)
         return vmm_err_set(err, E2BIG, "a requirement of %zu bytes, at most %u are taken",
                            strlen(text), REQUEST_LINE_MAX - 1);
     }
+    if (text[strlen(text) - 1] == '\\') {
+        return vmm_err_set(err, EINVAL, "there is nothing after its backslash");
+    }
     for (const char *p = text; *p; p++) {
         if (((unsigned char)*p < ' ' && *p != '\t') || *p == 0x7f) {
             return vmm_err_set(err, EINVAL, "there is a control character in it (0x%02x)",

@@ -518,8 +518,27 @@ def json():
     }
 
 
+def packages():
+    return {
+        "metadata": b"\0Metadata-Version: 2.1\nName: A-b_.c\nVersion: 1!2.0rc1.post2.dev3+dfsg1\nRequires-Dist: x>=1\n"
+                    b"Requires-Python: >=3\nProvides-Extra: y\n\nVersion: 9\n",
+        "version": b"\0name\r\nname : x\nNAME: x\r\nVERSION:8.4.2+really8.4.1~rc\n",
+        "name": b"\0" + b"x" * 200,
+        "record": b"\1a/__init__.py,sha256=x,1\nb.py,,\nc.cpython-313-x86_64-linux-gnu.so,,\nd/e.py,,\n_f.py\ntests/__init__.py\n"
+                  b"x-1.dist-info/direct_url.json,,\nbin/x,,\ng.so\nno-name.py\n1a.py\nh.py.so\r\n",
+        "top_level": b"\1alpha\nbeta \r\n_own\ntest\nno-name\n\n" + b"x" * 127 + b"\n" + b"y" * 128,
+        "requirements": b"\1Name[extra]>=1; x\nhttps://e/p/other_name-1-py3-none-any.whl#sha256=x/y\na @ https://e/b-1.whl\n#= 1\n-i x\n",
+        "said": b"\2error: x\n cause: Because a==1 requires Python >=3.14 and\nhint: Wheels are required for `a{package}` because",
+        "platform": b"\2invalid --python-platform x86_64-manylinux_2_17, x86_64-manylinux_2_40, x86_64-manylinux_2_99999999999999999999",
+        "long": b"\2" + b"a line\n" * 60 + b"was not found in the cache",
+        "request": b"\3a>=1 # b\n\n\\\n c \\\r\n d\n-i https://x\n--no-index\n--extra-index-url=y\n",
+        "address": b"\3a @ https://e/a.whl ; python_version > '3'\nhttps://e/b-1.whl#c\ngit+https://x\n./c.whl\nfile:/d.whl\n",
+        "options": b"\3-e .\n-r/dev/null\n-c /dev/null\n-f /\n--find-links=http://x\n-r\n",
+    }
+
+
 TARGETS = {"kernel_elf": kernel_elf, "cpio": cpio, "sites": sites, "snapshot": snapshot, "header": snapshot, "calls": calls, "toolcalls": toolcalls, "files": files, "frame": frames, "config": ini,
-           "opts": opts, "json": json, "slots": slots, "hot": hot,
+           "opts": opts, "json": json, "packages": packages, "slots": slots, "hot": hot,
            "tables": tables, "workset": workset, "archive": archive, "console": console, "restore": restore}
 
 

@@ -143,6 +143,7 @@ case_resolve_bad_request() {
     bad_file 'x\n\n--no-binary :all:\n' "3: '--no-binary :all:' cannot"
     bad_file 'x\n\\\\\n\\\\\ny\n\n-e z' "6: '-e z' cannot"
     bad_file '-r\n' "1: '-r' cannot"
+    bad_file 'x \\\\ \ny\n' '1: there is nothing after its backslash'
     bad_file '-r file\n' '1: more than 64 files'
     bad_file 'x\n/etc/passwd' "2: '/etc/passwd' is no wheel"
     bad_file "$(printf 'x%.0s' {1..9000})" '1: a requirement of 9000 bytes'
