@@ -33,7 +33,7 @@ for line in pathlib.Path("requirements.txt").read_text().split():
         if have[name].name == found[-1].name + ".dist-info" or not version:
             continue
         shutil.rmtree(have[name])
-    shutil.copytree(found[-1], site, dirs_exist_ok=True)
+    shutil.copytree(found[-1], site, copy_function=os.link, dirs_exist_ok=True)
 """
 
 
@@ -70,7 +70,7 @@ def packages():
         package(links, "beta", "1.0", {"beta.py": "import alpha\n"})
         package(links, "click", "99.0", {"click/__init__.py": ""})
         package(links, "leaves", "1.0", {"leaves.pth": "import os; os._exit(0)\n", "leaves.py": ""})
-        package(links, "large", "1.0", {"large.py": "", "large.bin": 100 << 20})
+        package(links, "large", "1.0", {"large.py": "", "large.bin": 500 << 20})
         wrong = []
         yield [f"PATH={folder}:/usr/bin:/bin", f"XDG_CACHE_HOME={cache}"], ["--find-links", links], links, wrong
         left = [name for name in os.listdir(os.path.join(cache, "pyhl", "work")) if not name.endswith(".lock")]
@@ -141,9 +141,9 @@ def case_pip_refused():
                  (b"\x1b[1m", b"'?[1m' is no NAME"), (b"", b"write %pip install PACKAGE"), (b"x" * 4100, b"too long"),
                  (b"leaves", b"the session cannot take the packages: "), (b"large", b"the session cannot take the packages: "))
         for words, said in lines:
-            wrong += fed([*before, *REPL, "--pip", "--memory", "450M", *after],
+            wrong += fed([*before, *REPL, "--pip", "--memory", "700M", *after],
                          b"x = 1\n%pip install " + words + b"\nx\n%pip install alpha\nimport alpha; x\n", out=b"1\n1\n", err=said)
-        wrong += fed([*before, *REPL, "--memory", "600M", *after], b"%pip install alpha\n'on'\n", out=b"'on'\n",
+        wrong += fed([*before, *REPL, "--memory", "700M", *after], b"%pip install alpha\n'on'\n", out=b"'on'\n",
                      err=b"not in this session: ")
         wrong += fed(["PATH=/usr/bin:/bin", before[1], *REPL, "--pip", *after], b"%pip install alpha\n'on'\n", out=b"'on'\n",
                      err=b"packages need uv")

@@ -357,9 +357,9 @@ def case_repl_host_lines():
 def case_repl_lost_state():
     """A run that ends the machine ends the session, unless a state was kept."""
     lost = b"the session's state is lost: %rewind or %switch NAME goes on from another\n"
-    limits = [*REPL, "--timeout", "2", "--memory", "450M"]
+    limits = [*REPL, "--timeout", "2", "--memory", "700M"]
     wrong = []
-    for bad in b"while True: pass\n", b"import os; os._exit(0)", b"x = bytearray(b'1') * (600 << 20)", \
+    for bad in b"while True: pass\n", b"import os; os._exit(0)", b"x = bytearray(b'1') * (800 << 20)", \
             b"import ctypes; ctypes.string_at(0)":
         wrong += fed(limits, b"x = 1\n%checkpoint a\n" + bad + b"\n%rewind\nx\n", out=b"1\n", err=lost)
     return [*wrong,
