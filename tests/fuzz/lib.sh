@@ -4,7 +4,7 @@
 
 readonly out=build/tests/fuzz
 # In the order of their speed.
-readonly targets=(sites opts json packages cpio frame kernel_elf config header workset calls toolcalls files slots hot tables snapshot restore console archive)
+readonly targets=(sites opts json packages cpio frame kernel_elf config header workset calls toolcalls files slots hot tables snapshot restore checkpoint console archive)
 
 # fuzz_build TARGET...: builds them, and the seeds. When that fails, it shows what make said.
 fuzz_build() {
@@ -13,7 +13,7 @@ fuzz_build() {
         printf '%s\n' "$said" | tail -n 20
         return 1
     fi
-    python3 tests/fuzz/seeds.py $out/seeds
+    python3 -B tests/fuzz/seeds.py $out/seeds
 }
 
 # fuzz_command SECONDS TARGET CORPUS CRASHES OPTION...: sets $command to a call of libFuzzer, which is killed after so

@@ -13,7 +13,7 @@ FUZZ_CFLAGS := -std=c17 -D_GNU_SOURCE $(WARNINGS) -O1 -g -I. -Iimages/kernel -fn
 fuzz-long:
 	@HOURS='$(HOURS)' RUNS='$(RUNS)' FUZZ_CORPUS='$(FUZZ_CORPUS)' tests/fuzz/long.sh $(TARGETS)
 
-FUZZ_TARGETS := sites opts cpio frame kernel_elf config header workset calls toolcalls files slots hot tables snapshot restore console archive json packages
+FUZZ_TARGETS := sites opts cpio frame kernel_elf config header workset calls toolcalls files slots hot tables snapshot restore checkpoint console archive json packages
 FUZZ_VMM := $(FUZZ_DIR)/libvmm.a
 # What each target is linked with.
 FUZZ_kernel_elf := $(FUZZ_VMM)
@@ -28,10 +28,10 @@ FUZZ_frame := $(FUZZ_DIR)/python-agent-driver/frame.o $(FUZZ_DIR)/images/runfram
 FUZZ_config := $(patsubst %,$(FUZZ_DIR)/pyhl/%.o,config value) $(FUZZ_VMM)
 # The stand-in for KVM: see fake_kvm.h.
 FUZZ_FAKE_KVM := $(FUZZ_DIR)/tests/fuzz/fake_kvm.o $(FUZZ_VMM)
-# The kernel whose snapshot the target restore mutates.
+# The kernel whose snapshot or checkpoint the targets restore and checkpoint mutate.
 FUZZ_KERNEL := $(BUILD)/tests/vmm/kernel-HV_ABI_VERSION
-$(FUZZ_DIR)/restore: | $(FUZZ_KERNEL)
-$(FUZZ_DIR)/tests/fuzz/restore_fuzz.o: FUZZ_CFLAGS += -DFUZZ_KERNEL='"$(FUZZ_KERNEL)"'
+$(FUZZ_DIR)/restore $(FUZZ_DIR)/checkpoint: | $(FUZZ_KERNEL)
+$(patsubst %,$(FUZZ_DIR)/tests/fuzz/%_fuzz.o,restore checkpoint): FUZZ_CFLAGS += -DFUZZ_KERNEL='"$(FUZZ_KERNEL)"'
 # The target hot has a hot.c with small bounds, which a set of a few pages reaches.
 FUZZ_hot := $(FUZZ_DIR)/small/vmm/hot.o $(FUZZ_FAKE_KVM)
 FUZZ_LINK_hot := -Wl,--wrap=ioctl
@@ -40,6 +40,7 @@ FUZZ_LINK_tables := -Wl,--wrap=ioctl
 FUZZ_workset := $(FUZZ_VMM)
 FUZZ_LINK_workset := -Wl,--wrap=madvise,--wrap=syscall
 FUZZ_restore := $(FUZZ_VMM)
+FUZZ_checkpoint := $(FUZZ_VMM)
 FUZZ_console := $(FUZZ_VMM)
 FUZZ_archive := $(patsubst %,$(FUZZ_DIR)/pyhl/%.o,image folder config files value) $(FUZZ_VMM)
 FUZZ_LINK_archive := -larchive

@@ -21,6 +21,7 @@ runs_of() {
     snapshot | archive) echo 5000 ;;
     hot) echo 3000 ;;
     restore) echo 500 ;;
+    checkpoint) echo 1000 ;;
     tables | console) echo 1500 ;;
     *) echo 20000 ;;
     esac

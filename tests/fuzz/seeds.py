@@ -11,8 +11,12 @@ import struct
 import sys
 import tarfile
 
+import seeds_checkpoint
+
 with open(os.path.join(os.path.dirname(__file__), "../../vmm/abi.h"), encoding="ascii") as header:
-    ABI = int(re.search(r"define HV_ABI_VERSION (\d+)", header.read()).group(1))
+    text = header.read()
+ABI = int(re.search(r"define HV_ABI_VERSION (\d+)", text).group(1))
+REQUESTS = int(re.search(r"define HV_REQUESTS +(\d+)", text).group(1))
 PAGE = 4096
 VECTORS, KERNEL = 0x3000, 0x40000
 
@@ -539,7 +543,7 @@ def packages():
 
 TARGETS = {"kernel_elf": kernel_elf, "cpio": cpio, "sites": sites, "snapshot": snapshot, "header": snapshot, "calls": calls, "toolcalls": toolcalls, "files": files, "frame": frames, "config": ini,
            "opts": opts, "json": json, "packages": packages, "slots": slots, "hot": hot,
-           "tables": tables, "workset": workset, "archive": archive, "console": console, "restore": restore}
+           "tables": tables, "workset": workset, "archive": archive, "console": console, "restore": restore, "checkpoint": lambda: seeds_checkpoint.checkpoint(REQUESTS)}
 
 
 def main(directory):
