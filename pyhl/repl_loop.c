@@ -320,7 +320,6 @@ static void repl_save(struct repl *r)
         r->status = r->status != CMD_OK ? r->status : CMD_FAILED;
         return;
     }
-    repl_limit_channel(r);
     if (save_write(save, r->config.doors.channel, r->vm, &err) < 0) {
         r->status = cmd_fail(r->config.cmd, &err);
     }

@@ -41,6 +41,7 @@ int save_write(const struct save *save, struct channel *channel, struct vmm *vm,
     if (rc < 0) {
         return vmm_err_context(err, "--save %s", save->path);
     }
+    channel->until_ns = 0; /* the run's time is over; the parent's run from the state has its own */
     rc = channel_call(channel, &message);
     rc = rc == 0 ? message.result : rc;
     return rc < 0 ? vmm_err_set(err, -rc, "--save %s: %s", save->path, strerror(-rc)) : 0;

@@ -288,6 +288,9 @@ def case_repl_save():
         wrong += session.end()
         wrong += fed([*REPL, "--from", state], b"x\n", out=b"5\n")
         wrong += fed([*REPL, "--save", folder], b"1\n", 2, b"", b"no regular file")
+        hangs = b"import builtins; real = print; builtins.print = lambda *words: exec('while True: pass')\n"
+        wrong += fed([*REPL, "--timeout", "0.5", "--save", state], hangs, out=b"")  # so does a run from the state
+        wrong += fed([*REPL, "--from", state], b"real(1)\n", out=b"1\n")
         if sorted(os.listdir(folder)) != ["state", "y"]:
             wrong.append(f"left: {os.listdir(folder)}")
     return wrong
