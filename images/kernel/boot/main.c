@@ -5,6 +5,7 @@
  */
 #include "cpu/cpu.h"
 #include "mm/mm.h"
+#include "net/socket.h"
 #include "proc/proc.h"
 #include "../runframe.h"
 
@@ -161,6 +162,7 @@ void kernel_main(void)
     boot_thread.state = THREAD_DEAD;
     current = &boot_thread;
     fs_init(s->initrd_gpa, s->initrd_size);
+    net_init();
     sched_restored = run_resumed;
     process_drop_files = inherit_drop;
     start_init();

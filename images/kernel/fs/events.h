@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Descriptors that are not files: eventfd, timerfd, epoll, sockets; and the
- * waiting on many descriptors at once.
+ * Descriptors that are not files: eventfd, timerfd, epoll; and the waiting on
+ * many descriptors at once.
  */
 #ifndef FS_EVENTS_H
 #define FS_EVENTS_H
@@ -39,20 +39,5 @@ bool epoll_is(const struct file *f);
 int epoll_control(struct file *ep, int op, struct file *target, int fd,
                   const struct epoll_event *event);
 long epoll_wait_events(struct file *ep, vaddr_t events, int max, u64 deadline);
-
-/* unix.c: pairs of AF_UNIX sockets. */
-enum { SOCK_STREAM = 1, SOCK_DGRAM = 2, SOCK_SEQPACKET = 5 }; /* socket(2) */
-struct socket_io {
-    vaddr_t buf;
-    size_t n;
-};
-int unix_create(int type, u32 flags, struct file **out); /* is never connected */
-int unix_pair(int type, u32 flags, struct file *out[2]);
-bool unix_is(const struct file *f);
-int unix_type(const struct file *f);
-ssize_t unix_send(struct file *f, const struct socket_io *io, size_t count, int flags);
-ssize_t unix_receive(struct file *f, const struct socket_io *io, size_t count, int flags,
-                     bool *truncated);
-int unix_shutdown(struct file *f, int how);
 
 #endif

@@ -9,7 +9,22 @@
 #include "fs/procfs.h"
 #include "fs/vfs.h"
 
-enum level { ROOT, SYS, FS, KERNEL, RANDOM, VM, PYHL, PROCESS, TASKS, TASK, FDS, FDINFO, BOTH };
+enum level {
+    ROOT,
+    SYS,
+    FS,
+    KERNEL,
+    RANDOM,
+    VM,
+    NET,
+    PYHL,
+    PROCESS,
+    TASKS,
+    TASK,
+    FDS,
+    FDINFO,
+    BOTH
+};
 enum link { LINK_NONE, LINK_SELF, LINK_THREAD, LINK_EXE, LINK_CWD, LINK_ROOT, LINK_FD };
 
 struct entry {
@@ -51,6 +66,16 @@ struct entry {
         level, 0, 0, 0644, name, NULL, value                                                       \
     }
 
+/* The one interface; bytes and packets are not counted, as there are none. */
+#define NET_DEV                                                                                    \
+    "Inter-|   Receive                                                |  Transmit\n"               \
+    " face |bytes    packets errs drop fifo frame compressed multicast|bytes    packets errs "     \
+    "drop "                                                                                        \
+    "fifo colls carrier compressed\n"                                                              \
+    "    lo:       0       0    0    0    0     0          0         0        0       0    0    "  \
+    "0 "                                                                                           \
+    "   0     0       0          0\n"
+
 /* Modes are Linux's, though nothing but comm can be written. */
 static const struct entry entries[] = {
     LINK(ROOT, LINK_SELF, "self"),
@@ -70,6 +95,14 @@ static const struct entry entries[] = {
     FIXED(ROOT, "diskstats", ""),
     FIXED(ROOT, "partitions", ""),
     FIXED(ROOT, "swaps", "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n"),
+    DIRECTORY(ROOT, NET, "net"),
+    DIRECTORY(BOTH, NET, "net"),
+    TEXT(NET, "tcp", text_net_tcp),
+    TEXT(NET, "tcp6", text_net_tcp6),
+    TEXT(NET, "udp", text_net_udp),
+    TEXT(NET, "udp6", text_net_udp6),
+    TEXT(NET, "unix", text_net_unix),
+    FIXED(NET, "dev", NET_DEV),
     DIRECTORY(ROOT, PYHL, "pyhl"),
     TEXT(PYHL, "syscalls", text_syscalls),
     DIRECTORY(SYS, FS, "fs"),

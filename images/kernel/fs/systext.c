@@ -173,3 +173,18 @@ void text_boot_id(struct text *t, int tid)
     random_boot_id(id);
     put_uuid(t, id);
 }
+
+void (*procfs_net)(struct text *t, enum procfs_net which);
+
+#define NET_TEXT(name, which)                                                                      \
+    void name(struct text *t, int tid)                                                             \
+    {                                                                                              \
+        (void)tid;                                                                                 \
+        procfs_net(t, which);                                                                      \
+    }
+
+NET_TEXT(text_net_tcp, PROCFS_TCP)
+NET_TEXT(text_net_tcp6, PROCFS_TCP6)
+NET_TEXT(text_net_udp, PROCFS_UDP)
+NET_TEXT(text_net_udp6, PROCFS_UDP6)
+NET_TEXT(text_net_unix, PROCFS_UNIX)

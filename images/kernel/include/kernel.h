@@ -62,7 +62,7 @@ int strncmp(const char *a, const char *b, size_t n);
 char *strchr(const char *s, int c);
 char *strrchr(const char *s, int c);
 
-/* lib/printf.c: %d %i %u %x %o %c %s %p %% with l, ll, z, width, 0, -, # for %x, and .precision
+/* lib/printf.c: %d %i %u %x %X %o %c %s %p %% with l, ll, z, width, 0, -, # for %x, and .precision
  * for %s. vsnprintf returns the length it would have written. */
 int vsnprintf(char *buf, size_t size, const char *fmt, va_list ap);
 int snprintf(char *buf, size_t size, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
@@ -283,7 +283,7 @@ static inline struct process *cur_proc(void)
 int process_create(struct process **out);
 /* How large the stack of the programs that it executes from now on is; RLIMIT_STACK follows. */
 void process_stack(struct process *p, u64 bytes);
-extern const struct new_utsname system_name; /* uname(2) */
+extern struct new_utsname system_name; /* uname(2); sethostname(2) changes it */
 /* proc/exit.c: the current process ends. With the first one the run ends. */
 void process_exit(int status) __attribute__((noreturn)); /* exit_group(2) */
 void process_kill(int sig) __attribute__((noreturn));    /* death by a signal */

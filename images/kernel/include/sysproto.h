@@ -159,6 +159,8 @@ long sys_sendto(const long a[6]);
 long sys_recvfrom(const long a[6]);
 long sys_sendmsg(const long a[6]);
 long sys_recvmsg(const long a[6]);
+long sys_sendmmsg(const long a[6]);
+long sys_recvmmsg(const long a[6]);
 long sys_shutdown(const long a[6]);
 long sys_getsockname(const long a[6]);
 long sys_getpeername(const long a[6]);
@@ -277,6 +279,8 @@ long sys_capset(const long a[6]);
 
 /* sys/sys_info.c */
 long sys_uname(const long a[6]);
+long sys_sethostname(const long a[6]);
+long sys_setdomainname(const long a[6]);
 long sys_sysinfo(const long a[6]);
 long sys_getrusage(const long a[6]);
 long sys_getrlimit(const long a[6]);
@@ -290,8 +294,6 @@ long sys_clock_settime(const long a[6]);
 long sys_clock_adjtime(const long a[6]);
 long sys_adjtimex(const long a[6]);
 long sys_settimeofday(const long a[6]);
-long sys_sethostname(const long a[6]);
-long sys_setdomainname(const long a[6]);
 long sys_reboot(const long a[6]);
 long sys_iopl(const long a[6]);
 long sys_ioperm(const long a[6]);

@@ -12,7 +12,7 @@ struct out {
 };
 
 struct spec {
-    bool left, zero, alt;
+    bool left, zero, alt, upper;
     int width, precision, longs;
 };
 
@@ -49,11 +49,12 @@ static void put_padded(struct out *o, const char *prefix, const char *s, size_t 
 
 static void put_number(struct out *o, u64 v, unsigned base, bool negative, const struct spec *f)
 {
+    const char *digits = f->upper ? "0123456789ABCDEF" : "0123456789abcdef";
     const char *prefix = negative ? "-" : f->alt && base == 16 && v != 0 ? "0x" : "";
     char text[24]; /* 64 bits have 22 octal digits */
     size_t n = sizeof(text);
     do {
-        text[--n] = "0123456789abcdef"[v % base];
+        text[--n] = digits[v % base];
         v /= base;
     } while (v);
     put_padded(o, prefix, text + n, sizeof(text) - n, f);
@@ -106,6 +107,10 @@ static void convert(struct out *o, char c, const struct spec *f, va_list *ap)
     if (c == 'd' || c == 'i') {
         s64 v = f->longs ? va_arg(*ap, s64) : va_arg(*ap, int);
         put_number(o, v < 0 ? -(u64)v : (u64)v, 10, v < 0, f);
+    } else if (c == 'X') {
+        struct spec upper = *f;
+        upper.upper = true;
+        put_number(o, f->longs ? va_arg(*ap, u64) : va_arg(*ap, unsigned), 16, false, &upper);
     } else if (c == 'u' || c == 'x' || c == 'o') {
         u64 v = f->longs ? va_arg(*ap, u64) : va_arg(*ap, unsigned);
         put_number(o, v, c == 'u' ? 10 : c == 'x' ? 16 : 8, false, f);

@@ -7,7 +7,7 @@
 
 #include "proc/proc.h"
 
-const struct new_utsname system_name = {
+struct new_utsname system_name = {
     .sysname = "Linux",
     .nodename = "pyhl",
     .release = "6.1.0-pyhl",

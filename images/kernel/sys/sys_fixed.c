@@ -15,13 +15,11 @@
 
 /* Memory is not copied. */
 FIXED(fork, -ENOSYS)
-/* The host owns the clock, the name and the machine. */
+/* The host owns the clock and the machine. */
 FIXED(clock_settime, -EPERM)
 FIXED(clock_adjtime, -EPERM)
 FIXED(adjtimex, -EPERM)
 FIXED(settimeofday, -EPERM)
-FIXED(sethostname, -EPERM)
-FIXED(setdomainname, -EPERM)
 FIXED(reboot, -EPERM)
 /* I/O ports are the VMM's. */
 FIXED(iopl, -EPERM)

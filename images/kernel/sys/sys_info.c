@@ -11,9 +11,39 @@
 #include "proc/proc.h"
 #include "sysproto.h"
 
+#define CAP_ADMIN (1ull << 21) /* CAP_SYS_ADMIN */
+
 long sys_uname(const long a[6])
 {
     return copy_to_user((vaddr_t)a[0], &system_name, sizeof(system_name));
+}
+
+/* The names that a program may change belong to the machine, and a rewind puts them back. */
+static long set_uts_name(char name[65], vaddr_t from, long len)
+{
+    char text[65] = {0};
+
+    if (!(process_full(cur_proc())->cred.cap_effective & CAP_ADMIN)) {
+        return -EPERM;
+    }
+    if (len < 0 || len > 64) {
+        return -EINVAL;
+    }
+    if (copy_from_user(text, from, (size_t)len) < 0) {
+        return -EFAULT;
+    }
+    memcpy(name, text, sizeof(text));
+    return 0;
+}
+
+long sys_sethostname(const long a[6])
+{
+    return set_uts_name(system_name.nodename, (vaddr_t)a[0], a[1]);
+}
+
+long sys_setdomainname(const long a[6])
+{
+    return set_uts_name(system_name.domainname, (vaddr_t)a[0], a[1]);
 }
 
 long sys_sysinfo(const long a[6])

@@ -1,21 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Sockets. There is no network in the VM: AF_UNIX pairs work, other families
- * are EAFNOSUPPORT, and nothing ever listens, so connecting is refused.
+ * The system calls of sockets: arguments and descriptors. What they do is the
+ * family's (net/). The machine has the loopback alone; other families than
+ * AF_UNIX, AF_INET, AF_INET6 and AF_NETLINK are EAFNOSUPPORT.
  */
-#include "fs/events.h"
+#include "net/socket.h"
 #include "proc/proc.h"
 #include "sysproto.h"
 
-#include <asm/socket.h>
-#include <linux/un.h>
-
-#define AF_UNIX          1
-#define TYPE_FLAGS       (O_CLOEXEC | O_NONBLOCK) /* SOCK_CLOEXEC, SOCK_NONBLOCK */
-#define SNDBUF           212992
-#define IOV_MAX          1024u
-#define MSG_TRUNC        0x20
-#define MSG_CMSG_CLOEXEC 0x40000000
+#define TYPE_FLAGS (O_CLOEXEC | O_NONBLOCK) /* SOCK_CLOEXEC, SOCK_NONBLOCK */
+#define IOV_MAX    1024u
 
 /* struct msghdr: sendmsg(2). */
 struct message_header {
@@ -27,50 +21,97 @@ struct message_header {
     u64 control_len;
     u32 flags, pad2;
 };
+/* struct mmsghdr: sendmmsg(2). */
+struct many_header {
+    struct message_header h;
+    u32 len, pad;
+};
 
-static int check_type(long family, long type)
+/* ---- making ---- */
+
+static int check_type(long type)
 {
-    if (family != AF_UNIX) {
-        return -EAFNOSUPPORT;
+    if (type & ~(long)(TYPE_FLAGS | 0xf)) {
+        return -EINVAL;
     }
-    switch (type & ~(long)TYPE_FLAGS) {
+    switch (type & 0xf) {
     case SOCK_STREAM:
     case SOCK_DGRAM:
+    case SOCK_RAW:
     case SOCK_SEQPACKET:
-        return (int)(type & ~(long)TYPE_FLAGS);
+        return (int)(type & 0xf);
     default:
-        return -ESOCKTNOSUPPORT;
+        return (type & 0xf) > SOCK_LAST ? -EINVAL : -ESOCKTNOSUPPORT;
     }
+}
+
+static int make_socket(long family, long type, long protocol, struct socket **out)
+{
+    int kind = check_type(type);
+
+    if (kind < 0) {
+        return kind;
+    }
+    switch (family) {
+    case AF_UNIX:
+        return unix_new(kind, (int)protocol, out);
+    case AF_INET:
+    case AF_INET6:
+        return inet_new((int)family, kind, (int)protocol, out);
+    case AF_NETLINK:
+        return netlink_new(kind, (int)protocol, out);
+    default:
+        return -EAFNOSUPPORT;
+    }
+}
+
+/* Gives a socket that has no file yet a file, or frees it. */
+static int give_file(struct socket *s, u32 flags, struct file **out)
+{
+    int rc = socket_file(s, flags, out);
+
+    if (rc < 0) {
+        socket_free(s);
+    }
+    return rc;
 }
 
 long sys_socket(const long a[6])
 {
-    int type = check_type(a[0], a[1]);
+    struct socket *s;
     struct file *f;
+    int rc = make_socket(a[0], a[1], a[2], &s);
 
-    if (type < 0) {
-        return type;
+    if (rc == 0) {
+        rc = give_file(s, (u32)a[1], &f);
     }
-    if (a[2] != 0 && a[2] != AF_UNIX) {
-        return -EPROTONOSUPPORT;
-    }
-    int rc = unix_create(type, (u32)a[1], &f);
     return rc < 0 ? rc : fd_install(f, 0, a[1] & O_CLOEXEC);
 }
 
 long sys_socketpair(const long a[6])
 {
-    int type = check_type(a[0], a[1]);
-    struct file *ends[2];
+    struct socket *ends[2];
+    struct file *files[2];
+    int type = check_type(a[1]);
 
-    if (type < 0) {
-        return type;
+    if (type < 0 || a[0] != AF_UNIX) {
+        return type < 0 ? type : a[0] == AF_INET || a[0] == AF_INET6 ? -EOPNOTSUPP : -EAFNOSUPPORT;
     }
-    if (a[2] != 0 && a[2] != AF_UNIX) {
-        return -EPROTONOSUPPORT;
+    int rc = unix_pair(type, (int)a[2], ends);
+    if (rc < 0) {
+        return rc;
     }
-    int rc = unix_pair(type, (u32)a[1], ends);
-    return rc < 0 ? rc : fd_install_pair(ends[0], ends[1], a[1] & O_CLOEXEC, (vaddr_t)a[3]);
+    rc = give_file(ends[0], (u32)a[1], &files[0]);
+    if (rc < 0) {
+        socket_free(ends[1]);
+        return rc;
+    }
+    rc = give_file(ends[1], (u32)a[1], &files[1]);
+    if (rc < 0) {
+        file_put(files[0]);
+        return rc;
+    }
+    return fd_install_pair(files[0], files[1], a[1] & O_CLOEXEC, (vaddr_t)a[3]);
 }
 
 /* The socket of a descriptor, with a reference. */
@@ -81,78 +122,180 @@ static int get_socket(long fd, struct file **out)
     if (f == NULL) {
         return -EBADF;
     }
-    if (!unix_is(f)) {
+    if ((f->flags & O_PATH) || !socket_is(f)) {
+        int rc = f->flags & O_PATH ? -EBADF : -ENOTSOCK;
         file_put(f);
-        return -ENOTSOCK;
+        return rc;
     }
     *out = f;
     return 0;
 }
 
-/* For calls whose answer depends on nothing but the descriptor. */
-static long answer(long fd, long value)
+static bool may_wait(const struct file *f)
 {
-    struct file *f;
-    int rc = get_socket(fd, &f);
-
-    if (rc < 0) {
-        return rc;
-    }
-    file_put(f);
-    return value;
+    return !(f->flags & O_NONBLOCK);
 }
 
-/* ENOENT where there is no such name, ECONNREFUSED where there is. */
-long sys_connect(const long a[6])
-{
-    struct sockaddr_un addr = {0};
-    long rc = answer(a[0], 0);
-    struct inode *i;
+/* ---- addresses ---- */
 
-    if (rc < 0) {
-        return rc;
-    }
-    if (a[2] < 2 || (u64)a[2] > sizeof(addr)) {
+static int get_address(vaddr_t uaddr, long len, struct address *out)
+{
+    memset(out, 0, sizeof(*out));
+    if (len < 0 || (u64)len > ADDRESS_MAX) {
         return -EINVAL;
     }
-    if (copy_from_user(&addr, (vaddr_t)a[1], (size_t)a[2]) < 0) {
+    out->len = (u32)MIN((size_t)len, sizeof(out->u.bytes));
+    return copy_from_user(out->u.bytes, uaddr, out->len);
+}
+
+/* Writes as much of an address as there is room for, and how long it is. */
+static int put_address(const struct address *a, vaddr_t uaddr, vaddr_t ulen)
+{
+    u32 room;
+
+    if (copy_from_user(&room, ulen, sizeof(room)) < 0) {
         return -EFAULT;
     }
-    if (addr.sun_family != AF_UNIX) {
+    if ((int)room < 0) {
         return -EINVAL;
     }
-    if (addr.sun_path[0] == 0) {
-        return -ECONNREFUSED; /* an abstract name */
+    if (copy_to_user(uaddr, a->u.bytes, MIN(room, a->len)) < 0) {
+        return -EFAULT;
     }
-    char path[sizeof(addr.sun_path) + 1];
-    memcpy(path, addr.sun_path, sizeof(addr.sun_path));
-    path[sizeof(addr.sun_path)] = 0;
-    rc = path_lookup(path, true, &i);
-    if (rc < 0) {
-        return rc;
-    }
-    inode_put(i);
-    return -ECONNREFUSED;
+    return copy_to_user(ulen, &a->len, sizeof(a->len));
 }
 
 long sys_bind(const long a[6])
 {
-    return answer(a[0], -EOPNOTSUPP);
+    struct address address;
+    struct file *f;
+    long rc = get_socket(a[0], &f);
+
+    if (rc < 0) {
+        return rc;
+    }
+    rc = get_address((vaddr_t)a[1], a[2], &address);
+    if (rc == 0) {
+        rc = address.len < sizeof(address.u.family)
+                 ? -EINVAL
+                 : socket_of(f)->ops->bind(socket_of(f), &address);
+    }
+    file_put(f);
+    return rc;
+}
+
+long sys_connect(const long a[6])
+{
+    struct address address;
+    struct file *f;
+    long rc = get_socket(a[0], &f);
+
+    if (rc < 0) {
+        return rc;
+    }
+    rc = get_address((vaddr_t)a[1], a[2], &address);
+    if (rc == 0) {
+        rc = address.len < sizeof(address.u.family)
+                 ? -EINVAL
+                 : socket_of(f)->ops->connect(socket_of(f), &address, may_wait(f));
+    }
+    file_put(f);
+    return rc;
 }
 
 long sys_listen(const long a[6])
 {
-    return answer(a[0], -EOPNOTSUPP);
+    struct file *f;
+    long rc = get_socket(a[0], &f);
+
+    if (rc < 0) {
+        return rc;
+    }
+    struct socket *s = socket_of(f);
+    rc = s->type == SOCK_STREAM || s->type == SOCK_SEQPACKET ? s->ops->listen(s) : -EOPNOTSUPP;
+    if (rc == 0) {
+        s->backlog_max = MIN((unsigned)(int)a[1], (unsigned)SOCKET_BACKLOG);
+    }
+    file_put(f);
+    return rc;
+}
+
+static long accept_socket(const long a[6], u32 flags)
+{
+    struct address peer = {0};
+    struct socket *s = NULL;
+    struct file *f, *made = NULL;
+    long rc = get_socket(a[0], &f);
+
+    if (rc < 0) {
+        return rc;
+    }
+    struct socket *listener = socket_of(f);
+    if (flags & ~(u32)TYPE_FLAGS) {
+        rc = -EINVAL;
+    } else if (listener->type != SOCK_STREAM && listener->type != SOCK_SEQPACKET) {
+        rc = -EOPNOTSUPP;
+    } else {
+        rc = stream_accept(listener, may_wait(f), &s);
+    }
+    file_put(f);
+    if (rc == 0) {
+        rc = give_file(s, flags, &made);
+    }
+    if (rc < 0) {
+        return rc;
+    }
+    if (a[1]) {
+        (void)s->ops->get_peer(s, &peer); /* one that is gone already has no name */
+        rc = put_address(&peer, (vaddr_t)a[1], (vaddr_t)a[2]);
+        if (rc < 0) {
+            file_put(made);
+            return rc;
+        }
+    }
+    return fd_install(made, 0, flags & O_CLOEXEC);
 }
 
 long sys_accept(const long a[6])
 {
-    return answer(a[0], -EINVAL); /* nothing here ever listens */
+    return accept_socket(a, 0);
 }
 
 long sys_accept4(const long a[6])
 {
-    return answer(a[0], -EINVAL);
+    return accept_socket(a, (u32)a[3]);
+}
+
+long sys_getsockname(const long a[6])
+{
+    struct address address;
+    struct file *f;
+    long rc = get_socket(a[0], &f);
+
+    if (rc < 0) {
+        return rc;
+    }
+    socket_of(f)->ops->get_name(socket_of(f), &address);
+    rc = put_address(&address, (vaddr_t)a[1], (vaddr_t)a[2]);
+    file_put(f);
+    return rc;
+}
+
+long sys_getpeername(const long a[6])
+{
+    struct address address;
+    struct file *f;
+    long rc = get_socket(a[0], &f);
+
+    if (rc < 0) {
+        return rc;
+    }
+    rc = socket_of(f)->ops->get_peer(socket_of(f), &address);
+    if (rc == 0) {
+        rc = put_address(&address, (vaddr_t)a[1], (vaddr_t)a[2]);
+    }
+    file_put(f);
+    return rc;
 }
 
 long sys_shutdown(const long a[6])
@@ -163,39 +306,73 @@ long sys_shutdown(const long a[6])
     if (rc < 0) {
         return rc;
     }
-    rc = unix_shutdown(f, (int)a[1]);
+    rc = a[1] < SHUT_RD || a[1] > SHUT_RDWR ? -EINVAL
+                                            : socket_of(f)->ops->shutdown(socket_of(f), (int)a[1]);
     file_put(f);
     return rc;
 }
 
+/* ---- sending and receiving ---- */
+
+static void begin_transfer(struct transfer *t, const struct socket_io *io, size_t count, int flags)
+{
+    memset(t, 0, sizeof(*t));
+    t->data = (struct cursor){io, count, 0, 0};
+    for (size_t k = 0; k < count; k++) {
+        t->size += io[k].n;
+    }
+    t->flags = flags;
+    t->hops = t->class = -1;
+}
+
+static ssize_t send_now(struct file *f, struct transfer *t)
+{
+    struct socket *s = socket_of(f);
+    ssize_t rc = s->ops->send(s, t, may_wait(f) && !(t->flags & MSG_DONTWAIT));
+
+    files_free(t->files);
+    return rc;
+}
+
+static ssize_t receive_now(struct file *f, struct transfer *t)
+{
+    return socket_receive(socket_of(f), t, may_wait(f) && !(t->flags & MSG_DONTWAIT));
+}
+
 long sys_sendto(const long a[6])
 {
-    struct socket_io io = {(vaddr_t)a[1], (size_t)a[2]};
+    struct socket_io io = {(vaddr_t)a[1], MIN((size_t)a[2], 0x7ffff000ul)};
+    struct transfer t;
     struct file *f;
     long rc = get_socket(a[0], &f);
 
     if (rc < 0) {
         return rc;
     }
-    rc = a[4] && a[5] ? -EISCONN : unix_send(f, &io, 1, (int)a[3]);
+    begin_transfer(&t, &io, 1, (int)a[3]);
+    rc = a[4] ? get_address((vaddr_t)a[4], a[5], &t.address) : 0;
+    if (rc == 0) {
+        rc = send_now(f, &t);
+    }
     file_put(f);
     return rc;
 }
 
 long sys_recvfrom(const long a[6])
 {
-    struct socket_io io = {(vaddr_t)a[1], (size_t)a[2]};
-    bool truncated;
-    u32 no_name = 0;
+    struct socket_io io = {(vaddr_t)a[1], MIN((size_t)a[2], 0x7ffff000ul)};
+    struct transfer t;
     struct file *f;
     long rc = get_socket(a[0], &f);
 
     if (rc < 0) {
         return rc;
     }
-    rc = unix_receive(f, &io, 1, (int)a[3], &truncated);
+    begin_transfer(&t, &io, 1, (int)a[3]);
+    rc = receive_now(f, &t);
     file_put(f);
-    if (rc >= 0 && a[5] && copy_to_user((vaddr_t)a[5], &no_name, sizeof(no_name)) < 0) {
+    files_free(t.files);
+    if (rc >= 0 && a[4] && put_address(&t.address, (vaddr_t)a[4], (vaddr_t)a[5]) < 0) {
         return -EFAULT;
     }
     return rc;
@@ -204,8 +381,9 @@ long sys_recvfrom(const long a[6])
 /* Reads the header and its buffers; *io is to be freed. */
 static int get_message(vaddr_t umsg, struct message_header *h, struct socket_io **io)
 {
-    _Static_assert(sizeof(struct socket_io) == 16, "struct iovec");
+    u64 sum = 0;
 
+    _Static_assert(sizeof(struct socket_io) == 16, "struct iovec");
     if (copy_from_user(h, umsg, sizeof(*h)) < 0) {
         return -EFAULT;
     }
@@ -216,168 +394,209 @@ static int get_message(vaddr_t umsg, struct message_header *h, struct socket_io 
     if (*io == NULL) {
         return -ENOMEM;
     }
-    if (copy_from_user(*io, h->iov, h->iov_count * sizeof(**io)) < 0) {
-        kfree(*io);
-        return -EFAULT;
+    int rc = copy_from_user(*io, h->iov, h->iov_count * sizeof(**io));
+    for (size_t k = 0; rc == 0 && k < h->iov_count; k++) {
+        if (__builtin_add_overflow(sum, (*io)[k].n, &sum) || (s64)sum < 0) {
+            rc = -EINVAL;
+        }
     }
-    return 0;
+    if (rc < 0) {
+        kfree(*io);
+    }
+    return rc;
+}
+
+static long send_message(struct file *f, vaddr_t umsg, int flags)
+{
+    struct message_header h;
+    struct socket_io *io;
+    struct transfer t;
+    long rc = get_message(umsg, &h, &io);
+
+    if (rc < 0) {
+        return rc;
+    }
+    begin_transfer(&t, io, h.iov_count, flags);
+    if (h.name && h.name_len) {
+        rc = get_address(h.name, (int)h.name_len, &t.address);
+    }
+    if (rc == 0 && h.control && h.control_len) {
+        rc = control_get(socket_of(f), h.control, h.control_len, &t);
+    }
+    if (rc == 0) {
+        rc = send_now(f, &t);
+    } else {
+        files_free(t.files);
+    }
+    kfree(io);
+    return rc;
+}
+
+/* The address, the control messages and the flags of a message that has come. */
+static int put_header(struct file *f, vaddr_t umsg, struct message_header *h, struct transfer *t)
+{
+    u32 flags;
+    int rc = 0;
+
+    if (h->name) {
+        u32 room = h->name_len;
+        if ((int)room < 0) {
+            return -EINVAL;
+        }
+        rc = copy_to_user(h->name, t->address.u.bytes, MIN(room, t->address.len));
+        h->name_len = t->address.len;
+    }
+    if (rc == 0) {
+        if (h->control == 0) {
+            h->control_len = 0;
+        }
+        rc = control_put(socket_of(f), t, h->control, &h->control_len);
+    }
+    flags = t->result | ((u32)t->flags & MSG_CMSG_CLOEXEC);
+    h->flags = flags;
+    if (rc < 0) {
+        return rc;
+    }
+    return copy_to_user(umsg, h, sizeof(*h));
+}
+
+static long receive_message(struct file *f, vaddr_t umsg, int flags)
+{
+    struct message_header h;
+    struct socket_io *io;
+    struct transfer t;
+    long rc = get_message(umsg, &h, &io);
+
+    if (rc < 0) {
+        return rc;
+    }
+    begin_transfer(&t, io, h.iov_count, flags);
+    rc = receive_now(f, &t);
+    kfree(io);
+    if (rc >= 0) {
+        int put = put_header(f, umsg, &h, &t);
+        rc = put < 0 ? put : rc;
+    }
+    files_free(t.files);
+    return rc;
 }
 
 long sys_sendmsg(const long a[6])
 {
-    struct message_header h;
-    struct socket_io *io;
     struct file *f;
     long rc = get_socket(a[0], &f);
 
     if (rc < 0) {
         return rc;
     }
-    rc = get_message((vaddr_t)a[1], &h, &io);
-    if (rc == 0) {
-        if (h.control_len) {
-            rc = -EOPNOTSUPP; /* descriptors are not passed: there is nobody to pass them to */
-        } else {
-            rc = h.name_len ? -EISCONN : unix_send(f, io, h.iov_count, (int)a[2]);
-        }
-        kfree(io);
-    }
+    rc = send_message(f, (vaddr_t)a[1], (int)a[2]);
     file_put(f);
     return rc;
 }
 
 long sys_recvmsg(const long a[6])
 {
-    struct message_header h;
-    struct socket_io *io;
     struct file *f;
-    bool truncated;
     long rc = get_socket(a[0], &f);
 
     if (rc < 0) {
         return rc;
     }
-    rc = get_message((vaddr_t)a[1], &h, &io);
-    if (rc == 0) {
-        rc = unix_receive(f, io, h.iov_count, (int)a[2], &truncated);
-        kfree(io);
-    }
+    rc = receive_message(f, (vaddr_t)a[1], (int)a[2]);
     file_put(f);
+    return rc;
+}
+
+typedef long (*one_fn)(struct file *f, vaddr_t umsg, int flags);
+
+/* Moves messages until one fails; the error counts only when it is the first. */
+static long move_many(struct file *f, vaddr_t vec, u32 count, int flags, u64 deadline, one_fn one)
+{
+    u32 done = 0;
+    long rc = 0;
+
+    count = MIN(count, IOV_MAX);
+    while (done < count) {
+        vaddr_t at = vec + done * sizeof(struct many_header);
+        rc = one(f, at, flags & ~MSG_WAITFORONE);
+        if (rc < 0) {
+            break;
+        }
+        u32 len = (u32)rc;
+        if (copy_to_user(at + offsetof(struct many_header, len), &len, sizeof(len)) < 0) {
+            rc = -EFAULT;
+            break;
+        }
+        done++;
+        if (flags & MSG_WAITFORONE) {
+            flags |= MSG_DONTWAIT;
+        }
+        if (deadline != HV_NO_DEADLINE && time_mono() >= deadline) {
+            break;
+        }
+    }
+    return done ? (long)done : rc;
+}
+
+long sys_sendmmsg(const long a[6])
+{
+    struct file *f;
+    long rc = get_socket(a[0], &f);
+
     if (rc < 0) {
         return rc;
     }
-    h.name_len = 0;
-    h.control_len = 0;
-    h.flags = (truncated ? MSG_TRUNC : 0) | ((u32)a[2] & MSG_CMSG_CLOEXEC);
-    return copy_to_user((vaddr_t)a[1], &h, sizeof(h)) < 0 ? -EFAULT : rc;
+    rc = move_many(f, (vaddr_t)a[1], (u32)a[2], (int)a[3], HV_NO_DEADLINE, send_message);
+    file_put(f);
+    return rc;
 }
 
-/* Sockets of a pair have no name but their family. */
-static long put_name(const long a[6])
+/* As on Linux the time is looked at after each message only. */
+long sys_recvmmsg(const long a[6])
 {
-    u16 family = AF_UNIX;
-    u32 len;
-    long rc = answer(a[0], 0);
+    u64 deadline = HV_NO_DEADLINE, ns;
+    struct file *f;
 
+    if (a[4]) {
+        int bad = timespec_get((vaddr_t)a[4], &ns);
+        if (bad < 0) {
+            return bad;
+        }
+        deadline = time_add(time_mono(), ns);
+    }
+    long rc = get_socket(a[0], &f);
     if (rc < 0) {
         return rc;
     }
-    if (copy_from_user(&len, (vaddr_t)a[2], sizeof(len)) < 0) {
-        return -EFAULT;
-    }
-    if ((int)len < 0) {
-        return -EINVAL;
-    }
-    if (copy_to_user((vaddr_t)a[1], &family, MIN((size_t)len, sizeof(family))) < 0) {
-        return -EFAULT;
-    }
-    len = sizeof(family);
-    return copy_to_user((vaddr_t)a[2], &len, sizeof(len));
+    rc = move_many(f, (vaddr_t)a[1], (u32)a[2], (int)a[3], deadline, receive_message);
+    file_put(f);
+    return rc;
 }
 
-long sys_getsockname(const long a[6])
-{
-    return put_name(a);
-}
-
-long sys_getpeername(const long a[6])
-{
-    return put_name(a);
-}
-
-static long option_value(const struct file *f, long option, u32 value[3], u32 *len)
-{
-    *len = sizeof(u32);
-    value[0] = 0;
-    switch (option) {
-    case SO_TYPE:
-        value[0] = (u32)unix_type(f);
-        return 0;
-    case SO_DOMAIN:
-        value[0] = AF_UNIX;
-        return 0;
-    case SO_SNDBUF:
-    case SO_RCVBUF:
-        value[0] = SNDBUF;
-        return 0;
-    case SO_ERROR:
-    case SO_PROTOCOL:
-    case SO_ACCEPTCONN:
-    case SO_REUSEADDR:
-    case SO_KEEPALIVE:
-    case SO_PASSCRED:
-        return 0;
-    case SO_PEERCRED:
-        value[0] = (u32)cur_proc()->pid;
-        value[1] = value[2] = 0;
-        *len = 3 * sizeof(u32);
-        return 0;
-    default:
-        return -ENOPROTOOPT;
-    }
-}
+/* ---- options ---- */
 
 long sys_getsockopt(const long a[6])
 {
-    u32 value[3], len, have;
     struct file *f;
     long rc = get_socket(a[0], &f);
 
     if (rc < 0) {
         return rc;
     }
-    rc = a[1] == SOL_SOCKET ? option_value(f, a[2], value, &have) : -EOPNOTSUPP;
+    rc = option_get(socket_of(f), (int)a[1], (int)a[2], (vaddr_t)a[3], (vaddr_t)a[4]);
     file_put(f);
+    return rc;
+}
+
+long sys_setsockopt(const long a[6])
+{
+    struct file *f;
+    long rc = get_socket(a[0], &f);
+
     if (rc < 0) {
         return rc;
     }
-    if (copy_from_user(&len, (vaddr_t)a[4], sizeof(len)) < 0) {
-        return -EFAULT;
-    }
-    if ((int)len < 0) {
-        return -EINVAL;
-    }
-    len = MIN(len, have);
-    if (copy_to_user((vaddr_t)a[3], value, len) < 0) {
-        return -EFAULT;
-    }
-    return copy_to_user((vaddr_t)a[4], &len, sizeof(len));
-}
-
-/* Buffer sizes are hints, and address reuse concerns names, which a pair does not have: these
- * can be accepted and ignored. Accepting any other option would be a lie. */
-long sys_setsockopt(const long a[6])
-{
-    if (a[1] != SOL_SOCKET) {
-        return answer(a[0], -EOPNOTSUPP);
-    }
-    switch (a[2]) {
-    case SO_SNDBUF:
-    case SO_RCVBUF:
-    case SO_REUSEADDR:
-    case SO_KEEPALIVE:
-        return answer(a[0], 0);
-    default:
-        return answer(a[0], -ENOPROTOOPT);
-    }
+    rc = option_set(socket_of(f), (int)a[1], (int)a[2], (vaddr_t)a[3], (u32)a[4]);
+    file_put(f);
+    return rc;
 }

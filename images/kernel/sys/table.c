@@ -145,6 +145,8 @@ const struct syscall syscall_table[] = {
     ROW(recvfrom, "fpdxpp"),
     ROW(sendmsg, "fpx"),
     ROW(recvmsg, "fpx"),
+    ROW(sendmmsg, "fpdx"),
+    ROW(recvmmsg, "fpdxt"),
     ROW(shutdown, "fd"),
     ROW(getsockname, "fpp"),
     ROW(getpeername, "fpp"),

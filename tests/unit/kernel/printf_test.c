@@ -67,6 +67,7 @@ static void used(void)
         SAME("%8lu %016lx %08lx %lo", v, v, v, v);
         SAME("%09ld %02lu", (s64)v, v);
         SAME("%u %d %x %08x %o", (u32)v, (int)v, (u32)v, (u32)v, (u32)v);
+        SAME("%08lX %04X", v, (u32)v);
         SAME("%03u %02x %02d %04o %#x", (u32)v, (u32)v, (int)v, (u32)v, (u32)v);
         SAME(" = %#lx", v);
     }
@@ -98,7 +99,7 @@ static void promised(void)
 /* One conversion at random, its argument too. */
 static void one_conversion(void)
 {
-    static const char conversions[] = "diuxoscd";
+    static const char conversions[] = "diuxXoscd";
     static const char *const lengths[] = {"", "l", "ll", "z"};
     static const char *const words[] = {"", "a", "seven..",
                                         "some more than thirty characters long"};
