@@ -24,7 +24,7 @@
 struct hostlines {
     const struct cmd *cmd;
     struct branches *branches;
-    struct install_child *install;
+    const struct doors *doors;
     bool terminal;
     char words[INSTALL_WORDS]; /* of the install: words_size bytes, each with its NUL */
     size_t words_size;
@@ -136,6 +136,17 @@ static int lines_drop(struct doing *doing, struct vmm_err *err)
     return branches_drop(doing->lines->branches, doing->name, err);
 }
 
+static int lines_save(struct doing *doing, struct vmm_err *err)
+{
+    const struct doors *doors = doing->lines->doors;
+
+    return doors->save != NULL
+               ? save_write(doors->save, doors->channel, doing->vm, true, err)
+               : vmm_err_set(err, EPERM,
+                             "not in this session: pyhl repl --save FILE names the file, because "
+                             "a cell may not");
+}
+
 /* Puts the words of an install one after the other, without quotes around them. Returns the size,
  * 0: they are too many. */
 static size_t lines_pip_words(const struct doing *doing, char words[INSTALL_WORDS])
@@ -163,7 +174,7 @@ static int lines_pip(struct doing *doing, struct vmm_err *err)
 {
     struct hostlines *lines = doing->lines;
 
-    if (lines->install == NULL) {
+    if (lines->doors->install == NULL) {
         return vmm_err_set(err, EPERM,
                            "not in this session: cells that are not typed on a terminal may not "
                            "ask for packages without pyhl repl --pip");
@@ -221,6 +232,10 @@ static const struct host_line {
      .names = NAMES_ALL,
      .run = lines_drop,
      .help = "forget a checkpoint or a branch"},
+    {.word = "%save",
+     .needs_state = true,
+     .run = lines_save,
+     .help = "write the state to the file of --save now, and not only at the end"},
     {.word = "%pip",
      .arg = "install PACKAGE...",
      .needs_arg = true,
@@ -247,7 +262,7 @@ static int lines_help(struct doing *doing, struct vmm_err *err)
     return 0;
 }
 
-int hostlines_open(const struct cmd *cmd, uint64_t max_bytes, struct install_child *install,
+int hostlines_open(const struct cmd *cmd, uint64_t max_bytes, const struct doors *doors,
                    bool terminal, struct hostlines **out, struct vmm_err *err)
 {
     struct hostlines *lines = calloc(1, sizeof(*lines));
@@ -257,7 +272,7 @@ int hostlines_open(const struct cmd *cmd, uint64_t max_bytes, struct install_chi
         return vmm_err_set(err, ENOMEM, "out of memory");
     }
     lines->cmd = cmd;
-    lines->install = install;
+    lines->doors = doors;
     lines->terminal = terminal;
     if (branches_open(max_bytes, &lines->branches, err) < 0) {
         hostlines_close(lines);
@@ -370,14 +385,14 @@ enum hostlines_did hostlines_do(struct hostlines *lines, struct vmm *vm, bool go
 
 const struct vmm_files_out *hostlines_look(struct hostlines *lines)
 {
-    return install_child_look(lines->install);
+    return install_child_look(lines->doors->install);
 }
 
 bool hostlines_find(struct hostlines *lines)
 {
     struct vmm_err err = {0};
     bool told;
-    const int rc = install_child_find(lines->install, lines->words, lines->words_size,
+    const int rc = install_child_find(lines->doors->install, lines->words, lines->words_size,
                                       &lines->found, &told, &err);
 
     if (signals_last() == SIGINT) {
@@ -387,7 +402,7 @@ bool hostlines_find(struct hostlines *lines)
         message("pyhl %s: %%pip install: %s\n", lines->cmd->name, err.msg);
     }
     if (rc == 0 && lines->found.entries == 0) {
-        install_child_end(lines->install);
+        install_child_end(lines->doors->install);
         if (lines->terminal) {
             lines_print("nothing is missing\n");
         }
@@ -397,7 +412,7 @@ bool hostlines_find(struct hostlines *lines)
 
 const struct vmm_files_in *hostlines_files(struct hostlines *lines)
 {
-    return install_child_files(lines->install);
+    return install_child_files(lines->doors->install);
 }
 
 /* Says what the machine has got: lines of names, as one. */
@@ -412,7 +427,7 @@ static void lines_tell_found(struct install_found *found)
 
 void hostlines_taken(struct hostlines *lines, bool taken)
 {
-    install_child_end(lines->install);
+    install_child_end(lines->doors->install);
     if (!taken) {
         return;
     }

@@ -8,14 +8,14 @@
 #define PYHL_HOSTLINES_H
 
 #include "cmd.h"
-#include "install_child.h"
+#include "doors.h"
 #include "line.h"
 
 struct hostlines;
 
-/* max_bytes: of memory for kept states; 0: the default. install: NULL where no packages can be
- * installed. terminal: what was installed is told. */
-int hostlines_open(const struct cmd *cmd, uint64_t max_bytes, struct install_child *install,
+/* max_bytes: of memory for kept states; 0: the default. terminal: what was installed is told. doors
+ * must live as long. */
+int hostlines_open(const struct cmd *cmd, uint64_t max_bytes, const struct doors *doors,
                    bool terminal, struct hostlines **out, struct vmm_err *err);
 void hostlines_close(struct hostlines *lines);
 

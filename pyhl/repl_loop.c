@@ -320,7 +320,7 @@ static void repl_save(struct repl *r)
         r->status = r->status != CMD_OK ? r->status : CMD_FAILED;
         return;
     }
-    if (save_write(save, r->config.doors.channel, r->vm, &err) < 0) {
+    if (save_write(save, r->config.doors.channel, r->vm, false, &err) < 0) {
         r->status = cmd_fail(r->config.cmd, &err);
     }
 }
@@ -499,8 +499,8 @@ int repl_open(const struct repl_config *config, struct repl **out, struct vmm_io
     r->config = *config;
     json_object_seed(0); /* reads a file of the host, which the jail does not let it do later */
     r->terminal = session_typed();
-    rc = hostlines_open(config->cmd, config->max_kept, config->doors.install, r->terminal,
-                        &r->lines, err);
+    rc = hostlines_open(config->cmd, config->max_kept, &r->config.doors, r->terminal, &r->lines,
+                        err);
     rc = rc == 0 ? line_open(r->terminal, config->history, repl_complete, r, &r->editor, err) : rc;
     if (rc < 0) {
         repl_close(r);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "save.h"
+#include "files.h"
 #include "message.h"
 #include "probe.h"
 #include "pyhl.h"
@@ -32,11 +33,12 @@ int save_begin(const char *path, const char *dest, struct save *save, struct vmm
     return save->fd < 0 ? vmm_err_set(err, errno, "--save %s: %s", path, strerror(errno)) : 0;
 }
 
-int save_write(const struct save *save, struct channel *channel, struct vmm *vm,
+int save_write(const struct save *save, struct channel *channel, struct vmm *vm, bool again,
                struct vmm_err *err)
 {
-    struct channel_message message = {.kind = SAVE_WHOLE};
-    int rc = vmm_checkpoint_save(vm, save->fd, err);
+    struct channel_message message = {.kind = SAVE_WHOLE, .number = {again}};
+    int rc = ftruncate(save->fd, 0) < 0 ? vmm_err_set(err, errno, "%s", strerror(errno))
+                                        : vmm_checkpoint_save(vm, save->fd, err);
 
     if (rc < 0) {
         return vmm_err_context(err, "--save %s", save->path);
@@ -57,6 +59,29 @@ static int save_open_base(void *arg, struct vmm_snapshot **base, struct vmm_err 
     return rc;
 }
 
+/* Gives the name to a copy, because the child writes to the file again. */
+static int save_copy(const struct save *save, struct vmm_err *err)
+{
+    char name[PATH_MAX + 8];
+    int fd, rc;
+
+    (void)snprintf(name, sizeof(name), "%s.XXXXXX", save->path);
+    fd = mkostemp(name, O_CLOEXEC);
+    if (fd < 0) {
+        return vmm_err_set(err, errno, "%s", strerror(errno));
+    }
+    rc = file_copy(save->fd, fd, save->path, err);
+    rc = rc == 0 ? file_sync(fd, save->path, err) : rc;
+    close(fd);
+    if (rc == 0 && rename(name, save->path) < 0) {
+        rc = vmm_err_set(err, errno, "%s", strerror(errno));
+    }
+    if (rc < 0) {
+        (void)unlink(name);
+    }
+    return rc;
+}
+
 /* Adds the working set, and gives the file its name. */
 static void save_serve(void *arg, struct parent *parent, const struct channel_message *request)
 {
@@ -65,10 +90,13 @@ static void save_serve(void *arg, struct parent *parent, const struct channel_me
         .open = save_open_base, .arg = save, .keep = -1, .cell = true, .code = "print(1)\n"};
     struct vmm_err err = {0};
 
-    (void)request;
     if (probe_state(&probe, save->fd, &err) < 0) {
         message("pyhl: --save %s: a run from the state: %s\n", save->path, err.msg);
         parent_answer(parent, -err.code, 0);
+        return;
+    }
+    if (request->number[0] != 0) {
+        parent_answer(parent, save_copy(save, &err), 0);
         return;
     }
     if (rename(save->temporary, save->path) < 0) {

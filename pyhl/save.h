@@ -23,8 +23,8 @@ struct save {
 int save_begin(const char *path, const char *dest, struct save *save, struct vmm_err *err);
 
 /* In the child: writes the state of a VM that is between two runs, and has the parent give the file
- * its name. */
-int save_write(const struct save *save, struct channel *channel, struct vmm *vm,
+ * its name. again: there may be a later state, which then takes the place of this one. */
+int save_write(const struct save *save, struct channel *channel, struct vmm *vm, bool again,
                struct vmm_err *err);
 
 /* Opens a state that was saved, for vmm_restore(). path NULL: there is none, and *out is NULL. The

@@ -279,7 +279,7 @@ static int save_state(const struct session *session, bool cell, int status)
                 cell ? "failed" : "ended its session");
         return status != CMD_OK ? status : CMD_FAILED;
     }
-    return save_write(save, session->doors.channel, session->vm, &err) < 0
+    return save_write(save, session->doors.channel, session->vm, false, &err) < 0
                ? cmd_fail(session->cmd, &err)
                : CMD_OK;
 }

@@ -288,6 +288,10 @@ def case_repl_save():
         wrong += session.end()
         wrong += fed([*REPL, "--from", state], b"x\n", out=b"5\n")
         wrong += fed([*REPL, "--save", folder], b"1\n", 2, b"", b"no regular file")
+        wrong += fed([*REPL, "--save", state], b"x = 7\n%save\nx = 8\n%save\n%save x\nimport os; os._exit(0)\n", 125, b"",
+                     b"pyhl repl: %save: write %save\n")
+        wrong += fed([*REPL, "--from", state, "--save", state], b"x\n%save\nx = 9\n", out=b"8\n")
+        wrong += fed([*REPL, "--from", state], b"x\n%save\n", out=b"9\n", err=b"%save: not in this session: pyhl repl --save")
         hangs = b"import builtins; real = print; builtins.print = lambda *words: exec('while True: pass')\n"
         wrong += fed([*REPL, "--timeout", "0.5", "--save", state], hangs, out=b"")  # so does a run from the state
         wrong += fed([*REPL, "--from", state], b"real(1)\n", out=b"1\n")
