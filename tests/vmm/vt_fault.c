@@ -1,19 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Failures of the host. Every KVM ioctl, every mmap and every open of a machine's life is made to
- * fail, one at a time. Each failure must come back as an error with a message, leak no descriptor,
- * and leave no machine that looks usable. This file's ioctl() and mmap() take the place of libc's
- * in this program.
+ * fail, one at a time, and all that stores a checkpoint. Each failure must come back as an error
+ * with a message, leak no descriptor, and leave no machine that looks usable. The functions of this
+ * file that have names of libc's take the place of those in this program.
  */
+#include "vmm/vmm_int.h"
 #include "vt.h"
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <linux/kvm.h>
 #include <stdarg.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #define KVM_IOCTL_TYPE 0xaeu
@@ -21,6 +24,7 @@
 static struct {
     long ioctls; /* the call with this number, counted from now, fails */
     long mmaps;
+    long stores;              /* of what stores a checkpoint: in a memfd, in a file */
     bool no_thread;           /* KVM cannot start the thread that it wants for a VM */
     unsigned long capability; /* one that KVM is not to have */
     bool fired;
@@ -64,6 +68,48 @@ void *mmap(void *addr, size_t length, int prot, int flags, int fd, off_t offset)
     }
     long at = syscall(SYS_mmap, addr, length, prot, flags, fd, offset);
     return at == -1 ? MAP_FAILED : (void *)at;
+}
+
+/* Whether a call that stores something fails, because there is no room for it. */
+static bool store_fails(void)
+{
+    const bool fails = plan_hits(&plan.stores);
+    errno = fails ? ENOSPC : errno;
+    return fails;
+}
+
+int memfd_create(const char *name, unsigned flags)
+{
+    return store_fails() ? -1 : (int)syscall(SYS_memfd_create, name, flags);
+}
+
+ssize_t writev(int fd, const struct iovec *pieces, int count)
+{
+    return store_fails() ? -1 : syscall(SYS_writev, fd, pieces, count);
+}
+
+ssize_t pwrite(int fd, const void *bytes, size_t size, off_t offset)
+{
+    return store_fails() ? -1 : syscall(SYS_pwrite64, fd, bytes, size, offset);
+}
+
+int ftruncate(int fd, off_t size)
+{
+    return store_fails() ? -1 : (int)syscall(SYS_ftruncate, fd, size);
+}
+
+int fsync(int fd)
+{
+    return store_fails() ? -1 : (int)syscall(SYS_fsync, fd);
+}
+
+int fcntl(int fd, int what, ...)
+{
+    va_list ap;
+    va_start(ap, what);
+    const unsigned long arg = va_arg(ap, unsigned long);
+    va_end(ap);
+    return what == F_ADD_SEALS && store_fails() ? -1 : (int)syscall(SYS_fcntl, fd, what, arg);
 }
 
 static int open_fds(void)
@@ -176,16 +222,99 @@ static int life(struct vmm_err *err)
     return rc;
 }
 
-static void fail_one_by_one(long *countdown, int code, long least)
+/* Runs a turn, whose number the guest tells. */
+static int turn_case(struct vmm *vm, struct vmm_err *err)
+{
+    return run_case(vm, "turn", VMM_READY, err);
+}
+
+/* A checkpoint that could not be made has changed nothing. */
+static int checkpoint_case(struct vmm *vm, struct vmm_snapshot **out, struct vmm_err *err)
+{
+    struct vmm_err again;
+    const int rc = vmm_checkpoint(vm, out, err);
+    if (rc < 0) {
+        CHECK(*out == NULL);
+        CHECK_INT(turn_case(vm, &again), 0);
+        CHECK_INT(vmm_rewind(vm, &again), 0);
+        CHECK_INT(vmm_check(vm, &again), 0);
+    }
+    return rc;
+}
+
+/* A copy of a checkpoint, which goes on and away to another. */
+static int life_of_copy(struct vmm_snapshot *snap, struct vmm_snapshot *other, struct vmm_err *err)
+{
+    struct vmm_err again;
+    struct vmm *copy = NULL;
+    int rc = vmm_restore(snap, &vt_no_io, true, &copy, err);
+    rc = rc == 0 ? turn_case(copy, err) : rc;
+    rc = rc == 0 ? vmm_rewind(copy, err) : rc;
+    rc = rc == 0 ? turn_case(copy, err) : rc;
+    if (rc == 0) {
+        rc = vmm_rewind_to(copy, other, err);
+        if (rc < 0) {
+            CHECK_INT(run_case(copy, "turn", VMM_READY, &again), -EINVAL);
+        }
+    }
+    rc = rc == 0 ? renew_case(copy, err) : rc;
+    vmm_destroy(copy);
+    return rc;
+}
+
+static int saved_fd; /* an empty file of this life */
+
+static int life_of_file(const struct vmm_snapshot *snap, struct vmm_snapshot *base,
+                        struct vmm_err *err)
+{
+    struct vmm_snapshot *saved = NULL;
+    int rc = vmm_checkpoint_write(snap, saved_fd, err);
+    rc = rc == 0 ? vmm_checkpoint_open_fd(saved_fd, base, &saved, err) : rc;
+    rc = rc == 0 ? vmm_snapshot_verify(saved, err) : rc;
+    rc = rc == 0 ? life_of_copy(saved, base, err) : rc;
+    vmm_snapshot_close(saved);
+    return rc;
+}
+
+static struct vmm_snapshot *branch_of; /* the base of life_of_branches() */
+
+/* Two checkpoints of a machine, with pages of the first in the second, copies, and a file. */
+static int life_of_branches(struct vmm_err *err)
+{
+    struct vmm *vm = NULL;
+    struct vmm_snapshot *one = NULL, *two = NULL;
+    const uint64_t pages = 40;
+    int rc = vmm_restore(branch_of, &vt_no_io, true, &vm, err);
+    if (rc == 0) {
+        memset(mem_write_ptr(vm, VT_FIRST, pages * HV_PAGE_SIZE), 5, pages * HV_PAGE_SIZE);
+        rc = turn_case(vm, err);
+    }
+    rc = rc == 0 ? checkpoint_case(vm, &one, err) : rc;
+    if (rc == 0) {
+        memset(mem_write_ptr(vm, VT_FIRST, HV_PAGE_SIZE), 6, HV_PAGE_SIZE);
+        rc = turn_case(vm, err);
+    }
+    rc = rc == 0 ? checkpoint_case(vm, &two, err) : rc;
+    rc = rc == 0 ? life_of_copy(one, two, err) : rc;
+    rc = rc == 0 ? life_of_file(two, branch_of, err) : rc;
+    vmm_destroy(vm);
+    vmm_snapshot_close(one);
+    vmm_snapshot_close(two);
+    return rc;
+}
+
+static void fail_one_by_one(int (*lives)(struct vmm_err *), long *countdown, int code, long least)
 {
     struct vmm_err err;
-    OK(life(&err)); /* what is opened once and kept is open now */
+    saved_fd = vt_memfd("", 0);
+    OK(lives(&err)); /* what is opened once and kept is open now */
     const int fds = open_fds();
     for (long n = 1;; n++) {
+        CHECK(ftruncate(saved_fd, 0) == 0);
         plan.fired = false;
         *countdown = n;
         err = (struct vmm_err){0};
-        int rc = life(&err);
+        int rc = lives(&err);
         *countdown = 0;
         if (!plan.fired) {
             OK(rc);
@@ -201,12 +330,33 @@ static void fail_one_by_one(long *countdown, int code, long least)
 
 static void t_ioctls(void)
 {
-    fail_one_by_one(&plan.ioctls, EIO, 40);
+    fail_one_by_one(life, &plan.ioctls, EIO, 40);
 }
 
 static void t_mmaps(void)
 {
-    fail_one_by_one(&plan.mmaps, ENOMEM, 8);
+    fail_one_by_one(life, &plan.mmaps, ENOMEM, 8);
+}
+
+static void t_branch_stores(void)
+{
+    branch_of = vt_snapshot_open();
+    fail_one_by_one(life_of_branches, &plan.stores, ENOSPC, 10);
+    vmm_snapshot_close(branch_of);
+}
+
+static void t_branch_ioctls(void)
+{
+    branch_of = vt_snapshot_open();
+    fail_one_by_one(life_of_branches, &plan.ioctls, EIO, 60);
+    vmm_snapshot_close(branch_of);
+}
+
+static void t_branch_mmaps(void)
+{
+    branch_of = vt_snapshot_open();
+    fail_one_by_one(life_of_branches, &plan.mmaps, ENOMEM, 15);
+    vmm_snapshot_close(branch_of);
 }
 
 static void t_descriptors(void)
@@ -272,6 +422,9 @@ static void t_capabilities(void)
 const struct vt_test vt_fault_tests[] = {
     {"fault-ioctls", t_ioctls},
     {"fault-mmaps", t_mmaps},
+    {"fault-branch-stores", t_branch_stores},
+    {"fault-branch-ioctls", t_branch_ioctls},
+    {"fault-branch-mmaps", t_branch_mmaps},
     {"fault-descriptors", t_descriptors},
     {"fault-no-thread", t_no_thread},
     {"fault-capabilities", t_capabilities},
