@@ -7,6 +7,7 @@
 #include "vmm/snapshot_int.h"
 
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 const uint64_t branch_areas[AREAS] = {8 * MIB, 17 * MIB, 40 * MIB};
@@ -493,6 +494,56 @@ static void t_checkpoint_refused(void)
     vmm_snapshot_close(stranger);
 }
 
+/* How much more address space this process may have. */
+static void room(uint64_t more)
+{
+    unsigned long long pages;
+    FILE *f = fopen("/proc/self/statm", "r");
+    CHECK(f != NULL && fscanf(f, "%llu", &pages) == 1);
+    (void)fclose(f);
+    const struct rlimit limit = {.rlim_cur = more == RLIM_INFINITY ? more : pages * 4096 + more,
+                                 .rlim_max = RLIM_INFINITY};
+    CHECK(setrlimit(RLIMIT_AS, &limit) == 0);
+}
+
+/* Copies that write, until there is no memory for another, and then none for a checkpoint. */
+static void t_checkpoint_no_memory(void)
+{
+    struct vmm_err err;
+    struct vmm_snapshot *first = branch_base(), *none;
+    struct vmm *copies[32], *more;
+    size_t count = 0;
+    struct vmm *vm = branch_copy(first);
+    branch_fill(vm, branch_areas[0], 100, 1);
+    struct vmm_snapshot *snap = branch_checkpoint(vm);
+    room(1024 * MIB);
+    while (count < 32 && vmm_restore(snap, &io, true, &copies[count], &err) == 0) {
+        branch_fill(copies[count], branch_areas[0], 100, 2 + count);
+        branch_fill(copies[count], 30 * MIB, 1000, 2 + count);
+        count++;
+    }
+    CHECK(count > 2 && count < 16); /* 128 MiB each */
+    FAILS(vmm_restore(snap, &io, true, &more, &err), ENOMEM, "RLIMIT_AS");
+    CHECK(more == NULL);
+    room(0);
+    FAILS(vmm_checkpoint(vm, &none, &err), ENOMEM, "memory");
+    CHECK_INT(branch_sum(vm, branch_areas[0], 100), 2 * 5050);
+    for (size_t i = 0; i < count; i++) {
+        CHECK_INT(branch_sum(copies[i], branch_areas[0], 100), (long long)(2 * 5050 * (2 + i)));
+    }
+    vmm_destroy(copies[--count]);
+    OK(vmm_restore(snap, &io, true, &copies[count++], &err)); /* in its place */
+    CHECK_INT(branch_sum(copies[count - 1], branch_areas[0], 100), 2 * 5050);
+    room(RLIM_INFINITY);
+    vmm_snapshot_close(branch_checkpoint(vm));
+    while (count > 0) {
+        vmm_destroy(copies[--count]);
+    }
+    vmm_destroy(vm);
+    vmm_snapshot_close(snap);
+    vmm_snapshot_close(first);
+}
+
 const struct vt_test vt_checkpoint_tests[] = {
     {"checkpoint", t_checkpoint},
     {"checkpoint-copies", t_checkpoint_copies},
@@ -507,5 +558,6 @@ const struct vt_test vt_checkpoint_tests[] = {
     {"checkpoint-other-base", t_checkpoint_other_base},
     {"checkpoint-damage", t_checkpoint_damage},
     {"checkpoint-refused", t_checkpoint_refused},
+    {"checkpoint-no-memory", t_checkpoint_no_memory},
     {NULL, NULL},
 };
