@@ -149,6 +149,10 @@ static int run_source(const struct pyhl_run *run, struct vmm_run *out, const cha
     if (run->cell != NULL && run->args != NULL && run->args[0] != NULL) {
         return vmm_err_set(err, EINVAL, "argument '%s': a cell has none", run->args[0]);
     }
+    if (run->preload != NULL && ((run->args != NULL && run->args[0] != NULL) ||
+                                 (run->options != NULL && run->options[0] != NULL))) {
+        return vmm_err_set(err, EINVAL, "a preload has neither arguments nor options");
+    }
     if (run->script != NULL) {
         *name = run->script;
         out->mode = strcmp(run->script, "-") == 0 ? HV_RUN_STDIN : HV_RUN_FILE;

@@ -62,6 +62,12 @@ void imports_stop(void);
  */
 PyObject *imports_table(void);
 
+/* place.c: before the snapshot, remember sys.path and the endings that files of modules have. */
+void place_remember(PyObject *path, PyObject *endings);
+/* Whether the import system would come to this entry of sys.path, and find no module of this name
+ * before. */
+bool place_is_first(PyObject *name, PyObject *place);
+
 /* held.c: before the snapshot, hold aside what is not in sys.modules at the start of python3. */
 void held_take(void);
 /* Before more is imported: give up answering imports until the next held_take(). Returns a list of
@@ -76,6 +82,9 @@ PyObject *held_import(const char *name);
 /* Before the snapshot: have this called when a run is about to get a module that is held aside.
  * False: it is not held, or every run has it. */
 bool held_prepare(const char *name, void (*action)(void));
+/* Before the snapshot: what seeds instances of random.Random that seeded themselves while their
+ * module was imported. It is called when a run gets that module. */
+void held_seed_with(void (*seed)(PyObject *generator));
 /* Put linecache into sys.modules, when the run's import system would find it. */
 void held_give_linecache(void);
 

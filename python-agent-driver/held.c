@@ -9,11 +9,7 @@
 #include "driver.h"
 #include "pyinternal.h"
 
-#include <limits.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #define MOST  8192u /* modules */
 #define SLOTS (2 * MOST)
@@ -25,6 +21,7 @@ struct held {
     PyObject *parent, *owner; /* the name of its package, and that package; NULL at the top */
     PyObject *late;           /* the name in its package, when that is set with the module */
     PyObject *added;          /* finders that it puts into sys.meta_path, or NULL */
+    PyObject *generators;     /* of random numbers, to be seeded in each run, or NULL */
     PyObject *registered;     /* arguments of atexit.register() for its handlers, or NULL */
     PyObject *place;          /* the entry of sys.path where it lies; NULL: anywhere */
     Py_hash_t hash;
@@ -40,7 +37,8 @@ static size_t count, table_room;
 static uint16_t slots[SLOTS]; /* by hash; the index in the table and 1 */
 static bool given[MOST];      /* to this run, or to every run */
 static const struct held *linecache;
-static PyObject *finder, *start_path, *endings, *path_finder;
+static void (*seed_generator)(PyObject *generator);
+static PyObject *finder;
 static PyObject *spec_type, *spec_name, *import_code, *atexit_register;
 
 struct loader {
@@ -80,68 +78,6 @@ PyObject *held_import(const char *name)
     return module == NULL ? drv_import(name) : module;
 }
 
-static bool has_file(const char *directory, const char *name)
-{
-    char path[PATH_MAX];
-    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(endings); i++) {
-        const char *ending = PyUnicode_AsUTF8(PyList_GET_ITEM(endings, i));
-        const int len = snprintf(path, sizeof(path), "%s/%s%s", directory, name, ending);
-        if (len >= (int)sizeof(path) || access(path, F_OK) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* Whether the import system would find a module of this name in an entry of sys.path that the
- * script has put there. Directories are looked into here: a finder for each would cost more than
- * the rest of an import. */
-static bool is_shadowed(PyObject *entry, PyObject *name)
-{
-    PyObject *path = PyUnicode_EncodeFSDefault(entry);
-    const char *file = PyUnicode_AsUTF8(name);
-    struct stat status;
-    bool shadowed = true; /* when in doubt the import system looks itself */
-    if (path != NULL && file != NULL) {
-        const char *directory = PyBytes_GET_SIZE(path) == 0 ? "." : PyBytes_AS_STRING(path);
-        if (stat(directory, &status) != 0) {
-            shadowed = false;
-        } else if (S_ISDIR(status.st_mode)) {
-            shadowed = has_file(directory, file);
-        } else {
-            PyObject *spec = PyObject_CallMethod(path_finder, "find_spec", "O[O]", name, entry);
-            shadowed = spec != Py_None;
-            Py_XDECREF(spec);
-        }
-    }
-    Py_XDECREF(path);
-    PyErr_Clear();
-    return shadowed;
-}
-
-/* Whether the import system would come to where the module lies, and find no other before. */
-static bool is_first_on_path(const struct held *held)
-{
-    PyObject *path = PySys_GetObject("path");
-    const Py_ssize_t len = path != NULL && PyList_CheckExact(path) ? PyList_GET_SIZE(path) : 0;
-    for (Py_ssize_t i = 0; i < len; i++) {
-        PyObject *entry = PyList_GET_ITEM(path, i);
-        if (!PyUnicode_Check(entry)) {
-            return false;
-        }
-        if (PyUnicode_Compare(entry, held->place) == 0) {
-            return true;
-        }
-        if (PySequence_Contains(start_path, entry) == 1) {
-            continue;
-        }
-        if (is_shadowed(entry, held->name)) {
-            return false;
-        }
-    }
-    return false;
-}
-
 /* Whether this module is what the run's import system would find. */
 static bool is_found(const struct held *held)
 {
@@ -150,7 +86,7 @@ static bool is_found(const struct held *held)
         Py_XDECREF(owner);
         return owner == held->owner;
     }
-    return held->place == NULL || is_first_on_path(held);
+    return held->place == NULL || place_is_first(held->name, held->place);
 }
 
 /* Whether the import system asks us because it is going to load the module. importlib.util and
@@ -227,6 +163,10 @@ static void prepare(const struct held *held)
 static int act(const struct held *held)
 {
     const Py_ssize_t n = held->registered == NULL ? 0 : PyList_GET_SIZE(held->registered);
+    const Py_ssize_t g = held->generators == NULL ? 0 : PyList_GET_SIZE(held->generators);
+    for (Py_ssize_t i = 0; i < g; i++) {
+        seed_generator(PyList_GET_ITEM(held->generators, i));
+    }
     for (Py_ssize_t i = 0; i < n; i++) {
         PyObject *handler = PyList_GET_ITEM(held->registered, i);
         PyObject *done = PyObject_Call(atexit_register, PyTuple_GET_ITEM(handler, 0),
@@ -433,6 +373,7 @@ static void fill(PyObject *names, size_t i)
         .owner = item(names, "owners", i),
         .late = item(names, "late", i),
         .added = item(names, "added", i),
+        .generators = item(names, "generators", i),
         .registered = places == NULL || finder == NULL ? NULL : handlers_of(places),
         .place = item(names, "places", i),
         .inside = item(names, "inside", i) == Py_True,
@@ -472,7 +413,6 @@ static void empty_modules(PyObject *names)
 
 static void find_names(void)
 {
-    path_finder = attribute("_frozen_importlib_external", "PathFinder");
     spec_name = drv_need(PyUnicode_InternFromString("__spec__"));
     spec_type = attribute("_frozen_importlib", "ModuleSpec");
     atexit_register = attribute("atexit", "register");
@@ -520,8 +460,7 @@ void held_take(void)
     PyObject *key = drv_need(PyUnicode_FromString("linecache"));
     linecache = lookup(key);
     Py_DECREF(key);
-    start_path = drv_need(Py_XNewRef(PyDict_GetItemString(names, "path")));
-    endings = drv_need(Py_XNewRef(PyDict_GetItemString(names, "endings")));
+    place_remember(PyDict_GetItemString(names, "path"), PyDict_GetItemString(names, "endings"));
     if (finder == NULL) {
         find_names();
     }
@@ -536,7 +475,7 @@ void held_take(void)
 static bool is_gone(size_t i)
 {
     const struct held *held = &table[i];
-    return held->gone || (held->place != NULL && !is_first_on_path(held)) ||
+    return held->gone || (held->place != NULL && !place_is_first(held->name, held->place)) ||
            (held->inside && is_gone(*held->needs));
 }
 
@@ -581,6 +520,11 @@ bool held_prepare(const char *name, void (*action)(void))
     }
     held->prepare = action;
     return true;
+}
+
+void held_seed_with(void (*seed)(PyObject *generator))
+{
+    seed_generator = seed;
 }
 
 /* python3 itself imports this module for code of -c. Without the import system that takes no page

@@ -19,7 +19,8 @@
  *
  * `held` has what was held before, by index: name, module, needs, attribute of its package, finders
  * that it adds; or None for what cannot be imported any more. `registrants` has for each handler of
- * atexit the module whose code has registered it. */
+ * atexit the module whose code has registered it, `seeded` each generator of random numbers with
+ * the module whose code has had it seed itself, or None when it was given a seed. */
 static const char recorder[] =
     "import builtins, sys\n"
     "import _frozen_importlib as bootstrap\n"
@@ -29,7 +30,14 @@ static const char recorder[] =
     "known, loaded, loading = {*at_start, *alive}, set(), ['']\n"
     "needs = {name: dict.fromkeys(old[i] for i in entry[2]) for name, entry in alive.items()}\n"
     "aside = {name: entry[1] for name, entry in alive.items() if name not in at_start}\n"
-    "bound, registrants = [], [None] * handlers()\n"
+    "bound, registrants, seeded = [], [None] * handlers(), {}\n"
+    "Random = getattr(aside.get('random', sys.modules.get('random')), 'Random', None)\n"
+    "plain_seed = getattr(Random, 'seed', None)\n"
+    "def seed(self, a=None, version=2):\n"
+    "    plain_seed(self, a, version)\n"
+    "    seeded[id(self)] = self, loading[-1] if a is None else None\n"
+    "if Random:\n"
+    "    Random.seed = seed\n"
     "statement, load = builtins.__import__, bootstrap._find_and_load\n"
     "def note(name):\n"
     "    needs.setdefault(loading[-1], {})[name] = None\n"
@@ -108,6 +116,8 @@ static const char recorder[] =
     "        aside[name] = sys.modules.pop(name)\n"
     "    unbind()\n"
     "def stop():\n"
+    "    if Random:\n"
+    "        Random.seed = plain_seed\n"
     "    put_aside()\n"
     "    builtins.__import__, bootstrap._find_and_load = statement, load\n"
     "    sys.modules.update(aside)\n"
@@ -118,7 +128,8 @@ static const char recorder[] =
  * is deleted. Its name is in `late`: it is set again with that module. `imported` is not true of
  * what a finder of the packages' own has found: only that finder knows when it is to be found.
  * `places` has the entry of sys.path where a module was found, `added` what it has put into
- * sys.meta_path, `registered` its handlers of atexit. Of what was held before nothing changes. */
+ * sys.meta_path, `registered` its handlers of atexit, `generators` those that have seeded
+ * themselves. Of what was held before nothing changes. */
 static const char sorting[] =
     "names = old + [name for name in sys.modules if name not in at_start and name not in alive]\n"
     "modules = [sys.modules.get(name) for name in names]\n"
@@ -159,6 +170,7 @@ static const char sorting[] =
     "owners = [parts(name)[2] for name in names]\n"
     "places = [place(*pair) for pair in zip(names, modules)]\n"
     "inside = [parts(name)[0] in index for name in names]\n"
+    "generators = [[op for op, by in seeded.values() if by == name] or None for name in names]\n"
     "registered = [[i for i, by in enumerate(registrants) if by == name] or None\n"
     "              for name in names]\n"
     "def is_own(name, module):\n"

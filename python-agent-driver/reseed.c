@@ -31,6 +31,7 @@ struct random_object {
 
 static struct mt19937 *numpy_state;
 static struct random_object *random_state;
+static PyTypeObject *random_type; /* _random.Random */
 static PyObject *process_key;
 static bool fixed; /* the run is deterministic */
 
@@ -138,7 +139,7 @@ static void find_random_state(void)
         drv_fail("_random.Random is not what CPython 3.13 makes it");
     }
     random_state = (struct random_object *)attr_path(module, inst_path);
-    Py_DECREF(base);
+    random_type = (PyTypeObject *)base;
     Py_DECREF(module);
 }
 
@@ -212,6 +213,15 @@ static void seed_random(void)
     }
 }
 
+static void seed_generator(PyObject *generator)
+{
+    struct random_object *state = (struct random_object *)generator;
+    if (!fixed && random_type != NULL && PyObject_TypeCheck(generator, random_type)) {
+        fill_twister(state->state);
+        state->index = MT_WORDS;
+    }
+}
+
 static void seed_numpy(void)
 {
     if (fixed) {
@@ -245,6 +255,7 @@ void reseed_before_snapshot(void)
     forget_sqlite();
     forget_tempfile("_name_sequence");
     forget_tempfile("tempdir");
+    held_seed_with(seed_generator);
     seed_with("random", random_state, seed_random);
     seed_with("numpy.random.mtrand", numpy_state, seed_numpy);
     seed_with("multiprocessing.process", process_key, seed_multiprocessing);

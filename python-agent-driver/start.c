@@ -222,6 +222,11 @@ static void import_lines(const struct drv_frame *frame)
 
 int start_packages(const struct drv_frame *frame)
 {
+    if (frame->optc > 0) {
+        dprintf(STDERR_FILENO, "pyhl: option '%s': packages are imported without options\n",
+                frame->options[0]);
+        return DRV_FAILED;
+    }
     run_lend(frame);
     note_descriptors();
     session_add_packages();
@@ -231,6 +236,7 @@ int start_packages(const struct drv_frame *frame)
     session_tell_line(0, NULL, NULL);
     final_rehearse(); /* what they have printed is not the next run's output */
     run_take_back();
+    fflush(NULL);
     internal_forget_warnings();
     PyGC_Collect();
     become_quiet();

@@ -120,6 +120,7 @@ def begin():
 def end():
     """The imports are over. Nothing is left open of what was told, and no lines are kept for tracebacks."""
     compile_rest()
+    records.flush()
     linecache.clearcache()
     if records.device >= 0:
         os.close(records.device)

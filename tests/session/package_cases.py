@@ -21,11 +21,11 @@ def tree(files):
         yield folder
 
 
-def take(session, lines="", files=None, err=""):
+def take(session, lines="", files=None, out="", err=""):
     """Give the machine packages; returns the records of the lines."""
     with tree(files or {}) as folder:
         session.files(folder)
-        turn = ends(session.preload(lines), 0, err=err)
+        turn = ends(session.preload(lines), 0, out, err)
     return turn.records("preload")
 
 
@@ -67,7 +67,7 @@ def packages_twice(session):
 @case
 def packages_end(session):
     """An import that takes the process down ends the machine, and the last record tells which it was."""
-    deaths = {"leaves": ("import os; os._exit(7)", "exited", 7), "crashes": ("import os; os.abort()", "signaled", 6),
+    deaths = {"leaves": ("import os; os._exit(7)", "exited", 7), "crashes": ("import ctypes; ctypes.string_at(0)", "signaled", 11), "aborts": ("import os; os.abort()", "signaled", 6),
               "hangs": ("while True: pass", "timeout", 0)}
     start = session.checkpoint()
     for name, (text, kind, status) in deaths.items():
@@ -77,6 +77,9 @@ def packages_end(session):
         same((turn.kind, turn.status if kind != "timeout" else 0), (kind, status))
         same(turn.records("preload"), [{"line": 1, "module": "json"}, {"line": 2, "module": name}])
         session.to(start)
+    told = take(session, "huge\nos\n", {"huge.py": "x = [bytearray(1 << 26) for _ in range(1000)]\n"})
+    same(told[1:], [{"line": 1, "module": "huge", "error": "MemoryError: "}, {"line": 2, "module": "os"}])
+    ran(session.script("print(1)"), "1\n")
 
 
 @case
@@ -143,6 +146,34 @@ def packages_left(session):
     same((turn.status, turn.out, turn.err),
          (0, "0 ['lazy.cpython-313.pyc', 'one.cpython-313.pyc']\n",
           f"{PATH}/one.py:4: UserWarning: of f\n  def f(): warnings.warn('of f')\n"))
+
+
+@case
+def packages_random(session):
+    """A generator that has seeded itself while it was imported differs from run to run; one with a seed does not."""
+    take(session, "one\n", {
+        "one.py": "import random\nown, given, later = random.Random(), random.Random(5), random.Random()\nlater.seed(6)\n"
+                  "class R(random.Random):\n    pass\nmore = R()\nmore.random()\nprint('printed once')\n"}, out="printed once\n")
+    state = session.checkpoint()
+    seen = []
+    for _ in range(2):
+        session.to(state)
+        seen.append(ran(session.script(
+            "import one, random\nprint(one.own.random(), one.more.random(), random.random(), one.given.random(), one.later.random())"
+        )).split())
+    same([a == b for a, b in zip(*seen)], [False, False, False, True, True])
+    session.to(state)
+    ran(session.script("import random; print(random.Random.seed.__module__, random.Random(1).random())"),
+        "random 0.13436424411240122\n")
+
+
+@case
+def packages_options(session):
+    """Packages are imported without options; the machine can still take packages."""
+    turn = session.preload("json", options=["-O"])
+    same((turn.kind, turn.status, turn.err), ("ready", 125, "pyhl: option '-O': packages are imported without options\n"))
+    take(session, "one", {"one.py": "x = 1\n"})
+    ran(session.script("import one; print(one.x)"), "1\n")
 
 
 @case
