@@ -404,7 +404,9 @@ def case_repl_checkpoint_doors():
 def case_repl_jail():
     done = subprocess.run(["tests/jailed.sh", "bash", "-c", 'sleep 20 | "$@"; :', "-", *REPL], capture_output=True, text=True,
                           timeout=LIMIT)
-    return [done.stdout] if done.returncode else []
+    parent = subprocess.run(["tests/jailed.sh", "bash", "-c", 'exec "$@" < <(sleep 20)', "-", *REPL, "--pip"], capture_output=True,
+                            text=True, timeout=LIMIT)
+    return [out.stdout for out in (done, parent) if out.returncode]
 
 
 def case_tool_interrupt():
