@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# Runs every suite: each tests/SUITE/run.sh, whose last line is `N passed, N failed, N skipped`. Not `hardware` and
-# `dist`, which have targets of their own. Shows what failed, sums up, and fails when anything did. A suite that ends
+# Runs every suite: each tests/SUITE/run.sh, whose last line is `N passed, N failed, N skipped`. Not `hardware`, `dist` and
+# `ecosystem`, which have targets of their own. Shows what failed, sums up, and fails when anything did. A suite that ends
 # otherwise counts as one failure.
 #
 # usage: tests/run-all.sh [SUITE...]      --list prints their names
@@ -26,7 +26,7 @@ suites() {
         for suite in tests/*/run.sh; do
             basename "$(dirname "$suite")"
         done
-    } | grep -vxE 'hardware|dist' | awk '!seen[$0]++'
+    } | grep -vxE 'hardware|dist|ecosystem' | awk '!seen[$0]++'
 }
 
 run_suite() {

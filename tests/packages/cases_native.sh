@@ -22,6 +22,14 @@ case_chain() {
     same tneeds_numpy 'import numpy, tneeds_numpy; print(tneeds_numpy.ten, numpy.__version__, numpy.__file__)'
 }
 
+case_replaces() {
+    begin "a package of the image gives way to another version"
+    same tabulate==99.0 'import tabulate, importlib.metadata' 'print(tabulate.__version__, tabulate.__file__)' \
+        'print(importlib.metadata.version("tabulate"))' 'import pandas; print(pandas.DataFrame({"x": [1]}))'
+    with tpure -c 'import tabulate; print(tabulate.__version__)' # a layer without it has the image's
+    grep -q '^0\.' "$scratch/out" || problem "$(cat "$scratch/out" "$scratch/err")"
+}
+
 case_forms() {
     begin "namespace packages of two wheels"
     same 'tspace_a tspace_b' 'import tspace.a, tspace.b; print(tspace.a.half, tspace.b.half, list(tspace.__path__))'

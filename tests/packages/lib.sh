@@ -48,7 +48,7 @@ with() {
 # site "REQUIREMENT..." [UV-OPTION...]: the tree of these packages, for native runs, in $site.
 site() {
     local wanted=$1 stub name
-    site=$sites/$(printf '%s' "$wanted" | tr -c '[:alnum:].' _)
+    site=$sites/$(printf '%s' "$wanted" | md5sum | cut -c 1-16)
     shift
     [ ! -e "$site" ] || return 0
     mkdir -p "$site"
@@ -68,6 +68,7 @@ site() {
 
 # natively SCRIPT: runs it with the tree that site() has made, at the same path.
 natively() {
+    find "$root/tmp" -mindepth 1 -delete # what an earlier run has left
     mkdir -p "$root$(dirname "$1")" "$root/$(dirname $place)"
     cp "$1" "$root$1"
     rm -rf "${root:?}/$place"
