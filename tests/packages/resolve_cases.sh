@@ -197,6 +197,9 @@ case_resolve_image() {
     expect_status 0
     expect_line 'replaces: 1' 'modules: numpy'
     [ "$(cd "$scratch/tree" && echo *)" = "numpy numpy-99.0.dist-info" ] || problem "the tree has $(ls "$scratch/tree")"
+    resolve --offline --with "$wheels/same/numpy-2.2.4-py3-none-any.whl"
+    expect_line 'replaces: 1' 'modules: numpy'
+    [ -s "$scratch/tree/numpy-2.2.4.dist-info/METADATA" ] || problem "the tree has $(find "$scratch/tree")"
     resolve_here --with numpy
     expect_line 'entries: 0'
     resolve_here --with numpy --upgrade
@@ -275,7 +278,7 @@ case_resolve_no_code() {
     chmod +x "$folder/.venv/bin/python"
     ln -s python "$folder/.venv/bin/python3"
     printf 'home = /usr/bin\nversion = 3.11.0\n' >"$folder/.venv/pyvenv.cfg"
-    printf '[pip]\nindex-url = "http://planted.invalid/"\n' >"$folder/uv.toml"
+    printf '[pip]\nrequire-hashes = true\n' >"$folder/uv.toml"
     UV_NO_BINARY_PACKAGE=sourceonly UV_TARGET=/nonexistent run "$scratch/resolve" --offline --find-links "$wheels" --with leaf \
         "$home/initrd.cpio" "$folder/work"
     expect_status 0

@@ -67,6 +67,7 @@ wheel("needspython", "1.0", python=">=3.99")
 source("sourceonly", "1.0")
 # Of the image; the version is one that no release has.
 wheel("numpy", "99.0")
+wheel("numpy", "2.2.4", folder="same")
 wheel("elder", "1.0")
 wheel("elder", "2.0", needs=["numpy>=3"])
 wheel("command", "1.0", files={"command/__init__.py": "", "command-1.0.data/scripts/hello": "#!python\nprint(1)\n"})
