@@ -400,6 +400,35 @@ static void t_files(void)
     vmm_destroy(vm);
 }
 
+/* Packages that a first run brings are there for runs of any kind, and in a checkpoint. */
+static void t_preload(void)
+{
+    static const char *texts[] = {"import json\nx = 6\n"};
+    const struct vmm_file files[] = {
+        {.path = &PYHL_PACKAGES "/own.py"[1], .mode = S_IFREG | 0644, .size = 18}};
+    const struct vmm_files_in in = {.count = 1, .files = files, .read = on_read, .arg = texts};
+    const char *const options[] = {"-O", NULL};
+    const struct pyhl_run wrong = {.preload = "own", .options = options};
+    const struct pyhl_run brings = {.preload = "own\n", .files_in = &in};
+    const struct pyhl_run uses = {.code = "import own, sys; print(own.x, 'json' in sys.modules)"};
+    struct heard heard = {0};
+    struct vmm *vm = restore(&heard, true);
+    struct vmm_snapshot *state = NULL;
+    struct vmm_outcome end;
+    struct vmm_err err = {0};
+    CHECK(pyhl_run(vm, &wrong, &end, &err) == -EINVAL);
+    CHECK(pyhl_run(vm, &brings, &end, &err) == 0 && end.kind == VMM_READY && end.status == 0);
+    CHECK(vmm_checkpoint(vm, &state, &err) == 0);
+    for (int i = 0; i < 2; i++) {
+        CHECK(pyhl_run(vm, &uses, &end, &err) == 0 && end.kind == VMM_EXITED && end.status == 0);
+        CHECK(vmm_rewind_to(vm, state, &err) == 0);
+    }
+    CHECK(pyhl_run(vm, &(struct pyhl_run){.cell = "import own; own.x * 7"}, &end, &err) == 0);
+    CHECK(strcmp(heard.text[1], "6 True\n6 True\n42\n") == 0);
+    vmm_destroy(vm);
+    vmm_snapshot_close(state);
+}
+
 static void t_cells(void)
 {
     struct heard heard = {0};
@@ -442,6 +471,7 @@ static const struct unit_test tests[] = {
     {"warm", t_warm},
     {"cells", t_cells},
     {"files", t_files},
+    {"preload", t_preload},
     {"interrupt", t_interrupt},
     {"jail", t_jail},
     {"threads", t_threads},
