@@ -52,7 +52,7 @@ static int plain_boot(const struct plain *plain, struct vmm *vm, struct vmm_err 
         .cwd = "/",
         .timeout_ns = BOOT_TIMEOUT,
     };
-    struct vmm_outcome outcome;
+    struct vmm_outcome outcome = {.kind = VMM_BROKEN};
     int rc = env == NULL ? vmm_err_set(err, ENOMEM, "out of memory")
                          : vmm_start(vm, BOOT_TIMEOUT, &outcome, err);
 

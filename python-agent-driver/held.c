@@ -452,11 +452,12 @@ static void make_room(size_t all)
         drv_fail("no room for %zu preloaded modules: there is room for %u", all, MOST);
     }
     if (all > table_room) {
+        struct held *larger = realloc(table, (all + LATER) * sizeof(*table));
+        if (larger == NULL) {
+            drv_fail("no memory for %zu preloaded modules", all);
+        }
+        table = larger;
         table_room = all + LATER;
-        table = realloc(table, table_room * sizeof(*table));
-    }
-    if (table == NULL) {
-        drv_fail("no memory for %zu preloaded modules", all);
     }
 }
 
