@@ -90,18 +90,16 @@ static void install_upgrades(const struct install *install, struct arguments *ar
     }
 }
 
-/* Nothing is taken that was published after the request's time. It is a copy, added to `copies`. */
-static void install_newer(const struct install *install, struct arguments *args,
-                          struct arguments *copies)
+/* Nothing is taken that was published after the request's time, which is put into text. */
+static void install_newer(const struct install *install, struct arguments *args, char *text,
+                          size_t room)
 {
     const char *line = install->request->text;
 
     if (strncmp(line, "#n ", 3) == 0) {
-        char *copy = strndup(line + 3, strcspn(line + 3, "\n"));
-
+        snprintf(text, room, "%.*s", (int)strcspn(line + 3, "\n"), line + 3);
         install_arg(args, "--exclude-newer");
-        install_arg(args, copy);
-        install_arg(copies, copy);
+        install_arg(args, text);
     }
 }
 
@@ -157,7 +155,7 @@ static void install_args(const struct install *install, const char *platform, co
 static int install_uv(struct install *install, const char *target, const char *pins, bool offline,
                       int *status, struct vmm_err *err)
 {
-    char platform[64];
+    char platform[64], newer[64];
     struct uv_run run = {.path = install->uv,
                          .dir = install->work,
                          .max_bytes = install->max_bytes,
@@ -168,7 +166,7 @@ static int install_uv(struct install *install, const char *target, const char *p
     snprintf(platform, sizeof(platform), "x86_64-manylinux_2_%u",
              install->platform ? install->platform : install->glibc);
     install_args(install, platform, target, pins, offline, &args);
-    install_newer(install, &args, &names);
+    install_newer(install, &args, newer, sizeof(newer));
     if (install->request->upgrade) {
         install_upgrades(install, &args, &names);
     }

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# shellcheck shell=bash disable=SC2154 # sourced by run.sh; lib.sh and run.sh set what it uses
+# shellcheck shell=bash disable=SC2154,SC2034 # sourced by run.sh; lib.sh and run.sh set what it uses
 # Layers in the cache folder: made once, by one process at a time, whole or not at all; used only when nobody else can
 # have changed them; listed, and removed. What is on PATH as uv is toy_uv.py: what is tested here is what becomes of a
 # tree of packages.
