@@ -234,6 +234,15 @@ static void t_write_fails(void)
 }
 
 /* One run, made once, in a VM that is rewound: nothing of a run is in the next. */
+/* Whether a run has made one call and left the guest for nothing else. The library interrupts a run
+ * when it looks at the output rings, at first after 20 ms, which is as long as a busy host may keep
+ * any run waiting. */
+static bool one_call(const struct vmm_counters *c)
+{
+    return c->exits_doorbell == 1 && c->exits == 1 + c->exits_signal &&
+           (c->exits_signal == 0 || c->run_ns > 20000000);
+}
+
 static void t_warm(void)
 {
     struct heard heard = {0};
@@ -250,7 +259,7 @@ static void t_warm(void)
         CHECK(vmm_run(vm, &made, &end, &err) == 0 && end.kind == VMM_EXITED);
     }
     CHECK(strcmp(heard.text[1], "False\nFalse\nFalse\nFalse\nFalse\n") == 0);
-    CHECK(end.counters.exits == 1);
+    CHECK(one_call(&end.counters));
     pyhl_run_free(&made);
     pyhl_run_free(&made);
     CHECK(made.argv == NULL);
