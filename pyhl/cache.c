@@ -74,7 +74,7 @@ static int check_trusted(const struct folder *folder, struct vmm_err *err)
 
 int cache_open(bool make, struct cache *cache, struct vmm_err *err)
 {
-    char path[PATH_MAX];
+    char path[PATH_MAX] = "";
 
     *cache = CACHE_NONE;
     if (cache_place(path, err) < 0 || (make && make_place(path, err) < 0) ||
@@ -345,7 +345,7 @@ static int sync_entry(const struct folder *in, const char *entry, struct vmm_err
 int cache_publish(const struct cache *cache, const struct cache_work *work, const char *entry,
                   enum cache_part part, const char *name, struct vmm_err *err)
 {
-    struct folder folder;
+    struct folder folder = FOLDER_NONE;
     int rc = sync_entry(&work->dir, entry, err);
 
     rc = rc == 0 ? cache_part(cache, part, true, &folder, err) : rc;

@@ -191,7 +191,7 @@ static int import_run(struct import *import, struct vmm *vm, struct vmm_err *err
         .timeout_ns = IMPORT_TIMEOUT,
         .files_in = &import->files.in,
     };
-    struct vmm_outcome outcome;
+    struct vmm_outcome outcome = {.kind = VMM_BROKEN};
     int rc = env == NULL || source == NULL ? vmm_err_set(err, ENOMEM, "out of memory")
                                            : vmm_run(vm, &run, &outcome, err);
 
@@ -361,9 +361,12 @@ int layer_guest_make(const struct layer_guest *guest, int fd, struct vmm_err *er
     };
     int rc;
 
+    if (import.left_out == NULL) {
+        (void)vmm_err_set(err, ENOMEM, "out of memory");
+        return -ENOMEM;
+    }
     snprintf(word, sizeof(word), "%s:" PACKAGES_SITE, guest->tree);
-    rc = import.left_out == NULL ? vmm_err_set(err, ENOMEM, "out of memory")
-                                 : copies_list(&options, "/", NULL, &import.files, err);
+    rc = copies_list(&options, "/", NULL, &import.files, err);
     rc = rc == 0 ? import_files(&import, err) : rc;
     copies_free(&import.files);
     free(import.left_out);

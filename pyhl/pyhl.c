@@ -114,7 +114,7 @@ static int layer_pick(const struct pyhl_home *home, const struct cache *cache,
 int pyhl_layer_open(const struct pyhl_home *home, const char *const *packages,
                     struct vmm_snapshot **out, struct vmm_err *err)
 {
-    struct vmm_err unseen;
+    struct vmm_err unseen = {0};
     struct cache cache;
     int rc;
 

@@ -425,6 +425,28 @@ static int check_interactive(const struct cmd *cmd, const struct run_options *op
     return CMD_OK;
 }
 
+/* What the options say of the run. */
+static struct pyhl_run make_run(const struct run_options *options, const struct opt_words *words,
+                                const struct program *program, const char *const *env,
+                                const char *cwd)
+{
+    struct pyhl_run run = program->run;
+
+    run.args = words->items + (run.script != NULL);
+    run.as_cell = is_cell(options);
+    run.options = options->python.items;
+    run.env = env;
+    run.cwd = cwd != NULL && cwd[0] == '/' ? cwd : NULL; /* a removed directory has no name */
+    run.timeout_ns = options->timeout_ns;
+    run.memory = options->memory;
+    run.cpu_ns = options->cpu_ns;
+    run.max_output = options->json && !options->max_output ? RESULT_BYTES : options->max_output;
+    run.max_calls = options->tools.max_calls;
+    run.deterministic = options->deterministic;
+    run.trace = options->trace;
+    return run;
+}
+
 static int run_program(const struct cmd *cmd, const struct run_options *options,
                        const struct opt_words *words, const struct program *program,
                        struct process_times *times)
@@ -455,23 +477,11 @@ static int run_program(const struct cmd *cmd, const struct run_options *options,
         .more = wanted(options, &program->metadata),
         .verbose = options->verbose,
     };
-    struct pyhl_run run = program->run;
+    const struct pyhl_run run = make_run(options, words, program, env, cwd);
     struct start start = {0};
     struct vmm_err err = {0};
     int status = CMD_OK;
 
-    run.args = words->items + (run.script != NULL);
-    run.as_cell = is_cell(options);
-    run.options = options->python.items;
-    run.env = env;
-    run.cwd = cwd != NULL && cwd[0] == '/' ? cwd : NULL; /* a removed directory has no name */
-    run.timeout_ns = options->timeout_ns;
-    run.memory = options->memory;
-    run.cpu_ns = options->cpu_ns;
-    run.max_output = options->json && !options->max_output ? RESULT_BYTES : options->max_output;
-    run.max_calls = options->tools.max_calls;
-    run.deterministic = options->deterministic;
-    run.trace = options->trace;
     if (env == NULL || (options->json && session.result == NULL)) {
         (void)vmm_err_set(&err, ENOMEM, "out of memory");
     }

@@ -36,6 +36,14 @@ expect_cached() {
     [ "$(cached "$1" | wc -l)" = "$2" ] || problem "$1/ has $(cached "$1" | tr '\n' ' '), expected $2 entries"
 }
 
+# Waits until uv is called, or the process that is to call it has ended.
+await_call() {
+    while [ "$(toy_calls)" = 0 ]; do
+        kill -0 "$1" 2>/dev/null || { problem "it ended before it called uv"; return; }
+        sleep 0.05
+    done
+}
+
 readonly print_toy='import toy; print(toy.value)'
 
 case_layers_once() {
@@ -114,7 +122,7 @@ case_layers_two() {
     TOY_SLEEP=2 PATH=$toy_bin:$PATH "$pyhl" run --dest "$home" --with toy -c "$print_toy" \
         >"$scratch/one" 2>"$scratch/one.err" &
     first=$!
-    while [ "$(toy_calls)" = 0 ]; do sleep 0.05; done
+    await_call $first
     PATH=$toy_bin:$PATH "$pyhl" run --dest "$home" --with toy -c "$print_toy" >"$scratch/two" 2>"$scratch/two.err" &
     second=$!
     wait $first || problem "the first failed: $(cat "$scratch/one.err")"
@@ -132,7 +140,7 @@ interrupt_maker() {
     TOY_SLEEP=3 PATH=$toy_bin:$PATH env --default-signal=INT "$pyhl" run --dest "$home" --with toy -c "$print_toy" \
         >"$scratch/out" 2>"$scratch/err" &
     pid=$!
-    while [ "$(toy_calls)" = 0 ]; do sleep 0.05; done
+    await_call $pid
     kill -"$1" $pid
     wait $pid
     status=$?
@@ -145,7 +153,7 @@ case_layers_killed() {
     begin "a maker that is killed leaves no layer, and what it leaves goes with the next work"
     TOY_SLEEP=3 PATH=$toy_bin:$PATH "$pyhl" run --dest "$home" --with toy -c "$print_toy" >/dev/null 2>&1 &
     pid=$!
-    while [ "$(toy_calls)" = 0 ]; do sleep 0.05; done
+    await_call $pid
     kill -9 $pid
     wait $pid 2>/dev/null
     [ "$(cached work | wc -l)" -gt 0 ] || problem "there is nothing in work/: the test tests nothing"
@@ -358,7 +366,7 @@ case_layers_prune() {
         $'print("ready", flush=True)\ninput()\nimport toy; print(toy.value)' <"$scratch/wait" >"$scratch/ran" 2>&1 &
     pid=$!
     exec 8>"$scratch/wait"
-    while [ ! -s "$scratch/ran" ]; do sleep 0.05; done
+    while [ ! -s "$scratch/ran" ] && kill -0 $pid 2>/dev/null; do sleep 0.05; done
     run "$pyhl" prune
     expect_status 0
     grep -q '^removed 2 of 2 layers' "$scratch/out" || problem "$(cat "$scratch/out")"
