@@ -12,6 +12,7 @@
 
 #define SAID_HEAD      24u /* lines that are kept of a long text, from its beginning and its end */
 #define SAID_TAIL      8u
+#define SAID_LEFT_OUT  "...\n"
 #define SAID_MALFORMED "a requirement is malformed: give NAME, 'NAME>=1.2' or a wheel"
 #define SAID_PLATFORM  "x86_64-manylinux_2_"
 
@@ -167,10 +168,10 @@ void said_shorten(char *said)
         end = said_next(end);
         lines++;
     }
-    if (lines > SAID_HEAD + SAID_TAIL + 1) {
+    if (lines > SAID_HEAD + SAID_TAIL && (size_t)(tail - head) > strlen(SAID_LEFT_OUT)) {
         char *to = said + (head - said);
 
-        memcpy(to, "...\n", 4);
-        memmove(to + 4, tail, strlen(tail) + 1);
+        memmove(to + strlen(SAID_LEFT_OUT), tail, strlen(tail) + 1);
+        memcpy(to, SAID_LEFT_OUT, strlen(SAID_LEFT_OUT));
     }
 }
