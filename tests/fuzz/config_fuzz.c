@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The readers of image.ini and pyhl.ini. A file is refused with a message that names it, or every
- * value fits its field and is the same after it was written into another such file and read again.
+ * The readers of image.ini, pyhl.ini and layer.ini. A file is refused with a message that names it,
+ * or every value fits its field and is the same after it was written into another such file and
+ * read again.
  */
 #include "fuzz.h"
 #include "pyhl/config.h"
@@ -83,6 +84,28 @@ static void check_home(const char *text)
     free(config.packages.text);
 }
 
+static void check_layer(const char *text)
+{
+    struct layer_config config, again;
+    struct vmm_err err = {0};
+    char *written;
+    size_t len;
+    int rc = config_parse_layer(text, "layer.ini", &config, &err);
+    if (rc == 0) {
+        check_word(config.version, sizeof(config.version));
+        MUST(config_format_layer(&config, &written, &len, &err) == 0 && strlen(written) == len);
+        MUST(config_parse_layer(written, "layer.ini", &again, &err) == 0);
+        free(written);
+        MUST(memcmp(&again.content, &config.content, sizeof(again.content)) == 0);
+        MUST(again.plain == config.plain && again.packages.count == config.packages.count);
+        free(again.packages.text);
+    } else {
+        MUST(rc == -err.code && err.msg[0] != '\0');
+    }
+    check_packages(&config.packages);
+    free(config.packages.text);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     char *text = malloc(size + 1);
@@ -93,6 +116,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     text[size] = '\0';
     check_image(text);
     check_home(text);
+    check_layer(text);
     free(text);
     return 0;
 }

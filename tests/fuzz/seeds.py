@@ -252,9 +252,12 @@ def ini():
     home = (b"; comment\n[pyhl]\nformat = 1\nversion = 0.1.0\nimage = python\nmemory = 1073741824\n"
             b"key = 0123456789abcdef0123456789abcdef\nkernel_size = 1\ninitrd_size = 2\nsnapshot_size = 3\n\n"
             b"[packages]\nnumpy = 1.24.2\npandas = 1.5\n")
+    layer = (b"[layer]\nformat = 1\nversion = 0.1.0\nkey = 0123456789abcdef0123456789abcdef\n"
+             b"content = fedcba98765432100123456789abcdef\nfiles_size = 7\nplain = 1\n\n[packages]\npolars = 1.2\n")
     return {
         "image": image,
         "home": home,
+        "layer": layer,
         "both": image + home,
         "no-name": image.replace(b"name = python", b""),
         "format": home.replace(b"format = 1", b"format = 99"),
