@@ -95,6 +95,10 @@ class Machine:
         """python3 -c, which is the last run of the machine until it is rewound."""
         return self.run(SCRIPT, code, argv=["-c"], **more)
 
+    def check(self):
+        """After a rewind: it is byte for byte what it was restored from."""
+        self.branch("check")
+
     def send(self, data):
         self.process.stdin.write(data)
         self.process.stdin.flush()

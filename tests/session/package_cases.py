@@ -177,6 +177,20 @@ def packages_options(session):
 
 
 @case
+def packages_rewound(session):
+    """A machine that is made from a state with packages is that state again after each run, whatever the run did."""
+    take(session, "one", {"one.py": "import json, numpy\nx = [object() for _ in range(1_000_000)]\n", "other.py": "y = 1\n"})
+    session.copy(session.checkpoint())
+    for code in ("print(1)", "import one; one.x.clear()", "import one; print(sum(map(id, one.x)) > 0)",
+                 "import shutil; shutil.rmtree('/usr/local/lib/python3.13')", "import os; os._exit(3)", "1 / 0",
+                 "import numpy; x = numpy.ones(20_000_000); import one; one.y = x; import other; other.z = one"):
+        assert session.script(code).kind == "exited", code
+        session.rewind()
+        session.check()
+    ran(session.script("import one, other; print(len(one.x), other.y, hasattr(other, 'z'))"), "1000000 1 False\n")
+
+
+@case
 def packages_cost(session):
     """A small script writes about as many pages as without packages, and takes one exit and no fault."""
     def warm():

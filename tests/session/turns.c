@@ -7,12 +7,13 @@
  * ENVC OPTC SIZE, with "-" for no context, STDIN the number of a descriptor or -1, TIMEOUT in ms.
  * The bytes are ARGC, ENVC and OPTC strings, each with its NUL, and SIZE bytes of source. Or it is
  * the line "rewind", "checkpoint", which is answered by its number, or "to N" or "copy N", which
- * go to a checkpoint in this VM and in another in its place. Runs have the function "ask", whose
- * calls are left open: a run that waits ends as "called", and "reply TEXT" answers all open calls
- * and goes on, in a copy, too. Answers are lines of words with bytes after some: "out SIZE", "err
- * SIZE", "record KIND SIZE", "error TEXT", "end KIND STATUS EXITS FAULTS CALLS RUN_NS PAGES
- * DETAIL", with PAGES those that the rewind before this run has copied back. SIGUSR1 interrupts the
- * run. "files HOST GUEST" gives the next run what a directory of the host has.
+ * go to a checkpoint in this VM and in another in its place, or "check", by vmm_check(). Runs have
+ * the function "ask", whose calls are left open: a run that waits ends as "called", and "reply
+ * TEXT" answers all open calls and goes on, in a copy, too. Answers are lines of words with bytes
+ * after some: "out SIZE", "err SIZE", "record KIND SIZE", "error TEXT", "end KIND STATUS EXITS
+ * FAULTS CALLS RUN_NS PAGES DETAIL", with PAGES those that the rewind before this run has copied
+ * back. SIGUSR1 interrupts the run. "files HOST GUEST" gives the next run what a directory of the
+ * host has.
  */
 #include "pyhl/pyhl.h"
 #include "tests/session/turns_files.h"
@@ -181,6 +182,8 @@ static int branch(const char *line, struct vmm_err *err)
         vmm_destroy(vm);
         vm = NULL;
         rc = vmm_restore(checkpoints[n], &io, true, &vm, err);
+    } else if (strcmp(line, "check\n") == 0) {
+        rc = vmm_check(vm, err);
     } else if (strncmp(line, "files ", 6) == 0) {
         rc = give_files(line, err);
     }
