@@ -35,6 +35,8 @@ struct state {
     unsigned cells;
     unsigned folded; /* a checksum over what cells were given */
     struct bytes blocks[SLOTS], files[SLOTS], maps[SLOTS];
+    bool child; /* there is a process that adds up what it is told */
+    unsigned told;
     int seeded; /* what the session's random numbers follow from; NO_SEED: they are new */
     struct {
         unsigned count;

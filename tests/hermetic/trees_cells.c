@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Cells of a Python session, and what each does to the model. The session has variables, blocks of
- * memory, files, mappings, a thread, random numbers, clocks, calls of functions of the host, and a
- * rounding mode, which lies in a register that only vector state has.
+ * memory, files, mappings, a thread, random numbers, clocks, calls of functions of the host, a
+ * rounding mode, which lies in a register that only vector state has, and at times a process, which
+ * has an address space of its own.
  */
 #include "trees.h"
 
@@ -15,10 +16,10 @@
 #define CLOCK_SLACK 0.02
 
 static const char first[] =
-    "import asyncio, ctypes, host, mmap, os, random, ssl, threading, time\n"
+    "import asyncio, ctypes, host, mmap, os, random, ssl, subprocess, sys, threading, time\n"
     "libm = ctypes.CDLL('libm.so.6')\n"
     "blocks, maps, paths = [None] * 4, [None] * 4, [f'/tmp/f{i}' for i in range(4)]\n"
-    "cells, folded, seeded, one, three = 1, 0, False, 1.0, 3.0\n"
+    "cells, folded, seeded, one, three, child = 1, 0, False, 1.0, 3.0, None\n"
     "go = threading.Event()\n"
     "thread = threading.Thread(target=go.wait, daemon=True)\n"
     "thread.start()\n"
@@ -39,6 +40,17 @@ static const char first[] =
     "    if maps[i] is not None: maps[i].close()\n"
     "    maps[i] = None if b is None else mmap.mmap(-1, len(b))\n"
     "    if b is not None and b[0]: maps[i].write(b)\n"
+    "def begin():\n"
+    "    global child\n"
+    "    child = subprocess.Popen([sys.executable, '-ISuc', 'n = 0\\nwhile True:\\n n = (n * 31 "
+    "+'\n"
+    "        'int(input())) % 1000003\\n print(n)'], stdin=subprocess.PIPE, "
+    "stdout=subprocess.PIPE, text=True)\n"
+    "def tell(x):\n"
+    "    child.stdin.write(f'{x}\\n'); child.stdin.flush(); print(int(child.stdout.readline()))\n"
+    "def stop():\n"
+    "    global child\n"
+    "    child.kill(); child.wait(); child = None\n"
     "def look():\n"
     "    global seeded\n"
     "    number = random.getrandbits(64)\n"
@@ -172,6 +184,24 @@ static void cell_seed(struct machine *m)
     cell(m, source, VMM_READY, 0);
 }
 
+/* Starts a process, tells it a number, or stops it. */
+static void cell_child(struct machine *m)
+{
+    char text[64];
+    if (!m->now.child || dice(8) == 0) {
+        cell(m, m->now.child ? "stop()" : "begin()", VMM_READY, 0);
+        m->now.child = !m->now.child;
+        m->now.told = 0;
+        return;
+    }
+    const unsigned x = (unsigned)dice(1000);
+    (void)snprintf(text, sizeof(text), "tell(%u)", x);
+    cell(m, text, VMM_READY, 0);
+    m->now.told = (m->now.told * 31 + x) % 1000003;
+    (void)snprintf(text, sizeof(text), "%u\n", m->now.told);
+    must_say(text);
+}
+
 static void cell_ask(struct machine *m)
 {
     char source[64];
@@ -240,7 +270,11 @@ void cell_any(struct machine *m)
         cell_bytes(m, 2);
         break;
     default:
-        cell_fold(m, false);
+        if (m->now.child || dice(3) == 0) {
+            cell_child(m);
+        } else {
+            cell_fold(m, false);
+        }
     }
 }
 

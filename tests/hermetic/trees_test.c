@@ -13,8 +13,10 @@
  * still in a checkpoint; pages of the old or of the new target that do not join the hot set; high
  * memory not put back, or left out of a checkpoint; pages of the checkpoint before left out of the
  * next; a renewed machine taken for one that maps what it did before; open calls mixed up; slots of
- * a file counted wrongly. Roots that are not watched, ranges given back too far, and discarded
- * pages of a delta it does not find: tests/vmm does (checkpoint-tables, -neighbours, -discard).
+ * a file counted wrongly; patches without the base's bytes; pages of an older pack mixed up. Roots
+ * that are not watched, ranges given back too far, and discarded pages of a delta it does not find:
+ * tests/vmm does (checkpoint-tables, -neighbours, -discard); nor a root that no mark tells of:
+ * ring0.py does.
  */
 #include "trees.h"
 
