@@ -4,8 +4,9 @@
  * Linux's, decides what opening a node does. Here are also the few fixed files
  * of /sys, in ordinary directories.
  */
-#include "fs/vfs.h"
+#include "fs/tty.h"
 
+#define TTY_RDEV    RDEV(5, 0)
 #define RUN_RDEV    RDEV(10, 62)
 #define RECORD_RDEV RDEV(10, 63)
 #define TOOL_RDEV   RDEV(10, 64)
@@ -76,7 +77,8 @@ static const struct device {
     {"full", RDEV(1, 7), &full_ops},
     {"random", RDEV(1, 8), &random_ops},
     {"urandom", RDEV(1, 9), &random_ops},
-    {"tty", RDEV(5, 0), NULL},
+    {"tty", TTY_RDEV, NULL},
+    {"ptmx", PTMX_RDEV, NULL},
     {"pyhl", RUN_RDEV, NULL},
     {"pyhl-record", RECORD_RDEV, &record_ops},
     {"pyhl-tool", TOOL_RDEV, NULL},
@@ -90,13 +92,19 @@ static int dev_open(struct inode *i, struct file *f)
     if (S_ISCHR(i->mode) && i->rdev == TOOL_RDEV) {
         return tooldev_open(i, f);
     }
+    if (S_ISCHR(i->mode) && i->rdev == TTY_RDEV) {
+        return pty_open_controlling(f);
+    }
+    if (S_ISCHR(i->mode) && i->rdev == PTMX_RDEV) {
+        return pty_open_master(f);
+    }
     for (size_t k = 0; k < ARRAY_SIZE(devices); k++) {
         if (S_ISCHR(i->mode) && devices[k].rdev == i->rdev && devices[k].ops != NULL) {
             f->ops = devices[k].ops;
             return 0;
         }
     }
-    return -ENXIO; /* also /dev/tty: there is no terminal */
+    return -ENXIO;
 }
 
 const struct inode_ops devfs_ops = {.open = dev_open};
@@ -168,6 +176,22 @@ static int sysfs_init(void)
     return rc == 0 && need_dir(dir, "cpu0", 0755) != NULL ? 0 : -ENOMEM;
 }
 
+/* /dev/pts, where the slaves of pseudo-terminals come and go. */
+static int pts_init(struct inode *dev)
+{
+    struct inode *pts = need_dir(dev, "pts", 0755), *i;
+
+    if (pts == NULL) {
+        return -ENOMEM;
+    }
+    i = inode_new(S_IFCHR, &devfs_ops);
+    if (i != NULL) {
+        i->rdev = PTMX_RDEV;
+    }
+    pty_init(pts);
+    return devfs_add(pts, "ptmx", i);
+}
+
 int devfs_init(void)
 {
     struct inode *dev = need_dir(fs_root, "dev", 0755);
@@ -182,6 +206,9 @@ int devfs_init(void)
     }
     for (size_t k = 0; rc == 0 && k < ARRAY_SIZE(links); k++) {
         rc = devfs_add(dev, links[k].name, ramfs_symlink(links[k].target, strlen(links[k].target)));
+    }
+    if (rc == 0) {
+        rc = pts_init(dev);
     }
     if (rc == 0 && need_dir(fs_root, "tmp", 01777) == NULL) {
         rc = -ENOMEM;

@@ -3,7 +3,7 @@
  * What a process has of the file system: descriptors, working directory with umask, and the file of
  * its program. A new process gets a copy of each, or shares it (clone(2): CLONE_FILES, CLONE_FS).
  */
-#include "fs/vfs.h"
+#include "fs/tty.h"
 
 #include <linux/sched.h>
 
@@ -84,6 +84,7 @@ void inherit_drop(struct process *p)
         inode_put(p->exe);
     }
     kfree(p->exe_path);
+    tty_process_ends(p);
     p->fds = NULL;
     p->fs = NULL;
     p->exe = NULL;

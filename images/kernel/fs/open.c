@@ -16,7 +16,8 @@ static const struct file_ops path_file_ops = {.name = "path"};
 
 int inode_open(struct inode *i, u32 flags, struct file **out)
 {
-    struct file *f = file_new(i, flags & ~(u32)CREATION_FLAGS, NULL);
+    /* Terminals look at O_NOCTTY, which is no flag of the open file. */
+    struct file *f = file_new(i, flags & ~(u32)(CREATION_FLAGS & ~O_NOCTTY), NULL);
     int rc = 0;
 
     if (f == NULL) {
@@ -34,6 +35,7 @@ int inode_open(struct inode *i, u32 flags, struct file **out)
         file_put(f);
         return rc;
     }
+    f->flags &= ~(u32)O_NOCTTY;
     *out = f;
     return 0;
 }

@@ -82,6 +82,7 @@ u64 signal_deliverable(struct thread *t);
 int signal_queue(struct process *p, struct thread *t, const siginfo_t *info);
 void signal_queue_timer(struct process *p, struct thread *t, struct sigq *q);
 void signal_unqueue_timer(struct process *p, struct sigq *q); /* timer_delete */
+int signal_group(int pgid, int sig); /* from the kernel; -ESRCH when nobody is in the group */
 void signal_host_events(u32 events); /* sends those HV_EVENT_* that are signals */
 void signal_set_blocked(struct thread *t, u64 mask);
 /* For ppoll, pselect6, epoll_pwait and rt_sigsuspend: push sets a mask for the time of one call,
@@ -183,6 +184,7 @@ struct process_full {
     u64 dead_cpu_ns;   /* run time of threads that are gone */
     int leader_status; /* of the first thread's exit(2): the process ends with it */
     int pgid, sid;
+    bool no_terminal; /* it has given up its session's controlling terminal (TIOCNOTTY) */
     u32 personality;
     u32 pdeathsig;
     bool no_new_privs;

@@ -126,6 +126,7 @@ int process_copy(int exit_signal, bool siblings, struct process **out)
     pf->cred = from->cred;
     pf->pgid = from->pgid;
     pf->sid = from->sid;
+    pf->no_terminal = from->no_terminal;
     pf->personality = from->personality;
     pf->no_new_privs = from->no_new_privs;
     pf->dumpable = from->dumpable;

@@ -84,17 +84,24 @@ int signal_send(struct process *p, struct thread *t, int sig, int si_code, u64 v
     return signal_queue(p, t, &info);
 }
 
+int signal_group(int pgid, int sig)
+{
+    struct process_full *pf;
+    int rc = -ESRCH;
+
+    LIST_FOREACH (pf, &processes, link) {
+        if (!pf->zombie && pf->pgid == pgid) {
+            rc = signal_send(&pf->p, NULL, sig, SI_KERNEL, 0);
+        }
+    }
+    return rc;
+}
+
 /* SIGINT goes to the group of the first process, as from a terminal. */
 void signal_host_events(u32 events)
 {
-    struct process_full *pf;
-
     if (events & HV_EVENT_INT) {
-        LIST_FOREACH (pf, &processes, link) {
-            if (!pf->zombie && pf->pgid == process_full(process_first)->pgid) {
-                signal_send(&pf->p, NULL, SIGINT, SI_KERNEL, 0);
-            }
-        }
+        (void)signal_group(process_full(process_first)->pgid, SIGINT);
     }
     if (events & HV_EVENT_TERM) {
         signal_send(process_first, NULL, SIGTERM, SI_KERNEL, 0);

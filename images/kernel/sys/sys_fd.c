@@ -135,7 +135,7 @@ static long do_ioctl(struct file *f, int fd, u32 cmd, vaddr_t arg)
         }
         break;
     }
-    return f->ops->ioctl != NULL ? f->ops->ioctl(f, cmd, arg) : -ENOTTY; /* there is no terminal */
+    return f->ops->ioctl != NULL ? f->ops->ioctl(f, cmd, arg) : -ENOTTY;
 }
 
 long sys_ioctl(const long a[6])

@@ -100,6 +100,7 @@ long sys_setsid(const long a[6])
             return -EPERM;
         }
     }
+    self->no_terminal = false; /* the new session has none */
     return self->pgid = self->sid = self->p.pid;
 }
 
