@@ -98,6 +98,7 @@ main() {
     make_certificates
     link_libraries
     prune
+    ln -s which.debianutils "$ROOT/usr/bin/which" # as Debian's update-alternatives does
     $GUEST /usr/sbin/ldconfig || die "ldconfig failed"
     rm -rf "$ROOT/var/cache/ldconfig"
     amend_modules
