@@ -232,6 +232,7 @@ static int import(struct making *making, struct vmm_err *err)
     }
     if (fd >= 0) {
         rc = layer_guest_make(&guest, fd, err);
+        rc = rc == -ENOSPC ? vmm_err_context(err, "%s", making->cache->dir.path) : rc;
         rc = rc == 0 ? file_size(fd, LAYER_STATE, NULL, &disk, err) : rc;
         rc = rc == 0 && fchmod(fd, 0400) < 0 ? folder_fail(&staged, LAYER_STATE, err) : rc;
         close(fd);

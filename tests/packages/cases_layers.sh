@@ -242,6 +242,29 @@ case_layers_trust() {
     expect_error 125 'set XDG_CACHE_HOME to an absolute path'
 }
 
+# A cache folder on a file system of its own, of so many bytes, for one command.
+small_cache() {
+    TOY_CACHE=$XDG_CACHE_HOME TOY_SIZE=$1 PATH=$toy_bin:$PATH run unshare -m --propagation private bash -c '
+        mkdir -p "$TOY_CACHE" && mount -t tmpfs -o size=$TOY_SIZE none "$TOY_CACHE" || exit 99
+        "$@"; status=$?; find "$TOY_CACHE" -type f >&2; exit $status' bash "${@:2}"
+}
+
+case_layers_disk() {
+    toys_begin
+    if ! unshare -m true 2>/dev/null; then
+        skip "no room for a layer" "no mount namespace of its own is to be had here"
+        return
+    fi
+    begin "no room for a layer: one line, and nothing is left"
+    small_cache 2m "$pyhl" run --dest "$home" --with toy -c "$print_toy"
+    expect_error 125 "^pyhl run: $XDG_CACHE_HOME/pyhl: .*No space left on device$"
+    begin "a cache that cannot be written serves what is in it"
+    small_cache 64m bash -c '"$0" run --dest "$1" --with toy -c "$2" && mount -o remount,ro none "$XDG_CACHE_HOME" &&
+        "$0" run --dest "$1" --with toy -c "$2"' "$pyhl" "$home" "$print_toy"
+    expect_status 0
+    expect_out $'42\n42'
+}
+
 case_layers_imports() {
     toys_begin
     echo '1 / 0' >"$toys/raises.py"
