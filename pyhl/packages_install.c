@@ -51,53 +51,58 @@ int install_find(struct install *install, const struct packages *versions, struc
     return 0;
 }
 
-/* A list of arguments that grows. */
+/* A list of arguments that grows; they are copies. */
 struct arguments {
-    const char **items;
+    char **items;
     size_t count;
     bool failed; /* no memory */
 };
 
 static void install_arg(struct arguments *args, const char *arg)
 {
-    const char **items = realloc(args->items, (args->count + 2) * sizeof(*items));
+    char **items = realloc(args->items, (args->count + 2) * sizeof(*items));
 
-    args->items = items != NULL ? items : args->items;
-    if (items == NULL || arg == NULL) {
+    if (items == NULL) {
         args->failed = true;
         return;
     }
-    items[args->count++] = arg;
-    items[args->count] = NULL;
+    args->items = items;
+    items[args->count] = strdup(arg);
+    args->failed = args->failed || items[args->count] == NULL;
+    items[++args->count] = NULL;
+}
+
+static void install_args_free(struct arguments *args)
+{
+    for (size_t i = 0; i < args->count; i++) {
+        free(args->items[i]);
+    }
+    free(args->items);
 }
 
 /* The packages that are named are upgraded, and others only as these need it: what the image has
- * is kept where it fits. The names are a copy, which is added to `names`. */
-static void install_upgrades(const struct install *install, struct arguments *args,
-                             struct arguments *names)
+ * is kept where it fits. */
+static void install_upgrades(const struct install *install, struct arguments *args)
 {
     const char *text = install->request->text;
     char name[DIST_NAME];
 
     while (dist_requirement(&text, name)) {
-        char *copy = *name ? strdup(name) : NULL;
-
         if (*name) {
             install_arg(args, "--upgrade-package");
-            install_arg(args, copy);
-            install_arg(names, copy);
+            install_arg(args, name);
         }
     }
 }
 
-/* Nothing is taken that was published after the request's time, which is put into text. */
-static void install_newer(const struct install *install, struct arguments *args, char *text,
-                          size_t room)
+/* Nothing is taken that was published after the request's time. */
+static void install_newer(const struct install *install, struct arguments *args)
 {
     const char *line = install->request->text;
+    char text[64];
 
     if (strncmp(line, "#n ", 3) == 0) {
-        snprintf(text, room, "%.*s", (int)strcspn(line + 3, "\n"), line + 3);
+        snprintf(text, sizeof(text), "%.*s", (int)strcspn(line + 3, "\n"), line + 3);
         install_arg(args, "--exclude-newer");
         install_arg(args, text);
     }
@@ -155,29 +160,24 @@ static void install_args(const struct install *install, const char *platform, co
 static int install_uv(struct install *install, const char *target, const char *pins, bool offline,
                       int *status, struct vmm_err *err)
 {
-    char platform[64], newer[64];
+    char platform[64];
     struct uv_run run = {.path = install->uv,
                          .dir = install->work,
                          .max_bytes = install->max_bytes,
                          .verbose = install->request->verbose};
-    struct arguments args = {0}, names = {0};
+    struct arguments args = {0};
     int rc;
 
     snprintf(platform, sizeof(platform), "x86_64-manylinux_2_%u",
              install->platform ? install->platform : install->glibc);
     install_args(install, platform, target, pins, offline, &args);
-    install_newer(install, &args, newer, sizeof(newer));
+    install_newer(install, &args);
     if (install->request->upgrade) {
-        install_upgrades(install, &args, &names);
+        install_upgrades(install, &args);
     }
-    run.args = args.items;
-    rc =
-        args.failed || names.failed ? vmm_err_set(err, ENOMEM, "out of memory") : uv_run(&run, err);
-    for (size_t i = 0; i < names.count; i++) {
-        free((char *)(uintptr_t)names.items[i]);
-    }
-    free(names.items);
-    free(args.items);
+    run.args = (const char *const *)args.items;
+    rc = args.failed ? vmm_err_set(err, ENOMEM, "out of memory") : uv_run(&run, err);
+    install_args_free(&args);
     free(install->said);
     install->said = run.said;
     *status = run.status;

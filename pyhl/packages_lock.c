@@ -31,8 +31,12 @@ static int lock_add(struct texts *list, const char *text, struct vmm_err *err)
 {
     char **items = realloc(list->items, (list->count + 1) * sizeof(*items));
 
-    list->items = items != NULL ? items : list->items;
-    if (items == NULL || (items[list->count] = strdup(text)) == NULL) {
+    if (items == NULL) {
+        return vmm_err_set(err, ENOMEM, "out of memory");
+    }
+    list->items = items;
+    items[list->count] = strdup(text);
+    if (items[list->count] == NULL) {
         return vmm_err_set(err, ENOMEM, "out of memory");
     }
     list->count++;
@@ -191,7 +195,7 @@ static int lock_package(void *arg, const struct folder *dist, struct vmm_err *er
                          : record == NULL ? "RECORD"
                                           : "name and a version");
     }
-    if (rc == 0) {
+    if (rc == 0 && record != NULL) {
         rc = lock_line(&metadata, record, &lock->lines, err);
     }
     if (rc == 0 && lock_wants(lock->request, metadata.name)) {

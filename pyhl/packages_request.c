@@ -227,7 +227,7 @@ static int request_file(struct reader *reader, const struct place *by, const cha
     if (fd >= 0) {
         close(fd);
     }
-    if (rc < 0) {
+    if (rc < 0 || text == NULL) {
         return request_at(by, err);
     }
     if (strlen(text) != len || request_starts(text, "[project]") ||

@@ -159,6 +159,8 @@ static const char *said_next(const char *text)
 
 void said_shorten(char *said)
 {
+    static const char left_out[] = "...\n";
+    const size_t left = sizeof(left_out) - 1;
     const char *head = said, *tail = said, *end = said;
     unsigned lines = 0;
 
@@ -168,10 +170,10 @@ void said_shorten(char *said)
         end = said_next(end);
         lines++;
     }
-    if (lines > SAID_HEAD + SAID_TAIL && (size_t)(tail - head) > strlen(SAID_LEFT_OUT)) {
+    if (lines > SAID_HEAD + SAID_TAIL && (size_t)(tail - head) > left) {
         char *to = said + (head - said);
 
-        memmove(to + strlen(SAID_LEFT_OUT), tail, strlen(tail) + 1);
-        memcpy(to, SAID_LEFT_OUT, strlen(SAID_LEFT_OUT));
+        memmove(to + left, tail, strlen(tail) + 1);
+        memcpy(to, left_out, left);
     }
 }

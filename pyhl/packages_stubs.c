@@ -209,7 +209,7 @@ int stubs_each(const struct folder *folder, stub_visitor *visit, void *arg, stru
     if (dir == NULL && fd >= 0) {
         close(fd);
     }
-    while (rc == 0 && (entry = readdir(dir)) != NULL) {
+    while (rc == 0 && dir != NULL && (entry = readdir(dir)) != NULL) {
         const size_t len = strlen(entry->d_name), suffix = sizeof(STUB_SUFFIX) - 1;
         struct folder dist;
 

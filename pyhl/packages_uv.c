@@ -230,7 +230,7 @@ static int uv_check(const struct uv_run *run, pid_t pid, uint64_t inodes, struct
 static int uv_listen(struct uv_run *run, pid_t pid, int output, size_t *len, struct vmm_err *err)
 {
     const uint64_t inodes = uv_inodes(run->dir);
-    char spill[4096];
+    char spill[4096] = ""; /* what is read and not kept */
 
     for (;;) {
         struct pollfd ready = {.fd = output, .events = POLLIN};
