@@ -157,7 +157,7 @@ case_metadata_cache() {
     [ "$(entries)" = 1 ] || problem "$(entries) entries after the same block in another line"
     # That the second run asks no VM shows in what it does with an answer that no VM gives.
     printf 'requirement tnowhere\nend\n' >"$file"
-    pyhl_run "$scratch/script.py"
+    pyhl_run --offline "$scratch/script.py"
     [ "$status" = 0 ] && problem "the answer in the cache was not used"
     begin "an answer that is damaged or that others can change is not taken"
     for answer in '' 'end of it' 'requirement -r x' 'error x'; do

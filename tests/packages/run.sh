@@ -19,7 +19,6 @@ cd "$(dirname "$0")/../.." || exit 2
 
 choose "$(declare -F | sed -n 's/^declare -f case_//p')" "$@"
 tests/home.sh "$home" || exit 2
-export UV_OFFLINE=1
 take_root && find_uv && make_wheels || exit 2
 for case in "${chosen[@]}"; do
     "case_$case"
