@@ -47,3 +47,24 @@ case_memory() {
     with toddmemory -c 'import toddmemory'
     expect_status 137
 }
+
+case_hang() {
+    local pid
+    rm -rf "$XDG_CACHE_HOME"
+    begin "an import that does not end is interrupted, and leaves nothing"
+    env --default-signal=INT "$pyhl" run --dest "$home" --offline --find-links "$made/good" --with toddhang -c 'print(1)' \
+        >"$scratch/out" 2>"$scratch/err" &
+    pid=$!
+    # The process with the VM uses CPU time once it imports; 2 s of that is far more than the layer takes up to there.
+    for _ in {1..300}; do
+        [ "$(cat /proc/$pid/task/$pid/children 2>/dev/null | xargs -r ps -o times= -p | sort -n | tail -n 1)" -ge 2 ] 2>/dev/null &&
+            break
+        sleep 0.2
+    done
+    kill -INT $pid
+    wait $pid
+    status=$?
+    expect_error 130 'stopped by a signal'
+    [ -z "$(find "$XDG_CACHE_HOME/pyhl/layers" "$XDG_CACHE_HOME/pyhl/work" -mindepth 1 -type d 2>/dev/null)" ] ||
+        problem "left: $(find "$XDG_CACHE_HOME/pyhl")"
+}

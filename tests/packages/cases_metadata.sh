@@ -38,7 +38,7 @@ case_metadata_fits() {
     begin "a script whose metadata the image satisfies runs as without"
     metadata 'requires-python = ">=3.11, <4"' 'dependencies = [' '    "numpy >= 2",' '    "Python_Dateutil",' \
         '    "colorama; sys_platform == \"win32\"",' ']' '[tool.other]' 'x = 1'
-    runs "$scratch/script.py"
+    PATH=/usr/bin:/bin runs "$scratch/script.py" # without uv
     runs - <"$scratch/script.py"
     pyhl_run --repeat 2 "$scratch/script.py"
     expect_out "$(printf 'ran\nran\nran')"
