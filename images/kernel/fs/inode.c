@@ -77,6 +77,7 @@ void inode_put(struct inode *i)
             i->ops->free(i);
         }
         lock_inode_free(i);
+        xattr_inode_free(i);
         kfree(i);
         i = parent != i ? parent : NULL;
     }

@@ -97,6 +97,7 @@ struct inode {
     struct dentry *dentry; /* one of the names; NULL when there is none */
     struct inode *parent;  /* of directories, and all of /proc: referenced; the root is its own */
     struct file_locks *locks; /* fs/lock.c */
+    struct xattr *attrs;      /* fs/xattr.c */
     union {
         struct ramdata data;
         struct dirdata dir;
@@ -306,6 +307,13 @@ long pipe_size(struct file *f, long set); /* set < 0: only ask */
 long pipe_room(struct file *f, bool wait);
 ssize_t pipe_peek(struct file *f, vaddr_t buf, size_t n, bool wait);
 void pipe_skip(struct file *f, size_t n);
+
+/* xattr.c: extended attributes, as in xattr(7). With size 0, get and list only tell the size. */
+ssize_t xattr_get(const struct inode *i, const char *name, void *value, size_t size);
+ssize_t xattr_list(const struct inode *i, char *names, size_t size);
+int xattr_set(struct inode *i, const char *name, const void *value, size_t size, u32 flags);
+int xattr_remove(struct inode *i, const char *name);
+void xattr_inode_free(struct inode *i);
 
 /* lock.c */
 long lock_flock(struct file *f, int op);
