@@ -78,7 +78,7 @@ static int checkpoint_check(const struct vmm *vm, struct vmm_err *err)
     if (vm->notes.watch >= 0 || vm->notes.written != NULL) {
         return vmm_err_set(err, EINVAL, "the machine records a working set: no checkpoint");
     }
-    return snap_unchanged(vm->snap, err);
+    return snap_unchanged_of(vm, err);
 }
 
 static int checkpoint_make(struct vmm *vm, delta_maker *make, struct vmm_snapshot **out,
@@ -131,7 +131,8 @@ int vmm_rewind_to(struct vmm *vm, struct vmm_snapshot *snap, struct vmm_err *err
         return vmm_err_set(err, EINVAL, "the checkpoint is of a machine of another snapshot");
     }
     if (snap != vm->snap) {
-        const int rc = snap_unchanged(snap, err); /* its page tables are read */
+        int rc = snap_unchanged(snap, err); /* its page tables are read */
+        rc = rc == 0 ? snap_unchanged_of(vm, err) : rc;
         if (rc < 0) {
             return rc;
         }

@@ -199,7 +199,7 @@ static int rewind_settle(struct vmm *vm, struct vmm_err *err)
 /* Lists the pages that have to go back. */
 static int rewind_log(struct vmm *vm, struct vmm_err *err)
 {
-    int rc = snap_unchanged(vm->snap, err);
+    int rc = snap_unchanged_of(vm, err);
     if (rc == 0) {
         rc = hot_collect(vm, err);
     }

@@ -231,6 +231,8 @@ void snap_exchange(struct vmm_snapshot **at, struct vmm_snapshot *snap);
  * file that has shrunk ends in SIGBUS, and any other change means that the content is not what was
  * checked. */
 int snap_unchanged(const struct vmm_snapshot *snap, struct vmm_err *err);
+/* The same of vm->snap, and of the checkpoint that the machine's memory maps. */
+int snap_unchanged_of(const struct vmm *vm, struct vmm_err *err);
 
 /* How much memory from address 0 on the image's data takes, whole pages of 2 MiB. */
 uint64_t snap_image_size(const struct vmm_snapshot *snap);

@@ -401,6 +401,12 @@ int snap_unchanged(const struct vmm_snapshot *snap, struct vmm_err *err)
     return rc == 0 ? delta_unchanged(&snap->delta, err) : rc;
 }
 
+int snap_unchanged_of(const struct vmm *vm, struct vmm_err *err)
+{
+    const int rc = snap_unchanged(vm->snap, err);
+    return rc < 0 || vm->origin == vm->snap ? rc : delta_unchanged(&vm->origin->delta, err);
+}
+
 /* Checks the bytes between header and image, which are not used and must be zero. */
 static int snap_verify_gap(const struct vmm_snapshot *snap, struct vmm_err *err)
 {

@@ -358,7 +358,11 @@ static void file_changes(int fd, struct vmm_snapshot *again, struct vmm *at, str
     OK(vmm_snapshot_verify(same, &err)); /* it refers to nothing but the file */
     vmm_snapshot_close(same);
     branch_rewind_to(vm, base);
+    struct vmm *away = branch_copy(again); /* its pages are the file's, which it has not touched */
     CHECK(ftruncate(fd, 4096) == 0);
+    FAILS(vmm_rewind_to(away, base, &err), EBADMSG, "the checkpoint");
+    FAILS(vmm_checkpoint(away, &none, &err), EBADMSG, "the checkpoint");
+    vmm_destroy(away);
     FAILS(vmm_checkpoint_write(again, vt_memfd("", 0), &err), EBADMSG, "the checkpoint");
     FAILS(vmm_snapshot_verify(again, &err), EBADMSG, "the checkpoint");
     FAILS(vmm_restore(again, &io, true, &(struct vmm *){NULL}, &err), EBADMSG, "the checkpoint");
