@@ -408,6 +408,9 @@ struct hv_shared {
     /* The end of the RAM that the guest has in use, or may use without asking for more. Written by
      * the guest before each HV_CALL_RUN. */
     hv_gpa_t memory_held;
+    /* A map of RAM, a bit for each 4 KiB: it is in use. When the host makes a checkpoint it makes
+     * zero what is not. Written by the guest before its first HV_CALL_RUN; 0: there is no map. */
+    hv_gpa_t frames;
 };
 _Static_assert(offsetof(struct hv_shared, resume) == 128, "ABI");
 _Static_assert(offsetof(struct hv_shared, events) == 224, "ABI");

@@ -24,7 +24,8 @@ static int checkpoint_pages(struct vmm *vm, uint64_t *pages, struct vmm_err *err
     for (size_t i = 0; i < delta->count; i++) {
         bitmap_set(pages, delta->pages[i].number);
     }
-    return high_add(vm, pages, err);
+    rc = high_add(vm, pages, err);
+    return rc == 0 ? freed_clear(vm, pages, err) : rc;
 }
 
 typedef int delta_maker(struct snap_delta *delta, const struct vmm *vm, const uint64_t *pages,

@@ -189,6 +189,11 @@ struct vmm_snapshot *snap_base(struct vmm_snapshot *snap);
 /* Whether giving back the page's copy to the host would not leave the page as in vm->snap. */
 bool snap_page_stays(const struct vmm *vm, uint64_t number);
 
+/* freed.c */
+/* Makes zero, of the given pages of a machine that stands, those that its guest does not use. Takes
+ * out of `pages` what has gone back to the host. */
+int freed_clear(struct vmm *vm, uint64_t *pages, struct vmm_err *err);
+
 /* delta_make.c */
 /* Fills an empty delta: the pages of vm that differ from the base of vm->snap. The differing pages
  * are among those of `pages`, a bit each for all RAM. */

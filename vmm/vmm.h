@@ -479,7 +479,8 @@ int vmm_check(struct vmm *vm, struct vmm_err *err);
  * vmm_restore() makes copies of the VM, any number, which share what they do not write;
  * vmm_snapshot_close() gives it back. It holds its base, and VMs hold both. Its memory is that of
  * the pages, 12 bytes each for a list, and a few KiB. Of a page that differs in a few lines of 64
- * bytes, and is not in a row of 16 that differ, it has these lines.
+ * bytes, and is not in a row of 16 that differ, it has these lines. Memory that the guest has freed
+ * (hv_shared.frames) becomes zero in the VM first, and is not in the checkpoint.
  *
  * vmm_rewind_to() puts a VM back to the snapshot that it was restored from or to any checkpoint
  * that has the same base, of whichever VM, and vmm_rewind() goes there from then on.

@@ -185,21 +185,21 @@ static void step_checkpoint(struct machine *m)
     if (way > 0 && vmm_checkpoint(m->vm, &snap, &err) < 0) {
         trees_fail("%s", err.msg);
     }
+    /* What the guest has freed becomes zero now, so the pages are noted after it. */
+    struct vmm_snapshot *const saved = way == 0 ? by_file(m->vm, NULL) : NULL;
     node_drop(*slot);
-    *slot = node_new(NULL, &m->now);
+    *slot = node_new(saved, &m->now);
     print_take(m->vm, &(*slot)->print);
     if (way > 1) {
         (*slot)->snap = snap;
         target(m, *slot);
-        return;
-    }
-    if (way == 1) { /* a rewind goes to the checkpoint that was in memory */
+    } else if (way == 1) { /* a rewind goes to the checkpoint that was in memory */
         struct node *here = node_new(snap_hold(snap), &m->now);
         print_take(m->vm, &here->print);
         target(m, here);
         node_drop(here);
+        (*slot)->snap = by_file(m->vm, snap);
     }
-    (*slot)->snap = by_file(m->vm, snap);
 }
 
 /* What has ended, and what was broken, gives no checkpoint. */

@@ -88,7 +88,8 @@ static void shared_page(void)
     AT(hv_shared, memory, 232);
     AT(hv_shared, requests, 384);
     AT(hv_shared, memory_held, 392);
-    CHECK(sizeof(struct hv_shared) == 400);
+    AT(hv_shared, frames, 400);
+    CHECK(sizeof(struct hv_shared) == 408);
     AT(hv_request, bytes, 8);
     AT(hv_request, size, 16);
     CHECK(sizeof(struct hv_request) == 32);

@@ -23,13 +23,13 @@ char vt_initrd[64];
 struct vmm_io vt_no_io = {.stdin_fd = -1, .stdout_fd = -1, .stderr_fd = -1};
 
 static const struct vt_test *const suites[] = {
-    vt_abi_tests,      vt_outcome_tests,  vt_io_tests,     vt_write_tests,    vt_bounds_tests,
-    vt_streams_tests,  vt_time_tests,     vt_kernel_tests, vt_snapshot_tests, vt_rewind_tests,
-    vt_slots_tests,    vt_scale_tests,    vt_policy_tests, vt_workset_tests,  vt_patch_tests,
-    vt_fault_tests,    vt_counters_tests, vt_ring0_tests,  vt_high_tests,     vt_discard_tests,
-    vt_infile_tests,   vt_renew_tests,    vt_jail_tests,   vt_jail_vm_tests,  vt_turns_tests,
-    vt_handles_tests,  vt_record_tests,   vt_tools_tests,  vt_called_tests,   vt_checkpoint_tests,
-    vt_takeover_tests, vt_trees_tests,    vt_files_tests,  vt_limit_tests,
+    vt_abi_tests,        vt_outcome_tests,  vt_io_tests,       vt_write_tests,    vt_bounds_tests,
+    vt_streams_tests,    vt_time_tests,     vt_kernel_tests,   vt_snapshot_tests, vt_rewind_tests,
+    vt_slots_tests,      vt_scale_tests,    vt_policy_tests,   vt_workset_tests,  vt_patch_tests,
+    vt_freed_tests,      vt_fault_tests,    vt_counters_tests, vt_ring0_tests,    vt_high_tests,
+    vt_discard_tests,    vt_infile_tests,   vt_renew_tests,    vt_jail_tests,     vt_jail_vm_tests,
+    vt_turns_tests,      vt_handles_tests,  vt_record_tests,   vt_tools_tests,    vt_called_tests,
+    vt_checkpoint_tests, vt_takeover_tests, vt_trees_tests,    vt_files_tests,    vt_limit_tests,
 };
 
 void vt_fail(const char *file, int line, const char *fmt, ...)

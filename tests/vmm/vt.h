@@ -40,6 +40,7 @@ extern const struct vt_test vt_scale_tests[];
 extern const struct vt_test vt_policy_tests[];
 extern const struct vt_test vt_workset_tests[];
 extern const struct vt_test vt_patch_tests[];
+extern const struct vt_test vt_freed_tests[];
 extern const struct vt_test vt_infile_tests[];
 extern const struct vt_test vt_fault_tests[];
 extern const struct vt_test vt_counters_tests[];

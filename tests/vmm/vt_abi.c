@@ -58,6 +58,7 @@ static const struct {
     FIELD(struct hv_shared, counts, 320, 64),
     FIELD(struct hv_shared, requests, 384, 8),
     FIELD(struct hv_shared, memory_held, 392, 8),
+    FIELD(struct hv_shared, frames, 400, 8),
     FIELD(struct hv_counts, syscalls_rewritten, 0, 8),
     FIELD(struct hv_counts, syscalls_trapped, 8, 8),
     FIELD(struct hv_counts, faults, 16, 8),
@@ -74,7 +75,7 @@ static const struct {
 static void t_layout(void)
 {
     CHECK_INT(HV_ABI_VERSION, 16);
-    CHECK_INT(sizeof(struct hv_shared), 400);
+    CHECK_INT(sizeof(struct hv_shared), 408);
     CHECK_INT(sizeof(struct hv_run), 16);
     for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
         if (fields[i].offset != fields[i].want_offset || fields[i].size != fields[i].want_size) {

@@ -291,6 +291,7 @@ void pmm_init(struct hv_shared *s)
     u64 at = s->ram_size > 2 * PMM_LOW_END ? PMM_LOW_END : LARGE_PAGE;
     used = phys_ptr(at);
     dirty = phys_ptr(at + map_bytes);
+    s->frames = at;
     memset(used, 0xff, map_bytes);
     u64 maps_end = (at + 2 * map_bytes) / PAGE_SIZE;
     release(s->free_start / PAGE_SIZE, HV_KERNEL_LIMIT / PAGE_SIZE);

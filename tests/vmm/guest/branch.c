@@ -65,7 +65,31 @@ static void do_through(const char *arg)
     say_number(*(volatile uint64_t *)(uintptr_t)WINDOW);
 }
 
+/* A map of the frames that are used: all but those of a range, AT PAGES. */
+static void do_unused(const char *arg)
+{
+    static uint64_t map[256 * MIB / 4096 / 64];
+    const uint64_t at = text_number(arg) / 4096, pages = text_number(next(arg));
+    for (uint64_t i = 0; i < sizeof(map) / sizeof(map[0]); i++) {
+        map[i] = UINT64_MAX;
+    }
+    for (uint64_t i = at; i < at + pages; i++) {
+        map[i / 64] &= ~(1ull << i % 64);
+    }
+    SHARED->frames = (uintptr_t)map;
+    say_number(0);
+}
+
+/* Says that the map of frames is at any address. */
+static void do_map_at(const char *arg)
+{
+    SHARED->frames = text_number(arg);
+    say_number(0);
+}
+
 const struct guest_case branch_cases[] = {
-    {"fill", do_fill},         {"sum", do_sum},         {"remap", do_remap},
-    {"retarget", do_retarget}, {"through", do_through}, {0, 0},
+    {"fill", do_fill},       {"sum", do_sum},
+    {"remap", do_remap},     {"retarget", do_retarget},
+    {"through", do_through}, {"unused", do_unused},
+    {"map-at", do_map_at},   {0, 0},
 };
