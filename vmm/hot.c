@@ -15,8 +15,9 @@
  * fault, and then stays for HOT_PATIENCE_BACK looks: in that time copying it costs about as much as
  * the fault did. No single run shall pay for a thousand of those faults. So a few pages leave
  * first, on trial. If most of these have come back by the next look, the others are taken to be of
- * their kind and stay as well. With nested paging page tables never leave: the CPU's walks would
- * bring them back at once.
+ * their kind and stay as well. Pages of a checkpoint that are copies of the host's leave, too, but
+ * the copy stays, because without it the page would show something else. With nested paging page
+ * tables never leave: the CPU's walks would bring them back at once.
  */
 #include "snapshot_int.h"
 
@@ -52,6 +53,7 @@ int hot_create(struct vmm *vm, struct vmm_err *err)
     hot->log = hot->map + words;
     hot->back = hot->log + words;
     hot->trial = hot->back + words;
+    hot->first = true;
     return 0;
 }
 
@@ -72,6 +74,7 @@ void hot_forget(struct vmm *vm)
     hot->much = false;
     hot->grown = false;
     hot->stale = false;
+    hot->first = true;
 }
 
 static bool hot_collect_line(uint64_t map[8], const uint64_t log[8])
@@ -187,10 +190,10 @@ static bool hot_page_changed(const struct vmm *vm, uint64_t at)
                         : memcmp(vm->ram + at, want, HV_PAGE_SIZE) != 0;
 }
 
-/* Whether the page never leaves the set: it may not be given back, or would come back at once. */
+/* Whether the page never leaves the set, because it would come back at once. */
 static bool hot_stays(const struct vmm *vm, uint32_t page)
 {
-    return (vm->policy->nested_paging && bitmap_test(vm->watch, page)) || snap_page_stays(vm, page);
+    return vm->policy->nested_paging && bitmap_test(vm->watch, page);
 }
 
 /* Whether memory after the image's data is as in no checkpoint, so that all of it is zero. */
@@ -316,12 +319,37 @@ static size_t hot_copy_after_much(struct vmm *vm)
     return leaving;
 }
 
+/* The copying of the first rewind to a checkpoint. Pages of the checkpoint that are copies in the
+ * host can be written there, so KVM's log has them when the guest has only read them. They leave at
+ * once. */
+static size_t hot_copy_first(struct vmm *vm)
+{
+    struct hot_set *hot = &vm->hot;
+    size_t leaving = 0;
+    for (size_t i = 0; i < hot->count; i++) {
+        struct hot_page *page = &hot->list[i];
+        const uint64_t at = (uint64_t)page->number * HV_PAGE_SIZE;
+        if (snap_page_stays(vm, page->number) && !hot_stays(vm, page->number) &&
+            !hot_page_changed(vm, at)) {
+            page->quiet = HOT_LEAVES;
+            leaving++;
+        } else {
+            hot_copy_page(vm, at);
+            vm->counters.rewound_pages++;
+        }
+    }
+    hot->copied += hot->count - leaving;
+    return leaving;
+}
+
 size_t hot_copy(struct vmm *vm)
 {
     struct hot_set *hot = &vm->hot;
     const bool much = vm->counters.dropped_pages > 0;
     size_t leaving = 0;
-    if (hot->much && !much) {
+    if (hot->first && vm->snap->delta.count > 0) {
+        leaving = hot_copy_first(vm);
+    } else if (hot->much && !much) {
         leaving = hot_copy_after_much(vm);
     } else if (hot->copied >= HOT_LOOK_PAGES || hot->count > HOT_MAX) {
         leaving = hot_copy_looking(vm);
@@ -332,6 +360,7 @@ size_t hot_copy(struct vmm *vm)
         hot->copied += hot->count;
         vm->counters.rewound_pages = hot->count;
     }
+    hot->first = false;
     hot->much = much;
     vm->counters.rewound_bytes = vm->counters.rewound_pages * HV_PAGE_SIZE;
     return leaving;
@@ -349,6 +378,7 @@ static size_t hot_range(const struct vmm *vm, size_t i, uint64_t *start, uint64_
     const bool large = page->number >= image && hot_is_plain(vm);
     size_t n = 1;
     while (i + n < hot->count && page[n].quiet == HOT_LEAVES &&
+           !snap_page_stays(vm, page[n].number) &&
            (large || (page[n].number == page->number + n && page[n].number < image))) {
         n++;
     }
@@ -364,8 +394,8 @@ static size_t hot_range(const struct vmm *vm, size_t i, uint64_t *start, uint64_
     return n;
 }
 
-/* Gives the copies of the pages that leave back to the host. Sets their bits in hot->log, and no
- * others. */
+/* Gives the copies of the pages that leave back to the host, but for those that would show
+ * something else without. Sets their bits in hot->log, and no others. */
 static int hot_give_back(struct vmm *vm, struct vmm_err *err)
 {
     struct hot_set *hot = &vm->hot;
@@ -373,6 +403,10 @@ static int hot_give_back(struct vmm *vm, struct vmm_err *err)
     for (size_t i = 0; i < hot->count;) {
         if (hot->list[i].quiet != HOT_LEAVES) {
             i++;
+            continue;
+        }
+        if (snap_page_stays(vm, hot->list[i].number)) {
+            bitmap_set(hot->log, hot->list[i++].number);
             continue;
         }
         uint64_t start;
@@ -418,6 +452,7 @@ void hot_target_changed(struct vmm *vm, const struct snap_delta *delta)
     }
     memset(hot->trial, 0, hot_words(vm) * sizeof(uint64_t));
     hot->on_trial = 0;
+    hot->first = true;
 }
 
 int hot_cool(struct vmm *vm, struct vmm_err *err)

@@ -136,6 +136,7 @@ struct hot_set {
     uint64_t copied;       /* pages copied since the last look for unchanged ones */
     bool much;             /* the last run used memory that was dropped (high.c) */
     bool grown;            /* map has more than list */
+    bool first;            /* the next rewind is the first one to its snapshot */
     bool stale;            /* a watched page (shadow.c) is or was in it */
 };
 

@@ -194,15 +194,16 @@ def packages_rewound(session):
 def packages_cost(session):
     """A small script writes about as many pages as without packages, and takes one exit and no fault."""
     def warm():
-        for _ in range(3):
-            turn = session.script("print(1)")
+        turns = []
+        for _ in range(5):
+            turns.append(session.script("print(1)"))
             session.rewind()
-        same((turn.exits, turn.faults), (1, 0))
-        return session.script("print(1)").pages
+        same(min((turn.exits, turn.faults) for turn in turns), (1, 0))  # a busy host has its own
+        return turns[-1].pages
 
     plain = warm()
     session.rewind()
     take(session, "one", {"one.py": "import json, numpy\nx = [object() for _ in range(100_000)]\n"})
     session.copy(session.checkpoint())
     with_packages = warm()
-    assert with_packages < plain * 1.5, (plain, with_packages)
+    assert with_packages < plain * 1.1, (plain, with_packages)
