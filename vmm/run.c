@@ -375,5 +375,8 @@ int vmm_take_over(struct vmm *vm, const struct vmm_run *run, struct vmm_err *err
     toolcalls_set(vm, run);
     rc = run_take_calls(vm, err);
     vm->state = rc < 0 ? VMM_STATE_BAD : VMM_STATE_CALLED;
+    if (rc < 0) {
+        calls_end_run(vm);
+    }
     return rc;
 }

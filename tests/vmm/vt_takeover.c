@@ -212,6 +212,54 @@ static void t_takeover_refused(void)
     vmm_tools_destroy(tools);
 }
 
+static int on_failing(void *arg, void *tools_arg, struct vmm *vm, const struct vmm_call *call)
+{
+    (void)arg;
+    (void)tools_arg;
+    (void)vm;
+    return call->size == 2 ? 0 : -EIO;
+}
+
+static void on_release(void *arg)
+{
+    *(int *)arg += 1;
+}
+
+/* A function fails while calls are made again. The machine refuses to run, gives back what it was
+ * given, and after a rewind the same calls are made to other functions. */
+static void t_takeover_fails(void)
+{
+    int released = 0;
+    const struct vmm_function own[] = {
+        {.name = "open", .call = on_failing, .arg = &released, .release = on_release}};
+    const struct vmm_run run = {.argv = (const char *const[]){"x", NULL}, .cwd = "/"};
+    struct vmm_snapshot *base = vt_snapshot_open(), *snap;
+    struct vmm_tools *tools = vt_tools();
+    struct vmm *vm = begin(base, tools, "m3:open:ab m4:open:c w a r3 f3 w a r4");
+    OK(vmm_checkpoint(vm, &snap, &err));
+    for (int i = 1; i <= 3; i++) {
+        struct vmm_tools *failing;
+        struct vmm_call calls[2];
+        size_t count;
+        OK(vmm_tools_create(own, 1, &failing, &err));
+        const struct vmm_run fails = {.tools = failing};
+        OK(vmm_rewind(vm, &err));
+        CHECK_INT(vmm_take_over(vm, &fails, &err), -EIO);
+        vmm_tools_destroy(failing);
+        CHECK_INT(released, i);
+        FAILS(vmm_run(vm, &run, &o, &err), EINVAL, "not ready");
+        FAILS(vmm_checkpoint(vm, &(struct vmm_snapshot *){NULL}, &err), EINVAL, "no checkpoint");
+        OK(vmm_rewind(vm, &err));
+        take_over(vm, tools, VT_TIMEOUT);
+        OK(vmm_calls(vm, calls, 2, &count));
+        CHECK_INT(count, 2);
+    }
+    vmm_destroy(vm);
+    vmm_snapshot_close(snap);
+    vmm_snapshot_close(base);
+    vmm_tools_destroy(tools);
+}
+
 /* A function of the host is called while the machine runs. */
 static int on_checkpoint(void *arg, void *tools_arg, struct vmm *vm, const struct vmm_call *call)
 {
@@ -249,6 +297,7 @@ const struct vt_test vt_takeover_tests[] = {
     {"takeover-time", t_takeover_time},
     {"takeover-file", t_takeover_file},
     {"takeover-refused", t_takeover_refused},
+    {"takeover-fails", t_takeover_fails},
     {"takeover-running", t_takeover_running},
     {NULL, NULL},
 };
