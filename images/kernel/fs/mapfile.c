@@ -36,6 +36,14 @@ long inode_map(struct inode *i, struct mm *mm, vaddr_t hint, u64 len, int prot, 
     return mm_map(mm, hint, len, prot, flags, &file);
 }
 
+/* A shared mapping may not become writable later what it may not be now. */
+static int sealed_flags(const struct file *f, int flags)
+{
+    bool closed = !file_writable(f) || (memfd_seals(f->inode) & SEAL_ANY_WRITE) != 0;
+
+    return (flags & MAP_TYPE) != MAP_PRIVATE && closed ? flags | VMA_NOWRITE : flags;
+}
+
 long file_map(struct file *f, struct mm *mm, vaddr_t hint, u64 len, int prot, int flags, u64 off)
 {
     if (f->flags & O_PATH) {
@@ -44,8 +52,12 @@ long file_map(struct file *f, struct mm *mm, vaddr_t hint, u64 len, int prot, in
     if (!file_readable(f) || (flags & MAP_SHARED && prot & PROT_WRITE && !file_writable(f))) {
         return -EACCES;
     }
+    if ((flags & MAP_TYPE) != MAP_PRIVATE && prot & PROT_WRITE &&
+        (memfd_seals(f->inode) & SEAL_ANY_WRITE) != 0) {
+        return -EPERM;
+    }
     if (f->ops->anon_mmap) {
         return mm_map(mm, hint, len, prot, flags, NULL);
     }
-    return inode_map(f->inode, mm, hint, len, prot, flags, off);
+    return inode_map(f->inode, mm, hint, len, prot, sealed_flags(f, flags), off);
 }

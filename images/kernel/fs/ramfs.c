@@ -103,6 +103,11 @@ static bool room_for_page(void)
     return pmm_free_pages() > pmm_total_pages() / 64;
 }
 
+static bool sealed(const struct inode *i, u32 seals)
+{
+    return (i->u.data.seals & seals) != 0; /* 0 but for a memfd */
+}
+
 /* Writes a whole page where the file has none of its own: nothing need be copied or cleared
  * first. */
 static int write_fresh(struct inode *i, u64 index, vaddr_t buf)
@@ -130,6 +135,9 @@ static int write_piece(struct inode *i, vaddr_t buf, size_t n, u64 off)
     u8 *page;
     int rc;
 
+    if (sealed(i, SEAL_ANY_WRITE) || (sealed(i, F_SEAL_GROW) && off + n > i->size)) {
+        return -EPERM;
+    }
     if (fresh && !room_for_page()) {
         return -ENOSPC;
     }
@@ -184,6 +192,10 @@ static int ramfs_truncate(struct inode *i, u64 size)
 
     if (size > RAM_FILE_MAX) {
         return -EFBIG;
+    }
+    if ((size < i->size && sealed(i, F_SEAL_SHRINK)) ||
+        (size > i->size && sealed(i, F_SEAL_GROW))) {
+        return -EPERM;
     }
     if (size < i->size) {
         u64 ext_end = PAGE_UP(d->ext_len) / PAGE_SIZE, first = size / PAGE_SIZE;
@@ -250,6 +262,10 @@ static int ramfs_allocate(struct inode *i, u64 off, u64 len, int mode)
     }
     if (end > RAM_FILE_MAX || end < off) {
         return -EFBIG;
+    }
+    if (sealed(i, mode & FALLOC_FL_PUNCH_HOLE ? SEAL_ANY_WRITE : F_SEAL_GROW) &&
+        (mode & FALLOC_FL_PUNCH_HOLE || end > i->size)) {
+        return -EPERM;
     }
     if (mode & FALLOC_FL_PUNCH_HOLE) {
         return mode & FALLOC_FL_KEEP_SIZE ? punch(i, off, end) : -EOPNOTSUPP;

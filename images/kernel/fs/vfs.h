@@ -44,6 +44,7 @@ struct ramdata {
     u64 owned; /* pages in the tree */
     u32 height;
     bool mapped; /* mappings have used pages: these stay until the inode is freed */
+    u8 seals;    /* F_SEAL_* and SEAL_MEMFD, fs/memfd.c */
 };
 
 struct dir_slot {
@@ -307,6 +308,17 @@ long pipe_size(struct file *f, long set); /* set < 0: only ask */
 long pipe_room(struct file *f, bool wait);
 ssize_t pipe_peek(struct file *f, vaddr_t buf, size_t n, bool wait);
 void pipe_skip(struct file *f, size_t n);
+
+/* memfd.c. memfd_seals: F_SEAL_*; 0 for any other file. */
+#define SEAL_MEMFD     0x80 /* the file is one of memfd_create(2) */
+#define SEAL_ANY_WRITE (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE)
+#ifndef F_SEAL_EXEC
+#define F_SEAL_EXEC 0x20
+#endif
+int memfd_new(u32 flags, struct file **out);
+u32 memfd_seals(const struct inode *i);
+long memfd_get_seals(const struct file *f);
+long memfd_add_seals(struct file *f, u32 seals);
 
 /* xattr.c: extended attributes, as in xattr(7). With size 0, get and list only tell the size. */
 ssize_t xattr_get(const struct inode *i, const char *name, void *value, size_t size);

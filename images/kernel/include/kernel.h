@@ -186,6 +186,8 @@ vaddr_t sites_shown(struct mm *mm, vaddr_t rip);
 /* mm/fault.c: called when a file no longer shows the CPIO's frames in pages [pgoff, pgoff +
  * pages). All mappings forget these frames, and fault in what the file shows now. */
 void mm_inode_changed(struct inode *i, u64 pgoff, u64 pages);
+/* Is there a shared mapping of the file that is writable, or may become so by mprotect(2)? */
+bool mm_inode_writable(const struct inode *i);
 /* mm/maps.c: makes the text of /proc/self/maps, or of smaps, and hands its parts to emit. */
 typedef void (*text_emit)(void *arg, const char *part, size_t len);
 void mm_maps(struct mm *mm, text_emit emit, void *arg);

@@ -231,3 +231,20 @@ void mm_inode_changed(struct inode *i, u64 pgoff, u64 pages)
         tlb_flush();
     }
 }
+
+bool mm_inode_writable(const struct inode *i)
+{
+    struct mm *mm;
+    struct vma *v;
+
+    LIST_FOREACH (mm, &mm_spaces, link) {
+        RB_FOREACH(v, vma_tree, &mm->tree)
+        {
+            if (vma_has_file(v) && v->file.inode == i && (v->flags & MAP_SHARED) != 0 &&
+                (v->flags & VMA_NOWRITE) == 0) {
+                return true;
+            }
+        }
+    }
+    return false;
+}

@@ -63,6 +63,7 @@ enum vma_kind { VMA_IDENT, VMA_PAGED };
 /* Private bits of vma->flags, beside the MAP_ ones. */
 #define VMA_REWRITTEN 0x1000000 /* text with rewritten system calls */
 #define VMA_SITES     0x2000000 /* the slots that they jump to */
+#define VMA_NOWRITE   0x8000000 /* never writable: of a file that this mapping may not write */
 
 /* The operations on the file that a mapping shows. mm/ calls no function of fs/ by name:
  * fs/mapfile.c has these operations, and hands them over when it maps a file. */

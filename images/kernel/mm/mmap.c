@@ -255,12 +255,26 @@ static void protect_paged(struct vma *v, int prot, bool *flush)
     }
 }
 
+/* Is there a mapping in the range that may not be made writable? */
+static bool closed_to_writes(struct mm *mm, vaddr_t addr, vaddr_t end)
+{
+    for (struct vma *v = vma_first_from(mm, addr); v != NULL && v->start < end; v = vma_next(v)) {
+        if (v->flags & VMA_NOWRITE) {
+            return true;
+        }
+    }
+    return false;
+}
+
 long mm_mprotect(struct mm *mm, vaddr_t addr, u64 len, int prot)
 {
     vaddr_t end = addr + PAGE_UP(len), at = addr;
     bool flush = false;
     if (addr & PAGE_MASK || end < addr) {
         return -EINVAL;
+    }
+    if (prot & PROT_WRITE && closed_to_writes(mm, addr, end)) {
+        return -EACCES;
     }
     if (vma_split(mm, addr) || vma_split(mm, end)) {
         return -ENOMEM;

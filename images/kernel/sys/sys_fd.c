@@ -85,6 +85,10 @@ static long do_fcntl(struct file *f, int fd, int cmd, long arg)
     case F_OFD_SETLK:
     case F_OFD_SETLKW:
         return lock_fcntl(f, cmd, (vaddr_t)arg);
+    case F_ADD_SEALS:
+        return memfd_add_seals(f, (u32)arg);
+    case F_GET_SEALS:
+        return memfd_get_seals(f);
     case F_GETPIPE_SZ:
     case F_SETPIPE_SZ:
         if (cmd == F_SETPIPE_SZ && (int)arg < 0) {

@@ -56,19 +56,11 @@ long sys_memfd_create(const long a[6])
     char name[NAME_LEN_MAX - 5];
     struct file *f;
 
-    if (flags & ~(MFD_CLOEXEC | MFD_ALLOW_SEALING)) {
-        return -EINVAL;
-    }
     long n = strncpy_from_user(name, (vaddr_t)a[0], sizeof(name));
     if (n < 0) {
         return n == -ENAMETOOLONG ? -EINVAL : n;
     }
-    struct inode *i = ramfs_new(S_IFREG | 0777);
-    if (i == NULL) {
-        return -ENOMEM;
-    }
-    int rc = inode_open(i, O_RDWR, &f);
-    inode_put(i);
+    int rc = memfd_new(flags, &f);
     return rc < 0 ? rc : fd_install(f, 0, flags & MFD_CLOEXEC);
 }
 

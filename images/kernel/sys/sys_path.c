@@ -145,6 +145,9 @@ static long apply(struct inode *i, const struct change *c)
         if (i->type == INODE_LNK) {
             return -EOPNOTSUPP;
         }
+        if ((memfd_seals(i) & F_SEAL_EXEC) != 0 && ((i->mode ^ c->mode) & 0111) != 0) {
+            return -EPERM;
+        }
         i->mode = (i->mode & S_IFMT) | (c->mode & 07777);
         break;
     case CHANGE_OWNER:
