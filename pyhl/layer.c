@@ -94,7 +94,7 @@ static int resolve(struct making *making, struct vmm_err *err)
         .versions = &making->home.config.packages,
         .more_dir = layered ? more : NULL,
         .max_bytes = making->home.config.memory,
-        .keep = true, /* what replaces a package of the image is refused below */
+        .keep = layered, /* where what replaces a package is refused below */
     };
 
     if (rc >= 0 && layered) {
