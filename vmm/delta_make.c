@@ -334,7 +334,7 @@ static int delta_list_all(struct snap_delta *delta, const struct vmm *vm, const 
         rc = list->bridges ? delta_bridge(delta) : 0;
     }
     if (rc == 0) {
-        list->lines = malloc((delta->count + 1) * sizeof(*list->lines));
+        list->lines = calloc(delta->count + 1, sizeof(*list->lines));
         rc = list->lines == NULL ? -ENOMEM : 0;
     }
     for (size_t i = 0, end; rc == 0 && i < delta->count; i = end) {
