@@ -78,10 +78,8 @@ def requirement(value):
         made = Requirement(value)
     except InvalidRequirement as error:
         raise Bad(f"dependencies has {value!r}, which is no requirement, as 'numpy>=2'", value) from error
-    if re.search(r"\.(whl|zip|gz|tgz|bz2|xz|zst)$", made.name):
-        raise Bad(f"dependencies has {value!r}, which names a file", value)
-    if made.url and not made.url.startswith("https://"):
-        raise Bad(f"dependencies has {value!r}: of a script's URLs only those with https:// are taken", value)
+    if made.url or re.search(r"\.(whl|zip|gz|tgz|bz2|xz|zst)$", made.name):
+        raise Bad(f"dependencies has {value!r}: of a script only names and versions are taken; --with takes more", value)
     return made
 
 
@@ -96,7 +94,7 @@ def satisfied(wanted, seen, extra=""):
         found = importlib.metadata.distribution(wanted.name)
     except importlib.metadata.PackageNotFoundError:
         return False
-    if wanted.url or not wanted.specifier.contains(found.version, prereleases=True):
+    if not wanted.specifier.contains(found.version, prereleases=True):
         return False
     provided = found.metadata.get_all("Provides-Extra") or []
     return all(name in provided and all(satisfied(requirement(line), seen, name) for line in found.requires or []

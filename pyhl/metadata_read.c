@@ -14,16 +14,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Whether a requirement is a name with more after it, in one line of printable characters: never an
- * option of uv. */
+/* Whether a text is a name or a number with more after it, in one line of printable characters:
+ * never an option of uv, and before a marker neither a path nor an address. */
 static bool is_requirement(const char *text)
 {
+    const size_t end = strcspn(text, ";");
+
     for (const char *c = text; *c; c++) {
         if ((unsigned char)*c < ' ' || *c == 0x7f) {
             return false;
         }
     }
-    return (*text >= '0' && *text <= '9') || ((*text | 0x20) >= 'a' && (*text | 0x20) <= 'z');
+    return strcspn(text, "/@") >= end &&
+           ((*text >= '0' && *text <= '9') || ((*text | 0x20) >= 'a' && (*text | 0x20) <= 'z'));
 }
 
 /* If the line begins with the word, what comes after it. */

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# shellcheck shell=bash disable=SC2154 # sourced by run.sh, which sets what is used here
+# shellcheck shell=bash disable=SC2154,SC2034 # sourced by run.sh, which sets what is used here
 # Cases of packages whose import does something odd, while the layer is made or in a script.
 
 case_odd() {

@@ -74,6 +74,7 @@ case_metadata_python() {
 }
 
 case_metadata_bad() {
+    local address
     begin "bad TOML"
     metadata 'x = 1' 'dependencies = [' '"numpy"'
     refuses 5 "bad TOML"
@@ -96,10 +97,10 @@ case_metadata_bad() {
     refuses 4 "'-r /etc/passwd', which is no requirement"
     metadata 'dependencies = ["numpy\n--index-url x"]'
     refuses 2 "which is no requirement"
-    metadata 'dependencies = ["x.whl"]'
-    refuses 2 "'x.whl', which names a file"
-    metadata 'dependencies = ["x @ file:///etc/passwd"]'
-    refuses 2 "only those with https:// are taken"
+    for address in x.whl 'x @ file:///etc/passwd' 'x @ https://example.org/x-1.0-py3-none-any.whl'; do
+        metadata "dependencies = [\"$address\"]"
+        refuses 2 "'$address': of a script only names and versions are taken"
+    done
     metadata 'tool = 3'
     refuses 2 "tool must be a table, not 3"
     begin "settings of uv that a script may not choose"
@@ -141,7 +142,7 @@ entries() {
 }
 
 case_metadata_cache() {
-    local file
+    local file answer
     rm -rf "$XDG_CACHE_HOME"
     begin "metadata is read once, and what is wrong is not kept"
     metadata 'dependencies = 3'
@@ -160,7 +161,7 @@ case_metadata_cache() {
     pyhl_run --offline "$scratch/script.py"
     [ "$status" = 0 ] && problem "the answer in the cache was not used"
     begin "an answer that is damaged or that others can change is not taken"
-    for answer in '' 'end of it' 'requirement -r x' 'error x'; do
+    for answer in '' 'end of it' 'requirement -r x' 'requirement x @ https://x' 'requirement /x' 'error x'; do
         printf '%s\n' "$answer" >"$file"
         runs "$scratch/script.py"
         cmp -s "$file" "$scratch/kept" || problem "'$answer' was not replaced"
