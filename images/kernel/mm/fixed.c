@@ -26,7 +26,7 @@ int fixed_take(struct mm *mm, vaddr_t start, vaddr_t end)
 {
     vaddr_t va = start;
     if (!pmm_is_ram(start, end - start)) {
-        return start < LOW_END && mm->root != pt_first() ? root_carve(start, end) : 0;
+        return start < LOW_END && mm->root != pt_first() ? root_carve(mm, start, end) : 0;
     }
     if (mm->root == pt_first()) {
         return -ENOMEM;
@@ -34,7 +34,7 @@ int fixed_take(struct mm *mm, vaddr_t start, vaddr_t end)
     while (va < end && (pmm_is_used(va) ? in_program(va) && pmm_share(va) : pmm_claim(va, 1))) {
         va += PAGE_SIZE;
     }
-    if (va == end && root_carve(start, end) == 0) {
+    if (va == end && root_carve(mm, start, end) == 0) {
         return 0;
     }
     pmm_free(start, (va - start) / PAGE_SIZE);

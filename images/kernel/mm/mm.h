@@ -139,12 +139,12 @@ extern struct mm_list mm_spaces;
 void mm_select(struct mm *mm);
 void mm_leave(void); /* loads the first tree, in which no process has mappings */
 
-/* root.c: trees of page tables beside the first. root_carve: makes [start, end) of the selected
+/* root.c: trees of page tables beside the first. root_carve: makes [start, end) of mm's selected
  * tree, where it shows what the first does, its own and empty. root_mend: shows RAM there at its
  * own address again. */
 u64 *root_new(void);
 void root_free(u64 *root); /* it must not be loaded */
-int root_carve(vaddr_t start, vaddr_t end);
+int root_carve(struct mm *mm, vaddr_t start, vaddr_t end);
 void root_mend(vaddr_t start, vaddr_t end);
 /* fixed.c: prepares addresses for a VMA_PAGED mapping. In RAM mm becomes a holder of the frames
  * that are there, until fixed_give(). */

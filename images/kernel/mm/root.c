@@ -73,6 +73,17 @@ static u64 *own_table(u64 *entry, const u64 *first)
     return table;
 }
 
+/* Has the selected tree a table of its own for the page? */
+static bool is_own(vaddr_t va)
+{
+    const u64 *table = pt_selected(), *first = pt_first();
+    for (int level = 4; level > 1 && table != NULL; level--) {
+        table = table_of(table[index_at(va, level)]);
+        first = first != NULL ? table_of(first[index_at(va, level)]) : NULL;
+    }
+    return table != NULL && table != first;
+}
+
 static u64 *own_entry(vaddr_t va)
 {
     u64 *table = pt_selected();
@@ -84,15 +95,33 @@ static u64 *own_entry(vaddr_t va)
     return table != NULL ? &table[index_at(va, 1)] : NULL;
 }
 
-int root_carve(vaddr_t start, vaddr_t end)
+/* The rights of the pages around, which a copied table has, are those of other processes. They would
+ * not be given back when such a page is freed, so only mm's own pages keep them. */
+static void forget_rights(struct mm *mm, u64 *table, vaddr_t start)
+{
+    for (unsigned i = 0; i < ENTRIES; i++) {
+        vaddr_t va = start + i * PAGE_SIZE;
+        const struct vma *v = vma_find(mm, va);
+        bool own = (v != NULL && v->kind == VMA_IDENT) || va == mm->guard;
+        if (pmm_is_ram(va, PAGE_SIZE) && !own) {
+            table[i] = va | pt_prot_bits(PROT_READ | PROT_WRITE);
+        }
+    }
+}
+
+int root_carve(struct mm *mm, vaddr_t start, vaddr_t end)
 {
     vaddr_t va = start;
-    KASSERT(pt_selected() != pt_first());
+    KASSERT(pt_selected() == mm->root && mm->root != pt_first());
     while (va < end) {
+        bool fresh = !is_own(va);
         u64 *entry = own_entry(va);
         if (entry == NULL) {
             root_mend(start, va);
             return -ENOMEM;
+        }
+        if (fresh) {
+            forget_rights(mm, (u64 *)PAGE_DOWN(entry), va & ~(LARGE_PAGE - 1));
         }
         vaddr_t last = MIN(end, pt_last_page(va) + PAGE_SIZE);
         memset(entry, 0, (last - va) / PAGE_SIZE * sizeof(*entry));
