@@ -62,6 +62,18 @@ const struct script scripts[] = {
              "                     capture_output=True, text=True).stdout)",
      .kind = VMM_EXITED,
      .out = "42\n\n"},
+    {.name = "forks",
+     .code = "import os\n"
+             "kept = bytearray(b'x') * (3 << 20)\n"
+             "def child(n):\n"
+             "    kept[:] = bytes([n]) * len(kept)\n"
+             "    os._exit(0 if kept.count(n) == len(kept) else 1)\n"
+             "pids = [os.fork() or child(n) for n in range(3)]\n"
+             "print([os.waitpid(pid, 0)[1] for pid in pids], kept.count(b'x') == len(kept))\n"
+             "if os.fork() == 0:\n"
+             "    while True: kept[:] = os.urandom(len(kept))\n",
+     .kind = VMM_EXITED,
+     .out = "[0, 0, 0] True\n"},
     {.name = "children left",
      .code =
          "import os, sys, time\n"

@@ -174,6 +174,9 @@ bool mm_is_replaceable(const struct mm *mm); /* can a program take the place of 
 void mm_activate(struct mm *mm);
 /* mm/clear.c */
 void mm_put(struct mm *mm);
+/* mm/fork.c: a copy of the current process's address space. Pages are copied when one of the two
+ * writes to them. */
+int mm_fork(struct mm *from, struct mm **out);
 /* mm/mmap.c */
 long mm_munmap(struct mm *mm, vaddr_t addr, u64 len);
 long mm_mprotect(struct mm *mm, vaddr_t addr, u64 len, int prot);

@@ -170,6 +170,7 @@ long sys_setsockopt(const long a[6]);
 /* sys/sys_clone.c, sys/sys_exec.c */
 long sys_clone(const long a[6]);
 long sys_clone3(const long a[6]);
+long sys_fork(const long a[6]);
 long sys_vfork(const long a[6]);
 long sys_exit(const long a[6]);
 long sys_exit_group(const long a[6]);
@@ -289,7 +290,6 @@ long sys_prlimit64(const long a[6]);
 long sys_getrandom(const long a[6]);
 
 /* sys/sys_fixed.c */
-long sys_fork(const long a[6]);
 long sys_clock_settime(const long a[6]);
 long sys_clock_adjtime(const long a[6]);
 long sys_adjtimex(const long a[6]);

@@ -28,10 +28,11 @@ int mm_clear(struct mm *mm)
     int rc;
     if (mm->guard) {
         bool flush = false;
-        rc = pt_protect_ident(mm->guard, mm->guard + PAGE_SIZE, PROT_READ | PROT_WRITE, &flush);
+        rc = cow_restore(mm->guard, mm->guard + PAGE_SIZE, &flush);
         KASSERT(rc == 0);
         pmm_free(mm->guard, 1);
     }
+    mm->copied = false;
     mm->guard = mm->stack_top = 0;
     rc = (int)mm_munmap(mm, USER_MIN, WINDOW_END - USER_MIN);
     if (rc == 0) {
@@ -53,4 +54,5 @@ void mm_put(struct mm *mm)
     LIST_REMOVE(mm, link);
     root_free(mm->root);
     kfree(mm);
+    cow_settle();
 }

@@ -45,6 +45,25 @@ static int enter_page(const struct vma *v, vaddr_t va, u64 *e)
     return 0;
 }
 
+/* Makes a page that the mapping owns writable. Its frame may be that of a fork, too. */
+static int private_page(const struct vma *v, u64 *e)
+{
+    paddr_t frame = *e & PTE_ADDR;
+    if (!pmm_is_shared(frame) || v->flags & MAP_SHARED) {
+        *e = frame | PTE_OWNED | pt_prot_bits(v->prot);
+        return 0;
+    }
+    *e &= ~PTE_OWNED;
+    int rc = own_copy(e, phys_ptr(frame), v->prot);
+    if (rc) {
+        *e |= PTE_OWNED;
+        return rc;
+    }
+    pmm_free(frame, 1);
+    tlb_flush();
+    return 0;
+}
+
 int mm_own_page(const struct vma *v, vaddr_t va, void **frame)
 {
     u64 *e = pt_entry(va, true);
@@ -58,6 +77,9 @@ int mm_own_page(const struct vma *v, vaddr_t va, void **frame)
     }
     if (rc == 0 && !(*e & PTE_OWNED)) {
         rc = -EBUSY;
+    }
+    if (rc == 0 && pmm_is_shared(*e & PTE_ADDR)) {
+        rc = private_page(v, e);
     }
     if (rc == 0) {
         *frame = phys_ptr(*e & PTE_ADDR);
@@ -110,8 +132,7 @@ bool mm_unpopulate(vaddr_t start, vaddr_t end)
 static int make_writable(const struct vma *v, vaddr_t va, u64 *e)
 {
     if (*e & PTE_OWNED) {
-        *e = (*e & PTE_ADDR) | PTE_OWNED | pt_prot_bits(v->prot);
-        return 0;
+        return private_page(v, e);
     }
     if (v->flags & MAP_SHARED) {
         *e = 0;
@@ -188,7 +209,7 @@ enum mm_fault_result mm_handle_fault(struct mm *mm, vaddr_t addr, u64 error)
         return MM_FAULT_ACCERR;
     }
     if (v->kind == VMA_IDENT) {
-        return MM_FAULT_OK; /* the tables allow it: the translation was stale; try again */
+        return error & PF_WRITE ? result(cow_write(mm, v, PAGE_DOWN(addr))) : MM_FAULT_OK;
     }
     return fault_paged(v, PAGE_DOWN(addr), error);
 }

@@ -125,6 +125,8 @@ struct mm {
     vaddr_t library, library_text; /* mm/text.c: a large page to come, and the start of its text */
     /* The brk area: its frames stay allocated, mapped or not, as long as the program lives. */
     vaddr_t brk_start, brk_end, brk_limit;
+    bool copied; /* by fork: the brk area is none, and the break stays where it is */
+    bool lent;   /* forks share frames of its identity memory, which are read-only meanwhile */
     vaddr_t stack_top;
     paddr_t guard; /* the page below the first stack, which nobody can access; 0: no stack */
     u64 *root;     /* the tree of page tables */
@@ -163,6 +165,7 @@ bool pmm_is_ram(paddr_t pa, u64 len);
  * no memory to count them. */
 bool pmm_share(paddr_t pa);
 bool pmm_is_shared(paddr_t pa);
+bool pmm_any_shared(void);
 bool pmm_is_used(paddr_t pa); /* or beyond what the run may use */
 /* The region kept back for non-PIE programs, used for nothing else while there is other memory. */
 #define PMM_LOW_START 0x400000ul
@@ -268,10 +271,23 @@ bool mm_unpopulate(vaddr_t start, vaddr_t end);
 void sites_init(void (*entry)(void));
 /* New text: paged and not entered yet, or ident, filled and still writable. */
 void sites_rewrite(struct mm *mm, struct vma *text);
-void sites_unmapped(struct mm *mm); /* some rewritten text was unmapped */
+int sites_copy(const struct mm *from, struct mm *to); /* for a copy of the address space */
+void sites_unmapped(struct mm *mm);                   /* some rewritten text was unmapped */
 /* Puts the file's bytes back into rewritten text that was moved or copied to `to`. Identity
  * memory must still be writable. */
 void sites_moved(struct mm *mm, vaddr_t from, vaddr_t to, u64 len);
+
+/* cow.c: identity memory whose frames other address spaces show, too. It keeps its frames: the
+ * others get copies. cow_write: the first write to such a page; 0 or -ENOMEM. cow_own: nobody else
+ * shows the frames in [start, end) any more, and they have these rights. cow_rights: as
+ * pt_protect_ident(), but what others hold stays read-only. cow_restore: gives those frames that
+ * have no other holder the rights of free ones. cow_settle: when nothing is shared any more, all
+ * such memory can be written again. */
+int cow_write(struct mm *mm, const struct vma *v, vaddr_t va);
+int cow_own(vaddr_t start, vaddr_t end, int prot);
+int cow_rights(vaddr_t start, vaddr_t end, int prot, bool *need_flush);
+int cow_restore(vaddr_t start, vaddr_t end, bool *need_flush);
+void cow_settle(void);
 
 /* stackpool.c */
 void stackpool_init(void);

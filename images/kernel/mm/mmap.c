@@ -230,7 +230,8 @@ long mm_map(struct mm *mm, vaddr_t hint, u64 len, int prot, int flags, const str
 static u64 protect_entry(const struct vma *v, u64 e, int prot)
 {
     u64 bits = pt_prot_bits(prot);
-    bool writable = e & PTE_OWNED || (v->flags & MAP_SHARED && e & PTE_W);
+    bool writable = v->flags & MAP_SHARED ? e & (PTE_OWNED | PTE_W)
+                                          : e & PTE_OWNED && !pmm_is_shared(e & PTE_ADDR);
     if (!writable) {
         bits &= ~(PTE_W | PTE_D);
     }
@@ -286,7 +287,7 @@ long mm_mprotect(struct mm *mm, vaddr_t addr, u64 len, int prot)
         at = v->end;
         if (v->kind == VMA_IDENT &&
             (prot_plain(prot) != prot_plain(v->prot) || !prot_plain(prot))) {
-            if (pt_protect_ident(v->start, v->end, prot, &flush)) {
+            if (cow_rights(v->start, v->end, prot, &flush)) {
                 return -ENOMEM;
             }
         } else if (v->kind == VMA_PAGED) {

@@ -26,11 +26,12 @@
 static struct hv_shared *shared;
 static u64 *used, *dirty;
 static u64 frames, free_frames, managed_frames;
-static u64 limit;    /* frames from here on are not given out */
-static u64 beyond;   /* free frames from `limit` on */
-static u64 top;      /* no frame from here on was in use since the first run was asked for */
-static u64 hint;     /* no frame between the low region and this one is free */
-static u16 *sharers; /* of each frame: its holders beside the first; NULL until there is one */
+static u64 limit;         /* frames from here on are not given out */
+static u64 beyond;        /* free frames from `limit` on */
+static u64 top;           /* no frame from here on was in use since the first run was asked for */
+static u64 hint;          /* no frame between the low region and this one is free */
+static u64 shared_frames; /* the sum of what sharers[] counts */
+static u16 *sharers;      /* of each frame: its holders beside the first; NULL until there is one */
 static u64
     after_image; /* the large page from which on nothing was in use at the snapshot; 0 before */
 
@@ -190,6 +191,7 @@ void pmm_free(paddr_t pa, u64 pages)
         }
         for (; to < end && sharers[to]; to++) {
             sharers[to]--;
+            shared_frames--;
         }
         from = to;
     }
@@ -210,12 +212,18 @@ bool pmm_share(paddr_t pa)
         return false;
     }
     sharers[i]++;
+    shared_frames++;
     return true;
 }
 
 bool pmm_is_shared(paddr_t pa)
 {
     return sharers != NULL && sharers[pa / PAGE_SIZE];
+}
+
+bool pmm_any_shared(void)
+{
+    return shared_frames;
 }
 
 bool pmm_is_used(paddr_t pa)

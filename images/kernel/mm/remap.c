@@ -47,6 +47,15 @@ static bool move_entries(vaddr_t from, vaddr_t to, u64 len)
             break;
         }
         *dst = *src;
+        /* A page of a fork that shows the frame of its own address holds it by its mapping there.
+         */
+        if (pmm_is_ram(from + at, PAGE_SIZE) && (*src & PTE_ADDR) == from + at &&
+            !(*src & PTE_OWNED)) {
+            if (!pmm_share(from + at)) {
+                break;
+            }
+            *dst |= PTE_OWNED;
+        }
         *src = 0;
     }
     tlb_flush();
@@ -154,8 +163,11 @@ static void clear_stack(vaddr_t start, vaddr_t end)
     }
 }
 
-static void dontneed(struct vma *v, vaddr_t start, vaddr_t end, bool *flush)
+static void dontneed(const struct mm *mm, struct vma *v, vaddr_t start, vaddr_t end, bool *flush)
 {
+    if (v->kind == VMA_IDENT && v->prot & PROT_WRITE && mm->lent && cow_own(start, end, v->prot)) {
+        return; /* it is only advice */
+    }
     if (v->flags & VMA_REWRITTEN) {
         return; /* a site may lie in two pages, which must stay rewritten together */
     }
@@ -182,7 +194,7 @@ long mm_madvise(struct mm *mm, vaddr_t addr, u64 len, int advice)
         hole |= v->start > at;
         at = v->end;
         if (advice == MADV_DONTNEED) {
-            dontneed(v, MAX(addr, v->start), MIN(end, v->end), &flush);
+            dontneed(mm, v, MAX(addr, v->start), MIN(end, v->end), &flush);
         }
     }
     if (flush) {
@@ -221,7 +233,11 @@ int mm_brk_reserve(struct mm *mm, vaddr_t after)
 /* Gives the frames back; nothing may be mapped there any more. */
 void mm_brk_release(struct mm *mm)
 {
+    bool flush = false;
     if (mm->brk_limit) {
+        if (mm->lent || pmm_any_shared()) {
+            (void)cow_restore(mm->brk_start, mm->brk_limit, &flush); /* needs no table */
+        }
         pmm_free(mm->brk_start, (mm->brk_limit - mm->brk_start) / PAGE_SIZE);
     }
     mm->brk_start = mm->brk_end = mm->brk_limit = 0;
@@ -249,6 +265,9 @@ static bool brk_resize(struct mm *mm, vaddr_t old_end, vaddr_t new_end)
         pmm_mark_dirty(new_end, (old_end - new_end) / PAGE_SIZE);
         return true;
     }
+    if (mm->lent && cow_own(old_end, new_end, PROT_READ | PROT_WRITE)) {
+        return false;
+    }
     pmm_zero_range(old_end, (new_end - old_end) / PAGE_SIZE);
     if (v != NULL && v->prot == (PROT_READ | PROT_WRITE) && v->end == old_end) {
         v->end = new_end;
@@ -261,7 +280,7 @@ static bool brk_resize(struct mm *mm, vaddr_t old_end, vaddr_t new_end)
 
 long mm_brk(struct mm *mm, vaddr_t brk)
 {
-    if (brk < mm->brk_start || brk > mm->brk_limit) {
+    if (mm->copied || brk < mm->brk_start || brk > mm->brk_limit) {
         return (long)mm->brk_end;
     }
     vaddr_t old_end = PAGE_UP(mm->brk_end), new_end = PAGE_UP(brk);

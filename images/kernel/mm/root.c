@@ -74,7 +74,7 @@ static u64 *own_table(u64 *entry, const u64 *first)
 }
 
 /* Has the selected tree a table of its own for the page? */
-static bool is_own(vaddr_t va)
+static bool has_own_table(vaddr_t va)
 {
     const u64 *table = pt_selected(), *first = pt_first();
     for (int level = 4; level > 1 && table != NULL; level--) {
@@ -95,8 +95,8 @@ static u64 *own_entry(vaddr_t va)
     return table != NULL ? &table[index_at(va, 1)] : NULL;
 }
 
-/* The rights of the pages around, which a copied table has, are those of other processes. They would
- * not be given back when such a page is freed, so only mm's own pages keep them. */
+/* The rights of the pages around, which a copied table has, are those of other processes. They
+ * would not be given back when such a page is freed, so only mm's own pages keep them. */
 static void forget_rights(struct mm *mm, u64 *table, vaddr_t start)
 {
     for (unsigned i = 0; i < ENTRIES; i++) {
@@ -114,7 +114,7 @@ int root_carve(struct mm *mm, vaddr_t start, vaddr_t end)
     vaddr_t va = start;
     KASSERT(pt_selected() == mm->root && mm->root != pt_first());
     while (va < end) {
-        bool fresh = !is_own(va);
+        bool fresh = !has_own_table(va);
         u64 *entry = own_entry(va);
         if (entry == NULL) {
             root_mend(start, va);

@@ -274,6 +274,20 @@ void sites_unmapped(struct mm *mm)
     }
 }
 
+int sites_copy(const struct mm *from, struct mm *to)
+{
+    const struct sites_area *a;
+    LIST_FOREACH (a, &from->sites, link) {
+        struct sites_area *copy = kmalloc(sizeof(*copy));
+        if (copy == NULL) {
+            return -ENOMEM;
+        }
+        *copy = *a;
+        LIST_INSERT_HEAD(&to->sites, copy, link);
+    }
+    return 0;
+}
+
 /* At another address the jumps would not lead to the slots, so the original bytes are put back. */
 void sites_moved(struct mm *mm, vaddr_t from, vaddr_t to, u64 len)
 {

@@ -21,8 +21,11 @@ static void free_frames(const struct mm *mm, paddr_t start, paddr_t end)
 
 /* Gives the frames of identity memory the rights that free frames have. That takes a new table when
  * the mapping is only a part of a large page that has other rights. */
-static int restore_rights(const struct vma *v, bool *flush)
+static int restore_rights(const struct mm *mm, const struct vma *v, bool *flush)
 {
+    if (mm->lent || pmm_any_shared()) {
+        return cow_restore(v->start, v->end, flush);
+    }
     if (prot_plain(v->prot) ||
         pt_protect_ident(v->start, v->end, PROT_READ | PROT_WRITE, flush) == 0) {
         return 0;
@@ -36,7 +39,7 @@ static int restore_rights(const struct vma *v, bool *flush)
 static int unmap_one(struct mm *mm, struct vma *v, bool *rewritten, bool *flush)
 {
     if (v->kind == VMA_IDENT) {
-        int rc = restore_rights(v, flush);
+        int rc = restore_rights(mm, v, flush);
         if (rc < 0) {
             return rc;
         }

@@ -140,6 +140,7 @@ struct proc_thread {
     u32 alt_flags;
     int nice;
     struct restart_block restart;
+    vaddr_t set_tid; /* where to put its number when it starts */
     /* Leaving. */
     vaddr_t clear_tid;
     vaddr_t robust_head;

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Making and ending threads and processes (clone(2)). A process that would get a copy of the memory
- * is refused: fork(2) answers ENOSYS, and a program sees that plainly (os.fork() raises OSError).
+ * Making and ending threads and processes (clone(2)).
  */
 #include <linux/sched.h>
 
+#include "cpu/cpu.h"
 #include "proc/proc.h"
 #include "sysproto.h"
 
@@ -33,9 +33,8 @@ static int flags_check(u64 flags)
     if ((flags & CLONE_THREAD) != 0 && (flags & THREAD_FLAGS) != THREAD_FLAGS) {
         return -ENOSYS;
     }
-    /* Processes that share signal handlers, or get a copy of the memory. */
-    if ((flags & CLONE_THREAD) == 0 && (flags & (CLONE_VM | CLONE_SIGHAND)) != CLONE_VM) {
-        return -ENOSYS;
+    if ((flags & CLONE_THREAD) == 0 && (flags & CLONE_SIGHAND) != 0) {
+        return -ENOSYS; /* processes that share signal handlers */
     }
     return (flags & ~KNOWN_FLAGS) != 0 ? -EINVAL : 0;
 }
@@ -48,14 +47,18 @@ static int process_fill(struct process *child, const struct clone_request *r)
     if (rc < 0) {
         return rc;
     }
-    child->mm = cur_proc()->mm;
-    mm_ref(child->mm);
+    if ((r->flags & CLONE_VM) != 0) {
+        child->mm = cur_proc()->mm;
+        mm_ref(child->mm);
+    } else {
+        rc = mm_fork(cur_proc()->mm, &child->mm);
+    }
     for (int sig = 1; (r->flags & CLONE_CLEAR_SIGHAND) != 0 && sig <= SIG_COUNT; sig++) {
         struct sigaction *act = &child->signals->act[sig];
 
         act->sa_handler = act->sa_handler == SIG_IGN ? SIG_IGN : SIG_DFL;
     }
-    return 0;
+    return rc;
 }
 
 /* Takes back a process that has no thread. */
@@ -67,6 +70,7 @@ static void process_undo(struct process *child)
     proc_timers_free(child);
     if (child->mm != NULL) {
         mm_put(child->mm);
+        mm_activate(cur_proc()->mm);
         child->mm = NULL;
     }
     if (pf->parent != NULL) {
@@ -105,6 +109,15 @@ static void vfork_wait(struct process *child, struct vfork_wait *w)
     }
 }
 
+/* The first thing that a thread with CLONE_CHILD_SETTID does, in its own memory. As on Linux, a bad
+ * address does not matter. */
+static void set_tid(void)
+{
+    int tid = current->tid;
+
+    (void)copy_to_user(current->p->set_tid, &tid, sizeof(tid));
+}
+
 static long clone_start(struct thread *t, const struct clone_request *r)
 {
     struct vfork_wait wait = {.thread = current};
@@ -116,7 +129,8 @@ static long clone_start(struct thread *t, const struct clone_request *r)
         (void)copy_to_user(r->parent_tid, &tid, sizeof(tid));
     }
     if ((r->flags & CLONE_CHILD_SETTID) != 0) {
-        (void)copy_to_user(r->child_tid, &tid, sizeof(tid));
+        t->p->set_tid = r->child_tid;
+        cpu_thread_call(t, set_tid);
     }
     if ((r->flags & CLONE_CHILD_CLEARTID) != 0) {
         t->p->clear_tid = r->child_tid;
@@ -154,6 +168,14 @@ long sys_clone(const long a[6])
                                     .child_tid = (vaddr_t)a[3]};
 
     return r.exit_signal > SIG_COUNT ? -EINVAL : do_clone(&r);
+}
+
+long sys_fork(const long a[6])
+{
+    const struct clone_request r = {.exit_signal = SIGCHLD};
+
+    (void)a;
+    return do_clone(&r);
 }
 
 long sys_vfork(const long a[6])

@@ -13,8 +13,6 @@
         return value;                                                                              \
     }
 
-/* Memory is not copied. */
-FIXED(fork, -ENOSYS)
 /* The host owns the clock and the machine. */
 FIXED(clock_settime, -EPERM)
 FIXED(clock_adjtime, -EPERM)

@@ -9,6 +9,7 @@
 
 #include "cpu/cpu.h"
 #include "mm/mm.h"
+#include "proc/proc.h"
 
 #define SAME(number, member) _Static_assert((number) == offsetof(struct trapframe, member), #number)
 SAME(FRAME_R10, r10);
@@ -135,10 +136,12 @@ void trap_from_user(struct trapframe *tf)
 }
 
 /* A fault in the kernel. While copying program memory it is resolved or turned into -EFAULT;
- * anywhere else it is a bug. */
+ * anywhere else it is a bug. The frame is on the trap page, where a call of the vector page
+ * (tlb_flush()) writes over it. So it is put back. */
 void trap_from_kernel(struct trapframe *tf)
 {
-    u64 rip = tf->t.rip;
+    const struct hv_trap saved = tf->t;
+    u64 rip = saved.rip;
     bool copying = rip >= (u64)usercopy_start && rip < (u64)usercopy_end;
     if (!copying) {
         panic("exception %lu in the kernel at %#lx, error %#lx, address %#lx", tf->t.vector, rip,
@@ -147,13 +150,16 @@ void trap_from_kernel(struct trapframe *tf)
     enum mm_fault_result r = tf->t.vector == VECTOR_PAGE_FAULT
                                  ? mm_handle_fault(cur_proc()->mm, cpu_fault_address, tf->t.error)
                                  : MM_FAULT_ACCERR;
-    if (r == MM_FAULT_OOM) {
+    if (r == MM_FAULT_OOM && cur_proc() == process_first) {
         out_of_memory();
     }
-    if (r == MM_FAULT_OK) {
-        return;
+    if (r == MM_FAULT_OOM) { /* a process cannot end here, on this stack */
+        (void)signal_send(cur_proc(), NULL, SIGKILL, SI_KERNEL, 0);
     }
-    tf->t.rip = (u64)usercopy_fault;
+    tf->t = saved;
+    if (r != MM_FAULT_OK) {
+        tf->t.rip = (u64)usercopy_fault;
+    }
 }
 
 void user_return_work(struct trapframe *tf)
