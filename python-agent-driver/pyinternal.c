@@ -277,6 +277,11 @@ int internal_atexit_count(void)
     return interpreter()->atexit.ncallbacks;
 }
 
+PyObject *internal_fork_hooks(void)
+{
+    return PyInterpreterState_Get()->after_forkers_child;
+}
+
 bool internal_atexit_known(PyObject *functions)
 {
     bool known = true;

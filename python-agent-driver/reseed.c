@@ -245,9 +245,19 @@ static void seed_with(const char *module, const void *state, void (*seed)(void))
     }
 }
 
+/* How many functions of os.register_at_fork() the snapshot has. */
+static Py_ssize_t hooks_of_snapshot;
+
+static Py_ssize_t count_hooks(void)
+{
+    PyObject *hooks = internal_fork_hooks();
+    return hooks == NULL ? 0 : PyList_GET_SIZE(hooks);
+}
+
 void reseed_before_snapshot(void)
 {
     at_start_count = 0;
+    hooks_of_snapshot = count_hooks();
     find_process_key();
     find_random_state();
     find_numpy_state();
@@ -271,16 +281,32 @@ void reseed_all(bool deterministic)
     }
 }
 
+/* Calls what the program has asked to be called in a child of os.fork(). What the standard library
+ * and the packages of the snapshot have asked for is not called: threading and logging take all
+ * other threads for gone then, which in a copy of a machine they are not. */
+static void call_fork_hooks(void)
+{
+    for (Py_ssize_t i = hooks_of_snapshot; i < count_hooks(); i++) {
+        PyObject *hook = Py_NewRef(PyList_GET_ITEM(internal_fork_hooks(), i));
+        PyObject *done = PyObject_CallNoArgs(hook);
+        if (done == NULL) {
+            PyErr_WriteUnraisable(hook);
+        }
+        Py_XDECREF(done);
+        Py_DECREF(hook);
+    }
+}
+
 /* numpy's global generator goes on, as it does in a child of os.fork(). */
 void reseed_restored(void)
 {
-    if (fixed) {
-        return;
+    if (!fixed) {
+        if (random_state != NULL) {
+            seed_random();
+        }
+        forget_openssl();
+        forget_sqlite();
+        forget_tempfile("_name_sequence");
     }
-    if (random_state != NULL) {
-        seed_random();
-    }
-    forget_openssl();
-    forget_sqlite();
-    forget_tempfile("_name_sequence");
+    call_fork_hooks();
 }

@@ -60,6 +60,26 @@ def randomness(session):
 
 
 @case
+def fork_hooks(session):
+    """What the program wants to be called in a child of os.fork() is called in each copy; other threads go on."""
+    ends(session.cell("import os, threading, time\n"
+                      "seen, beats = [], []\n"
+                      "os.register_at_fork(after_in_child=lambda: seen.append(len(seen)))\n"
+                      "def beat():\n"
+                      "    while True:\n"
+                      "        beats.append(1)\n"
+                      "        time.sleep(0.001)\n"
+                      "threading.Thread(target=beat, daemon=True).start()"), 0)
+    point = session.checkpoint()
+    gives(session.cell("seen"), "[]")
+    for go in two_ways(session, point):
+        go()
+        gives(session.cell("seen"), "[0]")
+        gives(session.cell("count = len(beats); time.sleep(0.1); len(beats) > count, threading.active_count()"),
+              "(True, 2)")
+
+
+@case
 def cells_do_not_reseed(session):
     """Random state goes on from cell to cell: it is renewed by a rewind and a copy alone."""
     ends(session.cell("import random\nrandom.seed(5)"), 0)
