@@ -78,7 +78,8 @@ bool internal_atexit_known(PyObject *functions);
  * internal_atexit_close_up(). */
 PyObject *internal_atexit_take(int place);
 void internal_atexit_close_up(void);
-/* The functions of os.register_at_fork(after_in_child=...), in their order; NULL: none. Borrowed. */
+/* The functions of os.register_at_fork(after_in_child=...), in their order; NULL: none. Borrowed.
+ */
 PyObject *internal_fork_hooks(void);
 
 /* Whether somebody is told of each import: audit hooks, -X importtime, -v. */
