@@ -255,14 +255,15 @@ part_roots() {
 part_children() {
     local some many
     begin "children: what runs leave is not seen by the next"
-    run "$pyhl" run --dest "$home" -vv --repeat 5 $here/children.py
+    run "$pyhl" run --dest "$home" -vv --repeat 15 $here/children.py
     some=$(figure private)
     run "$pyhl" run --dest "$home" -vv --repeat 60 $here/children.py
     many=$(figure private)
     expect_status 0
     [ "$(sort "$scratch/out" | uniq -c | tr -s ' ')" = " 61 before 1 after 4 children [0, 1, 2]" ] ||
         problem "$(sort "$scratch/out" | uniq -c | head -n 3)"
-    [ "$many" -lt $((some + some / 20)) ] || problem "pages of its own: $some after 6 runs, $many after 61"
+    # How far the children have come is never the same. Memory after the image comes by 512 pages.
+    [ "$many" -lt $((some + 3 * 512)) ] || problem "pages of its own: $some after 16 runs, $many after 61"
 }
 
 # The longest parts run in parallel with the others, on the second core, one after the other.
