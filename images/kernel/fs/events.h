@@ -24,6 +24,11 @@ int timerfd_set(struct file *f, u32 flags, const struct timer_setting *new,
                 struct timer_setting *old);
 void timerfd_get(struct file *f, struct timer_setting *out);
 
+/* pidfd.c. pidfd_process: the process that a descriptor names: -EBADF when it names none, -ESRCH
+ * when it is gone. */
+int pidfd_create(const struct process *p, u32 flags, struct file **out);
+int pidfd_process(int fd, struct process **out, bool *nonblock);
+
 /* poll.c */
 struct poller; /* a thread's place in the wait queues of the files it polls */
 struct poller *poller_new(void);

@@ -238,6 +238,9 @@ long sys_tkill(const long a[6]);
 long sys_tgkill(const long a[6]);
 long sys_rt_sigqueueinfo(const long a[6]);
 long sys_rt_tgsigqueueinfo(const long a[6]);
+long sys_pidfd_open(const long a[6]);
+long sys_pidfd_send_signal(const long a[6]);
+long sys_pidfd_getfd(const long a[6]);
 
 /* sys/sys_time.c */
 long sys_clock_gettime(const long a[6]);

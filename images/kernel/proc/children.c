@@ -12,6 +12,8 @@
  * thread still runs. */
 static LIST_HEAD(, process_full) forgotten = LIST_HEAD_INITIALIZER(forgotten);
 
+struct waitq process_ends = {.list = TAILQ_HEAD_INITIALIZER(process_ends.list)};
+
 void children_sweep(void)
 {
     struct process_full *pf = LIST_FIRST(&forgotten);
@@ -33,6 +35,7 @@ static void forget(struct process_full *pf)
     pf->zombie = false;
     LIST_REMOVE(pf, link); /* its number is free */
     LIST_INSERT_HEAD(&forgotten, pf, sibling);
+    waitq_wake(&process_ends, 1);
 }
 
 static struct process_full *adopter(struct process_full *pf)
@@ -102,6 +105,7 @@ void child_exited(struct process_full *pf, int wait_status)
     }
     pf->wait_status = wait_status;
     pf->zombie = true;
+    waitq_wake(&process_ends, 1);
     tell_parent(pf);
 }
 

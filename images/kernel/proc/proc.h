@@ -219,6 +219,7 @@ struct child_wait {
     u32 uid;
     u64 cpu_ns;
 };
+extern struct waitq process_ends;     /* woken when any process becomes a zombie or is gone */
 int child_wait(struct child_wait *w); /* 0, -ECHILD or -ERESTARTSYS */
 void children_sweep(void);            /* frees those that nobody waits for */
 /* proc/exit.c */

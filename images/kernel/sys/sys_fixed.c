@@ -26,7 +26,7 @@ FIXED(ioperm, -EPERM)
 FIXED(ptrace, -EPERM)
 /* There are no filters. A program that wants to confine itself must learn that it has not. */
 FIXED(seccomp, -EINVAL)
-/* One session, no terminal. */
+/* No terminal is hung up on request. */
 FIXED(vhangup, -EPERM)
 /* I/O is never queued, so it has no priority; 0 is "none set". */
 FIXED(ioprio_get, 0)

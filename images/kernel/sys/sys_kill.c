@@ -2,6 +2,7 @@
 /*
  * Sending signals: to a process, a group, everyone, or a thread.
  */
+#include "fs/events.h"
 #include "proc/proc.h"
 #include "sysproto.h"
 
@@ -137,4 +138,67 @@ long sys_rt_tgsigqueueinfo(const long a[6])
         return -ESRCH;
     }
     return queue(t->proc, t, (int)a[2], (vaddr_t)a[3]);
+}
+
+long sys_pidfd_open(const long a[6])
+{
+    struct process *p = process_find((int)a[0]);
+    struct file *f;
+    int rc;
+
+    if ((int)a[0] <= 0 || ((u32)a[1] & ~(u32)O_NONBLOCK) != 0) {
+        return -EINVAL;
+    }
+    if (p == NULL) {
+        return thread_find_any((int)a[0]) != NULL ? -ENOENT : -ESRCH;
+    }
+    rc = pidfd_create(p, (u32)a[1], &f);
+    return rc < 0 ? rc : fd_install(f, 0, true);
+}
+
+long sys_pidfd_send_signal(const long a[6])
+{
+    struct process *p;
+    siginfo_t info;
+    bool nonblock;
+    int rc;
+
+    if (a[3] != 0) {
+        return -EINVAL;
+    }
+    rc = pidfd_process((int)a[0], &p, &nonblock);
+    if (rc < 0) {
+        return rc;
+    }
+    if (sig_check((int)a[1]) != 0) {
+        return -EINVAL;
+    }
+    if (a[2] == 0) {
+        return kill_one(process_full(p), (int)a[1]);
+    }
+    if (copy_from_user(&info, (vaddr_t)a[2], sizeof(info)) != 0) {
+        return -EFAULT;
+    }
+    return info.si_signo != (int)a[1] ? -EINVAL : queue(p, NULL, (int)a[1], (vaddr_t)a[2]);
+}
+
+long sys_pidfd_getfd(const long a[6])
+{
+    struct process *p;
+    struct file *f;
+    bool nonblock;
+    int rc;
+
+    if (a[2] != 0) {
+        return -EINVAL;
+    }
+    rc = pidfd_process((int)a[0], &p, &nonblock);
+    if (rc < 0) {
+        return rc;
+    }
+    if (p->fds == NULL) {
+        return -ESRCH;
+    }
+    f = fdtable_get(p->fds, (int)a[1]);
+    return f != NULL ? fd_install(f, 0, true) : -EBADF;
 }

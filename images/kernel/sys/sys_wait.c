@@ -6,6 +6,7 @@
 #include <linux/resource.h>
 #include <linux/wait.h>
 
+#include "fs/events.h"
 #include "proc/proc.h"
 #include "sysproto.h"
 
@@ -70,13 +71,35 @@ static int info_put(vaddr_t addr, const struct child_wait *w)
     return copy_to_user(addr, &info, sizeof(info));
 }
 
+/* Waiting for P_PIDFD is waiting for the process; a descriptor with O_NONBLOCK does not wait. */
+static int pidfd_wanted(struct child_wait *w, bool *nonblock)
+{
+    struct process *p;
+    int rc = w->id < 0 ? -EINVAL : pidfd_process(w->id, &p, nonblock);
+
+    if (rc < 0) {
+        return rc == -ESRCH ? -ECHILD : rc;
+    }
+    w->type = P_PID;
+    w->id = p->pid;
+    w->options |= *nonblock ? WNOHANG : 0;
+    return 0;
+}
+
 long sys_waitid(const long a[6])
 {
+    bool nonblock = false;
     struct child_wait w = {.type = (int)a[0], .id = (int)a[1], .options = (int)a[3]};
     int rc;
 
     if ((w.options & ~(int)WAITID_OPTIONS) != 0 || (w.options & WAITID_STATES) == 0) {
         return -EINVAL;
+    }
+    if (w.type == P_PIDFD) {
+        rc = pidfd_wanted(&w, &nonblock);
+        if (rc < 0) {
+            return rc;
+        }
     }
     if ((w.type != P_ALL && w.type != P_PID && w.type != P_PGID) ||
         (w.type == P_PID && w.id <= 0) || (w.type == P_PGID && w.id < 0)) {
@@ -86,6 +109,9 @@ long sys_waitid(const long a[6])
         w.id = process_full(cur_proc())->pgid;
     }
     rc = child_wait(&w);
+    if (rc == 0 && w.pid == 0 && nonblock && (a[3] & WNOHANG) == 0) {
+        rc = -EAGAIN;
+    }
     if (rc != 0) {
         return rc;
     }

@@ -271,6 +271,9 @@ const struct syscall syscall_table[] = {
     ROW(timer_gettime, "dp"),
     ROW(timer_getoverrun, "d"),
     ROW(timer_delete, "d"),
+    ROW(pidfd_open, "dx"),
+    ROW(pidfd_send_signal, "fdpx"),
+    ROW(pidfd_getfd, "fdx"),
 };
 
 const unsigned syscall_table_size = ARRAY_SIZE(syscall_table);
