@@ -93,7 +93,7 @@ static int dev_open(struct inode *i, struct file *f)
         return tooldev_open(i, f);
     }
     if (S_ISCHR(i->mode) && i->rdev == TTY_RDEV) {
-        return pty_open_controlling(f);
+        return pts_open_controlling(f);
     }
     if (S_ISCHR(i->mode) && i->rdev == PTMX_RDEV) {
         return pty_open_master(f);
@@ -188,7 +188,7 @@ static int pts_init(struct inode *dev)
     if (i != NULL) {
         i->rdev = PTMX_RDEV;
     }
-    pty_init(pts);
+    pts_set_dir(pts);
     return devfs_add(pts, "ptmx", i);
 }
 

@@ -66,16 +66,6 @@ struct entry {
         level, 0, 0, 0644, name, NULL, value                                                       \
     }
 
-/* The one interface; bytes and packets are not counted, as there are none. */
-#define NET_DEV                                                                                    \
-    "Inter-|   Receive                                                |  Transmit\n"               \
-    " face |bytes    packets errs drop fifo frame compressed multicast|bytes    packets errs "     \
-    "drop "                                                                                        \
-    "fifo colls carrier compressed\n"                                                              \
-    "    lo:       0       0    0    0    0     0          0         0        0       0    0    "  \
-    "0 "                                                                                           \
-    "   0     0       0          0\n"
-
 /* Modes are Linux's, though nothing but comm can be written. */
 static const struct entry entries[] = {
     LINK(ROOT, LINK_SELF, "self"),
@@ -102,7 +92,7 @@ static const struct entry entries[] = {
     TEXT(NET, "udp", text_net_udp),
     TEXT(NET, "udp6", text_net_udp6),
     TEXT(NET, "unix", text_net_unix),
-    FIXED(NET, "dev", NET_DEV),
+    TEXT(NET, "dev", text_net_dev),
     DIRECTORY(ROOT, PYHL, "pyhl"),
     TEXT(PYHL, "syscalls", text_syscalls),
     DIRECTORY(SYS, FS, "fs"),

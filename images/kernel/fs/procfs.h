@@ -56,12 +56,13 @@ void text_limits(struct text *t, int tid);
 void text_cgroup(struct text *t, int tid);
 
 /* /proc/net. Sockets are above fs/, which finds them by a pointer: net_init() sets it. */
-enum procfs_net { PROCFS_TCP, PROCFS_TCP6, PROCFS_UDP, PROCFS_UDP6, PROCFS_UNIX };
+enum procfs_net { PROCFS_TCP, PROCFS_TCP6, PROCFS_UDP, PROCFS_UDP6, PROCFS_UNIX, PROCFS_DEV };
 extern void (*procfs_net)(struct text *t, enum procfs_net which);
 void text_net_tcp(struct text *t, int tid);
 void text_net_tcp6(struct text *t, int tid);
 void text_net_udp(struct text *t, int tid);
 void text_net_udp6(struct text *t, int tid);
 void text_net_unix(struct text *t, int tid);
+void text_net_dev(struct text *t, int tid);
 
 #endif

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Pseudo-terminals: what their three files share. pty.c has the files of both sides, ttydisc.c the
- * line discipline between them, ttyctl.c the requests of ioctl_tty(2) and job control. A terminal
- * lives until its master and all its slaves are closed.
+ * Pseudo-terminals: what their files share. pty.c has the master's files, pts.c the slave's,
+ * ttydisc.c the line discipline between them, ttyctl.c the requests of ioctl_tty(2) and job
+ * control. A terminal lives until its master and all its slaves are closed.
  */
 #ifndef FS_TTY_H
 #define FS_TTY_H
@@ -14,6 +14,8 @@
 #define LINE_SIZE     4096u  /* N_TTY_BUF_SIZE */
 #define TYPED_SIZE    8192u  /* what the master has written and the discipline has not taken yet */
 #define OUTPUT_SIZE   16384u /* what the slave has written and the master has not read */
+#define TTY_CHUNK     256u   /* bytes that are moved at once */
+#define FREE_MIN      256u /* poll: so much must be free before a side is told that it can write */
 #define WAKE_ALL      (1 << 30)
 #define CC_DISABLED   0 /* _POSIX_VDISABLE */
 #define TTY_STD_CFLAG (B38400 | CS8 | CREAD)
@@ -110,11 +112,16 @@ int tty_background(const struct tty *t, int sig);
 long tty_ioctl(struct tty *t, bool master, u32 cmd, vaddr_t arg);
 void tty_process_ends(struct process *p); /* it may have been the leader of a session */
 
+/* pts.c */
+#define PTS_MAJOR 136u
+void pts_set_dir(struct inode *dir); /* /dev/pts */
+int pts_add(struct tty *t);          /* makes its node there */
+void pts_remove(struct tty *t);
+int pts_open_controlling(struct file *f); /* /dev/tty */
+void tty_free(struct tty *t);             /* unless a side of it is open */
+
 /* pty.c */
 #define PTMX_RDEV RDEV(5, 2)
-#define PTS_MAJOR 136u
-void pty_init(struct inode *dir);         /* /dev/pts */
-int pty_open_master(struct file *f);      /* /dev/ptmx */
-int pty_open_controlling(struct file *f); /* /dev/tty */
+int pty_open_master(struct file *f); /* /dev/ptmx */
 
 #endif

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * /proc/net/{tcp,tcp6,udp,udp6,unix}: proc_pid_net(5).
+ * /proc/net/{tcp,tcp6,udp,udp6,unix,dev}: proc_pid_net(5).
  */
 #include "fs/procfs.h"
 #include "net/socket.h"
@@ -99,6 +99,19 @@ static void text_unix(struct text *t)
     }
 }
 
+/* The one interface; bytes and packets are not counted, as there are none. */
+static void text_dev(struct text *t)
+{
+    static const char text[] =
+        "Inter-|   Receive                                                |  Transmit\n"
+        " face |bytes    packets errs drop fifo frame compressed multicast|"
+        "bytes    packets errs drop fifo colls carrier compressed\n"
+        "    lo:       0       0    0    0    0     0          0         0"
+        "        0       0    0    0    0     0       0          0\n";
+
+    text_put(t, text, sizeof(text) - 1);
+}
+
 static void text_net(struct text *t, enum procfs_net which)
 {
     switch (which) {
@@ -112,6 +125,8 @@ static void text_net(struct text *t, enum procfs_net which)
         return text_inet(t, AF_INET6, SOCK_DGRAM);
     case PROCFS_UNIX:
         return text_unix(t);
+    case PROCFS_DEV:
+        return text_dev(t);
     }
 }
 

@@ -131,6 +131,22 @@ static int get_socket(long fd, struct file **out)
     return 0;
 }
 
+typedef long (*socket_fn)(struct file *f, const long a[6]);
+
+/* Calls fn with the socket of the descriptor a[0]. */
+static long with_socket(const long a[6], socket_fn fn)
+{
+    struct file *f;
+    long rc = get_socket(a[0], &f);
+
+    if (rc < 0) {
+        return rc;
+    }
+    rc = fn(f, a);
+    file_put(f);
+    return rc;
+}
+
 static bool may_wait(const struct file *f)
 {
     return !(f->flags & O_NONBLOCK);
@@ -165,59 +181,53 @@ static int put_address(const struct address *a, vaddr_t uaddr, vaddr_t ulen)
     return copy_to_user(ulen, &a->len, sizeof(a->len));
 }
 
-long sys_bind(const long a[6])
+/* An address that at least says its family. */
+static int get_family_address(const long a[6], struct address *out)
+{
+    int rc = get_address((vaddr_t)a[1], a[2], out);
+
+    return rc == 0 && out->len < sizeof(out->u.family) ? -EINVAL : rc;
+}
+
+static long do_bind(struct file *f, const long a[6])
 {
     struct address address;
-    struct file *f;
-    long rc = get_socket(a[0], &f);
+    int rc = get_family_address(a, &address);
 
-    if (rc < 0) {
-        return rc;
-    }
-    rc = get_address((vaddr_t)a[1], a[2], &address);
-    if (rc == 0) {
-        rc = address.len < sizeof(address.u.family)
-                 ? -EINVAL
-                 : socket_of(f)->ops->bind(socket_of(f), &address);
-    }
-    file_put(f);
-    return rc;
+    return rc == 0 ? socket_of(f)->ops->bind(socket_of(f), &address) : rc;
+}
+
+long sys_bind(const long a[6])
+{
+    return with_socket(a, do_bind);
+}
+
+static long do_connect(struct file *f, const long a[6])
+{
+    struct address address;
+    int rc = get_family_address(a, &address);
+
+    return rc == 0 ? socket_of(f)->ops->connect(socket_of(f), &address, may_wait(f)) : rc;
 }
 
 long sys_connect(const long a[6])
 {
-    struct address address;
-    struct file *f;
-    long rc = get_socket(a[0], &f);
+    return with_socket(a, do_connect);
+}
 
-    if (rc < 0) {
-        return rc;
-    }
-    rc = get_address((vaddr_t)a[1], a[2], &address);
+static long do_listen(struct file *f, const long a[6])
+{
+    struct socket *s = socket_of(f);
+    int rc = s->type == SOCK_STREAM || s->type == SOCK_SEQPACKET ? s->ops->listen(s) : -EOPNOTSUPP;
     if (rc == 0) {
-        rc = address.len < sizeof(address.u.family)
-                 ? -EINVAL
-                 : socket_of(f)->ops->connect(socket_of(f), &address, may_wait(f));
+        s->backlog_max = MIN((unsigned)(int)a[1], (unsigned)SOCKET_BACKLOG);
     }
-    file_put(f);
     return rc;
 }
 
 long sys_listen(const long a[6])
 {
-    struct file *f;
-    long rc = get_socket(a[0], &f);
-
-    if (rc < 0) {
-        return rc;
-    }
-    struct socket *s = socket_of(f);
-    rc = s->type == SOCK_STREAM || s->type == SOCK_SEQPACKET ? s->ops->listen(s) : -EOPNOTSUPP;
-    if (rc == 0) {
-        s->backlog_max = MIN((unsigned)(int)a[1], (unsigned)SOCKET_BACKLOG);
-    }
-    file_put(f);
-    return rc;
+    return with_socket(a, do_listen);
 }
 
 static long accept_socket(const long a[6], u32 flags)
@@ -266,50 +276,42 @@ long sys_accept4(const long a[6])
     return accept_socket(a, (u32)a[3]);
 }
 
-long sys_getsockname(const long a[6])
+static long do_getsockname(struct file *f, const long a[6])
 {
     struct address address;
-    struct file *f;
-    long rc = get_socket(a[0], &f);
 
-    if (rc < 0) {
-        return rc;
-    }
     socket_of(f)->ops->get_name(socket_of(f), &address);
-    rc = put_address(&address, (vaddr_t)a[1], (vaddr_t)a[2]);
-    file_put(f);
-    return rc;
+    return put_address(&address, (vaddr_t)a[1], (vaddr_t)a[2]);
+}
+
+long sys_getsockname(const long a[6])
+{
+    return with_socket(a, do_getsockname);
+}
+
+static long do_getpeername(struct file *f, const long a[6])
+{
+    struct address address;
+    int rc = socket_of(f)->ops->get_peer(socket_of(f), &address);
+
+    return rc == 0 ? put_address(&address, (vaddr_t)a[1], (vaddr_t)a[2]) : rc;
 }
 
 long sys_getpeername(const long a[6])
 {
-    struct address address;
-    struct file *f;
-    long rc = get_socket(a[0], &f);
+    return with_socket(a, do_getpeername);
+}
 
-    if (rc < 0) {
-        return rc;
-    }
-    rc = socket_of(f)->ops->get_peer(socket_of(f), &address);
-    if (rc == 0) {
-        rc = put_address(&address, (vaddr_t)a[1], (vaddr_t)a[2]);
-    }
-    file_put(f);
-    return rc;
+static long do_shutdown(struct file *f, const long a[6])
+{
+    struct socket *s = socket_of(f);
+
+    return a[1] < SHUT_RD || a[1] > SHUT_RDWR ? -EINVAL : s->ops->shutdown(s, (int)a[1]);
 }
 
 long sys_shutdown(const long a[6])
 {
-    struct file *f;
-    long rc = get_socket(a[0], &f);
-
-    if (rc < 0) {
-        return rc;
-    }
-    rc = a[1] < SHUT_RD || a[1] > SHUT_RDWR ? -EINVAL
-                                            : socket_of(f)->ops->shutdown(socket_of(f), (int)a[1]);
-    file_put(f);
-    return rc;
+    return with_socket(a, do_shutdown);
 }
 
 /* ---- sending and receiving ---- */
@@ -339,43 +341,40 @@ static ssize_t receive_now(struct file *f, struct transfer *t)
     return socket_receive(socket_of(f), t, may_wait(f) && !(t->flags & MSG_DONTWAIT));
 }
 
-long sys_sendto(const long a[6])
+static long do_sendto(struct file *f, const long a[6])
 {
     struct socket_io io = {(vaddr_t)a[1], MIN((size_t)a[2], 0x7ffff000ul)};
     struct transfer t;
-    struct file *f;
-    long rc = get_socket(a[0], &f);
+    int rc;
 
-    if (rc < 0) {
-        return rc;
-    }
     begin_transfer(&t, &io, 1, (int)a[3]);
     rc = a[4] ? get_address((vaddr_t)a[4], a[5], &t.address) : 0;
-    if (rc == 0) {
-        rc = send_now(f, &t);
-    }
-    file_put(f);
-    return rc;
+    return rc == 0 ? send_now(f, &t) : rc;
 }
 
-long sys_recvfrom(const long a[6])
+long sys_sendto(const long a[6])
+{
+    return with_socket(a, do_sendto);
+}
+
+static long do_recvfrom(struct file *f, const long a[6])
 {
     struct socket_io io = {(vaddr_t)a[1], MIN((size_t)a[2], 0x7ffff000ul)};
     struct transfer t;
-    struct file *f;
-    long rc = get_socket(a[0], &f);
+    long rc;
 
-    if (rc < 0) {
-        return rc;
-    }
     begin_transfer(&t, &io, 1, (int)a[3]);
     rc = receive_now(f, &t);
-    file_put(f);
     files_free(t.files);
     if (rc >= 0 && a[4] && put_address(&t.address, (vaddr_t)a[4], (vaddr_t)a[5]) < 0) {
         return -EFAULT;
     }
     return rc;
+}
+
+long sys_recvfrom(const long a[6])
+{
+    return with_socket(a, do_recvfrom);
 }
 
 /* Reads the header and its buffers; *io is to be freed. */
@@ -481,30 +480,24 @@ static long receive_message(struct file *f, vaddr_t umsg, int flags)
     return rc;
 }
 
+static long do_sendmsg(struct file *f, const long a[6])
+{
+    return send_message(f, (vaddr_t)a[1], (int)a[2]);
+}
+
 long sys_sendmsg(const long a[6])
 {
-    struct file *f;
-    long rc = get_socket(a[0], &f);
+    return with_socket(a, do_sendmsg);
+}
 
-    if (rc < 0) {
-        return rc;
-    }
-    rc = send_message(f, (vaddr_t)a[1], (int)a[2]);
-    file_put(f);
-    return rc;
+static long do_recvmsg(struct file *f, const long a[6])
+{
+    return receive_message(f, (vaddr_t)a[1], (int)a[2]);
 }
 
 long sys_recvmsg(const long a[6])
 {
-    struct file *f;
-    long rc = get_socket(a[0], &f);
-
-    if (rc < 0) {
-        return rc;
-    }
-    rc = receive_message(f, (vaddr_t)a[1], (int)a[2]);
-    file_put(f);
-    return rc;
+    return with_socket(a, do_recvmsg);
 }
 
 typedef long (*one_fn)(struct file *f, vaddr_t umsg, int flags);
@@ -538,17 +531,14 @@ static long move_many(struct file *f, vaddr_t vec, u32 count, int flags, u64 dea
     return done ? (long)done : rc;
 }
 
+static long do_sendmmsg(struct file *f, const long a[6])
+{
+    return move_many(f, (vaddr_t)a[1], (u32)a[2], (int)a[3], HV_NO_DEADLINE, send_message);
+}
+
 long sys_sendmmsg(const long a[6])
 {
-    struct file *f;
-    long rc = get_socket(a[0], &f);
-
-    if (rc < 0) {
-        return rc;
-    }
-    rc = move_many(f, (vaddr_t)a[1], (u32)a[2], (int)a[3], HV_NO_DEADLINE, send_message);
-    file_put(f);
-    return rc;
+    return with_socket(a, do_sendmmsg);
 }
 
 /* As on Linux the time is looked at after each message only. */
@@ -575,28 +565,22 @@ long sys_recvmmsg(const long a[6])
 
 /* ---- options ---- */
 
+static long do_getsockopt(struct file *f, const long a[6])
+{
+    return option_get(socket_of(f), (int)a[1], (int)a[2], (vaddr_t)a[3], (vaddr_t)a[4]);
+}
+
 long sys_getsockopt(const long a[6])
 {
-    struct file *f;
-    long rc = get_socket(a[0], &f);
+    return with_socket(a, do_getsockopt);
+}
 
-    if (rc < 0) {
-        return rc;
-    }
-    rc = option_get(socket_of(f), (int)a[1], (int)a[2], (vaddr_t)a[3], (vaddr_t)a[4]);
-    file_put(f);
-    return rc;
+static long do_setsockopt(struct file *f, const long a[6])
+{
+    return option_set(socket_of(f), (int)a[1], (int)a[2], (vaddr_t)a[3], (u32)a[4]);
 }
 
 long sys_setsockopt(const long a[6])
 {
-    struct file *f;
-    long rc = get_socket(a[0], &f);
-
-    if (rc < 0) {
-        return rc;
-    }
-    rc = option_set(socket_of(f), (int)a[1], (int)a[2], (vaddr_t)a[3], (u32)a[4]);
-    file_put(f);
-    return rc;
+    return with_socket(a, do_setsockopt);
 }
