@@ -110,6 +110,7 @@ long sys_readahead(const long a[6]);
 /* sys/sys_xfer.c */
 long sys_sendfile(const long a[6]);
 long sys_splice(const long a[6]);
+long sys_tee(const long a[6]);
 long sys_copy_file_range(const long a[6]);
 
 /* sys/sys_xattr.c */

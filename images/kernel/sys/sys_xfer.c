@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Copies between descriptors (sendfile, splice, copy_file_range). They go
+ * Copies between descriptors (sendfile, splice, tee, copy_file_range). They go
  * through a kernel buffer, by the files' own operations, and move the source's
  * position only by as much as was written.
  */
@@ -150,6 +150,18 @@ static ssize_t splice_step(struct file *in, u64 *in_pos, struct file *out, u64 *
     return rc;
 }
 
+/* Writes the next bytes of a pipe, which stay there; there is room for them. */
+static ssize_t splice_copy(struct file *in, struct file *out, void *buf, size_t n, u64 *pos)
+{
+    bool saved = current->kernel_buffers;
+    ssize_t got;
+
+    current->kernel_buffers = true;
+    got = pipe_peek(in, (vaddr_t)buf, n, false);
+    current->kernel_buffers = saved;
+    return got > 0 ? with_kernel_buffer(file_write, out, buf, (size_t)got, pos) : got;
+}
+
 static long splice(struct file *in, vaddr_t uin, struct file *out, vaddr_t uout, size_t n,
                    u64 flags)
 {
@@ -210,6 +222,63 @@ long sys_splice(const long a[6])
     out = fd_get((int)a[2]);
     if (in != NULL && out != NULL) {
         rc = splice(in, (vaddr_t)a[1], out, (vaddr_t)a[3], (size_t)a[4], (u64)a[5]);
+    }
+    if (out != NULL) {
+        file_put(out);
+    }
+    if (in != NULL) {
+        file_put(in);
+    }
+    return rc;
+}
+
+/* Copies what the one pipe has into the other, where it stays in both. */
+static long tee(struct file *in, struct file *out, size_t n, u64 flags)
+{
+    bool saved = current->kernel_buffers, wait = !(flags & SPLICE_F_NONBLOCK);
+    ssize_t rc;
+    void *buf;
+
+    if (!file_readable(in) || !file_writable(out)) {
+        return -EBADF;
+    }
+    if (!pipe_is(in) || !pipe_is(out) || in->priv == out->priv) {
+        return -EINVAL;
+    }
+    buf = kmalloc(MIN(n, CHUNK));
+    if (buf == NULL) {
+        return -ENOMEM;
+    }
+    current->kernel_buffers = true;
+    rc = pipe_peek(in, (vaddr_t)buf, 1, wait && !(in->flags & O_NONBLOCK));
+    current->kernel_buffers = saved;
+    if (rc > 0) {
+        rc = pipe_room(out, wait && !(out->flags & O_NONBLOCK));
+    }
+    if (rc > 0) {
+        u64 pos = 0;
+
+        rc = splice_copy(in, out, buf, MIN(MIN(n, CHUNK), (size_t)rc), &pos);
+    }
+    kfree(buf);
+    return rc;
+}
+
+long sys_tee(const long a[6])
+{
+    struct file *in, *out;
+    long rc = -EBADF;
+
+    if ((u64)a[3] & ~SPLICE_FLAGS) {
+        return -EINVAL;
+    }
+    if (a[2] == 0) {
+        return 0;
+    }
+    in = fd_get((int)a[0]);
+    out = fd_get((int)a[1]);
+    if (in != NULL && out != NULL) {
+        rc = tee(in, out, (size_t)a[2], (u64)a[3]);
     }
     if (out != NULL) {
         file_put(out);

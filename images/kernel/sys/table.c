@@ -104,6 +104,7 @@ const struct syscall syscall_table[] = {
     ROW(readahead, "fdd"),
     ROW(sendfile, "ffpd"),
     ROW(splice, "fpfpdx"),
+    ROW(tee, "ffdx"),
     ROW(copy_file_range, "fpfpdx"),
     ROW(getxattr, "sspd"),
     ROW(lgetxattr, "sspd"),
