@@ -37,7 +37,7 @@ request() {
 }
 
 need_uv() {
-    command -v uv >/dev/null && return 0
+    is_real && return 0
     skip "$1" "uv is not on PATH (pip install uv)"
     return 1
 }
@@ -348,7 +348,7 @@ case_resolve_no_uv() {
     without build/tests/packages
     expect_error 1 '^error: packages need uv'
     rm -r build/tests/packages
-    command -v uv >/dev/null || return
+    is_real || return
     ln -sf "$(command -v uv)" "$empty/uv"
     without "$empty"
     refused 'uv needs a Python of this host to start'
