@@ -6,35 +6,18 @@
  * modes show the values of a fresh Linux terminal; setting them changes
  * nothing.
  */
-#include "fs/vfs.h"
+#include "fs/tty.h"
 #include "proc/proc.h"
 
 #include <asm/ioctls.h>
-#include <asm/termbits.h>
-
-struct window_size { /* struct winsize */
-    u16 rows, columns, x_pixels, y_pixels;
-};
 
 /* As Linux's tty_std_termios. */
 static const struct termios fresh = {
     .c_iflag = ICRNL | IXON | IUTF8,
     .c_oflag = OPOST | ONLCR,
-    .c_cflag = B38400 | CS8 | CREAD,
+    .c_cflag = TTY_STD_CFLAG,
     .c_lflag = ISIG | IEXTEN | ECHOE | ECHOK | ECHOCTL | ECHOKE,
-    .c_cc = {[VINTR] = 3,
-             [VQUIT] = 28,
-             [VERASE] = 127,
-             [VKILL] = 21,
-             [VEOF] = 4,
-             [VMIN] = 1,
-             [VSTART] = 17,
-             [VSTOP] = 19,
-             [VSUSP] = 26,
-             [VREPRINT] = 18,
-             [VDISCARD] = 15,
-             [VWERASE] = 23,
-             [VLNEXT] = 22},
+    .c_cc = TTY_STD_CC,
 };
 
 static long get_modes(u32 stream, vaddr_t arg)

@@ -19,6 +19,13 @@
 #define WAKE_ALL      (1 << 30)
 #define CC_DISABLED   0 /* _POSIX_VDISABLE */
 #define TTY_STD_CFLAG (B38400 | CS8 | CREAD)
+/* Linux's INIT_C_CC */
+#define TTY_STD_CC                                                                                 \
+    {                                                                                              \
+        [VINTR] = 3, [VQUIT] = 28, [VERASE] = 127, [VKILL] = 21, [VEOF] = 4, [VMIN] = 1,           \
+        [VSTART] = 17, [VSTOP] = 19, [VSUSP] = 26, [VREPRINT] = 18, [VDISCARD] = 15,               \
+        [VWERASE] = 23, [VLNEXT] = 22                                                              \
+    }
 
 /* A ring of bytes; size is a power of two. */
 struct bytes {

@@ -24,12 +24,16 @@ void addr_write(const struct socket *s, const struct in6_addr *addr, u16 port, s
 /* Whether it is one of the machine's own, to connect or send to: 0 or -ENETUNREACH. The unspecified
  * address becomes that of the loopback. */
 int addr_route(struct in6_addr *addr);
+/* The address that packets to an address of IPv4 or IPv6 go out from: the loopback's. */
+void addr_source(bool v4, struct in6_addr *from);
 /* bind(2); port 0: a free one. */
 int port_bind(struct socket *s, const struct in6_addr *addr, u16 port);
 int port_bind_any(struct socket *s); /* if it has none */
 /* The accepted end of a connection has its listener's port, too. */
 void port_share(struct socket *s, const struct in6_addr *addr, u16 port);
 void port_leave(struct socket *s);
+/* Gives a socket with a port and no address the one that packets to the peer go out from. */
+void port_bind_source(struct socket *s, const struct in6_addr *peer);
 /* The socket of a protocol that a packet from `from` reaches; NULL: none. Of TCP: a listener. */
 struct socket *port_find(int protocol, const struct in6_addr *to, u16 port,
                          const struct in6_addr *from, u16 from_port);

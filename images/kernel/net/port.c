@@ -102,16 +102,22 @@ void addr_write(const struct socket *s, const struct in6_addr *addr, u16 port, s
     out->u.in6.sin6_addr = *addr;
 }
 
-int addr_route(struct in6_addr *addr)
+void addr_source(bool v4, struct in6_addr *from)
 {
     static const u8 localhost[4] = {127, 0, 0, 1};
 
+    memset(from, 0, sizeof(*from));
+    if (v4) {
+        set_v4(from, localhost);
+    } else {
+        from->s6_addr[15] = 1;
+    }
+}
+
+int addr_route(struct in6_addr *addr)
+{
     if (addr_is_any(addr)) {
-        if (addr_is_v4(addr)) {
-            set_v4(addr, localhost);
-        } else {
-            addr->s6_addr[15] = 1;
-        }
+        addr_source(addr_is_v4(addr), addr);
         return 0;
     }
     return is_own(addr) ? 0 : -ENETUNREACH;
@@ -172,6 +178,18 @@ void port_leave(struct socket *s)
     if (s->u.inet.port != 0) {
         LIST_REMOVE(s, u.inet.link);
         s->u.inet.port = 0;
+    }
+}
+
+void port_bind_source(struct socket *s, const struct in6_addr *peer)
+{
+    struct in6_addr from;
+    u16 port = s->u.inet.port;
+
+    if (addr_is_any(&s->u.inet.addr)) {
+        addr_source(addr_is_v4(peer), &from);
+        port_leave(s);
+        port_share(s, &from, port);
     }
 }
 

@@ -9,9 +9,7 @@
 /* The connection is made, or in line, or refused. */
 static int begin_connection(struct socket *s, const struct in6_addr *to, u16 port)
 {
-    static const struct in6_addr any;
     struct socket *listener, *server;
-    struct in6_addr addr = s->u.inet.addr;
     u16 own;
     int rc;
 
@@ -20,15 +18,7 @@ static int begin_connection(struct socket *s, const struct in6_addr *to, u16 por
         return rc;
     }
     own = s->u.inet.port;
-    if (addr_is_any(&addr)) { /* the address that packets to the peer go out from */
-        struct in6_addr from = any;
-        if (addr_is_v4(to)) {
-            from.s6_addr[10] = from.s6_addr[11] = 0xff;
-        }
-        (void)addr_route(&from);
-        port_leave(s);
-        port_share(s, &from, own);
-    }
+    port_bind_source(s, to);
     listener = port_find(IPPROTO_TCP, to, port, &s->u.inet.addr, own);
     if (listener == NULL) {
         return -ECONNREFUSED;

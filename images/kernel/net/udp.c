@@ -10,7 +10,7 @@
 
 static int udp_connect(struct socket *s, const struct address *a, bool wait)
 {
-    struct in6_addr to, from = {0};
+    struct in6_addr to;
     u16 port;
     int rc;
 
@@ -30,15 +30,7 @@ static int udp_connect(struct socket *s, const struct address *a, bool wait)
     if (rc < 0) {
         return rc;
     }
-    if (addr_is_any(&s->u.inet.addr)) {
-        u16 own = s->u.inet.port;
-        if (addr_is_v4(&to)) {
-            from.s6_addr[10] = from.s6_addr[11] = 0xff;
-        }
-        (void)addr_route(&from);
-        port_leave(s);
-        port_share(s, &from, own);
-    }
+    port_bind_source(s, &to);
     s->u.inet.peer = to;
     s->u.inet.peer_port = port;
     s->connected = true;
@@ -69,10 +61,7 @@ static int udp_receiver(struct socket *s, const struct transfer *t, struct in6_a
     }
     *from = s->u.inet.addr;
     if (addr_is_any(from)) {
-        if (addr_is_v4(&to)) {
-            from->s6_addr[10] = from->s6_addr[11] = 0xff;
-        }
-        (void)addr_route(from);
+        addr_source(addr_is_v4(&to), from);
     }
     *out = port_find(s->protocol, &to, port, from, s->u.inet.port);
     return 0;
