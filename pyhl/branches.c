@@ -66,14 +66,20 @@ static struct branch *branches_find(struct branches *b, const char *name)
     return NULL;
 }
 
+/* The place of the branch that the machine is in: the only item without a state. */
+static size_t branches_place(const struct branches *b)
+{
+    size_t i = 0;
+
+    while (b->items[i].snap != NULL) {
+        i++;
+    }
+    return i;
+}
+
 static struct branch *branches_current(struct branches *b)
 {
-    struct branch *found = b->items;
-
-    while (found->snap != NULL) {
-        found++;
-    }
-    return found;
+    return &b->items[branches_place(b)];
 }
 
 static void branches_remove(struct branches *b, struct branch *item)
@@ -288,12 +294,7 @@ int branches_drop(struct branches *branches, const char *name, struct vmm_err *e
 
 const char *branches_here(const struct branches *branches)
 {
-    size_t i = 0;
-
-    while (branches->items[i].snap != NULL) {
-        i++;
-    }
-    return branches->items[i].name;
+    return branches->items[branches_place(branches)].name;
 }
 
 const struct branch *branches_get(const struct branches *branches, size_t i)

@@ -2,7 +2,7 @@
 /*
  * The states of one session that are kept under names. A checkpoint is a state to go back to. A
  * branch is a line of states of its own: the machine is in one of them, and the others are kept as
- * they were left. Names are of both kinds together.
+ * they were left. A checkpoint and a branch cannot have the same name.
  */
 #ifndef PYHL_BRANCHES_H
 #define PYHL_BRANCHES_H

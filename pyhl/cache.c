@@ -10,7 +10,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <fts.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -68,7 +67,7 @@ static int check_trusted(const struct folder *folder, struct vmm_err *err)
         return 0;
     }
     snprintf(why, sizeof(why), "%s", err->msg);
-    return vmm_err_set(err, err->code, "%.380s; remove it, or have another place by XDG_CACHE_HOME",
+    return vmm_err_set(err, err->code, "%.380s; remove it, or name another place by XDG_CACHE_HOME",
                        why);
 }
 
@@ -179,30 +178,6 @@ int cache_write(const struct cache *cache, enum cache_part part, const char *nam
     return rc;
 }
 
-/* Removes all below a path, and itself. */
-static int remove_tree(const char *path, struct vmm_err *err)
-{
-    char *const top[] = {(char *)(uintptr_t)path, NULL};
-    FTS *fts = fts_open(top, FTS_PHYSICAL | FTS_NOCHDIR, NULL);
-    FTSENT *found;
-    int rc = 0;
-
-    if (fts == NULL) {
-        return vmm_err_set(err, errno, "%s: %s", path, strerror(errno));
-    }
-    while ((found = fts_read(fts)) != NULL) {
-        const bool folder = found->fts_info == FTS_DP || found->fts_info == FTS_DNR;
-
-        if (found->fts_info == FTS_D) {
-            (void)chmod(found->fts_path, 0700); /* a wheel may have folders that are read-only */
-        } else if ((folder ? rmdir : unlink)(found->fts_path) < 0 && errno != ENOENT) {
-            rc = file_fail(err, found->fts_path);
-        }
-    }
-    (void)fts_close(fts);
-    return rc;
-}
-
 int cache_remove(const struct cache *cache, enum cache_part part, const char *name,
                  struct vmm_err *err)
 {
@@ -217,7 +192,7 @@ int cache_remove(const struct cache *cache, enum cache_part part, const char *na
     snprintf(gone, sizeof(gone), "%.100s-%d" GONE_SUFFIX, name, (int)getpid());
     snprintf(path, sizeof(path), "%s/%s", work.path, gone);
     if (rc == 0 && renameat(folder.fd, name, work.fd, gone) == 0) {
-        rc = remove_tree(path, err);
+        rc = file_remove_tree(path, err);
     } else if (rc == 0 && errno != ENOENT) {
         rc = folder_fail(&folder, name, err);
     }
@@ -269,7 +244,7 @@ static int remove_left(void *arg, const char *name, struct vmm_err *err)
     fd = lock_take(work, lock, NULL, NULL, &ignored);
     if (fd >= 0) {
         snprintf(path, sizeof(path), "%s/%s", work->path, own);
-        (void)remove_tree(path, &ignored); /* what stays takes room, and nothing else */
+        (void)file_remove_tree(path, &ignored); /* what stays takes room, and nothing else */
         lock_release(work, lock, fd);
     }
     return 0;
@@ -307,7 +282,7 @@ int cache_begin(const struct cache *cache, const char *name, void (*waiting)(con
     }
     snprintf(path, sizeof(path), "%s/%s", work->parent.path, work->name);
     if (mkdirat(work->parent.fd, work->name, 0700) < 0 &&
-        (errno != EEXIST || remove_tree(path, err) < 0 ||
+        (errno != EEXIST || file_remove_tree(path, err) < 0 ||
          mkdirat(work->parent.fd, work->name, 0700) < 0)) {
         return file_fail(err, path);
     }
@@ -368,7 +343,7 @@ void cache_end(struct cache_work *work)
 
     if (work->lock_fd >= 0) {
         snprintf(path, sizeof(path), "%s/%s", work->parent.path, work->name);
-        (void)remove_tree(path, &ignored);
+        (void)file_remove_tree(path, &ignored);
         lock_release(&work->parent, work->lock, work->lock_fd);
     }
     folder_close(&work->dir);

@@ -6,6 +6,7 @@
 #include "files.h"
 
 #include <errno.h>
+#include <fts.h>
 #include <linux/fs.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -180,4 +181,27 @@ int file_inode(int fd, const char *name, uint64_t *inode, struct vmm_err *err)
 void file_fd_path(int fd, char path[FILE_FD_PATH])
 {
     snprintf(path, FILE_FD_PATH, "/proc/self/fd/%d", fd);
+}
+
+int file_remove_tree(const char *path, struct vmm_err *err)
+{
+    char *const top[] = {(char *)(uintptr_t)path, NULL};
+    FTS *fts = fts_open(top, FTS_PHYSICAL | FTS_NOCHDIR | FTS_XDEV, NULL);
+    FTSENT *found;
+    int rc = 0;
+
+    if (fts == NULL) {
+        return vmm_err_set(err, errno, "%s: %s", path, strerror(errno));
+    }
+    while ((found = fts_read(fts)) != NULL) {
+        const bool folder = found->fts_info == FTS_DP || found->fts_info == FTS_DNR;
+
+        if (found->fts_info == FTS_D) {
+            (void)chmod(found->fts_path, 0700); /* a wheel may have folders that are read-only */
+        } else if ((folder ? rmdir : unlink)(found->fts_path) < 0 && errno != ENOENT) {
+            rc = file_fail(err, found->fts_path);
+        }
+    }
+    (void)fts_close(fts);
+    return rc;
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The few operations on open files that installing and running need. Each takes a descriptor and
- * the name that messages call it by; nothing here knows what the files are for.
+ * The few operations on files that installing and running need. Each on an open file takes a
+ * descriptor and the name that messages call it by; nothing here knows what the files are for.
  */
 #ifndef PYHL_FILES_H
 #define PYHL_FILES_H
@@ -33,6 +33,10 @@ int file_size(int fd, const char *name, uint64_t *size, uint64_t *disk, struct v
 
 /* The inode number of a file. */
 int file_inode(int fd, const char *name, uint64_t *inode, struct vmm_err *err);
+
+/* Removes a directory and all that is in it, also from read-only directories, or a file. Neither
+ * need be there. A link is removed, not followed. */
+int file_remove_tree(const char *path, struct vmm_err *err);
 
 /* A path by which the library can open the file that fd is open on, whatever its names are by now.
  * Needs /proc. */

@@ -13,8 +13,8 @@
 
 struct hostlines;
 
-/* max_bytes: of memory for kept states; 0: the default. terminal: what was installed is told. doors
- * must live as long. */
+/* max_bytes: of memory for kept states; 0: the default. terminal: the user is told what was
+ * installed. doors must live as long. */
 int hostlines_open(const struct cmd *cmd, uint64_t max_bytes, const struct doors *doors,
                    bool terminal, struct hostlines **out, struct vmm_err *err);
 void hostlines_close(struct hostlines *lines);

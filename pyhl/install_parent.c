@@ -11,7 +11,6 @@
 #include "home.h"
 #include "message.h"
 #include "packages_dist.h"
-#include "packages_tree.h"
 #include "signals.h"
 
 #include <ctype.h>
@@ -301,7 +300,7 @@ static int install_remove(const struct install_parent *p, const char *name, stru
     char path[PATH_MAX];
     const int rc = install_path(p, path, name, err);
 
-    return rc == 0 && access(path, F_OK) == 0 ? tree_remove(path, err) : rc;
+    return rc == 0 && access(path, F_OK) == 0 ? file_remove_tree(path, err) : rc;
 }
 
 /* Forgets what was found last. */

@@ -109,12 +109,8 @@ static int resolve(struct making *making, struct vmm_err *err)
     rc = packages_resolve(making->wish->request, &dists, making->work.dir.path, &making->tree, err);
     close(fd);
     if (rc == -E2BIG) {
-        free(making->tree.said); /* of uv, which was stopped */
-        making->tree.said = NULL;
-        rc = vmm_err_set(err, E2BIG,
-                         "the packages are larger than the memory of a VM, %s: more is given by "
-                         "--memory of pyhl setup --force",
-                         report_size(making->home.config.memory).s);
+        rc = packages_too_large(&making->tree, making->home.config.memory,
+                                "--memory of pyhl setup --force", err);
     }
     if (rc == 0 && making->tree.replaces && layered) {
         rc = vmm_err_set(err, ENOTSUP,
@@ -169,7 +165,7 @@ static const struct vmm_snapshot *made_upon(const struct making *making)
 }
 
 /* A layer's name stands for what it is made upon and of. */
-static void name_layer(struct making *making)
+static int name_layer(struct making *making, struct vmm_err *err)
 {
     const struct package_tree *tree = &making->tree;
     struct digest_part *parts = calloc(tree->module_count + 3, sizeof(*parts));
@@ -177,16 +173,18 @@ static void name_layer(struct making *making)
     size_t n = 0;
 
     vmm_snapshot_info(made_upon(making), &info);
-    if (parts != NULL) {
-        parts[n++] = (struct digest_part){&info.key, sizeof(info.key)};
-        parts[n++] = (struct digest_part){info.content, sizeof(info.content)};
-        parts[n++] = (struct digest_part){tree->lock, tree->lock_len};
-        for (size_t i = 0; i < tree->module_count; i++) {
-            parts[n++] = (struct digest_part){tree->modules[i], strlen(tree->modules[i])};
-        }
-        digest_parts(parts, n, making->name);
+    if (parts == NULL) {
+        return vmm_err_set(err, ENOMEM, "out of memory");
     }
+    parts[n++] = (struct digest_part){&info.key, sizeof(info.key)};
+    parts[n++] = (struct digest_part){info.content, sizeof(info.content)};
+    parts[n++] = (struct digest_part){tree->lock, tree->lock_len};
+    for (size_t i = 0; i < tree->module_count; i++) {
+        parts[n++] = (struct digest_part){tree->modules[i], strlen(tree->modules[i])};
+    }
+    digest_parts(parts, n, making->name);
     free(parts);
+    return 0;
 }
 
 static int open_base(void *arg, struct vmm_snapshot **snap, struct vmm_err *err)
@@ -317,15 +315,15 @@ static int make_layer(struct making *making, struct vmm_err *err)
 {
     struct vmm_snapshot *snap = NULL;
     struct vmm_err missing;
-    int rc;
+    int rc = 0;
 
     if (making->tree.replaces) {
         rc = run_step(making, "start without packages", make_plain, err);
-        if (rc < 0) {
-            return rc;
-        }
     }
-    name_layer(making);
+    rc = rc == 0 ? name_layer(making, err) : rc;
+    if (rc < 0) {
+        return rc;
+    }
     if (layers_open(making->cache, making->name, making->base, &snap, &missing) == 0) {
         vmm_snapshot_close(snap);
         return 0;

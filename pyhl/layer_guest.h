@@ -22,10 +22,10 @@ struct layer_guest {
     bool loud;       /* what the imports print is shown */
 };
 
-/* Writes the state to fd, an empty file, with the working set of runs that import the modules. A
- * module whose import raises is told to the user. One
- * whose import takes the VM down, or takes too long, is told and not imported. EFBIG when the files
- * do not fit, EINTR after a signal that was caught. */
+/* Writes the state to fd, an empty file, with the working set of runs that import the modules.
+ * The user is told of a module whose import raises. One whose import takes the VM down, or takes
+ * too long, is not imported, and the user is told that. EFBIG when the files do not fit, EINTR
+ * after a signal that was caught. */
 int layer_guest_make(const struct layer_guest *guest, int fd, struct vmm_err *err);
 
 #endif

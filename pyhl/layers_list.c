@@ -5,8 +5,8 @@
  */
 #include "files.h"
 #include "layers.h"
+#include "packages_dist.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -120,42 +120,20 @@ void layers_list_free(struct layer_list *list)
     *list = (struct layer_list){0};
 }
 
-/* The next character of a package's name, as names are compared: letters have no case, and a run of
- * `-`, `_` and `.` is one `-`. */
-static int name_next(const char **at)
-{
-    const char c = **at;
-
-    if (c != '-' && c != '_' && c != '.') {
-        *at += 1;
-        return tolower((unsigned char)c);
-    }
-    *at += strspn(*at, "-_.");
-    return '-';
-}
-
-static bool same_name(const char *a, size_t a_len, const char *b, size_t b_len)
-{
-    const char *const a_end = a + a_len, *const b_end = b + b_len;
-
-    while (a < a_end && b < b_end && name_next(&a) == name_next(&b)) {
-        if (a == a_end && b == b_end) {
-            return true;
-        }
-    }
-    return false;
-}
-
 /* Whether lines "NAME = VERSION" have a package. */
 static bool has_package(const char *lines, const char *package)
 {
     const size_t name = strcspn(package, "=");
     const char *version = strncmp(package + name, "==", 2) == 0 ? package + name + 2 : NULL;
+    char wanted[DIST_NAME], has[DIST_NAME];
 
+    if (!dist_name(package, name, wanted)) {
+        return false;
+    }
     for (const char *line = lines; line != NULL && *line; line = strchr(line, '\n') + 1) {
         const size_t len = strcspn(line, " "), rest = strcspn(line + len + 3, "\n");
 
-        if (same_name(line, len, package, name) &&
+        if (dist_name(line, len, has) && strcmp(has, wanted) == 0 &&
             (version == NULL ||
              (strlen(version) == rest && strncmp(line + len + 3, version, rest) == 0))) {
             return true;

@@ -16,6 +16,7 @@
 #include "packages_lock.h"
 #include "packages_stubs.h"
 #include "packages_tree.h"
+#include "report.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -140,7 +141,7 @@ static void attempt_end(struct attempt *attempt)
 
     stubs_free(&attempt->stubs);
     folder_close(&attempt->folder);
-    if (attempt->path[0] && tree_remove(attempt->path, &err) < 0) {
+    if (attempt->path[0] && file_remove_tree(attempt->path, &err) < 0) {
         message("pyhl: %s\n", err.msg);
     }
     *attempt = ATTEMPT_NONE;
@@ -253,7 +254,7 @@ static int packages_tidy(const struct attempt *a, struct vmm_err *err)
         return 0;
     }
     *strrchr(bin, '/') = 0;
-    return tree_remove(bin, err);
+    return file_remove_tree(bin, err);
 }
 
 static int packages_steps(struct resolver *r, const char *work_dir, struct attempt *chosen,
@@ -299,6 +300,16 @@ int packages_resolve(const struct package_request *request, const struct package
     return rc;
 }
 
+int packages_too_large(struct package_tree *tree, uint64_t memory, const char *option,
+                       struct vmm_err *err)
+{
+    free(tree->said);
+    tree->said = NULL;
+    return vmm_err_set(err, E2BIG,
+                       "the packages are larger than the memory of a VM, %s: more is given by %s",
+                       report_size(memory).s, option);
+}
+
 int packages_dists(const struct package_tree *tree, const char *into, struct vmm_err *err)
 {
     struct folder from, to = FOLDER_NONE;
@@ -317,7 +328,7 @@ void package_tree_end(struct package_tree *tree)
 {
     struct vmm_err err;
 
-    if (tree->dir[0] && tree_remove(tree->dir, &err) < 0) {
+    if (tree->dir[0] && file_remove_tree(tree->dir, &err) < 0) {
         message("pyhl: %s\n", err.msg);
     }
     for (size_t i = 0; i < tree->module_count; i++) {

@@ -15,7 +15,7 @@
 #define PACKAGES_SITE    "/usr/local/lib/python3.13/dist-packages"
 #define PACKAGES_ENTRIES 100000u /* the most files and directories of a tree */
 
-/* What a command line says. Free the items of the lists. */
+/* What a command line says. */
 struct package_options {
     struct opt_list with, files, find_links;
     bool upgrade, offline;
@@ -70,13 +70,16 @@ int packages_request(const struct package_options *options, const char *const *m
                      struct package_request *request, struct vmm_err *err);
 void package_request_free(struct package_request *request);
 
+/* Frees what the table of options has put there. */
+void package_options_free(struct package_options *options);
+
 /* What the packages are for. */
 struct package_dists {
     int initrd_fd;                   /* of the home: its packages are taken as installed */
     const struct packages *versions; /* of the home: home_open() with packages */
     const char *more_dir; /* of further NAME-VERSION.dist-info, which come first; or NULL */
     uint64_t max_bytes;   /* the most that the files may have together; 0: no limit */
-    bool keep; /* rather older versions of what is asked for than others of what is there */
+    bool keep; /* an older version of what is asked for, rather than replace what is there */
 };
 
 struct package_tree {
@@ -97,6 +100,11 @@ struct package_tree {
  * package_tree_end() after an error, too. */
 int packages_resolve(const struct package_request *request, const struct package_dists *dists,
                      const char *work_dir, struct package_tree *tree, struct vmm_err *err);
+
+/* Says, after E2BIG, that the packages do not fit into a VM of so much memory, and which option
+ * gives more. What uv has said goes: it was stopped. */
+int packages_too_large(struct package_tree *tree, uint64_t memory, const char *option,
+                       struct vmm_err *err);
 
 /* Puts the metadata of the tree's packages, as NAME-VERSION.dist-info, into a folder, where
  * package_dists.more_dir finds it. */

@@ -484,3 +484,10 @@ void package_request_free(struct package_request *request)
     free(request->text);
     *request = (struct package_request){0};
 }
+
+void package_options_free(struct package_options *options)
+{
+    free(options->with.items);
+    free(options->files.items);
+    free(options->find_links.items);
+}

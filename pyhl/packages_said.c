@@ -159,7 +159,7 @@ static const char *said_next(const char *text)
 
 void said_shorten(char *said)
 {
-    static const char left_out[] = "...\n";
+    static const char left_out[] = SAID_LEFT_OUT;
     const size_t left = sizeof(left_out) - 1;
     const char *head = said, *tail = said, *end = said;
     unsigned lines = 0;

@@ -23,11 +23,6 @@
 #define STUB_MAX      10000u
 #define STUB_BLOCK    4096u
 
-static int stub_fail(const struct folder *folder, const char *name, struct vmm_err *err)
-{
-    return vmm_err_set(err, errno, "%.300s/%s: %s", folder->path, name, strerror(errno));
-}
-
 bool stubs_have(const struct stubs *stubs, const char *name)
 {
     const size_t len = strlen(name);
@@ -75,7 +70,7 @@ static int stub_file(const struct folder *folder, const char *stub, const char *
         return vmm_err_set(err, ENOMEM, "out of memory");
     }
     what(out, arg);
-    return fclose(out) != 0 ? stub_fail(folder, path, err) : 0;
+    return fclose(out) != 0 ? folder_fail(folder, path, err) : 0;
 }
 
 struct stub_text {
@@ -116,7 +111,7 @@ int stubs_add(struct stubs *stubs, const struct folder *folder, const char *meta
     }
     snprintf(stub, sizeof(stub), "%s-%s" STUB_SUFFIX, text.metadata.name, text.metadata.version);
     if (mkdirat(folder->fd, stub, 0755) < 0) {
-        return stub_fail(folder, stub, err);
+        return folder_fail(folder, stub, err);
     }
     if (stubs_append(stubs, stub, err) < 0 ||
         stub_file(folder, stub, "METADATA", stub_metadata, &text, err) < 0 ||
@@ -204,7 +199,7 @@ int stubs_each(const struct folder *folder, stub_visitor *visit, void *arg, stru
     const int fd = openat(folder->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
     struct dirent *entry;
-    int rc = dir != NULL ? 0 : stub_fail(folder, ".", err);
+    int rc = dir != NULL ? 0 : folder_fail(folder, ".", err);
 
     if (dir == NULL && fd >= 0) {
         close(fd);
@@ -317,11 +312,11 @@ static int stub_take(const struct folder *folder, const char *stub, struct vmm_e
     for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++) {
         snprintf(path, sizeof(path), "%s/%s", stub, files[i]);
         if (unlinkat(folder->fd, path, 0) < 0 && errno != ENOENT) {
-            return stub_fail(folder, path, err);
+            return folder_fail(folder, path, err);
         }
     }
     if (unlinkat(folder->fd, stub, AT_REMOVEDIR) < 0 && errno != ENOENT) {
-        return stub_fail(folder, stub, err);
+        return folder_fail(folder, stub, err);
     }
     return 0;
 }

@@ -8,7 +8,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <sha2.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,7 +18,6 @@
 #define TREE_DEPTH 64u
 #define TREE_PATH  1024u
 #define TREE_CHUNK (256u << 10)
-#define TREE_OPEN  16 /* descriptors for a removal */
 
 struct walk {
     uint64_t max_entries, max_bytes;
@@ -241,20 +239,4 @@ int tree_check(const struct folder *folder, uint64_t max_entries, uint64_t max_b
     }
     free(walk);
     return rc;
-}
-
-static int tree_remove_one(const char *path, const struct stat *st, int flag, struct FTW *at)
-{
-    (void)st;
-    (void)at;
-    return (flag == FTW_DP || flag == FTW_DNR ? rmdir(path) : unlink(path)) == 0 ? 0 : -1;
-}
-
-int tree_remove(const char *path, struct vmm_err *err)
-{
-    if (nftw(path, tree_remove_one, TREE_OPEN, FTW_DEPTH | FTW_PHYS | FTW_MOUNT) < 0 &&
-        errno != ENOENT) {
-        return vmm_err_set(err, errno, "%.300s: cannot be removed: %s", path, strerror(errno));
-    }
-    return 0;
 }

@@ -20,7 +20,4 @@ struct tree_sum {
 int tree_check(const struct folder *folder, uint64_t max_entries, uint64_t max_bytes,
                struct tree_sum *sum, struct vmm_err *err);
 
-/* Removes a directory and all that is in it. A link is removed, not followed. */
-int tree_remove(const char *path, struct vmm_err *err);
-
 #endif

@@ -179,7 +179,7 @@ const struct cmd cmd_prune = {
     .summary = "Removes packages that runs have cached",
     .synopsis = "prune [--older-than DAYS] [--max-size SIZE]",
     .notes = "Layers are what `pyhl run --with` has made, in $XDG_CACHE_HOME/pyhl (~/.cache/pyhl). "
-             "Who needs one\nthat is gone makes it again. `pyhl info` lists them.",
+             "A run that\nneeds a removed one makes it again. `pyhl info` lists them.",
     .opts = prune_opts,
     .run = prune_main,
 };

@@ -219,7 +219,7 @@ static int repl_main(const struct cmd *cmd, int argc, char **argv)
     free(cwd);
     free(env);
     doors_free_options(&options.tools, &options.copies);
-    start_free_options(&options.packages);
+    package_options_free(&options.packages);
     free(options.env.items);
     return status;
 }

@@ -7,7 +7,7 @@ PYHL_SRC := $(wildcard pyhl/*.c)
 PYHL_OBJ := $(PYHL_SRC:pyhl/%.c=$(PYHL_OUT)/%.o)
 # The part of the objects that is libpyhl: what lies between a home and the result of a run.
 PYHL_LIB := $(BUILD)/libpyhl.a
-PYHL_LIB_OBJ := $(patsubst %,$(PYHL_OUT)/%.o,pyhl env home config value folder files cache lock layers layers_list)
+PYHL_LIB_OBJ := $(patsubst %,$(PYHL_OUT)/%.o,pyhl env home config value folder files cache lock layers layers_list packages_dist)
 PYHL_INSTALLED := $(BUILD)/lib/libpyhl.a
 PYHL_LIBS := -larchive -ledit -lelf -linih -ljansson -ltinfo -lbsd -lmd -lxxhash -lz -lbz2 -llzma -lzstd -lpthread
 

@@ -547,7 +547,7 @@ static int run_main(const struct cmd *cmd, int argc, char **argv)
     free(program.text);
     free(options.python.items);
     doors_free_options(&options.tools, &options.copies);
-    start_free_options(&options.packages);
+    package_options_free(&options.packages);
     free(options.env.items);
     free(words.items);
     return status;

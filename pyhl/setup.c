@@ -310,9 +310,7 @@ static int setup_main(const struct cmd *cmd, int argc, char **argv)
     status = install(cmd, &setup, &options);
     release(&setup);
     stage_end(&setup.stage);
-    free(options.packages.with.items);
-    free(options.packages.files.items);
-    free(options.packages.find_links.items);
+    package_options_free(&options.packages);
     return status;
 }
 

@@ -38,12 +38,7 @@ int setup_get_packages(struct setup *setup, struct vmm_err *err)
              ? packages_resolve(&setup->request, &dists, setup->work.dir.path, &setup->tree, err)
              : rc;
     if (rc == -E2BIG) {
-        free(setup->tree.said); /* of uv, which was stopped */
-        setup->tree.said = NULL;
-        rc = vmm_err_set(err, E2BIG,
-                         "the packages are larger than the memory of a VM, %s: more is given by "
-                         "--memory",
-                         report_size(setup->config.memory).s);
+        rc = packages_too_large(&setup->tree, setup->config.memory, "--memory", err);
     }
     if (rc == 0) {
         snprintf(setup->note, sizeof(setup->note), "%s",

@@ -101,10 +101,3 @@ void start_close(struct start *start)
     pyhl_home_close(start->home);
     *start = (struct start){0};
 }
-
-void start_free_options(struct package_options *packages)
-{
-    free(packages->with.items);
-    free(packages->files.items);
-    free(packages->find_links.items);
-}

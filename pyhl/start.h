@@ -36,7 +36,4 @@ struct vmm_snapshot *start_snapshot(const struct start *start);
 /* Closes what is open; a struct of zeroes is. */
 void start_close(struct start *start);
 
-/* Frees what the table of options has put there. */
-void start_free_options(struct package_options *packages);
-
 #endif

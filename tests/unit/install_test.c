@@ -108,13 +108,6 @@ void cache_end(struct cache_work *work)
     }
 }
 
-int tree_remove(const char *path, struct vmm_err *err)
-{
-    (void)err;
-    shell("rm -rf '%s'", path);
-    return 0;
-}
-
 int packages_request(const struct package_options *options, const char *const *more,
                      struct package_request *request, struct vmm_err *err)
 {
