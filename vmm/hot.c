@@ -296,18 +296,15 @@ static size_t hot_copy_looking(struct vmm *vm)
     return hot_leave(hot, hot->on_trial > 0 && hot_trial_end(vm));
 }
 
-/* The copying after a run that used no high memory (high.c), when the run before it used some. The
- * pages of that earlier run between the image's data and high memory leave at once, as high memory
- * does, unless the last run has changed them. */
-static size_t hot_copy_after_much(struct vmm *vm)
+/* Copies the pages of the list but for those that leave at once, and returns how many do. */
+static size_t hot_copy_but(struct vmm *vm, bool (*leaves)(const struct vmm *vm, uint32_t number))
 {
     struct hot_set *hot = &vm->hot;
     size_t leaving = 0;
     for (size_t i = 0; i < hot->count; i++) {
         struct hot_page *page = &hot->list[i];
         const uint64_t at = (uint64_t)page->number * HV_PAGE_SIZE;
-        if (at >= vm->snap->header.data_end && !hot_page_changed(vm, at) &&
-            !snap_page_stays(vm, page->number)) {
+        if (leaves(vm, page->number) && !hot_page_changed(vm, at)) {
             page->quiet = HOT_LEAVES;
             leaving++;
         } else {
@@ -319,27 +316,20 @@ static size_t hot_copy_after_much(struct vmm *vm)
     return leaving;
 }
 
-/* The copying of the first rewind to a checkpoint. Pages of the checkpoint that are copies in the
- * host can be written there, so KVM's log has them when the guest has only read them. They leave at
- * once. */
-static size_t hot_copy_first(struct vmm *vm)
+/* For a run that used no high memory (high.c), when the run before it used some. The pages of that
+ * earlier run between the image's data and high memory leave at once, as high memory does, unless
+ * the last run has changed them. */
+static bool hot_leaves_after_much(const struct vmm *vm, uint32_t number)
 {
-    struct hot_set *hot = &vm->hot;
-    size_t leaving = 0;
-    for (size_t i = 0; i < hot->count; i++) {
-        struct hot_page *page = &hot->list[i];
-        const uint64_t at = (uint64_t)page->number * HV_PAGE_SIZE;
-        if (snap_page_stays(vm, page->number) && !hot_stays(vm, page->number) &&
-            !hot_page_changed(vm, at)) {
-            page->quiet = HOT_LEAVES;
-            leaving++;
-        } else {
-            hot_copy_page(vm, at);
-            vm->counters.rewound_pages++;
-        }
-    }
-    hot->copied += hot->count - leaving;
-    return leaving;
+    return (uint64_t)number * HV_PAGE_SIZE >= vm->snap->header.data_end &&
+           !snap_page_stays(vm, number);
+}
+
+/* For the first rewind to a checkpoint. Pages of the checkpoint that are copies in the host can be
+ * written there, so KVM's log has them when the guest has only read them. They leave at once. */
+static bool hot_leaves_first(const struct vmm *vm, uint32_t number)
+{
+    return snap_page_stays(vm, number) && !hot_stays(vm, number);
 }
 
 size_t hot_copy(struct vmm *vm)
@@ -348,9 +338,9 @@ size_t hot_copy(struct vmm *vm)
     const bool much = vm->counters.dropped_pages > 0;
     size_t leaving = 0;
     if (hot->first && vm->snap->delta.count > 0) {
-        leaving = hot_copy_first(vm);
+        leaving = hot_copy_but(vm, hot_leaves_first);
     } else if (hot->much && !much) {
-        leaving = hot_copy_after_much(vm);
+        leaving = hot_copy_but(vm, hot_leaves_after_much);
     } else if (hot->copied >= HOT_LOOK_PAGES || hot->count > HOT_MAX) {
         leaving = hot_copy_looking(vm);
     } else {

@@ -75,11 +75,10 @@ struct snap_pack {
 /* The pages in which a checkpoint differs from its base, by ascending number (delta.c). */
 #define DELTA_PACKS 16u
 #define DELTA_RUN   16u /* pages: a restore maps a run of so many */
-/* In the place of a pack. */
-#define DELTA_ZERO UINT8_MAX /* the page is zero */
-#define DELTA_PATCH                                                                                \
-    (UINT8_MAX - 1) /* it is the base's with a patch, at slot * 8 of the patches                   \
-                     */
+/* In the place of a pack: the page is zero, or it is the base's with a patch, at slot * 8 of the
+ * patches. */
+#define DELTA_ZERO  UINT8_MAX
+#define DELTA_PATCH (UINT8_MAX - 1)
 struct snap_page {
     uint32_t number;
     uint8_t pack;
