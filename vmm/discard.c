@@ -2,8 +2,9 @@
 /*
  * HV_CALL_DISCARD: guest memory that the guest does not need any more. Pages after the snapshot's
  * image that have no dirty log go back to the host. All other pages stay and become zero. Where the
- * image has no data, only those of them that were written are cleared, and those of the checkpoint
- * that the machine was made from, which nobody has to have written.
+ * image has no data, only those of them that were written are cleared, and those of two
+ * checkpoints, which nobody has to have written: the one that the machine was made from, and the
+ * one that it was last put back to, whose pages may have left the hot set (hot.c).
  */
 #include "snapshot_int.h"
 
@@ -31,6 +32,9 @@ int mem_discard(struct vmm *vm, hv_gpa_t gpa, uint64_t size, struct vmm_err *err
     }
     if (rc == 0 && vm->origin != NULL) {
         delta_zero(&vm->origin->delta, vm, after, end);
+    }
+    if (rc == 0 && vm->snap != vm->origin) {
+        delta_zero(&vm->snap->delta, vm, after, end);
     }
     return rc;
 }

@@ -328,6 +328,29 @@ static void t_checkpoint_discard(void)
     vmm_snapshot_close(first);
 }
 
+/* The same after a rewind to a checkpoint that the machine was not made from. Pages that are as the
+ * checkpoint has them have left the hot set by then. */
+static void t_checkpoint_discard_rewound(void)
+{
+    struct vmm_err err;
+    char arg[64];
+    struct vmm_snapshot *first = branch_base();
+    struct vmm *vm = branch_copy(first);
+    branch_fill(vm, branch_areas[1], 50, 3);
+    struct vmm_snapshot *snap = branch_checkpoint(vm);
+    OK(vmm_rewind_to(vm, snap, &err));
+    const int64_t sum = branch_sum(vm, branch_areas[1], 50);
+    CHECK(sum > 2 * 3);
+    (void)snprintf(arg, sizeof(arg), "%llu 50", (unsigned long long)branch_areas[1]);
+    (void)branch_turn(vm, "discard-only", arg);
+    CHECK_INT(branch_sum(vm, branch_areas[1], 50), 2 * 3);
+    OK(vmm_rewind(vm, &err));
+    CHECK_INT(branch_sum(vm, branch_areas[1], 50), sum);
+    vmm_destroy(vm);
+    vmm_snapshot_close(snap);
+    vmm_snapshot_close(first);
+}
+
 /* A file of a checkpoint of `vm`, and the checkpoint. A file that is written at once has more
  * pages, and the same memory. */
 static int saved(struct vmm *vm, struct vmm_snapshot **snap)
@@ -558,6 +581,7 @@ const struct vt_test vt_checkpoint_tests[] = {
     {"checkpoint-neighbours", t_checkpoint_neighbours},
     {"checkpoint-not-armed", t_checkpoint_not_armed},
     {"checkpoint-discard", t_checkpoint_discard},
+    {"checkpoint-discard-rewound", t_checkpoint_discard_rewound},
     {"checkpoint-file", t_checkpoint_file},
     {"checkpoint-other-base", t_checkpoint_other_base},
     {"checkpoint-damage", t_checkpoint_damage},
