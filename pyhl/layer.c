@@ -274,7 +274,7 @@ static int layer_describe(const struct making *making, const struct folder *stag
     }
     rc = rc == 0 ? config_format_layer(&config, &text, &len, err) : rc;
     rc = rc == 0 ? put_file(staged, LAYER_INI, text, len, err) : rc;
-    rc = rc == 0 ? put_file(staged, LAYER_HOME, path, strlen(path), err) : rc;
+    rc = rc == 0 && path != NULL ? put_file(staged, LAYER_HOME, path, strlen(path), err) : rc;
     free(config.packages.text);
     free(text);
     free(path);
