@@ -123,7 +123,7 @@ static int metadata_take(const char *name, const struct block *found, struct met
     if (to == NULL) {
         return vmm_err_set(err, ENOMEM, "out of memory");
     }
-    for (const char *at = found->content; at < found->closing;) {
+    for (const char *at = found->content; at != NULL && at < found->closing;) {
         const struct line line = line_at(at, found->closing);
         const size_t sign = line.len == 1 ? 1 : 2;
 

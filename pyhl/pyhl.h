@@ -103,8 +103,6 @@ struct pyhl_run {
      * puts below PYHL_PACKAGES; vmm.h says more (Packages). It ends as VMM_READY, with records
      * "preload". */
     const char *preload;
-    /* The code or the script is a cell, with args, and with the script's name in tracebacks. */
-    bool as_cell;
     const void *source; /* source_len bytes; NULL if 0 */
     size_t source_len;
     const char *const *args;    /* sys.argv from 1 on; NULL-terminated */
@@ -122,8 +120,10 @@ struct pyhl_run {
     uint64_t max_output; /* bytes of stdout, stderr and records together; 0: no limit */
     const struct vmm_files_in *files_in;   /* as vmm_run.files_in; NULL: none */
     const struct vmm_files_out *files_out; /* as vmm_run.files_out; NULL: none */
-    bool deterministic;                    /* the same random numbers in every run */
-    bool trace;                            /* lines as vmm_io.trace says */
+    /* The code or the script is a cell, with args, and with the script's name in tracebacks. */
+    bool as_cell;
+    bool deterministic; /* the same random numbers in every run */
+    bool trace;         /* lines as vmm_io.trace says */
 };
 
 /* The guest's directory of packages that were not in its image. */

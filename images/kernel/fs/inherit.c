@@ -94,12 +94,12 @@ void inherit_drop(struct process *p)
 int inherit_unshare(struct process *p)
 {
     struct fdtable *own;
-    int rc = 0;
 
-    if (fdtable_is_shared(p->fds)) {
-        rc = fdtable_copy(p->fds, &own);
+    if (!fdtable_is_shared(p->fds)) {
+        return 0;
     }
-    if (rc == 0 && fdtable_is_shared(p->fds)) {
+    int rc = fdtable_copy(p->fds, &own);
+    if (rc == 0) {
         fdtable_put(p->fds);
         p->fds = own;
     }

@@ -197,6 +197,11 @@ static long set_flag(struct tty *t, u32 cmd, vaddr_t arg)
     return 0;
 }
 
+static int put_flag(vaddr_t arg, int value)
+{
+    return copy_to_user(arg, &value, sizeof(value));
+}
+
 static long master_ioctl(struct file *f, u32 cmd, vaddr_t arg)
 {
     struct tty *t = f->priv;
@@ -208,9 +213,9 @@ static long master_ioctl(struct file *f, u32 cmd, vaddr_t arg)
     case TIOCPKT:
         return set_flag(t, cmd, arg);
     case TIOCGPTLCK:
-        return copy_to_user(arg, &(int){t->locked}, sizeof(int));
+        return put_flag(arg, t->locked);
     case TIOCGPKT:
-        return copy_to_user(arg, &(int){t->packet}, sizeof(int));
+        return put_flag(arg, t->packet);
     case TIOCGPTPEER:
         return open_peer(t, (u32)arg);
     case TIOCSIG:

@@ -100,7 +100,7 @@ static long give_up(struct tty *t)
 {
     struct process_full *pf = process_full(cur_proc());
 
-    if (tty_of_process() != t) {
+    if (t == NULL || tty_of_process() != t) {
         return -ENOTTY;
     }
     if (is_leader(pf)) {

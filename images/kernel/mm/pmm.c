@@ -200,7 +200,8 @@ void pmm_free(paddr_t pa, u64 pages)
 bool pmm_share(paddr_t pa)
 {
     u64 i = pa / PAGE_SIZE;
-    KASSERT(i < frames && bitmap_test(used, i));
+    bool given = i < frames && bitmap_test(used, i);
+    KASSERT(given);
     if (sharers == NULL) {
         paddr_t table = pmm_alloc(PAGE_UP(frames * sizeof(*sharers)) / PAGE_SIZE, PMM_ZERO);
         if (!table) {

@@ -112,7 +112,8 @@ static void forget_rights(struct mm *mm, u64 *table, vaddr_t start)
 int root_carve(struct mm *mm, vaddr_t start, vaddr_t end)
 {
     vaddr_t va = start;
-    KASSERT(pt_selected() == mm->root && mm->root != pt_first());
+    bool own = pt_selected() == mm->root && mm->root != pt_first();
+    KASSERT(own);
     while (va < end) {
         bool fresh = !has_own_table(va);
         u64 *entry = own_entry(va);

@@ -51,7 +51,7 @@ static void establish(struct socket *server)
 /* Takes a socket out of the backlog. The first one that has waited for a place gets it. */
 static void backlog_leave(struct socket *server)
 {
-    struct socket *listener = server->listener, *next = TAILQ_FIRST(&listener->backlog);
+    struct socket *listener = server->listener, *next;
     unsigned at = 0;
 
     TAILQ_REMOVE(&listener->backlog, server, backlog_link);

@@ -191,6 +191,7 @@ long sys_prctl(const long a[6])
 {
     struct process_full *pf = process_full(cur_proc());
     u64 arg = (u64)a[1];
+    int on;
 
     switch ((int)a[0]) {
     case PR_SET_NAME:
@@ -205,7 +206,8 @@ long sys_prctl(const long a[6])
         pf->subreaper = arg != 0;
         return 0;
     case PR_GET_CHILD_SUBREAPER:
-        return copy_to_user(arg, &(int){pf->subreaper}, sizeof(int));
+        on = pf->subreaper;
+        return copy_to_user(arg, &on, sizeof(on));
     case PR_SET_DUMPABLE:
         return set_dumpable(arg);
     case PR_GET_DUMPABLE:

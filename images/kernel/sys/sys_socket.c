@@ -82,9 +82,10 @@ long sys_socket(const long a[6])
     struct file *f;
     int rc = make_socket(a[0], a[1], a[2], &s);
 
-    if (rc == 0) {
-        rc = give_file(s, (u32)a[1], &f);
+    if (rc < 0) {
+        return rc;
     }
+    rc = give_file(s, (u32)a[1], &f);
     return rc < 0 ? rc : fd_install(f, 0, a[1] & O_CLOEXEC);
 }
 
