@@ -97,7 +97,9 @@ def close_stdout():
 
 def fork():
     try:
-        os.fork()
+        while os.fork() > 0:
+            pass
+        time.sleep(1000)
     except OSError as error:
         print("OSError:", error.strerror)
 

@@ -24,7 +24,7 @@ recursion_c         1           RecursionError                       -
 recursion_thread    0           RecursionError                       -
 recursion_code      139         Segmentation                         -
 close_stdout        120         Bad.file.descriptor                  -
-fork                0           ^$                                   OSError:*
+fork                0,137       ^$|memory                            -
 null                139         Segmentation                         -
 wild_read           139         Segmentation                         -
 wild_write          139         Segmentation                         -
