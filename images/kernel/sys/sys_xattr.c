@@ -59,15 +59,21 @@ static long fetch(const struct inode *i, const char *name, vaddr_t ubuf, size_t 
     return rc;
 }
 
+/* Reads the name of an attribute, and finds whose it is; *i has a reference. */
+static long named_target(enum target kind, const long a[6], char name[XATTR_NAME_MAX + 1],
+                         struct inode **i)
+{
+    long rc = name_from_user(name, (vaddr_t)a[1]);
+
+    return rc == 0 ? target_inode(kind, a[0], i) : rc;
+}
+
 static long do_get(enum target kind, const long a[6])
 {
     char name[XATTR_NAME_MAX + 1];
     struct inode *i;
-    long rc = name_from_user(name, (vaddr_t)a[1]);
+    long rc = named_target(kind, a, name, &i);
 
-    if (rc == 0) {
-        rc = target_inode(kind, a[0], &i);
-    }
     if (rc == 0) {
         rc = fetch(i, name, (vaddr_t)a[2], (size_t)a[3]);
         inode_put(i);
@@ -133,11 +139,8 @@ static long do_remove(enum target kind, const long a[6])
 {
     char name[XATTR_NAME_MAX + 1];
     struct inode *i;
-    long rc = name_from_user(name, (vaddr_t)a[1]);
+    long rc = named_target(kind, a, name, &i);
 
-    if (rc == 0) {
-        rc = target_inode(kind, a[0], &i);
-    }
     if (rc == 0) {
         rc = xattr_remove(i, name);
         inode_put(i);
