@@ -15,6 +15,7 @@ import files
 import footprint
 import host
 import layers
+import processes
 import runs
 from report import Budgets
 from ways import Bench, Rival, Times, column, median, output
@@ -82,6 +83,8 @@ def measure(bench, rivals, setup_seconds, import_seconds):
         budgets.most(f"warm, of native time: {what}", ratios[name][0], limit, "", ratios[name][1])
     remap = Times.of([seconds * 1e3 for seconds in bench.warm("remap", bench.times(12))[1]])
     budgets.most("100 MB mapped or unmapped again and again", remap.median, 0.2, "ms", remap.least)
+    processes.children(bench, budgets, rivals[1])
+    processes.round_trips(bench, budgets)
     runs.large_among_small(bench)
     private, snapshot, cpio = footprint.memory_and_disk(bench)
     budgets.most("private memory of a VM after `print(1)`", private / 1024, 1, "MiB")
