@@ -278,6 +278,64 @@ static void check_unmapped_in_child(void)
     munmap(mapped, PAGES * PAGE);
 }
 
+/* Fills pipes, so that the kernel takes the memory that programs have given back. */
+static int take_kernel_memory(void)
+{
+    static char part[65536];
+    int fds[64][2];
+
+    for (size_t i = 0; i < T_COUNT(fds); i++) {
+        if (pipe(fds[i]) != 0 || write(fds[i][1], part, sizeof(part)) != sizeof(part)) {
+            return 1;
+        }
+    }
+    for (size_t i = 0; i < T_COUNT(fds); i++) {
+        close(fds[i][0]);
+        close(fds[i][1]);
+    }
+    return 0;
+}
+
+/* The child's memory lies among its parent's; a grandchild has it for longer than the child. */
+static int outlived_by_child(void)
+{
+    struct turn turn = turn_make();
+    unsigned char *parts[32];
+    pid_t pid;
+
+    for (size_t i = 0; i < T_COUNT(parts); i++) {
+        parts[i] = anonymous(16 * PAGE, MAP_PRIVATE);
+        memset(parts[i], 1, 16 * PAGE);
+    }
+    pid = fork_must();
+    if (pid == 0) {
+        turn_take(turn);
+        _exit(parts[0][0] + parts[31][PAGE] == 2 ? 0 : 1);
+    }
+    for (size_t i = 0; i < T_COUNT(parts); i++) {
+        munmap(parts[i], 16 * PAGE);
+    }
+    turn_give(turn);
+    return status_of(pid) != 0 || take_kernel_memory() != 0;
+}
+
+static void check_outlived(void)
+{
+    unsigned char *mapped = anonymous(1024 * PAGE, MAP_PRIVATE);
+    pid_t pid;
+
+    memset(mapped, 1, 1024 * PAGE);
+    for (size_t i = 0; i < 1024; i += 32) {
+        munmap(mapped + i * PAGE, 16 * PAGE);
+    }
+    pid = fork_must();
+    if (pid == 0) {
+        _exit(outlived_by_child());
+    }
+    T_EQ("memory that a grandchild held last is the kernel's again", status_of(pid), 0);
+    munmap(mapped, 1024 * PAGE);
+}
+
 /* The same in the parent, on memory that a child still has. */
 static void check_parent_changes(void)
 {
@@ -464,6 +522,7 @@ int main(int argc, char **argv)
     check_family();
     check_unmapped();
     check_unmapped_in_child();
+    check_outlived();
     check_parent_changes();
     check_shared();
     check_inherited();

@@ -96,13 +96,28 @@ int cow_own(vaddr_t start, vaddr_t end, int prot)
     return rc == 0 ? pt_protect_ident(start, end, prot, &flush) : rc;
 }
 
+/* The rights of a free frame, in each tree: a process that has unmapped the page while others held
+ * the frame may have a table of its own there, with the rights that the page had then. */
+static int restore_page(paddr_t pa, bool *need_flush)
+{
+    u64 *selected = pt_selected();
+    struct mm *mm;
+    int rc = pt_protect_ident(pa, pa + PAGE_SIZE, PROT_READ | PROT_WRITE, need_flush);
+    LIST_FOREACH (mm, &mm_spaces, link) {
+        if (rc == 0 && mm->root != pt_first() && mm->root != selected) {
+            mm_select(mm);
+            rc = pt_protect_ident(pa, pa + PAGE_SIZE, PROT_READ | PROT_WRITE, need_flush);
+        }
+    }
+    pt_select(selected);
+    return rc;
+}
+
 int cow_restore(vaddr_t start, vaddr_t end, bool *need_flush)
 {
     int rc = 0;
     for (vaddr_t va = start; rc == 0 && va < end; va += PAGE_SIZE) {
-        if (!pmm_is_shared(va)) {
-            rc = pt_protect_ident(va, va + PAGE_SIZE, PROT_READ | PROT_WRITE, need_flush);
-        }
+        rc = pmm_is_shared(va) ? 0 : restore_page(va, need_flush);
     }
     return rc;
 }
