@@ -49,10 +49,10 @@ void mm_put(struct mm *mm)
         return;
     }
     mm_activate(mm);
-    (void)mm_clear(mm);
+    bool cleared = mm_clear(mm) == 0;
     mm_leave();
     LIST_REMOVE(mm, link);
-    root_free(mm->root);
+    root_free(mm->root, cleared);
     kfree(mm);
     cow_settle();
 }

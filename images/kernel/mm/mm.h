@@ -145,7 +145,7 @@ void mm_leave(void); /* loads the first tree, in which no process has mappings *
  * tree, where it shows what the first does, its own and empty. root_mend: shows RAM there at its
  * own address again. */
 u64 *root_new(void);
-void root_free(u64 *root); /* it must not be loaded */
+void root_free(u64 *root, bool empty); /* not loaded; empty: nothing is mapped in the window */
 int root_carve(struct mm *mm, vaddr_t start, vaddr_t end);
 void root_mend(vaddr_t start, vaddr_t end);
 /* fixed.c: prepares addresses for a VMA_PAGED mapping. In RAM mm becomes a holder of the frames
@@ -200,10 +200,10 @@ void pt_join_text(void);
  * entered there. */
 void pt_set_large(vaddr_t va, paddr_t pa);
 /* Large pages of anonymous memory in the window. pt_enter_large: maps the frames at pa to va;
- * false when va has a table already, or memory for tables is short. The other two do something
- * only when va begins a large page that ends by `end`. pt_protect_large: gives it other rights,
- * if there are any. pt_take_large: takes it out of the tables and returns its frames, which the
- * caller frees, or 0. */
+ * false when pages are entered there already, or memory for tables is short. The other two do
+ * something only when va begins a large page that ends by `end`. pt_protect_large: gives it other
+ * rights, if there are any. pt_take_large: takes it out of the tables and returns its frames, which
+ * the caller frees, or 0. */
 bool pt_enter_large(vaddr_t va, paddr_t pa, int prot);
 bool pt_protect_large(vaddr_t va, vaddr_t end, int prot);
 paddr_t pt_take_large(vaddr_t va, vaddr_t end);

@@ -258,16 +258,38 @@ void pt_set_large(vaddr_t va, paddr_t pa)
     tlb_flush();
 }
 
+/* The table under an entry when no page is entered in it, or a new one when there is none; else
+ * NULL.
+ */
+static u64 *unused_table(u64 entry)
+{
+    if (!entry) {
+        paddr_t pa = pmm_alloc(1, 0);
+        return pa ? phys_ptr(pa) : NULL;
+    }
+    u64 *table = entry & PTE_LARGE ? NULL : phys_ptr(entry & PTE_ADDR);
+    for (unsigned i = 0; table != NULL && i < PT_ENTRIES; i++) {
+        if (table[i]) {
+            return NULL;
+        }
+    }
+    return table;
+}
+
 bool pt_enter_large(vaddr_t va, paddr_t pa, int prot)
 {
     KASSERT(((va | pa) & (LARGE_PAGE - 1)) == 0);
     u64 *entry = pt_walk(va, 2, true);
-    paddr_t table = entry != NULL && !*entry ? pmm_alloc(1, 0) : 0;
-    if (!table) {
+    u64 *table = entry != NULL ? unused_table(*entry) : NULL;
+    if (table == NULL) {
         return false;
     }
-    spare_put(phys_ptr(table));
+    bool replaced = *entry != 0;
     *entry = pa | pt_prot_bits(prot) | PTE_LARGE | PTE_OWNED;
+    if (replaced) {
+        tlb_flush();
+    }
+    spare_put(table);
     return true;
 }
 

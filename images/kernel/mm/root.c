@@ -4,12 +4,23 @@
  * 512 GiB, which hold the kernel, RAM and the initrd: it shares them. Where a process needs other
  * pages there, its tree gets copies of the tables on the way, and shares the rest. The first tree
  * is never changed so. A table is the tree's own if the first tree has another one in that place.
+ *
+ * A tree that is not needed any more is kept with its tables of the window, which are empty then.
+ * The next address space is likely to have its mappings at the same places. So it needs no new
+ * table, and a host that shadows page tables keeps what it has for them. Such a host answers a
+ * write to a table above the lowest level with much work, most of all to a root.
  */
 #include "cpu/cpu.h"
 #include "mm/mm.h"
 
 #define ENTRIES    512u
 #define TABLE_BITS (PTE_P | PTE_W | PTE_U | PTE_A)
+
+#define KEPT_TREES  16u
+#define KEPT_TABLES 64u /* a tree with more is not kept */
+
+static KERNEL_COLD u64 *kept[KEPT_TREES];
+static KERNEL_COLD unsigned kept_count;
 
 static unsigned index_at(vaddr_t va, int level)
 {
@@ -23,6 +34,9 @@ static u64 *table_of(u64 entry)
 
 u64 *root_new(void)
 {
+    if (kept_count > 0) {
+        return kept[--kept_count];
+    }
     u64 *root = pt_table_new();
     if (root != NULL) {
         root[0] = pt_first()[0];
@@ -43,11 +57,42 @@ static void free_tree(u64 *table, const u64 *first, int level)
     pt_table_free(table);
 }
 
-void root_free(u64 *root)
+/* How many tables there are from this one on, at most `most` and a few. */
+static unsigned count_tables(const u64 *table, int level, unsigned most)
 {
-    if (root != pt_first()) {
-        free_tree(root, pt_first(), 4);
+    unsigned n = 1;
+    for (unsigned i = 0; level > 1 && i < ENTRIES && n <= most; i++) {
+        const u64 *next = table_of(table[i]);
+        n += next != NULL ? count_tables(next, level - 1, most) : 0;
     }
+    return n;
+}
+
+static unsigned window_tables(const u64 *root)
+{
+    unsigned n = 0;
+    for (unsigned i = 1; i < ENTRIES && n <= KEPT_TABLES; i++) {
+        const u64 *table = table_of(root[i]);
+        n += table != NULL ? count_tables(table, 3, KEPT_TABLES) : 0;
+    }
+    return n;
+}
+
+void root_free(u64 *root, bool empty)
+{
+    if (root == pt_first()) {
+        return;
+    }
+    if (!empty || kept_count == KEPT_TREES || window_tables(root) > KEPT_TABLES) {
+        free_tree(root, pt_first(), 4);
+        return;
+    }
+    u64 *low = table_of(root[0]), *shared = table_of(pt_first()[0]);
+    if (low != shared) {
+        root[0] = pt_first()[0];
+        free_tree(low, shared, 3);
+    }
+    kept[kept_count++] = root;
 }
 
 /* The table under an entry, as the tree's own. `first` is the table that the first tree has there,
