@@ -85,12 +85,15 @@ static const struct thread *thread_of(int tid)
 
 static char state_letter(const struct thread *t)
 {
-    return t == NULL ? 'Z' : t->state == THREAD_BLOCKED ? 'S' : 'R';
+    return t == NULL ? 'Z' : t->p->parked ? 'T' : t->state == THREAD_BLOCKED ? 'S' : 'R';
 }
 
 static const char *state_word(const struct thread *t)
 {
-    return t == NULL ? "zombie" : t->state == THREAD_BLOCKED ? "sleeping" : "running";
+    return t == NULL                    ? "zombie"
+           : t->p->parked               ? "stopped"
+           : t->state == THREAD_BLOCKED ? "sleeping"
+                                        : "running";
 }
 
 static const char *name_of(const struct thread *t)

@@ -146,20 +146,6 @@ static bool ignores(const struct process_full *pf, int sig)
            (handler == SIG_DFL && signal_default_ignored(sig));
 }
 
-/* Has no process of the group a parent elsewhere in the session, that could continue it? */
-static bool orphaned(int pgid)
-{
-    const struct process_full *pf;
-
-    LIST_FOREACH (pf, &processes, link) {
-        if (pf->pgid == pgid && pf->parent != NULL && pf->parent->pgid != pgid &&
-            pf->parent->sid == pf->sid) {
-            return false;
-        }
-    }
-    return true;
-}
-
 int tty_background(const struct tty *t, int sig)
 {
     const struct process_full *pf = process_full(cur_proc());
@@ -170,7 +156,7 @@ int tty_background(const struct tty *t, int sig)
     if (ignores(pf, sig)) {
         return sig == SIGTTIN ? -EIO : 0;
     }
-    if (orphaned(pf->pgid)) {
+    if (group_orphaned(pf->pgid)) {
         return -EIO;
     }
     (void)signal_group(pf->pgid, sig);

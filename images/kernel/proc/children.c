@@ -2,11 +2,16 @@
 /*
  * Parents and children: zombies, waiting for them, and orphans, which belong to the nearest
  * ancestor that asked for them (PR_SET_CHILD_SUBREAPER) or to init. The kernel is init: it forgets
- * a child of its own as soon as it has ended.
+ * a child of its own as soon as it has ended. A parent also learns when a child stops or goes on,
+ * and a group of processes is told when none is left that could continue it.
  */
 #include <linux/wait.h>
 
 #include "proc/proc.h"
+
+/* Statuses of wait(2). */
+#define CONTINUED    0xffff
+#define STOPPED(sig) ((sig) << 8 | 0x7f)
 
 /* Processes that have ended and that nobody waits for. They are freed later, because their last
  * thread still runs. */
@@ -48,9 +53,27 @@ static struct process_full *adopter(struct process_full *pf)
     return a;
 }
 
-static int status_code(int wait_status)
+int child_code(int wait_status, int *value)
 {
-    return (wait_status & 0x7f) != 0 ? CLD_KILLED : CLD_EXITED;
+    int sig = wait_status & 0x7f;
+
+    if (wait_status == CONTINUED) {
+        *value = SIGCONT;
+        return CLD_CONTINUED;
+    }
+    *value = sig != 0 && sig != 0x7f ? sig : wait_status >> 8;
+    return sig == 0x7f ? CLD_STOPPED : sig != 0 ? CLD_KILLED : CLD_EXITED;
+}
+
+/* What the parent is told of a child with this status. */
+static void child_info(const struct process_full *pf, int sig, int wait_status, siginfo_t *info)
+{
+    int value, code = child_code(wait_status, &value);
+
+    siginfo_fill(info, sig, code, 0);
+    info->si_pid = pf->p.pid;
+    info->si_uid = pf->cred.uid[ID_REAL];
+    info->si_status = value;
 }
 
 /* Tells the parent of a zombie. A parent that ignores SIGCHLD will not wait (sigaction(2)). */
@@ -64,10 +87,7 @@ static void tell_parent(struct process_full *pf)
         forget(pf);
         return;
     }
-    siginfo_fill(&info, pf->exit_signal, status_code(pf->wait_status), 0);
-    info.si_pid = pf->p.pid;
-    info.si_uid = pf->cred.uid[ID_REAL];
-    info.si_status = (pf->wait_status & 0x7f) != 0 ? pf->wait_status & 0x7f : pf->wait_status >> 8;
+    child_info(pf, pf->exit_signal, pf->wait_status, &info);
     if (pf->exit_signal != 0) {
         (void)signal_queue(&parent->p, NULL, &info); /* without memory it comes without siginfo */
     }
@@ -80,8 +100,88 @@ static void tell_parent(struct process_full *pf)
     waitq_wake(&parent->child_waiters, 1);
 }
 
+/* Tells the parent of a child that has stopped, or goes on. */
+static void tell_change(struct process_full *pf, int wait_status)
+{
+    struct process_full *parent = pf->parent;
+    const struct sigaction *act;
+    siginfo_t info;
+
+    if (parent == NULL) {
+        return;
+    }
+    act = &parent->p.signals->act[SIGCHLD];
+    if (act->sa_handler != SIG_IGN && (act->sa_flags & SA_NOCLDSTOP) == 0) {
+        child_info(pf, SIGCHLD, wait_status, &info);
+        (void)signal_queue(&parent->p, NULL, &info); /* without memory it comes without siginfo */
+    }
+    waitq_wake(&parent->child_waiters, 1);
+}
+
+void child_stops(struct process_full *pf)
+{
+    if (stop_complete(&pf->p)) {
+        tell_change(pf, STOPPED(pf->stop_sig));
+    }
+}
+
+void child_continues(struct process_full *pf)
+{
+    if (pf->tell_continued) {
+        pf->tell_continued = false;
+        tell_change(pf, CONTINUED);
+    }
+}
+
+/* leaving: a process that does not count. */
+static bool orphaned_without(int pgid, const struct process_full *leaving)
+{
+    const struct process_full *pf;
+
+    LIST_FOREACH (pf, &processes, link) {
+        if (pf->pgid == pgid && pf != leaving && !pf->zombie && pf->parent != NULL &&
+            pf->parent->pgid != pgid && pf->parent->sid == pf->sid) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool group_orphaned(int pgid)
+{
+    return orphaned_without(pgid, NULL);
+}
+
+static bool group_has_stopped(int pgid)
+{
+    const struct process_full *pf;
+
+    LIST_FOREACH (pf, &processes, link) {
+        if (pf->pgid == pgid && pf->stopped) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A process and its parent part, because one of them ends. If nobody is left who could continue the
+ * stopped processes of its group, they are told (setpgid(2)). */
+static void part(const struct process_full *pf, const struct process_full *parent,
+                 const struct process_full *leaving)
+{
+    int pgid = pf->pgid;
+
+    if (parent != NULL && parent->pgid != pgid && parent->sid == pf->sid &&
+        orphaned_without(pgid, leaving) && group_has_stopped(pgid)) {
+        (void)signal_group(pgid, SIGHUP);
+        (void)signal_group(pgid, SIGCONT);
+    }
+}
+
 static void orphan(struct process_full *pf, struct process_full *parent)
 {
+    const struct process_full *before = pf->parent;
+
     LIST_REMOVE(pf, sibling);
     pf->parent = parent;
     pf->p.ppid = parent != NULL ? parent->p.pid : PROC_PPID;
@@ -94,6 +194,7 @@ static void orphan(struct process_full *pf, struct process_full *parent)
     } else if (pf->pdeathsig != 0) {
         (void)signal_send(&pf->p, NULL, (int)pf->pdeathsig, SI_USER, 0);
     }
+    part(pf, before, NULL);
 }
 
 void child_exited(struct process_full *pf, int wait_status)
@@ -105,7 +206,10 @@ void child_exited(struct process_full *pf, int wait_status)
     }
     pf->wait_status = wait_status;
     pf->zombie = true;
+    pf->stop_sig = pf->stop_news = 0;
+    pf->continue_news = pf->tell_continued = false;
     waitq_wake(&process_ends, 1);
+    part(pf, pf->parent, pf);
     tell_parent(pf);
 }
 
@@ -120,19 +224,43 @@ static bool wanted(const struct child_wait *w, const struct process_full *pf)
            (w->type == P_PGID && pf->pgid == w->id);
 }
 
+static void child_describe(struct child_wait *w, struct process_full *pf, int status)
+{
+    w->pid = pf->p.pid;
+    w->status = status;
+    w->uid = pf->cred.uid[ID_REAL];
+    w->cpu_ns = process_cpu_ns(&pf->p) + pf->child_cpu_ns;
+}
+
 static void take(struct child_wait *w, struct process_full *pf)
 {
     struct process_full *parent = pf->parent;
 
-    w->pid = pf->p.pid;
-    w->status = pf->wait_status;
-    w->uid = pf->cred.uid[ID_REAL];
-    w->cpu_ns = pf->dead_cpu_ns + pf->child_cpu_ns;
+    child_describe(w, pf, pf->wait_status);
     if ((w->options & WNOWAIT) == 0) {
         parent->child_cpu_ns += w->cpu_ns;
         LIST_REMOVE(pf, sibling);
         forget(pf);
     }
+}
+
+/* Takes what is new of a child: its end, or that it has stopped or goes on. False: nothing. */
+static bool take_news(struct child_wait *w, struct process_full *pf)
+{
+    bool keep = (w->options & WNOWAIT) != 0;
+
+    if (pf->zombie && (w->options & WEXITED) != 0) {
+        take(w, pf);
+    } else if (pf->stop_news != 0 && (w->options & WSTOPPED) != 0) {
+        child_describe(w, pf, STOPPED(pf->stop_news));
+        pf->stop_news = keep ? pf->stop_news : 0;
+    } else if (pf->continue_news && (w->options & WCONTINUED) != 0) {
+        child_describe(w, pf, CONTINUED);
+        pf->continue_news = keep;
+    } else {
+        return false;
+    }
+    return true;
 }
 
 /* True when waiting is over: a child was taken, or there is none to wait for. */
@@ -148,8 +276,7 @@ static bool child_look(void *arg)
             continue;
         }
         any = true;
-        if (pf->zombie && (w->options & WEXITED) != 0) {
-            take(w, pf);
+        if (take_news(w, pf)) {
             return true;
         }
     }

@@ -22,6 +22,7 @@ void thread_exit(int status)
     }
     futex_thread_exit(t);
     thread_unlink(t);
+    child_stops(pf); /* if it was the last that had not stopped */
     thread_bury(t);
     schedule();
     panic("a dead thread was scheduled");
@@ -40,7 +41,9 @@ void thread_kill_others(void)
     }
     while (current->proc->thread_count > 1) {
         LIST_FOREACH (t, &current->proc->threads, proc_link) {
-            if (t != current) {
+            if (t != current && t->p->parked) {
+                thread_wake(t);
+            } else if (t != current) {
                 thread_interrupt(t);
             }
         }

@@ -36,6 +36,7 @@
 #define SIG_COUNT  64
 #define SIGBIT(s)  (1ull << ((s)-1))
 #define SIG_NOMASK (SIGBIT(SIGKILL) | SIGBIT(SIGSTOP))
+#define SIG_STOPS  (SIGBIT(SIGSTOP) | SIGBIT(SIGTSTP) | SIGBIT(SIGTTIN) | SIGBIT(SIGTTOU))
 #define SIG_SYNC                                                                                   \
     (SIGBIT(SIGSEGV) | SIGBIT(SIGBUS) | SIGBIT(SIGILL) | SIGBIT(SIGTRAP) | SIGBIT(SIGFPE) |        \
      SIGBIT(SIGSYS))
@@ -76,6 +77,7 @@ int signal_dequeue(struct thread *t, u64 wanted, siginfo_t *info);
 /* The signals that t would get now: its own, and those of the process that it is to take, as far
  * as t does not block them (or waits for them in rt_sigtimedwait). */
 u64 signal_deliverable(struct thread *t);
+void signals_discard(struct process *p, u64 mask); /* drops pending signals, of all threads */
 
 /* proc/signal.c */
 /* Queues info for thread t, or for the process when t is NULL. 0 or -EAGAIN. */
@@ -84,6 +86,7 @@ void signal_queue_timer(struct process *p, struct thread *t, struct sigq *q);
 void signal_unqueue_timer(struct process *p, struct sigq *q); /* timer_delete */
 int signal_group(int pgid, int sig); /* from the kernel; -ESRCH when nobody is in the group */
 void signal_host_events(u32 events); /* sends those HV_EVENT_* that are signals */
+void signal_continue_first(void);    /* SIGCONT for the first process, if it is stopped */
 void signal_set_blocked(struct thread *t, u64 mask);
 /* For ppoll, pselect6, epoll_pwait and rt_sigsuspend: push sets a mask for the time of one call,
  * and pop puts the old one back. When a signal interrupted the call, that happens only after its
@@ -91,8 +94,12 @@ void signal_set_blocked(struct thread *t, u64 mask);
 void signal_mask_push(u64 mask);
 void signal_mask_pop(bool interrupted);
 bool signal_default_ignored(int sig);
-void signals_discard(struct process *p, int sig); /* drops a signal that is now ignored */
-void signals_exec(struct process *p);             /* execve: handlers back to default */
+void signals_exec(struct process *p); /* execve: handlers back to default */
+
+/* proc/stop.c: stopping and continuing processes. */
+void stop_signal_sent(struct process *p, int sig); /* what a signal does before it is delivered */
+void stop_begin(struct process *p, int sig);       /* each thread is to stop */
+bool stop_complete(struct process *p);             /* has the last thread stopped just now? */
 
 /* proc/sigframe.c: 0 or -EFAULT when the frame does not fit. */
 int sigframe_push(struct trapframe *tf, int sig, const struct sigaction *act, const siginfo_t *info,
@@ -111,6 +118,7 @@ int altstack_set(struct thread *t, u64 sp, const stack_t *in);
 #define SIGWORK_INTERRUPTED 1u
 #define SIGWORK_RESTORE     2u /* put saved_mask back */
 #define SIGWORK_KILLED      4u /* execve by another thread: exit */
+#define SIGWORK_STOP        8u /* the process stops: stay until it goes on */
 
 struct restart_block {
     long (*fn)(struct thread *t);
@@ -127,6 +135,7 @@ struct proc_thread {
     int wake_cause; /* 0, -ETIMEDOUT, -EINTR: first cause wins */
     bool interruptible;
     bool on_runq;
+    bool parked; /* it has stopped with its process */
     u32 sigwork; /* SIGWORK_* */
     struct ktimer block_timer;
     struct thread *thread;
@@ -191,6 +200,12 @@ struct process_full {
     bool no_new_privs;
     u8 dumpable;
     u64 switches, preemptions; /* away from a thread that waits; from one that could go on */
+    /* Job control (proc/stop.c). *_news: what the parent has not waited for yet. */
+    int stop_sig;  /* what stops it; 0: it is not to stop */
+    int stop_news; /* what has stopped it */
+    bool stopped;  /* all of its threads have stopped */
+    bool continue_news;
+    bool tell_continued; /* the first thread that goes on sends the parent SIGCHLD */
 };
 
 static inline struct process_full *process_full(struct process *p)
@@ -211,6 +226,13 @@ void process_free(struct process_full *pf); /* without threads, files and memory
 /* The process becomes a zombie: its children get another parent, and its own parent learns of
  * it. */
 void child_exited(struct process_full *pf, int wait_status);
+/* A thread of the process has stopped, or has ended; the last one tells the parent. */
+void child_stops(struct process_full *pf);
+void child_continues(struct process_full *pf); /* tells the parent, once */
+/* Has no process of the group a parent elsewhere in the session, which could continue it? */
+bool group_orphaned(int pgid);
+/* The si_code and si_status that go with a status of wait(2). */
+int child_code(int wait_status, int *value);
 /* What to wait for, and what was found. */
 struct child_wait {
     int type, id; /* as in waitid(2) */
@@ -249,7 +271,9 @@ void sched_arm(void);
  * process_create() sets it. */
 extern void (*sched_other_events)(u32 events);
 extern void (*sched_restored)(void); /* HV_EVENT_RESTORED; boot/main.c sets it */
-extern bool sched_slice_over;        /* the slice is over: another thread waited for its turn */
+/* Nothing can run, and nobody waits for a time or for the host; process_create() sets it. */
+extern void (*sched_nothing_left)(void);
+extern bool sched_slice_over; /* the slice is over: another thread waited for its turn */
 /* Called after HV_CALL_RUN: the clocks have jumped, and the host has forgotten which upcall it
  * was asked for. */
 void sched_resume(void);

@@ -89,6 +89,7 @@ int process_create(struct process **out)
     identity_init(pf);
     rlimits_init(&pf->p);
     sched_other_events = host_events;
+    sched_nothing_left = signal_continue_first;
     process_first = &pf->p;
     *out = &pf->p;
     return 0;

@@ -14,6 +14,7 @@
 
 KERNEL_COLD void (*sched_other_events)(u32 events);
 KERNEL_COLD void (*sched_restored)(void);
+KERNEL_COLD void (*sched_nothing_left)(void);
 
 TAILQ_HEAD(run_queue, thread);
 static struct run_queue runq = TAILQ_HEAD_INITIALIZER(runq); /* the least vruntime comes first */
@@ -192,6 +193,12 @@ static struct thread *idle(void)
 
     idling = true;
     while ((next = runq_pop()) == NULL) {
+        if (ktimer_next() == HV_NO_DEADLINE && hv_shared()->watched == 0) {
+            sched_nothing_left();
+        }
+        if (!runq_empty()) {
+            continue;
+        }
         idle_until(ktimer_next());
         events_handle();
         ktimer_expire(time_mono());

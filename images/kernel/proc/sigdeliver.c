@@ -59,6 +59,46 @@ static void run_handler(struct trapframe *tf, int sig, const siginfo_t *info)
     signal_set_blocked(current, mask);
 }
 
+/* Stays in the kernel until the process goes on, or this thread is to end. */
+static void stay_stopped(void)
+{
+    struct process_full *pf = process_full(cur_proc());
+    struct proc_thread *p = current->p;
+
+    p->parked = true;
+    child_stops(pf);
+    while ((p->sigwork & (SIGWORK_STOP | SIGWORK_KILLED)) == SIGWORK_STOP) {
+        (void)thread_block(HV_NO_DEADLINE, false);
+    }
+    p->parked = false;
+    child_continues(pf);
+}
+
+/* Does what every thread must do that has been told so. */
+static void leave_or_stay(void)
+{
+    struct proc_thread *p = current->p;
+
+    if ((p->sigwork & (SIGWORK_STOP | SIGWORK_KILLED)) == SIGWORK_STOP) {
+        stay_stopped();
+    }
+    if ((p->sigwork & SIGWORK_KILLED) != 0) {
+        thread_exit(0);
+    }
+}
+
+/* A process stops only where another could continue it, unless by SIGSTOP. */
+static void default_action(int sig)
+{
+    if ((SIGBIT(sig) & SIG_STOPS) == 0) {
+        process_kill(sig);
+    }
+    if (sig == SIGSTOP || !group_orphaned(process_full(cur_proc())->pgid)) {
+        stop_begin(cur_proc(), sig);
+        leave_or_stay();
+    }
+}
+
 void signal_deliver(struct trapframe *tf, bool from_syscall)
 {
     struct proc_thread *p = current->p;
@@ -66,9 +106,7 @@ void signal_deliver(struct trapframe *tf, bool from_syscall)
     siginfo_t info;
     int sig;
 
-    if ((p->sigwork & SIGWORK_KILLED) != 0) {
-        thread_exit(0);
-    }
+    leave_or_stay();
     p->sigwork &= ~SIGWORK_INTERRUPTED;
     while ((sig = signal_dequeue(current, signal_deliverable(current), &info)) != 0) {
         const struct sigaction *act = &cur_proc()->signals->act[sig];
@@ -78,7 +116,8 @@ void signal_deliver(struct trapframe *tf, bool from_syscall)
             continue;
         }
         if (act->sa_handler == SIG_DFL) {
-            process_kill(sig);
+            default_action(sig);
+            continue;
         }
         if (interrupted) {
             fix_call(tf, act);

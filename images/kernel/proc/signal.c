@@ -9,10 +9,7 @@
 
 bool signal_default_ignored(int sig)
 {
-    /* Nobody could continue a stopped process here, so the signals that stop one are ignored as
-     * well. */
-    const u64 ignored = SIGBIT(SIGCHLD) | SIGBIT(SIGURG) | SIGBIT(SIGWINCH) | SIGBIT(SIGCONT) |
-                        SIGBIT(SIGSTOP) | SIGBIT(SIGTSTP) | SIGBIT(SIGTTIN) | SIGBIT(SIGTTOU);
+    const u64 ignored = SIGBIT(SIGCHLD) | SIGBIT(SIGURG) | SIGBIT(SIGWINCH) | SIGBIT(SIGCONT);
 
     return (SIGBIT(sig) & ignored) != 0;
 }
@@ -66,6 +63,7 @@ int signal_queue(struct process *p, struct thread *t, const siginfo_t *info)
     struct thread *target = t != NULL ? t : signal_target(p, sig);
     int rc;
 
+    stop_signal_sent(p, sig);
     if (ignored(p, target, sig)) {
         return 0;
     }
@@ -97,7 +95,15 @@ int signal_group(int pgid, int sig)
     return rc;
 }
 
-/* SIGINT goes to the group of the first process, as from a terminal. */
+void signal_continue_first(void)
+{
+    if (process_full(process_first)->stop_sig != 0) {
+        (void)signal_send(process_first, NULL, SIGCONT, SI_KERNEL, 0);
+    }
+}
+
+/* SIGINT goes to the group of the first process, as from a terminal. No one but the host would
+ * continue a process that does not take its signals because it is stopped. */
 void signal_host_events(u32 events)
 {
     if (events & HV_EVENT_INT) {
@@ -109,6 +115,9 @@ void signal_host_events(u32 events)
     if (events & HV_EVENT_END) {
         signal_send(process_first, NULL, HV_END_SIGNAL, SI_KERNEL, 0);
     }
+    if ((events & (HV_EVENT_INT | HV_EVENT_TERM | HV_EVENT_END)) != 0) {
+        signal_continue_first();
+    }
 }
 
 /* A timer's signal uses the entry inside the timer: it needs no memory and is pending at most once.
@@ -118,6 +127,7 @@ void signal_queue_timer(struct process *p, struct thread *t, struct sigq *q)
     struct sigpending *to = t != NULL ? &t->p->pending : &p->signals->shared;
     struct thread *target = t != NULL ? t : signal_target(p, q->info.si_signo);
 
+    stop_signal_sent(p, q->info.si_signo);
     if (q->queued || ignored(p, target, q->info.si_signo)) {
         return;
     }
@@ -176,16 +186,6 @@ void signal_mask_pop(bool interrupted)
         current->p->sigwork |= SIGWORK_RESTORE;
     } else {
         signal_set_blocked(current, current->p->saved_mask);
-    }
-}
-
-void signals_discard(struct process *p, int sig)
-{
-    struct thread *t;
-
-    sigpending_flush(p->signals, &p->signals->shared, SIGBIT(sig));
-    LIST_FOREACH (t, &p->threads, proc_link) {
-        sigpending_flush(p->signals, &t->p->pending, SIGBIT(sig));
     }
 }
 

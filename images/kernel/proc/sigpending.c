@@ -39,6 +39,16 @@ void sigpending_flush(struct proc_signals *s, struct sigpending *p, u64 mask)
     p->mask &= ~mask;
 }
 
+void signals_discard(struct process *p, u64 mask)
+{
+    struct thread *t;
+
+    sigpending_flush(p->signals, &p->signals->shared, mask);
+    LIST_FOREACH (t, &p->threads, proc_link) {
+        sigpending_flush(p->signals, &t->p->pending, mask);
+    }
+}
+
 void siginfo_fill(siginfo_t *info, int sig, int si_code, u64 value)
 {
     memset(info, 0, sizeof(*info));

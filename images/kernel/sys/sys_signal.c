@@ -38,7 +38,7 @@ long sys_rt_sigaction(const long a[6])
         *slot = act;
         if (act.sa_handler == SIG_IGN ||
             (act.sa_handler == SIG_DFL && signal_default_ignored(sig))) {
-            signals_discard(cur_proc(), sig);
+            signals_discard(cur_proc(), SIGBIT(sig));
         }
     }
     return a[2] != 0 ? copy_to_user((vaddr_t)a[2], &old, sizeof(old)) : 0;

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Waiting for children (wait4(2), waitid(2)). No child ever stops, so WUNTRACED and WCONTINUED are
- * taken and report nothing.
+ * Waiting for children (wait4(2), waitid(2)).
  */
 #include <linux/resource.h>
 #include <linux/wait.h>
@@ -55,7 +54,7 @@ long sys_wait4(const long a[6])
 static int info_put(vaddr_t addr, const struct child_wait *w)
 {
     siginfo_t info;
-    int sig = w->status & 0x7f;
+    int value;
 
     if (addr == 0) {
         return 0;
@@ -63,10 +62,10 @@ static int info_put(vaddr_t addr, const struct child_wait *w)
     memset(&info, 0, sizeof(info));
     if (w->pid != 0) {
         info.si_signo = SIGCHLD;
-        info.si_code = sig != 0 ? CLD_KILLED : CLD_EXITED;
+        info.si_code = child_code(w->status, &value);
         info.si_pid = w->pid;
         info.si_uid = w->uid;
-        info.si_status = sig != 0 ? sig : w->status >> 8;
+        info.si_status = value;
     }
     return copy_to_user(addr, &info, sizeof(info));
 }
