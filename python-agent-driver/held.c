@@ -102,13 +102,19 @@ static bool is_import(void)
     return same;
 }
 
-/* Whether the script has forbidden a module that the held one has imported, by a None in
- * sys.modules. Its code may do something else then: the file is for the finders after this one. */
-static bool is_forbidden(const struct held *held)
+/* Whether the script has put something else into sys.modules for a module that the held one has
+ * imported: None, which forbids it, or another module. The held one's code would not be bound to
+ * that, or would do something else: the file is for the finders after this one. */
+static bool needs_differ(const struct held *held)
 {
     PyObject *modules = PyImport_GetModuleDict();
+    if (!PyDict_CheckExact(modules)) {
+        return false;
+    }
     for (const uint16_t *need = held->needs; need < held->needs_end; need++) {
-        if (PyDict_CheckExact(modules) && PyDict_GetItem(modules, table[*need].name) == Py_None) {
+        PyObject *there = PyDict_GetItem(modules, table[*need].name);
+        if (there == Py_None ||
+            (there != NULL && table[*need].module != NULL && there != table[*need].module)) {
             return true;
         }
     }
@@ -120,7 +126,7 @@ static PyObject *find_spec(PyObject *self, PyObject *args, PyObject *kwargs)
     struct held *held = PyTuple_GET_SIZE(args) > 0 ? lookup(PyTuple_GET_ITEM(args, 0)) : NULL;
     (void)kwargs;
     if (held == NULL || !held->imported || given[held - table] || !is_import() || !is_found(held) ||
-        is_forbidden(held)) {
+        needs_differ(held)) {
         return Py_NewRef(Py_None);
     }
     struct loader *loader = PyObject_New(struct loader, Py_TYPE(self));
