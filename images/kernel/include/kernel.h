@@ -148,8 +148,9 @@ char *kstrdup(const char *s);
 int copy_from_user(void *dst, vaddr_t src, size_t n);
 int copy_to_user(vaddr_t dst, const void *src, size_t n);
 int clear_user(vaddr_t dst, size_t n);
-/* From the memory of another process; dst is the kernel's. */
+/* From and to the memory of another process; the other end is the kernel's. */
 int copy_from_mm(struct mm *mm, void *dst, vaddr_t src, size_t n);
+int copy_to_mm(struct mm *mm, vaddr_t dst, const void *src, size_t n);
 /* Copies a NUL-terminated string. Returns its length, -EFAULT, or -ENAMETOOLONG when size is too
  * small. */
 long strncpy_from_user(char *dst, vaddr_t src, size_t size);

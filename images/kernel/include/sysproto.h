@@ -21,6 +21,10 @@ long sys_munlock(const long a[6]);
 long sys_mlockall(const long a[6]);
 long sys_munlockall(const long a[6]);
 
+/* sys/sys_vm.c */
+long sys_process_vm_readv(const long a[6]);
+long sys_process_vm_writev(const long a[6]);
+
 /* sys/sys_rw.c */
 long sys_read(const long a[6]);
 long sys_write(const long a[6]);

@@ -90,18 +90,30 @@ int clear_user(vaddr_t dst, size_t n)
     return user_range_ok(dst, n, PROT_WRITE) && !userclear((void *)dst, n) ? 0 : -EFAULT;
 }
 
+/* Faults are answered for the current process, so it has mm meanwhile. */
+static void enter_mm(struct process *p, struct mm *mm)
+{
+    p->mm = mm;
+    mm_activate(mm);
+}
+
 int copy_from_mm(struct mm *mm, void *dst, vaddr_t src, size_t n)
 {
     struct process *p = cur_proc();
     struct mm *own = p->mm;
-    if (mm == own) {
-        return copy_from_user(dst, src, n);
-    }
-    p->mm = mm;
-    mm_activate(mm);
+    enter_mm(p, mm);
     int rc = copy_from_user(dst, src, n);
-    p->mm = own;
-    mm_activate(own);
+    enter_mm(p, own);
+    return rc;
+}
+
+int copy_to_mm(struct mm *mm, vaddr_t dst, const void *src, size_t n)
+{
+    struct process *p = cur_proc();
+    struct mm *own = p->mm;
+    enter_mm(p, mm);
+    int rc = copy_to_user(dst, src, n);
+    enter_mm(p, own);
     return rc;
 }
 

@@ -24,6 +24,8 @@ const struct syscall syscall_table[] = {
     ROW(munlock, "px"),
     ROW(mlockall, "x"),
     ROW(munlockall, ""),
+    ROW(process_vm_readv, "dpdpdx"),
+    ROW(process_vm_writev, "dpdpdx"),
 
     /* files and descriptors */
     ROW(read, "fpd"),
