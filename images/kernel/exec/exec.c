@@ -16,6 +16,7 @@
 #define PIE_BASE      WINDOW_START
 #define INTERP_BASE   (WINDOW_START + (1ul << 40))
 #define VDSO_BASE     (WINDOW_END - (1ul << 30))
+#define STACK_TOP     (VDSO_BASE - 16 * PAGE_SIZE)
 #define MAX_PHDRS     64
 #define SHEBANG_MAX   255
 #define SHEBANG_DEPTH 4
@@ -297,7 +298,7 @@ static int map_program(struct process *p, struct exec *x)
         rc = mm_brk_reserve(p->mm, x->main->bias + x->main->end);
     }
     if (rc == 0) {
-        rc = mm_stack(p->mm, p->stack_size);
+        rc = mm_stack(p->mm, STACK_TOP, p->stack_size);
     }
     if (rc == 0) {
         rc = vdso_map(p->mm);

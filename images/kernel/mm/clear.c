@@ -5,7 +5,10 @@
 #include "cpu/cpu.h"
 #include "mm/mm.h"
 
-int mm_stack(struct mm *mm, u64 bytes)
+#define STACK_FLAGS (MAP_PRIVATE | MAP_ANONYMOUS | MAP_GROWSDOWN)
+#define STACK_FIRST (32 * PAGE_SIZE) /* entered at once: most programs need no more */
+
+static int ident_stack(struct mm *mm, u64 bytes)
 {
     paddr_t pa = pmm_alloc(bytes / PAGE_SIZE + 1, PMM_ZERO);
     bool flush = false;
@@ -13,14 +16,30 @@ int mm_stack(struct mm *mm, u64 bytes)
         return -ENOMEM;
     }
     if (pt_protect_ident(pa, pa + PAGE_SIZE, PROT_NONE, &flush) ||
-        vma_add(mm, pa + PAGE_SIZE, pa + PAGE_SIZE + bytes, PROT_READ | PROT_WRITE,
-                MAP_PRIVATE | MAP_ANONYMOUS | MAP_GROWSDOWN, VMA_IDENT, NULL) == NULL) {
+        vma_add(mm, pa + PAGE_SIZE, pa + PAGE_SIZE + bytes, PROT_READ | PROT_WRITE, STACK_FLAGS,
+                VMA_IDENT, NULL) == NULL) {
         return -ENOMEM;
     }
     tlb_flush();
     mm->guard = pa;
     mm->stack_top = pa + PAGE_SIZE + bytes;
     return 0;
+}
+
+/* A run has one first process, and any number of others. Their stacks in RAM would be memory to
+ * clear for each of them, mostly by the host, and a guard page to close and open in the tables. */
+int mm_stack(struct mm *mm, vaddr_t top, u64 bytes)
+{
+    if (mm->root == pt_first()) {
+        return ident_stack(mm, bytes);
+    }
+    if (!vma_gap_free(mm, top - bytes - PAGE_SIZE, bytes + PAGE_SIZE)) {
+        return -ENOMEM;
+    }
+    struct vma *v =
+        vma_add(mm, top - bytes, top, PROT_READ | PROT_WRITE, STACK_FLAGS, VMA_PAGED, NULL);
+    mm->stack_top = top;
+    return v != NULL ? mm_populate(v, top - MIN(bytes, STACK_FIRST), top) : -ENOMEM;
 }
 
 int mm_clear(struct mm *mm)

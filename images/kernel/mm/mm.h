@@ -244,9 +244,9 @@ long mm_madvise(struct mm *mm, vaddr_t addr, u64 len, int advice);
 long mm_brk(struct mm *mm, vaddr_t brk);
 int mm_brk_reserve(struct mm *mm, vaddr_t after);
 void mm_brk_release(struct mm *mm);
-/* clear.c: maps a stack of so many bytes with a guard page. mm_clear: forgets everything; 0 or
- * -ENOMEM. */
-int mm_stack(struct mm *mm, u64 bytes);
+/* clear.c: maps a stack of so many bytes with nothing below it: in RAM for the first tree, else in
+ * the window, where it ends at `top`. mm_clear: forgets everything; 0 or -ENOMEM. */
+int mm_stack(struct mm *mm, vaddr_t top, u64 bytes);
 int mm_clear(struct mm *mm);
 
 /* fault.c */
