@@ -147,6 +147,42 @@ static void check_fifo(void)
     close(out);
 }
 
+static int open_again(int fd, int flags)
+{
+    char path[64];
+
+    snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+    return open(path, flags);
+}
+
+/* A pipe that is opened by its link in /proc waits for no other side. */
+static void check_again(void)
+{
+    char text[8] = "";
+    int ends[2], in, out;
+
+    T_MUST("pipe", pipe(ends) == 0);
+    T_EQ("write", write(ends[1], "pipe", 4), 4);
+    out = open_again(ends[1], O_WRONLY);
+    close(ends[1]);
+    T_EQ("a second end", write(out, "!", 1), 1);
+    close(out);
+    in = open_again(ends[0], O_RDONLY);
+    T_CHECK("without a writer", in >= 0);
+    close(ends[0]);
+    T_EQ("what was written", read(in, text, sizeof(text) - 1), 5);
+    T_STR("is there", text, "pipe!");
+    T_EQ("end of file", read(in, text, 1), 0);
+    close(in);
+    T_MUST("pipe", pipe(ends) == 0);
+    close(ends[0]);
+    T_ERR("no reader", open_again(ends[1], O_WRONLY | O_NONBLOCK), ENXIO);
+    out = open_again(ends[1], O_WRONLY);
+    T_CHECK("nor does a writer wait", out >= 0);
+    close(out);
+    close(ends[1]);
+}
+
 int main(void)
 {
     t_scratch();
@@ -156,5 +192,6 @@ int main(void)
     check_threads();
     check_atomic();
     check_fifo();
+    check_again();
     return t_done();
 }

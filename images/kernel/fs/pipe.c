@@ -359,6 +359,18 @@ static int fifo_open(struct inode *i, struct file *f)
 
 const struct inode_ops fifo_inode_ops = {.open = fifo_open};
 
+/* A pipe without a name that is opened by /proc/PID/fd waits for nobody: its other side may have
+ * been closed for good. */
+static int pipe_open(struct inode *i, struct file *f)
+{
+    const struct pipe *p = i->u.priv;
+    bool nobody = p == NULL || p->readers == 0;
+
+    return nobody && !file_readable(f) && (f->flags & O_NONBLOCK) ? -ENXIO : attach(i, f);
+}
+
+static const struct inode_ops pipe_inode_ops = {.open = pipe_open};
+
 int pipe_create(u32 flags, struct file *out[2])
 {
     static const u32 access[2] = {O_RDONLY, O_WRONLY};
@@ -368,7 +380,7 @@ int pipe_create(u32 flags, struct file *out[2])
     if (i == NULL) {
         return -ENFILE;
     }
-    i->ops = &fifo_inode_ops;
+    i->ops = &pipe_inode_ops;
     out[1] = NULL;
     for (int k = 0; rc == 0 && k < 2; k++) {
         out[k] = file_new(i, access[k] | (flags & (O_NONBLOCK | O_DIRECT)), NULL);
