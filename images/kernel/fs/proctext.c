@@ -4,7 +4,7 @@
  * buffer in which every text is made.
  */
 #include "fs/procfs.h"
-#include "fs/vfs.h"
+#include "fs/tty.h"
 #include "proc/proc.h"
 
 #include <linux/resource.h>
@@ -188,15 +188,24 @@ void text_status(struct text *t, int tid)
                 (unsigned long)pf->switches, (unsigned long)pf->preemptions);
 }
 
+/* The device of a terminal. Its minor number has bits on both sides of the major one. */
+static u32 tty_number(const struct tty *tty)
+{
+    return (tty->index & 0xff) | PTS_MAJOR << 8 | (tty->index & ~0xffu) << 12;
+}
+
 /* proc_pid_stat(5): 52 fields; those about things that this kernel does not have are 0. */
 static void stat_line(struct text *t, int tid, const struct thread *th, u64 cpu_ns)
 {
     struct process *p = process_of(tid);
+    const struct tty *tty = tty_of(p);
     u64 mapped, resident;
 
     usage_of_process(p, &mapped, &resident);
-    text_printf(t, "%d (%s) %c %d %d %d 0 -1 4194304 0 0 0 0 ", tid, name_of(th), state_letter(th),
-                p->ppid, process_full(p)->pgid, process_full(p)->sid);
+    text_printf(t, "%d (%s) %c %d %d %d ", tid, name_of(th), state_letter(th), p->ppid,
+                process_full(p)->pgid, process_full(p)->sid);
+    text_printf(t, "%u %d 4194304 0 0 0 0 ", tty != NULL ? tty_number(tty) : 0,
+                tty != NULL ? tty->pgid : -1);
     text_printf(t, "%lu 0 0 0 20 0 %u 0 %lu %lu %lu 18446744073709551615 ",
                 (unsigned long)(cpu_ns / TICK_NS), p->thread_count,
                 (unsigned long)(p->start_ns / TICK_NS), (unsigned long)(mapped * PAGE_SIZE),

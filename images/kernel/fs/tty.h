@@ -108,8 +108,9 @@ u32 disc_read(struct tty *t, u8 *buf, u32 n, bool *ended);
 /* ttyctl.c */
 LIST_HEAD(tty_list, tty);
 extern struct tty_list ttys;
-struct tty *tty_of_process(void); /* the controlling terminal of the current process, or NULL */
-void tty_opened(struct tty *t);   /* by a process whose controlling terminal it may become */
+struct tty *tty_of(struct process *p); /* its controlling terminal, or NULL */
+struct tty *tty_of_process(void);      /* that of the current process */
+void tty_opened(struct tty *t);        /* by a process whose controlling terminal it may become */
 /* The master was closed: all that have the slave open have nothing any more, and the leader of the
  * terminal's session gets SIGHUP. */
 void tty_hang_up(struct tty *t);

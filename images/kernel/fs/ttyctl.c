@@ -25,11 +25,16 @@ static struct tty *tty_of_session(int sid)
     return NULL;
 }
 
-struct tty *tty_of_process(void)
+struct tty *tty_of(struct process *p)
 {
-    const struct process_full *pf = process_full(cur_proc());
+    const struct process_full *pf = process_full(p);
 
     return pf->no_terminal ? NULL : tty_of_session(pf->sid);
+}
+
+struct tty *tty_of_process(void)
+{
+    return tty_of(cur_proc());
 }
 
 static bool is_leader(const struct process_full *pf)
@@ -118,6 +123,9 @@ void tty_process_ends(struct process *p)
 
     if (t != NULL) {
         leave_session(t, true);
+    } else if (pf->hung_pgid != 0) {
+        (void)signal_group(pf->hung_pgid, SIGHUP);
+        (void)signal_group(pf->hung_pgid, SIGCONT);
     }
 }
 
@@ -127,6 +135,7 @@ void tty_hang_up(struct tty *t)
     struct slave *s;
 
     if (leader != NULL && leader->thread_count > 0) {
+        process_full(leader)->hung_pgid = t->pgid;
         (void)signal_send(leader, NULL, SIGHUP, SI_KERNEL, 0);
         (void)signal_send(leader, NULL, SIGCONT, SI_KERNEL, 0);
     }

@@ -195,6 +195,7 @@ struct process_full {
     int leader_status; /* of the first thread's exit(2): the process ends with it */
     int pgid, sid;
     bool no_terminal; /* it has given up its session's controlling terminal (TIOCNOTTY) */
+    int hung_pgid;    /* of a leader: the group in the foreground of a terminal that was hung up */
     u32 personality;
     u32 pdeathsig;
     bool no_new_privs;
