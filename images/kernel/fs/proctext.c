@@ -180,8 +180,8 @@ void text_status(struct text *t, int tid)
     text_printf(t, "CapInh:\t%016lx\nCapPrm:\t%016lx\nCapEff:\t%016lx\n",
                 (unsigned long)c->cap_inheritable, (unsigned long)c->cap_permitted,
                 (unsigned long)c->cap_effective);
-    text_printf(t, "CapBnd:\t%016lx\nCapAmb:\t%016x\nNoNewPrivs:\t%d\nSeccomp:\t0\n",
-                (unsigned long)CAPS_ALL, 0u, pf->no_new_privs);
+    text_printf(t, "CapBnd:\t%016lx\nCapAmb:\t%016lx\nNoNewPrivs:\t%d\nSeccomp:\t0\n",
+                (unsigned long)c->cap_bounding, (unsigned long)c->cap_ambient, pf->no_new_privs);
     text_printf(
         t, "Cpus_allowed:\t1\nCpus_allowed_list:\t0\nMems_allowed:\t1\nMems_allowed_list:\t0\n");
     text_printf(t, "voluntary_ctxt_switches:\t%lu\nnonvoluntary_ctxt_switches:\t%lu\n",

@@ -283,8 +283,11 @@ long sys_setfsuid(const long a[6]);
 long sys_setfsgid(const long a[6]);
 long sys_getgroups(const long a[6]);
 long sys_setgroups(const long a[6]);
+
+/* sys/sys_cap.c */
 long sys_capget(const long a[6]);
 long sys_capset(const long a[6]);
+long caps_prctl(int option, const long a[6]); /* those options of prctl(2) */
 
 /* sys/sys_info.c */
 long sys_uname(const long a[6]);

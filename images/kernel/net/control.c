@@ -47,11 +47,17 @@ static int get_files(vaddr_t data, size_t len, struct transfer *t)
     return 0;
 }
 
-/* Root may say that it is anybody; others only what they are. */
+/* Is it one of the process's own numbers, or may the process set any? */
+static bool number_is_own(const u32 id[ID_KINDS], u32 said, int cap)
+{
+    return said == id[ID_REAL] || said == id[ID_EFFECTIVE] || said == id[ID_SAVED] ||
+           cred_has(cur_cred(), cap);
+}
+
+/* Who the sender says that it is. */
 static int get_cred(vaddr_t data, size_t len, struct transfer *t)
 {
-    const struct process_full *p = process_full(cur_proc());
-    struct socket_cred own;
+    const struct cred *c = cur_cred();
 
     if (len != sizeof(t->cred)) {
         return -EINVAL;
@@ -59,8 +65,9 @@ static int get_cred(vaddr_t data, size_t len, struct transfer *t)
     if (copy_from_user(&t->cred, data, sizeof(t->cred)) < 0) {
         return -EFAULT;
     }
-    socket_cred_now(&own);
-    if (p->cred.cap_effective == 0 && memcmp(&own, &t->cred, sizeof(own)) != 0) {
+    if ((t->cred.pid != cur_proc()->pid && !cred_has(c, CAP_SYS_ADMIN)) ||
+        !number_is_own(c->uid, t->cred.uid, CAP_SETUID) ||
+        !number_is_own(c->gid, t->cred.gid, CAP_SETGID)) {
         return -EPERM;
     }
     t->has_cred = true;

@@ -6,9 +6,8 @@
 #include "net/inet.h"
 #include "proc/proc.h"
 
-#define BUCKETS  64u
-#define CAP_BIND (1ull << 10) /* CAP_NET_BIND_SERVICE */
-#define IN6_MIN  24u          /* struct sockaddr_in6 without its last field: RFC 2133 */
+#define BUCKETS 64u
+#define IN6_MIN 24u /* struct sockaddr_in6 without its last field: RFC 2133 */
 
 LIST_HEAD(ports, socket);
 static KERNEL_COLD struct ports port_buckets[BUCKETS];
@@ -311,8 +310,7 @@ int inet_bind(struct socket *s, const struct address *a)
     if (!addr_is_any(&addr) && !is_own(&addr)) {
         return -EADDRNOTAVAIL;
     }
-    if (port != 0 && port < PORT_USERS &&
-        !(process_full(cur_proc())->cred.cap_effective & CAP_BIND)) {
+    if (port != 0 && port < PORT_USERS && !cred_has(cur_cred(), CAP_NET_BIND_SERVICE)) {
         return -EACCES;
     }
     return port_bind(s, &addr, port);

@@ -13,6 +13,7 @@
 #include <linux/time.h>
 
 #include "kernel.h"
+#include "proc/cred.h"
 
 #define SCHED_SLICE_NS   10000000ull
 #define SCHED_CREDIT_NS  3000000ull /* what a thread that slept may run ahead of busy ones */
@@ -29,7 +30,6 @@
 #define PID_MAX       32768
 /* A program has no addresses from here on: loading one into RIP, FS or GS faults. */
 #define USER_TOP (1ull << 47)
-#define CAPS_ALL ((1ull << 41) - 1) /* CAP_LAST_CAP is 40 */
 
 /* ---- signals ------------------------------------------------------------------------------ */
 
@@ -148,22 +148,13 @@ struct proc_thread {
     u64 alt_sp, alt_size;
     u32 alt_flags;
     int nice;
+    int policy; /* of scheduling: a fair one */
     struct restart_block restart;
     vaddr_t set_tid; /* where to put its number when it starts */
     /* Leaving. */
     vaddr_t clear_tid;
     vaddr_t robust_head;
     TAILQ_ENTRY(thread) dead_link;
-};
-
-enum { ID_REAL, ID_EFFECTIVE, ID_SAVED, ID_FS, ID_KINDS };
-
-struct cred {
-    u32 uid[ID_KINDS];
-    u32 gid[ID_KINDS];
-    u32 ngroups;
-    u32 groups[32];
-    u64 cap_effective, cap_permitted, cap_inheritable;
 };
 
 /* A thread that waits until the process that it has made with CLONE_VFORK executes a program or
@@ -212,6 +203,11 @@ struct process_full {
 static inline struct process_full *process_full(struct process *p)
 {
     return CONTAINER_OF(p, struct process_full, p);
+}
+
+static inline const struct cred *cur_cred(void)
+{
+    return &process_full(cur_proc())->cred;
 }
 
 /* proc/pid.c */

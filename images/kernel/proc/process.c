@@ -43,7 +43,7 @@ static void identity_init(struct process_full *pf)
     pf->p.ppid = PROC_PPID;
     pf->pgid = pf->sid = pf->p.pid;
     pf->dumpable = 1;
-    pf->cred.cap_effective = pf->cred.cap_permitted = CAPS_ALL;
+    pf->cred.cap_effective = pf->cred.cap_permitted = pf->cred.cap_bounding = CAPS_ALL;
 }
 
 static void host_events(u32 events)

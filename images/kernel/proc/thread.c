@@ -76,6 +76,7 @@ struct thread *thread_clone(struct process *p, u64 flags, u64 stack, u64 tls, in
     t->gs_base = cpu_rdgsbase();
     t->p->blocked = self->p->blocked;
     t->p->nice = self->p->nice;
+    t->p->policy = self->p->policy;
     memcpy(t->name, self->name, sizeof(t->name));
     return t;
 }

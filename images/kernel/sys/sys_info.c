@@ -11,8 +11,6 @@
 #include "proc/proc.h"
 #include "sysproto.h"
 
-#define CAP_ADMIN (1ull << 21) /* CAP_SYS_ADMIN */
-
 long sys_uname(const long a[6])
 {
     return copy_to_user((vaddr_t)a[0], &system_name, sizeof(system_name));
@@ -23,7 +21,7 @@ static long set_uts_name(char name[65], vaddr_t from, long len)
 {
     char text[65] = {0};
 
-    if (!(process_full(cur_proc())->cred.cap_effective & CAP_ADMIN)) {
+    if (!cred_has(cur_cred(), CAP_SYS_ADMIN)) {
         return -EPERM;
     }
     if (len < 0 || len > 64) {
@@ -90,9 +88,8 @@ long sys_getrusage(const long a[6])
     return copy_to_user((vaddr_t)a[1], &r, sizeof(r));
 }
 
-static long do_rlimit(unsigned which, vaddr_t in, vaddr_t out)
+static long do_rlimit(struct process *p, unsigned which, vaddr_t in, vaddr_t out)
 {
-    struct process *p = cur_proc();
     struct rlimit64 new, old;
 
     if (which >= RLIM_NLIMITS) {
@@ -106,7 +103,7 @@ static long do_rlimit(unsigned which, vaddr_t in, vaddr_t out)
         if (new.rlim_cur > new.rlim_max) {
             return -EINVAL;
         }
-        if (new.rlim_max > old.rlim_max && process_full(p)->cred.uid[ID_EFFECTIVE] != 0) {
+        if (new.rlim_max > old.rlim_max && !cred_has(cur_cred(), CAP_SYS_RESOURCE)) {
             return -EPERM;
         }
         p->rlimit_cur[which] = new.rlim_cur;
@@ -118,20 +115,34 @@ static long do_rlimit(unsigned which, vaddr_t in, vaddr_t out)
 /* struct rlimit and struct rlimit64 are the same on x86-64. */
 long sys_getrlimit(const long a[6])
 {
-    return do_rlimit((unsigned)a[0], 0, (vaddr_t)a[1]);
+    return do_rlimit(cur_proc(), (unsigned)a[0], 0, (vaddr_t)a[1]);
 }
 
 long sys_setrlimit(const long a[6])
 {
-    return a[1] != 0 ? do_rlimit((unsigned)a[0], (vaddr_t)a[1], 0) : -EFAULT;
+    return a[1] != 0 ? do_rlimit(cur_proc(), (unsigned)a[0], (vaddr_t)a[1], 0) : -EFAULT;
 }
 
+static bool all_are(const u32 id[ID_KINDS], u32 real)
+{
+    return id[ID_REAL] == real && id[ID_EFFECTIVE] == real && id[ID_SAVED] == real;
+}
+
+/* Of another process's, the limits may be asked for and changed by whoever has its numbers. */
 long sys_prlimit64(const long a[6])
 {
-    if (a[0] != 0 && thread_find((int)a[0]) == NULL) {
+    const struct thread *t = a[0] == 0 ? current : thread_find_any((int)a[0]);
+    const struct cred *c = cur_cred(), *to;
+
+    if (t == NULL) {
         return -ESRCH;
     }
-    return do_rlimit((unsigned)a[1], (vaddr_t)a[2], (vaddr_t)a[3]);
+    to = &process_full(t->proc)->cred;
+    if (to != c && !cred_has(c, CAP_SYS_RESOURCE) &&
+        !(all_are(to->uid, c->uid[ID_REAL]) && all_are(to->gid, c->gid[ID_REAL]))) {
+        return -EPERM;
+    }
+    return do_rlimit(t->proc, (unsigned)a[1], (vaddr_t)a[2], (vaddr_t)a[3]);
 }
 
 long sys_getrandom(const long a[6])

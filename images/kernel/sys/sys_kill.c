@@ -11,16 +11,12 @@ static int sig_check(int sig)
     return sig < 0 || sig > SIG_COUNT ? -EINVAL : 0;
 }
 
-/* kill(2): root may signal everyone, others whose numbers match, and SIGCONT goes to the whole
- * session. */
+/* A process may signal itself, and SIGCONT may go to the whole session. */
 static bool may_signal(const struct process_full *to, int sig)
 {
     const struct process_full *from = process_full(cur_proc());
-    const u32 *mine = from->cred.uid, *other = to->cred.uid;
 
-    return from == to || mine[ID_EFFECTIVE] == 0 || mine[ID_EFFECTIVE] == other[ID_REAL] ||
-           mine[ID_EFFECTIVE] == other[ID_SAVED] || mine[ID_REAL] == other[ID_REAL] ||
-           mine[ID_REAL] == other[ID_SAVED] || (sig == SIGCONT && from->sid == to->sid);
+    return from == to || cred_may_signal(&to->cred) || (sig == SIGCONT && from->sid == to->sid);
 }
 
 /* A zombie takes any signal and does nothing. */

@@ -220,14 +220,12 @@ long sys_prctl(const long a[6])
         return 0;
     case PR_GET_NO_NEW_PRIVS:
         return pf->no_new_privs;
-    case PR_CAPBSET_READ:
-        return arg < 64 && (CAPS_ALL >> arg & 1) != 0 ? 1 : -EINVAL;
     case PR_SET_MM:
         return set_strings(arg, (vaddr_t)a[2], a[3], a[4]);
     case PR_GET_TIMERSLACK:
         return 1; /* ns: timers are not delayed on purpose */
     default:
-        return -EINVAL;
+        return caps_prctl((int)a[0], a);
     }
 }
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Scheduling as the program sees it: one CPU, SCHED_OTHER for everyone, no
- * priorities. A call that asks for anything else is refused rather than
- * ignored.
+ * Scheduling as the program sees it: one CPU, and fair policies without real-time priorities. A
+ * call that asks for anything else is refused rather than ignored. The policy and the niceness are
+ * kept and reported, and change nothing.
  */
 #include <linux/membarrier.h>
 #include <linux/resource.h>
@@ -14,7 +14,16 @@
 
 static struct thread *sched_target(int tid)
 {
-    return tid == 0 ? current : thread_find(tid);
+    return tid == 0 ? current : thread_find_any(tid);
+}
+
+/* May the caller change how the threads of that process are scheduled? */
+static bool may_schedule(const struct process_full *pf)
+{
+    const struct cred *c = cur_cred(), *to = &pf->cred;
+    u32 mine = c->uid[ID_EFFECTIVE];
+
+    return mine == to->uid[ID_REAL] || mine == to->uid[ID_EFFECTIVE] || cred_has(c, CAP_SYS_NICE);
 }
 
 long sys_sched_yield(const long a[6])
@@ -39,10 +48,14 @@ long sys_sched_getaffinity(const long a[6])
 
 long sys_sched_setaffinity(const long a[6])
 {
+    struct thread *t = sched_target((int)a[0]);
     u8 mask = 0;
 
-    if (sched_target((int)a[0]) == NULL) {
+    if (t == NULL) {
         return -ESRCH;
+    }
+    if (!may_schedule(process_full(t->proc))) {
+        return -EPERM;
     }
     if (a[1] > 0 && copy_from_user(&mask, (vaddr_t)a[2], 1) != 0) {
         return -EFAULT;
@@ -52,7 +65,9 @@ long sys_sched_setaffinity(const long a[6])
 
 long sys_sched_getscheduler(const long a[6])
 {
-    return sched_target((int)a[0]) != NULL ? SCHED_NORMAL : -ESRCH;
+    const struct thread *t = sched_target((int)a[0]);
+
+    return t != NULL ? t->p->policy : -ESRCH;
 }
 
 long sys_sched_getparam(const long a[6])
@@ -70,20 +85,30 @@ static bool fair_policy(int policy)
     return policy == SCHED_NORMAL || policy == SCHED_BATCH || policy == SCHED_IDLE;
 }
 
+/* policy -1: it stays. */
 static long set_policy(int tid, int policy, vaddr_t param)
 {
+    struct thread *t = sched_target(tid);
     int priority;
 
     if (copy_from_user(&priority, param, sizeof(priority)) != 0) {
         return -EFAULT;
     }
-    if (sched_target(tid) == NULL) {
+    if (t == NULL) {
         return -ESRCH;
     }
+    policy = policy == -1 ? t->p->policy : policy;
     if (policy == SCHED_FIFO || policy == SCHED_RR) {
         return -EPERM;
     }
-    return fair_policy(policy) && priority == 0 ? 0 : -EINVAL;
+    if (!fair_policy(policy) || priority != 0) {
+        return -EINVAL;
+    }
+    if (!may_schedule(process_full(t->proc))) {
+        return -EPERM;
+    }
+    t->p->policy = policy;
+    return 0;
 }
 
 long sys_sched_setscheduler(const long a[6])
@@ -93,19 +118,22 @@ long sys_sched_setscheduler(const long a[6])
 
 long sys_sched_setparam(const long a[6])
 {
-    return set_policy((int)a[0], SCHED_NORMAL, (vaddr_t)a[1]);
+    return set_policy((int)a[0], -1, (vaddr_t)a[1]);
 }
 
 long sys_sched_getattr(const long a[6])
 {
-    struct sched_attr attr = {.size = SCHED_ATTR_SIZE_VER0, .sched_policy = SCHED_NORMAL};
+    const struct thread *t = sched_target((int)a[0]);
+    struct sched_attr attr = {.size = SCHED_ATTR_SIZE_VER0};
 
     if ((u32)a[2] < SCHED_ATTR_SIZE_VER0 || (u32)a[2] > PAGE_SIZE || a[3] != 0) {
         return -EINVAL;
     }
-    if (sched_target((int)a[0]) == NULL) {
+    if (t == NULL) {
         return -ESRCH;
     }
+    attr.sched_policy = (u32)t->p->policy;
+    attr.sched_nice = t->p->nice;
     return copy_to_user((vaddr_t)a[1], &attr, SCHED_ATTR_SIZE_VER0);
 }
 
@@ -135,40 +163,75 @@ long sys_sched_rr_get_interval(const long a[6])
     return timespec_put((vaddr_t)a[1], SCHED_SLICE_NS);
 }
 
-/* The thread that a priority is about. For a group or a user, the caller stands for all its
- * threads. */
-static struct thread *priority_of(int which, int who)
+/* What a priority is about: a thread, or all of a group's or a user's. 0 is the caller's. */
+static bool is_about(const struct process_full *pf, const struct thread *t, int which, int who)
 {
-    return which == PRIO_PROCESS ? sched_target(who) : current;
+    switch (which) {
+    case PRIO_PROCESS:
+        return who == 0 ? t == current : t->tid == who;
+    case PRIO_PGRP:
+        return pf->pgid == (who == 0 ? process_full(cur_proc())->pgid : who);
+    default:
+        return pf->cred.uid[ID_REAL] == (who == 0 ? cur_cred()->uid[ID_REAL] : (u32)who);
+    }
 }
 
 /* Linux returns 20 - nice, so that no valid result is negative. */
 long sys_getpriority(const long a[6])
 {
+    struct process_full *pf;
     struct thread *t;
+    long best = -ESRCH;
 
     if ((int)a[0] < PRIO_PROCESS || (int)a[0] > PRIO_USER) {
         return -EINVAL;
     }
-    t = priority_of((int)a[0], (int)a[1]);
-    return t != NULL ? 20 - t->p->nice : -ESRCH;
+    LIST_FOREACH (pf, &processes, link) {
+        LIST_FOREACH (t, &pf->p.threads, proc_link) {
+            if (is_about(pf, t, (int)a[0], (int)a[1])) {
+                best = MAX(best, 20l - t->p->nice);
+            }
+        }
+    }
+    return best;
 }
 
-/* Niceness is kept and reported; the scheduler, made for a handful of threads, ignores
- * it. */
+/* Niceness is kept and reported; the scheduler, made for a handful of threads, ignores it. */
+static long set_nice(struct process_full *pf, struct thread *t, int nice)
+{
+    const struct cred *c = cur_cred();
+
+    if (!may_schedule(pf)) {
+        return -EPERM;
+    }
+    if (nice < t->p->nice && !cred_has(c, CAP_SYS_NICE) &&
+        (u64)(20 - nice) > pf->p.rlimit_cur[RLIMIT_NICE]) {
+        return -EACCES;
+    }
+    t->p->nice = nice;
+    return 0;
+}
+
+/* When it fails for one of several, that is the result. */
 long sys_setpriority(const long a[6])
 {
+    int nice = MAX(-20, MIN((int)a[2], 19));
+    struct process_full *pf;
     struct thread *t;
+    long rc = -ESRCH, one;
 
     if ((int)a[0] < PRIO_PROCESS || (int)a[0] > PRIO_USER) {
         return -EINVAL;
     }
-    t = priority_of((int)a[0], (int)a[1]);
-    if (t == NULL) {
-        return -ESRCH;
+    LIST_FOREACH (pf, &processes, link) {
+        LIST_FOREACH (t, &pf->p.threads, proc_link) {
+            if (is_about(pf, t, (int)a[0], (int)a[1])) {
+                one = set_nice(pf, t, nice);
+                rc = one < 0 || rc == -ESRCH ? one : rc;
+            }
+        }
     }
-    t->p->nice = MAX(-20, MIN((int)a[2], 19));
-    return 0;
+    return rc;
 }
 
 long sys_getcpu(const long a[6])
