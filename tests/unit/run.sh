@@ -26,7 +26,8 @@ declare -A besides=(
 # them stand-ins for what the kernel's files call.
 declare -A kernel=(
     [kmalloc]='mm/kmalloc.c standin_frames.c'
-    [namei]='fs/namei.c fs/nsops.c fs/dir.c fs/inode.c fs/xattr.c fs/open.c fs/file.c fs/ramfs.c fs/radix.c sys/sys_path.c sides.c hostfs.c
+    [namei]='fs/namei.c fs/nsops.c fs/dir.c fs/inode.c fs/xattr.c fs/open.c fs/file.c fs/ramfs.c fs/radix.c fs/access.c proc/cred.c sys/sys_path.c sides.c
+        hostfs.c
         standin_frames.c standin_heap.c standin_user.c'
     [pmm]='mm/pmm.c'
     [printf]=''

@@ -10,8 +10,9 @@
 #include <linux/elf.h>
 
 #include "cpu/cpu.h"
-#include "mm/mm.h"
 #include "exec/exec.h"
+#include "fs/access.h"
+#include "mm/mm.h"
 
 #define PIE_BASE      WINDOW_START
 #define INTERP_BASE   (WINDOW_START + (1ul << 40))
@@ -223,6 +224,8 @@ struct exec {
     char *lines; /* SHEBANG_DEPTH lines */
     char **argv;
     const char *path; /* of the ELF */
+    struct cred cred; /* of the new program */
+    bool secure;
 };
 
 /* Follows "#!" lines to an executable ELF inode (referenced). */
@@ -246,7 +249,7 @@ static int resolve(struct exec *x, const char *path, char *const argv[])
         if (rc) {
             return rc;
         }
-        if (inode_type(x->inode) != INODE_REG || !inode_executable(x->inode)) {
+        if (!inode_executable(x->inode)) {
             rc = -EACCES;
         } else if (inode_read(x->inode, magic, 2, 0) != 2 || magic[0] != '#' || magic[1] != '!') {
             return 0;
@@ -271,7 +274,7 @@ static int map_interp(struct process *p, struct exec *x)
     if (rc) {
         return rc;
     }
-    rc = inode_type(i) == INODE_REG ? map_image(p->mm, i, x->interp, INTERP_BASE) : -EACCES;
+    rc = inode_executable(i) ? map_image(p->mm, i, x->interp, INTERP_BASE) : -EACCES;
     inode_put(i);
     return rc;
 }
@@ -323,6 +326,8 @@ static int start_program(struct process *p, struct exec *x, char *const envp[],
         .base = dynamic ? x->interp->bias + x->interp->start : 0,
         .entry = x->main->bias + x->main->eh.e_entry,
         .vdso = VDSO_BASE,
+        .cred = &x->cred,
+        .secure = x->secure,
     };
     vaddr_t sp;
     int rc = exec_stack(p, &s, &sp);
@@ -380,6 +385,19 @@ static int replace_afresh(struct process *p, struct exec *x, char *const envp[],
     return rc;
 }
 
+/* A program that one may execute and not read cannot be looked into either. */
+static void program_cred(struct process_full *pf, const struct exec *x)
+{
+    bool same = x->cred.uid[ID_EFFECTIVE] == x->cred.uid[ID_REAL] &&
+                x->cred.gid[ID_EFFECTIVE] == x->cred.gid[ID_REAL];
+
+    pf->dumpable = same && inode_permission(x->inode, MAY_READ) == 0;
+    if (x->secure) {
+        pf->pdeathsig = 0;
+    }
+    cred_set(pf, &x->cred);
+}
+
 int exec_load(struct process *p, const char *path, char *const argv[], char *const envp[],
               struct trapframe *tf)
 {
@@ -401,6 +419,7 @@ int exec_load(struct process *p, const char *path, char *const argv[], char *con
     }
     if (rc == 0) {
         memset(x.main, 0, sizeof(*x.main));
+        cred_of_program(x.inode->mode, x.inode->uid, x.inode->gid, &x.cred, &x.secure);
         rc = inherit_unshare(p);
     }
     if (rc == 0) {
@@ -409,6 +428,7 @@ int exec_load(struct process *p, const char *path, char *const argv[], char *con
     }
     if (rc == 0) {
         fdtable_close_on_exec(p->fds);
+        program_cred(process_full(p), &x);
     }
     if (x.inode != NULL) {
         inode_put(x.inode);

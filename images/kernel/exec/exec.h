@@ -5,7 +5,7 @@
 #ifndef EXEC_H
 #define EXEC_H
 
-#include "kernel.h"
+#include "proc/cred.h"
 
 struct exec_start {
     char *const *argv;
@@ -16,6 +16,8 @@ struct exec_start {
     vaddr_t base;  /* AT_BASE: where the interpreter lies */
     vaddr_t entry; /* AT_ENTRY */
     vaddr_t vdso;  /* AT_SYSINFO_EHDR */
+    const struct cred *cred;
+    bool secure; /* AT_SECURE */
 };
 
 /* Fills the top of the new stack; *sp becomes the program's first stack pointer. -E2BIG when the

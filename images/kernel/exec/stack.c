@@ -79,11 +79,11 @@ static u64 *put_auxv(u64 *out, const struct exec_start *s, vaddr_t random, vaddr
     out = aux(out, AT_BASE, s->base);
     out = aux(out, AT_FLAGS, 0);
     out = aux(out, AT_ENTRY, s->entry);
-    out = aux(out, AT_UID, 0);
-    out = aux(out, AT_EUID, 0);
-    out = aux(out, AT_GID, 0);
-    out = aux(out, AT_EGID, 0);
-    out = aux(out, AT_SECURE, 0);
+    out = aux(out, AT_UID, s->cred->uid[ID_REAL]);
+    out = aux(out, AT_EUID, s->cred->uid[ID_EFFECTIVE]);
+    out = aux(out, AT_GID, s->cred->gid[ID_REAL]);
+    out = aux(out, AT_EGID, s->cred->gid[ID_EFFECTIVE]);
+    out = aux(out, AT_SECURE, s->secure);
     out = aux(out, AT_RANDOM, random);
     out = aux(out, AT_HWCAP2, HWCAP2_FSGSBASE);
     out = aux(out, AT_EXECFN, execfn);

@@ -9,7 +9,7 @@
 static int make_one(const char *path)
 {
     struct walk w;
-    int rc = walk_path(fs_root, path, WALK_FOLLOW, &w);
+    int rc = walk_path(fs_root, path, WALK_FOLLOW | WALK_KERNEL, &w);
     if (rc < 0) {
         return rc;
     }
@@ -45,7 +45,7 @@ int fs_chdir_create(const char *path)
         rc = make_one(path);
     }
     if (rc == 0) {
-        rc = walk_inode(fs_root, path, WALK_FOLLOW, &dir);
+        rc = walk_inode(fs_root, path, WALK_FOLLOW | WALK_KERNEL, &dir);
     }
     if (rc == 0) {
         inode_put(cur_proc()->fs->cwd);

@@ -6,7 +6,7 @@
  * misses an entry because others come and go. A removed entry leaves a gap in
  * the array. Gaps are squeezed out later, which keeps the order.
  */
-#include "fs/vfs.h"
+#include "fs/access.h"
 
 static u32 name_hash(const char *name, size_t len)
 {
@@ -234,6 +234,17 @@ bool dir_writable(const struct inode *dir, int *err)
     return false;
 }
 
+/* The mode of a new file in a set-group-ID directory: whoever does not belong to the group makes no
+ * program that has its rights. */
+static u32 kept_gid(const struct inode *i)
+{
+    const u32 both = S_ISGID | S_IXGRP;
+    bool may = (i->mode & both) != both || cred_in_group(cur_cred(), i->gid) ||
+               cred_has(cur_cred(), CAP_FSETID);
+
+    return may ? i->mode : i->mode & ~(u32)S_ISGID;
+}
+
 /* Gives a new inode the name at which the walk ended. Consumes the caller's reference to the
  * inode. */
 int vfs_make(struct walk *w, u32 mode, struct inode *ready)
@@ -247,9 +258,7 @@ int vfs_make(struct walk *w, u32 mode, struct inode *ready)
         ready->mode = (ready->mode & S_IFMT) | (mode & 07777);
         if (w->dir->mode & S_ISGID) {
             ready->gid = w->dir->gid;
-            if (S_ISDIR(ready->mode)) {
-                ready->mode |= S_ISGID;
-            }
+            ready->mode = S_ISDIR(ready->mode) ? ready->mode | S_ISGID : kept_gid(ready);
         }
         rc = dir_add(w->dir, w->name, w->len, ready);
         if (rc == 0) {

@@ -127,7 +127,7 @@ static int fio_place(struct walk *w, const struct hv_file *e, const char *target
 
 static int fio_put(const struct hv_file *e, const char *path, u64 number)
 {
-    const unsigned flags = S_ISDIR(e->mode) ? WALK_FOLLOW : WALK_NAME;
+    const unsigned flags = WALK_KERNEL | (S_ISDIR(e->mode) ? WALK_FOLLOW : WALK_NAME);
     struct walk w;
     int rc = walk_path(fs_root, path, flags, &w);
 
@@ -329,7 +329,7 @@ static s64 fio_give(const char *path)
     struct inode *i;
     int rc;
 
-    rc = walk_inode(fs_root, *path ? path : "/", 0, &i);
+    rc = walk_inode(fs_root, *path ? path : "/", WALK_KERNEL, &i);
     fio.length = 0;
     if (rc < 0) {
         return fio_failed(-rc);

@@ -63,7 +63,7 @@ static struct inode *enter(struct inode *dir, const char *name, size_t len,
     if (i->type == INODE_LNK) {
         memcpy(text, name, len);
         text[len] = 0;
-        if (walk_inode(dir, text, WALK_FOLLOW, &i) < 0) {
+        if (walk_inode(dir, text, WALK_FOLLOW | WALK_KERNEL, &i) < 0) {
             refuse(e, "lies after a symbolic link that leads nowhere");
         }
         inode_put(i);

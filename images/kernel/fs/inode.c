@@ -2,7 +2,7 @@
 /*
  * Inodes: making and freeing them, references, stat(2), and an inode's path.
  */
-#include "fs/vfs.h"
+#include "fs/access.h"
 
 struct inode *fs_root;
 
@@ -48,6 +48,10 @@ struct inode *inode_new(u32 mode, const struct inode_ops *ops)
     i->dev = DEV_RAMFS;
     i->ino = next_ino++;
     i->ops = ops;
+    if (current->proc != NULL) { /* not at boot */
+        i->uid = cur_cred()->uid[ID_FS];
+        i->gid = cur_cred()->gid[ID_FS];
+    }
     i->atime = i->mtime = i->ctime = i->btime = time_wall();
     return i;
 }
@@ -90,7 +94,7 @@ enum inode_type inode_type(const struct inode *i)
 
 bool inode_executable(const struct inode *i)
 {
-    return i->type == INODE_REG && (i->mode & 0111);
+    return i->type == INODE_REG && inode_permission(i, MAY_EXEC) == 0;
 }
 
 ssize_t inode_read(struct inode *i, void *kbuf, size_t n, u64 off)

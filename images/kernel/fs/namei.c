@@ -2,9 +2,9 @@
 /*
  * Path walking. A walk gives the directory of the last component, the
  * component's name, and its inode if there is one; open, mkdir, rename and the
- * others go on from there. Everything runs as root, who may search anywhere.
+ * others go on from there.
  */
-#include "fs/vfs.h"
+#include "fs/access.h"
 
 #define LINKS_MAX      40  /* path_resolution(7) */
 #define PATH_LEN_SHORT 192 /* with the NUL */
@@ -126,6 +126,9 @@ static int step(struct walker *k, struct walk *w)
 
     if (k->dir->type != INODE_DIR) {
         return -ENOTDIR;
+    }
+    if (!(k->flags & WALK_KERNEL) && c.kind != END_ROOT && inode_permission(k->dir, MAY_EXEC) < 0) {
+        return -EACCES;
     }
     if (c.len > NAME_LEN_MAX) {
         return -ENAMETOOLONG;

@@ -3,7 +3,7 @@
  * Changes of the name space: making, linking, removing and renaming. Only
  * ramfs directories change; /proc answers as Linux does.
  */
-#include "fs/vfs.h"
+#include "fs/access.h"
 
 #include <linux/fs.h>
 
@@ -47,6 +47,16 @@ static struct inode *make_inode(u32 mode, u32 rdev, const char *target)
     }
 }
 
+static int may_make(const struct inode *dir, u32 mode)
+{
+    int rc = dir_may_add(dir);
+
+    if (rc == 0 && (S_ISCHR(mode) || S_ISBLK(mode)) && !cred_has(cur_cred(), CAP_MKNOD)) {
+        rc = -EPERM;
+    }
+    return rc;
+}
+
 int vfs_mknod(int dirfd, vaddr_t upath, u32 mode, u32 rdev, const char *target)
 {
     struct walk w;
@@ -59,12 +69,27 @@ int vfs_mknod(int dirfd, vaddr_t upath, u32 mode, u32 rdev, const char *target)
         rc = -EEXIST;
     } else if (w.want_dir && !S_ISDIR(mode)) {
         rc = -ENOENT;
-    } else {
+    } else if ((rc = may_make(w.dir, mode)) == 0) {
         rc = vfs_make(&w, S_ISLNK(mode) ? 0777 : mode & ~cur_proc()->fs->umask,
                       make_inode(mode, rdev, target));
     }
     walk_done(&w);
     return rc;
+}
+
+/* As with Linux's fs.protected_hardlinks: others make no further name of a file that they may not
+ * change, or with which they would have somebody's rights. */
+static int may_link(const struct inode *i)
+{
+    const u32 group = S_ISGID | S_IXGRP;
+
+    if (inode_owned(i) == 0) {
+        return 0;
+    }
+    return i->type == INODE_REG && (i->mode & S_ISUID) == 0 && (i->mode & group) != group &&
+                   inode_permission(i, MAY_READ | MAY_WRITE) == 0
+               ? 0
+               : -EPERM;
 }
 
 int vfs_link(struct inode *i, int dirfd, vaddr_t upath)
@@ -81,7 +106,8 @@ int vfs_link(struct inode *i, int dirfd, vaddr_t upath)
         rc = -ENOENT;
     } else if (i->dev != w.dir->dev) {
         rc = -EXDEV;
-    } else if (dir_writable(w.dir, &rc)) {
+    } else if ((rc = may_link(i)) == 0 && (rc = dir_may_add(w.dir)) == 0 &&
+               dir_writable(w.dir, &rc)) {
         rc = i->type == INODE_DIR ? -EPERM : dir_add(w.dir, w.name, w.len, i);
         if (rc == 0) {
             i->ctime = time_wall();
@@ -95,9 +121,9 @@ int vfs_link(struct inode *i, int dirfd, vaddr_t upath)
 /* May the name at which the walk ended be removed? */
 static int may_remove(const struct walk *w, bool rmdir)
 {
-    int rc = 0;
+    int rc = dir_may_remove(w->dir, w->inode);
 
-    if (!dir_writable(w->dir, &rc)) {
+    if (rc < 0 || !dir_writable(w->dir, &rc)) {
         return rc;
     }
     if (rmdir) {
@@ -152,6 +178,29 @@ static bool is_ancestor(const struct inode *of, const struct inode *i)
     return of == fs_root;
 }
 
+/* Are both directories the process's to change, and what goes from them? A directory that gets
+ * another parent is written to as well. */
+static int may_move(const struct walk *from, const struct walk *to, bool exchange)
+{
+    const bool moves = from->dir != to->dir;
+    int rc;
+
+    if (from->inode == to->inode) {
+        return 0;
+    }
+    rc = dir_may_remove(from->dir, from->inode);
+    if (rc == 0) {
+        rc = to->inode != NULL ? dir_may_remove(to->dir, to->inode) : dir_may_add(to->dir);
+    }
+    if (rc == 0 && moves && from->inode->type == INODE_DIR) {
+        rc = inode_permission(from->inode, MAY_WRITE);
+    }
+    if (rc == 0 && moves && exchange && to->inode->type == INODE_DIR) {
+        rc = inode_permission(to->inode, MAY_WRITE);
+    }
+    return rc;
+}
+
 /* May the inode of `from` replace that of `to`, or be exchanged with it? Both exist. */
 static int may_replace(const struct walk *from, const struct walk *to, bool exchange)
 {
@@ -159,6 +208,10 @@ static int may_replace(const struct walk *from, const struct walk *to, bool exch
 
     if (to_dir && is_ancestor(to->inode, from->dir)) {
         return exchange ? -EINVAL : -ENOTEMPTY;
+    }
+    int rc = may_move(from, to, exchange);
+    if (rc < 0) {
+        return rc;
     }
     if (exchange || from->inode == to->inode) {
         return 0;
@@ -196,7 +249,7 @@ static int may_rename(const struct walk *from, const struct walk *to, unsigned f
     if (from->inode->type == INODE_DIR && is_ancestor(from->inode, to->dir)) {
         return -EINVAL;
     }
-    return to->inode != NULL ? may_replace(from, to, exchange) : 0;
+    return to->inode != NULL ? may_replace(from, to, exchange) : may_move(from, to, false);
 }
 
 /* Exchanges the inodes of the two entries. */

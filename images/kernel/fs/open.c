@@ -2,7 +2,7 @@
 /*
  * Opening: walks a path to an inode, which is made if asked for, and makes an open file on it.
  */
-#include "fs/vfs.h"
+#include "fs/access.h"
 
 #define CREATION_FLAGS (O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_CLOEXEC)
 
@@ -40,9 +40,19 @@ int inode_open(struct inode *i, u32 flags, struct file **out)
     return 0;
 }
 
-static int may_open(const struct inode *i, u32 flags)
+static u32 open_wants(u32 flags)
 {
-    bool writes = (flags & O_ACCMODE) != O_RDONLY || (flags & O_TRUNC);
+    const u32 mode = flags & O_ACCMODE;
+
+    return (mode != O_WRONLY ? MAY_READ : 0) |
+           (mode != O_RDONLY || (flags & O_TRUNC) != 0 ? MAY_WRITE : 0);
+}
+
+/* fresh: this open has made the file. */
+static int may_open(const struct inode *i, u32 flags, bool fresh)
+{
+    bool writes = (open_wants(flags) & MAY_WRITE) != 0;
+    int rc;
 
     if ((flags & O_DIRECTORY) && i->type != INODE_DIR) {
         return -ENOTDIR;
@@ -53,7 +63,11 @@ static int may_open(const struct inode *i, u32 flags)
     if (i->type == INODE_DIR && !(flags & O_PATH) && (writes || (flags & O_CREAT))) {
         return -EISDIR;
     }
-    return 0;
+    if (fresh || (flags & O_PATH)) {
+        return 0;
+    }
+    rc = inode_permission(i, open_wants(flags));
+    return rc == 0 && (flags & O_NOATIME) != 0 ? inode_owned(i) : rc;
 }
 
 static int open_tmpfile(struct inode *dir, u32 flags, u32 mode, struct file **out)
@@ -66,12 +80,19 @@ static int open_tmpfile(struct inode *dir, u32 flags, u32 mode, struct file **ou
     if (dir->type != INODE_DIR) {
         return -ENOTDIR;
     }
+    rc = dir_may_add(dir);
+    if (rc < 0) {
+        return rc;
+    }
     if (!dir_writable(dir, &rc)) {
         return rc == -EPERM ? -EOPNOTSUPP : rc;
     }
     struct inode *i = ramfs_new(S_IFREG | (mode & 07777 & ~cur_proc()->fs->umask));
     if (i == NULL) {
         return -ENOSPC;
+    }
+    if (dir->mode & S_ISGID) {
+        i->gid = dir->gid;
     }
     rc = inode_open(i, flags & ~(u32)O_TMPFILE, out);
     inode_put(i);
@@ -82,8 +103,11 @@ static int open_tmpfile(struct inode *dir, u32 flags, u32 mode, struct file **ou
 static int open_create(struct walk *w, u32 mode)
 {
     struct inode *i;
-    int rc;
+    int rc = dir_may_add(w->dir);
 
+    if (rc < 0) {
+        return rc;
+    }
     i = ramfs_new(S_IFREG);
     if (i != NULL) {
         inode_ref(i);
@@ -120,7 +144,7 @@ static int open_walked(struct walk *w, u32 flags, u32 mode, struct file **out)
     if ((flags & O_TMPFILE) == O_TMPFILE) {
         return open_tmpfile(w->inode, flags, mode, out);
     }
-    rc = may_open(w->inode, flags);
+    rc = may_open(w->inode, flags, fresh);
     if (rc == 0 && !fresh && (flags & O_TRUNC) && !(flags & O_PATH) && w->inode->ops != NULL &&
         w->inode->ops->truncate != NULL) {
         rc = w->inode->ops->truncate(w->inode, 0);

@@ -5,7 +5,7 @@
  * copied, once, and the copy counts. All bytes after the end of file, also
  * those in the file's own pages, are zero whenever the file grows to show them.
  */
-#include "fs/vfs.h"
+#include "fs/access.h"
 
 #include <linux/falloc.h>
 #include <linux/resource.h>
@@ -160,6 +160,7 @@ static ssize_t ramfs_write(struct inode *i, vaddr_t buf, size_t n, u64 off)
         return -EFBIG;
     }
     n = MIN(n, RAM_FILE_MAX - off);
+    inode_drop_ids(i);
     if (off > i->size) {
         clear_tail(i);
     }
@@ -197,6 +198,7 @@ static int ramfs_truncate(struct inode *i, u64 size)
         (size > i->size && sealed(i, F_SEAL_GROW))) {
         return -EPERM;
     }
+    inode_drop_ids(i);
     if (size < i->size) {
         u64 ext_end = PAGE_UP(d->ext_len) / PAGE_SIZE, first = size / PAGE_SIZE;
 

@@ -42,7 +42,7 @@ static void add_files(const struct sitefile *f)
     for (u32 n = 0; files != NULL && n < f->file_count; n++) {
         struct inode *i;
         const char *path = f->paths + f->files[n].path;
-        if (walk_inode(fs_root, path, WALK_FOLLOW, &i) < 0) {
+        if (walk_inode(fs_root, path, WALK_FOLLOW | WALK_KERNEL, &i) < 0) {
             say("is in the index only", path);
             continue;
         }
@@ -59,7 +59,7 @@ void sites_index_init(void)
 {
     struct sitefile f;
     struct inode *i;
-    if (walk_inode(fs_root, SITES_PATH, WALK_FOLLOW, &i) < 0) {
+    if (walk_inode(fs_root, SITES_PATH, WALK_FOLLOW | WALK_KERNEL, &i) < 0) {
         return;
     }
     if (i->type == INODE_REG && pristine(i, i->size) &&

@@ -212,6 +212,8 @@ struct inode *ramfs_symlink(const char *target, size_t len);
 /* For a call that makes or removes a name: a slash after the last component does not make the
  * walk follow a link there, and does not ask for a directory. */
 #define WALK_NAME 2u
+/* For the kernel itself, which may search every directory. */
+#define WALK_KERNEL 4u
 enum walk_end { END_NAME, END_ROOT, END_DOT, END_DOTDOT };
 struct walk {
     struct inode *dir;   /* directory of the last component, referenced */

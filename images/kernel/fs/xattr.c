@@ -4,8 +4,7 @@
  * name spaces there are user, trusted and security; what the kernel would have to act upon, access
  * lists and capabilities of files, is refused.
  */
-#include "fs/vfs.h"
-#include "proc/proc.h"
+#include "fs/access.h"
 
 #include <linux/xattr.h>
 
@@ -23,9 +22,19 @@ static bool begins(const char *name, const char *prefix)
     return strncmp(name, prefix, strlen(prefix)) == 0;
 }
 
-static bool is_root(void)
+static bool is_admin(void)
 {
-    return process_full(cur_proc())->cred.uid[ID_EFFECTIVE] == 0;
+    return cred_has(cur_cred(), CAP_SYS_ADMIN);
+}
+
+/* Attributes of the user are read and written as the file is; in a directory for all, such as /tmp,
+ * only the owner writes them. */
+static int xattr_user(const struct inode *i, bool write)
+{
+    if (write && i->type == INODE_DIR && (i->mode & S_ISVTX) != 0 && inode_owned(i) < 0) {
+        return -EPERM;
+    }
+    return inode_permission(i, write ? MAY_WRITE : MAY_READ);
 }
 
 /* May this inode have an attribute of this name? Only files and directories have user's. */
@@ -34,7 +43,7 @@ static int xattr_allowed(const struct inode *i, const char *name, bool write)
     bool user = begins(name, XATTR_USER_PREFIX), trusted = begins(name, XATTR_TRUSTED_PREFIX);
     const char *rest = strchr(name, '.');
 
-    if ((trusted && !is_root()) || (user && i->type != INODE_REG && i->type != INODE_DIR)) {
+    if ((trusted && !is_admin()) || (user && i->type != INODE_REG && i->type != INODE_DIR)) {
         return write ? -EPERM : -ENODATA;
     }
     if (i->dev != DEV_RAMFS || (!user && !trusted && !begins(name, XATTR_SECURITY_PREFIX)) ||
@@ -44,7 +53,10 @@ static int xattr_allowed(const struct inode *i, const char *name, bool write)
     if (rest[1] == '\0') {
         return -EINVAL;
     }
-    return 0;
+    if (user) {
+        return xattr_user(i, write);
+    }
+    return write && !is_admin() ? -EPERM : 0;
 }
 
 /* The place that points to the attribute, or to NULL at the end of the list. */
@@ -86,7 +98,7 @@ ssize_t xattr_list(const struct inode *i, char *names, size_t size)
     size_t done = 0;
 
     for (const struct xattr *x = i->attrs; x != NULL; x = x->next) {
-        if (begins(x->bytes, XATTR_TRUSTED_PREFIX) && !is_root()) {
+        if (begins(x->bytes, XATTR_TRUSTED_PREFIX) && !is_admin()) {
             continue;
         }
         if (size != 0 && done + x->name_len > size) {

@@ -3,8 +3,8 @@
  * AF_UNIX: names in the file system and abstract ones, datagrams, and what
  * connections (stream.c) need of names. unix(7).
  */
+#include "fs/access.h"
 #include "net/socket.h"
-#include "proc/proc.h"
 
 #define PATH_AT   offsetof(struct sockaddr_un, sun_path)
 #define AUTO_BIND 0x100000u /* how many names of five hexadecimal digits there are */
@@ -61,6 +61,11 @@ static int find_named(const struct address *a, int type, struct socket **out)
     if (rc < 0) {
         return rc;
     }
+    rc = inode_permission(i, MAY_WRITE);
+    if (rc < 0) {
+        inode_put(i);
+        return rc;
+    }
     LIST_FOREACH (s, &bound, u.unix.link) {
         if (s->u.unix.inode == i) {
             break;
@@ -103,7 +108,7 @@ static int bind_path(struct socket *s, const struct address *a)
         rc = -EADDRINUSE;
     } else if (s->u.unix.bound) {
         rc = -EINVAL;
-    } else {
+    } else if ((rc = dir_may_add(w.dir)) == 0) {
         i = inode_new(S_IFSOCK, &devfs_ops);
         if (i != NULL) {
             inode_ref(i);

@@ -93,7 +93,7 @@ static int check(const char *path)
     if (rc != 0) {
         return rc;
     }
-    rc = inode_type(i) == INODE_REG && inode_executable(i) ? 0 : -EACCES;
+    rc = inode_executable(i) ? 0 : -EACCES;
     inode_put(i);
     return rc;
 }

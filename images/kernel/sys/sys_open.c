@@ -2,7 +2,7 @@
 /*
  * Opening and closing, and the size of files.
  */
-#include "fs/vfs.h"
+#include "fs/access.h"
 #include "sysproto.h"
 
 #include <linux/memfd.h>
@@ -88,7 +88,8 @@ long sys_truncate(const long a[6])
     }
     long rc = lookup_at(AT_FDCWD, (vaddr_t)a[0], 0, true, &i);
     if (rc == 0) {
-        rc = truncate_inode(i, a[1]);
+        rc = i->type == INODE_REG ? inode_permission(i, MAY_WRITE) : 0;
+        rc = rc == 0 ? truncate_inode(i, a[1]) : rc;
         inode_put(i);
     }
     return rc;

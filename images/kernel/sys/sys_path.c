@@ -2,8 +2,7 @@
 /*
  * Calls that change names or metadata, and the working directory.
  */
-#include "fs/vfs.h"
-#include "proc/proc.h"
+#include "fs/access.h"
 #include "sysproto.h"
 
 long sys_mkdir(const long a[6])
@@ -133,46 +132,90 @@ struct change {
     u32 mode, uid, gid;
     u64 atime, mtime;
     bool set_atime, set_mtime;
+    bool now; /* both times become the current time */
 };
+
+/* Only a member of the file's group may give a file its rights. */
+static long change_mode(struct inode *i, u32 mode)
+{
+    long rc = inode_owned(i);
+
+    if (i->type == INODE_LNK) {
+        return -EOPNOTSUPP;
+    }
+    if ((memfd_seals(i) & F_SEAL_EXEC) != 0 && ((i->mode ^ mode) & 0111) != 0) {
+        return -EPERM;
+    }
+    if (rc < 0) {
+        return rc;
+    }
+    if (!cred_in_group(cur_cred(), i->gid) && !cred_has(cur_cred(), CAP_FSETID)) {
+        mode &= ~(u32)S_ISGID;
+    }
+    i->mode = (i->mode & S_IFMT) | (mode & 07777);
+    return 0;
+}
+
+/* chown(2): an owner may give the file to a group of his, and set-id bits go. */
+static long change_owner(struct inode *i, u32 uid, u32 gid)
+{
+    const struct cred *c = cur_cred();
+    bool mine = i->uid == c->uid[ID_FS];
+    u32 mode = i->type == INODE_DIR ? i->mode : mode_without_ids(i);
+
+    if (!cred_has(c, CAP_CHOWN) &&
+        ((uid != (u32)-1 && !(mine && uid == i->uid)) ||
+         (gid != (u32)-1 && !(mine && (gid == i->gid || cred_in_group(c, gid)))))) {
+        return -EPERM;
+    }
+    if (mode != i->mode && inode_owned(i) < 0) {
+        return -EPERM;
+    }
+    i->uid = uid != (u32)-1 ? uid : i->uid;
+    i->gid = gid != (u32)-1 ? gid : i->gid;
+    i->mode = mode;
+    return 0;
+}
+
+/* Whoever may write to a file may also touch it: set its times to now. */
+static long may_set_times(const struct inode *i, const struct change *c)
+{
+    if (!c->set_atime && !c->set_mtime) {
+        return 0;
+    }
+    return inode_owned(i) == 0 ? 0 : !c->now ? -EPERM : inode_permission(i, MAY_WRITE);
+}
 
 static long apply(struct inode *i, const struct change *c)
 {
+    long rc;
+
     if (i->dev == DEV_PROC) {
         return -EPERM;
     }
     switch (c->what) {
     case CHANGE_MODE:
-        if (i->type == INODE_LNK) {
-            return -EOPNOTSUPP;
-        }
-        if ((memfd_seals(i) & F_SEAL_EXEC) != 0 && ((i->mode ^ c->mode) & 0111) != 0) {
-            return -EPERM;
-        }
-        i->mode = (i->mode & S_IFMT) | (c->mode & 07777);
+        rc = change_mode(i, c->mode);
         break;
     case CHANGE_OWNER:
-        if (c->uid != (u32)-1) {
-            i->uid = c->uid;
-        }
-        if (c->gid != (u32)-1) {
-            i->gid = c->gid;
-        }
-        /* chown(2): set-id bits go, unless setgid means mandatory locking. */
-        if (i->type == INODE_REG) {
-            i->mode &= i->mode & S_IXGRP ? ~(u32)(S_ISUID | S_ISGID) : ~(u32)S_ISUID;
-        }
+        rc = change_owner(i, c->uid, c->gid);
         break;
-    case CHANGE_TIMES:
+    default:
+        rc = may_set_times(i, c);
+        if (rc < 0) {
+            break;
+        }
         if (c->set_atime) {
             i->atime = c->atime;
         }
         if (c->set_mtime) {
             i->mtime = c->mtime;
         }
-        break;
     }
-    i->ctime = time_wall();
-    return 0;
+    if (rc == 0) {
+        i->ctime = time_wall();
+    }
+    return rc;
 }
 
 static long apply_at(int dirfd, vaddr_t upath, u32 flags, const struct change *c)
@@ -283,6 +326,7 @@ static long change_times(struct change *c, vaddr_t utimes, s64 scale)
         t[1] *= scale;
         t[3] *= scale;
     }
+    c->now = t[1] == NSEC_NOW && t[3] == NSEC_NOW;
     long rc = one_time(t, &c->set_atime, &c->atime);
     return rc < 0 ? rc : one_time(t + 2, &c->set_mtime, &c->mtime);
 }
@@ -293,6 +337,7 @@ long sys_utime(const long a[6])
     struct change c = {.what = CHANGE_TIMES, .set_atime = true, .set_mtime = true};
 
     c.atime = c.mtime = time_wall();
+    c.now = a[1] == 0;
     if (a[1]) {
         if (copy_from_user(t, (vaddr_t)a[1], sizeof(t)) < 0) {
             return -EFAULT;
@@ -339,6 +384,9 @@ static long set_cwd(struct inode *i)
 
     if (i->type != INODE_DIR) {
         return -ENOTDIR;
+    }
+    if (inode_permission(i, MAY_EXEC) < 0) {
+        return -EACCES;
     }
     inode_ref(i);
     inode_put(fs->cwd);

@@ -3,11 +3,12 @@
  * Asking about files: stat and its relatives, access, readlink, getdents,
  * statfs.
  */
-#include "fs/vfs.h"
+#include "fs/access.h"
 #include "sysproto.h"
 
 #include <asm/statfs.h>
 #include <linux/magic.h>
+#include <linux/securebits.h>
 
 static long put_stat(struct inode *i, vaddr_t ust)
 {
@@ -110,20 +111,50 @@ long sys_statx(const long a[6])
     return copy_to_user((vaddr_t)a[4], &x, sizeof(x));
 }
 
-/* Root may read and write every file, and execute those that have an execute bit. */
+/* The credentials for access(2), which asks for the real user and group. */
+static struct cred real_cred(void)
+{
+    struct cred c = *cur_cred();
+
+    c.uid[ID_FS] = c.uid[ID_REAL];
+    c.gid[ID_FS] = c.gid[ID_REAL];
+    if ((c.securebits & SECBIT_NO_SETUID_FIXUP) == 0) {
+        c.cap_effective = c.uid[ID_REAL] == 0 ? c.cap_permitted : 0;
+    }
+    return c;
+}
+
+/* These credentials count for the path as well. */
+static int lookup_as(const struct cred *c, int dirfd, vaddr_t upath, u32 flags, struct inode **out)
+{
+    struct cred *mine = &process_full(cur_proc())->cred, saved = *mine;
+    bool same = mine->uid[ID_FS] == c->uid[ID_FS] && mine->gid[ID_FS] == c->gid[ID_FS] &&
+                mine->cap_effective == c->cap_effective;
+
+    if (!same) { /* a run of root's writes nothing here */
+        *mine = *c;
+    }
+    int rc = lookup_at(dirfd, upath, flags, !(flags & AT_SYMLINK_NOFOLLOW), out);
+    if (!same) {
+        *mine = saved;
+    }
+    return rc;
+}
+
 static long access_at(int dirfd, vaddr_t upath, u32 mode, u32 flags)
 {
+    struct cred c = flags & AT_EACCESS ? *cur_cred() : real_cred();
     struct inode *i;
 
     if ((mode & ~7u) || (flags & ~(u32)(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH | AT_EACCESS))) {
         return -EINVAL;
     }
-    long rc = lookup_at(dirfd, upath, flags, !(flags & AT_SYMLINK_NOFOLLOW), &i);
+    long rc = lookup_as(&c, dirfd, upath, flags, &i);
     if (rc < 0) {
         return rc;
     }
-    if ((mode & 1) && i->type != INODE_DIR && !(i->mode & 0111)) {
-        rc = -EACCES;
+    if (mode != 0) { /* R_OK and the others have the values of MAY_* */
+        rc = inode_permission_of(i, mode, &c);
     }
     inode_put(i);
     return rc;

@@ -3,9 +3,10 @@
  * Stand-in for mm/uaccess.c and for what the process is: program memory is the test's own.
  */
 #include "host.h"
+#include "proc/proc.h"
 
-static struct process process;
-static struct thread thread = {.proc = &process};
+static struct process_full process = {.cred.cap_effective = CAPS_ALL};
+static struct thread thread = {.proc = &process.p};
 struct thread *current = &thread;
 
 int copy_from_user(void *dst, vaddr_t src, size_t n)
