@@ -296,6 +296,24 @@ static void check_file(void)
     T_STR("the first", says(self), "A");
 }
 
+/* A program's file that is mapped for reading, not as the loader does it. */
+static void check_mapped(void)
+{
+    struct stat st;
+    int fd = open(self, O_RDONLY | O_CLOEXEC);
+
+    T_MUST("the program", fd >= 0 && fstat(fd, &st) == 0);
+    char *read_in = malloc((size_t)st.st_size);
+    T_MUST("read", read_in != NULL && read(fd, read_in, (size_t)st.st_size) == st.st_size);
+    char *mapped = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+    T_MUST("mmap", mapped != MAP_FAILED);
+    T_CHECK("a program that is mapped reads as its file",
+            memcmp(mapped, read_in, (size_t)st.st_size) == 0);
+    munmap(mapped, (size_t)st.st_size);
+    free(read_in);
+    close(fd);
+}
+
 int main(int argc, char **argv)
 {
     ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
@@ -308,5 +326,6 @@ int main(int argc, char **argv)
     check_stack();
     check_text();
     check_file();
+    check_mapped();
     return t_done();
 }

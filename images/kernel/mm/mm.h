@@ -211,6 +211,9 @@ paddr_t pt_take_large(vaddr_t va, vaddr_t end);
 /* text.c. Where to map a library whose text is to become a large page; 0 for any other file. */
 vaddr_t text_place(struct mm *mm, u64 len, int flags, const struct vma_file *file);
 void text_settle(struct mm *mm); /* before the snapshot */
+/* How much of a private mapping of so many bytes will be used. The loader maps a library first as a
+ * whole, only to find a place, and then the segments after the first one over that. */
+u64 text_wanted(const struct vma_file *file, u64 len);
 
 /* vma.c */
 struct vma *vma_find(struct mm *mm, vaddr_t addr);       /* the one that contains addr, or NULL */

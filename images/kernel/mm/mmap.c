@@ -89,6 +89,14 @@ static u64 eager_limit(int prot, int flags, const struct vma_file *file)
     return prot & PROT_WRITE && flags & MAP_FIXED && !(flags & MAP_NORESERVE) ? EAGER_ZERO : 0;
 }
 
+/* How much of a mapping is entered at once, if anything is. */
+static u64 eager_part(const struct vma *v)
+{
+    u64 len = v->end - v->start;
+    bool constant = vma_has_file(v) && !(v->prot & PROT_WRITE) && v->flags & MAP_PRIVATE;
+    return constant ? text_wanted(&v->file, len) : len;
+}
+
 static long map_paged(struct mm *mm, vaddr_t addr, u64 len, int prot, int flags,
                       const struct vma_file *file)
 {
@@ -103,7 +111,7 @@ static long map_paged(struct mm *mm, vaddr_t addr, u64 len, int prot, int flags,
     }
     sites_rewrite(mm, v);
     if (prot & PROT_ALL && len <= eager_limit(prot, flags, file) &&
-        mm_populate(v, addr, addr + len) == -ENOMEM) {
+        mm_populate(v, addr, addr + eager_part(v)) == -ENOMEM) {
         mm_munmap(mm, addr, len);
         return -ENOMEM;
     }

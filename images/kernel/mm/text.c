@@ -15,27 +15,51 @@
 
 #define PART_MIN (LARGE_PAGE / 4 * 3)
 
-/* The length of an ELF file's memory image up to its first writable segment; 0 when there is
- * none. */
-static u64 constant_part(const struct vma_file *file)
+/* What an ELF file's segments say. */
+struct segments {
+    unsigned count;
+    u64 first_end; /* of the first one, in the file */
+    u64 constant;  /* the length of the memory image up to the first writable one; 0: there is none
+                    */
+};
+
+/* Of a library, or a program that can be anywhere; false for any other file. */
+static bool read_segments(const struct vma_file *file, struct segments *out)
 {
     Elf64_Ehdr eh;
     Elf64_Phdr ph;
+    *out = (struct segments){0};
     if (file->ops->read(file->inode, &eh, sizeof(eh), 0) != sizeof(eh) ||
         memcmp(eh.e_ident, ELFMAG, SELFMAG) != 0 || eh.e_ident[EI_CLASS] != ELFCLASS64 ||
         eh.e_type != ET_DYN || eh.e_phentsize != sizeof(ph)) {
-        return 0;
+        return false;
     }
-    for (unsigned n = 0; n < eh.e_phnum; n++) {
+    for (unsigned n = 0; n < eh.e_phnum && !out->constant; n++) {
         if (file->ops->read(file->inode, &ph, sizeof(ph), eh.e_phoff + n * sizeof(ph)) !=
             sizeof(ph)) {
-            return 0;
+            return false;
+        }
+        if (ph.p_type == PT_LOAD && out->count++ == 0) {
+            out->first_end = ph.p_offset + ph.p_filesz;
         }
         if (ph.p_type == PT_LOAD && ph.p_flags & PF_W) {
-            return PAGE_DOWN(ph.p_vaddr);
+            out->constant = PAGE_DOWN(ph.p_vaddr);
         }
     }
-    return 0;
+    return true;
+}
+
+static u64 constant_part(const struct vma_file *file)
+{
+    struct segments s;
+    return read_segments(file, &s) ? s.constant : 0;
+}
+
+u64 text_wanted(const struct vma_file *file, u64 len)
+{
+    struct segments s;
+    bool library = !file->pgoff && read_segments(file, &s) && s.count > 1;
+    return library && s.first_end && s.first_end < len ? PAGE_UP(s.first_end) : len;
 }
 
 vaddr_t text_place(struct mm *mm, u64 len, int flags, const struct vma_file *file)
