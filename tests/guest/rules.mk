@@ -30,6 +30,10 @@ $(GT_OUT)/static/%: $(GT_DIR)/%.c $(GT_DIR)/t.h $(GT_DIR)/fault.h $(GT_DIR)/rule
 	@mkdir -p $(@D)
 	$(CC) $(GT_CFLAGS) -static -o $@ $< $(GT_LDLIBS)
 
+# They have a second process.
+GT_PEER := locks
+$(foreach kind,dynamic static,$(GT_PEER:%=$(GT_OUT)/$(kind)/%)): $(GT_DIR)/peer.h
+
 # It takes runs.
 $(GT_OUT)/only/turns: images/runframe.c images/runframe.h vmm/abi.h
 $(GT_OUT)/only/turns: GT_MORE := -I. images/runframe.c

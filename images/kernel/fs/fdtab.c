@@ -101,6 +101,15 @@ bool fdtable_is_shared(const struct fdtable *t)
     return t->sharers > 0;
 }
 
+/* A descriptor has gone, and with it the process's record locks on the file: fcntl(2). */
+static void closed(const struct fdtable *t, struct file *f)
+{
+    if (f->inode->locks != NULL) {
+        lock_table_closes(t, f->inode);
+    }
+    file_put(f);
+}
+
 void fdtable_put(struct fdtable *t)
 {
     if (t->sharers > 0) {
@@ -109,7 +118,7 @@ void fdtable_put(struct fdtable *t)
     }
     for (u32 fd = 0; fd < t->count; fd++) {
         if (t->slots[fd].file != NULL) {
-            file_put(t->slots[fd].file);
+            closed(t, t->slots[fd].file);
         }
     }
     kfree(t->slots);
@@ -213,7 +222,7 @@ static void remove(struct fdtable *t, u32 fd)
     if (fd < t->lowest) {
         t->lowest = fd;
     }
-    file_put(f);
+    closed(t, f);
 }
 
 int fd_close(int fd)
@@ -241,7 +250,7 @@ int fd_dup_to(int from, int to, bool cloexec)
     file_ref(f);
     put_in(t, (u32)to, f, cloexec);
     if (old != NULL) {
-        file_put(old);
+        closed(t, old);
     }
     return to;
 }

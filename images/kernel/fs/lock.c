@@ -1,241 +1,239 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * File locks. There is one process, and its record locks cannot conflict with
- * each other: they are checked and granted. Only flock() locks and open file
- * description locks, of different opens of one file, can conflict.
+ * File locks, which hang on the inode. Record locks of fcntl() belong to a descriptor table, that
+ * is, to a process: they go when the process closes any descriptor of the file. Record locks of
+ * open file descriptions and locks of flock() belong to the open file. Both kinds of record locks
+ * exclude each other, flock() and record locks do not. fs/lockcall.c decodes the calls.
  */
-#include "fs/vfs.h"
+#include "fs/lock.h"
 
-#define OP_SH 1
-#define OP_EX 2
-#define OP_NB 4
-#define OP_UN 8 /* flock(2) */
+#define DEADLOCK_STEPS 10 /* as on Linux, longer chains of waiters are not followed */
 
-struct file_lock {
-    struct file_lock *next;
-    struct file *owner;
-    u64 start, end; /* bytes [start, end) */
-    bool exclusive;
-    bool record; /* of fcntl(); never conflicts with one of flock() */
-};
-
-struct file_locks {
-    struct file_lock *list;
-    struct waitq q;
-};
+struct lock_list all_locks = LIST_HEAD_INITIALIZER(all_locks);
+struct lock_waiters lock_waiters = TAILQ_HEAD_INITIALIZER(lock_waiters);
 
 static struct file_locks *locks_of(struct inode *i)
 {
-    if (i->locks == NULL) {
-        i->locks = kzalloc(sizeof(*i->locks));
-        if (i->locks != NULL) {
-            waitq_init(&i->locks->q);
-        }
+    struct file_locks *l = i->locks;
+
+    if (l == NULL && (l = kzalloc(sizeof(*l))) != NULL) {
+        l->inode = i;
+        TAILQ_INIT(&l->held);
+        waitq_init(&l->q);
+        LIST_INSERT_HEAD(&all_locks, l, link);
+        i->locks = l;
     }
-    return i->locks;
+    return l;
 }
 
-static struct file_lock *conflict(struct file_locks *l, const struct file_lock *want)
+static bool same_owner(const struct file_lock *a, const struct file_lock *b)
 {
-    for (struct file_lock *k = l->list; k != NULL; k = k->next) {
-        if (k->owner != want->owner && k->record == want->record && k->start < want->end &&
-            want->start < k->end && (k->exclusive || want->exclusive)) {
+    return a->owner == b->owner && a->record == b->record;
+}
+
+struct file_lock *lock_conflict(const struct file_locks *l, const struct file_lock *want)
+{
+    struct file_lock *k;
+
+    TAILQ_FOREACH (k, &l->held, link) {
+        if (k->owner != want->owner && k->record == want->record && k->start <= want->last &&
+            want->start <= k->last && (k->exclusive || want->exclusive)) {
             return k;
         }
     }
     return NULL;
 }
 
-static struct file_lock *piece(const struct file_lock *of, u64 start, u64 end)
+static const struct lock_waiter *waiting(const void *owner)
 {
-    struct file_lock *p = kmalloc(sizeof(*p));
+    const struct lock_waiter *w;
 
-    if (p != NULL) {
-        *p = *of;
-        p->start = start;
-        p->end = end;
+    TAILQ_FOREACH (w, &lock_waiters, link) {
+        if (w->want->record && w->want->owner == owner) {
+            return w;
+        }
     }
-    return p;
+    return NULL;
 }
 
-/* Removes the range from the owner's locks. A range in the middle of a lock splits it into two. */
-static int cut(struct file_locks *l, const struct file_lock *range)
+/* Does the process that is in the way wait, maybe over others, for the one that asks? */
+static bool deadlock(const struct file_lock *want, const struct file_lock *blocker)
 {
-    struct file_lock **at = &l->list, *k;
+    for (int i = 0; i < DEADLOCK_STEPS; i++) {
+        const struct lock_waiter *w = waiting(blocker->owner);
 
-    while ((k = *at) != NULL) {
-        if (k->owner != range->owner || k->record != range->record || k->end <= range->start ||
-            range->end <= k->start) {
-            at = &k->next;
-        } else if (k->start < range->start && range->end < k->end) {
-            struct file_lock *tail = piece(k, range->end, k->end);
-            if (tail == NULL) {
-                return -ENOLCK;
-            }
-            k->end = range->start;
-            k->next = tail;
-            at = &tail->next;
+        blocker = w != NULL ? lock_conflict(w->locks, w->want) : NULL;
+        if (blocker == NULL) {
+            return false;
+        }
+        if (blocker->owner == want->owner) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool wait_is_over(void *arg)
+{
+    struct lock_waiter *w = arg;
+    const struct file_lock *k = lock_conflict(w->locks, w->want);
+
+    w->deadlock = k != NULL && w->want->record && !w->want->ofd && deadlock(w->want, k);
+    return k == NULL || w->deadlock;
+}
+
+static int wait_for(struct file_locks *l, const struct file_lock *want)
+{
+    struct lock_waiter w = {.locks = l, .want = want};
+    int rc;
+
+    TAILQ_INSERT_TAIL(&lock_waiters, &w, link);
+    rc = waitq_wait(&l->q, wait_is_over, &w, HV_NO_DEADLINE, true);
+    TAILQ_REMOVE(&lock_waiters, &w, link);
+    if (rc == -EINTR) {
+        return -ERESTARTSYS;
+    }
+    return rc < 0 ? rc : w.deadlock ? -EDEADLK : 0;
+}
+
+/* Takes the range out of the owner's locks. When it is in the middle of one, that lock becomes two,
+ * and the second is *spare. */
+static void cut(struct file_locks *l, const struct file_lock *range, struct file_lock **spare)
+{
+    struct file_lock *k, *next;
+
+    for (k = TAILQ_FIRST(&l->held); k != NULL; k = next) {
+        next = TAILQ_NEXT(k, link);
+        if (!same_owner(k, range) || k->last < range->start || range->last < k->start) {
+            continue;
+        }
+        if (k->start < range->start && range->last < k->last) {
+            **spare = *k;
+            (*spare)->start = range->last + 1;
+            k->last = range->start - 1;
+            TAILQ_INSERT_AFTER(&l->held, k, *spare, link);
+            *spare = NULL;
         } else if (k->start < range->start) {
-            k->end = range->start;
-            at = &k->next;
-        } else if (range->end < k->end) {
-            k->start = range->end;
-            at = &k->next;
+            k->last = range->start - 1;
+        } else if (range->last < k->last) {
+            k->start = range->last + 1;
         } else {
-            *at = k->next;
+            TAILQ_REMOVE(&l->held, k, link);
             kfree(k);
         }
     }
-    waitq_wake(&l->q, 1);
-    return 0;
 }
 
-struct lock_wait {
-    struct file_locks *l;
-    const struct file_lock *want;
-};
-
-static bool free_now(void *arg)
+/* Two locks that stand together become one if they are of one owner and type, and touch. */
+static void merge(struct file_locks *l, struct file_lock *a, struct file_lock *b)
 {
-    struct lock_wait *w = arg;
-
-    return conflict(w->l, w->want) == NULL;
-}
-
-static long lock_take(struct file *f, const struct file_lock *want, bool block)
-{
-    struct file_locks *l = locks_of(f->inode);
-    struct lock_wait w = {l, want};
-    struct file_lock *fresh;
-    int rc;
-
-    if (l == NULL || (fresh = piece(want, want->start, want->end)) == NULL) {
-        return -ENOLCK;
+    if (a != NULL && b != NULL && same_owner(a, b) && a->exclusive == b->exclusive &&
+        a->last + 1 == b->start) {
+        b->start = a->start;
+        TAILQ_REMOVE(&l->held, a, link);
+        kfree(a);
     }
-    if (conflict(l, want) != NULL) {
-        rc = block ? waitq_wait(&l->q, free_now, &w, HV_NO_DEADLINE, true) : -EWOULDBLOCK;
-        if (rc < 0) {
-            kfree(fresh);
-            return rc == -EINTR ? -ERESTARTSYS : rc;
+}
+
+/* Adds a lock whose range the owner has no other lock in. An owner's locks stand together, in the
+ * order of their places: F_GETLK tells the first that is in the way. */
+static void insert(struct file_locks *l, struct file_lock *fresh)
+{
+    struct file_lock *k, *before = NULL;
+
+    TAILQ_FOREACH (k, &l->held, link) {
+        if (same_owner(k, fresh) && k->start < fresh->start) {
+            before = k;
+        } else if (same_owner(k, fresh)) {
+            TAILQ_INSERT_BEFORE(k, fresh, link);
+            break;
         }
     }
-    rc = cut(l, want);
-    if (rc < 0) {
-        kfree(fresh);
-        return rc;
+    if (k == NULL && before != NULL) {
+        TAILQ_INSERT_AFTER(&l->held, before, fresh, link);
+    } else if (k == NULL) {
+        TAILQ_INSERT_TAIL(&l->held, fresh, link);
     }
-    fresh->next = l->list;
-    l->list = fresh;
-    return 0;
+    merge(l, TAILQ_PREV(fresh, lock_held, link), fresh);
+    merge(l, fresh, TAILQ_NEXT(fresh, link));
 }
 
-static long lock_drop(struct file *f, const struct file_lock *range)
+int lock_take(struct inode *i, const struct file_lock *want, bool block)
 {
-    return f->inode->locks != NULL ? cut(f->inode->locks, range) : 0;
+    struct file_locks *l = locks_of(i);
+    struct file_lock *fresh = kmalloc(sizeof(*fresh)), *spare = kmalloc(sizeof(*spare));
+    int rc = l != NULL && fresh != NULL && spare != NULL ? 0 : -ENOLCK;
+
+    if (rc == 0 && lock_conflict(l, want) != NULL) {
+        rc = block ? wait_for(l, want) : -EAGAIN;
+    }
+    if (rc == 0) {
+        *fresh = *want;
+        cut(l, want, &spare);
+        insert(l, fresh);
+        fresh = NULL;
+        waitq_wake(&l->q, 1); /* it may be a weaker lock than the one before */
+    }
+    kfree(fresh);
+    kfree(spare);
+    return rc;
 }
 
-long lock_flock(struct file *f, int op)
+int lock_drop(struct inode *i, const struct file_lock *range)
 {
-    struct file_lock want = {.owner = f, .end = UINT64_MAX, .exclusive = (op & ~OP_NB) == OP_EX};
+    struct file_lock *spare;
 
-    switch (op & ~OP_NB) {
-    case OP_UN:
-        return lock_drop(f, &want);
-    case OP_SH:
-    case OP_EX:
-        return lock_take(f, &want, !(op & OP_NB));
-    default:
-        return -EINVAL;
-    }
-}
-
-static int range_from(struct file *f, const struct flock *fl, struct file_lock *out)
-{
-    s64 base = fl->l_whence == 0 ? 0 : fl->l_whence == 1 ? (s64)f->pos : (s64)f->inode->size;
-    s64 start, end;
-
-    if (fl->l_whence < 0 || fl->l_whence > 2 || __builtin_add_overflow(base, fl->l_start, &start) ||
-        __builtin_add_overflow(start, fl->l_len, &end)) {
-        return -EINVAL;
-    }
-    if (fl->l_len < 0) {
-        s64 swap = start;
-        start = end;
-        end = swap;
-    }
-    if (start < 0) {
-        return -EINVAL;
-    }
-    out->start = (u64)start;
-    out->end = fl->l_len == 0 ? UINT64_MAX : (u64)end;
-    return 0;
-}
-
-static long get_lock(struct file *f, bool ofd, struct flock *fl, const struct file_lock *want)
-{
-    struct file_lock *k = ofd && f->inode->locks != NULL ? conflict(f->inode->locks, want) : NULL;
-
-    if (k == NULL) {
-        fl->l_type = F_UNLCK; /* the process's own locks never stand in its way */
+    if (i->locks == NULL) {
         return 0;
     }
-    fl->l_type = k->exclusive ? F_WRLCK : F_RDLCK;
-    fl->l_whence = 0;
-    fl->l_start = (long)k->start;
-    fl->l_len = k->end == UINT64_MAX ? 0 : (long)(k->end - k->start);
-    fl->l_pid = -1;
+    spare = kmalloc(sizeof(*spare));
+    if (spare == NULL) {
+        return -ENOLCK;
+    }
+    cut(i->locks, range, &spare);
+    kfree(spare);
+    waitq_wake(&i->locks->q, 1);
     return 0;
 }
 
-long lock_fcntl(struct file *f, int cmd, vaddr_t arg)
+static void drop_all(struct inode *i, const void *owner, bool record)
 {
-    struct file_lock want = {.owner = f, .record = true};
-    bool ofd = cmd == F_OFD_GETLK || cmd == F_OFD_SETLK || cmd == F_OFD_SETLKW;
-    struct flock fl;
-    long rc;
+    struct file_lock all = {.owner = owner, .record = record, .last = LOCK_LAST}, *none = NULL;
 
-    if (copy_from_user(&fl, arg, sizeof(fl)) < 0) {
-        return -EFAULT;
+    cut(i->locks, &all, &none); /* it splits none */
+    waitq_wake(&i->locks->q, 1);
+}
+
+bool lock_held(const struct inode *i, const struct file_lock *like)
+{
+    const struct file_lock *k;
+
+    if (i->locks != NULL) {
+        TAILQ_FOREACH (k, &i->locks->held, link) {
+            if (same_owner(k, like) && k->exclusive == like->exclusive) {
+                return true;
+            }
+        }
     }
-    if (fl.l_type != F_RDLCK && fl.l_type != F_WRLCK && fl.l_type != F_UNLCK) {
-        return -EINVAL;
-    }
-    if (ofd && fl.l_pid != 0) {
-        return -EINVAL;
-    }
-    rc = range_from(f, &fl, &want);
-    if (rc < 0) {
-        return rc;
-    }
-    want.exclusive = fl.l_type == F_WRLCK;
-    if (cmd == F_GETLK || cmd == F_OFD_GETLK) {
-        rc = get_lock(f, ofd, &fl, &want);
-        return rc < 0 ? rc : copy_to_user(arg, &fl, sizeof(fl));
-    }
-    if ((fl.l_type == F_RDLCK && !file_readable(f)) ||
-        (fl.l_type == F_WRLCK && !file_writable(f))) {
-        return -EBADF;
-    }
-    if (!ofd) {
-        return 0; /* nobody to conflict with */
-    }
-    return fl.l_type == F_UNLCK ? lock_drop(f, &want) : lock_take(f, &want, cmd == F_OFD_SETLKW);
+    return false;
 }
 
 void lock_release(struct file *f)
 {
-    struct file_lock range = {.owner = f, .end = UINT64_MAX};
+    drop_all(f->inode, f, false);
+    drop_all(f->inode, f, true);
+}
 
-    for (int record = 0; record < 2; record++) {
-        range.record = record;
-        cut(f->inode->locks, &range);
-    }
+void lock_table_closes(const struct fdtable *t, struct inode *i)
+{
+    drop_all(i, t, true);
 }
 
 void lock_inode_free(struct inode *i)
 {
     if (i->locks != NULL) {
-        KASSERT(i->locks->list == NULL);
+        KASSERT(TAILQ_EMPTY(&i->locks->held));
+        LIST_REMOVE(i->locks, link);
     }
     kfree(i->locks);
 }

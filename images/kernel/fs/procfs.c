@@ -80,6 +80,7 @@ static const struct entry entries[] = {
     TEXT(ROOT, "version", text_version),
     TEXT(ROOT, "filesystems", text_filesystems),
     TEXT(ROOT, "mounts", text_mounts),
+    TEXT(ROOT, "locks", text_locks),
     FIXED(ROOT, "cmdline", "\n"), /* of the kernel, which takes no options */
     FIXED(ROOT, "devices", "Character devices:\n  1 mem\n  5 /dev/tty\n\nBlock devices:\n"),
     FIXED(ROOT, "diskstats", ""),

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Between procfs.c, which has the names of /proc, and the files that make the
- * texts: proctext.c, systext.c and cpuinfo.c.
+ * texts: proctext.c, systext.c, cpuinfo.c and lockcall.c.
  */
 #ifndef FS_PROCFS_H
 #define FS_PROCFS_H
@@ -54,6 +54,7 @@ void text_personality(struct text *t, int tid);
 void text_comm(struct text *t, int tid);
 void text_limits(struct text *t, int tid);
 void text_cgroup(struct text *t, int tid);
+void text_locks(struct text *t, int tid);
 
 /* /proc/net. Sockets are above fs/, which finds them by a pointer: net_init() sets it. */
 enum procfs_net { PROCFS_TCP, PROCFS_TCP6, PROCFS_UDP, PROCFS_UDP6, PROCFS_UNIX, PROCFS_DEV };

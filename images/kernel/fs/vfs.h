@@ -97,7 +97,7 @@ struct inode {
     const struct inode_ops *ops;
     struct dentry *dentry; /* one of the names; NULL when there is none */
     struct inode *parent;  /* of directories, and all of /proc: referenced; the root is its own */
-    struct file_locks *locks; /* fs/lock.c */
+    struct file_locks *locks; /* fs/lock.c; NULL: it never had one */
     struct xattr *attrs;      /* fs/xattr.c */
     union {
         struct ramdata data;
@@ -329,10 +329,13 @@ int xattr_set(struct inode *i, const char *name, const void *value, size_t size,
 int xattr_remove(struct inode *i, const char *name);
 void xattr_inode_free(struct inode *i);
 
-/* lock.c */
+/* lock.c: only for inodes that have had locks. lock_release: the last reference to the open file
+ * goes. lock_table_closes: a descriptor of the inode is closed. */
+void lock_release(struct file *f);
+void lock_table_closes(const struct fdtable *t, struct inode *i);
+void lock_inode_free(struct inode *i);
+/* lockcall.c */
 long lock_flock(struct file *f, int op);
 long lock_fcntl(struct file *f, int cmd, vaddr_t arg);
-void lock_release(struct file *f);
-void lock_inode_free(struct inode *i);
 
 #endif

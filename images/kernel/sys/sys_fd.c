@@ -57,6 +57,23 @@ static long any_pipe_size(struct file *f, long set)
     return set > (long)HV_RING_SIZE ? -EPERM : (long)HV_RING_SIZE;
 }
 
+/* When another thread has closed the descriptor while this one waited, the process must not keep
+ * the lock. */
+static long set_record_lock(struct file *f, int fd, int cmd, vaddr_t arg)
+{
+    long rc = lock_fcntl(f, cmd, arg);
+    struct file *now = fd_get(fd);
+
+    if (rc == 0 && now != f && f->inode->locks != NULL) {
+        lock_table_closes(cur_proc()->fds, f->inode);
+        rc = -EBADF;
+    }
+    if (now != NULL) {
+        file_put(now);
+    }
+    return rc;
+}
+
 static long do_fcntl(struct file *f, int fd, int cmd, long arg)
 {
     switch (cmd) {
@@ -78,9 +95,10 @@ static long do_fcntl(struct file *f, int fd, int cmd, long arg)
     case F_SETFL:
         f->flags = (f->flags & ~(u32)SETTABLE) | ((u32)arg & SETTABLE);
         return 0;
-    case F_GETLK:
     case F_SETLK:
     case F_SETLKW:
+        return set_record_lock(f, fd, cmd, (vaddr_t)arg);
+    case F_GETLK:
     case F_OFD_GETLK:
     case F_OFD_SETLK:
     case F_OFD_SETLKW:
