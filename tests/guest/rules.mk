@@ -31,7 +31,7 @@ $(GT_OUT)/static/%: $(GT_DIR)/%.c $(GT_DIR)/t.h $(GT_DIR)/fault.h $(GT_DIR)/rule
 	$(CC) $(GT_CFLAGS) -static -o $@ $< $(GT_LDLIBS)
 
 # They have a second process.
-GT_PEER := locks
+GT_PEER := locks shared
 $(foreach kind,dynamic static,$(GT_PEER:%=$(GT_OUT)/$(kind)/%)): $(GT_DIR)/peer.h
 
 # It takes runs.

@@ -348,7 +348,10 @@ static int start_program(struct process *p, struct exec *x, char *const envp[],
 static int replace_in_place(struct process *p, struct exec *x, char *const envp[],
                             struct trapframe *tf)
 {
-    int rc = mm_clear(p->mm);
+    int rc;
+
+    futex_program_ends();
+    rc = mm_clear(p->mm);
     if (rc == 0) {
         rc = map_program(p, x);
     }
@@ -367,6 +370,7 @@ static int replace_afresh(struct process *p, struct exec *x, char *const envp[],
                           struct trapframe *tf)
 {
     struct mm *old = p->mm, *fresh;
+    bool locks = futex_robust_held();
     int rc = mm_create(&fresh);
     if (rc) {
         return rc;
@@ -379,6 +383,11 @@ static int replace_afresh(struct process *p, struct exec *x, char *const envp[],
     }
     if (rc) {
         p->mm = old;
+    } else if (locks) { /* it is back for their release */
+        p->mm = old;
+        mm_activate(old);
+        futex_program_ends();
+        p->mm = fresh;
     }
     mm_put(rc ? fresh : old);
     mm_activate(p->mm);

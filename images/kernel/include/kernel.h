@@ -368,6 +368,11 @@ u64 ktimer_next(void); /* the earliest deadline, HV_NO_DEADLINE for none */
 /* proc/sched.c */
 void ktimer_arm(struct ktimer *t, u64 deadline, void (*fn)(struct ktimer *t));
 
+/* proc/futex.c: execve(2) takes the robust locks of the thread that calls it (set_robust_list(2)),
+ * before its address space goes. futex_robust_held: has it any? */
+bool futex_robust_held(void);
+void futex_program_ends(void);
+
 /* proc/sigpending.c */
 bool signal_pending(struct thread *t); /* is a deliverable signal waiting? */
 

@@ -285,7 +285,7 @@ static void robust_walk(struct thread *t)
     struct robust_list_head head;
     vaddr_t pending, entry;
 
-    if (copy_from_user(&head, t->p->robust_head, sizeof(head)) != 0) {
+    if (t->p->robust_head == 0 || copy_from_user(&head, t->p->robust_head, sizeof(head)) != 0) {
         return;
     }
     pending = (vaddr_t)head.list_op_pending & ~1ul;
@@ -307,13 +307,26 @@ static void robust_walk(struct thread *t)
     }
 }
 
+bool futex_robust_held(void)
+{
+    vaddr_t at = current->p->robust_head;
+    struct robust_list_head head;
+
+    return at != 0 && copy_from_user(&head, at, sizeof(head)) == 0 &&
+           (((vaddr_t)head.list.next & ~1ul) != at || head.list_op_pending != NULL);
+}
+
+void futex_program_ends(void)
+{
+    robust_walk(current);
+    current->p->robust_head = 0;
+}
+
 void futex_thread_exit(struct thread *t)
 {
     u32 zero = 0;
 
-    if (t->p->robust_head != 0) {
-        robust_walk(t);
-    }
+    robust_walk(t);
     /* As on Linux, a bad address is ignored. */
     if (t->p->clear_tid != 0 && copy_to_user(t->p->clear_tid, &zero, sizeof(zero)) == 0) {
         futex_wake(t->p->clear_tid, 1, FUTEX_BITSET_MATCH_ANY);
