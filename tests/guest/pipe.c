@@ -176,9 +176,8 @@ static void check_again(void)
     close(in);
     T_MUST("pipe", pipe(ends) == 0);
     close(ends[0]);
-    T_ERR("no reader", open_again(ends[1], O_WRONLY | O_NONBLOCK), ENXIO);
     out = open_again(ends[1], O_WRONLY);
-    T_CHECK("nor does a writer wait", out >= 0);
+    T_CHECK("without a reader", out >= 0);
     close(out);
     close(ends[1]);
 }

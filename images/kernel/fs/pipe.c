@@ -361,15 +361,7 @@ const struct inode_ops fifo_inode_ops = {.open = fifo_open};
 
 /* A pipe without a name that is opened by /proc/PID/fd waits for nobody: its other side may have
  * been closed for good. */
-static int pipe_open(struct inode *i, struct file *f)
-{
-    const struct pipe *p = i->u.priv;
-    bool nobody = p == NULL || p->readers == 0;
-
-    return nobody && !file_readable(f) && (f->flags & O_NONBLOCK) ? -ENXIO : attach(i, f);
-}
-
-static const struct inode_ops pipe_inode_ops = {.open = pipe_open};
+static const struct inode_ops pipe_inode_ops = {.open = attach};
 
 int pipe_create(u32 flags, struct file *out[2])
 {
