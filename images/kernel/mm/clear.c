@@ -42,36 +42,55 @@ int mm_stack(struct mm *mm, vaddr_t top, u64 bytes)
     return v != NULL ? mm_populate(v, top - MIN(bytes, STACK_FIRST), top) : -ENOMEM;
 }
 
+static void free_guard(struct mm *mm)
+{
+    if (!mm->guard) {
+        return;
+    }
+    pt_open(mm->guard, mm->guard + PAGE_SIZE);
+    if (!mm->copied) { /* it is closed in the first tree, too */
+        pt_select(pt_first());
+        pt_open(mm->guard, mm->guard + PAGE_SIZE);
+        mm_select(mm);
+    }
+    pmm_free(mm->guard, 1);
+    mm->guard = 0;
+}
+
 int mm_clear(struct mm *mm)
 {
-    int rc;
-    if (mm->guard) {
-        bool flush = false;
-        rc = cow_restore(mm->guard, mm->guard + PAGE_SIZE, &flush);
-        KASSERT(rc == 0);
-        pmm_free(mm->guard, 1);
-    }
+    free_guard(mm);
     mm->copied = false;
-    mm->guard = mm->stack_top = 0;
-    rc = (int)mm_munmap(mm, USER_MIN, WINDOW_END - USER_MIN);
+    mm->stack_top = 0;
+    int rc = (int)mm_munmap(mm, USER_MIN, WINDOW_END - USER_MIN);
     if (rc == 0) {
         mm_brk_release(mm);
     }
     return rc;
 }
 
-/* What cannot be unmapped for want of memory for a table stays in use for ever. */
 void mm_put(struct mm *mm)
 {
     KASSERT(mm->refs > 0);
     if (--mm->refs > 0) {
         return;
     }
-    mm_activate(mm);
-    bool cleared = mm_clear(mm) == 0;
-    mm_leave();
+    bool kept = root_is_kept(mm->root);
+    if (mm->root == pt_first()) {
+        mm_activate(mm);
+        (void)mm_clear(mm);
+        mm_leave();
+    } else {
+        mm_leave();
+        mm_drop(mm, kept);
+        mm_select(mm);
+        free_guard(mm);
+        mm_brk_release(mm);
+        sites_unmapped(mm);
+        mm_leave();
+    }
     LIST_REMOVE(mm, link);
-    root_free(mm->root, cleared);
+    root_free(mm->root, kept);
     kfree(mm);
     cow_settle();
 }

@@ -10,58 +10,92 @@
 
 #define AROUND 16u /* pages that get their rights back at one fault */
 
-/* The entry by which mm shows the frame pa at its own address, as one that it does not own; or
- * NULL. Its tree is selected. */
-static u64 *shown_by(struct mm *mm, paddr_t pa)
+/* Finds the entry by which mm shows the frame pa at its own address, as one that it does not own.
+ * 1; 0 when it does not; or -ENOMEM. The mapping is private. Its tree is selected. */
+static int shown_by(struct mm *mm, paddr_t pa, u64 **entry, struct vma **mapping)
 {
-    const struct vma *v = vma_find(mm, pa);
-    if (v == NULL || v->kind != VMA_PAGED) {
-        return NULL;
+    struct vma *v = vma_find(mm, pa);
+    if (v == NULL || v->kind != VMA_PAGED || v->flags & MAP_SHARED) {
+        return 0;
     }
     mm_select(mm);
-    u64 *e = pt_entry(pa, false);
-    return e != NULL && (*e & PTE_ADDR) == pa && !(*e & PTE_OWNED) ? e : NULL;
+    if (pt_frame(pa) != pa) {
+        return 0;
+    }
+    *entry = pt_entry(pa, true);
+    *mapping = v;
+    return *entry == NULL ? -ENOMEM : !(**entry & PTE_OWNED);
 }
 
-/* Gives those who show the frame a copy of it. */
+bool cow_is_shown(paddr_t pa)
+{
+    u64 *selected = pt_selected(), *e;
+    struct vma *v;
+    struct mm *mm;
+    bool shown = false;
+    LIST_FOREACH (mm, &mm_spaces, link) {
+        shown |= shown_by(mm, pa, &e, &v) != 0;
+    }
+    pt_select(selected);
+    return shown;
+}
+
+/* Gives those who show the frame a copy of it. If there is only one, it may write to the copy. */
 static int lend_copy(paddr_t pa)
 {
-    u64 *selected = pt_selected();
+    u64 *selected = pt_selected(), *e = NULL, *last = NULL;
     paddr_t copy = 0;
+    struct vma *v, *owner = NULL;
     struct mm *mm;
     int rc = 0;
     LIST_FOREACH (mm, &mm_spaces, link) {
-        u64 *e = shown_by(mm, pa);
-        if (e == NULL) {
+        int shown = shown_by(mm, pa, &e, &v);
+        if (shown == 0) {
             continue;
         }
-        if (copy && !pmm_share(copy)) {
+        if (shown < 0 || (copy && !pmm_share(copy)) || (!copy && !(copy = pmm_alloc(1, 0)))) {
             rc = -ENOMEM;
             break;
         }
-        if (!copy) {
-            copy = pmm_alloc(1, 0);
-            if (!copy) {
-                rc = -ENOMEM;
-                break;
-            }
+        if (last == NULL) {
             memcpy(phys_ptr(copy), phys_ptr(pa), PAGE_SIZE);
+            owner = v;
         }
         *e = copy | (*e & ~PTE_ADDR) | PTE_OWNED;
+        last = e;
+    }
+    if (rc == 0 && copy && !pmm_is_shared(copy)) {
+        *last = copy | pt_prot_bits(owner->prot) | PTE_OWNED;
     }
     pt_select(selected);
     return rc;
 }
 
+/* A large page that is lent gets its right to write back as a whole. So it is split before a part
+ * of it gets rights of its own. */
+static int split_lent(vaddr_t start, vaddr_t end)
+{
+    u64 *selected = pt_selected();
+    pt_select(pt_first());
+    int rc = pmm_any_shared() ? pt_split_ends(start, end) : 0;
+    pt_select(selected);
+    return rc == 0 && pmm_any_shared() ? pt_split_ends(start, end) : rc;
+}
+
 int cow_rights(vaddr_t start, vaddr_t end, int prot, bool *need_flush)
 {
-    int rc = 0;
+    int rc = split_lent(start, end);
+    if (rc) {
+        return rc;
+    }
     if (!pmm_any_shared() || !(prot & PROT_WRITE)) {
         return pt_protect_ident(start, end, prot, need_flush);
     }
-    for (vaddr_t va = start; rc == 0 && va < end; va += PAGE_SIZE) {
-        int now = pmm_is_shared(va) ? (prot & ~PROT_WRITE) | PROT_READ : prot;
-        rc = pt_protect_ident(va, va + PAGE_SIZE, now, need_flush);
+    for (vaddr_t va = start, next; rc == 0 && va < end; va = next) {
+        bool held = pmm_is_shared(va);
+        for (next = va; next < end && pmm_is_shared(next) == held; next += PAGE_SIZE) {
+        }
+        rc = pt_protect_ident(va, next, held ? (prot & ~PROT_WRITE) | PROT_READ : prot, need_flush);
     }
     return rc;
 }
@@ -69,8 +103,8 @@ int cow_rights(vaddr_t start, vaddr_t end, int prot, bool *need_flush)
 int cow_write(struct mm *mm, const struct vma *v, vaddr_t va)
 {
     bool flush = false;
-    if (!mm->lent || pt_is_large(va)) {
-        return 0; /* the tables allow it: the translation was stale; try again */
+    if (!mm->lent || pt_is_writable(va)) {
+        return 0; /* the translation was stale; try again */
     }
     int rc = pmm_is_shared(va) ? lend_copy(va) : 0;
     if (rc == 0) {
@@ -96,44 +130,62 @@ int cow_own(vaddr_t start, vaddr_t end, int prot)
     return rc == 0 ? pt_protect_ident(start, end, prot, &flush) : rc;
 }
 
-/* The rights of a free frame, in each tree: a process that has unmapped the page while others held
- * the frame may have a table of its own there, with the rights that the page had then. */
-static int restore_page(paddr_t pa, bool *need_flush)
+static int lend_in_tree(vaddr_t start, vaddr_t end, bool whole)
 {
-    u64 *selected = pt_selected();
-    struct mm *mm;
-    int rc = pt_protect_ident(pa, pa + PAGE_SIZE, PROT_READ | PROT_WRITE, need_flush);
-    LIST_FOREACH (mm, &mm_spaces, link) {
-        if (rc == 0 && mm->root != pt_first() && mm->root != selected) {
-            mm_select(mm);
-            rc = pt_protect_ident(pa, pa + PAGE_SIZE, PROT_READ | PROT_WRITE, need_flush);
-        }
+    u64 *large = pt_large(start);
+    if (large != NULL && (whole || !(*large & PTE_W))) {
+        pt_set(large, *large & ~(PTE_W | PTE_D));
+        return 0;
     }
-    pt_select(selected);
-    return rc;
+    u64 *e = pt_entry(start, true);
+    if (e == NULL) {
+        return -ENOMEM;
+    }
+    for (vaddr_t va = start; va < end; va += PAGE_SIZE, e++) {
+        pt_set(e, *e & ~(PTE_W | PTE_D));
+    }
+    return 0;
 }
 
-int cow_restore(vaddr_t start, vaddr_t end, bool *need_flush)
+/* Gives memory that was lent its right to write back, which it had before. */
+static void settle_in_tree(vaddr_t start, vaddr_t end)
 {
-    int rc = 0;
-    for (vaddr_t va = start; rc == 0 && va < end; va += PAGE_SIZE) {
-        rc = pmm_is_shared(va) ? 0 : restore_page(va, need_flush);
+    for (vaddr_t va = start, next; va < end; va = next) {
+        next = MIN(end, pt_last_page(va) + PAGE_SIZE);
+        u64 *large = pt_large(va);
+        if (large != NULL) { /* it has one process's memory, all of which was lent */
+            pt_set(large, *large | PTE_W | PTE_D);
+            continue;
+        }
+        for (u64 *e = pt_entry(va, false); va < next; va += PAGE_SIZE, e++) {
+            pt_set(e, *e & PTE_P ? *e | PTE_W | PTE_D : *e);
+        }
+    }
+}
+
+/* The first tree has the rights, too (pt_protect_ident()). */
+int cow_lend(struct mm *mm, vaddr_t start, vaddr_t end, bool whole)
+{
+    pt_select(pt_first());
+    int rc = lend_in_tree(start, end, whole);
+    if (rc == 0 && mm->root != pt_first()) {
+        mm_select(mm);
+        rc = lend_in_tree(start, end, whole);
     }
     return rc;
 }
 
 static void settle(struct mm *mm)
 {
-    bool flush = false;
     mm->lent = false;
-    mm_select(mm);
     for (struct vma *v = vma_first_from(mm, 0); v != NULL; v = vma_next(v)) {
-        if (v->kind == VMA_IDENT && v->prot & PROT_WRITE) {
-            /* There are tables for all of it, so this needs no memory. */
-            (void)pt_protect_ident(v->start, v->end, v->prot, &flush);
+        if (v->kind == VMA_IDENT && v->prot & PROT_WRITE && !(v->flags & MAP_SHARED)) {
+            pt_select(pt_first());
+            settle_in_tree(v->start, v->end);
+            mm_select(mm);
+            settle_in_tree(v->start, v->end);
         }
     }
-    (void)pt_protect_ident(PAGE_UP(mm->brk_end), mm->brk_limit, PROT_READ | PROT_WRITE, &flush);
 }
 
 void cow_settle(void)

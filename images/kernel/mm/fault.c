@@ -107,10 +107,15 @@ bool mm_unpopulate(vaddr_t start, vaddr_t end)
 {
     bool present = false;
     for (vaddr_t va = start; va < end; va += PAGE_SIZE) {
-        paddr_t large = pt_take_large(va, end);
-        u64 *e = large ? NULL : pt_entry(va, false);
-        if (large) {
-            pmm_free(large, LARGE_PAGE / PAGE_SIZE);
+        paddr_t taken = pt_take_large(va, end);
+        u64 *large = taken ? NULL : pt_large(va);
+        if (large != NULL && !(*large & PTE_OWNED) && pt_last_page(va) < end) {
+            *large = 0; /* a fork's, all of it: see pt_split_ends() */
+            present = true;
+        }
+        u64 *e = taken ? NULL : pt_entry(va, false);
+        if (taken) {
+            pmm_free(taken, LARGE_PAGE / PAGE_SIZE);
             present = true;
         }
         if (e == NULL) {
@@ -133,6 +138,10 @@ static int make_writable(const struct vma *v, vaddr_t va, u64 *e)
 {
     if (*e & PTE_OWNED) {
         return private_page(v, e);
+    }
+    if (v->flags & MAP_SHARED && !vma_has_file(v)) {
+        *e = (*e & PTE_ADDR) | pt_prot_bits(v->prot); /* a fork's, which shows the parent's frame */
+        return 0;
     }
     if (v->flags & MAP_SHARED) {
         *e = 0;
@@ -171,7 +180,8 @@ static bool enter_large(const struct vma *v, vaddr_t va)
 
 static enum mm_fault_result fault_paged(struct vma *v, vaddr_t va, u64 error)
 {
-    if (!vma_has_file(v) && pt_is_large(va)) {
+    const u64 *large = pt_large(va);
+    if (large != NULL && (!(error & PF_WRITE) || *large & PTE_W)) {
         return MM_FAULT_OK; /* the tables allow it */
     }
     if (enter_large(v, va)) {
@@ -208,6 +218,9 @@ enum mm_fault_result mm_handle_fault(struct mm *mm, vaddr_t addr, u64 error)
     if ((v->prot & need) != need || !(v->prot & (PROT_READ | PROT_WRITE | PROT_EXEC))) {
         return MM_FAULT_ACCERR;
     }
+    if (error & PF_WRITE && (mm->lent || mm->copied)) {
+        hot_note(PAGE_DOWN(addr));
+    }
     if (v->kind == VMA_IDENT) {
         return error & PF_WRITE ? result(cow_write(mm, v, PAGE_DOWN(addr))) : MM_FAULT_OK;
     }
@@ -228,9 +241,9 @@ static bool forget_file(struct mm *mm, struct inode *i, u64 pgoff, u64 pages)
         u64 from = MAX(pgoff, first) - first, to = MIN(pgoff + pages - first, n);
         for (vaddr_t va = v->start + from * PAGE_SIZE; va < v->start + to * PAGE_SIZE;
              va += PAGE_SIZE) {
-            u64 *e = pt_entry(va, false);
-            if (e == NULL || !*e || *e & PTE_OWNED) {
-                continue;
+            u64 *e = pt_is_large(va) ? NULL : pt_entry(va, false);
+            if (e == NULL || !*e || *e & PTE_OWNED || (*e & PTE_ADDR) == va) {
+                continue; /* none, or a copy */
             }
             present |= *e & PTE_P;
             *e = 0;

@@ -46,9 +46,6 @@ void fixed_give(vaddr_t start, vaddr_t end)
     if (!pmm_is_ram(start, end - start)) {
         return;
     }
-    bool flush = false;
     root_mend(start, end);
-    (void)cow_restore(start, end,
-                      &flush); /* there is a table for each page that is not so already */
     pmm_free(start, (end - start) / PAGE_SIZE);
 }

@@ -3,8 +3,9 @@
  * A copy of an address space. Private pages are shared until one side writes. Pages of the window
  * have frames that can be exchanged: whoever writes takes a copy. Identity memory of the parent
  * becomes, in the copy, a mapping of pages at the same addresses of RAM, which first show the
- * parent's frames (cow.c). The copy is a holder of the frames at those addresses (fixed.c). The
- * tables are built whole, by plain writes, before anybody loads them.
+ * parent's frames (cow.c). The copy is a holder of the frames at those addresses (fixed.c). Where
+ * the parent has a large page, the copy has one too, until one of them writes. The tables are built
+ * whole, by plain writes, before anybody loads them.
  */
 #include "cpu/cpu.h"
 #include "mm/mm.h"
@@ -14,63 +15,36 @@ static bool is_private(const struct vma *v)
     return (v->flags & MAP_TYPE) == MAP_PRIVATE;
 }
 
-/* Makes the copy a holder of the frames in [start, end). */
-static int hold(vaddr_t start, vaddr_t end)
+/* Adds the mapping to the copy, as one of pages, with no page in it yet. */
+static int add_copy(struct mm *to, const struct vma *v)
 {
-    for (vaddr_t va = start; va < end; va += PAGE_SIZE) {
-        if (!pmm_share(va)) {
-            pmm_free(start, (va - start) / PAGE_SIZE);
-            return -ENOMEM;
-        }
-    }
-    return 0;
-}
-
-static int add_copy(struct mm *to, const struct vma *v, enum vma_kind kind)
-{
-    return vma_add(to, v->start, v->end, v->prot, v->flags, kind, &v->file) != NULL ? 0 : -ENOMEM;
-}
-
-/* Shared identity memory is the same frames at the same addresses in both. */
-static int fork_shared(struct mm *to, const struct vma *v)
-{
-    int rc = hold(v->start, v->end);
-    if (rc == 0) {
-        rc = add_copy(to, v, VMA_IDENT);
-        if (rc) {
-            pmm_free(v->start, (v->end - v->start) / PAGE_SIZE);
-        }
-    }
-    return rc;
-}
-
-/* Adds a mapping of pages to the copy, with no page in it yet. */
-static int fork_paged(struct mm *to, const struct vma *v)
-{
+    u64 pages = (v->end - v->start) / PAGE_SIZE;
     bool low = pmm_is_ram(v->start, v->end - v->start);
-    int rc = low ? hold(v->start, v->end) : 0;
-    if (rc) {
-        return rc;
+    if (low && !pmm_share_all(v->start, pages)) {
+        return -ENOMEM;
     }
-    mm_select(to);
-    rc = v->end <= WINDOW_START ? root_carve(to, v->start, v->end) : 0;
-    if (rc == 0) {
-        rc = add_copy(to, v, VMA_PAGED);
-        if (rc && low) {
-            root_mend(v->start, v->end);
-        }
+    if (vma_add(to, v->start, v->end, v->prot, v->flags, VMA_PAGED, &v->file) != NULL) {
+        return 0;
     }
-    if (rc && low) {
-        pmm_free(v->start, (v->end - v->start) / PAGE_SIZE);
+    if (low) {
+        pmm_free(v->start, pages);
     }
-    return rc;
+    return -ENOMEM;
 }
 
-/* The copy's entry for a page of identity memory, which shows the same frame read-only. */
-static u64 ident_entry(const struct vma *v, u64 e)
+/* Does all of the 2 MiB belong to mappings that are copied in the same way? */
+static bool is_whole(struct mm *mm, const struct vma *v, vaddr_t va)
 {
-    return (e & PTE_ADDR) |
-           pt_prot_bits(v->prot & PROT_WRITE ? (v->prot & ~PROT_WRITE) | PROT_READ : v->prot);
+    vaddr_t at = va & ~(LARGE_PAGE - 1), end = at + LARGE_PAGE;
+    struct vma *next = vma_find(mm, at);
+    for (; next != NULL && next->start <= at && next->kind == v->kind && is_private(next);
+         next = vma_next(next)) {
+        at = next->end;
+        if (at >= end) {
+            return true;
+        }
+    }
+    return v->start + LARGE_PAGE <= end && v->end >= end;
 }
 
 static int paged_entry(const struct vma *v, u64 *from, u64 *to)
@@ -87,48 +61,63 @@ static int paged_entry(const struct vma *v, u64 *from, u64 *to)
     return 0;
 }
 
-/* Copies the entries of one page table, from va on. */
+/* The copy's entry for a page, in a table of its own. */
+static u64 *copy_entry(struct mm *to, vaddr_t va)
+{
+    mm_select(to);
+    return va < WINDOW_START ? root_entry(to, va) : pt_entry(va, true);
+}
+
+/* Copies a large page that does not belong to the mapping, or the part of it from va on. */
+static int copy_large(struct mm *to, u64 large, vaddr_t va, vaddr_t end, bool whole)
+{
+    u64 *dst = whole ? root_large(to, va) : copy_entry(to, va);
+    if (dst == NULL) {
+        return -ENOMEM;
+    }
+    if (whole) {
+        pt_set(dst, large);
+        return 0;
+    }
+    for (; va < end; va += PAGE_SIZE, dst++) {
+        *dst = (large & ~PTE_LARGE) + (va & (LARGE_PAGE - 1));
+    }
+    return 0;
+}
+
+/* Copies the entries of [va, end), which lies in one page table. */
 static int copy_entries(struct mm *from, struct mm *to, const struct vma *v, vaddr_t va,
                         vaddr_t end)
 {
+    bool whole = va < WINDOW_START && is_whole(from, v, va);
+    int rc = v->kind == VMA_IDENT && is_private(v) ? cow_lend(from, va, end, whole) : 0;
     mm_select(from);
-    u64 *src = pt_entry(va, v->kind == VMA_IDENT);
-    if (src == NULL) {
-        return v->kind == VMA_IDENT ? -ENOMEM : 0;
+    const u64 *large = pt_large(va);
+    if (rc == 0 && large != NULL && !(*large & PTE_OWNED)) {
+        return copy_large(to, *large, va, end, whole);
     }
-    mm_select(to);
-    u64 *dst = pt_entry(va, true);
-    int rc = dst != NULL ? 0 : -ENOMEM;
-    for (; rc == 0 && va < end; va += PAGE_SIZE, src++, dst++) {
-        if (v->kind == VMA_IDENT) {
-            *dst = ident_entry(v, *src & PTE_ADDR ? *src : va);
-        } else if (*src) {
-            rc = paged_entry(v, src, dst);
-        }
+    u64 *src = pt_entry(va, false), *dst = src != NULL ? copy_entry(to, va) : NULL;
+    if (src != NULL && dst == NULL) {
+        return -ENOMEM;
+    }
+    for (; src != NULL && rc == 0 && va < end; va += PAGE_SIZE, src++, dst++) {
+        rc = paged_entry(v, src, dst);
     }
     return rc;
 }
 
 static int copy_pages(struct mm *from, struct mm *to, struct vma *v)
 {
-    bool flush = false;
     int rc = 0;
     mm_select(from);
-    if (!is_private(v)) {
+    if (!is_private(v) && v->kind == VMA_PAGED && !vma_has_file(v)) {
         /* A page that is entered later would be another one in each of them. */
-        rc = v->kind == VMA_PAGED && !vma_has_file(v) ? mm_populate(v, v->start, v->end) : 0;
-        if (rc || v->kind == VMA_IDENT) {
-            return rc;
-        }
+        rc = mm_populate(v, v->start, v->end);
     }
     for (vaddr_t va = v->start; rc == 0 && va < v->end;) {
         vaddr_t end = MIN(v->end, pt_last_page(va) + PAGE_SIZE);
         rc = copy_entries(from, to, v, va, end);
         va = end;
-    }
-    if (rc == 0 && v->kind == VMA_IDENT && v->prot & PROT_WRITE) {
-        mm_select(from);
-        rc = pt_protect_ident(v->start, v->end, (v->prot & ~PROT_WRITE) | PROT_READ, &flush);
     }
     return rc;
 }
@@ -137,17 +126,28 @@ static int copy_mappings(struct mm *from, struct mm *to)
 {
     struct vma *v;
     int rc = 0;
-    /* First those that tables of the copy's own must spare (root.c). */
     for (v = vma_first_from(from, 0); rc == 0 && v != NULL; v = vma_next(v)) {
-        rc = v->kind == VMA_IDENT && !is_private(v) ? fork_shared(to, v) : 0;
-    }
-    for (v = vma_first_from(from, 0); rc == 0 && v != NULL; v = vma_next(v)) {
-        rc = v->kind == VMA_PAGED || is_private(v) ? fork_paged(to, v) : 0;
-    }
-    for (v = vma_first_from(from, 0); rc == 0 && v != NULL; v = vma_next(v)) {
-        rc = copy_pages(from, to, v);
+        rc = add_copy(to, v);
+        if (rc == 0) {
+            rc = copy_pages(from, to, v);
+        }
     }
     return rc;
+}
+
+/* The page below the stack, which nobody can access. */
+static int copy_guard(struct mm *from, struct mm *to)
+{
+    u64 *entry = from->guard ? root_entry(to, from->guard) : NULL;
+    if (!from->guard) {
+        return 0;
+    }
+    if (entry == NULL || !pmm_share(from->guard)) {
+        return -ENOMEM;
+    }
+    to->guard = from->guard;
+    pt_set(entry, 0);
+    return 0;
 }
 
 static void copy_places(struct mm *to, const struct mm *from)
@@ -157,9 +157,6 @@ static void copy_places(struct mm *to, const struct mm *from)
     to->brk_end = from->brk_end;
     to->copied = true;
     to->stack_top = from->stack_top;
-    if (from->guard && pmm_share(from->guard)) {
-        to->guard = from->guard;
-    }
 }
 
 int mm_fork(struct mm *from, struct mm **out)
@@ -170,11 +167,17 @@ int mm_fork(struct mm *from, struct mm **out)
         return rc;
     }
     from->lent = true;
+    copy_places(to, from);
     rc = copy_mappings(from, to);
+    if (rc == 0) {
+        rc = copy_guard(from, to);
+    }
     if (rc == 0) {
         rc = sites_copy(from, to);
     }
-    copy_places(to, from);
+    if (rc == 0) {
+        hot_copy(from, to);
+    }
     mm_select(from);
     tlb_flush();
     if (rc) {

@@ -125,7 +125,7 @@ struct mm {
     vaddr_t library, library_text; /* mm/text.c: a large page to come, and the start of its text */
     /* The brk area: its frames stay allocated, mapped or not, as long as the program lives. */
     vaddr_t brk_start, brk_end, brk_limit;
-    bool copied; /* by fork: the brk area is none, and the break stays where it is */
+    bool copied; /* by fork: the brk area is none, and the guard page another's */
     bool lent;   /* forks share frames of its identity memory, which are read-only meanwhile */
     vaddr_t stack_top;
     paddr_t guard; /* the page below the first stack, which nobody can access; 0: no stack */
@@ -141,11 +141,18 @@ extern struct mm_list mm_spaces;
 void mm_select(struct mm *mm);
 void mm_leave(void); /* loads the first tree, in which no process has mappings */
 
-/* root.c: trees of page tables beside the first. root_carve: makes [start, end) of mm's selected
- * tree, where it shows what the first does, its own and empty. root_mend: shows RAM there at its
- * own address again. */
+/* root.c: trees of page tables beside the first. root_large, root_entry: mm's entry for the 2 MiB,
+ * or the page, in which va lies, in a table of mm's own, or NULL. The rest of a new such table
+ * shows what the first tree does. root_carve: makes [start, end) of mm's selected tree, where it
+ * shows what the first does, its own and empty. root_mend: shows RAM there at its own address
+ * again, after pt_split_ends(). */
 u64 *root_new(void);
-void root_free(u64 *root, bool empty); /* not loaded; empty: nothing is mapped in the window */
+/* root_is_kept: a tree that is not needed any more is kept for another address space, if nothing is
+ * entered in its window. root_free: gives it up; it is not loaded. */
+bool root_is_kept(const u64 *root);
+void root_free(u64 *root, bool keep);
+u64 *root_large(struct mm *mm, vaddr_t va);
+u64 *root_entry(struct mm *mm, vaddr_t va);
 int root_carve(struct mm *mm, vaddr_t start, vaddr_t end);
 void root_mend(vaddr_t start, vaddr_t end);
 /* fixed.c: prepares addresses for a VMA_PAGED mapping. In RAM mm becomes a holder of the frames
@@ -164,6 +171,7 @@ bool pmm_is_ram(paddr_t pa, u64 len);
 /* pmm_share: one more holder of a frame in use; pmm_free() is called once for each. False: there is
  * no memory to count them. */
 bool pmm_share(paddr_t pa);
+bool pmm_share_all(paddr_t pa, u64 pages); /* all of them or none */
 bool pmm_is_shared(paddr_t pa);
 bool pmm_any_shared(void);
 bool pmm_is_used(paddr_t pa); /* or beyond what the run may use */
@@ -176,8 +184,17 @@ bool pmm_is_used(paddr_t pa); /* or beyond what the run may use */
 u64 *pt_first(void);
 u64 *pt_selected(void);
 void pt_select(u64 *tree);
-u64 *pt_table_new(void);
-void pt_table_free(u64 *table);
+/* level: 1 for a table of pages, 4 for a root. pt_table_old: its entries may be old ones. */
+u64 *pt_table_new(int level);
+u64 *pt_table_old(int level);
+void pt_table_free(u64 *table, int level);
+/* A write to a table in use is expensive, and string instructions are, too. */
+static inline void pt_set(u64 *entry, u64 value)
+{
+    if (*entry != value) {
+        *(volatile u64 *)entry = value;
+    }
+}
 /* pt_entry: the entry for va in the table of 4 KiB pages; a large page there
  * is split. NULL when a table is missing and not to be made (!create), or memory is short. */
 void pt_init(const struct hv_shared *s);
@@ -191,7 +208,15 @@ static inline vaddr_t pt_last_page(vaddr_t va)
 }
 /* Sets the rights of identity memory. *need_flush becomes true when rights were taken away. */
 int pt_protect_ident(vaddr_t start, vaddr_t end, int prot, bool *need_flush);
+/* Takes rights from nobody: the pages become free memory. A large page of the first tree that has
+ * other rights than free memory belongs to one process as a whole. */
+void pt_open(vaddr_t start, vaddr_t end);
+/* Makes tables for the large pages that the range covers only in part; 0 or -ENOMEM. */
+int pt_split_ends(vaddr_t start, vaddr_t end);
+u64 *pt_region(vaddr_t va); /* the entry for the 2 MiB, a table or a large page; or NULL */
+u64 *pt_large(vaddr_t va);  /* the same, only if it is a large page */
 bool pt_is_large(vaddr_t va);
+bool pt_is_writable(vaddr_t va);
 paddr_t pt_frame(vaddr_t va); /* where va lies in memory; 0 when no page is entered */
 /* Makes all 2 MiB of RAM that are only text and constants one large page; the constants become
  * executable. */
@@ -232,6 +257,9 @@ vaddr_t vma_gap_above(struct mm *mm, vaddr_t at, u64 len); /* the first at or ab
 /* unmap.c: unmaps [start, end). *rewritten becomes true when text with rewritten system calls was
  * in it. 0, or -ENOMEM: then one mapping, and all after it, are still there. */
 int mm_unmap(struct mm *mm, vaddr_t start, vaddr_t end, bool *rewritten);
+/* Gives up all mappings. The tree, which is not the first, is not used any more as it is. Only with
+ * `empty` are pages taken out of the tables of the window. */
+void mm_drop(struct mm *mm, bool empty);
 
 /* mmap.c */
 /* mmap(2). file: what the mapping shows, or NULL for anonymous memory. fs/mapfile.c has forms of
@@ -283,14 +311,21 @@ void sites_moved(struct mm *mm, vaddr_t from, vaddr_t to, u64 len);
 /* cow.c: identity memory whose frames other address spaces show, too. It keeps its frames: the
  * others get copies. cow_write: the first write to such a page; 0 or -ENOMEM. cow_own: nobody else
  * shows the frames in [start, end) any more, and they have these rights. cow_rights: as
- * pt_protect_ident(), but what others hold stays read-only. cow_restore: gives those frames that
- * have no other holder the rights of free ones. cow_settle: when nothing is shared any more, all
- * such memory can be written again. */
+ * pt_protect_ident(), but what others hold stays read-only. cow_lend: takes the right to write from
+ * a part of such memory that lies in one 2 MiB; 0 or -ENOMEM. whole: the 2 MiB are all lent.
+ * cow_settle: when nothing is shared any more, all such memory can be written again. */
 int cow_write(struct mm *mm, const struct vma *v, vaddr_t va);
 int cow_own(vaddr_t start, vaddr_t end, int prot);
 int cow_rights(vaddr_t start, vaddr_t end, int prot, bool *need_flush);
-int cow_restore(vaddr_t start, vaddr_t end, bool *need_flush);
+int cow_lend(struct mm *mm, vaddr_t start, vaddr_t end, bool whole);
 void cow_settle(void);
+
+bool cow_is_shown(paddr_t pa); /* by another address space than the one whose memory it is */
+
+/* hot.c: hot_note: a page was copied at a fault, because a fork shared it. hot_copy: gives the new
+ * copy its own of such pages. */
+void hot_note(vaddr_t va);
+void hot_copy(struct mm *from, struct mm *to);
 
 /* stackpool.c */
 void stackpool_init(void);

@@ -295,10 +295,14 @@ long mm_mprotect(struct mm *mm, vaddr_t addr, u64 len, int prot)
         at = v->end;
         if (v->kind == VMA_IDENT &&
             (prot_plain(prot) != prot_plain(v->prot) || !prot_plain(prot))) {
-            if (cow_rights(v->start, v->end, prot, &flush)) {
+            if (v->flags & MAP_SHARED ? pt_protect_ident(v->start, v->end, prot, &flush)
+                                      : cow_rights(v->start, v->end, prot, &flush)) {
                 return -ENOMEM;
             }
         } else if (v->kind == VMA_PAGED) {
+            if (pmm_is_ram(v->start, v->end - v->start) && pt_split_ends(v->start, v->end)) {
+                return -ENOMEM;
+            }
             protect_paged(v, prot, &flush);
         }
         v->prot = prot;

@@ -217,6 +217,17 @@ bool pmm_share(paddr_t pa)
     return true;
 }
 
+bool pmm_share_all(paddr_t pa, u64 pages)
+{
+    for (u64 i = 0; i < pages; i++) {
+        if (!pmm_share(pa + i * PAGE_SIZE)) {
+            pmm_free(pa, i);
+            return false;
+        }
+    }
+    return true;
+}
+
 bool pmm_is_shared(paddr_t pa)
 {
     return sharers != NULL && sharers[pa / PAGE_SIZE];

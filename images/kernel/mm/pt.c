@@ -17,9 +17,14 @@
 /* All bits that pt_prot_bits() can give. */
 #define PTE_RIGHTS (PTE_P | PTE_W | PTE_U | PTE_A | PTE_D | PTE_NX)
 
-static u64 *root;                    /* of the selected tree */
-static KERNEL_COLD u64 *first_root;  /* of the VMM's */
-static KERNEL_COLD u64 *used_tables; /* were tables; chained through their first words */
+static u64 *root;                   /* of the selected tree */
+static KERNEL_COLD u64 *first_root; /* of the VMM's */
+/* Frames that were tables, for each level: their addresses, in frames of such addresses. The first
+ * word of such a frame leads to the one before it. */
+static KERNEL_COLD struct {
+    u64 *frame;
+    unsigned count; /* of addresses in the frame */
+} used_tables[PT_LEVELS];
 /* One spare page table for each large page that belongs to a mapping, chained through their
  * first words. With it the large page can be split again without an allocation, which could
  * fail. */
@@ -50,24 +55,54 @@ void pt_select(u64 *tree)
     root = tree;
 }
 
-u64 *pt_table_new(void)
+static u64 *used_take(int level)
 {
-    u64 *table = used_tables;
-    if (table == NULL) {
-        paddr_t pa = pmm_alloc(1, PMM_ZERO);
-        return pa ? phys_ptr(pa) : NULL;
+    u64 *frame = used_tables[level - 1].frame;
+    if (frame != NULL && used_tables[level - 1].count == 0 && frame[0]) {
+        used_tables[level - 1].frame = (u64 *)frame[0];
+        used_tables[level - 1].count = PT_ENTRIES - 1;
+        pmm_free((paddr_t)frame, 1);
+        frame = used_tables[level - 1].frame;
     }
-    used_tables = (u64 *)table[0];
-    memset(table, 0, PAGE_SIZE);
+    return frame != NULL && used_tables[level - 1].count
+               ? (u64 *)frame[used_tables[level - 1].count--]
+               : NULL;
+}
+
+u64 *pt_table_old(int level)
+{
+    u64 *table = used_take(level);
+    paddr_t pa = table != NULL ? 0 : pmm_alloc(1, PMM_ZERO);
+    return pa ? phys_ptr(pa) : table;
+}
+
+u64 *pt_table_new(int level)
+{
+    u64 *table = pt_table_old(level);
+    for (unsigned i = 0; table != NULL && i < PT_ENTRIES; i++) {
+        pt_set(&table[i], 0);
+    }
     return table;
 }
 
-/* A host that shadows page tables goes on doing so with a frame that was one. Writes to it cost a
- * fault each, so it becomes a table again and nothing else. */
-void pt_table_free(u64 *table)
+/* A host that shadows page tables goes on doing so with a frame that was one, as long as it is used
+ * in the same way. Its writes cost a fault, in a table of tables one each. So the frame becomes a
+ * table of the same level again and nothing else, and nothing is written to it before. */
+void pt_table_free(u64 *table, int level)
 {
-    table[0] = (u64)used_tables;
-    used_tables = table;
+    u64 *frame = used_tables[level - 1].frame;
+    if (frame == NULL || used_tables[level - 1].count == PT_ENTRIES - 1) {
+        paddr_t pa = pmm_alloc(1, 0);
+        if (!pa) {
+            pmm_free((paddr_t)table, 1);
+            return;
+        }
+        frame = phys_ptr(pa);
+        frame[0] = (u64)used_tables[level - 1].frame;
+        used_tables[level - 1].frame = frame;
+        used_tables[level - 1].count = 0;
+    }
+    frame[++used_tables[level - 1].count] = (u64)table;
 }
 
 static void spare_put(u64 *table)
@@ -86,7 +121,7 @@ static u64 *spare_take(void)
 
 static u64 *split_large(u64 *entry)
 {
-    u64 *table = *entry & PTE_OWNED ? spare_take() : pt_table_new();
+    u64 *table = *entry & PTE_OWNED ? spare_take() : pt_table_old(1);
     if (table == NULL) {
         return NULL;
     }
@@ -112,7 +147,7 @@ static u64 *pt_walk(vaddr_t va, int level, bool create)
         } else if (*entry & PTE_P) {
             table = phys_ptr(*entry & PTE_ADDR);
         } else {
-            table = create ? pt_table_new() : NULL;
+            table = create ? pt_table_new(at - 1) : NULL;
             if (table != NULL) {
                 *entry = (u64)table | PTE_TABLE;
             }
@@ -145,21 +180,32 @@ static bool takes_rights(u64 old, u64 new)
            (!(new &PTE_P) || (old & PTE_W && !(new &PTE_W)) || (!(old & PTE_NX) && new &PTE_NX));
 }
 
-/* The entry of the large page over va, or NULL. */
-static u64 *large_entry(vaddr_t va)
+u64 *pt_region(vaddr_t va)
 {
-    u64 *entry = pt_walk(va, 2, false);
+    return pt_walk(va, 2, false);
+}
+
+u64 *pt_large(vaddr_t va)
+{
+    u64 *entry = pt_region(va);
     return entry != NULL && *entry & PTE_P && *entry & PTE_LARGE ? entry : NULL;
 }
 
 bool pt_is_large(vaddr_t va)
 {
-    return large_entry(va) != NULL;
+    return pt_large(va) != NULL;
+}
+
+bool pt_is_writable(vaddr_t va)
+{
+    const u64 *e = pt_large(va);
+    e = e != NULL ? e : pt_entry(va, false);
+    return e != NULL && *e & PTE_W;
 }
 
 paddr_t pt_frame(vaddr_t va)
 {
-    const u64 *large = large_entry(va);
+    const u64 *large = pt_large(va);
     if (large != NULL) {
         return (*large & PTE_ADDR & ~(LARGE_PAGE - 1)) | (va & (LARGE_PAGE - 1));
     }
@@ -195,28 +241,35 @@ static void take_back(u64 *e, vaddr_t va)
 /* An entry that is right already is not written, and no large page is split that need not be:
  * writes to tables are expensive, and program text in large pages saves the host most of its
  * faults. */
+static void protect_page(u64 *e, vaddr_t va, u64 bits, bool *need_flush)
+{
+    u64 new = bits ? va | bits : 0;
+    if (*e == new) {
+        return;
+    }
+    if (*e & PTE_P && (*e & PTE_ADDR) != va) {
+        take_back(e, va);
+    }
+    *need_flush |= takes_rights(*e, new);
+    *e = new;
+}
+
 static int protect_in_tree(vaddr_t start, vaddr_t end, int prot, bool *need_flush)
 {
     u64 bits = pt_prot_bits(prot);
-    for (vaddr_t va = start; va < end; va += PAGE_SIZE) {
-        u64 *large = large_entry(va);
+    for (vaddr_t va = start, next; va < end; va = next) {
+        next = MIN(end, pt_last_page(va) + PAGE_SIZE);
+        u64 *large = pt_large(va);
         if (large != NULL && protect_large(large, va, end, bits, need_flush)) {
-            va = pt_last_page(va);
             continue;
         }
         u64 *e = pt_entry(va, true);
         if (e == NULL) {
             return -ENOMEM;
         }
-        u64 new = bits ? va | bits : 0;
-        if (*e == new) {
-            continue;
+        for (; va < next; va += PAGE_SIZE, e++) {
+            protect_page(e, va, bits, need_flush);
         }
-        if (*e & PTE_P && (*e & PTE_ADDR) != va) {
-            take_back(e, va);
-        }
-        *need_flush |= takes_rights(*e, new);
-        *e = new;
     }
     return 0;
 }
@@ -233,6 +286,32 @@ int pt_protect_ident(vaddr_t start, vaddr_t end, int prot, bool *need_flush)
         rc = protect_in_tree(start, end, prot, need_flush);
     }
     return rc;
+}
+
+int pt_split_ends(vaddr_t start, vaddr_t end)
+{
+    bool whole_first = !(start & (LARGE_PAGE - 1)) && end - start >= LARGE_PAGE;
+    bool whole_last = !(end & (LARGE_PAGE - 1)) && end - start >= LARGE_PAGE;
+    return (whole_first || pt_entry(start, true) != NULL) &&
+                   (whole_last || pt_entry(end - PAGE_SIZE, true) != NULL)
+               ? 0
+               : -ENOMEM;
+}
+
+void pt_open(vaddr_t start, vaddr_t end)
+{
+    u64 bits = pt_prot_bits(PROT_READ | PROT_WRITE);
+    for (vaddr_t va = start, next; va < end; va = next) {
+        next = MIN(end, pt_last_page(va) + PAGE_SIZE);
+        u64 *large = pt_large(va);
+        if (large != NULL) {
+            pt_set(large, (va & ~(LARGE_PAGE - 1)) | bits | PTE_LARGE);
+            continue;
+        }
+        for (u64 *e = pt_entry(va, false); va < next; va += PAGE_SIZE, e++) {
+            pt_set(e, va | bits);
+        }
+    }
 }
 
 /* Does the table map the 2 MiB at va to their own frames, all read-only, and some of them as
@@ -295,7 +374,7 @@ bool pt_enter_large(vaddr_t va, paddr_t pa, int prot)
 
 bool pt_protect_large(vaddr_t va, vaddr_t end, int prot)
 {
-    u64 *entry = large_entry(va), bits = pt_prot_bits(prot);
+    u64 *entry = pt_large(va), bits = pt_prot_bits(prot);
     if (entry == NULL || !(*entry & PTE_OWNED) || !bits || va & (LARGE_PAGE - 1) ||
         end - va < LARGE_PAGE) {
         return false;
@@ -306,7 +385,7 @@ bool pt_protect_large(vaddr_t va, vaddr_t end, int prot)
 
 paddr_t pt_take_large(vaddr_t va, vaddr_t end)
 {
-    u64 *entry = large_entry(va);
+    u64 *entry = pt_large(va);
     if (entry == NULL || !(*entry & PTE_OWNED) || va & (LARGE_PAGE - 1) || end - va < LARGE_PAGE) {
         return 0;
     }

@@ -29,13 +29,40 @@ static long grow_in_place(struct mm *mm, struct vma *v, u64 extra)
     return 0;
 }
 
+/* A page of a fork that shows the frame of its own address holds it by its mapping there. Elsewhere
+ * it needs a holder of its own if it is shared, else a copy. */
+static bool move_entry(vaddr_t from, u64 *src, u64 *dst, bool shared)
+{
+    paddr_t frame = *src & PTE_ADDR;
+    bool shown = pmm_is_ram(from, PAGE_SIZE) && frame == from && !(*src & PTE_OWNED);
+    u64 rights = *src & ~PTE_ADDR;
+    if (shown && shared) {
+        if (!pmm_share(frame)) {
+            return false;
+        }
+    } else if (shown) {
+        frame = pmm_alloc(1, 0);
+        if (!frame) {
+            return false;
+        }
+        *src |= pt_prot_bits(PROT_READ);
+        memcpy(phys_ptr(frame), phys_ptr(from), PAGE_SIZE);
+    }
+    *dst = frame | rights | (shown ? PTE_OWNED : 0);
+    *src = 0;
+    return true;
+}
+
 /* Moves the table entries of a paged mapping; the frames stay. When memory for tables runs out,
  * all entries are moved back, which needs no tables. */
-static bool move_entries(vaddr_t from, vaddr_t to, u64 len)
+static bool move_entries(vaddr_t from, vaddr_t to, u64 len, bool shared)
 {
     u64 at = 0;
     for (; at < len; at += PAGE_SIZE) {
         u64 *src = pt_entry(from + at, false);
+        if (src == NULL && pt_is_large(from + at)) {
+            break;
+        }
         if (src == NULL) {
             at = pt_last_page(from + at) - from;
         }
@@ -46,20 +73,12 @@ static bool move_entries(vaddr_t from, vaddr_t to, u64 len)
         if (dst == NULL) {
             break;
         }
-        *dst = *src;
-        /* A page of a fork that shows the frame of its own address holds it by its mapping there.
-         */
-        if (pmm_is_ram(from + at, PAGE_SIZE) && (*src & PTE_ADDR) == from + at &&
-            !(*src & PTE_OWNED)) {
-            if (!pmm_share(from + at)) {
-                break;
-            }
-            *dst |= PTE_OWNED;
+        if (!move_entry(from + at, src, dst, shared)) {
+            break;
         }
-        *src = 0;
     }
     tlb_flush();
-    return at >= len || (move_entries(to, from, at), false);
+    return at >= len || (move_entries(to, from, at, shared), false);
 }
 
 static long remap_move(struct mm *mm, struct vma *v, u64 old_len, u64 new_len, int flags,
@@ -88,7 +107,7 @@ static long remap_move(struct mm *mm, struct vma *v, u64 old_len, u64 new_len, i
     } else {
         struct vma *nv = vma_find(mm, (vaddr_t)to);
         nv->prot = prot;
-        moved = nv->kind == VMA_PAGED && move_entries(from, (vaddr_t)to, n);
+        moved = nv->kind == VMA_PAGED && move_entries(from, (vaddr_t)to, n, map_flags & MAP_SHARED);
     }
     if (moved && rewritten) {
         sites_moved(mm, from, (vaddr_t)to, n);
@@ -165,6 +184,12 @@ static void clear_stack(vaddr_t start, vaddr_t end)
 
 static void dontneed(const struct mm *mm, struct vma *v, vaddr_t start, vaddr_t end, bool *flush)
 {
+    if (v->flags & MAP_SHARED && !vma_has_file(v)) {
+        return; /* its contents stay */
+    }
+    if (v->kind == VMA_PAGED && pmm_is_ram(start, end - start) && pt_split_ends(start, end)) {
+        return; /* it is only advice */
+    }
     if (v->kind == VMA_IDENT && v->prot & PROT_WRITE && mm->lent && cow_own(start, end, v->prot)) {
         return; /* it is only advice */
     }
@@ -233,11 +258,7 @@ int mm_brk_reserve(struct mm *mm, vaddr_t after)
 /* Gives the frames back; nothing may be mapped there any more. */
 void mm_brk_release(struct mm *mm)
 {
-    bool flush = false;
     if (mm->brk_limit) {
-        if (mm->lent || pmm_any_shared()) {
-            (void)cow_restore(mm->brk_start, mm->brk_limit, &flush); /* needs no table */
-        }
         pmm_free(mm->brk_start, (mm->brk_limit - mm->brk_start) / PAGE_SIZE);
     }
     mm->brk_start = mm->brk_end = mm->brk_limit = 0;

@@ -14,6 +14,7 @@
 #include "mm/mm.h"
 
 #define ENTRIES    512u
+#define LEVELS     4
 #define TABLE_BITS (PTE_P | PTE_W | PTE_U | PTE_A)
 
 #define KEPT_TREES  16u
@@ -37,7 +38,7 @@ u64 *root_new(void)
     if (kept_count > 0) {
         return kept[--kept_count];
     }
-    u64 *root = pt_table_new();
+    u64 *root = pt_table_new(LEVELS);
     if (root != NULL) {
         root[0] = pt_first()[0];
     }
@@ -54,7 +55,7 @@ static void free_tree(u64 *table, const u64 *first, int level)
             free_tree(next, other, level - 1);
         }
     }
-    pt_table_free(table);
+    pt_table_free(table, level);
 }
 
 /* How many tables there are from this one on, at most `most` and a few. */
@@ -78,100 +79,121 @@ static unsigned window_tables(const u64 *root)
     return n;
 }
 
-void root_free(u64 *root, bool empty)
+bool root_is_kept(const u64 *root)
+{
+    return root != pt_first() && kept_count < KEPT_TREES && window_tables(root) <= KEPT_TABLES;
+}
+
+void root_free(u64 *root, bool keep)
 {
     if (root == pt_first()) {
         return;
     }
-    if (!empty || kept_count == KEPT_TREES || window_tables(root) > KEPT_TABLES) {
-        free_tree(root, pt_first(), 4);
+    if (!keep) {
+        free_tree(root, pt_first(), LEVELS);
         return;
     }
     u64 *low = table_of(root[0]), *shared = table_of(pt_first()[0]);
     if (low != shared) {
         root[0] = pt_first()[0];
-        free_tree(low, shared, 3);
+        free_tree(low, shared, LEVELS - 1);
     }
     kept[kept_count++] = root;
 }
 
-/* The table under an entry, as the tree's own. `first` is the table that the first tree has there,
- * or NULL. */
-static u64 *own_table(u64 *entry, const u64 *first)
+/* Has mm identity memory, or its guard page, in the range? */
+static bool has_ident(const struct mm *mm, struct vma *v, vaddr_t start, vaddr_t end)
+{
+    for (; v != NULL && v->start < end; v = vma_next(v)) {
+        if (v->kind == VMA_IDENT) {
+            return true;
+        }
+    }
+    return mm->guard >= start && mm->guard < end;
+}
+
+/* Fills a table of this level, the lowest or the one above, for the range that begins at start.
+ * Each entry is as in `old`, the table or large page that the first tree has there. But rights that
+ * pages of other processes have would not be given back when such a page is freed, so only mm's own
+ * pages keep them. */
+static void fill_table(struct mm *mm, u64 *table, u64 entry, vaddr_t start, int level)
+{
+    const u64 *old = table_of(entry), large = level > 1 ? PTE_LARGE : 0;
+    const u64 size = PAGE_SIZE << 9 * (level - 1);
+    struct vma *v = vma_first_from(mm, start);
+    for (unsigned i = 0; i < ENTRIES; i++) {
+        vaddr_t at = start + i * size;
+        u64 e = old != NULL ? old[i] : entry & PTE_P ? (entry & ~PTE_LARGE) + i * PAGE_SIZE : 0;
+        while (v != NULL && v->end <= at) {
+            v = vma_next(v);
+        }
+        if ((e & PTE_LARGE) == large && at >= USER_MIN && pmm_is_ram(at, size) &&
+            !has_ident(mm, v, at, at + size)) {
+            e = at | pt_prot_bits(PROT_READ | PROT_WRITE) | large;
+        }
+        pt_set(&table[i], e);
+    }
+}
+
+/* The table under an entry of this level, as the tree's own. `first` is the table that the first
+ * tree has there, or NULL. */
+static u64 *own_table(struct mm *mm, u64 *entry, const u64 *first, vaddr_t va, int level)
 {
     u64 *old = table_of(*entry);
     if (old != NULL && old != first) {
         return old;
     }
-    u64 *table = pt_table_new();
+    u64 *table = pt_table_old(level - 1);
     if (table == NULL) {
         return NULL;
     }
-    if (old != NULL) {
-        memcpy(table, old, PAGE_SIZE);
-    } else if (*entry & PTE_P) { /* a large page */
+    u64 size = PAGE_SIZE << 9 * (level - 1);
+    if (level <= 3) {
+        fill_table(mm, table, *entry, va & ~(size - 1), level - 1);
+    } else {
         for (unsigned i = 0; i < ENTRIES; i++) {
-            table[i] = (*entry & ~PTE_LARGE) + i * PAGE_SIZE;
+            pt_set(&table[i], old != NULL ? old[i] : 0);
         }
     }
     *entry = (u64)table | TABLE_BITS;
     return table;
 }
 
-/* Has the selected tree a table of its own for the page? */
-static bool has_own_table(vaddr_t va)
+static u64 *own_entry(struct mm *mm, vaddr_t va, int lowest)
 {
-    const u64 *table = pt_selected(), *first = pt_first();
-    for (int level = 4; level > 1 && table != NULL; level--) {
-        table = table_of(table[index_at(va, level)]);
-        first = first != NULL ? table_of(first[index_at(va, level)]) : NULL;
-    }
-    return table != NULL && table != first;
-}
-
-static u64 *own_entry(vaddr_t va)
-{
-    u64 *table = pt_selected();
+    u64 *table = mm->root;
     const u64 *first = pt_first();
-    for (int level = 4; level > 1 && table != NULL; level--) {
+    for (int level = LEVELS; level > lowest && table != NULL; level--) {
         first = first != NULL ? table_of(first[index_at(va, level)]) : NULL;
-        table = own_table(&table[index_at(va, level)], first);
+        table = own_table(mm, &table[index_at(va, level)], first, va, level);
     }
-    return table != NULL ? &table[index_at(va, 1)] : NULL;
+    return table != NULL ? &table[index_at(va, lowest)] : NULL;
 }
 
-/* The rights of the pages around, which a copied table has, are those of other processes. They
- * would not be given back when such a page is freed, so only mm's own pages keep them. */
-static void forget_rights(struct mm *mm, u64 *table, vaddr_t start)
+u64 *root_large(struct mm *mm, vaddr_t va)
 {
-    for (unsigned i = 0; i < ENTRIES; i++) {
-        vaddr_t va = start + i * PAGE_SIZE;
-        const struct vma *v = vma_find(mm, va);
-        bool own = (v != NULL && v->kind == VMA_IDENT) || va == mm->guard;
-        if (pmm_is_ram(va, PAGE_SIZE) && !own) {
-            table[i] = va | pt_prot_bits(PROT_READ | PROT_WRITE);
-        }
-    }
+    return own_entry(mm, va, 2);
+}
+
+u64 *root_entry(struct mm *mm, vaddr_t va)
+{
+    return own_entry(mm, va, 1);
 }
 
 int root_carve(struct mm *mm, vaddr_t start, vaddr_t end)
 {
-    vaddr_t va = start;
     bool own = pt_selected() == mm->root && mm->root != pt_first();
     KASSERT(own);
-    while (va < end) {
-        bool fresh = !has_own_table(va);
-        u64 *entry = own_entry(va);
+    for (vaddr_t va = start, next; va < end; va = next) {
+        next = MIN(end, pt_last_page(va) + PAGE_SIZE);
+        u64 *entry = root_entry(mm, va);
         if (entry == NULL) {
             root_mend(start, va);
             return -ENOMEM;
         }
-        if (fresh) {
-            forget_rights(mm, (u64 *)PAGE_DOWN(entry), va & ~(LARGE_PAGE - 1));
+        for (; va < next; va += PAGE_SIZE, entry++) {
+            pt_set(entry, 0);
         }
-        vaddr_t last = MIN(end, pt_last_page(va) + PAGE_SIZE);
-        memset(entry, 0, (last - va) / PAGE_SIZE * sizeof(*entry));
-        va = last;
     }
     tlb_flush();
     return 0;
@@ -179,8 +201,15 @@ int root_carve(struct mm *mm, vaddr_t start, vaddr_t end)
 
 void root_mend(vaddr_t start, vaddr_t end)
 {
-    for (vaddr_t va = start; va < end; va += PAGE_SIZE) {
-        *pt_entry(va, false) =
-            pmm_is_ram(va, PAGE_SIZE) ? va | pt_prot_bits(PROT_READ | PROT_WRITE) : 0;
+    for (vaddr_t va = start, next; va < end; va = next) {
+        next = MIN(end, pt_last_page(va) + PAGE_SIZE);
+        u64 *region = pt_region(va);
+        if (next - va == LARGE_PAGE && table_of(*region) == NULL && pmm_is_ram(va, LARGE_PAGE)) {
+            pt_set(region, va | pt_prot_bits(PROT_READ | PROT_WRITE) | PTE_LARGE);
+            continue;
+        }
+        for (u64 *e = pt_entry(va, true); va < next; va += PAGE_SIZE, e++) {
+            pt_set(e, pmm_is_ram(va, PAGE_SIZE) ? va | pt_prot_bits(PROT_READ | PROT_WRITE) : 0);
+        }
     }
 }

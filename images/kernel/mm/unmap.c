@@ -23,16 +23,13 @@ static void free_frames(const struct mm *mm, paddr_t start, paddr_t end)
  * the mapping is only a part of a large page that has other rights. */
 static int restore_rights(const struct mm *mm, const struct vma *v, bool *flush)
 {
-    if (mm->lent || pmm_any_shared()) {
-        return cow_restore(v->start, v->end, flush);
-    }
-    if (prot_plain(v->prot) ||
+    if ((prot_plain(v->prot) && !mm->lent) ||
         pt_protect_ident(v->start, v->end, PROT_READ | PROT_WRITE, flush) == 0) {
         return 0;
     }
     /* The pages before the one that failed have a table now. So setting them back takes no memory,
      * and it stops at the same page. */
-    (void)pt_protect_ident(v->start, v->end, v->prot, flush);
+    (void)cow_rights(v->start, v->end, v->prot, flush);
     return -ENOMEM;
 }
 
@@ -45,6 +42,10 @@ static int unmap_one(struct mm *mm, struct vma *v, bool *rewritten, bool *flush)
         }
         free_frames(mm, v->start, v->end);
     } else {
+        bool low = pmm_is_ram(v->start, v->end - v->start);
+        if (low && pt_split_ends(v->start, v->end)) {
+            return -ENOMEM;
+        }
         *flush |= mm_unpopulate(v->start, v->end);
         fixed_give(v->start, v->end);
     }
@@ -73,4 +74,47 @@ int mm_unmap(struct mm *mm, vaddr_t start, vaddr_t end, bool *rewritten)
         tlb_flush();
     }
     return rc;
+}
+
+/* Frees the frames that a mapping of pages owns. */
+static void free_owned(vaddr_t start, vaddr_t end)
+{
+    for (vaddr_t va = start, next; va < end; va = next) {
+        next = MIN(end, pt_last_page(va) + PAGE_SIZE);
+        paddr_t large = pt_take_large(va, end);
+        if (large) {
+            pmm_free(large, LARGE_PAGE / PAGE_SIZE);
+            continue;
+        }
+        u64 *e = pt_is_large(va) ? NULL : pt_entry(va, false);
+        for (; e != NULL && va < next; va += PAGE_SIZE, e++) {
+            if (*e & PTE_OWNED) {
+                pmm_free(*e & PTE_ADDR, 1);
+            }
+        }
+    }
+}
+
+void mm_drop(struct mm *mm, bool empty)
+{
+    struct vma *v, *next;
+    for (v = vma_first_from(mm, 0); v != NULL; v = next) {
+        next = vma_next(v);
+        if (v->kind == VMA_IDENT) {
+            pt_select(pt_first());
+            pt_open(v->start, v->end);
+            free_frames(mm, v->start, v->end);
+        } else {
+            mm_select(mm);
+            if (empty && v->start >= WINDOW_START) {
+                mm_unpopulate(v->start, v->end);
+            } else {
+                free_owned(v->start, v->end);
+            }
+            if (pmm_is_ram(v->start, v->end - v->start)) {
+                pmm_free(v->start, (v->end - v->start) / PAGE_SIZE);
+            }
+        }
+        vma_remove(mm, v);
+    }
 }
