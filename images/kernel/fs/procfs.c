@@ -6,67 +6,70 @@
  * directory, so that its path can be told. A file's text is made when the file
  * is opened.
  */
+#include "fs/access.h"
 #include "fs/procfs.h"
-#include "fs/vfs.h"
 
-enum level {
-    ROOT,
-    SYS,
-    FS,
-    KERNEL,
-    RANDOM,
-    VM,
-    NET,
-    PYHL,
-    PROCESS,
-    TASKS,
-    TASK,
-    FDS,
-    FDINFO,
-    BOTH
-};
-enum link { LINK_NONE, LINK_SELF, LINK_THREAD, LINK_EXE, LINK_CWD, LINK_ROOT, LINK_FD };
+#define LOOK 010000u /* in an entry's mode: only for whoever may look into the process */
 
 struct entry {
     u8 level; /* the directory that has the entry; BOTH: PROCESS and TASK */
     u8 dir;   /* of a directory: its own level; else 0 */
-    u8 link;  /* enum link */
-    u16 mode; /* permissions of a text; 0 stands for 0444 */
+    u8 link;  /* enum procfs_link */
+    u16 mode; /* permissions; 0 stands for 0444 of a text, 0555 of a directory */
     const char *name;
     text_fn text;
     const char *fixed; /* a text that is always the same */
+    write_fn write;
 };
 
-#define DIRECTORY(level, dir, name)                                                                \
+#define DIRECTORY(l, d, n)                                                                         \
     {                                                                                              \
-        level, dir, 0, 0, name, NULL, NULL                                                         \
+        .level = l, .dir = d, .name = n                                                            \
     }
-#define LINK(level, link, name)                                                                    \
+#define CLOSED(l, d, n, m)                                                                         \
     {                                                                                              \
-        level, 0, link, 0, name, NULL, NULL                                                        \
+        .level = l, .dir = d, .name = n, .mode = m                                                 \
     }
-#define TEXT(level, name, text)                                                                    \
+#define LINK(l, k, n)                                                                              \
     {                                                                                              \
-        level, 0, 0, 0, name, text, NULL                                                           \
+        .level = l, .link = k, .name = n                                                           \
     }
-#define PRIVATE(level, name, text)                                                                 \
+#define TEXT(l, n, t)                                                                              \
     {                                                                                              \
-        level, 0, 0, 0400, name, text, NULL                                                        \
+        .level = l, .name = n, .text = t                                                           \
     }
-#define SETTING(level, name, text)                                                                 \
+#define LOOKED(l, n, t)                                                                            \
     {                                                                                              \
-        level, 0, 0, 0644, name, text, NULL                                                        \
+        .level = l, .name = n, .text = t, .mode = 0444 | LOOK                                      \
     }
-#define FIXED(level, name, value)                                                                  \
+#define PRIVATE(l, n, t)                                                                           \
     {                                                                                              \
-        level, 0, 0, 0, name, NULL, value                                                          \
+        .level = l, .name = n, .text = t, .mode = 0400 | LOOK                                      \
     }
-#define SETTING_FIXED(level, name, value)                                                          \
+#define SETTING(l, n, t)                                                                           \
     {                                                                                              \
-        level, 0, 0, 0644, name, NULL, value                                                       \
+        .level = l, .name = n, .text = t, .mode = 0644                                             \
+    }
+#define WRITABLE(l, n, t, w)                                                                       \
+    {                                                                                              \
+        .level = l, .name = n, .text = t, .mode = 0644, .write = w                                 \
+    }
+#define FIXED(l, n, v)                                                                             \
+    {                                                                                              \
+        .level = l, .name = n, .fixed = v                                                          \
+    }
+#define SETTING_FIXED(l, n, v)                                                                     \
+    {                                                                                              \
+        .level = l, .name = n, .fixed = v, .mode = 0644                                            \
+    }
+#define ROOTS_SETTING_FIXED(l, n, v)                                                               \
+    {                                                                                              \
+        .level = l, .name = n, .fixed = v, .mode = 0600                                            \
     }
 
-/* Modes are Linux's, though nothing but comm can be written. */
+#define ALL_IDS "         0          0 4294967295\n" /* of the one user name space */
+
+/* Modes are Linux's, though few can be written. */
 static const struct entry entries[] = {
     LINK(ROOT, LINK_SELF, "self"),
     LINK(ROOT, LINK_THREAD, "thread-self"),
@@ -102,6 +105,9 @@ static const struct entry entries[] = {
     SETTING_FIXED(FS, "file-max", "9223372036854775807\n"), /* memory is the limit */
     SETTING_FIXED(FS, "nr_open", "1048576\n"),
     SETTING_FIXED(FS, "pipe-max-size", "1048576\n"),
+    ROOTS_SETTING_FIXED(FS, "protected_hardlinks", "1\n"),
+    ROOTS_SETTING_FIXED(FS, "protected_symlinks", "0\n"),
+    SETTING_FIXED(FS, "suid_dumpable", "0\n"),
     DIRECTORY(KERNEL, RANDOM, "random"),
     TEXT(KERNEL, "osrelease", text_osrelease),
     TEXT(KERNEL, "ostype", text_ostype),
@@ -120,8 +126,19 @@ static const struct entry entries[] = {
     SETTING_FIXED(RANDOM, "write_wakeup_threshold", "256\n"), /* nor has this one */
     SETTING_FIXED(VM, "overcommit_memory", "0\n"), /* a request that is far too large is refused */
     DIRECTORY(PROCESS, TASKS, "task"),
-    DIRECTORY(BOTH, FDS, "fd"),
-    DIRECTORY(BOTH, FDINFO, "fdinfo"),
+    CLOSED(BOTH, FDS, "fd", 0500),
+    CLOSED(BOTH, FDINFO, "fdinfo", 0500),
+    CLOSED(BOTH, NS, "ns", 0511),
+    LINK(NS, LINK_NS, "cgroup"),
+    LINK(NS, LINK_NS + 1, "ipc"),
+    LINK(NS, LINK_NS + 2, "mnt"),
+    LINK(NS, LINK_NS + 3, "net"),
+    LINK(NS, LINK_NS + 4, "pid"),
+    LINK(NS, LINK_NS + 4, "pid_for_children"),
+    LINK(NS, LINK_NS + 5, "time"),
+    LINK(NS, LINK_NS + 5, "time_for_children"),
+    LINK(NS, LINK_NS + 6, "user"),
+    LINK(NS, LINK_NS + 7, "uts"),
     LINK(BOTH, LINK_EXE, "exe"),
     LINK(BOTH, LINK_CWD, "cwd"),
     LINK(BOTH, LINK_ROOT, "root"),
@@ -130,19 +147,25 @@ static const struct entry entries[] = {
     PRIVATE(BOTH, "auxv", text_auxv),
     TEXT(BOTH, "cgroup", text_cgroup),
     TEXT(BOTH, "cmdline", text_cmdline),
-    SETTING(BOTH, "comm", text_comm),
+    WRITABLE(BOTH, "comm", text_comm, write_comm),
     PRIVATE(BOTH, "environ", text_environ),
     PRIVATE(BOTH, "io", text_io),
     TEXT(BOTH, "limits", text_limits),
     SETTING_FIXED(BOTH, "loginuid", "4294967295"), /* nobody logged in */
-    TEXT(BOTH, "maps", text_maps),
+    LOOKED(BOTH, "maps", text_maps),
     TEXT(BOTH, "mountinfo", text_mountinfo),
     TEXT(BOTH, "mounts", text_mounts),
     PRIVATE(BOTH, "personality", text_personality),
     FIXED(BOTH, "sessionid", "4294967295"),
-    TEXT(BOTH, "smaps", text_smaps),
+    TEXT(BOTH, "oom_score", text_oom_score),
+    WRITABLE(BOTH, "oom_adj", text_oom_adj, write_oom_adj),
+    WRITABLE(BOTH, "oom_score_adj", text_oom_score_adj, write_oom_score_adj),
+    LOOKED(BOTH, "smaps", text_smaps),
     TEXT(BOTH, "statm", text_statm),
     TEXT(BOTH, "status", text_status),
+    SETTING_FIXED(BOTH, "uid_map", ALL_IDS),
+    SETTING_FIXED(BOTH, "gid_map", ALL_IDS),
+    SETTING_FIXED(PROCESS, "setgroups", "allow\n"),
     FIXED(BOTH, "wchan", "0"), /* the kernel has no names for where a thread waits */
 };
 
@@ -154,7 +177,7 @@ static bool entry_in(const struct entry *e, u32 level)
 /* An inode's u.id.a is the level of a directory, the index of a text's entry, or the enum link
  * of a link. u.id.b is the thread; for LINK_FD and in FDINFO it is the descriptor, and the
  * directory above has the thread. */
-static const struct inode_ops dir_ops, text_ops, link_ops, jump_ops, fdinfo_ops;
+static const struct inode_ops dir_ops, text_ops;
 
 static struct inode *procfs_make(struct inode *dir, const char *name, size_t len, u32 mode,
                                  const struct inode_ops *ops, u32 a, u32 b)
@@ -175,6 +198,7 @@ static struct inode *procfs_make(struct inode *dir, const char *name, size_t len
     i->nlink = S_ISDIR(mode) ? 2 : 1;
     i->u.id.a = a;
     i->u.id.b = b;
+    procfs_own(i);
     /* So a name has the same inode number at every lookup. */
     i->ino = (dir->ino * 31 + i->dentry->hash) & 0xffffffff;
     return i;
@@ -182,19 +206,21 @@ static struct inode *procfs_make(struct inode *dir, const char *name, size_t len
 
 static u32 entry_mode(const struct entry *e)
 {
+    const u32 mode = e->mode & 0777;
+
     if (e->dir) {
-        return S_IFDIR | (e->dir == FDS ? 0500 : 0555);
+        return S_IFDIR | (mode ? mode : 0555);
     }
-    return e->link ? S_IFLNK | 0777 : S_IFREG | (e->mode ? e->mode : 0444u);
+    return e->link ? S_IFLNK | 0777 : S_IFREG | (mode ? mode : 0444);
 }
 
 static struct inode *make_entry(struct inode *dir, const struct entry *e)
 {
-    static const struct inode_ops *const link_kinds[] = {
-        [LINK_SELF] = &link_ops, [LINK_THREAD] = &link_ops, [LINK_EXE] = &jump_ops,
-        [LINK_CWD] = &jump_ops,  [LINK_ROOT] = &jump_ops,
-    };
-    const struct inode_ops *ops = e->dir ? &dir_ops : e->link ? link_kinds[e->link] : &text_ops;
+    const bool own = e->link == LINK_SELF || e->link == LINK_THREAD;
+    const struct inode_ops *ops = e->dir    ? &dir_ops
+                                  : own     ? &procfs_link_ops
+                                  : e->link ? &procfs_jump_ops
+                                            : &text_ops;
     u32 a = e->dir ? e->dir : e->link ? e->link : (u32)(e - entries);
 
     return procfs_make(dir, e->name, strlen(e->name), entry_mode(e), ops, a, dir->u.id.b);
@@ -216,29 +242,6 @@ static int parse_number(const char *name, size_t len)
     return n;
 }
 
-/* The process of this thread, or with this number; NULL when it is gone. */
-static struct process *process_at(u32 tid)
-{
-    struct thread *t = thread_find_any((int)tid);
-
-    return t != NULL ? t->proc : process_find((int)tid);
-}
-
-/* The descriptors of the process of a thread; NULL when it has none. */
-static struct fdtable *fds_at(u32 tid)
-{
-    struct process *p = process_at(tid);
-
-    return p != NULL ? p->fds : NULL;
-}
-
-static struct file *fd_at(u32 tid, int fd)
-{
-    struct fdtable *t = fds_at(tid);
-
-    return t != NULL ? fdtable_get(t, fd) : NULL;
-}
-
 /* Does this directory have the number as an entry? */
 static bool numbered(const struct inode *dir, int n)
 {
@@ -247,10 +250,11 @@ static bool numbered(const struct inode *dir, int n)
         return n > 0 && process_find(n) != NULL;
     case TASKS:
         return n > 0 && thread_find_any(n) != NULL &&
-               thread_find_any(n)->proc == process_at(dir->u.id.b);
+               thread_find_any(n)->proc == procfs_process(dir->u.id.b);
     case FDS:
     case FDINFO:
-        return n >= 0 && fds_at(dir->u.id.b) != NULL && fd_next(fds_at(dir->u.id.b), n) == n;
+        return n >= 0 && procfs_fds(dir->u.id.b) != NULL &&
+               fd_next(procfs_fds(dir->u.id.b), n) == n;
     default:
         return false;
     }
@@ -258,7 +262,7 @@ static bool numbered(const struct inode *dir, int n)
 
 static u32 fd_link_mode(u32 tid, int fd)
 {
-    struct file *f = fd_at(tid, fd);
+    struct file *f = procfs_fd(tid, fd);
     u32 mode = S_IFLNK;
 
     if (f != NULL) {
@@ -284,10 +288,10 @@ static int proc_lookup(struct inode *dir, const char *name, size_t len, struct i
         return -ENOENT;
     }
     if (dir->u.id.a == FDS) {
-        *out =
-            procfs_make(dir, name, len, fd_link_mode(dir->u.id.b, n), &jump_ops, LINK_FD, (u32)n);
+        *out = procfs_make(dir, name, len, fd_link_mode(dir->u.id.b, n), &procfs_jump_ops, LINK_FD,
+                           (u32)n);
     } else if (dir->u.id.a == FDINFO) {
-        *out = procfs_make(dir, name, len, S_IFREG | 0444, &fdinfo_ops, 0, (u32)n);
+        *out = procfs_make(dir, name, len, S_IFREG | 0444, &procfs_fdinfo_ops, 0, (u32)n);
     } else {
         *out = procfs_make(dir, name, len, S_IFDIR | 0555, &dir_ops,
                            dir->u.id.a == ROOT ? PROCESS : TASK, (u32)n);
@@ -298,7 +302,7 @@ static int proc_lookup(struct inode *dir, const char *name, size_t len, struct i
 /* The next number at or after n in this directory; -1 at the end. */
 static int next_number(const struct inode *dir, int n)
 {
-    struct process *p = dir->u.id.a == ROOT ? NULL : process_at(dir->u.id.b);
+    struct process *p = dir->u.id.a == ROOT ? NULL : procfs_process(dir->u.id.b);
 
     switch (dir->u.id.a) {
     case ROOT:
@@ -345,170 +349,16 @@ static int proc_readdir(struct inode *dir, u64 *pos, struct dir_sink *s)
     return 0;
 }
 
-static void proc_free(struct inode *i)
+/* A process sees its own descriptors, also when the directory belongs to root because it cannot be
+ * looked into. */
+static bool proc_allows(const struct inode *dir)
 {
-    kfree(i->dentry);
+    return (dir->u.id.a == FDS || dir->u.id.a == FDINFO || dir->u.id.a == NS) &&
+           procfs_process(dir->u.id.b) == cur_proc();
 }
 
 static const struct inode_ops dir_ops = {
-    .lookup = proc_lookup, .readdir = proc_readdir, .free = proc_free};
-
-static ssize_t link_readlink(struct inode *i, char *buf, size_t size)
-{
-    char text[40];
-    int n = i->u.id.a == LINK_SELF
-                ? snprintf(text, sizeof(text), "%d", cur_proc()->pid)
-                : snprintf(text, sizeof(text), "%d/task/%d", cur_proc()->pid, current->tid);
-
-    memcpy(buf, text, MIN((size_t)n, size));
-    return (ssize_t)MIN((size_t)n, size);
-}
-
-static const struct inode_ops link_ops = {.readlink = link_readlink, .free = proc_free};
-
-static int proc_jump(struct inode *i, struct inode **out)
-{
-    const struct process *p = i->u.id.a == LINK_FD ? NULL : process_at(i->u.id.b);
-    struct file *f;
-
-    switch (i->u.id.a) {
-    case LINK_EXE:
-        *out = p != NULL ? p->exe : NULL;
-        break;
-    case LINK_CWD:
-        *out = p != NULL && p->fs != NULL ? p->fs->cwd : NULL;
-        break;
-    case LINK_ROOT:
-        *out = fs_root;
-        break;
-    default:
-        f = fd_at(i->parent->u.id.b, (int)i->u.id.b);
-        if (f == NULL) {
-            return -ENOENT;
-        }
-        *out = f->inode;
-        inode_ref(*out);
-        file_put(f);
-        return 0;
-    }
-    if (*out == NULL) {
-        return -ENOENT;
-    }
-    inode_ref(*out);
-    return 0;
-}
-
-static size_t nameless(const struct inode *i, char *path)
-{
-    unsigned long ino = i->ino;
-
-    switch (i->type) {
-    case INODE_FIFO:
-        return (size_t)snprintf(path, PATH_LEN_MAX, "pipe:[%lu]", ino);
-    case INODE_SOCK:
-        return (size_t)snprintf(path, PATH_LEN_MAX, "socket:[%lu]", ino);
-    case INODE_ANON:
-        return (size_t)snprintf(path, PATH_LEN_MAX, "anon_inode:[%s]", i->u.label);
-    default:
-        return (size_t)snprintf(path, PATH_LEN_MAX, "/ (deleted)");
-    }
-}
-
-/* The text of the link: the path of an inode with a name, "pipe:[12]" and the like for others,
- * or Linux's mark on a removed file. */
-static ssize_t jump_readlink(struct inode *i, char *buf, size_t size)
-{
-    struct inode *to;
-    int rc = proc_jump(i, &to);
-    size_t n;
-
-    if (rc < 0) {
-        return rc;
-    }
-    char *path = kmalloc(PATH_LEN_MAX);
-    if (path == NULL) {
-        inode_put(to);
-        return -ENOMEM;
-    }
-    n = inode_path(to, path, PATH_LEN_MAX);
-    if (n == 0) {
-        n = nameless(to, path);
-    }
-    n = MIN(n, size);
-    memcpy(buf, path, n);
-    kfree(path);
-    inode_put(to);
-    return (ssize_t)n;
-}
-
-static const struct inode_ops jump_ops = {
-    .readlink = jump_readlink, .jump = proc_jump, .free = proc_free};
-
-static ssize_t text_read(struct file *f, vaddr_t buf, size_t n, u64 *pos)
-{
-    struct text *t = f->priv;
-
-    if (*pos >= t->len) {
-        return 0;
-    }
-    n = MIN(n, t->len - *pos);
-    if (copy_to_user(buf, t->data + *pos, n) < 0) {
-        return -EFAULT;
-    }
-    *pos += n;
-    return (ssize_t)n;
-}
-
-/* Writing comm sets the thread's name, as prctl(2) does with PR_SET_NAME. */
-static ssize_t text_write(struct file *f, vaddr_t buf, size_t n, u64 *pos)
-{
-    struct thread *t = thread_find_any((int)f->inode->u.id.b);
-    char name[THREAD_NAME_LEN] = {0};
-
-    (void)pos;
-    if (t == NULL) { /* only comm can be opened for writing */
-        return -EINVAL;
-    }
-    if (copy_from_user(name, buf, MIN(n, sizeof(name) - 1)) < 0) {
-        return -EFAULT;
-    }
-    memcpy(t->name, name, sizeof(name));
-    return (ssize_t)n;
-}
-
-static s64 text_lseek(struct file *f, s64 off, int whence)
-{
-    return file_seek(f, off, whence, ((struct text *)f->priv)->len);
-}
-
-static void text_release(struct file *f)
-{
-    struct text *t = f->priv;
-
-    kfree(t->data);
-    kfree(t);
-}
-
-static const struct file_ops text_file_ops = {
-    .name = "proc",
-    .read = text_read,
-    .write = text_write,
-    .lseek = text_lseek,
-    .release = text_release,
-};
-
-/* The file shows the text, or there was no memory for it (NULL). */
-static int text_done(struct file *f, struct text *t)
-{
-    if (t == NULL || t->failed) {
-        kfree(t != NULL ? t->data : NULL);
-        kfree(t);
-        return -ENOMEM;
-    }
-    f->priv = t;
-    f->ops = &text_file_ops;
-    return 0;
-}
+    .lookup = proc_lookup, .readdir = proc_readdir, .allows = proc_allows, .free = procfs_free};
 
 /* Makes the text of a file that was just opened. */
 static int text_start(struct file *f, const struct entry *e, int tid)
@@ -523,6 +373,7 @@ static int text_start(struct file *f, const struct entry *e, int tid)
     } else {
         e->text(t, tid);
     }
+    t->write = e->write;
     return text_done(f, t);
 }
 
@@ -530,48 +381,21 @@ static int text_open(struct inode *i, struct file *f)
 {
     const struct entry *e = &entries[i->u.id.a];
 
-    if (file_writable(f) && e->text != text_comm) {
+    struct process *p = i->u.id.b ? procfs_process(i->u.id.b) : NULL;
+
+    if (file_writable(f) && e->write == NULL) {
         return -EACCES;
     }
-    if (i->u.id.b && process_at(i->u.id.b) == NULL) {
+    if (i->u.id.b && p == NULL) {
         return -ESRCH;
+    }
+    if ((e->mode & LOOK) != 0 && p != NULL && !cred_may_look(p, true)) {
+        return -EACCES;
     }
     return text_start(f, e, (int)i->u.id.b);
 }
 
-static const struct inode_ops text_ops = {.open = text_open, .free = proc_free};
-
-/* proc_pid_fdinfo(5). */
-static void put_fdinfo(struct text *t, const struct file *f, bool cloexec)
-{
-    u32 flags = f->flags | 0100000u | (cloexec ? O_CLOEXEC : 0);
-
-    text_printf(t, "pos:\t%lu\nflags:\t0%o\nmnt_id:\t%d\nino:\t%lu\n",
-                f->ops->stream ? 0 : (unsigned long)f->pos, flags,
-                f->inode->dev == DEV_PROC ? 2 : 1, (unsigned long)f->inode->ino);
-}
-
-static int fdinfo_open(struct inode *i, struct file *f)
-{
-    struct fdtable *table = fds_at(i->parent->u.id.b);
-    struct file *shown = table != NULL ? fdtable_get(table, (int)i->u.id.b) : NULL;
-    struct text *t;
-
-    if (file_writable(f)) {
-        return -EACCES;
-    }
-    if (shown == NULL) {
-        return -ENOENT;
-    }
-    t = kzalloc(sizeof(*t));
-    if (t != NULL) {
-        put_fdinfo(t, shown, fdtable_cloexec(table, (int)i->u.id.b));
-    }
-    file_put(shown);
-    return text_done(f, t);
-}
-
-static const struct inode_ops fdinfo_ops = {.open = fdinfo_open, .free = proc_free};
+static const struct inode_ops text_ops = {.open = text_open, .free = procfs_free};
 
 /* Puts /proc over whatever the image has there, as a mount does. */
 int procfs_init(void)

@@ -335,3 +335,30 @@ void text_cgroup(struct text *t, int tid)
     (void)tid;
     text_printf(t, "0::/\n");
 }
+
+/* proc_pid_oom_score(5): 2000 for a process that has all memory, 0 for one that has none or is
+ * spared. */
+void text_oom_score(struct text *t, int tid)
+{
+    struct process *p = process_of(tid);
+    const struct process_full *pf = process_full(p);
+    long total = (long)pmm_total_pages(), points;
+    u64 mapped, resident;
+
+    usage_of_process(p, &mapped, &resident);
+    points = (long)resident + pf->oom_score_adj * total / OOM_ADJ_MAX;
+    points = (OOM_ADJ_MAX + points * OOM_ADJ_MAX / total) * 2 / 3;
+    text_printf(t, "%ld\n", p->mm == NULL || pf->oom_score_adj == -OOM_ADJ_MAX ? 0 : points);
+}
+
+void text_oom_score_adj(struct text *t, int tid)
+{
+    text_printf(t, "%d\n", process_full(process_of(tid))->oom_score_adj);
+}
+
+void text_oom_adj(struct text *t, int tid)
+{
+    int adj = process_full(process_of(tid))->oom_score_adj;
+
+    text_printf(t, "%d\n", adj == OOM_ADJ_MAX ? 15 : adj * 17 / OOM_ADJ_MAX);
+}

@@ -69,6 +69,8 @@ struct inode_ops {
     /* Directories. lookup gives a reference or -ENOENT; readdir goes on at *pos. */
     int (*lookup)(struct inode *dir, const char *name, size_t len, struct inode **out);
     int (*readdir)(struct inode *dir, u64 *pos, struct dir_sink *s);
+    /* May the current process look into the directory, whatever its mode says? */
+    bool (*allows)(const struct inode *dir);
     /* Symbolic links. readlink gives the text and returns its length; jump, which only /proc's
      * links have, gives the inode itself. */
     ssize_t (*readlink)(struct inode *i, char *buf, size_t size);

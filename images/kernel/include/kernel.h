@@ -28,6 +28,7 @@ typedef uint32_t u32;
 typedef uint16_t u16;
 typedef uint8_t u8;
 typedef int64_t s64;
+typedef int16_t s16;
 typedef long ssize_t;
 typedef long off_t;
 typedef u64 paddr_t; /* a frame's address; equal to its kernel virtual address, see phys_ptr() */

@@ -28,6 +28,7 @@
 #define PROC_PID      2 /* of the first process */
 #define PROC_PPID     1 /* init: the kernel itself, which adopts orphans and forgets them at once */
 #define PID_MAX       32768
+#define OOM_ADJ_MAX   1000 /* of oom_score_adj */
 /* A program has no addresses from here on: loading one into RIP, FS or GS faults. */
 #define USER_TOP (1ull << 47)
 
@@ -191,6 +192,8 @@ struct process_full {
     u32 pdeathsig;
     bool no_new_privs;
     u8 dumpable;
+    /* Who goes first when memory runs out (proc_pid_oom_score_adj(5)), and what root set last. */
+    s16 oom_score_adj, oom_score_adj_min;
     u64 switches, preemptions; /* away from a thread that waits; from one that could go on */
     /* Job control (proc/stop.c). *_news: what the parent has not waited for yet. */
     int stop_sig;  /* what stops it; 0: it is not to stop */

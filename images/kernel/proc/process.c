@@ -131,6 +131,8 @@ int process_copy(int exit_signal, bool siblings, struct process **out)
     pf->personality = from->personality;
     pf->no_new_privs = from->no_new_privs;
     pf->dumpable = from->dumpable;
+    pf->oom_score_adj = from->oom_score_adj;
+    pf->oom_score_adj_min = from->oom_score_adj_min;
     pf->exit_signal = exit_signal;
     pf->parent = siblings ? from->parent : from;
     pf->p.ppid = pf->parent != NULL ? pf->parent->p.pid : PROC_PPID;

@@ -195,6 +195,9 @@ long sys_pidfd_getfd(const long a[6])
     if (p->fds == NULL) {
         return -ESRCH;
     }
+    if (!cred_may_look(p, false)) {
+        return -EPERM;
+    }
     f = fdtable_get(p->fds, (int)a[1]);
     return f != NULL ? fd_install(f, 0, true) : -EBADF;
 }

@@ -17,13 +17,15 @@ static struct thread *sched_target(int tid)
     return tid == 0 ? current : thread_find_any(tid);
 }
 
-/* May the caller change how the threads of that process are scheduled? */
+/* May the caller change how the threads of that process are scheduled? Not without a capability if
+ * that one has more of them. */
 static bool may_schedule(const struct process_full *pf)
 {
     const struct cred *c = cur_cred(), *to = &pf->cred;
-    u32 mine = c->uid[ID_EFFECTIVE];
+    const u32 mine = c->uid[ID_EFFECTIVE];
+    bool same = mine == to->uid[ID_REAL] || mine == to->uid[ID_EFFECTIVE];
 
-    return mine == to->uid[ID_REAL] || mine == to->uid[ID_EFFECTIVE] || cred_has(c, CAP_SYS_NICE);
+    return cred_has(c, CAP_SYS_NICE) || (same && (to->cap_permitted & ~c->cap_permitted) == 0);
 }
 
 long sys_sched_yield(const long a[6])

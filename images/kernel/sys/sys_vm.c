@@ -99,23 +99,6 @@ static long move(struct mm *mm, struct side *local, struct side *remote, bool wr
     return done > 0 ? done : rc;
 }
 
-/* ptrace(2), "access mode checks": root, or all of the target's numbers are the caller's. */
-static bool may_access(struct process *p)
-{
-    const struct process_full *from = process_full(cur_proc()), *to = process_full(p);
-    const u32 uid = from->cred.uid[ID_REAL], gid = from->cred.gid[ID_REAL];
-
-    if (from == to || from->cred.uid[ID_EFFECTIVE] == 0) {
-        return true;
-    }
-    for (int i = ID_REAL; i <= ID_SAVED; i++) {
-        if (to->cred.uid[i] != uid || to->cred.gid[i] != gid) {
-            return false;
-        }
-    }
-    return true;
-}
-
 static long vm_move(const long a[6], bool write)
 {
     struct side local, remote;
@@ -136,7 +119,7 @@ static long vm_move(const long a[6], bool write)
     if (p == NULL || p->mm == NULL) {
         return -ESRCH;
     }
-    if (!may_access(p)) {
+    if (!cred_may_look(p, false)) {
         return -EPERM;
     }
     return move(p->mm, &local, &remote, write);
