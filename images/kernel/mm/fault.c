@@ -69,14 +69,17 @@ int mm_own_page(const struct vma *v, vaddr_t va, void **frame)
     u64 *e = pt_entry(va, true);
     paddr_t pa = 0;
     int rc = e != NULL ? 0 : -ENOMEM;
-    if (rc == 0 && !*e && vma_has_file(v)) {
+    if (rc == 0 && *e && !(*e & PTE_OWNED)) {
+        pa = *e & PTE_ADDR;
+    } else if (rc == 0 && !*e && vma_has_file(v)) {
         rc = vma_file_page(v, va, false, &pa);
     }
-    if (rc == 0 && !*e) {
-        rc = own_copy(e, pa ? phys_ptr(pa) : NULL, v->prot);
-    }
     if (rc == 0 && !(*e & PTE_OWNED)) {
-        rc = -EBUSY;
+        bool entered = *e != 0;
+        rc = own_copy(e, pa ? phys_ptr(pa) : NULL, v->prot);
+        if (entered) {
+            tlb_flush();
+        }
     }
     if (rc == 0 && pmm_is_shared(*e & PTE_ADDR)) {
         rc = private_page(v, e);
@@ -242,7 +245,7 @@ static bool forget_file(struct mm *mm, struct inode *i, u64 pgoff, u64 pages)
         for (vaddr_t va = v->start + from * PAGE_SIZE; va < v->start + to * PAGE_SIZE;
              va += PAGE_SIZE) {
             u64 *e = pt_is_large(va) ? NULL : pt_entry(va, false);
-            if (e == NULL || !*e || *e & PTE_OWNED || (*e & PTE_ADDR) == va) {
+            if (e == NULL || !*e || *e & (PTE_OWNED | PTE_REWRITTEN) || (*e & PTE_ADDR) == va) {
                 continue; /* none, or a copy */
             }
             present |= *e & PTE_P;

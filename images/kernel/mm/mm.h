@@ -40,15 +40,16 @@
 #define WINDOW_END   0x7ffffffff000ul
 #define USER_MIN     LARGE_PAGE /* no mapping below */
 
-#define PTE_P     1ull
-#define PTE_W     2ull
-#define PTE_U     4ull
-#define PTE_A     0x20ull
-#define PTE_D     0x40ull
-#define PTE_LARGE 0x80ull
-#define PTE_OWNED 0x200ull /* software: the frame belongs to the mapping */
-#define PTE_NX    (1ull << 63)
-#define PTE_ADDR  0x000ffffffffff000ull
+#define PTE_P         1ull
+#define PTE_W         2ull
+#define PTE_U         4ull
+#define PTE_A         0x20ull
+#define PTE_D         0x40ull
+#define PTE_LARGE     0x80ull
+#define PTE_OWNED     0x200ull /* software: the frame belongs to the mapping */
+#define PTE_REWRITTEN 0x400ull /* software: the frame belongs to sitetext.c */
+#define PTE_NX        (1ull << 63)
+#define PTE_ADDR      0x000ffffffffff000ull
 
 #define PROT_ALL (PROT_READ | PROT_WRITE | PROT_EXEC)
 
@@ -291,8 +292,7 @@ enum mm_fault_result {
 enum mm_fault_result mm_handle_fault(struct mm *mm, vaddr_t addr, u64 error);
 /* Enters the pages of [start, end) of v into the tables without waiting for faults. */
 int mm_populate(struct vma *v, vaddr_t start, vaddr_t end);
-/* The frame of a page that the mapping owns; it is made when none is entered. -EBUSY when
- * someone else's frame is. */
+/* The frame of a page that the mapping owns; it is made when it does not yet own one. */
 int mm_own_page(const struct vma *v, vaddr_t va, void **frame);
 /* Takes pages out of the tables and frees those that the mapping owns; true when one was
  * present. */
@@ -307,6 +307,17 @@ void sites_unmapped(struct mm *mm);                   /* some rewritten text was
 /* Puts the file's bytes back into rewritten text that was moved or copied to `to`. Identity
  * memory must still be writable. */
 void sites_moved(struct mm *mm, vaddr_t from, vaddr_t to, u64 len);
+
+/* sitetext.c: rewritten text that address spaces share. Sites and addresses say what is in
+ * its pages. sitetext_enter: enters those that are kept; false when there are none, or memory for
+ * tables is short. sitetext_keep: keeps the pages that were just made in the text and the slots. */
+struct sitetext_place {
+    const struct sites_site *sites;
+    unsigned count;
+    vaddr_t base, text, slots; /* base: where offset 0 of the file would be */
+};
+bool sitetext_enter(const struct sitetext_place *p);
+void sitetext_keep(const struct sitetext_place *p, vaddr_t text_end, vaddr_t slots_end);
 
 /* cow.c: identity memory whose frames other address spaces show, too. It keeps its frames: the
  * others get copies. cow_write: the first write to such a page; 0 or -ENOMEM. cow_own: nobody else

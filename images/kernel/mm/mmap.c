@@ -243,7 +243,7 @@ static u64 protect_entry(const struct vma *v, u64 e, int prot)
     if (!writable) {
         bits &= ~(PTE_W | PTE_D);
     }
-    return (e & (PTE_ADDR | PTE_OWNED)) | bits;
+    return (e & (PTE_ADDR | PTE_OWNED | PTE_REWRITTEN)) | bits;
 }
 
 static void protect_paged(struct vma *v, int prot, bool *flush)

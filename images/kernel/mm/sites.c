@@ -38,6 +38,7 @@ struct sites_area {
     vaddr_t base;                 /* where offset 0 of the file would be */
     const struct sites_site *sites;
     unsigned count;
+    bool shared; /* its pages are those of another program (sitetext.c) */
 };
 
 /* Gives the memory through which the page of text or slots at va is written: identity memory
@@ -171,6 +172,23 @@ static struct sites_area *area_new(const struct vma *text)
     return a;
 }
 
+static struct sitetext_place place_of(const struct sites_area *a)
+{
+    return (struct sitetext_place){.sites = a->sites,
+                                   .count = a->count,
+                                   .base = a->base,
+                                   .text = a->text_start,
+                                   .slots = a->start};
+}
+
+/* Enters the pages of text and slots that were made for another program. */
+static bool enter_shared(const struct mm *mm, struct sites_area *a)
+{
+    struct sitetext_place place = place_of(a);
+    a->shared = mm->root != pt_first() && sitetext_enter(&place);
+    return a->shared;
+}
+
 /* Puts the slots into the window, after the text but within reach of a jump. */
 static bool slots_paged(struct mm *mm, struct sites_area *a)
 {
@@ -183,7 +201,7 @@ static bool slots_paged(struct mm *mm, struct sites_area *a)
     a->start = at + PAGE_SIZE;
     a->end = a->start + len;
     v = vma_add(mm, a->start, a->end, PROT_READ | PROT_EXEC, AREA_FLAGS, VMA_PAGED, NULL);
-    if (v != NULL && write_slots(a, v, paged_page)) {
+    if (v != NULL && (enter_shared(mm, a) || write_slots(a, v, paged_page))) {
         return true;
     }
     if (v != NULL) {
@@ -242,7 +260,11 @@ void sites_rewrite(struct mm *mm, struct vma *text)
     text->flags |= VMA_REWRITTEN;
     LIST_INSERT_HEAD(&mm->sites, a, link);
     /* When memory runs out on the way, the other sites stay as they are, and trap. */
-    write_jumps(a, text, ident ? ident_page : paged_page);
+    if (!a->shared && write_jumps(a, text, ident ? ident_page : paged_page) && !low &&
+        mm->root != pt_first() && !(text->prot & PROT_WRITE)) {
+        struct sitetext_place place = place_of(a);
+        sitetext_keep(&place, a->text_end, a->end);
+    }
 }
 
 static bool in_use(struct mm *mm, const struct sites_area *a)
