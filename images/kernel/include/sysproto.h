@@ -181,6 +181,7 @@ long sys_exit(const long a[6]);
 long sys_exit_group(const long a[6]);
 long sys_set_tid_address(const long a[6]);
 long sys_execve(const long a[6]);
+long sys_execveat(const long a[6]);
 
 /* sys/sys_wait.c */
 long sys_wait4(const long a[6]);

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * execve(2): copies the path and the vectors into the kernel, ends the other
+ * execve(2) and execveat(2): copies the path and the vectors into the kernel, ends the other
  * threads and starts the new image. What is kept is what the manual page says
  * is kept.
  */
 #include "cpu/cpu.h"
+#include "fs/vfs.h"
 #include "proc/proc.h"
 #include "sysproto.h"
 
@@ -85,15 +86,32 @@ static int args_get(vaddr_t addr, char *buf, char ***out)
     return 0;
 }
 
-static int check(const char *path)
+/* A program by a descriptor (execveat(2)): its path leads through /dev/fd, where the interpreter of
+ * a script would look for the script in vain if the descriptor is closed. */
+static bool out_of_reach(struct inode *i, int fd)
+{
+    char magic[2];
+
+    return fd >= 0 && fdtable_cloexec(cur_proc()->fds, fd) && inode_read(i, magic, 2, 0) == 2 &&
+           magic[0] == '#' && magic[1] == '!';
+}
+
+/* fd: that of execveat(2), or -1. */
+static int check(const char *path, int fd, bool follow)
 {
     struct inode *i;
-    int rc = path_lookup(path, true, &i);
+    int rc = path_lookup(path, follow, &i);
 
     if (rc != 0) {
         return rc;
     }
-    rc = inode_executable(i) ? 0 : -EACCES;
+    if (inode_type(i) == INODE_LNK) {
+        rc = -ELOOP;
+    } else if (!inode_executable(i)) {
+        rc = -EACCES;
+    } else if (out_of_reach(i, fd)) {
+        rc = -ENOENT;
+    }
     inode_put(i);
     return rc;
 }
@@ -117,11 +135,8 @@ static int exec(const char *path, char **argv, char **envp)
 {
     struct trapframe tf;
     bool alone = cur_proc()->thread_count == 1;
-    int rc = check(path);
+    int rc;
 
-    if (rc != 0) {
-        return rc;
-    }
     if (!alone) {
         thread_kill_others();
     }
@@ -137,21 +152,66 @@ static int exec(const char *path, char **argv, char **envp)
     return rc;
 }
 
-long sys_execve(const long a[6])
+/* Puts into buf the path that stands for execveat's two arguments, and into *fd the descriptor that
+ * it leads through, or -1. */
+static long program_path(int dirfd, vaddr_t upath, u32 *flags, char *buf, int *fd)
+{
+    char start[24];
+    size_t n;
+    struct file *f;
+    long len = strncpy_from_user(buf, upath, PATH_LEN);
+
+    *fd = -1;
+    if (len < 0) {
+        return len;
+    }
+    if (buf[0] == '\0') {
+        if ((*flags & AT_EMPTY_PATH) == 0) {
+            return -ENOENT;
+        }
+        *flags &= ~(u32)AT_SYMLINK_NOFOLLOW; /* the descriptor is no link, its path is */
+    }
+    if (buf[0] == '/' || (dirfd == AT_FDCWD && buf[0] != '\0')) {
+        return 0;
+    }
+    if (dirfd == AT_FDCWD) {
+        return -EACCES; /* the working directory */
+    }
+    f = fd_get(dirfd);
+    if (f == NULL) {
+        return -EBADF;
+    }
+    file_put(f);
+    n = (size_t)snprintf(start, sizeof(start), buf[0] == '\0' ? "/dev/fd/%d" : "/dev/fd/%d/",
+                         dirfd);
+    if (n + (size_t)len >= PATH_LEN) {
+        return -ENAMETOOLONG;
+    }
+    memmove(buf + n, buf, (size_t)len + 1);
+    memcpy(buf, start, n);
+    *fd = dirfd;
+    return 0;
+}
+
+static long do_execveat(int dirfd, vaddr_t upath, vaddr_t uargv, vaddr_t uenvp, u32 flags)
 {
     char **argv = NULL, **envp = NULL;
     char *path = kmalloc(PATH_LEN);
     char *buf = kmalloc(STRING_MAX);
     long rc = path != NULL && buf != NULL ? 0 : -ENOMEM;
+    int fd = -1;
 
     if (rc == 0) {
-        rc = strncpy_from_user(path, (vaddr_t)a[0], PATH_LEN);
-    }
-    if (rc >= 0) {
-        rc = args_get((vaddr_t)a[1], buf, &argv);
+        rc = program_path(dirfd, upath, &flags, path, &fd);
     }
     if (rc == 0) {
-        rc = args_get((vaddr_t)a[2], buf, &envp);
+        rc = args_get(uargv, buf, &argv);
+    }
+    if (rc == 0) {
+        rc = args_get(uenvp, buf, &envp);
+    }
+    if (rc == 0) {
+        rc = check(path, fd, (flags & AT_SYMLINK_NOFOLLOW) == 0);
     }
     if (rc == 0) {
         rc = exec(path, argv, envp);
@@ -161,4 +221,17 @@ long sys_execve(const long a[6])
     kfree(buf);
     kfree(path);
     return rc;
+}
+
+long sys_execve(const long a[6])
+{
+    return do_execveat(AT_FDCWD, (vaddr_t)a[0], (vaddr_t)a[1], (vaddr_t)a[2], 0);
+}
+
+long sys_execveat(const long a[6])
+{
+    if (((u32)a[4] & ~(u32)(AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW)) != 0) {
+        return -EINVAL;
+    }
+    return do_execveat((int)a[0], (vaddr_t)a[1], (vaddr_t)a[2], (vaddr_t)a[3], (u32)a[4]);
 }

@@ -163,6 +163,7 @@ const struct syscall syscall_table[] = {
     ROW(exit_group, "d"),
     ROW(set_tid_address, "p"),
     ROW(execve, "spp"),
+    ROW(execveat, "fsppx"),
     ROW(getpid, ""),
     ROW(getppid, ""),
     ROW(gettid, ""),
