@@ -199,6 +199,7 @@ static void stat_line(struct text *t, int tid, const struct thread *th, u64 cpu_
 {
     struct process *p = process_of(tid);
     const struct tty *tty = tty_of(p);
+    int nice = th != NULL ? th->p->nice : 0;
     u64 mapped, resident;
 
     usage_of_process(p, &mapped, &resident);
@@ -206,8 +207,8 @@ static void stat_line(struct text *t, int tid, const struct thread *th, u64 cpu_
                 process_full(p)->pgid, process_full(p)->sid);
     text_printf(t, "%u %d 4194304 0 0 0 0 ", tty != NULL ? tty_number(tty) : 0,
                 tty != NULL ? tty->pgid : -1);
-    text_printf(t, "%lu 0 0 0 20 0 %u 0 %lu %lu %lu 18446744073709551615 ",
-                (unsigned long)(cpu_ns / TICK_NS), p->thread_count,
+    text_printf(t, "%lu 0 0 0 %d %d %u 0 %lu %lu %lu 18446744073709551615 ",
+                (unsigned long)(cpu_ns / TICK_NS), nice + 20, nice, p->thread_count,
                 (unsigned long)(p->start_ns / TICK_NS), (unsigned long)(mapped * PAGE_SIZE),
                 (unsigned long)resident);
     text_printf(t, "0 0 %lu 0 0 0 0 0 0 0 0 0 17 0 0 0 0 0 0 0 0 %lu ", (unsigned long)p->stack_top,

@@ -6,8 +6,8 @@
 
 struct process_list processes = LIST_HEAD_INITIALIZER(processes);
 KERNEL_COLD struct process *process_first;
-static int pid_next = PROC_PID;
-static bool pid_wrapped; /* before that no number was given out twice */
+static int pid_next = PROC_PPID;
+static bool pid_look; /* the next numbers may be in use */
 
 static bool pid_in_use(int n)
 {
@@ -27,6 +27,18 @@ static bool pid_in_use(int n)
     return false;
 }
 
+int pid_take(int wanted)
+{
+    if (wanted < 1 || wanted >= PID_MAX) {
+        return -EINVAL;
+    }
+    if (pid_in_use(wanted)) {
+        return -EEXIST;
+    }
+    pid_look = true;
+    return wanted;
+}
+
 int pid_alloc(void)
 {
     for (int tries = 0; tries < PID_MAX; tries++) {
@@ -34,9 +46,9 @@ int pid_alloc(void)
 
         if (pid_next >= PID_MAX) {
             pid_next = PROC_PID;
-            pid_wrapped = true;
+            pid_look = true;
         }
-        if (!pid_wrapped || !pid_in_use(n)) {
+        if (!pid_look || !pid_in_use(n)) {
             return n;
         }
     }

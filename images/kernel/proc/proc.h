@@ -37,7 +37,10 @@
 #define SIG_COUNT  64
 #define SIGBIT(s)  (1ull << ((s)-1))
 #define SIG_NOMASK (SIGBIT(SIGKILL) | SIGBIT(SIGSTOP))
-#define SIG_STOPS  (SIGBIT(SIGSTOP) | SIGBIT(SIGTSTP) | SIGBIT(SIGTTIN) | SIGBIT(SIGTTOU))
+/* What signals do by default, unless they kill, and kill by way of a core dump. */
+#define SIG_IGNORED (SIGBIT(SIGCHLD) | SIGBIT(SIGURG) | SIGBIT(SIGWINCH) | SIGBIT(SIGCONT))
+#define SIG_DUMPS   (SIG_SYNC | SIGBIT(SIGQUIT) | SIGBIT(SIGABRT) | SIGBIT(SIGXCPU) | SIGBIT(SIGXFSZ))
+#define SIG_STOPS   (SIGBIT(SIGSTOP) | SIGBIT(SIGTSTP) | SIGBIT(SIGTTIN) | SIGBIT(SIGTTOU))
 #define SIG_SYNC                                                                                   \
     (SIGBIT(SIGSEGV) | SIGBIT(SIGBUS) | SIGBIT(SIGILL) | SIGBIT(SIGTRAP) | SIGBIT(SIGFPE) |        \
      SIGBIT(SIGSYS))
@@ -78,6 +81,8 @@ int signal_dequeue(struct thread *t, u64 wanted, siginfo_t *info);
 /* The signals that t would get now: its own, and those of the process that it is to take, as far
  * as t does not block them (or waits for them in rt_sigtimedwait). */
 u64 signal_deliverable(struct thread *t);
+/* Is t to end, by a pending signal without a core dump, or with its process? */
+bool signal_killed(const struct thread *t);
 void signals_discard(struct process *p, u64 mask); /* drops pending signals, of all threads */
 
 /* proc/signal.c */
@@ -135,6 +140,7 @@ struct proc_thread {
     /* Blocking. */
     int wake_cause; /* 0, -ETIMEDOUT, -EINTR: first cause wins */
     bool interruptible;
+    bool killable; /* its wait ends when the thread is to end */
     bool on_runq;
     bool parked; /* it has stopped with its process */
     u32 sigwork; /* SIGWORK_* */
@@ -217,10 +223,12 @@ static inline const struct cred *cur_cred(void)
 LIST_HEAD(process_list, process_full);
 extern struct process_list processes; /* all of them, zombies, too */
 extern struct process *process_first; /* the run ends with it */
-int pid_alloc(void); /* a number that no process, thread, group or session has; -EAGAIN */
+int pid_alloc(void);      /* a number that no process, thread, group or session has; -EAGAIN */
+int pid_take(int wanted); /* this one: -EINVAL, or -EEXIST when somebody has it */
 /* proc/process.c */
-/* Makes a child of the current process, without threads, files and memory. */
-int process_copy(int exit_signal, bool siblings, struct process **out);
+/* Makes a child of the current process, without threads, files and memory. Its number is `wanted`
+ * unless that is 0. */
+int process_copy(int exit_signal, bool siblings, int wanted, struct process **out);
 void process_free(struct process_full *pf); /* without threads, files and memory */
 /* proc/children.c */
 /* The process becomes a zombie: its children get another parent, and its own parent learns of
@@ -257,6 +265,7 @@ void thread_reap(void); /* frees what was buried, except the thread whose stack 
 
 /* proc/wait.c: a signal came for t; ends its wait when that may be interrupted. */
 void thread_interrupt(struct thread *t);
+int thread_block_killable(void); /* 0, or -EINTR when the thread is to end */
 /* proc/timer.c: as ktimer_arm(), without asking the host for an upcall: for a thread about to
  * block. True when it is the first to expire. */
 bool ktimer_insert(struct ktimer *t, u64 deadline, void (*fn)(struct ktimer *t));

@@ -54,8 +54,8 @@ static void host_events(u32 events)
     signal_host_events(events);
 }
 
-/* A process with a number and nothing else. */
-static struct process_full *process_new(void)
+/* A process with a number and nothing else; NULL when there is no memory. */
+static struct process_full *process_new(int pid)
 {
     struct process_full *pf = kzalloc(sizeof(*pf));
 
@@ -67,8 +67,8 @@ static struct process_full *process_new(void)
     waitq_init(&pf->child_waiters);
     pf->p.start_ns = time_mono();
     pf->p.signals = kzalloc(sizeof(*pf->p.signals));
-    pf->p.pid = pid_alloc();
-    if (pf->p.pid < 0 || pf->p.signals == NULL || proc_timers_create(&pf->p.timers) != 0) {
+    pf->p.pid = pid;
+    if (pf->p.signals == NULL || proc_timers_create(&pf->p.timers) != 0) {
         kfree(pf->p.signals);
         kfree(pf);
         return NULL;
@@ -79,9 +79,30 @@ static struct process_full *process_new(void)
     return pf;
 }
 
+/* Init, which is the kernel: a process to look at, with a thread that never runs. It ignores all
+ * signals, and its children are in no list (struct process_full). */
+static int init_create(void)
+{
+    struct process_full *pf = process_new(pid_alloc());
+    struct thread *t = pf != NULL ? thread_create(&pf->p) : NULL;
+
+    if (t == NULL) {
+        return -ENOMEM;
+    }
+    identity_init(pf);
+    pf->p.ppid = 0;
+    rlimits_init(&pf->p);
+    snprintf(t->name, sizeof(t->name), "init");
+    for (int sig = 1; sig <= SIG_COUNT; sig++) {
+        pf->p.signals->act[sig].sa_handler = SIG_IGN;
+    }
+    return 0;
+}
+
 int process_create(struct process **out)
 {
-    struct process_full *pf = process_new();
+    int rc = init_create();
+    struct process_full *pf = rc == 0 ? process_new(pid_alloc()) : NULL;
 
     if (pf == NULL) {
         return -ENOMEM;
@@ -113,11 +134,15 @@ static void copy_program(struct process *to, const struct process *from)
     memcpy(to->auxv, from->auxv, sizeof(to->auxv));
 }
 
-int process_copy(int exit_signal, bool siblings, struct process **out)
+int process_copy(int exit_signal, bool siblings, int wanted, struct process **out)
 {
     struct process_full *from = process_full(cur_proc()), *pf;
+    int pid = wanted != 0 ? pid_take(wanted) : pid_alloc();
 
-    pf = process_new();
+    if (pid < 0) {
+        return pid;
+    }
+    pf = process_new(pid);
     if (pf == NULL) {
         return -ENOMEM;
     }

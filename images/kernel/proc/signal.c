@@ -9,9 +9,7 @@
 
 bool signal_default_ignored(int sig)
 {
-    const u64 ignored = SIGBIT(SIGCHLD) | SIGBIT(SIGURG) | SIGBIT(SIGWINCH) | SIGBIT(SIGCONT);
-
-    return (SIGBIT(sig) & ignored) != 0;
+    return (SIGBIT(sig) & SIG_IGNORED) != 0;
 }
 
 /* Is the signal dropped when it is sent to t? A blocked one is not: its handler may be set

@@ -102,6 +102,19 @@ bool signal_pending(struct thread *t)
     return t->p->sigwork != 0 || signal_deliverable(t) != 0;
 }
 
+bool signal_killed(const struct thread *t)
+{
+    u64 ready = (t->p->pending.mask | t->proc->signals->shared.mask) & ~t->p->blocked;
+
+    ready &= ~(SIG_IGNORED | SIG_STOPS | SIG_DUMPS);
+    for (; ready != 0; ready &= ready - 1) {
+        if (t->proc->signals->act[__builtin_ctzll(ready) + 1].sa_handler == SIG_DFL) {
+            return true;
+        }
+    }
+    return (t->p->sigwork & SIGWORK_KILLED) != 0;
+}
+
 static void signal_take(struct thread *t, struct sigpending *from, int sig, siginfo_t *info)
 {
     struct proc_signals *s = t->proc->signals;

@@ -24,7 +24,9 @@ void thread_wake(struct thread *t)
 
 void thread_interrupt(struct thread *t)
 {
-    if (!t->p->interruptible || t->state != THREAD_BLOCKED) {
+    bool may = t->p->interruptible || (t->p->killable && signal_killed(t));
+
+    if (!may || t->state != THREAD_BLOCKED) {
         return;
     }
     t->p->sigwork |= SIGWORK_INTERRUPTED;
@@ -59,6 +61,20 @@ int thread_block(u64 deadline, bool interruptible)
     ktimer_cancel(&p->block_timer);
     p->interruptible = false;
     return p->wake_cause;
+}
+
+int thread_block_killable(void)
+{
+    struct proc_thread *p = current->p;
+    int rc;
+
+    if (signal_killed(current)) {
+        return -EINTR;
+    }
+    p->killable = true;
+    rc = thread_block(HV_NO_DEADLINE, false);
+    p->killable = false;
+    return rc;
 }
 
 void waitq_init(struct waitq *q)

@@ -5,6 +5,7 @@
 #include <linux/sched.h>
 
 #include "cpu/cpu.h"
+#include "fs/events.h"
 #include "proc/proc.h"
 #include "sysproto.h"
 
@@ -13,13 +14,16 @@
 #define KNOWN_FLAGS                                                                                \
     (THREAD_FLAGS | CLONE_SYSVSEM | CLONE_SETTLS | CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID |    \
      CLONE_CHILD_SETTID | CLONE_DETACHED | CLONE_PTRACE | CLONE_UNTRACED | CLONE_VFORK |           \
-     CLONE_PARENT | CLONE_CLEAR_SIGHAND)
+     CLONE_PARENT | CLONE_CLEAR_SIGHAND | CLONE_PIDFD)
+#define SET_TID_MAX 32u /* MAX_PID_NS_LEVEL; there is one name space */
 
 struct clone_request {
     u64 flags;
     int exit_signal;
     u64 stack, tls;
     vaddr_t parent_tid, child_tid;
+    vaddr_t pidfd; /* where to put the descriptor of CLONE_PIDFD */
+    int wanted;    /* the number that it must have, or 0 */
 };
 
 static int flags_check(u64 flags)
@@ -35,6 +39,9 @@ static int flags_check(u64 flags)
     }
     if ((flags & CLONE_THREAD) == 0 && (flags & CLONE_SIGHAND) != 0) {
         return -ENOSYS; /* processes that share signal handlers */
+    }
+    if ((flags & CLONE_PIDFD) != 0 && (flags & (CLONE_THREAD | CLONE_DETACHED)) != 0) {
+        return -EINVAL; /* a descriptor names a process */
     }
     return (flags & ~KNOWN_FLAGS) != 0 ? -EINVAL : 0;
 }
@@ -80,32 +87,59 @@ static void process_undo(struct process *child)
     child_exited(pf, 0);
 }
 
+/* Gives the caller a descriptor of the child, which does not have it. The number, or an error. */
+static int give_pidfd(const struct process *child, vaddr_t to)
+{
+    struct file *f;
+    int rc = pidfd_create(child, 0, &f);
+    int fd = rc < 0 ? rc : fd_install(f, 0, true);
+
+    if (fd >= 0 && copy_to_user(to, &fd, sizeof(fd)) != 0) {
+        (void)fd_close(fd);
+        return -EFAULT;
+    }
+    return fd;
+}
+
 static struct thread *clone_process(const struct clone_request *r, int *error)
 {
     struct process *child;
-    struct thread *t;
+    struct thread *t = NULL;
+    int fd = -1;
     bool siblings = (r->flags & CLONE_PARENT) != 0;
 
     children_sweep();
-    *error = process_copy(r->exit_signal, siblings, &child);
+    *error = process_copy(r->exit_signal, siblings, r->wanted, &child);
     if (*error != 0) {
         return NULL;
     }
     *error = process_fill(child, r);
-    t = *error == 0 ? thread_clone(child, r->flags, r->stack, r->tls, error) : NULL;
+    if (*error == 0 && (r->flags & CLONE_PIDFD) != 0) {
+        fd = give_pidfd(child, r->pidfd);
+        *error = MIN(fd, 0);
+    }
+    if (*error == 0) {
+        t = thread_clone(child, r->flags, r->stack, r->tls, error);
+    }
+    if (t == NULL && fd >= 0) {
+        (void)fd_close(fd);
+    }
     if (t == NULL) {
         process_undo(child);
     }
     return t;
 }
 
-/* The child may use the caller's stack, so the caller goes on only when it does no more. No signal
- * ends the wait. */
+/* The child may use the caller's stack, so the caller goes on only when it does no more, unless it
+ * is killed. */
 static void vfork_wait(struct process *child, struct vfork_wait *w)
 {
     process_full(child)->vfork = w;
     while (!w->done) {
-        (void)thread_block(HV_NO_DEADLINE, false);
+        if (thread_block_killable() != 0 && !w->done) {
+            process_full(child)->vfork = NULL;
+            return;
+        }
     }
 }
 
@@ -165,8 +199,12 @@ long sys_clone(const long a[6])
                                     .stack = (u64)a[1],
                                     .tls = (u64)a[4],
                                     .parent_tid = (vaddr_t)a[2],
-                                    .child_tid = (vaddr_t)a[3]};
+                                    .child_tid = (vaddr_t)a[3],
+                                    .pidfd = (vaddr_t)a[2]};
 
+    if ((r.flags & CLONE_PIDFD) != 0 && (r.flags & CLONE_PARENT_SETTID) != 0) {
+        return -EINVAL; /* one place cannot have both numbers */
+    }
     return r.exit_signal > SIG_COUNT ? -EINVAL : do_clone(&r);
 }
 
@@ -186,10 +224,10 @@ long sys_vfork(const long a[6])
     return do_clone(&r);
 }
 
-long sys_clone3(const long a[6])
+/* Copies what the program has given; fields of a newer version than ours must be 0. */
+static int args_copy(vaddr_t from, size_t size, struct clone_args *args)
 {
-    struct clone_args args = {0};
-    size_t size = (size_t)a[1];
+    u8 more[PAGE_SIZE / 8];
 
     if (size < CLONE_ARGS_SIZE_VER0) {
         return -EINVAL;
@@ -197,13 +235,55 @@ long sys_clone3(const long a[6])
     if (size > PAGE_SIZE) {
         return -E2BIG;
     }
-    if (copy_from_user(&args, (vaddr_t)a[0], MIN(size, sizeof(args))) != 0) {
+    if (copy_from_user(args, from, MIN(size, sizeof(*args))) != 0) {
         return -EFAULT;
     }
-    if ((args.stack == 0) != (args.stack_size == 0)) {
+    for (size_t at = sizeof(*args); at < size; at += sizeof(more)) {
+        size_t n = MIN(size - at, sizeof(more));
+
+        if (copy_from_user(more, from + at, n) != 0) {
+            return -EFAULT;
+        }
+        for (size_t k = 0; k < n; k++) {
+            if (more[k] != 0) {
+                return -E2BIG;
+            }
+        }
+    }
+    return 0;
+}
+
+/* Which number the child must have: the first of a list with one for each name space. */
+static int wanted_tid(const struct clone_args *args, int *wanted)
+{
+    if (args->set_tid_size > SET_TID_MAX || (args->set_tid == 0) != (args->set_tid_size == 0)) {
         return -EINVAL;
     }
-    if (args.exit_signal > SIG_COUNT || args.set_tid_size != 0 ||
+    if (args->set_tid_size == 0) {
+        return 0;
+    }
+    if (copy_from_user(wanted, args->set_tid, sizeof(*wanted)) != 0) {
+        return -EFAULT;
+    }
+    if (args->set_tid_size > 1 || *wanted < 1) {
+        return -EINVAL;
+    }
+    return process_full(cur_proc())->cred.uid[ID_EFFECTIVE] == 0 ? 0 : -EPERM;
+}
+
+long sys_clone3(const long a[6])
+{
+    struct clone_args args = {0};
+    int wanted = 0, rc = args_copy((vaddr_t)a[0], (size_t)a[1], &args);
+
+    if (rc == 0) {
+        rc = wanted_tid(&args, &wanted);
+    }
+    if (rc != 0) {
+        return rc;
+    }
+    if ((args.stack == 0) != (args.stack_size == 0) || args.exit_signal > SIG_COUNT ||
+        (args.flags & (CSIGNAL | CLONE_DETACHED)) != 0 ||
         ((args.flags & (CLONE_THREAD | CLONE_PARENT)) != 0 && args.exit_signal != 0)) {
         return -EINVAL;
     }
@@ -212,7 +292,9 @@ long sys_clone3(const long a[6])
                                             .stack = args.stack + args.stack_size,
                                             .tls = args.tls,
                                             .parent_tid = args.parent_tid,
-                                            .child_tid = args.child_tid});
+                                            .child_tid = args.child_tid,
+                                            .pidfd = args.pidfd,
+                                            .wanted = wanted});
 }
 
 long sys_exit(const long a[6])

@@ -28,15 +28,15 @@ static int kill_one(struct process_full *pf, int sig)
     return sig == 0 || pf->p.thread_count == 0 ? 0 : signal_send(&pf->p, NULL, sig, SI_USER, 0);
 }
 
-/* Signals all processes of a group, or with pgid 0 all but the caller. It has failed when nobody
- * was signalled. */
+/* Signals all processes of a group, or with pgid 0 all but the caller and init. It has failed when
+ * nobody was signalled. */
 static long kill_many(int pgid, int sig)
 {
     struct process_full *pf;
     long rc = -ESRCH;
 
     LIST_FOREACH (pf, &processes, link) {
-        if (pgid != 0 ? pf->pgid == pgid : &pf->p != cur_proc()) {
+        if (pgid != 0 ? pf->pgid == pgid : &pf->p != cur_proc() && pf->p.pid != PROC_PPID) {
             int one = kill_one(pf, sig);
 
             rc = rc == 0 ? 0 : one;
