@@ -45,6 +45,22 @@ static int ready(int fd, int ms)
     return poll(&p, 1, ms) == 1 ? p.revents : 0;
 }
 
+/* A directory of /proc will do for signals, and for nothing else. */
+static void check_directory(void)
+{
+    int dir = open("/proc/self", O_RDONLY | O_DIRECTORY), task = open("/proc/self/task", O_RDONLY);
+    int proc = open("/proc", O_RDONLY);
+
+    T_CHECK("directories", dir >= 0 && task >= 0 && proc >= 0);
+    T_EQ("of a process", send(dir, 0, NULL, 0), 0);
+    T_ERR("another one", send(task, 0, NULL, 0), EBADF);
+    T_ERR("that of all", send(proc, 0, NULL, 0), EBADF);
+    T_ERR("no descriptors by it", syscall(SYS_pidfd_getfd, dir, 0, 0), EBADF);
+    close(dir);
+    close(task);
+    close(proc);
+}
+
 static void check_self(void)
 {
     int fd = pidfd_of(getpid(), 0), pipes[2], copy;
@@ -103,6 +119,7 @@ int main(int argc, char **argv)
         return 0;
     }
     check_self();
+    check_directory();
     check_child();
     return t_done();
 }

@@ -25,9 +25,11 @@ int timerfd_set(struct file *f, u32 flags, const struct timer_setting *new,
 void timerfd_get(struct file *f, struct timer_setting *out);
 
 /* pidfd.c. pidfd_process: the process that a descriptor names: -EBADF when it names none, -ESRCH
- * when it is gone. */
+ * when it is gone. pidfd_target: the same for sending signals, where a directory /proc/PID will do.
+ */
 int pidfd_create(const struct process *p, u32 flags, struct file **out);
 int pidfd_process(int fd, struct process **out, bool *nonblock);
+int pidfd_target(int fd, struct process **out);
 
 /* poll.c */
 struct poller; /* a thread's place in the wait queues of the files it polls */

@@ -70,3 +70,25 @@ int pidfd_process(int fd, struct process **out, bool *nonblock)
     file_put(f);
     return rc < 0 ? rc : *out == NULL ? -ESRCH : 0;
 }
+
+/* The process of a directory /proc/PID. Of what is in /proc it alone has the number of a process
+ * and lies in a directory that has none (procfs.c). */
+static struct process *directory_process(const struct inode *i)
+{
+    bool names = i->dev == DEV_PROC && S_ISDIR(i->mode) && i->u.id.b != 0 && i->parent != NULL &&
+                 i->parent->u.id.b == 0;
+
+    return names ? process_find((int)i->u.id.b) : NULL;
+}
+
+int pidfd_target(int fd, struct process **out)
+{
+    struct file *f = fd_get(fd);
+    bool nonblock;
+
+    *out = f != NULL ? directory_process(f->inode) : NULL;
+    if (f != NULL) {
+        file_put(f);
+    }
+    return *out != NULL ? 0 : pidfd_process(fd, out, &nonblock);
+}

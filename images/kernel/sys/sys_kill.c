@@ -156,13 +156,12 @@ long sys_pidfd_send_signal(const long a[6])
 {
     struct process *p;
     siginfo_t info;
-    bool nonblock;
     int rc;
 
     if (a[3] != 0) {
         return -EINVAL;
     }
-    rc = pidfd_process((int)a[0], &p, &nonblock);
+    rc = pidfd_target((int)a[0], &p);
     if (rc < 0) {
         return rc;
     }
