@@ -48,12 +48,16 @@ mkdir -p proc sys dev tmp
 mount -t proc none proc
 mount -t sysfs none sys
 mount -t tmpfs none dev
+mount -t tmpfs none tmp # on an overlay numbers of inodes and devices are not what tests of stat(2) expect
 for name in null zero full random urandom tty; do touch dev/$name; mount --bind /dev/$name dev/$name; done
 mkdir dev/pts dev/shm
 mount -t devpts -o newinstance,ptmxmode=666 none dev/pts
 mount -t tmpfs none dev/shm
 ln -s pts/ptmx dev/ptmx
 ln -s /proc/self/fd dev/fd
+ln -s fd/0 dev/stdin
+ln -s fd/1 dev/stdout
+ln -s fd/2 dev/stderr
 ip link set lo up
 shift 2
 status=0
