@@ -163,6 +163,18 @@ static void settle_in_tree(vaddr_t start, vaddr_t end)
     }
 }
 
+/* The same for pages that a mapping owns, and a fork had, too. */
+static void settle_owned(vaddr_t start, vaddr_t end)
+{
+    for (vaddr_t va = start, next; va < end; va = next) {
+        next = MIN(end, pt_last_page(va) + PAGE_SIZE);
+        u64 *e = pt_is_large(va) ? NULL : pt_entry(va, false);
+        for (; e != NULL && va < next; va += PAGE_SIZE, e++) {
+            pt_set(e, *e & PTE_P && *e & PTE_OWNED ? *e | PTE_W | PTE_D : *e);
+        }
+    }
+}
+
 /* The first tree has the rights, too (pt_protect_ident()). */
 int cow_lend(struct mm *mm, vaddr_t start, vaddr_t end, bool whole)
 {
@@ -179,11 +191,18 @@ static void settle(struct mm *mm)
 {
     mm->lent = false;
     for (struct vma *v = vma_first_from(mm, 0); v != NULL; v = vma_next(v)) {
-        if (v->kind == VMA_IDENT && v->prot & PROT_WRITE && !(v->flags & MAP_SHARED)) {
+        if (!(v->prot & PROT_WRITE) || v->flags & MAP_SHARED) {
+            continue;
+        }
+        if (v->kind == VMA_IDENT) {
             pt_select(pt_first());
             settle_in_tree(v->start, v->end);
-            mm_select(mm);
+        }
+        mm_select(mm);
+        if (v->kind == VMA_IDENT) {
             settle_in_tree(v->start, v->end);
+        } else {
+            settle_owned(v->start, v->end);
         }
     }
 }

@@ -219,9 +219,11 @@ u64 *pt_large(vaddr_t va);  /* the same, only if it is a large page */
 bool pt_is_large(vaddr_t va);
 bool pt_is_writable(vaddr_t va);
 paddr_t pt_frame(vaddr_t va); /* where va lies in memory; 0 when no page is entered */
-/* Makes all 2 MiB of RAM that are only text and constants one large page; the constants become
- * executable. */
-void pt_join_text(void);
+/* Before the snapshot. pt_join: makes all 2 MiB of RAM that are only text and constants one large
+ * page, whose constants become executable, and those whose pages have the rights of free memory.
+ * pt_forget_used: frees the frames that were tables. */
+void pt_join(void);
+void pt_forget_used(void);
 /* Makes va such a large page, of the frames at pa, which belong to the mapping. No page may be
  * entered there. */
 void pt_set_large(vaddr_t va, paddr_t pa);

@@ -18,10 +18,11 @@
 #include "../../../vmm/bitmap.h"
 #include "mm/mm.h"
 
-#define LARGE_FRAMES (LARGE_PAGE / PAGE_SIZE)
-#define ALIGN_MIN    (8 * LARGE_FRAMES) /* allocations from this size on begin at a large page */
-#define FRESH_MIN    64 /* allocations from this size on leave the holes of the image */
-#define DISCARD_MIN  (2 * LARGE_FRAMES) /* dirty frames: cheaper discarded than cleared */
+#define LARGE_FRAMES  (LARGE_PAGE / PAGE_SIZE)
+#define SHARERS_PAGES (PAGE_UP(frames * sizeof(*sharers)) / PAGE_SIZE)
+#define ALIGN_MIN     (8 * LARGE_FRAMES) /* allocations from this size on begin at a large page */
+#define FRESH_MIN     64 /* allocations from this size on leave the holes of the image */
+#define DISCARD_MIN   (2 * LARGE_FRAMES) /* dirty frames: cheaper discarded than cleared */
 
 static struct hv_shared *shared;
 static u64 *used, *dirty;
@@ -203,7 +204,7 @@ bool pmm_share(paddr_t pa)
     bool given = i < frames && bitmap_test(used, i);
     KASSERT(given);
     if (sharers == NULL) {
-        paddr_t table = pmm_alloc(PAGE_UP(frames * sizeof(*sharers)) / PAGE_SIZE, PMM_ZERO);
+        paddr_t table = pmm_alloc(SHARERS_PAGES, PMM_ZERO);
         if (!table) {
             return false;
         }
@@ -252,6 +253,11 @@ void pmm_mark_dirty(paddr_t pa, u64 pages)
 
 void pmm_scrub(void)
 {
+    u16 *unused = shared_frames ? NULL : sharers;
+    if (unused != NULL) {
+        sharers = NULL;
+        pmm_free((paddr_t)unused, SHARERS_PAGES);
+    }
     for (u64 w = 0; w < bitmap_words(frames); w++) {
         for (u64 m = dirty[w] & ~used[w]; m; m &= m - 1) {
             u64 i = w * BITMAP_WORD + (u64)__builtin_ctzll(m);

@@ -315,17 +315,51 @@ void pt_open(vaddr_t start, vaddr_t end)
 }
 
 /* Does the table map the 2 MiB at va to their own frames, all read-only, and some of them as
- * text? */
-static bool all_text(const u64 *table, vaddr_t va)
+ * text? Or all as free memory is mapped? Then *rights are those of one large page instead, else 0.
+ */
+static bool can_join(const u64 *table, vaddr_t va, u64 *rights)
 {
-    bool text = false;
+    const u64 plain = pt_prot_bits(PROT_READ | PROT_WRITE);
+    const u64 text = pt_prot_bits(PROT_READ | PROT_EXEC);
+    unsigned plains = 0, texts = 0, constants = 0;
     for (unsigned i = 0; i < PT_ENTRIES; i++) {
-        if ((table[i] & ~PTE_NX) != ((va + i * PAGE_SIZE) | pt_prot_bits(PROT_READ | PROT_EXEC))) {
-            return false;
-        }
-        text |= !(table[i] & PTE_NX);
+        u64 e = table[i] ^ (va + i * PAGE_SIZE);
+        plains += e == plain;
+        texts += e == text;
+        constants += e == (text | PTE_NX);
     }
-    return text;
+    *rights = plains ? plain : text;
+    return plains == PT_ENTRIES || (texts && texts + constants == PT_ENTRIES);
+}
+
+void pt_join(void)
+{
+    bool joined = false;
+    for (vaddr_t va = LARGE_PAGE; pmm_is_ram(va, LARGE_PAGE); va += LARGE_PAGE) {
+        u64 *entry = pt_walk(va, 2, false), rights;
+        if (*entry & PTE_LARGE || !can_join(phys_ptr(*entry & PTE_ADDR), va, &rights)) {
+            continue;
+        }
+        pmm_free(*entry & PTE_ADDR, 1);
+        *entry = va | rights | PTE_LARGE;
+        joined = true;
+    }
+    if (joined) {
+        tlb_flush();
+    }
+}
+
+void pt_forget_used(void)
+{
+    for (int level = 1; level <= PT_LEVELS; level++) {
+        for (u64 *table = used_take(level); table != NULL; table = used_take(level)) {
+            pmm_free((paddr_t)table, 1);
+        }
+        if (used_tables[level - 1].frame != NULL) {
+            pmm_free((paddr_t)used_tables[level - 1].frame, 1);
+        }
+        used_tables[level - 1].frame = NULL;
+    }
 }
 
 void pt_set_large(vaddr_t va, paddr_t pa)
@@ -393,21 +427,4 @@ paddr_t pt_take_large(vaddr_t va, vaddr_t end)
     *entry = 0;
     pmm_free((paddr_t)spare_take(), 1);
     return pa;
-}
-
-void pt_join_text(void)
-{
-    bool joined = false;
-    for (vaddr_t va = 0; pmm_is_ram(va, LARGE_PAGE); va += LARGE_PAGE) {
-        u64 *entry = pt_walk(va, 2, false);
-        if (*entry & PTE_LARGE || !all_text(phys_ptr(*entry & PTE_ADDR), va)) {
-            continue;
-        }
-        pmm_free(*entry & PTE_ADDR, 1);
-        *entry = va | pt_prot_bits(PROT_READ | PROT_EXEC) | PTE_LARGE;
-        joined = true;
-    }
-    if (joined) {
-        tlb_flush();
-    }
 }

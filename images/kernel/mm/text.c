@@ -158,7 +158,8 @@ void text_settle(struct mm *mm)
     if (!mm_is_alone(mm) || mm->root != pt_first()) {
         return; /* other trees share the tables that would go */
     }
-    pt_join_text();
+    pt_join();
+    pt_forget_used();
     join_library(mm);
     for (struct vma *v = vma_first_from(mm, 0); v != NULL; v = vma_next(v)) {
         if (v->kind == VMA_IDENT && vma_has_file(v) &&
