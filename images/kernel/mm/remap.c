@@ -229,10 +229,12 @@ long mm_madvise(struct mm *mm, vaddr_t addr, u64 len, int advice)
 }
 
 /* The area of brk: after the program when it lies in RAM (non-PIE), else anywhere. Frames are
- * claimed now and cost nothing until they are touched. */
+ * claimed now and cost nothing until they are touched. The first address space has much, because
+ * its break is to go on for long; the others have little, because there may be many of them. */
 int mm_brk_reserve(struct mm *mm, vaddr_t after)
 {
-    u64 pages = MIN(BRK_MAX, pmm_free_pages() * PAGE_SIZE / 8) / PAGE_SIZE;
+    u64 most = mm->root == pt_first() ? BRK_MAX : LARGE_PAGE;
+    u64 pages = MIN(most, pmm_free_pages() * PAGE_SIZE / 8) / PAGE_SIZE;
     vaddr_t start = PAGE_UP(after);
     if (start < hv_shared()->ram_size) {
         u64 there = pages;
@@ -299,9 +301,21 @@ static bool brk_resize(struct mm *mm, vaddr_t old_end, vaddr_t new_end)
                    VMA_IDENT, NULL);
 }
 
+/* Makes the area longer, as far as the frames after it are free. */
+static bool brk_extend(struct mm *mm, vaddr_t limit)
+{
+    if (limit - mm->brk_start > BRK_MAX ||
+        !pmm_claim(mm->brk_limit, (limit - mm->brk_limit) / PAGE_SIZE)) {
+        return false;
+    }
+    mm->brk_limit = limit;
+    return true;
+}
+
 long mm_brk(struct mm *mm, vaddr_t brk)
 {
-    if (mm->copied || brk < mm->brk_start || brk > mm->brk_limit) {
+    if (mm->copied || brk < mm->brk_start ||
+        (brk > mm->brk_limit && !brk_extend(mm, PAGE_UP(brk)))) {
         return (long)mm->brk_end;
     }
     vaddr_t old_end = PAGE_UP(mm->brk_end), new_end = PAGE_UP(brk);
