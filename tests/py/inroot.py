@@ -4,7 +4,7 @@
 
 As chroot(8), but with a working directory, with no other change to the environment than
 LD_PRELOAD_INSIDE becoming LD_PRELOAD (which must not act on the host's programs), with the
-signals that Python ignores back at their defaults, and with a /proc that nobody else sees.
+signals that Python ignores back at their defaults, and with a /proc, a /dev/pts and a /dev/shm that nobody else sees.
 """
 import ctypes
 import os
@@ -23,7 +23,10 @@ def need(result, what):
 
 need(libc.unshare(CLONE_NEWNS), "unshare")
 need(libc.mount(None, b"/", None, MS_REC | MS_PRIVATE, None), "mounts of its own")
-need(libc.mount(b"proc", os.fsencode(sys.argv[1] + "/proc"), b"proc", 0, None), "mounting /proc")
+for kind, place, options in ((b"proc", "/proc", None), (b"devpts", "/dev/pts", b"newinstance,ptmxmode=666,mode=620,gid=5"),
+                             (b"tmpfs", "/dev/shm", None)):
+    os.makedirs(sys.argv[1] + place, exist_ok=True)
+    need(libc.mount(kind, os.fsencode(sys.argv[1] + place), kind, 0, options), f"mounting {place}")
 os.chroot(sys.argv[1])
 os.chdir(sys.argv[2])
 signal.signal(signal.SIGPIPE, signal.SIG_DFL)

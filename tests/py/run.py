@@ -152,6 +152,11 @@ class NativeDriver:
         return read(base + "out"), read(base + "err"), status
 
 
+def without_killed(err):
+    """What the shell says of a process that a signal ended, pyhl has to say itself."""
+    return re.sub(rb"pyhl (run|boot): killed by signal \d+ [^\n]*\n$", b"", err)
+
+
 class Guest:
     def __init__(self, repeat, home=HOME):
         self.repeat = repeat
@@ -168,8 +173,7 @@ class Guest:
         for key, value in case.env.items():
             command += ["--env", f"{key}={value}"]
         out, err, status = run(command + case.options + case.command() + ["--"] + case.args, case, CWD)
-        # What the shell says of a process that a signal ended, pyhl has to say itself.
-        return out, re.sub(rb"pyhl run: killed by signal \d+ [^\n]*\n$", b"", err), status
+        return out, without_killed(err), status
 
 
 def shell_status(status):
