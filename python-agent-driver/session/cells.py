@@ -69,9 +69,11 @@ def file_name(context, argv):
 def prepare(context, source, argv):
     """Compile a cell. Its result is kept under a name that no program can write. A script has arguments and no result."""
     global shows
-    context.count += 1
+    empty = not source.strip()
+    context.count += not empty  # as in IPython
     name = file_name(context, argv)
-    keep_source(name, source.decode())
+    if not empty:
+        keep_source(name, source.decode())
     if b"\0" in source:
         raise SyntaxError("source code string cannot contain null bytes")
     flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT | context.futures
