@@ -34,6 +34,7 @@ struct cmd {
 extern const struct cmd cmd_setup;
 extern const struct cmd cmd_run;
 extern const struct cmd cmd_repl;
+extern const struct cmd cmd_serve;
 extern const struct cmd cmd_boot;
 extern const struct cmd cmd_info;
 extern const struct cmd cmd_verify;

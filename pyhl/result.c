@@ -212,12 +212,9 @@ static void put_times(struct json_out *out, const struct vmm_counters *c)
     json_put(out, text);
 }
 
-static void put_counts(struct json_out *out, const struct vmm_counters *c)
+void result_counts(const struct vmm_counters *c, struct result_count rows[RESULT_COUNTS])
 {
-    const struct {
-        const char *name;
-        uint64_t count;
-    } rows[] = {
+    const struct result_count all[RESULT_COUNTS] = {
         {"memory_peak_bytes", c->memory_peak},
         {"output_bytes", c->output_bytes},
         {"records", c->records},
@@ -230,7 +227,15 @@ static void put_counts(struct json_out *out, const struct vmm_counters *c)
         {"exits", c->exits},
     };
 
-    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+    memcpy(rows, all, sizeof(all));
+}
+
+static void put_counts(struct json_out *out, const struct vmm_counters *c)
+{
+    struct result_count rows[RESULT_COUNTS];
+
+    result_counts(c, rows);
+    for (size_t i = 0; i < RESULT_COUNTS; i++) {
         json_put(out, i == 0 ? "{\"" : ",\"");
         json_put(out, rows[i].name);
         json_put(out, "\":");

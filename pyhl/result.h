@@ -25,4 +25,12 @@ void result_io(struct result *result, struct vmm_io *io);
 int result_write(struct result *result, const struct vmm_outcome *outcome, const char *text,
                  int status);
 
+/* What is counted of a run, by the names that JSON has for it. */
+#define RESULT_COUNTS 10
+struct result_count {
+    const char *name;
+    uint64_t count;
+};
+void result_counts(const struct vmm_counters *counters, struct result_count rows[RESULT_COUNTS]);
+
 #endif

@@ -13,7 +13,7 @@ FUZZ_CFLAGS := -std=c17 -D_GNU_SOURCE $(WARNINGS) -O1 -g -I. -Iimages/kernel -fn
 fuzz-long:
 	@HOURS='$(HOURS)' RUNS='$(RUNS)' FUZZ_CORPUS='$(FUZZ_CORPUS)' tests/fuzz/long.sh $(TARGETS)
 
-FUZZ_TARGETS := sites opts cpio frame kernel_elf config header workset calls toolcalls files slots hot tables snapshot restore checkpoint console archive json packages
+FUZZ_TARGETS := sites opts cpio frame kernel_elf config header workset calls toolcalls files slots hot tables snapshot restore checkpoint console archive json packages request
 FUZZ_VMM := $(FUZZ_DIR)/libvmm.a
 # What each target is linked with.
 FUZZ_kernel_elf := $(FUZZ_VMM)
@@ -48,6 +48,8 @@ FUZZ_slots := $(FUZZ_FAKE_KVM)
 FUZZ_LINK_slots := -Wl,--wrap=ioctl
 FUZZ_json := $(FUZZ_DIR)/pyhl/jsontext.o
 FUZZ_LINK_json := -ljansson
+FUZZ_request := $(patsubst %,$(FUZZ_DIR)/pyhl/%.o,request flow)
+FUZZ_LINK_request := -ljansson -lm
 FUZZ_packages := $(patsubst %,$(FUZZ_DIR)/pyhl/%.o,packages_dist packages_said packages_request files) $(FUZZ_VMM)
 FUZZ_opts := $(patsubst %,$(FUZZ_DIR)/pyhl/%.o,opts value) $(FUZZ_VMM)
 

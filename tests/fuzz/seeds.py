@@ -525,6 +525,23 @@ def json():
     }
 
 
+def requests():
+    whole = (b'{"id":1,"op":"run","session":"s1","context":"c","env":{"A":"1","B":"\xc3\xbc"},"cwd":"/a","timeout":1.5,"cpu":1,'
+             b'"memory":1000000,"output_limit":5,"tool_calls":2,"tools":[{"name":"f","schema":"{}"},{"name":"g"}],"deterministic":true}')
+    return {
+        "whole": b"\0" + whole + b"\0print(1)",
+        "script": b'\0{"id":1,"op":"run","as":"script","args":["a","","\\u00e9"]}\0x',
+        "open": b'\1{"id":1,"op":"open","env":{},"cwd":"/"}',
+        "unknown": b'\0{"id":1,"op":"run","x":1}',
+        "nul": b'\0{"id":1,"op":"run"}\0a\0b',
+        "numbers": b'\0{"id":1,"op":"run","timeout":1e300,"memory":-1,"cpu":0,"output_limit":1e-9}',
+        "deep": b'\0{"env":' + b"[" * 70 + b"]" * 70 + b"}",
+        "strings": b'\0{"a\\"[[[":"[[[\\\\"}',
+        "twice": b'\0{"id":1,"id":2}',
+        "names": b'\0{"id":1,"op":"run","tools":[{"name":"a b"}],"env":{"":"x"}}',
+    }
+
+
 def packages():
     return {
         "metadata": b"\0Metadata-Version: 2.1\nName: A-b_.c\nVersion: 1!2.0rc1.post2.dev3+dfsg1\nRequires-Dist: x>=1\n"
@@ -545,7 +562,7 @@ def packages():
 
 
 TARGETS = {"kernel_elf": kernel_elf, "cpio": cpio, "sites": sites, "snapshot": snapshot, "header": snapshot, "calls": calls, "toolcalls": toolcalls, "files": files, "frame": frames, "config": ini,
-           "opts": opts, "json": json, "packages": packages, "slots": slots, "hot": hot,
+           "opts": opts, "json": json, "packages": packages, "request": requests, "slots": slots, "hot": hot,
            "tables": tables, "workset": workset, "archive": archive, "console": console, "restore": restore, "checkpoint": lambda: seeds_checkpoint.checkpoint(REQUESTS)}
 
 

@@ -1,0 +1,485 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * One thread runs the VM. Another one takes the replies to its calls, and reads the socket only
+ * while a run with tools goes on. Both sleep in read() and write() and on flags alone, because
+ * the process is in jail.
+ */
+#include "worker.h"
+#include "pyhl.h"
+#include "report.h"
+
+#include <errno.h>
+#include <malloc.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <limits.h>
+#include <linux/futex.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define WORKER_STATUS 1 /* of a process whose server is gone */
+
+struct worker {
+    int fd;
+    struct vmm *vm;
+    pthread_mutex_t sending;
+    atomic_int began, listen, over; /* the other thread is there; it is to read; it has read all */
+};
+
+/* Tells the other thread. */
+static void flag_raise(atomic_int *flag)
+{
+    atomic_store(flag, 1);
+    (void)syscall(SYS_futex, flag, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, INT_MAX, NULL, NULL, 0);
+}
+
+/* Waits to be told, and forgets it. A semaphore would sleep in a call that the jail does not have
+ * (futex(2), FUTEX_WAIT_BITSET). */
+static void flag_wait(atomic_int *flag)
+{
+    while (atomic_exchange(flag, 0) == 0) {
+        (void)syscall(SYS_futex, flag, FUTEX_WAIT | FUTEX_PRIVATE_FLAG, 0, NULL, NULL, 0);
+    }
+}
+
+/* A run as it was handed over. The arrays and what they point to are of one allocation. */
+struct work {
+    struct worker_run head;
+    const char **args, **env, **tools;
+    struct pyhl_run run;
+    struct vmm_tools *set;
+};
+
+/* For the signal handler. A signal names its run, because it may come before the run has begun, or
+ * when it is over. */
+static struct vmm *_Atomic running;
+static atomic_int serial;      /* of the run that goes on, or went on last */
+static atomic_int early;       /* of a run that is to be interrupted when it begins; 0: none */
+static atomic_int early_signo; /* how */
+static atomic_bool killed;     /* the run that goes on is to end */
+
+static void interrupt(struct vmm *vm, int signo)
+{
+    if (signo == WORKER_KILL) {
+        atomic_store(&killed, true);
+    }
+    vmm_interrupt(vm, signo == WORKER_KILL ? VMM_INTERRUPT_KILL : VMM_INTERRUPT_INT);
+}
+
+static void worker_on_signal(int signo, siginfo_t *info, void *context)
+{
+    struct vmm *vm = atomic_load(&running);
+    const int run = info->si_value.sival_int, saved = errno;
+
+    (void)context;
+    if (vm != NULL && atomic_load(&serial) == run) {
+        interrupt(vm, signo);
+    } else {
+        atomic_store(&early_signo, signo);
+        atomic_store(&early, run);
+    }
+    errno = saved;
+}
+
+/* From now on signals reach the VM; NULL: they do not. */
+static void signals_reach(struct vmm *vm)
+{
+    atomic_store(&running, vm);
+    if (vm != NULL && atomic_exchange(&early, 0) == atomic_load(&serial)) {
+        interrupt(vm, atomic_load(&early_signo));
+    }
+}
+
+/* Reads all of it. The server alone closes the socket, and without it there is nothing to do. */
+static void worker_read(const struct worker *w, void *to, size_t size)
+{
+    for (size_t at = 0; at < size;) {
+        const ssize_t n = read(w->fd, (uint8_t *)to + at, size - at);
+
+        if (n == 0 || (n < 0 && errno != EINTR)) {
+            _exit(WORKER_STATUS);
+        }
+        at += n > 0 ? (size_t)n : 0;
+    }
+}
+
+/* Writes all of it. Where the server does not read because its client does not, a run that is to
+ * end takes the process with it. */
+static void worker_write(const struct worker *w, const void *from, size_t size)
+{
+    for (size_t at = 0; at < size;) {
+        const ssize_t n = write(w->fd, (const uint8_t *)from + at, size - at);
+
+        if (n < 0 && (errno != EINTR || atomic_load(&killed))) {
+            _exit(WORKER_STATUS);
+        }
+        at += n > 0 ? (size_t)n : 0;
+    }
+}
+
+static void worker_send(struct worker *w, const struct worker_message *message, const void *first,
+                        size_t first_size, const void *second, size_t second_size)
+{
+    uint8_t small[4096];
+
+    (void)pthread_mutex_lock(&w->sending);
+    if (sizeof(*message) + first_size + second_size <= sizeof(small)) {
+        memcpy(small, message, sizeof(*message));
+        if (first_size > 0) {
+            memcpy(small + sizeof(*message), first, first_size);
+        }
+        if (second_size > 0) {
+            memcpy(small + sizeof(*message) + first_size, second, second_size);
+        }
+        worker_write(w, small, sizeof(*message) + first_size + second_size);
+    } else {
+        worker_write(w, message, sizeof(*message));
+        worker_write(w, first, first_size);
+        worker_write(w, second, second_size);
+    }
+    (void)pthread_mutex_unlock(&w->sending);
+}
+
+static void worker_tell(struct worker *w, uint32_t kind, const void *bytes, size_t size)
+{
+    const struct worker_message message = {.kind = kind, .size = size};
+
+    worker_send(w, &message, bytes, size, NULL, 0);
+}
+
+static int worker_fail(struct worker *w, const struct vmm_err *err)
+{
+    worker_tell(w, WORKER_FAILED, err->msg, strlen(err->msg));
+    return WORKER_STATUS;
+}
+
+static int worker_on_write(void *arg, int stream, const void *bytes, size_t size)
+{
+    worker_tell(arg, stream == 1 ? WORKER_STDOUT : WORKER_STDERR, bytes, size);
+    return 0;
+}
+
+static int worker_on_record(void *arg, const char *kind, const void *bytes, size_t size)
+{
+    const size_t name = strlen(kind) + 1;
+    const struct worker_message message = {.kind = WORKER_RECORD, .size = name + size};
+
+    worker_send(arg, &message, kind, name, bytes, size);
+    return 0;
+}
+
+static int worker_on_call(void *arg, void *tools_arg, struct vmm *vm, const struct vmm_call *call)
+{
+    const size_t name = strlen(call->name) + 1;
+    const struct worker_message message = {
+        .kind = WORKER_CALL, .number = call->id, .size = name + call->size};
+
+    (void)arg;
+    (void)vm;
+    worker_send(tools_arg, &message, call->name, name, call->bytes, call->size);
+    return 0;
+}
+
+/* Gives a reply to the VM. One for which it has no open call is dropped: the guest has given the
+ * call up, or the run is over. */
+static void worker_reply(struct worker *w, const struct worker_message *message)
+{
+    char *bytes = message->size < WORKER_BYTES ? malloc(message->size + 1) : NULL;
+    size_t type;
+
+    if (bytes == NULL) {
+        _exit(WORKER_STATUS);
+    }
+    worker_read(w, bytes, message->size);
+    bytes[message->size] = 0;
+    type = strlen(bytes);
+    if (message->kind == WORKER_REPLY) {
+        (void)vmm_reply(w->vm, message->number, bytes, message->size, NULL);
+    } else if (type < message->size) {
+        (void)vmm_reply_error(w->vm, message->number, bytes, bytes + type + 1, NULL);
+    }
+    free(bytes);
+}
+
+/* The other thread. */
+static void *worker_listen(void *arg)
+{
+    struct worker *w = arg;
+    struct worker_message message;
+
+    flag_raise(&w->began);
+    for (;;) {
+        flag_wait(&w->listen);
+        for (;;) {
+            worker_read(w, &message, sizeof(message));
+            if (message.kind == WORKER_OVER) {
+                break;
+            }
+            worker_reply(w, &message);
+        }
+        flag_raise(&w->over);
+    }
+    return NULL;
+}
+
+/* For vmm_jail.threads. Signals are for the thread that runs the VM. */
+static int worker_thread(void *arg, struct vmm_err *err)
+{
+    struct worker *w = arg;
+    sigset_t all, before;
+    pthread_t thread;
+    int rc;
+
+    (void)mallopt(M_ARENA_MAX, 1); /* a second arena would need a system call for itself */
+    (void)sigfillset(&all);
+    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
+    rc = pthread_create(&thread, NULL, worker_listen, w);
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (rc != 0) {
+        return vmm_err_set(err, rc, "a thread for replies: %s", strerror(rc));
+    }
+    flag_wait(&w->began);
+    return 0;
+}
+
+/* Makes an array of the next strings, with a NULL after the last. */
+static const char **work_strings(const char **next, const char *end, size_t count)
+{
+    const char **list = calloc(count + 1, sizeof(*list));
+
+    for (size_t i = 0; list != NULL && i < count; i++) {
+        const char *nul = *next < end ? memchr(*next, 0, (size_t)(end - *next)) : NULL;
+
+        if (nul == NULL) {
+            free(list);
+            return NULL;
+        }
+        list[i] = *next;
+        *next = nul + 1;
+    }
+    return list;
+}
+
+static int work_tools(struct work *work, struct vmm_err *err)
+{
+    struct vmm_function *functions = calloc(work->head.tool_count + 1ul, sizeof(*functions));
+    int rc;
+
+    if (functions == NULL) {
+        return vmm_err_set(err, ENOMEM, "out of memory");
+    }
+    for (size_t i = 0; i < work->head.tool_count; i++) {
+        functions[i] = (struct vmm_function){
+            .name = work->tools[2 * i], .schema = work->tools[2 * i + 1], .call = worker_on_call};
+    }
+    rc = work->head.tool_count > 0
+             ? vmm_tools_create(functions, work->head.tool_count, &work->set, err)
+             : 0;
+    free(functions);
+    return rc;
+}
+
+/* Takes the bytes of a WORKER_RUN apart, after its head. */
+static int work_make(struct work *work, const char *bytes, size_t size, struct vmm_err *err)
+{
+    const struct worker_run *head = &work->head;
+    const char *next = bytes, *end = bytes + head->strings;
+    const char **two = NULL;
+
+    if (size != head->strings + head->source + 1 || (two = work_strings(&next, end, 2)) == NULL ||
+        (work->args = work_strings(&next, end, head->arg_count)) == NULL ||
+        (work->env = work_strings(&next, end, head->env_count)) == NULL ||
+        (work->tools = work_strings(&next, end, 2ul * head->tool_count)) == NULL) {
+        free(two);
+        return vmm_err_set(err, EPROTO, "a run that is none");
+    }
+    work->run = (struct pyhl_run){
+        .args = head->is_cell ? NULL : work->args,
+        .env = work->env,
+        .cwd = two[0][0] != 0 ? two[0] : NULL,
+        .context = two[1][0] != 0 ? two[1] : NULL,
+        .timeout_ns = head->timeout_ns,
+        .cpu_ns = head->cpu_ns,
+        .memory = head->memory,
+        .max_output = head->max_output,
+        .max_calls = head->max_calls,
+        .deterministic = head->deterministic != 0,
+    };
+    free(two);
+    *(head->is_cell ? &work->run.cell : &work->run.code) = bytes + head->strings;
+    return work_tools(work, err);
+}
+
+static void work_free(struct work *work)
+{
+    vmm_tools_destroy(work->set);
+    free(work->args);
+    free(work->env);
+    free(work->tools);
+}
+
+/* Goes on while the guest can do nothing but wait for replies. That time does not count as the
+ * run's, so it is limited by itself. */
+static int worker_wait(struct worker *w, uint64_t timeout_ns, struct vmm_outcome *outcome,
+                       struct vmm_err *err)
+{
+    uint64_t left = timeout_ns != 0 ? timeout_ns : UINT64_MAX;
+    int rc = 0;
+
+    while (rc == 0 && outcome->kind == VMM_CALLED && left > 0) {
+        const uint64_t began = report_now();
+        uint64_t waited;
+
+        rc = vmm_resume(w->vm, left, outcome, err);
+        waited = report_now() - began;
+        left = left == UINT64_MAX ? left : left > waited ? left - waited : 0;
+    }
+    if (rc == 0 && outcome->kind == VMM_CALLED) {
+        outcome->kind = VMM_TIMEOUT;
+    }
+    return rc;
+}
+
+static int worker_run_vm(struct worker *w, struct work *work, struct vmm_outcome *outcome,
+                         struct vmm_err *err)
+{
+    int rc;
+
+    work->run.tools = work->set;
+    work->run.tools_arg = w;
+    signals_reach(w->vm);
+    rc = pyhl_run(w->vm, &work->run, outcome, err);
+    rc = rc == 0 ? worker_wait(w, work->run.timeout_ns, outcome, err) : rc;
+    signals_reach(NULL);
+    return rc;
+}
+
+static void worker_done(struct worker *w, const struct vmm_outcome *outcome)
+{
+    struct worker_done done = {
+        .kind = (int32_t)outcome->kind, .status = outcome->status, .counters = outcome->counters};
+
+    memcpy(done.detail, outcome->detail, sizeof(done.detail));
+    worker_tell(w, WORKER_DONE, &done, sizeof(done));
+}
+
+/* Puts the machine back, after the answer was sent. */
+static int worker_reset(struct worker *w, struct vmm_err *err)
+{
+    const int rc = vmm_rewind(w->vm, err);
+
+    if (rc == 0) {
+        worker_tell(w, WORKER_READY, NULL, 0);
+    }
+    return rc;
+}
+
+static int worker_work(struct worker *w, struct work *work, const char *bytes, size_t size,
+                       struct vmm_err *err)
+{
+    struct vmm_outcome outcome;
+    int rc = work_make(work, bytes, size, err);
+
+    if (rc < 0) {
+        return rc;
+    }
+    if (work->set != NULL) {
+        flag_raise(&w->listen);
+    }
+    rc = worker_run_vm(w, work, &outcome, err);
+    if (rc < 0) {
+        return rc;
+    }
+    worker_done(w, &outcome);
+    if (work->set != NULL) {
+        flag_wait(&w->over);
+    }
+    return work->head.keeps && outcome.kind == VMM_READY ? 0 : worker_reset(w, err);
+}
+
+static int worker_take_run(struct worker *w, const struct worker_message *message,
+                           struct vmm_err *err)
+{
+    size_t size = message->size;
+    struct work work = {0};
+    char *bytes = NULL;
+    int rc = 0;
+
+    if (size < sizeof(work.head) || size > 2 * WORKER_BYTES) {
+        return vmm_err_set(err, EPROTO, "a run that is none");
+    }
+    atomic_store(&killed, false);
+    atomic_store(&serial, (int)message->number);
+    worker_read(w, &work.head, sizeof(work.head));
+    size -= sizeof(work.head);
+    bytes = malloc(size + 1);
+    if (bytes == NULL) {
+        return vmm_err_set(err, ENOMEM, "out of memory");
+    }
+    worker_read(w, bytes, size);
+    bytes[size] = 0;
+    rc = worker_work(w, &work, bytes, size + 1, err);
+    work_free(&work);
+    free(bytes);
+    return rc;
+}
+
+static int worker_loop(struct worker *w)
+{
+    struct worker_message message;
+    struct vmm_err err = {0};
+    int rc = 0;
+
+    worker_tell(w, WORKER_READY, NULL, 0);
+    while (rc == 0) {
+        worker_read(w, &message, sizeof(message));
+        if (message.kind == WORKER_RUN) {
+            rc = worker_take_run(w, &message, &err);
+        } else if (message.kind == WORKER_RESET) {
+            rc = worker_reset(w, &err);
+        } else {
+            rc = vmm_err_set(&err, EPROTO, "a message that is none");
+        }
+    }
+    return worker_fail(w, &err);
+}
+
+static int worker_jail(struct worker *w, struct vmm_err *err)
+{
+    const struct vmm_jail jail = {
+        .extras = VMM_JAIL_CHANNEL,
+        .input_fd = -1,
+        .channel_fd = w->fd,
+        .threads = worker_thread,
+        .threads_arg = w,
+    };
+
+    return vmm_jail(&jail, err);
+}
+
+int worker_main(const struct worker_start *start)
+{
+    static struct worker w; /* the other thread uses it until the process ends */
+    const struct sigaction action = {.sa_sigaction = worker_on_signal, .sa_flags = SA_SIGINFO};
+    const struct vmm_io io = {.stdin_fd = -1,
+                              .stdout_fd = -1,
+                              .stderr_fd = -1,
+                              .write = worker_on_write,
+                              .write_arg = &w,
+                              .record = worker_on_record,
+                              .record_arg = &w};
+    struct vmm_err err = {0};
+
+    w.fd = start->fd;
+    (void)pthread_mutex_init(&w.sending, NULL);
+    (void)sigaction(WORKER_INTERRUPT, &action, NULL);
+    (void)sigaction(WORKER_KILL, &action, NULL);
+    if (vmm_restore(start->snap, &io, true, &w.vm, &err) < 0 || worker_jail(&w, &err) < 0) {
+        return worker_fail(&w, &err);
+    }
+    return worker_loop(&w);
+}

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * A worker: a process in jail that holds one VM, and runs in it what `pyhl serve` hands over. The
+ * two exchange messages over a socket: a header, and bytes. The server asks for one run at a time.
+ * A guest may have taken over the worker, so the server believes nothing that comes from it.
+ */
+#ifndef PYHL_WORKER_H
+#define PYHL_WORKER_H
+
+#include "vmm/vmm.h"
+
+#include <signal.h>
+#include <stdint.h>
+
+#define WORKER_BYTES (72ull << 20) /* of a message, at most: a record of 64 MiB with its kind */
+
+enum worker_kind {
+    /* To the worker. */
+    WORKER_RUN = 1, /* number: the run's serial; struct worker_run, strings, source */
+    WORKER_REPLY,   /* number: the call; the bytes are the value */
+    WORKER_ERROR,   /* number: the call; type and message, each with its NUL */
+    WORKER_OVER,    /* after WORKER_DONE of a run with tools: no more replies come */
+    WORKER_RESET,   /* the session is over */
+    /* From the worker. */
+    WORKER_READY, /* nothing has run in the machine */
+    WORKER_STDOUT,
+    WORKER_STDERR,
+    WORKER_RECORD, /* the kind with its NUL, and the content */
+    WORKER_CALL,   /* number: of the call; the name with its NUL, and the arguments */
+    WORKER_DONE,   /* struct worker_done. WORKER_READY follows unless the session goes on */
+    WORKER_FAILED, /* text: the host failed, and the worker ends */
+};
+
+struct worker_message {
+    uint32_t kind;
+    uint32_t unused;
+    uint64_t number;
+    uint64_t size; /* of the bytes that follow */
+};
+
+/* A run. Strings follow, each with its NUL, in the order of the counts: cwd, context, args, env,
+ * tools (name, schema), then the source. */
+struct worker_run {
+    uint32_t is_cell;
+    uint32_t keeps; /* the machine stays as the run leaves it, if it can go on */
+    uint32_t arg_count, env_count, tool_count, deterministic;
+    uint64_t timeout_ns, cpu_ns, memory, max_output, max_calls; /* as in struct pyhl_run */
+    uint64_t strings, source;                                   /* bytes */
+};
+
+struct worker_done {
+    int32_t kind, status; /* of the outcome */
+    struct vmm_counters counters;
+    char detail[256];
+};
+
+/* Signals to a worker whose run is to be interrupted, or to end, by sigqueue(3) with the serial of
+ * the run. */
+#define WORKER_INTERRUPT SIGUSR1
+#define WORKER_KILL      SIGUSR2
+
+struct worker_start {
+    struct vmm_snapshot *snap; /* what the VM is restored from */
+    int fd;                    /* the socket */
+};
+
+/* Runs a worker in this process, which has one thread, until the socket is closed. Returns the exit
+ * status of the process. */
+int worker_main(const struct worker_start *start);
+
+#endif
