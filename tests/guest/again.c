@@ -19,6 +19,7 @@
 
 #define PAGE  4096ul
 #define LEFT  0x150000000000ul /* where a child maps memory */
+#define LOW   0x10000000000ul  /* and another place */
 #define PARTS 64
 #define TAG   "here is the version: "
 
@@ -42,30 +43,33 @@ static bool faults(const volatile char *at)
     return true;
 }
 
-static int child_leave(void)
+static char *map_at(unsigned long at)
 {
-    int prot = PROT_READ | PROT_WRITE, flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE;
-    char *at = mmap((char *)LEFT, PARTS * PAGE, prot, flags, -1, 0);
+    return mmap((char *)at, PARTS * PAGE, PROT_READ | PROT_WRITE,
+                MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+}
 
-    if (at != (char *)LEFT) {
+static int leave(unsigned long where)
+{
+    char *at = map_at(where);
+
+    if (at != (char *)where) {
         return 1;
     }
     memset(at, 'x', PARTS * PAGE);
     return mprotect(at, PAGE, PROT_NONE) != 0;
 }
 
-static int child_look(void)
+static int look(unsigned long where)
 {
-    int prot = PROT_READ | PROT_WRITE, flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE;
-    char *at = (char *)LEFT;
+    char *at = (char *)where;
 
-    signal(SIGSEGV, on_fault);
     for (unsigned i = 0; i < PARTS; i++) {
         if (!faults(at + i * PAGE)) {
             return 1;
         }
     }
-    if (mmap(at, PARTS * PAGE, prot, flags, -1, 0) != at) {
+    if (map_at(where) != at) {
         return 2;
     }
     for (unsigned i = 0; i < PARTS * PAGE; i++) {
@@ -74,6 +78,13 @@ static int child_look(void)
         }
     }
     return 0;
+}
+
+static int child_look(void)
+{
+    signal(SIGSEGV, on_fault);
+    int high = look(LEFT);
+    return high != 0 ? high : look(LOW);
 }
 
 static int deep(int depth)
@@ -150,7 +161,7 @@ static int child(const char *what)
     if (strcmp(what, "marker") == 0) {
         return puts(strrchr(*where, ' ') + 1) == EOF;
     }
-    return strcmp(what, "leave") == 0        ? child_leave()
+    return strcmp(what, "leave") == 0        ? leave(LEFT) || leave(LOW)
            : strcmp(what, "look") == 0       ? child_look()
            : strcmp(what, "deep") == 0       ? deep(1500) != 1500
            : strcmp(what, "overflow") == 0   ? child_overflow()

@@ -376,6 +376,7 @@ static int replace_afresh(struct process *p, struct exec *x, char *const envp[],
         return rc;
     }
     p->mm = fresh;
+    mm_program(fresh, x->inode);
     mm_activate(fresh);
     rc = map_program(p, x);
     if (rc == 0) {

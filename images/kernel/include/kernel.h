@@ -174,6 +174,7 @@ void mm_ref(struct mm *mm);
 bool mm_is_alone(const struct mm *mm);       /* has it one user, and is there no other? */
 bool mm_is_replaceable(const struct mm *mm); /* can a program take the place of the one in it? */
 void mm_activate(struct mm *mm);
+void mm_program(struct mm *mm, const void *program); /* names the program that will be in it */
 /* mm/clear.c */
 void mm_put(struct mm *mm);
 /* mm/fork.c: a copy of the current process's address space. Pages are copied when one of the two

@@ -90,7 +90,7 @@ void mm_put(struct mm *mm)
         mm_leave();
     }
     LIST_REMOVE(mm, link);
-    root_free(mm->root, kept);
+    root_free(mm, kept);
     kfree(mm);
     cow_settle();
 }

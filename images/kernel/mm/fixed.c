@@ -19,9 +19,6 @@ static bool in_program(paddr_t pa)
     return false;
 }
 
-/* Below LOW_END the trees of tables share what they can (root.c). */
-#define LOW_END (1ul << 39)
-
 int fixed_take(struct mm *mm, vaddr_t start, vaddr_t end)
 {
     vaddr_t va = start;

@@ -152,6 +152,7 @@ static int copy_guard(struct mm *from, struct mm *to)
 
 static void copy_places(struct mm *to, const struct mm *from)
 {
+    to->program = from->program;
     to->window_next = from->window_next;
     to->brk_start = from->brk_start;
     to->brk_end = from->brk_end;

@@ -38,7 +38,8 @@
 #define LARGE_MIN    (64ul << 20) /* smaller mappings in the window have no large pages */
 #define WINDOW_START 0x100000000000ul
 #define WINDOW_END   0x7ffffffff000ul
-#define USER_MIN     LARGE_PAGE /* no mapping below */
+#define USER_MIN     LARGE_PAGE  /* no mapping below */
+#define LOW_END      (1ul << 39) /* below it trees of tables share what they can (root.c) */
 
 #define PTE_P         1ull
 #define PTE_W         2ull
@@ -129,9 +130,10 @@ struct mm {
     bool copied; /* by fork: the brk area is none, and the guard page another's */
     bool lent;   /* forks share frames of its identity memory, which are read-only meanwhile */
     vaddr_t stack_top;
-    paddr_t guard; /* the page below the first stack, which nobody can access; 0: no stack */
-    u64 *root;     /* the tree of page tables */
-    unsigned refs; /* processes that use it */
+    paddr_t guard;       /* the page below the first stack, which nobody can access; 0: no stack */
+    u64 *root;           /* the tree of page tables */
+    const void *program; /* names the program for leaf.c */
+    unsigned refs;       /* processes that use it */
     LIST_ENTRY(mm) link;
 };
 
@@ -151,7 +153,7 @@ u64 *root_new(void);
 /* root_is_kept: a tree that is not needed any more is kept for another address space, if nothing is
  * entered in its window. root_free: gives it up; it is not loaded. */
 bool root_is_kept(const u64 *root);
-void root_free(u64 *root, bool keep);
+void root_free(struct mm *mm, bool keep);
 u64 *root_large(struct mm *mm, vaddr_t va);
 u64 *root_entry(struct mm *mm, vaddr_t va);
 int root_carve(struct mm *mm, vaddr_t start, vaddr_t end);
@@ -235,6 +237,13 @@ void pt_set_large(vaddr_t va, paddr_t pa);
 bool pt_enter_large(vaddr_t va, paddr_t pa, int prot);
 bool pt_protect_large(vaddr_t va, vaddr_t end, int prot);
 paddr_t pt_take_large(vaddr_t va, vaddr_t end);
+
+/* leaf.c: tables of pages that were left, for the program whose tree is selected. leaf_keep: the
+ * table is empty or in RAM, and in no tree. It returns another one that is kept no longer, or NULL.
+ * leaf_take: one for the 2 MiB around va, with entries as they were left, or NULL. */
+void leaf_program(const void *of);
+u64 *leaf_keep(u64 *table, vaddr_t va, const void *of);
+u64 *leaf_take(vaddr_t va);
 
 /* text.c. Where to map a library whose text is to become a large page; 0 for any other file. */
 vaddr_t text_place(struct mm *mm, u64 len, int flags, const struct vma_file *file);

@@ -192,7 +192,8 @@ static bool may_promise(u64 len)
 static vaddr_t window_place(struct mm *mm, u64 len, int flags, const struct vma_file *file,
                             vaddr_t hint)
 {
-    if (file != NULL || len < LARGE_MIN || hint) {
+    bool apart = file != NULL && mm->root != pt_first();
+    if (hint || (!apart && (file != NULL || len < LARGE_MIN))) {
         return vma_find_gap(mm, len, hint);
     }
     vaddr_t gap = vma_find_gap(mm, len + LARGE_PAGE, 0);

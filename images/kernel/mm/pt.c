@@ -133,6 +133,14 @@ static u64 *split_large(u64 *entry)
     return table;
 }
 
+/* An empty table of this level. Most likely the table that the program had there the last time has
+ * to say the same. */
+static u64 *table_for(vaddr_t va, int level)
+{
+    u64 *table = level == 1 && root != first_root ? leaf_take(va) : NULL;
+    return table != NULL ? table : pt_table_new(level);
+}
+
 /* Walks to the entry for va in its table of this level: 1 maps pages, 2 maps large pages. A
  * large page on the way is split. NULL when a table is missing and not to be made, or memory is
  * short. */
@@ -147,7 +155,7 @@ static u64 *pt_walk(vaddr_t va, int level, bool create)
         } else if (*entry & PTE_P) {
             table = phys_ptr(*entry & PTE_ADDR);
         } else {
-            table = create ? pt_table_new(at - 1) : NULL;
+            table = create ? table_for(va, at - 1) : NULL;
             if (table != NULL) {
                 *entry = (u64)table | PTE_TABLE;
             }

@@ -5,10 +5,10 @@
  * pages there, its tree gets copies of the tables on the way, and shares the rest. The first tree
  * is never changed so. A table is the tree's own if the first tree has another one in that place.
  *
- * A tree that is not needed any more is kept with its tables of the window, which are empty then.
- * The next address space is likely to have its mappings at the same places. So it needs no new
- * table, and a host that shadows page tables keeps what it has for them. Such a host answers a
- * write to a table above the lowest level with much work, most of all to a root.
+ * A tree that is not needed any more is kept with its upper tables of the window. The next address
+ * space is likely to have its mappings at the same places. So it needs no new ones, and a host that
+ * shadows page tables keeps what it has for them. Such a host answers a write to a table above the
+ * lowest level with much work, most of all to a root. leaf.c keeps the tables of the lowest level.
  */
 #include "cpu/cpu.h"
 #include "mm/mm.h"
@@ -18,7 +18,7 @@
 #define TABLE_BITS (PTE_P | PTE_W | PTE_U | PTE_A)
 
 #define KEPT_TREES  16u
-#define KEPT_TABLES 64u /* a tree with more is not kept */
+#define KEPT_TABLES 128u /* a tree with more is not kept */
 
 static KERNEL_COLD u64 *kept[KEPT_TREES];
 static KERNEL_COLD unsigned kept_count;
@@ -45,17 +45,46 @@ u64 *root_new(void)
     return root;
 }
 
-/* Frees a table of this level, and those under it that the first tree, which has `first` in that
- * place, does not have. */
-static void free_tree(u64 *table, const u64 *first, int level)
+static void keep_leaf(u64 *table, vaddr_t va, const struct mm *mm)
 {
+    u64 *other = leaf_keep(table, va, mm->program);
+    if (other != NULL) {
+        pt_table_free(other, 1);
+    }
+}
+
+/* Frees a table of this level, which begins at va, and those under it that the first tree, which
+ * has `first` in that place, does not have. Those of the lowest level below the window are left to
+ * the program. */
+static void free_tree(const struct mm *mm, u64 *table, const u64 *first, vaddr_t va, int level)
+{
+    const u64 size = PAGE_SIZE << 9 * (level - 1);
     for (unsigned i = 0; level > 1 && i < ENTRIES; i++) {
         u64 *next = table_of(table[i]), *other = first != NULL ? table_of(first[i]) : NULL;
         if (next != NULL && next != other) {
-            free_tree(next, other, level - 1);
+            free_tree(mm, next, other, va + i * size, level - 1);
         }
     }
-    pt_table_free(table, level);
+    if (level == 1 && va < LOW_END) {
+        keep_leaf(table, va, mm);
+    } else {
+        pt_table_free(table, level);
+    }
+}
+
+/* Takes the tables of pages out of a table of this level. They are empty. */
+static void shed_leaves(const struct mm *mm, u64 *table, vaddr_t va, int level)
+{
+    const u64 size = PAGE_SIZE << 9 * (level - 1);
+    for (unsigned i = 0; i < ENTRIES; i++) {
+        u64 *next = table_of(table[i]);
+        if (next != NULL && level > 2) {
+            shed_leaves(mm, next, va + i * size, level - 1);
+        } else if (next != NULL) {
+            pt_set(&table[i], 0);
+            keep_leaf(next, va + i * size, mm);
+        }
+    }
 }
 
 /* How many tables there are from this one on, at most `most` and a few. */
@@ -84,19 +113,25 @@ bool root_is_kept(const u64 *root)
     return root != pt_first() && kept_count < KEPT_TREES && window_tables(root) <= KEPT_TABLES;
 }
 
-void root_free(u64 *root, bool keep)
+void root_free(struct mm *mm, bool keep)
 {
+    u64 *root = mm->root;
     if (root == pt_first()) {
         return;
     }
     if (!keep) {
-        free_tree(root, pt_first(), LEVELS);
+        free_tree(mm, root, pt_first(), 0, LEVELS);
         return;
     }
     u64 *low = table_of(root[0]), *shared = table_of(pt_first()[0]);
     if (low != shared) {
         root[0] = pt_first()[0];
-        free_tree(low, shared, LEVELS - 1);
+        free_tree(mm, low, shared, 0, LEVELS - 1);
+    }
+    for (unsigned i = 1; i < ENTRIES; i++) {
+        if (table_of(root[i]) != NULL) {
+            shed_leaves(mm, table_of(root[i]), i * (PAGE_SIZE << 27), LEVELS - 1);
+        }
     }
     kept[kept_count++] = root;
 }
@@ -143,7 +178,10 @@ static u64 *own_table(struct mm *mm, u64 *entry, const u64 *first, vaddr_t va, i
     if (old != NULL && old != first) {
         return old;
     }
-    u64 *table = pt_table_old(level - 1);
+    u64 *table = level == 2 ? leaf_take(va) : NULL;
+    if (table == NULL) {
+        table = pt_table_old(level - 1);
+    }
     if (table == NULL) {
         return NULL;
     }

@@ -36,6 +36,12 @@ void mm_ref(struct mm *mm)
     mm->refs++;
 }
 
+void mm_program(struct mm *mm, const void *program)
+{
+    mm->program = program;
+    leaf_program(program);
+}
+
 bool mm_is_alone(const struct mm *mm)
 {
     return mm->refs == 1 && LIST_FIRST(&mm_spaces) == mm && LIST_NEXT(mm, link) == NULL;
@@ -59,6 +65,7 @@ static void load(u64 *root)
 
 void mm_activate(struct mm *mm)
 {
+    leaf_program(mm->program);
     load(mm->root);
 }
 
@@ -69,5 +76,6 @@ void mm_leave(void)
 
 void mm_select(struct mm *mm)
 {
+    leaf_program(mm->program);
     pt_select(mm->root);
 }

@@ -106,7 +106,7 @@ void mm_drop(struct mm *mm, bool empty)
             free_frames(mm, v->start, v->end);
         } else {
             mm_select(mm);
-            if (empty && v->start >= WINDOW_START) {
+            if (empty && v->start >= LOW_END) {
                 mm_unpopulate(v->start, v->end);
             } else {
                 free_owned(v->start, v->end);
