@@ -25,14 +25,17 @@ make_target() {
     return 1
 }
 
-# take_image NAME: the image with the programs of tests/images/NAME in /tests. Sets $root to a copy of its root, so that
-# no program can change what the image is made of.
+# take_image NAME [FILE...]: the image with these files and those of tests/images/NAME in /tests. Sets $root to a copy of
+# its root, so that no program can change what the image is made of.
 take_image() {
-    make_target "$1" "image-$1" || return 1
+    local name=$1
+    shift
+    make_target "$name" "image-$name" || return 1
     root=$scratch/root
     rm -rf "$root"
-    cp -a "build/images/$1/root" "$root" && mkdir "$root/tests" || exit 2
-    [ ! -d "tests/images/$1" ] || cp "tests/images/$1/"* "$root/tests/" || exit 2
+    cp -a "build/images/$name/root" "$root" && mkdir "$root/tests" || exit 2
+    [ ! -d "tests/images/$name" ] || cp "tests/images/$name/"* "$root/tests/" || exit 2
+    [ $# = 0 ] || cp "$@" "$root/tests/" || exit 2
     "$mkcpio" "$root" "$scratch/initrd.cpio" || exit 2
     mknod -m 666 "$root/dev/null" c 1 3 && mknod -m 666 "$root/dev/urandom" c 1 9 || exit 2
 }
@@ -125,6 +128,33 @@ case_rust() {
         program_name="rust: $kind, the end of a stack" silent=yes same_as_linux 134 "/bin/work-$kind" overflow
         expect_err "^thread 'small'.* has overflowed its stack"
     done
+}
+
+# A shell's job control on a pseudo-terminal. In a chroot there is no /dev/ptmx: natively only the shell runs in one.
+shell_on_terminal() {
+    begin "shell: jobs on a terminal"
+    run env -i PATH=/usr/bin:/usr/sbin HOME=/root LANG=C.UTF-8 "$scratch/onpty" tests/images/shell/jobs.dialogue \
+        "$(command -v chroot)" "$root" /usr/bin/dash -i
+    expect_status 6
+    cp "$scratch/out" "$scratch/want"
+    in_guest 0 /tests/onpty /tests/jobs.dialogue /usr/bin/dash -i
+    expect_same 6 "in the guest"
+}
+
+case_shell() {
+    local status script
+    has_compiler shell gcc gcc || return
+    gcc -std=c17 -D_GNU_SOURCE -O2 -Wall -Wextra -Werror -static -o "$scratch/onpty" tests/images/shell/onpty.c || exit 2
+    take_image shell "$scratch/onpty" || return
+    for script in pipes:3 background:4; do
+        status=${script#*:} script=${script%:*}
+        program_name="shell: $script.sh" same_as_linux "$status" /usr/bin/dash "/tests/$script.sh"
+    done
+    begin "shell: pyhl boot DIR -e CODE"
+    run "$pyhl" boot build/images/shell -e 'echo "$0: $((6 * 7))" | rev 2>/dev/null || seq 3 | tail -n 1'
+    expect_status 0
+    expect_out 3
+    shell_on_terminal
 }
 
 # A guest's functions, called by a host that is built as a user of libvmm would build it, and its functions.
