@@ -226,6 +226,19 @@ static int epoll_add(struct epoll *ep, struct file *f, int fd, const struct epol
     return 0;
 }
 
+/* EPOLLEXCLUSIVE (epoll_ctl(2)) goes with few flags, and is said once. Here each waiter is woken.
+ */
+static bool exclusive_refused(const struct epitem *there, const struct file *f, u32 events)
+{
+    const u32 allowed =
+        POLLIN | POLLOUT | POLLERR | POLLHUP | EPOLLWAKEUP | EPOLLET | EPOLLEXCLUSIVE;
+
+    if (there != NULL && ((there->event.events | events) & EPOLLEXCLUSIVE) != 0) {
+        return true;
+    }
+    return (events & EPOLLEXCLUSIVE) != 0 && (f->ops == &epoll_ops || (events & ~allowed) != 0);
+}
+
 int epoll_control(struct file *epf, int op, struct file *f, int fd, const struct epoll_event *event)
 {
     struct epoll *ep = epf->priv;
@@ -237,7 +250,10 @@ int epoll_control(struct file *epf, int op, struct file *f, int fd, const struct
     it = epoll_find(ep, f, fd);
     switch (op) {
     case EPOLL_CTL_ADD:
-        return it != NULL ? -EEXIST : epoll_add(ep, f, fd, event);
+        if (it != NULL) {
+            return -EEXIST;
+        }
+        return exclusive_refused(NULL, f, event->events) ? -EINVAL : epoll_add(ep, f, fd, event);
     case EPOLL_CTL_DEL:
         if (it != NULL) {
             item_free(it);
@@ -246,6 +262,9 @@ int epoll_control(struct file *epf, int op, struct file *f, int fd, const struct
     case EPOLL_CTL_MOD:
         if (it == NULL) {
             return -ENOENT;
+        }
+        if (exclusive_refused(it, f, event->events)) {
+            return -EINVAL;
         }
         it->event = *event;
         it->disabled = false;

@@ -94,6 +94,7 @@ static int open_tmpfile(struct inode *dir, u32 flags, u32 mode, struct file **ou
     if (dir->mode & S_ISGID) {
         i->gid = dir->gid;
     }
+    i->linkable = !(flags & O_EXCL);
     rc = inode_open(i, flags & ~(u32)O_TMPFILE, out);
     inode_put(i);
     return rc;

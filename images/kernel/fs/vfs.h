@@ -94,6 +94,7 @@ struct inode {
     enum inode_type type;
     u32 dev, rdev;
     u32 uid, gid;
+    bool linkable; /* of O_TMPFILE: it has no name and may get one */
     u64 ino, size;
     u64 atime, mtime, ctime, btime; /* ns since the epoch */
     const struct inode_ops *ops;

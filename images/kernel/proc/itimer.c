@@ -69,6 +69,7 @@ void proc_timers_free(struct process *p)
     for (int which = 0; which < ITIMERS; which++) {
         ktimer_cancel(&p->timers->itimers[which].ktimer);
     }
+    ktimer_cancel(&p->timers->cpu_limit);
     kfree(p->timers);
     p->timers = NULL;
 }

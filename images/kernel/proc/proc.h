@@ -306,6 +306,10 @@ void proc_timers_free(struct process *p);
 int itimer_get(struct process *p, int which, struct __kernel_old_itimerval *out);
 int itimer_set(struct process *p, int which, const struct __kernel_old_itimerval *in,
                struct __kernel_old_itimerval *old);
+/* proc/limits.c. limit_cpu: the process's RLIMIT_CPU has changed, or it is new. limit_threads:
+ * -EAGAIN when the current user may have no more threads (RLIMIT_NPROC). */
+void limit_cpu(struct process *p);
+int limit_threads(void);
 /* proc/ptimer.c */
 int ptimer_create(struct process *p, int clock, const struct sigevent *ev, int *id);
 int ptimer_delete(struct process *p, int id);

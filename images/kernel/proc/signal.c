@@ -5,6 +5,8 @@
  * block it returns to the program. The sets of pending signals are in sigpending.c, delivery is in
  * sigdeliver.c and sigframe.c.
  */
+#include <linux/resource.h>
+
 #include "proc/proc.h"
 
 bool signal_default_ignored(int sig)
@@ -24,6 +26,15 @@ static bool ignored(struct process *p, const struct thread *t, int sig)
     return handler == SIG_IGN || (handler == SIG_DFL && signal_default_ignored(sig));
 }
 
+/* As on Linux, the limit is for what programs queue (sigqueue(3)). */
+static bool may_queue(const struct process *p, const siginfo_t *info)
+{
+    u64 limit = info->si_signo >= SIGRTMIN || info->si_code < 0 ? p->rlimit_cur[RLIMIT_SIGPENDING]
+                                                                : SIGQUEUE_MAX;
+
+    return p->signals->queued < MIN(limit, (u64)SIGQUEUE_MAX);
+}
+
 static int enqueue(struct process *p, struct sigpending *to, const siginfo_t *info)
 {
     int sig = info->si_signo;
@@ -32,7 +43,7 @@ static int enqueue(struct process *p, struct sigpending *to, const siginfo_t *in
     if (sig < SIGRTMIN && (to->mask & SIGBIT(sig)) != 0) {
         return 0;
     }
-    q = p->signals->queued < SIGQUEUE_MAX ? kzalloc(sizeof(*q)) : NULL;
+    q = may_queue(p, info) ? kzalloc(sizeof(*q)) : NULL;
     if (q == NULL && sig >= SIGRTMIN) {
         return -EAGAIN;
     }

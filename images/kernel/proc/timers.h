@@ -33,6 +33,8 @@ struct ptimer {
 
 struct proc_timers {
     struct itimer itimers[ITIMERS];
+    struct ktimer cpu_limit; /* limits.c */
+    struct process *proc;    /* whose limit it is */
     LIST_HEAD(, ptimer) ptimers;
     int next_id;
 };

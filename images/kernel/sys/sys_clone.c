@@ -169,6 +169,9 @@ static long clone_start(struct thread *t, const struct clone_request *r)
     if ((r->flags & CLONE_CHILD_CLEARTID) != 0) {
         t->p->clear_tid = r->child_tid;
     }
+    if (child != cur_proc()) {
+        limit_cpu(child);
+    }
     thread_start(t);
     if ((r->flags & CLONE_VFORK) != 0 && child != cur_proc()) {
         vfork_wait(child, &wait);
@@ -183,6 +186,9 @@ static long do_clone(const struct clone_request *r)
 
     if (rc == 0 && (r->flags & CLONE_SETTLS) != 0 && r->tls >= USER_TOP) {
         rc = -EPERM;
+    }
+    if (rc == 0) {
+        rc = limit_threads();
     }
     if (rc != 0) {
         return rc;

@@ -108,6 +108,9 @@ static long do_rlimit(struct process *p, unsigned which, vaddr_t in, vaddr_t out
         }
         p->rlimit_cur[which] = new.rlim_cur;
         p->rlimit_max[which] = new.rlim_max;
+        if (which == RLIMIT_CPU) {
+            limit_cpu(p);
+        }
     }
     return out != 0 ? copy_to_user(out, &old, sizeof(old)) : 0;
 }

@@ -5,6 +5,8 @@
 #include "fs/access.h"
 #include "sysproto.h"
 
+#include <linux/close_range.h>
+#include <linux/falloc.h>
 #include <linux/memfd.h>
 #include <linux/resource.h>
 
@@ -44,10 +46,15 @@ long sys_close(const long a[6])
 
 long sys_close_range(const long a[6])
 {
-    if (a[2] & ~6l) { /* CLOSE_RANGE_UNSHARE, CLOSE_RANGE_CLOEXEC */
+    int rc = 0;
+
+    if ((u32)a[2] & ~(CLOSE_RANGE_UNSHARE | CLOSE_RANGE_CLOEXEC)) {
         return -EINVAL;
     }
-    return fd_close_range((u32)a[0], (u32)a[1], a[2] & 4);
+    if (a[2] & CLOSE_RANGE_UNSHARE) {
+        rc = inherit_unshare(cur_proc());
+    }
+    return rc < 0 ? rc : fd_close_range((u32)a[0], (u32)a[1], a[2] & CLOSE_RANGE_CLOEXEC);
 }
 
 long sys_memfd_create(const long a[6])
@@ -64,6 +71,16 @@ long sys_memfd_create(const long a[6])
     return rc < 0 ? rc : fd_install(f, 0, flags & MFD_CLOEXEC);
 }
 
+/* RLIMIT_FSIZE. A process that has reached it gets a signal (setrlimit(2)). */
+static bool may_grow(const struct inode *i, u64 size)
+{
+    if (size <= i->size || size <= cur_proc()->rlimit_cur[RLIMIT_FSIZE]) {
+        return true;
+    }
+    signal_send(cur_proc(), current, SIGXFSZ, 0, 0);
+    return false;
+}
+
 static long truncate_inode(struct inode *i, s64 size)
 {
     if (i->type == INODE_DIR) {
@@ -72,8 +89,7 @@ static long truncate_inode(struct inode *i, s64 size)
     if (size < 0 || i->ops == NULL || i->ops->truncate == NULL) {
         return -EINVAL;
     }
-    if ((u64)size > i->size && (u64)size > cur_proc()->rlimit_cur[RLIMIT_FSIZE]) {
-        signal_send(cur_proc(), current, SIGXFSZ, 0, 0);
+    if (!may_grow(i, (u64)size)) {
         return -EFBIG;
     }
     return i->ops->truncate(i, (u64)size);
@@ -122,6 +138,8 @@ long sys_fallocate(const long a[6])
         rc = -EINVAL;
     } else if (f->inode->ops == NULL || f->inode->ops->allocate == NULL) {
         rc = f->ops->stream ? -ESPIPE : -ENODEV;
+    } else if (!(a[1] & FALLOC_FL_KEEP_SIZE) && !may_grow(f->inode, (u64)a[2] + (u64)a[3])) {
+        rc = -EFBIG;
     } else {
         rc = f->inode->ops->allocate(f->inode, (u64)a[2], (u64)a[3], (int)a[1]);
     }
