@@ -102,12 +102,10 @@ int vfs_link(struct inode *i, int dirfd, vaddr_t upath)
     }
     if (w.inode != NULL) {
         rc = -EEXIST;
-    } else if (w.want_dir) {
+    } else if (w.want_dir || (i->nlink == 0 && !i->linkable)) {
         rc = -ENOENT;
     } else if (i->dev != w.dir->dev) {
         rc = -EXDEV;
-    } else if (i->nlink == 0 && !i->linkable) {
-        rc = -ENOENT;
     } else if ((rc = may_link(i)) == 0 && (rc = dir_may_add(w.dir)) == 0 &&
                dir_writable(w.dir, &rc)) {
         rc = i->type == INODE_DIR ? -EPERM : dir_add(w.dir, w.name, w.len, i);

@@ -12,6 +12,13 @@
 #define PIPE_DEFAULT  65536u
 #define PIPE_MAX      (1u << 20)
 
+/* The bytes of a write with O_DIRECT (pipe(2)), up to PIPE_BUF of them: a read takes no more, and
+ * what it has no room for is lost. */
+struct packet {
+    STAILQ_ENTRY(packet) link;
+    u32 start, end; /* as head and tail of the pipe */
+};
+
 struct pipe {
     u8 **pages;
     u32 capacity;                   /* a power of two, a multiple of the page size */
@@ -19,6 +26,8 @@ struct pipe {
     u32 readers, writers;           /* open files */
     u32 reader_opens, writer_opens; /* how many opens ever, for FIFOs */
     u32 files;
+    u32 packet_count;
+    STAILQ_HEAD(, packet) packets;
     struct waitq read_q, write_q;
 };
 
@@ -40,6 +49,7 @@ static struct pipe *pipe_new(void)
         kfree(p);
         return NULL;
     }
+    STAILQ_INIT(&p->packets);
     waitq_init(&p->read_q);
     waitq_init(&p->write_q);
     return p;
@@ -113,6 +123,24 @@ static ssize_t pipe_put(struct pipe *p, vaddr_t buf, size_t n)
     return (ssize_t)done;
 }
 
+/* How many bytes one read may take: to the end of a packet, or to its start. */
+static u32 reach(const struct pipe *p, bool *packet)
+{
+    const struct packet *k = STAILQ_FIRST(&p->packets);
+
+    *packet = k != NULL && (int)(p->tail - k->start) >= 0;
+    return k == NULL ? used(p) : (*packet ? k->end : k->start) - p->tail;
+}
+
+static void packet_free(struct pipe *p)
+{
+    struct packet *k = STAILQ_FIRST(&p->packets);
+
+    STAILQ_REMOVE_HEAD(&p->packets, link);
+    p->packet_count--;
+    kfree(k);
+}
+
 static bool pipe_may_read(void *arg)
 {
     struct pipe *p = arg;
@@ -138,14 +166,19 @@ ssize_t pipe_peek(struct file *f, vaddr_t buf, size_t n, bool wait)
             return -ERESTARTSYS;
         }
     }
-    return look(p, buf, n);
+    return look(p, buf, MIN(n, reach(p, &(bool){false})));
 }
 
 void pipe_skip(struct file *f, size_t n)
 {
     struct pipe *p = f->priv;
 
+    const struct packet *k;
+
     p->tail += (u32)MIN(n, used(p));
+    while ((k = STAILQ_FIRST(&p->packets)) != NULL && (int)(p->tail - k->end) >= 0) {
+        packet_free(p);
+    }
     waitq_wake(&p->write_q, 1);
 }
 
@@ -155,7 +188,9 @@ static ssize_t pipe_read(struct file *f, vaddr_t buf, size_t n, u64 *pos)
 
     (void)pos;
     if (rc > 0) {
-        pipe_skip(f, (size_t)rc);
+        bool packet;
+        u32 all = reach(f->priv, &packet);
+        pipe_skip(f, packet ? all : (size_t)rc);
     }
     return rc;
 }
@@ -163,13 +198,16 @@ static ssize_t pipe_read(struct file *f, vaddr_t buf, size_t n, u64 *pos)
 struct room {
     struct pipe *p;
     u32 need;
+    bool packet; /* which takes a page, however small it is */
 };
 
 static bool may_write(void *arg)
 {
     struct room *r = arg;
 
-    return r->p->capacity - used(r->p) >= r->need || r->p->readers == 0;
+    bool place = !r->packet || r->p->packet_count < r->p->capacity / PAGE_SIZE;
+
+    return (place && r->p->capacity - used(r->p) >= r->need) || r->p->readers == 0;
 }
 
 static ssize_t broken_pipe(void)
@@ -181,7 +219,7 @@ static ssize_t broken_pipe(void)
 long pipe_room(struct file *f, bool wait)
 {
     struct pipe *p = f->priv;
-    struct room room = {p, 1};
+    struct room room = {p, 1, false};
 
     while (p->readers > 0 && !may_write(&room)) {
         if (!wait) {
@@ -194,14 +232,36 @@ long pipe_room(struct file *f, bool wait)
     return p->readers > 0 ? (long)(p->capacity - used(p)) : broken_pipe();
 }
 
+static ssize_t put_packet(struct pipe *p, vaddr_t buf, size_t n)
+{
+    struct packet *k = kmalloc(sizeof(*k));
+    ssize_t rc;
+
+    if (k == NULL) {
+        return -ENOMEM;
+    }
+    k->start = p->head;
+    rc = pipe_put(p, buf, n);
+    if (rc <= 0) {
+        kfree(k);
+        return rc;
+    }
+    k->end = p->head;
+    STAILQ_INSERT_TAIL(&p->packets, k, link);
+    p->packet_count++;
+    return rc;
+}
+
 static ssize_t pipe_write(struct file *f, vaddr_t buf, size_t n, u64 *pos)
 {
     struct pipe *p = f->priv;
+    bool packet = (f->flags & O_DIRECT) != 0;
     size_t done = 0;
 
     (void)pos;
     while (done < n) {
-        struct room room = {p, n <= PIPE_BUF_SIZE ? (u32)n : 1};
+        size_t piece = packet ? MIN(n - done, PIPE_BUF_SIZE) : n - done;
+        struct room room = {p, packet || n <= PIPE_BUF_SIZE ? (u32)piece : 1, packet};
         if (p->readers == 0) {
             return done ? (ssize_t)done : broken_pipe();
         }
@@ -214,7 +274,7 @@ static ssize_t pipe_write(struct file *f, vaddr_t buf, size_t n, u64 *pos)
             }
             continue;
         }
-        ssize_t rc = pipe_put(p, buf + done, n - done);
+        ssize_t rc = packet ? put_packet(p, buf + done, piece) : pipe_put(p, buf + done, piece);
         if (rc < 0) {
             return done ? (ssize_t)done : rc;
         }
@@ -271,6 +331,9 @@ static void pipe_release(struct file *f)
     }
     if (--p->files == 0) {
         f->inode->u.priv = NULL;
+        while (!STAILQ_EMPTY(&p->packets)) {
+            packet_free(p);
+        }
         free_pages(p->pages, p->capacity);
         kfree(p);
     }

@@ -247,9 +247,26 @@ long sys_preadv2(const long a[6])
     return vectored2(a, file_read);
 }
 
+/* RWF_APPEND: this write goes to the end. Nothing blocks in a write to a file in memory, so nobody
+ * else sees the flag. */
 long sys_pwritev2(const long a[6])
 {
-    return vectored2(a, file_write);
+    long args[6] = {a[0], a[1], a[2], a[3], a[4], a[5] & ~(long)RWF_APPEND};
+    struct file *f = a[5] & RWF_APPEND ? fd_get((int)a[0]) : NULL;
+    bool append = f != NULL && f->inode->type == INODE_REG && !(f->flags & O_APPEND);
+    long rc;
+
+    if (append) {
+        f->flags |= O_APPEND;
+    }
+    rc = vectored2(args, file_write);
+    if (append) {
+        f->flags &= ~(u32)O_APPEND;
+    }
+    if (f != NULL) {
+        file_put(f);
+    }
+    return rc;
 }
 
 long sys_lseek(const long a[6])
