@@ -45,7 +45,8 @@ args_of() {
         args=(-D_GNU_SOURCE "${sources[@]}" ${besides[$name]:-})
         return
     fi
-    args=(-Iimages/kernel -Iimages/kernel/include -ffreestanding -fno-strict-aliasing tests/unit/kernel/host.c tests/unit/kernel/process.c)
+    args=(-Iimages/kernel -Iimages/kernel/include -ffreestanding -fno-strict-aliasing images/kernel/lib/counts.c
+        tests/unit/kernel/host.c tests/unit/kernel/process.c)
     for file in ${kernel[$name]}; do
         case $file in
         */*) args+=("images/kernel/$file") ;;

@@ -12,6 +12,7 @@ struct file *file_new(struct inode *i, u32 flags, const struct file_ops *ops)
     if (f == NULL) {
         return NULL;
     }
+    kernel_counts.files++;
     f->refs = 1;
     f->flags = flags;
     f->inode = i;
@@ -53,6 +54,7 @@ void file_put(struct file *f)
         f->ops->release(f);
     }
     inode_put(f->inode);
+    kernel_counts.files--;
     kfree(f);
 }
 

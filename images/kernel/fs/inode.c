@@ -42,6 +42,7 @@ struct inode *inode_new(u32 mode, const struct inode_ops *ops)
     if (i == NULL) {
         return NULL;
     }
+    kernel_counts.inodes++;
     i->refs = 1;
     i->mode = mode;
     i->type = mode_type(mode);
@@ -82,6 +83,7 @@ void inode_put(struct inode *i)
         }
         lock_inode_free(i);
         xattr_inode_free(i);
+        kernel_counts.inodes--;
         kfree(i);
         i = parent != i ? parent : NULL;
     }

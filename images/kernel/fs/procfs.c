@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The names of /proc: a table of entries by directory, and three kinds of
- * numbered entries (processes, threads, descriptors). An inode is made on
- * lookup and freed with its last reference. It holds a reference to its
- * directory, so that its path can be told. A file's text is made when the file
- * is opened.
+ * The names of /proc: a table of entries by directory, and three kinds of numbered entries
+ * (processes, threads, descriptors). An inode is made on lookup and freed with its last reference.
+ * It holds a reference to its directory, so that its path can be told. A file's text is made when
+ * the file is opened.
  */
 #include "fs/access.h"
 #include "fs/procfs.h"
@@ -98,6 +97,7 @@ static const struct entry entries[] = {
     TEXT(NET, "unix", text_net_unix),
     TEXT(NET, "dev", text_net_dev),
     DIRECTORY(ROOT, PYHL, "pyhl"),
+    TEXT(PYHL, "counts", text_counts),
     TEXT(PYHL, "syscalls", text_syscalls),
     DIRECTORY(SYS, FS, "fs"),
     DIRECTORY(SYS, KERNEL, "kernel"),
@@ -189,7 +189,7 @@ static struct inode *procfs_make(struct inode *dir, const char *name, size_t len
     }
     i->dentry = dentry_new(dir, name, len);
     if (i->dentry == NULL) {
-        kfree(i);
+        inode_put(i); /* proc_free() frees no name, either */
         return NULL;
     }
     inode_ref(dir);

@@ -85,6 +85,7 @@ typedef void (*text_fn)(struct text *t, int tid);
 void text_cpuinfo(struct text *t, int tid);
 /* systext.c, proctext.c */
 void text_meminfo(struct text *t, int tid);
+void text_counts(struct text *t, int tid);
 void text_syscalls(struct text *t, int tid);
 void text_uptime(struct text *t, int tid);
 void text_system_stat(struct text *t, int tid);

@@ -148,6 +148,21 @@ void text_syscalls(struct text *t, int tid)
     text_printf(t, "rewritten %lu\ntrapped %lu\n", c->syscalls_rewritten, c->syscalls_trapped);
 }
 
+/* /proc/pyhl/counts, which Linux does not have: what is in use. The frames are those of neither the
+ * heap nor tables of pages. */
+void text_counts(struct text *t, int tid)
+{
+    const struct kernel_counts *c = &kernel_counts;
+    u64 frames = pmm_total_pages() - pmm_free_pages() - c->heap_frames - c->tables;
+
+    (void)tid;
+    text_printf(t, "frames %lu\nshares %lu\nheap %lu\nheap_frames %lu\n", frames, pmm_shares(),
+                c->heap, c->heap_frames);
+    text_printf(t, "inodes %lu\nfiles %lu\nthreads %lu\nprocesses %lu\n", c->inodes, c->files,
+                c->threads, c->processes);
+    text_printf(t, "mappings %lu\ntables %lu\n", c->mappings, c->tables);
+}
+
 static void put_uuid(struct text *t, const u8 b[16])
 {
     for (int k = 0; k < 16; k++) {

@@ -68,6 +68,14 @@ char *strrchr(const char *s, int c);
 int vsnprintf(char *buf, size_t size, const char *fmt, va_list ap);
 int snprintf(char *buf, size_t size, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
+/* lib/counts.c: how many there are. The files that make and free them count them. */
+struct kernel_counts {
+    u64 heap, heap_frames; /* bytes that were asked for; frames that they are in */
+    u64 inodes, files, threads, processes, mappings;
+    u64 tables; /* of pages; those that are kept to be used again, too */
+};
+extern struct kernel_counts kernel_counts;
+
 /* hv/panic.c: ends the run with HV_EXIT_PANIC and the message. */
 void panic(const char *fmt, ...) __attribute__((format(printf, 1, 2), noreturn));
 #define KASSERT(x)                                                                                 \
@@ -127,6 +135,7 @@ void pmm_free(paddr_t pa, u64 pages);
 /* Of what the run may use. */
 u64 pmm_free_pages(void);
 u64 pmm_total_pages(void);
+u64 pmm_shares(void); /* the holders of frames beside the first of each */
 /* The end of the RAM that is in use, or was since this was last asked exactly. */
 u64 pmm_held(bool exactly);
 /* A run begins: it may use RAM below the address `memory`; 0: all. */

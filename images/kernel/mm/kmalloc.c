@@ -43,12 +43,19 @@ static unsigned class_for(size_t size)
     return LARGE_CLASS;
 }
 
+/* What an allocation takes, without the header. */
+static size_t slab_room(const struct slab *s)
+{
+    return s->class == LARGE_CLASS ? s->pages * PAGE_SIZE - HEADER : class_size[s->class];
+}
+
 static struct slab *slab_new(unsigned c)
 {
     paddr_t pa = pmm_alloc(1, 0);
     if (!pa) {
         return NULL;
     }
+    kernel_counts.heap_frames++;
     struct slab *s = phys_ptr(pa);
     *s = (struct slab){.magic = SLAB_MAGIC, .class = (u16)c};
     char *base = (char *)s;
@@ -73,6 +80,8 @@ static void *alloc_large(size_t size)
     }
     struct slab *s = phys_ptr(pa);
     *s = (struct slab){.magic = SLAB_MAGIC, .class = LARGE_CLASS, .pages = pages};
+    kernel_counts.heap += slab_room(s);
+    kernel_counts.heap_frames += pages;
     return (char *)s + HEADER;
 }
 
@@ -93,6 +102,7 @@ void *kmalloc(size_t size)
     KASSERT(p != NULL); /* every slab in the list has room */
     s->free = *(void **)p;
     s->used++;
+    kernel_counts.heap += slab_room(s);
     if (s->free == NULL) {
         LIST_REMOVE(s, link);
     }
@@ -114,8 +124,10 @@ void kfree(void *p)
         return;
     }
     struct slab *s = slab_of(p);
+    kernel_counts.heap -= slab_room(s);
     if (s->class == LARGE_CLASS) {
         s->magic = 0;
+        kernel_counts.heap_frames -= s->pages;
         pmm_free((paddr_t)s, s->pages);
         return;
     }
@@ -128,6 +140,7 @@ void kfree(void *p)
     if (--s->used == 0 && LIST_NEXT(LIST_FIRST(&partial[s->class]), link) != NULL) {
         LIST_REMOVE(s, link);
         s->magic = 0;
+        kernel_counts.heap_frames--;
         pmm_free((paddr_t)s, 1);
     }
 }
@@ -138,7 +151,7 @@ void *krealloc(void *p, size_t size)
         return kmalloc(size);
     }
     struct slab *s = slab_of(p);
-    size_t have = s->class == LARGE_CLASS ? s->pages * PAGE_SIZE - HEADER : class_size[s->class];
+    size_t have = slab_room(s);
     if (size <= have) {
         return p;
     }

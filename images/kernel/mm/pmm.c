@@ -239,6 +239,11 @@ bool pmm_any_shared(void)
     return shared_frames;
 }
 
+u64 pmm_shares(void)
+{
+    return shared_frames;
+}
+
 bool pmm_is_used(paddr_t pa)
 {
     return pa / PAGE_SIZE >= limit || bitmap_test(used, pa / PAGE_SIZE);

@@ -55,13 +55,27 @@ void pt_select(u64 *tree)
     root = tree;
 }
 
+/* Frames for tables, and for the notes of those that are kept. */
+static u64 *frame_new(unsigned flags)
+{
+    paddr_t pa = pmm_alloc(1, flags);
+    kernel_counts.tables += pa ? 1 : 0;
+    return pa ? phys_ptr(pa) : NULL;
+}
+
+static void frame_free(u64 *frame)
+{
+    kernel_counts.tables--;
+    pmm_free((paddr_t)frame, 1);
+}
+
 static u64 *used_take(int level)
 {
     u64 *frame = used_tables[level - 1].frame;
     if (frame != NULL && used_tables[level - 1].count == 0 && frame[0]) {
         used_tables[level - 1].frame = (u64 *)frame[0];
         used_tables[level - 1].count = PT_ENTRIES - 1;
-        pmm_free((paddr_t)frame, 1);
+        frame_free(frame);
         frame = used_tables[level - 1].frame;
     }
     return frame != NULL && used_tables[level - 1].count
@@ -72,8 +86,7 @@ static u64 *used_take(int level)
 u64 *pt_table_old(int level)
 {
     u64 *table = used_take(level);
-    paddr_t pa = table != NULL ? 0 : pmm_alloc(1, PMM_ZERO);
-    return pa ? phys_ptr(pa) : table;
+    return table != NULL ? table : frame_new(PMM_ZERO);
 }
 
 u64 *pt_table_new(int level)
@@ -92,12 +105,11 @@ void pt_table_free(u64 *table, int level)
 {
     u64 *frame = used_tables[level - 1].frame;
     if (frame == NULL || used_tables[level - 1].count == PT_ENTRIES - 1) {
-        paddr_t pa = pmm_alloc(1, 0);
-        if (!pa) {
-            pmm_free((paddr_t)table, 1);
+        frame = frame_new(0);
+        if (frame == NULL) {
+            frame_free(table);
             return;
         }
-        frame = phys_ptr(pa);
         frame[0] = (u64)used_tables[level - 1].frame;
         used_tables[level - 1].frame = frame;
         used_tables[level - 1].count = 0;
@@ -348,7 +360,7 @@ void pt_join(void)
         if (*entry & PTE_LARGE || !can_join(phys_ptr(*entry & PTE_ADDR), va, &rights)) {
             continue;
         }
-        pmm_free(*entry & PTE_ADDR, 1);
+        frame_free(phys_ptr(*entry & PTE_ADDR));
         *entry = va | rights | PTE_LARGE;
         joined = true;
     }
@@ -361,10 +373,10 @@ void pt_forget_used(void)
 {
     for (int level = 1; level <= PT_LEVELS; level++) {
         for (u64 *table = used_take(level); table != NULL; table = used_take(level)) {
-            pmm_free((paddr_t)table, 1);
+            frame_free(table);
         }
         if (used_tables[level - 1].frame != NULL) {
-            pmm_free((paddr_t)used_tables[level - 1].frame, 1);
+            frame_free(used_tables[level - 1].frame);
         }
         used_tables[level - 1].frame = NULL;
     }
@@ -385,8 +397,7 @@ void pt_set_large(vaddr_t va, paddr_t pa)
 static u64 *unused_table(u64 entry)
 {
     if (!entry) {
-        paddr_t pa = pmm_alloc(1, 0);
-        return pa ? phys_ptr(pa) : NULL;
+        return pt_table_old(1);
     }
     u64 *table = entry & PTE_LARGE ? NULL : phys_ptr(entry & PTE_ADDR);
     for (unsigned i = 0; table != NULL && i < PT_ENTRIES; i++) {
@@ -433,6 +444,6 @@ paddr_t pt_take_large(vaddr_t va, vaddr_t end)
     }
     paddr_t pa = *entry & PTE_ADDR;
     *entry = 0;
-    pmm_free((paddr_t)spare_take(), 1);
+    pt_table_free(spare_take(), 1);
     return pa;
 }

@@ -72,6 +72,7 @@ struct vma *vma_add(struct mm *mm, vaddr_t start, vaddr_t end, int prot, int fla
     KASSERT(clash == NULL);
     check_place(v);
     mm->mapped_pages += (end - start) / PAGE_SIZE;
+    kernel_counts.mappings++;
     return v;
 }
 
@@ -89,6 +90,7 @@ void vma_remove(struct mm *mm, struct vma *v)
     if (vma_has_file(v)) {
         v->file.ops->put(v->file.inode);
     }
+    kernel_counts.mappings--;
     kfree(v);
 }
 

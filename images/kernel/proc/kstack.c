@@ -19,6 +19,7 @@ void thread_free(struct thread *t)
     if (t->xstate != NULL) {
         pmm_free((paddr_t)t->xstate, 1);
     }
+    kernel_counts.threads--;
     kfree(t);
 }
 

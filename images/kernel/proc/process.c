@@ -76,6 +76,7 @@ static struct process_full *process_new(int pid)
     sigpending_init(&pf->p.signals->shared);
     waitq_init(&pf->p.signals->readers);
     LIST_INSERT_HEAD(&processes, pf, link);
+    kernel_counts.processes++;
     return pf;
 }
 
@@ -186,4 +187,5 @@ void process_free(struct process_full *pf)
     sigpending_flush(pf->p.signals, &pf->p.signals->shared, ~0ull);
     kfree(pf->p.signals);
     kfree(pf);
+    kernel_counts.processes--;
 }

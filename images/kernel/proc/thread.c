@@ -22,6 +22,7 @@ struct thread *thread_create(struct process *p)
     if (t == NULL) {
         return NULL;
     }
+    kernel_counts.threads++;
     t->p = (struct proc_thread *)(t + 1);
     t->p->thread = t;
     t->p->cpu_start = HV_NO_DEADLINE;
