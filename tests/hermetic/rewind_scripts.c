@@ -85,7 +85,7 @@ const struct script scripts[] = {
          "os.waitid(os.P_PID, done, os.WEXITED | os.WNOWAIT)\n"
          "print(sum(n.isdigit() for n in os.listdir('/proc')))",
      .kind = VMM_EXITED,
-     .out = "4\n"},
+     .out = "5\n"},
     {.name = "threads",
      .code = "import threading, os\n"
              "def spin():\n"
