@@ -187,6 +187,9 @@ int vmm_create(const struct vmm_config *config, struct vmm **out, struct vmm_err
     vm->trace = config->trace;
     rc = kvm_vm_create(vm, false, err);
     if (rc == 0) {
+        rc = kvm_shadow_allow(vm, config->memory, err);
+    }
+    if (rc == 0) {
         rc = mem_ram_map(vm, (config->memory + PAGE_2M - 1) & ~(PAGE_2M - 1), err);
     }
     if (rc == 0) {

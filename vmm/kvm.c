@@ -11,6 +11,9 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 
+#define SHADOW_SHARE 16u
+#define SHADOW_LEAST 4096u /* pages: for a small VM */
+
 /* The capabilities that we use. bits is what KVM's answer must contain; with 0 any positive answer
  * will do. */
 static const struct {
@@ -235,6 +238,20 @@ int kvm_vm_create(struct vmm *vm, bool apic, struct vmm_err *err)
     }
     os_close(kvm_fd); /* one descriptor less for each VM */
     return rc;
+}
+
+/* With shadow paging KVM has page tables of its own for each tree of the guest's, which are kept
+ * when the guest loads another tree. It may have a page of them for 50 pages of memory. That is a
+ * dozen interpreters; with more, each switch between processes builds what the last one dropped.
+ * The guest makes KVM use that memory, so there is still a limit: a sixteenth of the guest's. */
+int kvm_shadow_allow(struct vmm *vm, uint64_t ram_size, struct vmm_err *err)
+{
+    const uint64_t pages = ram_size / HV_PAGE_SIZE / SHADOW_SHARE;
+    const uint64_t most = pages > SHADOW_LEAST ? pages : SHADOW_LEAST;
+    if (ioctl(vm->vm_fd, KVM_SET_NR_MMU_PAGES, most) < 0) {
+        return vmm_err_set(err, errno, "KVM_SET_NR_MMU_PAGES: %s", strerror(errno));
+    }
+    return 0;
 }
 
 void kvm_vm_destroy(struct vmm *vm)

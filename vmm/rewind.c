@@ -129,6 +129,9 @@ static int restore_machine(struct vmm *vm, struct vmm_err *err)
     vm->counters.phase_ns[VMM_PHASE_OPEN] = vm->snap->open_ns;
     /* An APIC has registers that no rewind would put back. */
     int rc = kvm_vm_create(vm, vm->policy->kernel_apic && !vm->rewindable, err);
+    if (rc == 0) {
+        rc = kvm_shadow_allow(vm, h->memory, err);
+    }
     uint64_t at = os_clock_ns(CLOCK_MONOTONIC);
     if (rc == 0) {
         rc = steps_run(vm, restore_steps, &at, err);

@@ -289,6 +289,8 @@ const char *os_limit(int code); /* which limit to raise when it is reached, or "
 /* kvm.c */
 int kvm_open(struct vmm_err *err); /* /dev/kvm with everything needed; a descriptor or -errno */
 int kvm_vm_create(struct vmm *vm, bool apic, struct vmm_err *err); /* apic: with KVM's own */
+/* Lets KVM keep the page tables of many processes in a VM with so much memory. */
+int kvm_shadow_allow(struct vmm *vm, uint64_t ram_size, struct vmm_err *err);
 void kvm_vm_destroy(struct vmm *vm);
 int kvm_slot_set(struct vmm *vm, uint32_t slot, uint32_t flags, hv_gpa_t gpa, void *hva,
                  uint64_t size, struct vmm_err *err);

@@ -111,6 +111,16 @@ static unsigned part_fades(struct vmm_snapshot *snap, const char *part, const st
     return part_end(&s);
 }
 
+/* Part: many live processes. */
+static unsigned part_children(struct vmm_snapshot *snap)
+{
+    struct subject s;
+    if (subject_open(&s, "64 children that write to their memory by turns", snap) == 0) {
+        shadow_step(&s);
+    }
+    return part_end(&s);
+}
+
 static void *clone_main(void *arg)
 {
     struct subject *s = arg;
@@ -333,6 +343,7 @@ int main(int argc, char **argv)
     unsigned failures = part_mix(snap, MIX_STEPS);
     failures += part_fades(snap, "200 MB written, then small runs", &script_big, 3, 5);
     failures += part_fades(snap, "8 MB written, then small runs", &script_medium, 1, 24);
+    failures += part_children(snap);
     failures += part_clones(snap);
     failures += part_vectors(snap);
     failures += part_swap(snap);

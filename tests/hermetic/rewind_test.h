@@ -66,6 +66,9 @@ struct files_taken {
 };
 struct vmm_files_out files_taking(struct files_taken *taken);
 
+/* rewind_shadow.c: 64 processes by turns, of whose page tables KVM must drop none. */
+void shadow_step(struct subject *s);
+
 /* rewind_mix.c */
 int subject_open(struct subject *s, const char *part, struct vmm_snapshot *snap);
 void subject_close(struct subject *s);

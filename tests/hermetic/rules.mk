@@ -2,7 +2,7 @@
 # build/tests/rewind_test. It uses libvmm's internals, to compare memory by itself and to change a snapshot's
 # date.
 
-REWIND_TEST_OBJECTS := $(addprefix $(BUILD)/tests/hermetic/,rewind_test.o rewind_mix.o rewind_scripts.o rewind_tools.o rewind_files.o)
+REWIND_TEST_OBJECTS := $(addprefix $(BUILD)/tests/hermetic/,rewind_test.o rewind_mix.o rewind_scripts.o rewind_tools.o rewind_files.o rewind_shadow.o)
 
 $(BUILD)/tests/hermetic/%.o: tests/hermetic/%.c
 	@mkdir -p $(@D)
