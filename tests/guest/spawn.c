@@ -408,6 +408,7 @@ static void check_many(void)
     }
     T_CHECK("twenty that execute a program", good);
     T_EQ("their usage", getrusage(RUSAGE_CHILDREN, &usage), 0);
+    T_CHECK("their memory", usage.ru_maxrss > 0);
 }
 
 int main(int argc, char **argv)

@@ -197,6 +197,9 @@ void mm_usage(struct mm *mm, u64 *mapped_pages, u64 *resident_pages)
 {
     *mapped_pages = mm->mapped_pages;
     *resident_pages = pmm_total_pages() - pmm_free_pages();
+    if (mm->root != pt_first()) {
+        *resident_pages = MIN(*resident_pages, mm->mapped_pages);
+    }
 }
 
 u64 mm_mapping_pages(struct mm *mm, vaddr_t addr)

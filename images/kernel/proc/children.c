@@ -230,6 +230,7 @@ static void child_describe(struct child_wait *w, struct process_full *pf, int st
     w->status = status;
     w->uid = pf->cred.uid[ID_REAL];
     w->cpu_ns = process_cpu_ns(&pf->p) + pf->child_cpu_ns;
+    w->memory = MAX(pf->last_memory, pf->child_memory);
 }
 
 static void take(struct child_wait *w, struct process_full *pf)
@@ -239,6 +240,7 @@ static void take(struct child_wait *w, struct process_full *pf)
     child_describe(w, pf, pf->wait_status);
     if ((w->options & WNOWAIT) == 0) {
         parent->child_cpu_ns += w->cpu_ns;
+        parent->child_memory = MAX(parent->child_memory, w->memory);
         LIST_REMOVE(pf, sibling);
         forget(pf);
     }

@@ -67,6 +67,7 @@ static void process_die(int wait_status)
 {
     struct thread *t = current;
     struct process_full *pf = process_full(t->proc);
+    u64 mapped;
 
     if (pf->dying) { /* another thread was first, and waits for this one to end */
         thread_exit(0);
@@ -76,6 +77,7 @@ static void process_die(int wait_status)
     futex_thread_exit(t);
     process_drop_files(&pf->p);
     proc_timers_free(&pf->p);
+    mm_usage(pf->p.mm, &mapped, &pf->last_memory);
     mm_put(pf->p.mm);
     pf->p.mm = NULL;
     process_vfork_done(pf);

@@ -188,6 +188,8 @@ struct process_full {
     bool executed;    /* execve(2) since it was made */
     bool subreaper;   /* PR_SET_CHILD_SUBREAPER */
     u64 child_cpu_ns; /* of children that were waited for */
+    u64 child_memory; /* the largest of them, in pages */
+    u64 last_memory;  /* its own pages when it ended */
     struct cred cred;
     u64 dead_cpu_ns;   /* run time of threads that are gone */
     int leader_status; /* of the first thread's exit(2): the process ends with it */
@@ -248,6 +250,7 @@ struct child_wait {
     int pid, status; /* pid 0: there was none yet (WNOHANG); status as in wait(2) */
     u32 uid;
     u64 cpu_ns;
+    u64 memory; /* pages; of children of the child, too */
 };
 extern struct waitq process_ends;     /* woken when any process becomes a zombie or is gone */
 int child_wait(struct child_wait *w); /* 0, -ECHILD or -ERESTARTSYS */

@@ -77,6 +77,7 @@ long sys_getrusage(const long a[6])
         break;
     case RUSAGE_CHILDREN:
         r.ru_utime = timeval_of(process_full(cur_proc())->child_cpu_ns);
+        r.ru_maxrss = (long)(process_full(cur_proc())->child_memory * PAGE_SIZE / 1024);
         return copy_to_user((vaddr_t)a[1], &r, sizeof(r));
     default:
         return -EINVAL;

@@ -13,12 +13,13 @@
 #define WAITID_STATES  (WEXITED | WSTOPPED | WCONTINUED)
 #define WAITID_OPTIONS (WNOHANG | WNOWAIT | WAITID_STATES | __WNOTHREAD | __WCLONE | __WALL)
 
-static int usage_put(vaddr_t addr, u64 cpu_ns)
+static int usage_put(vaddr_t addr, const struct child_wait *w)
 {
     struct rusage r = {0};
 
-    r.ru_utime.tv_sec = (long)(cpu_ns / NSEC_PER_SEC);
-    r.ru_utime.tv_usec = (long)(cpu_ns % NSEC_PER_SEC / 1000);
+    r.ru_utime.tv_sec = (long)(w->cpu_ns / NSEC_PER_SEC);
+    r.ru_utime.tv_usec = (long)(w->cpu_ns % NSEC_PER_SEC / 1000);
+    r.ru_maxrss = (long)(w->memory * PAGE_SIZE / 1024);
     return addr != 0 ? copy_to_user(addr, &r, sizeof(r)) : 0;
 }
 
@@ -45,7 +46,7 @@ long sys_wait4(const long a[6])
         return rc;
     }
     if ((a[1] != 0 && copy_to_user((vaddr_t)a[1], &w.status, sizeof(w.status)) != 0) ||
-        usage_put((vaddr_t)a[3], w.cpu_ns) != 0) {
+        usage_put((vaddr_t)a[3], &w) != 0) {
         return -EFAULT;
     }
     return w.pid;
@@ -114,7 +115,7 @@ long sys_waitid(const long a[6])
     if (rc != 0) {
         return rc;
     }
-    if (info_put((vaddr_t)a[2], &w) != 0 || usage_put((vaddr_t)a[4], w.cpu_ns) != 0) {
+    if (info_put((vaddr_t)a[2], &w) != 0 || usage_put((vaddr_t)a[4], &w) != 0) {
         return -EFAULT;
     }
     return 0;

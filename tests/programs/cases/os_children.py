@@ -54,7 +54,7 @@ if pid == 0:
 found = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
 print(found.si_pid == pid, found.si_status, found.si_code == os.CLD_EXITED)
 got, status, usage = os.wait4(pid, 0)
-print(got == pid, os.waitstatus_to_exitcode(status), usage.ru_utime + usage.ru_stime > 0)
+print(got == pid, os.waitstatus_to_exitcode(status), usage.ru_utime + usage.ru_stime > 0, usage.ru_maxrss > 1000)
 # Nobody has ended yet.
 pid = os.fork()
 if pid == 0:
