@@ -4,7 +4,7 @@
 # Turns the unpacked tree OUT/root into the root of a guest:
 #     configure.sh [WHEELS]
 # does what maintainer scripts would have done (certificates, alternatives, ld.so.cache), writes the
-# files that programs expect in /etc, removes what is useless in a guest, changes two modules
+# files that programs expect in /etc, removes what is useless in a guest, changes a module
 # (amend.py), unpacks the pure-Python wheels of the directory WHEELS, and makes matplotlib's font
 # cache and bytecode. Everything depends only on the content of the packages, so that the same
 # packages give the same tree.
@@ -56,9 +56,9 @@ zipfile.ZipFile(data).extractall("/usr/lib/python3/dist-packages")' <"$wheel" ||
     done
 }
 
-# Modules that start programs read files instead: amend.py.
+# A module that starts a program which is not here reads a file instead: amend.py.
 amend_modules() {
-    $GUEST /usr/bin/$PYTHON -B - <$RECIPE/amend.py || die "a module cannot be changed as amend.py says"
+    $GUEST /usr/bin/$PYTHON -B - <$RECIPE/amend.py || die "joblib cannot be changed as amend.py says"
 }
 
 # matplotlib has DejaVu fonts of its own, of the same version as the distribution's: the latter become links to them.
