@@ -108,6 +108,7 @@ void message_take(struct socket *s, struct message *m, size_t n)
     KASSERT(n <= m->len - m->off && n <= s->queued);
     m->off += n;
     s->queued -= n;
+    s->before_mark -= MIN(s->before_mark, n);
     if (m->off == m->len) {
         TAILQ_REMOVE(&s->queue, m, link);
         message_free(m);

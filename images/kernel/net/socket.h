@@ -105,8 +105,11 @@ struct socket {
     int error;       /* SO_ERROR: a positive errno */
     struct socket *peer;
     TAILQ_HEAD(message_list, message) queue;
-    size_t queued;                /* bytes in the queue */
-    size_t send_room, recv_room;  /* bytes */
+    size_t queued;               /* bytes in the queue */
+    size_t send_room, recv_room; /* bytes */
+    bool marked, urgent;         /* TCP: there is a mark; its byte was not fetched yet */
+    u8 urgent_byte;
+    size_t before_mark;           /* bytes in the queue before the mark */
     struct waitq read_q, write_q; /* who waits for input, a peer; for room, to be connected */
     /* A listener's backlog: those that are connected first, then those that are connecting. */
     TAILQ_HEAD(socket_list, socket) backlog;
@@ -239,6 +242,13 @@ int stream_shutdown(struct socket *s, int how);
 u32 stream_poll(struct socket *s);
 void stream_release(struct socket *s);
 int stream_accept(struct socket *listener, bool wait, struct socket **out);
+
+/* urgent.c. urgent_stops: limits a read of n bytes to those before the mark; true when it reaches
+ * it. urgent_receive: for MSG_OOB. */
+int urgent_put(struct socket *to, u8 byte);
+bool urgent_stops(struct socket *s, size_t *n, bool peek);
+bool urgent_at_mark(const struct socket *s);
+ssize_t urgent_receive(struct socket *s, struct transfer *t);
 
 /* unix.c */
 int unix_new(int type, int protocol, struct socket **out);

@@ -57,6 +57,7 @@ static ssize_t take_stream(struct socket *s, struct transfer *t, size_t n, bool 
 {
     struct message *m = TAILQ_FIRST(&s->queue), *next;
     size_t done = 0;
+    bool at_mark = urgent_stops(s, &n, t->flags & MSG_PEEK);
 
     if (!t->has_cred) {
         take_cred(m, t);
@@ -80,6 +81,7 @@ static ssize_t take_stream(struct socket *s, struct transfer *t, size_t n, bool 
             message_take(s, m, piece);
         }
     }
+    *stop |= at_mark;
     return (ssize_t)done;
 }
 
@@ -149,7 +151,7 @@ ssize_t socket_receive(struct socket *s, struct transfer *t, bool wait)
         return -EAGAIN; /* nothing is ever put there */
     }
     if (t->flags & MSG_OOB) {
-        return s->type == SOCK_STREAM && s->family != AF_UNIX ? -EINVAL : -EOPNOTSUPP;
+        return s->type == SOCK_STREAM && s->family != AF_UNIX ? urgent_receive(s, t) : -EOPNOTSUPP;
     }
     if (s->type == SOCK_STREAM) {
         if (!s->connected && s->error == 0 && !s->finished) {
@@ -225,6 +227,7 @@ static long socket_ioctl(struct file *f, u32 cmd, vaddr_t arg)
         n = s->peer != NULL ? (int)s->peer->queued : 0;
         break;
     case SIOCATMARK:
+        n = urgent_at_mark(s);
         break;
     default:
         return netdev_ioctl(cmd, arg);

@@ -237,11 +237,50 @@ static ssize_t send_piece(struct socket *s, struct transfer *t, size_t n, bool w
     return put_some(s, t, n);
 }
 
-ssize_t stream_send(struct socket *s, struct transfer *t, bool wait)
+/* Sends bytes of a stream until `size` are sent. A stream sends a part when there is no room for
+ * all of it. */
+static ssize_t send_bytes(struct socket *s, struct transfer *t, size_t size, bool wait)
 {
     size_t done = 0;
 
-    if (t->flags & MSG_OOB) {
+    while (done < size) {
+        size_t room = s->peer == NULL ? 0 : room_of(s), used = room ? s->peer->queued : 0;
+        size_t piece = MIN(size - done, (size_t)SOCKET_PIECE);
+        if (used < room) {
+            piece = MIN(piece, MAX(room - used, (size_t)PAGE_SIZE));
+        }
+        ssize_t rc = send_piece(s, t, piece, wait);
+        if (rc < 0) {
+            return done ? (ssize_t)done : rc;
+        }
+        done += (size_t)rc;
+    }
+    return (ssize_t)done;
+}
+
+/* The last byte of a send with MSG_OOB, which waits for no room. */
+static ssize_t send_urgent(struct socket *s, struct transfer *t)
+{
+    u8 byte;
+    int rc;
+
+    if (s->error != 0 || is_broken(s)) {
+        rc = send_error(s, t);
+        return rc == 1 ? 1 : rc;
+    }
+    if (cursor_move(&t->data, &byte, 1, false) < 0) {
+        return -EFAULT;
+    }
+    rc = urgent_put(s->peer, byte);
+    return rc < 0 ? rc : 1;
+}
+
+ssize_t stream_send(struct socket *s, struct transfer *t, bool wait)
+{
+    size_t urgent = t->flags & MSG_OOB && t->size > 0 ? 1 : 0;
+    ssize_t done, more;
+
+    if (t->flags & MSG_OOB && !is_tcp(s)) {
         return -EOPNOTSUPP;
     }
     if (s->type != SOCK_STREAM && t->size > s->send_room) {
@@ -258,20 +297,12 @@ ssize_t stream_send(struct socket *s, struct transfer *t, bool wait)
         ssize_t rc = send_piece(s, t, t->size, wait);
         return rc < 0 ? rc : (ssize_t)t->size;
     }
-    while (done < t->size) {
-        size_t room = s->peer == NULL ? 0 : room_of(s), used = room ? s->peer->queued : 0;
-        size_t piece = MIN(t->size - done, (size_t)SOCKET_PIECE);
-        /* A stream sends a part when there is no room for all of it. */
-        if (used < room) {
-            piece = MIN(piece, MAX(room - used, (size_t)PAGE_SIZE));
-        }
-        ssize_t rc = send_piece(s, t, piece, wait);
-        if (rc < 0) {
-            return done ? (ssize_t)done : rc;
-        }
-        done += (size_t)rc;
+    done = send_bytes(s, t, t->size - urgent, wait);
+    if (urgent && done == (ssize_t)t->size - 1) {
+        more = send_urgent(s, t);
+        done = more > 0 ? done + more : done > 0 ? done : more;
     }
-    return (ssize_t)done;
+    return done;
 }
 
 /* ---- ending ---- */
@@ -308,6 +339,9 @@ static u32 poll_connected(const struct socket *s)
     }
     if (ended) {
         mask |= POLLRDHUP;
+    }
+    if (s->urgent) {
+        mask |= POLLPRI;
     }
     if ((ended && no_send) || s->reset || (!is_tcp(s) && peer == NULL)) {
         mask |= POLLHUP;
