@@ -87,6 +87,22 @@ static void check_self(void)
     close(fd);
 }
 
+/* The process that /proc says a descriptor names; 0 when it does not say. */
+static int named(int fd)
+{
+    char path[64], line[128];
+    int pid = 0;
+    FILE *file;
+
+    snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
+    file = fopen(path, "r");
+    T_MUST("fdinfo", file != NULL);
+    while (fgets(line, sizeof(line), file) != NULL && sscanf(line, "Pid: %d", &pid) != 1) {
+    }
+    fclose(file);
+    return pid;
+}
+
 static void check_child(void)
 {
     pid_t pid = child();
@@ -94,6 +110,8 @@ static void check_child(void)
     siginfo_t info = {0};
 
     T_CHECK("pidfd_open", fd >= 0);
+    T_EQ("fdinfo names it", named(fd), pid);
+    T_EQ("no other descriptor names a process", named(0), 0);
     T_EQ("it runs", ready(fd, 0), 0);
     T_ERR("waiting without waiting", waitid(P_PIDFD, (id_t)fd, &info, WEXITED), EAGAIN);
     T_EQ("WNOHANG", waitid(P_PIDFD, (id_t)fd, &info, WEXITED | WNOHANG), 0);
@@ -102,6 +120,7 @@ static void check_child(void)
     T_EQ("waitid", waitid(P_PIDFD, (id_t)fd, &info, WEXITED), 0);
     T_CHECK("is about it", info.si_pid == pid && info.si_code == CLD_KILLED);
     T_EQ("killed", info.si_status, SIGKILL);
+    T_EQ("fdinfo says that it is gone", named(fd), -1);
     T_ERR("it is gone", send(fd, 0, NULL, 0), ESRCH);
     T_ERR("nothing to wait for", waitid(P_PIDFD, (id_t)fd, &info, WEXITED), ECHILD);
     T_ERR("a descriptor of something else", waitid(P_PIDFD, 0, &info, WEXITED), EBADF);

@@ -28,6 +28,7 @@ void timerfd_get(struct file *f, struct timer_setting *out);
  * when it is gone. pidfd_target: the same for sending signals, where a directory /proc/PID will do.
  */
 int pidfd_create(const struct process *p, u32 flags, struct file **out);
+int pidfd_number(const struct file *f); /* 0: it names none; -1: that process is gone */
 int pidfd_process(int fd, struct process **out, bool *nonblock);
 int pidfd_target(int fd, struct process **out);
 

@@ -53,6 +53,14 @@ int pidfd_create(const struct process *p, u32 flags, struct file **out)
     return rc;
 }
 
+int pidfd_number(const struct file *f)
+{
+    if (f->ops != &pidfd_ops) {
+        return 0;
+    }
+    return pidfd_find(f->priv) != NULL ? ((const struct pidfd *)f->priv)->pid : -1;
+}
+
 int pidfd_process(int fd, struct process **out, bool *nonblock)
 {
     struct file *f = fd_get(fd);

@@ -3,6 +3,7 @@
  * Open files of /proc: the text that one shows, and what is written to the few that take something.
  */
 #include "fs/access.h"
+#include "fs/events.h"
 #include "fs/procfs.h"
 
 #define WRITE_MAX 31 /* bytes of what is written that count */
@@ -158,10 +159,14 @@ int text_done(struct file *f, struct text *t)
 static void put_fdinfo(struct text *t, const struct file *f, bool cloexec)
 {
     u32 flags = f->flags | 0100000u | (cloexec ? O_CLOEXEC : 0);
+    int pid = pidfd_number(f);
 
     text_printf(t, "pos:\t%lu\nflags:\t0%o\nmnt_id:\t%d\nino:\t%lu\n",
                 f->ops->stream ? 0 : (unsigned long)f->pos, flags,
                 f->inode->dev == DEV_PROC ? 2 : 1, (unsigned long)f->inode->ino);
+    if (pid != 0) {
+        text_printf(t, "Pid:\t%d\nNSpid:\t%d\n", pid, pid);
+    }
 }
 
 static int fdinfo_open(struct inode *i, struct file *f)
