@@ -103,6 +103,18 @@ void message_tell_room(struct socket *s)
     }
 }
 
+/* Is it time to wake who waits to send to s? Of a stream, when half of the room is free, as on
+ * Linux about. Woken for each piece, sender and receiver would take turns, which is expensive
+ * between processes. */
+static bool is_roomy(const struct socket *s)
+{
+    if (s->peer == NULL || s->type != SOCK_STREAM) {
+        return true;
+    }
+    size_t room = s->peer->send_room + (s->family != AF_UNIX ? s->recv_room : 0);
+    return s->queued <= room / 2;
+}
+
 void message_take(struct socket *s, struct message *m, size_t n)
 {
     KASSERT(n <= m->len - m->off && n <= s->queued);
@@ -113,7 +125,9 @@ void message_take(struct socket *s, struct message *m, size_t n)
         TAILQ_REMOVE(&s->queue, m, link);
         message_free(m);
     }
-    message_tell_room(s);
+    if (is_roomy(s)) {
+        message_tell_room(s);
+    }
 }
 
 void socket_flush(struct socket *s)
