@@ -343,8 +343,8 @@ static int start_program(struct process *p, struct exec *x, char *const envp[],
     return process_name(p, x->inode, x->path);
 }
 
-/* Puts the new program into the address space that the process has, if no other process uses it and
- * none is in its way. Then the old program is gone: a failure kills the process. */
+/* Puts the new program into the address space that the process has, if there is no other. Then the
+ * old program is gone: a failure kills the process. */
 static int replace_in_place(struct process *p, struct exec *x, char *const envp[],
                             struct trapframe *tf)
 {
@@ -433,8 +433,8 @@ int exec_load(struct process *p, const char *path, char *const argv[], char *con
         rc = inherit_unshare(p);
     }
     if (rc == 0) {
-        rc = mm_is_replaceable(p->mm) ? replace_in_place(p, &x, envp, tf)
-                                      : replace_afresh(p, &x, envp, tf);
+        rc = mm_is_alone(p->mm) ? replace_in_place(p, &x, envp, tf)
+                                : replace_afresh(p, &x, envp, tf);
     }
     if (rc == 0) {
         fdtable_close_on_exec(p->fds);

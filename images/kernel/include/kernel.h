@@ -180,8 +180,7 @@ bool user_range_in_ram(vaddr_t addr, size_t len);
  * which loads one. */
 int mm_create(struct mm **out);
 void mm_ref(struct mm *mm);
-bool mm_is_alone(const struct mm *mm);       /* has it one user, and is there no other? */
-bool mm_is_replaceable(const struct mm *mm); /* can a program take the place of the one in it? */
+bool mm_is_alone(const struct mm *mm); /* has it one user, and is there no other? */
 void mm_activate(struct mm *mm);
 void mm_program(struct mm *mm, const void *program); /* names the program that will be in it */
 /* mm/clear.c */

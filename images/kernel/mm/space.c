@@ -47,12 +47,6 @@ bool mm_is_alone(const struct mm *mm)
     return mm->refs == 1 && LIST_FIRST(&mm_spaces) == mm && LIST_NEXT(mm, link) == NULL;
 }
 
-/* In the first tree nothing can be mapped where another process's memory is. */
-bool mm_is_replaceable(const struct mm *mm)
-{
-    return mm->refs == 1 && (mm->root != pt_first() || mm_is_alone(mm));
-}
-
 static void load(u64 *root)
 {
     pt_select(root);
