@@ -113,6 +113,16 @@ class OtherRoot:
             entry = peek(self.level2 + i * 8)
             if entry & 0x80:
                 poke(self.level2 + i * 8, entry & ~(1 << 63))
+        for region in {self.memory >> 21, (self.memory + 15 * 4096) >> 21}:
+            self.execute(region)
+
+    def execute(self, region):
+        """Makes 2 MiB executable that single pages map."""
+        if peek(self.level2 + region * 8) & 0x80:
+            return
+        level1 = self.own(self.level2, region)
+        for i in range(512):
+            poke(level1 + i * 8, peek(level1 + i * 8) & ~(1 << 63))
 
     def page(self):
         self.taken += 1
