@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * mkcpio ROOT_DIR OUT.cpio: writes a directory tree as a newc CPIO archive that can be mapped.
+ * mkcpio [-o] [-t SECONDS] ROOT_DIR OUT.cpio: writes a directory tree as a newc CPIO archive that
+ * can be mapped.
  *
  * Same tree, same bytes: entries come in strcmp order of their names, directory before content,
- * owner 0:0, inode numbers counted up from 1, and one time for all, from -t SECONDS or
- * SOURCE_DATE_EPOCH (else 0). The data of each file that is worth mapping, ELF files of a page or
- * more and large files, begins on a page boundary of the archive; where it would not, an entry
- * named
- * ".align" (mode 0, skipped by the guest) fills the gap. Hard links become independent files. The
- * output appears under its name only when complete.
+ * owner 0:0 or with -o that of the file, inode numbers counted up from 1, and one time for all,
+ * from -t SECONDS or SOURCE_DATE_EPOCH (else 0). The data of each file that is worth mapping, ELF
+ * files of a page or more and large files, begins on a page boundary of the archive; where it would
+ * not, an entry named ".align" (mode 0, skipped by the guest) fills the gap. Hard links become
+ * independent files. The output appears under its name only when complete.
  */
 
 #include <archive.h>
@@ -43,6 +43,7 @@ struct writer {
     char tmp[PATH_MAX];   /* the output until it is complete; removed on failure */
     struct stat tmp_stat; /* to notice the output inside the tree */
     time_t time;          /* of every entry */
+    bool owners;          /* files keep theirs */
     int64_t ino;          /* last one given out */
     char *buffer;         /* COPY_CHUNK bytes */
 };
@@ -82,7 +83,9 @@ static int64_t header_size(const char *name)
     return round_up(NEWC_HEADER + (int64_t)strlen(name) + 1, 4);
 }
 
-static void write_header(const char *name, mode_t mode, int64_t size, const char *link)
+/* st: of the file, for its owner; NULL: it has none. */
+static void write_header(const char *name, mode_t mode, int64_t size, const char *link,
+                         const struct stat *st)
 {
     struct archive_entry *e = archive_entry_clear(w.entry);
 
@@ -92,6 +95,10 @@ static void write_header(const char *name, mode_t mode, int64_t size, const char
     archive_entry_set_ino64(e, ++w.ino);
     archive_entry_set_mtime(e, w.time, 0);
     archive_entry_set_size(e, size);
+    if (w.owners && st != NULL) {
+        archive_entry_set_uid(e, st->st_uid);
+        archive_entry_set_gid(e, st->st_gid);
+    }
     if (link != NULL) {
         archive_entry_set_symlink(e, link);
     }
@@ -118,7 +125,7 @@ static void align_data(const char *name)
     }
     data += header_size(align_name);
     int64_t gap = round_up(data, PAGE) - data;
-    write_header(align_name, S_IFREG, gap, NULL);
+    write_header(align_name, S_IFREG, gap, NULL, NULL);
     write_data(zeros, (size_t)gap);
     check(archive_write_finish_entry(w.archive));
 }
@@ -145,7 +152,7 @@ static void write_file(const FTSENT *node, const char *name)
     if (aligned) {
         align_data(name);
     }
-    write_header(name, node->fts_statp->st_mode, size, NULL);
+    write_header(name, node->fts_statp->st_mode, size, NULL, node->fts_statp);
     if (aligned && archive_filter_bytes(w.archive, 0) % PAGE != 0) {
         errx(1, "%s: data of %s is not aligned: libarchive wrote another header than expected",
              w.out, name);
@@ -176,7 +183,7 @@ static void write_symlink(const FTSENT *node, const char *name)
         errx(1, "%s: link target too long", node->fts_path);
     }
     target[n] = '\0';
-    write_header(name, S_IFLNK | 0777, 0, target);
+    write_header(name, S_IFLNK | 0777, 0, target, node->fts_statp);
 }
 
 static void write_node(const FTSENT *node, const char *name)
@@ -191,7 +198,7 @@ static void write_node(const FTSENT *node, const char *name)
     }
     switch (node->fts_info) {
     case FTS_D:
-        write_header(name, st->st_mode, 0, NULL);
+        write_header(name, st->st_mode, 0, NULL, st);
         break;
     case FTS_F:
         write_file(node, name);
@@ -296,15 +303,18 @@ int main(int argc, char **argv)
         w.time = parse_time(epoch, "SOURCE_DATE_EPOCH");
     }
     opterr = 0;
-    while ((opt = getopt(argc, argv, "t:")) != -1) {
-        if (opt != 't') {
+    while ((opt = getopt(argc, argv, "ot:")) != -1) {
+        if (opt == 'o') {
+            w.owners = true;
+        } else if (opt == 't') {
+            w.time = parse_time(optarg, "-t");
+        } else {
             argc = 0;
             break;
         }
-        w.time = parse_time(optarg, "-t");
     }
     if (argc - optind != 2) {
-        fprintf(stderr, "usage: mkcpio [-t SECONDS] ROOT_DIR OUT.cpio\n");
+        fprintf(stderr, "usage: mkcpio [-o] [-t SECONDS] ROOT_DIR OUT.cpio\n");
         return 2;
     }
     w.out = argv[optind + 1];

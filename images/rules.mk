@@ -48,7 +48,7 @@ $(SITES): images/sites.c images/elfcode.c images/elfcode.h images/kernel/include
 # one time: that in the file epoch, if the recipe leaves one.
 $(BUILD)/images/%/initrd.cpio: $(BUILD)/images/%/root.stamp $(MKCPIO) $(SITES)
 	@echo "image: writing $@"
-	$(IMAGE_STEP) sh -c '$(SITES) $(@D)/root && $(MKCPIO) -t "$$(cat $(@D)/epoch 2>/dev/null || echo 0)" $(@D)/root $@'
+	$(IMAGE_STEP) sh -c '$(SITES) $(@D)/root && $(MKCPIO) $(CPIO_OPTIONS) -t "$$(cat $(@D)/epoch 2>/dev/null || echo 0)" $(@D)/root $@'
 
 $(BUILD)/images/%/kernel: $(BUILD)/kernel/kernel.elf
 	@install -D -m 644 $< $@

@@ -61,6 +61,8 @@ $(PY_OUT)/driver.stamp: $(PY_OUT)/root.stamp $(PY_RECIPE)/driver.sh $(PY_DRIVER)
 	$(IMAGE_STEP) $(PY_RECIPE)/driver.sh $(PY_DRIVER)
 
 $(PY_OUT)/initrd.cpio: $(PY_OUT)/driver.stamp
+# Its files belong to whom the packages say: it is made by root.
+$(PY_OUT)/initrd.cpio: CPIO_OPTIONS := -o
 
 $(PY_OUT)/image.ini: $(PY_OUT)/driver.stamp $(PY_RECIPE)/describe.sh images/built.sh $(BUILD)/kernel/kernel.elf
 	@{ BUILD=$(BUILD) $(PY_RECIPE)/describe.sh && $(IMAGE_BUILT); } >$@

@@ -38,7 +38,7 @@ main() {
     dpkg-deb --fsys-tarfile "$DEB" | tar -x -p --numeric-owner --keep-directory-symlink -C "$WHERE/root"
     rm -rf "$WHERE/root/usr/share/doc"
     "$BUILD/images/sites" "$WHERE/root"
-    "$BUILD/images/mkcpio" -t "$(cat "$OUT/epoch")" "$WHERE/root" "$WHERE/image/initrd.cpio"
+    "$BUILD/images/mkcpio" -o -t "$(cat "$OUT/epoch")" "$WHERE/root" "$WHERE/image/initrd.cpio"
     cp "$OUT/kernel" "$OUT/image.ini" "$WHERE/image/"
     "$BUILD/pyhl" setup --from "$WHERE/image" --dest "$WHERE/home" --memory 2G --force
 }

@@ -64,6 +64,17 @@ test_round_trip() {
     expect "owner" "$(list_data "$work/1.cpio" | cut -d' ' -f4 | sort -u)" 0:0
 }
 
+# The tree belongs to whoever runs the test: if that is root, a part of it is given away.
+test_owners() {
+    local wanted
+    cp -a "$work/tree" "$work/owned"
+    [ "$(id -u)" != 0 ] || chown 1234:4321 "$work/owned/one"
+    wanted=$(stat -c %u:%g "$work/owned/one")
+    "$mkcpio" -o "$work/owned" "$work/owned.cpio" || fail "-o failed"
+    list_data "$work/owned.cpio" | cut -d' ' -f4 | grep -qx "$wanted" || fail "-o: no file of $wanted"
+    expect "owner of padding" "$(list_data "$work/owned.cpio" | awk '$3 == "padding" { print $4 }' | sort -u)" 0:0
+}
+
 test_deterministic() {
     cp -a "$work/tree" "$work/copy"
     find "$work/copy" -exec touch -h {} +
@@ -166,6 +177,7 @@ test_empty_tree() {
 make_tree "$work/tree"
 "$mkcpio" -t 1000000000 "$work/tree" "$work/1.cpio" || fail "the first run failed"
 test_round_trip
+test_owners
 test_deterministic
 test_alignment
 test_refusals
