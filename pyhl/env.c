@@ -9,7 +9,7 @@
 #include <string.h>
 
 static const char *const env_fixed[] = {
-    "PATH=/usr/local/bin:/usr/bin:/bin",
+    "PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin",
     "HOME=/root",
     "LANG=C.UTF-8",
 };

@@ -31,7 +31,7 @@ static bool open_before[DESCRIPTORS];
 static void set_boot_environment(void)
 {
     clearenv();
-    setenv("PATH", "/usr/local/bin:/usr/bin:/bin", 1);
+    setenv("PATH", "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", 1);
     setenv("HOME", "/root", 1);
     setenv("LANG", "C.UTF-8", 1);
 }

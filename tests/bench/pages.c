@@ -209,8 +209,8 @@ static _Noreturn void fail(const char *what, const struct vmm_err *err)
     exit(1);
 }
 
-static const char *const env[] = {"PATH=/usr/local/bin:/usr/bin:/bin", "HOME=/root", "LANG=C.UTF-8",
-                                  NULL};
+static const char *const env[] = {"PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", "HOME=/root",
+                                  "LANG=C.UTF-8", NULL};
 
 static void run_once(struct vmm *vm, const struct vmm_run *run)
 {

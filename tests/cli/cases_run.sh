@@ -112,7 +112,7 @@ case_options() {
     begin "environment: the fixed set, and --env wins"
     run env LEAK=1 "$pyhl" run --dest "$home" --env HOME=/x --env A= --env A=b=c -c show
     [ "$(grep '^env' "$scratch/out" | sort | tr '\n' ' ')" = \
-        "env A=b=c env HOME=/x env LANG=C.UTF-8 env PATH=/usr/local/bin:/usr/bin:/bin " ] ||
+        "env A=b=c env HOME=/x env LANG=C.UTF-8 env PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin " ] ||
         problem "$(grep '^env' "$scratch/out")"
     begin "the working directory is the host's"
     mkdir -p "$scratch/work dir"

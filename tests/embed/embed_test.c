@@ -85,7 +85,8 @@ static void t_info(void)
 static void t_defaults(void)
 {
     expect(&(struct pyhl_run){.code = SHOW}, 0,
-           "['-c'] __main__ / 0 PATH=/usr/local/bin:/usr/bin:/bin HOME=/root LANG=C.UTF-8\n");
+           "['-c'] __main__ / 0 PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin HOME=/root "
+           "LANG=C.UTF-8\n");
 }
 
 static void t_all_said(void)
@@ -93,17 +94,17 @@ static void t_all_said(void)
     const char *const args[] = {"one", "t w o", NULL};
     const char *const options[] = {"-O", NULL};
     const char *const env[] = {"A=1", "HOME=/h", "A=2", NULL};
-    expect(
-        &(struct pyhl_run){.script = "some/name.py",
-                           .source = SHOW,
-                           .source_len = sizeof(SHOW) - 1,
-                           .args = args,
-                           .options = options,
-                           .env = env,
-                           .cwd = "/made/here"},
-        0,
-        "['some/name.py', 'one', 't w o'] __main__ /made/here 1 PATH=/usr/local/bin:/usr/bin:/bin "
-        "HOME=/h LANG=C.UTF-8 A=2\n");
+    expect(&(struct pyhl_run){.script = "some/name.py",
+                              .source = SHOW,
+                              .source_len = sizeof(SHOW) - 1,
+                              .args = args,
+                              .options = options,
+                              .env = env,
+                              .cwd = "/made/here"},
+           0,
+           "['some/name.py', 'one', 't w o'] __main__ /made/here 1 "
+           "PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin "
+           "HOME=/h LANG=C.UTF-8 A=2\n");
 }
 
 static void t_kinds(void)

@@ -73,7 +73,7 @@ natively() {
     cp "$1" "$root$1"
     rm -rf "${root:?}/$place"
     mv "$site" "$root/$place"
-    run env -i PATH=/usr/local/bin:/usr/bin:/bin HOME=/root LANG=C.UTF-8 \
+    run env -i PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin HOME=/root LANG=C.UTF-8 \
         "$(command -v python3)" tests/py/inroot.py "$root" / /usr/bin/python3 "$1"
     mv "$root/$place" "$site"
     rm -rf "${root:?}$scratch"

@@ -10,7 +10,7 @@ import subprocess
 import tempfile
 
 MOST = 7
-PLACES = {"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": "/root"}
+PLACES = {"PATH": "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", "HOME": "/root"}
 UTF8 = {**PLACES, "LANG": "C.UTF-8"}
 
 EFFECTS = """

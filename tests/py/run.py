@@ -39,7 +39,7 @@ CASES = os.path.join(HERE, "cases")
 CWD = "/tmp/pyhl-case"
 TIMEOUT = 60
 HOME = os.path.abspath(os.environ.get("PYHL_HOME", ".pyhl"))
-BASE_ENV = {"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": "/root", "LANG": "C.UTF-8"}
+BASE_ENV = {"PATH": "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", "HOME": "/root", "LANG": "C.UTF-8"}
 
 
 def read(path, default=b""):

@@ -14,7 +14,7 @@ HOME = os.path.abspath(os.environ.get("PYHL_HOME", ".pyhl"))
 ROOT = os.path.abspath("build/images/python/root")
 PYHL = [os.path.abspath("build/pyhl"), "run", "--dest", HOME]
 PYTHON = ["python3", os.path.join(HERE, "..", "py", "inroot.py"), ROOT, "/", "python3"]
-ENV = {"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": "/root", "LANG": "C.UTF-8", "TERM": "xterm-256color"}
+ENV = {"PATH": "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", "HOME": "/root", "LANG": "C.UTF-8", "TERM": "xterm-256color"}
 ROWS, COLUMNS = 33, 111
 LIMIT = 30  # seconds until a command counts as hanging
 
