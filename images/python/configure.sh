@@ -29,6 +29,31 @@ make_certificates() {
     ln -sf /etc/ssl/certs/ca-certificates.crt "$ROOT/usr/lib/ssl/cert.pem"
 }
 
+# The users and groups that Debian begins with, nobody with a password, and the stacks of PAM that pam-auth-update makes
+# for local users.
+make_users() {
+    local bases=$ROOT/usr/share/base-passwd pam=$ROOT/etc/pam.d
+    sed 's/:\*:/:x:/; s:/bin/bash$:/bin/sh:' "$bases/passwd.master" >"$ROOT/etc/passwd"
+    sed 's/:\*:/:x:/' "$bases/group.master" >"$ROOT/etc/group"
+    (
+        umask 137
+        awk -F: '{ print $1 ":*::0:99999:7:::" }' "$ROOT/etc/passwd" >"$ROOT/etc/shadow"
+        awk -F: '{ print $1 ":*::" }' "$ROOT/etc/group" >"$ROOT/etc/gshadow"
+    )
+    chgrp 42 "$ROOT"/etc/{shadow,gshadow} # shadow
+    printf '%s\n' 'auth [success=1 default=ignore] pam_unix.so nullok' 'auth requisite pam_deny.so' \
+        'auth required pam_permit.so' >"$pam/common-auth"
+    printf '%s\n' 'account [success=1 new_authtok_reqd=done default=ignore] pam_unix.so' \
+        'account requisite pam_deny.so' 'account required pam_permit.so' >"$pam/common-account"
+    printf '%s\n' 'password [success=1 default=ignore] pam_unix.so obscure yescrypt' \
+        'password requisite pam_deny.so' 'password required pam_permit.so' >"$pam/common-password"
+    printf '%s\n' 'session required pam_permit.so' 'session required pam_unix.so' |
+        tee "$pam/common-session" >"$pam/common-session-noninteractive"
+    # There is no bash.
+    sed -i 's:^#* *DSHELL=.*:DSHELL=/bin/sh:' "$ROOT/etc/adduser.conf"
+    grep -q '^DSHELL=/bin/sh$' "$ROOT/etc/adduser.conf" || die "/etc/adduser.conf has no line for the shell"
+}
+
 # The links that update-alternatives would have made, and the cache of the dynamic linker.
 link_libraries() {
     local so
@@ -95,9 +120,11 @@ main() {
     need_root
     newest_file "$ROOT" >"$OUT/epoch"
     make_etc
+    make_users
     make_certificates
     link_libraries
     prune
+    mkdir -p "$ROOT/etc/skel" # of a new user's home: empty
     ln -s which.debianutils "$ROOT/usr/bin/which" # as Debian's update-alternatives does
     $GUEST /usr/sbin/ldconfig || die "ldconfig failed"
     rm -rf "$ROOT/var/cache/ldconfig"

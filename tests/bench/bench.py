@@ -89,7 +89,7 @@ def measure(bench, rivals, setup_seconds, import_seconds):
     private, snapshot, cpio = footprint.memory_and_disk(bench)
     budgets.most("private memory of a VM after `print(1)`", private / 1024, 1, "MiB")
     budgets.most("snapshot on disk", snapshot, 180, "MiB")
-    budgets.most("CPIO on disk", cpio, 480, "MiB")  # 450, and 30 for a shell with its programs
+    budgets.most("CPIO on disk", cpio, 480, "MiB")  # 450, and 30 for a shell with its programs, and users
     calls = Times.of(bench.warm("getppid", bench.times(12))[1])
     budgets.most("`getppid` through libc, in the guest", calls.median, 15, "ns", calls.least)
     calls = host.tool_calls(bench)
