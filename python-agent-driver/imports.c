@@ -15,7 +15,8 @@
  * is not in sys.modules. C code has ways past the first, but all go through the second. So each
  * line of the list begins with the modules of python3's start alone; the others wait in `aside`. A
  * third kind of module is put into sys.modules by the code of another one: sweep() finds those at
- * the end of the dict.
+ * the end of the dict. A module that keeps __import__ under a name of its own (logging.config) is
+ * given the real one when the list has ended.
  *
  * `held` has what was held before, by index: name, module, needs, attribute of its package, finders
  * that it adds; or None for what cannot be imported any more. `registrants` has for each handler of
@@ -115,12 +116,23 @@ static const char recorder[] =
     "    for name in [name for name in sys.modules if name in loaded or name in aside]:\n"
     "        aside[name] = sys.modules.pop(name)\n"
     "    unbind()\n"
+    "def give_back(user):\n"
+    "    if type(user) is staticmethod:\n"
+    "        user.__init__(statement)\n"
+    "    elif type(user) is dict and user.get('import_') is not import_ and '__spec__' in user:\n"
+    "        user.update({name: statement for name, it in user.items() if it is import_})\n"
     "def stop():\n"
     "    if Random:\n"
     "        Random.seed = plain_seed\n"
     "    put_aside()\n"
     "    builtins.__import__, bootstrap._find_and_load = statement, load\n"
     "    sys.modules.update(aside)\n"
+    "    there = 'gc' in sys.modules\n"
+    "    import gc\n"
+    "    for user in gc.get_referrers(import_):\n"
+    "        give_back(user)\n"
+    "    if not there:\n"
+    "        del sys.modules['gc']\n"
     "builtins.__import__, bootstrap._find_and_load = import_, find_and_load\n";
 
 /* `needed` has for each name the indices of what it needs, the package that it is in first. An

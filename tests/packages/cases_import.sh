@@ -18,6 +18,8 @@ case_odd() {
         expect_status 0
         expect_out 1
     done
+    begin "a module that keeps __import__ has the one that scripts have"
+    same toddtake 'import toddtake as t; print(t.take is __import__, t.Taker.take is __import__, t.Taker.take("json").__name__)'
     begin "what an import starts or sets does no harm to scripts"
     for name in toddthread toddsignal toddpatch toddprint; do
         with $name -c 'import json; print(json.dumps([1]))'

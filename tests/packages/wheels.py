@@ -115,6 +115,7 @@ def odd(folder, headers):
         "toddsignal": "import signal; signal.signal(signal.SIGTERM, lambda *a: None)",
         "toddpatch": "import builtins, json; builtins.patched = 1; json.dumps = lambda value: 'patched'",
         "toddsys": "import sys; sys.modules['json'] = None; sys.path.clear()",
+        "toddtake": "class Taker:\n    take = staticmethod(__import__)\ntake = __import__",
         "toddmemory": "held = bytearray(2 << 30)",
     }.items():
         wheel(folder, name, "1.0", {f"{name}.py": code + "\nused = 1\n"})
