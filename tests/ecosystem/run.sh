@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# Twenty packages from the registry: each script in scripts/ names what it needs (PEP 723), runs with it natively and in a
+# Packages from the registry: each script in scripts/ names what it needs (PEP 723), runs with it natively and in a
 # VM, and must print the same. Before that tests/packages, with the real uv. Ends with a table; README.md says of what.
 # Root only, because of the chroot in which scripts run natively. `make test-ecosystem` calls it.
 #
