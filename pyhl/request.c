@@ -262,9 +262,9 @@ static bool put_sort(struct making *m, const json_t *request)
     if (session && as != NULL && as[0] == 's') {
         return request_wrong(m->error, "ValueError", "'as': in a session a run is a cell");
     }
-    m->head.is_cell = session || (as != NULL && as[0] == 'c');
+    m->head.sort = session || (as != NULL && as[0] == 'c') ? WORKER_CELL : WORKER_SCRIPT;
     m->head.keeps = session;
-    if (m->head.is_cell && json_object_get(request, "args") != NULL) {
+    if (m->head.sort == WORKER_CELL && json_object_get(request, "args") != NULL) {
         return request_wrong(m->error, "ValueError", "'args' are for scripts, and this is a cell");
     }
     if (!session && json_object_get(request, "context") != NULL) {
@@ -324,10 +324,37 @@ bool request_open(const json_t *request, const struct request_limits *limits, st
                   struct request_error *error)
 {
     static const char *const names[] = {"id", "op", "env", "cwd", NULL};
-    struct making m = {.error = error, .head = {.is_cell = 1, .keeps = 1}};
+    struct making m = {.error = error, .head = {.sort = WORKER_CELL, .keeps = 1}};
     bool ok = request_members(request, names, error) && put_limits(&m, request, limits) &&
               put_places(&m, request) && put_env(&m, request) && put_code(&m, NULL, 0, out);
 
+    flow_free(&m.strings);
+    return ok;
+}
+
+bool request_context(const json_t *request, const struct request_limits *limits, struct flow *out,
+                     struct request_error *error)
+{
+    static const char *const names[] = {"id",      "op",  "session", "action",
+                                        "context", "env", "cwd",     NULL};
+    static const char *const actions[] = {"make", "drop", "restart", "list"};
+    struct making m = {.error = error, .head = {.sort = WORKER_CONTEXT, .keeps = 1}};
+    const char *action = NULL;
+    bool ok =
+        request_members(request, names, error) && request_text(request, "action", &action, error);
+    bool known = false;
+
+    action = action != NULL ? action : "";
+    for (size_t i = 0; i < sizeof(actions) / sizeof(actions[0]); i++) {
+        known = known || strcmp(action, actions[i]) == 0;
+    }
+    if (ok && !known) {
+        ok = request_wrong(error, "ValueError",
+                           "'action' is '%.60s': it must be make, drop, restart or list", action);
+    }
+    m.head.arg_count = 1;
+    ok = ok && put_limits(&m, request, limits) && put_places(&m, request) &&
+         put_string(&m, action) && put_env(&m, request) && put_code(&m, NULL, 0, out);
     flow_free(&m.strings);
     return ok;
 }

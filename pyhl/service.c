@@ -94,6 +94,23 @@ static bool op_run(struct service *s, const json_t *request, uint64_t id, const 
     return true;
 }
 
+static bool op_context(struct service *s, const json_t *request, uint64_t id,
+                       struct request_error *error)
+{
+    struct session_vm *session = find_session(s, request, error);
+    struct job *job = session != NULL ? job_new(s, id, session, error) : NULL;
+
+    if (job == NULL) {
+        return false;
+    }
+    if (!request_context(request, &s->config.limits, &job->run, error)) {
+        job_drop(s, job);
+        return false;
+    }
+    job_wait(s, job);
+    return true;
+}
+
 static bool op_open(struct service *s, const json_t *request, uint64_t id,
                     struct request_error *error)
 {
@@ -210,6 +227,9 @@ static bool op_do(struct service *s, const json_t *request, const char *op, uint
     if (strcmp(op, "open") == 0) {
         return op_open(s, request, id, error);
     }
+    if (strcmp(op, "context") == 0) {
+        return op_context(s, request, id, error);
+    }
     if (strcmp(op, "close") == 0) {
         return op_close(s, request, id, error);
     }
@@ -217,8 +237,8 @@ static bool op_do(struct service *s, const json_t *request, const char *op, uint
         return op_signal(s, request, id, op[0] == 'c', error);
     }
     return request_wrong(error, "ValueError",
-                         "'op' is '%.60s': it must be hello, run, reply, interrupt, cancel, open "
-                         "or close",
+                         "'op' is '%.60s': it must be hello, run, reply, interrupt, cancel, open, "
+                         "context or close",
                          op);
 }
 

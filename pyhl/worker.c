@@ -7,6 +7,7 @@
 #include "worker.h"
 #include "pyhl.h"
 #include "report.h"
+#include "vmm/abi.h"
 
 #include <errno.h>
 #include <malloc.h>
@@ -298,7 +299,7 @@ static int work_make(struct work *work, const char *bytes, size_t size, struct v
         return vmm_err_set(err, EPROTO, "a run that is none");
     }
     work->run = (struct pyhl_run){
-        .args = head->is_cell ? NULL : work->args,
+        .args = head->sort == WORKER_SCRIPT ? work->args : NULL,
         .env = work->env,
         .cwd = two[0][0] != 0 ? two[0] : NULL,
         .context = two[1][0] != 0 ? two[1] : NULL,
@@ -310,7 +311,7 @@ static int work_make(struct work *work, const char *bytes, size_t size, struct v
         .deterministic = head->deterministic != 0,
     };
     free(two);
-    *(head->is_cell ? &work->run.cell : &work->run.code) = bytes + head->strings;
+    *(head->sort == WORKER_SCRIPT ? &work->run.code : &work->run.cell) = bytes + head->strings;
     return work_tools(work, err);
 }
 
@@ -344,6 +345,25 @@ static int worker_wait(struct worker *w, uint64_t timeout_ns, struct vmm_outcome
     return rc;
 }
 
+/* Makes the run, and begins it. libpyhl does not know runs about contexts: it makes a cell. */
+static int worker_begin(struct worker *w, const struct work *work, struct vmm_outcome *outcome,
+                        struct vmm_err *err)
+{
+    struct vmm_run made, run;
+    int rc = pyhl_run_make(&work->run, &made, err);
+
+    run = made;
+    if (work->head.sort == WORKER_CONTEXT) {
+        run.mode = HV_RUN_CONTEXT;
+        run.argv = work->args;
+        run.source = NULL;
+        run.source_len = 0;
+    }
+    rc = rc == 0 ? vmm_run(w->vm, &run, outcome, err) : rc;
+    pyhl_run_free(&made);
+    return rc;
+}
+
 static int worker_run_vm(struct worker *w, struct work *work, struct vmm_outcome *outcome,
                          struct vmm_err *err)
 {
@@ -352,7 +372,7 @@ static int worker_run_vm(struct worker *w, struct work *work, struct vmm_outcome
     work->run.tools = work->set;
     work->run.tools_arg = w;
     signals_reach(w->vm);
-    rc = pyhl_run(w->vm, &work->run, outcome, err);
+    rc = worker_begin(w, work, outcome, err);
     rc = rc == 0 ? worker_wait(w, work->run.timeout_ns, outcome, err) : rc;
     signals_reach(NULL);
     return rc;

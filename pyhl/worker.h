@@ -38,10 +38,16 @@ struct worker_message {
     uint64_t size; /* of the bytes that follow */
 };
 
+enum worker_sort {
+    WORKER_SCRIPT,
+    WORKER_CELL,
+    WORKER_CONTEXT, /* HV_RUN_CONTEXT of vmm.h, by its arguments */
+};
+
 /* A run. Strings follow, each with its NUL, in the order of the counts: cwd, context, args, env,
  * tools (name, schema), then the source. */
 struct worker_run {
-    uint32_t is_cell;
+    uint32_t sort;  /* enum worker_sort */
     uint32_t keeps; /* the machine stays as the run leaves it, if it can go on */
     uint32_t arg_count, env_count, tool_count, deterministic;
     uint64_t timeout_ns, cpu_ns, memory, max_output, max_calls; /* as in struct pyhl_run */

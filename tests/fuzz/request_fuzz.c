@@ -60,9 +60,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         check_error(&error);
         return 0;
     }
-    if (data[0] % 2 == 0 ? request_run(request, &limits, code, code_size, &run, &error)
-                         : request_open(request, &limits, &run, &error)) {
-        check_run(&run, code, data[0] % 2 == 0 ? code_size : 0);
+    if (data[0] % 3 == 0   ? request_run(request, &limits, code, code_size, &run, &error)
+        : data[0] % 3 == 1 ? request_open(request, &limits, &run, &error)
+                           : request_context(request, &limits, &run, &error)) {
+        check_run(&run, code, data[0] % 3 == 0 ? code_size : 0);
     } else {
         check_error(&error);
     }

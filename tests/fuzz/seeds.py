@@ -532,6 +532,7 @@ def requests():
         "whole": b"\0" + whole + b"\0print(1)",
         "script": b'\0{"id":1,"op":"run","as":"script","args":["a","","\\u00e9"]}\0x',
         "open": b'\1{"id":1,"op":"open","env":{},"cwd":"/"}',
+        "context": b'\2{"id":1,"op":"context","session":"s1","action":"make","context":"c","env":{"A":"1"},"cwd":"/"}',
         "unknown": b'\0{"id":1,"op":"run","x":1}',
         "nul": b'\0{"id":1,"op":"run"}\0a\0b',
         "numbers": b'\0{"id":1,"op":"run","timeout":1e300,"memory":-1,"cpu":0,"output_limit":1e-9}',

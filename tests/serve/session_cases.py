@@ -44,9 +44,20 @@ def contexts():
     with Server() as s:
         session = s.open()
         cell(s.do("run", "x = 1", session=session))
-        done, got = s.do("run", "print('x' in globals())", session=session, context="other")
-        assert done["event"] == "done", done
+        cell(s.do("context", session=session, action="make", context="other", cwd="/srv", env={"A": "2"}))
+        cell(s.do("run", "import os; print('x' in globals(), os.getcwd(), os.environ['A']); x = 3", session=session, context="other"),
+             out=b"False /srv 2\n")
         cell(s.do("run", "print(x)", session=session, context="default"), out=b"1\n")
+        cell(s.do("context", session=session, action="restart", context="other"))
+        cell(s.do("run", "print('x' in globals())", session=session, context="other"), out=b"False\n")
+        (message, data), = cell(s.do("context", session=session, action="list"))[1]["record"]
+        same((message["kind"], b"other" in data), ("contexts", True))
+        cell(s.do("context", session=session, action="drop", context="other"))
+        done, got = s.do("run", "print(1)", session=session, context="other")
+        assert done["status"] == 125 and b"other" in got["stderr"] and not got["stdout"], (done, got)
+        failed(s.do("context", session=session, action="burn"), "ValueError", "'action' is 'burn': it must be make")
+        failed(s.do("context", session="s9", action="list"), "LookupError", "no session 's9'")
+        cell(s.do("run", "print(x)", session=session), out=b"1\n")
 
 
 @case

@@ -1,0 +1,25 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Runs Python code in its own micro-VM.
+
+    import pyhl
+    pyhl.run("6 * 7").text                  # '42', in a VM that nothing has run in
+
+    with pyhl.Sandbox() as sandbox:         # a session: names stay
+        @sandbox.tool
+        def price(item: str) -> float:
+            return {"tea": 2.5}[item]
+
+        sandbox.run_code("import host; p = host.price('tea')")
+        sandbox.run_code("p * 2").text      # '5.0'
+
+It starts `pyhl serve --stdio` once a process, and speaks its protocol. The binary is $PYHL_BINARY, or else `pyhl` on
+PATH; a home must be installed (`pyhl setup`).
+"""
+
+from ._results import Execution, ExecutionError, Logs, OutputMessage, Result
+from ._sandbox import Sandbox, run
+from ._server import (Busy, InvalidArgument, NotFound, PyhlError, RunCancelled, Server, ServerError, WorkerDied)
+
+__all__ = ["Busy", "Execution", "ExecutionError", "InvalidArgument", "Logs", "NotFound", "OutputMessage", "PyhlError",
+           "Result", "RunCancelled", "Sandbox", "Server", "ServerError", "WorkerDied", "run"]
+__version__ = "0.1.0"

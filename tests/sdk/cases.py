@@ -1,0 +1,294 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""usage: cases.py [CASE...]; called by run.sh."""
+
+import asyncio
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import threading
+import time
+import traceback
+from concurrent.futures import ThreadPoolExecutor
+from typing import List, Literal, Optional
+
+import pyhl
+
+cases = {}
+
+
+def case(function):
+    cases[function.__name__.replace("_", "-")] = function
+    return function
+
+
+def same(got, want):
+    assert got == want, f"got {got!r}, expected {want!r}"
+
+
+def raises(kind, text, function, *args, **kwargs):
+    try:
+        function(*args, **kwargs)
+    except kind as error:
+        assert text in str(error), error
+        return error
+    raise AssertionError(f"no {kind.__name__}")
+
+
+@case
+def run_gives_an_execution():
+    done = pyhl.run("import sys\nprint('out'); print('err', file=sys.stderr)\n[6 * 7]")
+    same((done.text, done.stdout, done.stderr, done.error, done.exit_code, done.limit), ("[42]", "out\n", "err\n", None, 0, None))
+    same((done.execution_count, done.results[0].is_main_result, done.results[0].formats()), (1, True, ["text"]))
+    assert done.counts["exits"] > 0 and done.times["run_ms"] > 0
+    same(json.loads(done.to_json())["results"], [{"text": "[42]", "is_main_result": True, "extra": {}, "metadata": {}}])
+    same(pyhl.run("x = 1").text, None)
+
+
+@case
+def each_run_is_the_first():
+    for _ in range(3):
+        same(pyhl.run("import builtins; old = hasattr(builtins, 'm'); builtins.m = 1; old").text, "False")
+
+
+@case
+def an_exception_is_data():
+    done = pyhl.run("def f(): return 1 / 0\nf()")
+    same((done.exit_code, done.error.name, done.error.value), (1, "ZeroDivisionError", "division by zero"))
+    assert "in f" in done.error.traceback
+    same(pyhl.run("raise SystemExit(5)").exit_code, 5)
+
+
+@case
+def limits_are_data():
+    for options, code, name in (({"timeout": 0.3}, "while True: pass", "timeout"), ({"cpu": 0.2}, "while True: pass", "cpu"),
+                                ({"output_limit": 1000}, "while True: print('x' * 99)", "output"),
+                                ({"memory": 450 << 20}, "x = b'x' * (900 << 20)\nfor i in range(9): x += x", "memory")):
+        done = pyhl.run(code, **options)
+        assert (done.limit, done.error.name) == (name, name) or (name == "memory" and done.error.name == "MemoryError"), done
+
+
+@case
+def results_have_all_forms():
+    done = pyhl.run("import pandas as pd, matplotlib.pyplot as plt\nplt.plot([1, 2]); plt.show()\npd.DataFrame({'a': [1]})")
+    figure, frame = done.results
+    assert figure.png.startswith("iVBOR") and figure.chart["type"] == "line" and not figure.is_main_result, figure.formats()
+    assert "<table" in frame.html and frame.is_main_result and frame["html"] is frame.html
+    same(done.text, frame.text)
+    data, _ = frame._repr_mimebundle_()
+    same(data["text/html"], frame.html)
+
+
+@case
+def callbacks_come_while_the_run_goes_on():
+    seen = []
+
+    def go():
+        seen.append("call")
+
+    done = pyhl.run("import host, sys\nprint('ä', flush=True)\nhost.go()\nprint('b', file=sys.stderr)\n7\n1/0", tools=[go],
+                    on_stdout=lambda m: seen.append(m.line), on_stderr=lambda m: seen.append((m.line, m.error)),
+                    on_error=lambda e: seen.append(e.name))
+    same((seen, done.exit_code), (["ä\n", "call", ("b\n", True), "ZeroDivisionError"], 1))
+    same([r.text for r in pyhl.run("display(1); 2", on_result=seen.append).results], ["1", "2"])
+    same([str(r) for r in seen[-2:]], ["1", "2"])
+
+
+@case
+def a_callback_that_raises_ends_the_run():
+    def no(message):
+        raise RuntimeError("no more")
+
+    raises(RuntimeError, "no more", pyhl.run, "while True: print(1, flush=True)", on_stdout=no)
+    same(pyhl.run("1").text, "1")
+
+
+@case
+def arguments_that_are_wrong():
+    raises(pyhl.InvalidArgument, "'cwd' is 'x', which is not absolute", pyhl.run, "1", cwd="x")
+    raises(pyhl.InvalidArgument, "'timeout' must be a number over 0", pyhl.run, "1", timeout=0)
+    raises(pyhl.InvalidArgument, "the code has a NUL", pyhl.run, "a\0b")
+    raises(pyhl.InvalidArgument, "the code is no text", pyhl.run, "'\ud800'")
+    raises(TypeError, "a tool's parameters have names", pyhl.run, "1", tools=[lambda *args: 1])
+
+
+@case
+def tools_take_and_give_values():
+    def echo(value, other: Optional[int] = None, kind: Literal["a", "b"] = "a", many: List[int] = ()):
+        """Says it again."""
+        return [value, other, kind, list(many)]
+
+    async def later(x: int):
+        await asyncio.sleep(0.01)
+        return x + 1
+
+    code = ("import host\nr = host.echo({'$bytes': 1, 'n': [10**30, float('inf'), b'\\xff', None, 'ü']}, 5, many=[1])\n"
+            "r, host.later(1), host.echo.__doc__.splitlines()[0]")
+    done = pyhl.run(code, tools={"echo": echo, "later": later})
+    same(done.error, None)
+    same(done.text, "([{'$bytes': 1, 'n': [" + str(10**30) + ", inf, b'\\xff', None, 'ü']}, 5, 'a', [1]], 2, 'Says it again.')")
+
+
+@case
+def a_tool_that_fails():
+    def bad():
+        raise KeyError("k")
+
+    def worse():
+        return object()
+
+    done = pyhl.run("import host\nfor f in (host.bad, host.worse):\n    try: f()\n    except host.HostError as e: print(e.type)",
+                    tools=[bad, worse])
+    same(done.stdout, "KeyError\nTypeError\n")
+
+
+@case
+def a_sandbox_keeps_names():
+    with pyhl.Sandbox(envs={"A": "1"}, cwd="/srv") as one, pyhl.Sandbox.create() as two:
+        one.run_code("import os; x = os.environ['A'] + os.getcwd()")
+        two.run_code("x = 2")
+        same((one.run_code("x").text, two.run_code("x").text), ("'1/srv'", "2"))
+        same(one.create_context("c", cwd="/tmp", envs={"C": "3"}), "c")
+        same(one.run_code("import os; 'x' in globals(), os.getcwd(), os.environ['C']", context="c").text, "(False, '/tmp', '3')")
+        same([context["id"] for context in one.list_contexts()], ["default", "c"])
+        one.run_code("y = 1", context="c")
+        one.restart_context("c")
+        same(one.run_code("'y' in globals()", context="c").text, "False")
+        raises(pyhl.InvalidArgument, "c", one.create_context, "c")
+        one.remove_context("c")
+        raises(pyhl.InvalidArgument, "c", one.remove_context, "c")
+        same(one.run_code("os.environ['B']", envs={"B": "2"}).text, "'2'")
+        same(one.run_code("os.environ.get('B')").text, None)
+
+        @one.tool
+        def twice(n: int) -> int:
+            return 2 * n
+
+        same(one.run_code("import host; host.twice(21)").text, "42")
+        same((two.kill(), two.kill()), (True, False))
+        raises(pyhl.NotFound, "no session", two.run_code, "1")
+
+
+@case
+def what_ends_a_sandbox():
+    with pyhl.Sandbox(timeout=0.3) as sandbox:
+        same(sandbox.run_code("while True: pass").limit, "timeout")
+        raises(pyhl.NotFound, "no session", sandbox.run_code, "1")
+        same(sandbox.kill(), False)
+
+
+@case
+def interrupt_leaves_the_sandbox():
+    with pyhl.Sandbox() as sandbox:
+        sandbox.run_code("x = 5")
+        done = sandbox.run_code("print(1, flush=True)\nwhile True: pass", timeout=60, on_stdout=lambda _: sandbox.interrupt())
+        same((done.error.name, sandbox.run_code("x").text), ("KeyboardInterrupt", "5"))
+
+
+@case
+def threads_share_a_server():
+    with ThreadPoolExecutor(20) as pool:
+        same(list(pool.map(lambda i: pyhl.run(f"{i} ** 2").text, range(200))), [str(i * i) for i in range(200)])
+
+
+@case
+def a_server_of_its_own():
+    with pyhl.Server(["--timeout", "0.2", "--sessions", "1"]) as server:
+        same(pyhl.run("while True: pass", server=server).limit, "timeout")
+        with pyhl.Sandbox(server=server):
+            raises(pyhl.Busy, "1 sessions are open", pyhl.Sandbox, server=server)
+    raises(pyhl.ServerError, "the server was closed", pyhl.run, "1", server=server)
+    raises(pyhl.ServerError, "/nowhere", pyhl.Server, ["--dest", "/nowhere"])
+    raises(pyhl.ServerError, "No such file", pyhl.Server, binary="/nowhere/pyhl")
+
+
+def children(pid):
+    """Its processes. /proc/PID/task/PID/children may miss some while others end."""
+    found = []
+    for entry in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            state, parent = pathlib.Path(f"/proc/{entry}/stat").read_text().rsplit(")", 1)[1].split()[:2]
+        except OSError:
+            continue
+        if int(parent) == pid and state != "Z":
+            found.append(int(entry))
+    return found
+
+
+@case
+def a_worker_or_the_server_dies():
+    with pyhl.Server(["--workers", "1"]) as server:
+        pid = server._process.pid
+        raises(pyhl.WorkerDied, "killed by signal 9", pyhl.run, "print(1, flush=True)\nwhile True: pass", server=server,
+               on_stdout=lambda _: [os.kill(child, signal.SIGKILL) for child in children(pid)])
+        same(pyhl.run("1", server=server).text, "1")
+        raises(pyhl.ServerError, "status -9", pyhl.run, "print(1, flush=True)\nwhile True: pass", server=server,
+               on_stdout=lambda _: os.kill(pid, signal.SIGKILL))
+        raises(pyhl.ServerError, "status -9", pyhl.run, "1", server=server)
+
+
+@case
+def a_forked_child_has_a_server_of_its_own():
+    same(pyhl.run("1").text, "1")
+    pid = os.fork()
+    if pid == 0:
+        os._exit(0 if pyhl.run("2").text == "2" else 1)
+    same(os.waitpid(pid, 0)[1], 0)
+    same(pyhl.run("3").text, "3")
+
+
+@case
+def nothing_is_left_at_the_end():
+    code = ("import pyhl, sys; s = pyhl.Sandbox(); s.run_code('x = 1'); print(s._server._process.pid, flush=True);"
+            "sys.stdin.read()")
+    with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        server = int(process.stdout.readline())
+        pids = [server, *children(server)]
+    same(process.returncode, 0)
+    assert len(pids) >= 2, pids
+    end = time.monotonic() + 10
+    while any(os.path.exists(f"/proc/{one}") and ") Z " not in pathlib.Path(f"/proc/{one}/stat").read_text() for one in pids):
+        assert time.monotonic() < end, pids
+        time.sleep(0.02)
+
+
+@case
+def keyboard_interrupt_ends_the_run():
+    if threading.current_thread() is not threading.main_thread():
+        raise AssertionError("this case needs the main thread")
+    old = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        raises(KeyboardInterrupt, "", pyhl.run, "print(1, flush=True)\nwhile True: pass",
+               on_stdout=lambda _: os.kill(os.getpid(), signal.SIGINT))
+    finally:
+        signal.signal(signal.SIGINT, old)
+    same(pyhl.run("1").text, "1")
+
+
+def main(names):
+    if names == ["--list"]:
+        print(*cases, sep="\n")
+        return 0
+    for name in names:
+        if name not in cases:
+            print(f"tests/sdk/run.sh: there is no case '{name}'; --list names them all", file=sys.stderr)
+            return 2
+    failed = 0
+    for name in names or list(cases):
+        try:
+            cases[name]()
+            print(f"pass {name}", flush=True)
+        except BaseException:  # a case may end by KeyboardInterrupt
+            failed += 1
+            print(f"FAIL {name}\n" + "".join(f"     {line[:400]}\n" for line in traceback.format_exc().splitlines()[-8:]),
+                  end="", flush=True)
+    count = len(names or cases)
+    print(f"{count - failed} passed, {failed} failed, 0 skipped")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
