@@ -10,6 +10,7 @@
 # make test-bare  make demo in a bare chroot of each Debian it must build on, or of SUITE=trixie (tests/bare.sh)
 # make test-reproducible  the images, built in two directories, must be the same bytes (tests/reproducible.sh)
 # make conformance  CPython's own test suite, natively and in the guest (tests/conformance/README.md)
+# make conformance-share  six minutes of it, a part of .ci/run
 # make fuzz-long  fuzz for HOURS=N or to RUNS=N executions a target, with what earlier calls found (tests/fuzz/long.sh)
 # make bench      the figures of the README, measured here (BENCH=quick: fewer repetitions)
 # make chaos      SEEDS=10000: hostile runs from so many seeds (200 are in make test), FIRST=N: from that one on

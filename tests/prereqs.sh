@@ -5,7 +5,8 @@
 #
 # usage: tests/prereqs.sh [GROUP...]     build, test (which fuzzes with clang), lint: these three if none is named;
 #                                        hardware (the emulated machine of tests/hardware), dist (a bare Debian),
-#                                        ecosystem (what gets uv from the registry)
+#                                        conformance (CPython's own tests, natively), ecosystem (what gets uv
+#                                        from the registry)
 #        tests/prereqs.sh kvm            only looks for /dev/kvm
 set -u
 
@@ -18,6 +19,7 @@ declare -A groups=(
     [test]="python3 cpio bubblewrap pkgconf gdb clang libclang-rt-dev"
     [lint]="clang clang-format clang-tidy cppcheck shellcheck mandoc"
     [dist]="mmdebstrap pkgconf"
+    [conformance]="python3 iproute2 mount util-linux"
     [ecosystem]="python3 python3-venv"
     [hardware]="qemu-system-x86 busybox-static cpio"
 )
