@@ -208,6 +208,7 @@ void mm_maps(struct mm *mm, text_emit emit, void *arg);
 void mm_smaps(struct mm *mm, text_emit emit, void *arg);
 /* Pages of program memory: total mapped, and resident. */
 void mm_usage(struct mm *mm, u64 *mapped_pages, u64 *resident_pages);
+u64 mm_own_pages(struct mm *mm);                   /* that are free when nobody uses mm any more */
 u64 mm_mapping_pages(struct mm *mm, vaddr_t addr); /* size of the mapping at addr, or 0 */
 /* mm/remap.c */
 vaddr_t mm_heap_start(const struct mm *mm);

@@ -202,6 +202,37 @@ void mm_usage(struct mm *mm, u64 *mapped_pages, u64 *resident_pages)
     }
 }
 
+static u64 own_pages(const struct vma *v)
+{
+    u64 n = 0;
+    for (vaddr_t va = v->start; va < v->end; va += PAGE_SIZE) {
+        if (v->kind == VMA_IDENT) {
+            n += pmm_is_shared(va) ? 0 : 1;
+            continue;
+        }
+        const u64 *e = pt_is_large(va) ? NULL : pt_entry(va, false);
+        if (e == NULL) {
+            n += pt_is_large(va) ? LARGE_PAGE / PAGE_SIZE : 0;
+            va = pt_last_page(va);
+        } else if (*e & PTE_OWNED && !pmm_is_shared(*e & PTE_ADDR)) {
+            n++;
+        }
+    }
+    return n;
+}
+
+u64 mm_own_pages(struct mm *mm)
+{
+    u64 *selected = pt_selected(), n = 0;
+
+    mm_select(mm);
+    for (struct vma *v = vma_first_from(mm, 0); v != NULL; v = vma_next(v)) {
+        n += own_pages(v);
+    }
+    pt_select(selected);
+    return n;
+}
+
 u64 mm_mapping_pages(struct mm *mm, vaddr_t addr)
 {
     const struct vma *v = vma_find(mm, addr);

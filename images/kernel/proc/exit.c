@@ -74,6 +74,7 @@ static void process_die(int wait_status)
     }
     pf->dying = true;
     thread_kill_others();
+    oom_tell(pf, t->name);
     futex_thread_exit(t);
     process_drop_files(&pf->p);
     proc_timers_free(&pf->p);

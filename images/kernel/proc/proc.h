@@ -140,6 +140,7 @@ struct proc_thread {
     /* Blocking. */
     int wake_cause; /* 0, -ETIMEDOUT, -EINTR: first cause wins */
     bool interruptible;
+    bool oom;      /* a system call of this thread found no memory, and a process ends for it */
     bool killable; /* its wait ends when the thread is to end */
     bool on_runq;
     bool parked; /* it has stopped with its process */
@@ -202,6 +203,7 @@ struct process_full {
     u8 dumpable;
     /* Who goes first when memory runs out (proc_pid_oom_score_adj(5)), and what root set last. */
     s16 oom_score_adj, oom_score_adj_min;
+    u64 oom_pages; /* of its own, when it was chosen to end for want of memory; else 0 */
     u64 switches, preemptions; /* away from a thread that waits; from one that could go on */
     /* Job control (proc/stop.c). *_news: what the parent has not waited for yet. */
     int stop_sig;  /* what stops it; 0: it is not to stop */
@@ -255,6 +257,13 @@ struct child_wait {
 extern struct waitq process_ends;     /* woken when any process becomes a zombie or is gone */
 int child_wait(struct child_wait *w); /* 0, -ECHILD or -ERESTARTSYS */
 void children_sweep(void);            /* frees those that nobody waits for */
+/* proc/oom.c: there is no memory left. oom_kill: makes a process end. True: it is another one than
+ * the current, which calls oom_wait() and tries again; it sets thread->p->oom where it cannot wait.
+ * False: the current one must end. oom_tell: of a process that ends, with the name of its program.
+ */
+bool oom_kill(void);
+int oom_wait(void); /* as thread_block(), until that one has ended, or a signal comes */
+void oom_tell(const struct process_full *pf, const char *name);
 /* proc/exit.c */
 void thread_kill_others(void);
 void process_vfork_done(struct process_full *pf);

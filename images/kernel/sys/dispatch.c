@@ -25,6 +25,10 @@ static bool handle(struct trapframe *tf)
 {
     current->tf = tf;
     long rc = syscall_dispatch(tf);
+    while (__builtin_expect(rc == -EFAULT && current->p->oom, 0)) {
+        current->p->oom = false;
+        rc = oom_wait() == 0 ? syscall_dispatch(tf) : -ERESTARTSYS;
+    }
     if (tf->t.vector != VECTOR_SYSCALL) {
         return false;
     }

@@ -82,7 +82,7 @@ static void fault(struct trapframe *tf, int sig, int code, vaddr_t addr)
     signal_fault(tf, sig, code, addr);
 }
 
-/* Ends the run: a promised page could not be had. Linux kills the program as well, whether the
+/* Ends the process: a promised page could not be had. Linux kills the program as well, whether the
  * program touched the page or a system call did. */
 static void out_of_memory(void)
 {
@@ -109,7 +109,10 @@ static void page_fault(struct trapframe *tf)
         fault(tf, SIGBUS, BUS_ADRERR, addr);
         break;
     case MM_FAULT_OOM:
-        out_of_memory();
+        if (!oom_kill()) {
+            out_of_memory();
+        }
+        (void)oom_wait(); /* then the program touches the page again */
     }
 }
 
@@ -135,6 +138,18 @@ void trap_from_user(struct trapframe *tf)
     user_return_work(tf);
 }
 
+/* A child cannot end here, on this stack, and no thread can wait. */
+static void kernel_out_of_memory(void)
+{
+    if (oom_kill()) {
+        current->p->oom = true;
+    } else if (cur_proc() == process_first) {
+        out_of_memory();
+    } else {
+        (void)signal_send(cur_proc(), NULL, SIGKILL, SI_KERNEL, 0);
+    }
+}
+
 /* A fault in the kernel. While copying program memory it is resolved or turned into -EFAULT;
  * anywhere else it is a bug. The frame is on the trap page, where a call of the vector page
  * (tlb_flush()) writes over it. So it is put back. */
@@ -150,11 +165,8 @@ void trap_from_kernel(struct trapframe *tf)
     enum mm_fault_result r = tf->t.vector == VECTOR_PAGE_FAULT
                                  ? mm_handle_fault(cur_proc()->mm, cpu_fault_address, tf->t.error)
                                  : MM_FAULT_ACCERR;
-    if (r == MM_FAULT_OOM && cur_proc() == process_first) {
-        out_of_memory();
-    }
-    if (r == MM_FAULT_OOM) { /* a process cannot end here, on this stack */
-        (void)signal_send(cur_proc(), NULL, SIGKILL, SI_KERNEL, 0);
+    if (r == MM_FAULT_OOM) {
+        kernel_out_of_memory();
     }
     tf->t = saved;
     if (r != MM_FAULT_OK) {
