@@ -149,7 +149,7 @@ static u64 *split_large(u64 *entry)
  * to say the same. */
 static u64 *table_for(vaddr_t va, int level)
 {
-    u64 *table = level == 1 && root != first_root ? leaf_take(va) : NULL;
+    u64 *table = level == 1 && va >= LOW_END && root != first_root ? leaf_take(va) : NULL;
     return table != NULL ? table : pt_table_new(level);
 }
 
