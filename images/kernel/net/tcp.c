@@ -148,6 +148,10 @@ static const struct socket_ops tcp_ops = {
     .release = tcp_release,
 };
 
+/* Linux starts with less and goes up to some MiB. What fits at once needs no change of processes,
+ * which is expensive here. */
+#define TCP_SEND_ROOM (1u << 20)
+
 /* socket(2) of AF_INET and AF_INET6. */
 int inet_new(int family, int type, int protocol, struct socket **out)
 {
@@ -167,6 +171,9 @@ int inet_new(int family, int type, int protocol, struct socket **out)
         return -EPROTONOSUPPORT;
     }
     rc = socket_new(ops, family, type, own, out);
+    if (rc == 0 && type == SOCK_STREAM) {
+        (*out)->send_room = TCP_SEND_ROOM;
+    }
     if (rc == 0 && family == AF_INET) {
         (*out)->u.inet.addr.s6_addr[10] = (*out)->u.inet.addr.s6_addr[11] = 0xff;
     }
