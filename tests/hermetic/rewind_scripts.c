@@ -86,6 +86,18 @@ const struct script scripts[] = {
          "print(sum(n.isdigit() for n in os.listdir('/proc')))",
      .kind = VMM_EXITED,
      .out = "5\n"},
+    {.name = "stopped children",
+     .code = "import os, signal\n"
+             "def child():\n"
+             "    while True: pass\n"
+             "pids = [os.fork() or child() for _ in range(2)]\n"
+             "for pid in pids: os.kill(pid, signal.SIGSTOP)\n"
+             "print(*(os.waitpid(pid, os.WUNTRACED)[1] for pid in pids))\n"
+             "os.kill(os.getpid(), signal.SIGSTOP)\n"
+             "os.kill(pids[0], signal.SIGCONT)\n"
+             "print(os.waitpid(pids[0], os.WCONTINUED)[1])",
+     .kind = VMM_EXITED,
+     .out = "4991 4991\n65535\n"},
     {.name = "threads",
      .code = "import threading, os\n"
              "def spin():\n"
