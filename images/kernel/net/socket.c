@@ -62,6 +62,9 @@ int socket_take_error(struct socket *s)
     int error = s->error;
 
     s->error = 0;
+    if (error != 0) {
+        s->aborted = s->connecting && !s->connected;
+    }
     return -error;
 }
 

@@ -100,6 +100,7 @@ struct socket {
     /* State. */
     bool connected, listening, no_receive, no_send;
     bool connecting; /* connect(2) has not told how it went */
+    bool aborted;    /* meanwhile SO_ERROR has told of a failure */
     bool finished;   /* the peer has closed */
     bool reset;      /* TCP: the peer has closed, and was sent to since */
     int error;       /* SO_ERROR: a positive errno */

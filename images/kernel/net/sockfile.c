@@ -101,9 +101,6 @@ static ssize_t take_message(struct socket *s, struct transfer *t)
     if (len > t->size) {
         t->result |= MSG_TRUNC;
     }
-    if (s->type == SOCK_SEQPACKET) {
-        t->result |= MSG_EOR;
-    }
     if (!(t->flags & MSG_PEEK)) {
         m->off = 0;
         message_take(s, m, len);

@@ -360,7 +360,7 @@ u32 stream_poll(struct socket *s)
     if (s->connected || s->finished) {
         return poll_connected(s);
     }
-    if (s->connecting && s->error == 0) {
+    if (s->connecting && s->error == 0 && !s->aborted) {
         return 0;
     }
     return POLLOUT | POLLWRNORM | POLLHUP | (s->error != 0 ? POLLIN | POLLRDNORM | POLLRDHUP : 0);

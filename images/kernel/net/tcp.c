@@ -42,7 +42,7 @@ static bool is_decided(void *arg)
 {
     const struct socket *s = arg;
 
-    return s->connected || s->error != 0;
+    return s->connected || s->error != 0 || s->aborted;
 }
 
 /* Waits for the end of a connect(2) that has begun, or tells it. */
@@ -58,6 +58,10 @@ static int finish(struct socket *s, bool wait, int pending)
         }
     }
     s->connecting = false;
+    if (s->aborted) { /* the call after this one begins again */
+        s->aborted = false;
+        return -ECONNABORTED;
+    }
     return s->error != 0 ? socket_take_error(s) : 0;
 }
 
@@ -69,6 +73,7 @@ static int disconnect(struct socket *s)
     }
     stream_release(s);
     s->connected = s->connecting = s->finished = s->reset = false;
+    s->aborted = false;
     s->no_receive = s->no_send = false;
     s->u.inet.peer_port = 0;
     s->error = 0;
