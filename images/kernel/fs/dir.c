@@ -263,6 +263,7 @@ int vfs_make(struct walk *w, u32 mode, struct inode *ready)
         rc = dir_add(w->dir, w->name, w->len, ready);
         if (rc == 0) {
             inode_touch(w->dir);
+            dnotify_dir(w->dir, DN_CREATE);
         }
     }
     inode_put(ready);

@@ -106,6 +106,7 @@ static void closed(const struct fdtable *t, struct file *f)
 {
     if (f->inode->locks != NULL) {
         lock_table_closes(t, f->inode);
+        dnotify_close(t, f);
     }
     file_put(f);
 }

@@ -49,12 +49,14 @@ void file_put(struct file *f)
     }
     if (f->inode->locks != NULL) {
         lock_release(f);
+        lease_release(f);
     }
     if (f->ops != NULL && f->ops->release != NULL) {
         f->ops->release(f);
     }
     inode_put(f->inode);
     kernel_counts.files--;
+    kfree(f->owner);
     kfree(f);
 }
 
@@ -73,7 +75,11 @@ ssize_t file_read(struct file *f, vaddr_t buf, size_t n, u64 *pos)
         return -EINVAL;
     }
     /* Linux moves at most this much in a call. */
-    return f->ops->read(f, buf, MIN(n, 0x7ffff000ul), pos);
+    ssize_t rc = f->ops->read(f, buf, MIN(n, 0x7ffff000ul), pos);
+    if (rc >= 0) {
+        dnotify_inode(f->inode, DN_ACCESS);
+    }
+    return rc;
 }
 
 ssize_t file_write(struct file *f, vaddr_t buf, size_t n, u64 *pos)
@@ -87,7 +93,11 @@ ssize_t file_write(struct file *f, vaddr_t buf, size_t n, u64 *pos)
     if ((s64)*pos < 0) {
         return -EINVAL;
     }
-    return f->ops->write(f, buf, MIN(n, 0x7ffff000ul), pos);
+    ssize_t rc = f->ops->write(f, buf, MIN(n, 0x7ffff000ul), pos);
+    if (rc > 0) {
+        dnotify_inode(f->inode, DN_MODIFY);
+    }
+    return rc;
 }
 
 s64 file_seek(struct file *f, s64 off, int whence, u64 end)

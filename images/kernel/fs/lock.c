@@ -12,7 +12,7 @@
 struct lock_list all_locks = LIST_HEAD_INITIALIZER(all_locks);
 struct lock_waiters lock_waiters = TAILQ_HEAD_INITIALIZER(lock_waiters);
 
-static struct file_locks *locks_of(struct inode *i)
+struct file_locks *inode_locks(struct inode *i)
 {
     struct file_locks *l = i->locks;
 
@@ -160,7 +160,7 @@ static void insert(struct file_locks *l, struct file_lock *fresh)
 
 int lock_take(struct inode *i, const struct file_lock *want, bool block)
 {
-    struct file_locks *l = locks_of(i);
+    struct file_locks *l = inode_locks(i);
     struct file_lock *fresh = kmalloc(sizeof(*fresh)), *spare = kmalloc(sizeof(*spare));
     int rc = l != NULL && fresh != NULL && spare != NULL ? 0 : -ENOLCK;
 
@@ -232,7 +232,8 @@ void lock_table_closes(const struct fdtable *t, struct inode *i)
 void lock_inode_free(struct inode *i)
 {
     if (i->locks != NULL) {
-        KASSERT(TAILQ_EMPTY(&i->locks->held));
+        KASSERT(TAILQ_EMPTY(&i->locks->held) && LIST_EMPTY(&i->locks->leases) &&
+                LIST_EMPTY(&i->locks->watches));
         LIST_REMOVE(i->locks, link);
     }
     kfree(i->locks);

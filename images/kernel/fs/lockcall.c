@@ -135,6 +135,18 @@ static void put_lock(struct text *t, const struct inode *i, const struct file_lo
     }
 }
 
+static void put_leases(struct text *t, const struct file_locks *l, unsigned *number)
+{
+    const struct inode *i = l->inode;
+    const struct file_lease *k;
+
+    LIST_FOREACH (k, &l->leases, link) {
+        text_printf(t, "%u: LEASE  %s  %s %d %02x:%02x:%lu 0 EOF\n", ++*number,
+                    k->breaking ? "BREAKING" : "ACTIVE  ", k->type == F_WRLCK ? "WRITE" : "READ",
+                    k->pid, i->dev >> 8, i->dev & 0xff, i->ino);
+    }
+}
+
 void text_locks(struct text *t, int tid)
 {
     const struct file_locks *l;
@@ -144,6 +156,7 @@ void text_locks(struct text *t, int tid)
 
     (void)tid;
     LIST_FOREACH (l, &all_locks, link) {
+        put_leases(t, l, &number);
         TAILQ_FOREACH (k, &l->held, link) {
             text_printf(t, "%u: ", ++number);
             put_lock(t, l->inode, k);

@@ -113,6 +113,7 @@ int vfs_link(struct inode *i, int dirfd, vaddr_t upath)
             i->linkable = false;
             i->ctime = time_wall();
             inode_touch(w.dir);
+            dnotify_dir(w.dir, DN_CREATE);
         }
     }
     walk_done(&w);
@@ -164,6 +165,7 @@ int vfs_unlink(int dirfd, vaddr_t upath, bool rmdir)
         dir_remove(w.dir, dir_find(w.dir, w.name, w.len));
         w.inode->ctime = time_wall();
         inode_touch(w.dir);
+        dnotify_dir(w.dir, DN_DELETE);
     }
     walk_done(&w);
     return rc;
@@ -336,6 +338,8 @@ int vfs_rename(int olddir, vaddr_t oldpath, int newdir, vaddr_t newpath, unsigne
         from.inode->ctime = time_wall();
         inode_touch(from.dir);
         inode_touch(to.dir);
+        dnotify_dir(from.dir, DN_DELETE | DN_RENAME);
+        dnotify_dir(to.dir, DN_CREATE);
     }
     walk_done(&to);
     walk_done(&from);

@@ -146,6 +146,10 @@ static int open_walked(struct walk *w, u32 flags, u32 mode, struct file **out)
         return open_tmpfile(w->inode, flags, mode, out);
     }
     rc = may_open(w->inode, flags, fresh);
+    if (rc == 0 && !fresh && !(flags & O_PATH)) {
+        rc = lease_break(w->inode, (flags & O_ACCMODE) != O_RDONLY || (flags & O_TRUNC) != 0,
+                         !(flags & O_NONBLOCK));
+    }
     if (rc == 0 && !fresh && (flags & O_TRUNC) && !(flags & O_PATH) && w->inode->ops != NULL &&
         w->inode->ops->truncate != NULL) {
         rc = w->inode->ops->truncate(w->inode, 0);

@@ -90,11 +90,11 @@ struct inode_ops {
 struct inode {
     u32 refs;
     u32 nlink;
-    u32 mode; /* with the S_IFMT bits */
-    enum inode_type type;
+    u32 mode;                  /* with the S_IFMT bits */
+    enum inode_type type : 16; /* small: an image has many inodes */
+    bool linkable;             /* of O_TMPFILE: it has no name and may get one */
     u32 dev, rdev;
     u32 uid, gid;
-    bool linkable; /* of O_TMPFILE: it has no name and may get one */
     u64 ino, size;
     u64 atime, mtime, ctime, btime; /* ns since the epoch */
     const struct inode_ops *ops;
@@ -161,6 +161,7 @@ struct file {
     const struct file_ops *ops;
     void *priv;
     struct file_watch *watches; /* fs/epoll.c */
+    struct file_owner *owner;   /* fs/owner.c; NULL: nobody */
 };
 
 static inline bool file_readable(const struct file *f)
@@ -337,6 +338,20 @@ void xattr_inode_free(struct inode *i);
 void lock_release(struct file *f);
 void lock_table_closes(const struct fdtable *t, struct inode *i);
 void lock_inode_free(struct inode *i);
+/* owner.c: F_SETOWN and its like */
+long owner_fcntl(struct file *f, int cmd, long arg);
+/* dnotify.c. dnotify_dir: something (DN_*) happened to an entry of the directory; dnotify_inode: to
+ * the inode. */
+long dnotify_set(struct file *f, int fd, u32 events);
+void dnotify_close(const struct fdtable *t, const struct file *f);
+void dnotify_dir(struct inode *dir, u32 event);
+void dnotify_inode(struct inode *i, u32 event);
+/* lease.c. lease_set: open: somebody has the file open who is in the way. lease_break: before the
+ * file is opened, or changed: -EWOULDBLOCK or -ERESTARTSYS. */
+long lease_set(struct file *f, int fd, long type, bool open);
+long lease_get(const struct file *f);
+int lease_break(struct inode *i, bool write, bool wait);
+void lease_release(const struct file *f);
 /* lockcall.c */
 long lock_flock(struct file *f, int op);
 long lock_fcntl(struct file *f, int cmd, vaddr_t arg);

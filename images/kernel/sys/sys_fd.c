@@ -4,6 +4,7 @@
  * (fsync and its like), which have nothing to do because files live in memory.
  */
 #include "fs/vfs.h"
+#include "proc/proc.h"
 #include "sysproto.h"
 
 #include <asm/ioctls.h>
@@ -74,6 +75,54 @@ static long set_record_lock(struct file *f, int fd, int cmd, vaddr_t arg)
     return rc;
 }
 
+/* Is a descriptor of the table in the way of this lease: one to write, or any other open file? */
+static bool table_in_the_way(struct fdtable *t, const struct file *f, int type)
+{
+    bool found = false;
+
+    for (int fd = fd_next(t, 0); fd >= 0 && !found; fd = fd_next(t, fd + 1)) {
+        struct file *at = fdtable_get(t, fd);
+
+        found = at->inode == f->inode && !(at->flags & O_PATH) &&
+                (type == F_RDLCK ? file_writable(at) : at != f);
+        file_put(at);
+    }
+    return found;
+}
+
+static long set_lease(struct file *f, int fd, int type)
+{
+    const struct process_full *pf;
+    bool open = false;
+
+    LIST_FOREACH (pf, &processes, link) {
+        open |= pf->p.fds != NULL && table_in_the_way(pf->p.fds, f, type);
+    }
+    return lease_set(f, fd, type, open);
+}
+
+/* Those that are about signals. */
+static long signal_fcntl(struct file *f, int fd, int cmd, long arg)
+{
+    switch (cmd) {
+    case F_SETOWN:
+    case F_GETOWN:
+    case F_SETOWN_EX:
+    case F_GETOWN_EX:
+    case F_SETSIG:
+    case F_GETSIG:
+        return owner_fcntl(f, cmd, arg);
+    case F_NOTIFY:
+        return dnotify_set(f, fd, (u32)arg);
+    case F_SETLEASE:
+        return set_lease(f, fd, (int)arg);
+    case F_GETLEASE:
+        return lease_get(f);
+    default:
+        return -EINVAL;
+    }
+}
+
 static long do_fcntl(struct file *f, int fd, int cmd, long arg)
 {
     switch (cmd) {
@@ -113,10 +162,8 @@ static long do_fcntl(struct file *f, int fd, int cmd, long arg)
             return -EINVAL;
         }
         return any_pipe_size(f, cmd == F_SETPIPE_SZ ? (long)(u32)arg : -1);
-    case F_GETOWN:
-        return 0; /* SIGIO does not exist here, so there is never an owner */
     default:
-        return -EINVAL;
+        return signal_fcntl(f, fd, cmd, arg);
     }
 }
 

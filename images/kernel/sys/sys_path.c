@@ -214,6 +214,7 @@ static long apply(struct inode *i, const struct change *c)
     }
     if (rc == 0) {
         i->ctime = time_wall();
+        dnotify_inode(i, DN_ATTRIB);
     }
     return rc;
 }

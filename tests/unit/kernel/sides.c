@@ -44,6 +44,32 @@ void lock_release(struct file *f)
     panic("no file here has locks: %lu", f->inode->ino);
 }
 
+/* No file here has watches or leases. */
+void dnotify_dir(struct inode *dir, u32 event)
+{
+    (void)dir;
+    (void)event;
+}
+
+void dnotify_inode(struct inode *i, u32 event)
+{
+    (void)i;
+    (void)event;
+}
+
+int lease_break(struct inode *i, bool write, bool wait)
+{
+    (void)i;
+    (void)write;
+    (void)wait;
+    return 0;
+}
+
+void lease_release(const struct file *f)
+{
+    (void)f;
+}
+
 void mm_inode_changed(struct inode *i, u64 pgoff, u64 pages)
 {
     panic("no file here has pages of an image: %lu, %lu, %lu", i->ino, pgoff, pages);
