@@ -34,7 +34,7 @@ $(GT_OUT)/static/%: $(GT_DIR)/%.c $(GT_DIR)/t.h $(GT_DIR)/fault.h $(GT_DIR)/rule
 GT_PEER := locks shared leases
 $(foreach kind,dynamic static,$(GT_PEER:%=$(GT_OUT)/$(kind)/%)): $(GT_DIR)/peer.h
 # They tell what calls give.
-GT_TELL := cloneprops sigprops fdprops ioprops sockprops leases
+GT_TELL := cloneprops sigprops fdprops ioprops sockprops leases execprops
 $(foreach kind,dynamic static,$(GT_TELL:%=$(GT_OUT)/$(kind)/%)): $(GT_DIR)/tell.h
 
 # It takes runs.

@@ -20,7 +20,7 @@
 #define STACK_TOP     (VDSO_BASE - 16 * PAGE_SIZE)
 #define MAX_PHDRS     64
 #define SHEBANG_MAX   255
-#define SHEBANG_DEPTH 4
+#define SHEBANG_DEPTH 5
 
 struct image {
     Elf64_Ehdr eh;

@@ -67,6 +67,9 @@ static int may_open(const struct inode *i, u32 flags, bool fresh)
         return 0;
     }
     rc = inode_permission(i, open_wants(flags));
+    if (rc == 0 && writes && i->type == INODE_REG && inode_is_running(i)) {
+        rc = -ETXTBSY;
+    }
     return rc == 0 && (flags & O_NOATIME) != 0 ? inode_owned(i) : rc;
 }
 

@@ -352,6 +352,9 @@ long lease_set(struct file *f, int fd, long type, bool open);
 long lease_get(const struct file *f);
 int lease_break(struct inode *i, bool write, bool wait);
 void lease_release(const struct file *f);
+/* openfiles.c: has a process the file open, other than by `except` (which may be NULL), or to
+ * write? */
+bool inode_is_open(const struct inode *i, const struct file *except, bool write);
 /* lockcall.c */
 long lock_flock(struct file *f, int op);
 long lock_fcntl(struct file *f, int cmd, vaddr_t arg);

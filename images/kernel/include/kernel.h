@@ -452,6 +452,11 @@ void inode_ref(struct inode *i);
 void inode_put(struct inode *i);
 enum inode_type inode_type(const struct inode *i);
 bool inode_executable(const struct inode *i);
+/* fs/openfiles.c: has a process the file open to write, so that it cannot be executed? Is it the
+ * program of a process, so that it cannot be written? */
+bool inode_is_written(const struct inode *i);
+bool inode_is_running(const struct inode *i);
+/* fs/inode.c */
 /* Reads a regular file into a kernel buffer. */
 ssize_t inode_read(struct inode *i, void *kbuf, size_t n, u64 off);
 /* Path of an open inode for /proc/self/maps and exe; "" when unknown. Returns the length. */

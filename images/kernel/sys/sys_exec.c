@@ -63,7 +63,7 @@ static int args_get(vaddr_t addr, char *buf, char ***out)
     if (rc != 0) {
         return rc;
     }
-    v = kzalloc((count + 1) * sizeof(*v));
+    v = kzalloc((MAX(count, 1ul) + 1) * sizeof(*v));
     if (v == NULL) {
         return -ENOMEM;
     }
@@ -111,6 +111,8 @@ static int check(const char *path, int fd, bool follow)
         rc = -EACCES;
     } else if (out_of_reach(i, fd)) {
         rc = -ENOENT;
+    } else if (inode_is_written(i)) {
+        rc = -ETXTBSY;
     }
     inode_put(i);
     return rc;
@@ -206,6 +208,10 @@ static long do_execveat(int dirfd, vaddr_t upath, vaddr_t uargv, vaddr_t uenvp, 
     }
     if (rc == 0) {
         rc = args_get(uargv, buf, &argv);
+    }
+    if (rc == 0 && argv[0] == NULL) { /* as on Linux, no program is without its first argument */
+        argv[0] = kstrdup("");
+        rc = argv[0] != NULL ? 0 : -ENOMEM;
     }
     if (rc == 0) {
         rc = args_get(uenvp, buf, &envp);

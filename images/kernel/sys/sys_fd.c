@@ -4,7 +4,6 @@
  * (fsync and its like), which have nothing to do because files live in memory.
  */
 #include "fs/vfs.h"
-#include "proc/proc.h"
 #include "sysproto.h"
 
 #include <asm/ioctls.h>
@@ -75,30 +74,13 @@ static long set_record_lock(struct file *f, int fd, int cmd, vaddr_t arg)
     return rc;
 }
 
-/* Is a descriptor of the table in the way of this lease: one to write, or any other open file? */
-static bool table_in_the_way(struct fdtable *t, const struct file *f, int type)
-{
-    bool found = false;
-
-    for (int fd = fd_next(t, 0); fd >= 0 && !found; fd = fd_next(t, fd + 1)) {
-        struct file *at = fdtable_get(t, fd);
-
-        found = at->inode == f->inode && !(at->flags & O_PATH) &&
-                (type == F_RDLCK ? file_writable(at) : at != f);
-        file_put(at);
-    }
-    return found;
-}
-
+/* Somebody who writes is in the way of a lease to read, and anybody else in that of one to write.
+ */
 static long set_lease(struct file *f, int fd, int type)
 {
-    const struct process_full *pf;
-    bool open = false;
+    bool read = type == F_RDLCK;
 
-    LIST_FOREACH (pf, &processes, link) {
-        open |= pf->p.fds != NULL && table_in_the_way(pf->p.fds, f, type);
-    }
-    return lease_set(f, fd, type, open);
+    return lease_set(f, fd, type, inode_is_open(f->inode, read ? NULL : f, read));
 }
 
 /* Those that are about signals. */

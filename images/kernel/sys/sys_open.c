@@ -109,6 +109,7 @@ long sys_truncate(const long a[6])
     long rc = lookup_at(AT_FDCWD, (vaddr_t)a[0], 0, true, &i);
     if (rc == 0) {
         rc = i->type == INODE_REG ? inode_permission(i, MAY_WRITE) : 0;
+        rc = rc == 0 && inode_is_running(i) ? -ETXTBSY : rc;
         rc = rc == 0 ? lease_break(i, true, true) : rc;
         rc = rc == 0 ? truncate_inode(i, a[1]) : rc;
         inode_put(i);

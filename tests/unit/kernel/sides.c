@@ -44,6 +44,12 @@ void lock_release(struct file *f)
     panic("no file here has locks: %lu", f->inode->ino);
 }
 
+bool inode_is_running(const struct inode *i)
+{
+    (void)i;
+    return false;
+}
+
 /* No file here has watches or leases. */
 void dnotify_dir(struct inode *dir, u32 event)
 {
