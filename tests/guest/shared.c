@@ -357,8 +357,12 @@ static void check_robust(void)
             waitpid(p.pid, NULL, 0);
         } else {
             while (common->steps == 0) {
+                int rc = pthread_mutex_trylock(&common->robust);
+                if (rc == 0) { /* the peer has not come to it yet */
+                    pthread_mutex_unlock(&common->robust);
+                }
+                common->steps = rc == EOWNERDEAD;
                 t_sleep_ms(1);
-                common->steps = pthread_mutex_trylock(&common->robust) == EOWNERDEAD;
             }
             pthread_mutex_consistent(&common->robust);
             T_EQ(names[how], pthread_mutex_unlock(&common->robust), 0);
