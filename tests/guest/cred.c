@@ -10,6 +10,7 @@
 #include <grp.h>
 #include <linux/capability.h>
 #include <linux/securebits.h>
+#include <pthread.h>
 #include <sys/auxv.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -284,6 +285,35 @@ static void check_exec(void)
     }
 }
 
+static pthread_barrier_t changed;
+
+static void *look(void *right)
+{
+    pthread_barrier_wait(&changed);
+    *(bool *)right = getuid() == 1000 && getegid() == 7 && open("closed", O_RDONLY) == -1 &&
+                     errno == EACCES && setuid(0) == -1 && errno == EPERM;
+    return NULL;
+}
+
+/* The C library sees to it that a call changes all threads. */
+static void threads(void)
+{
+    pthread_t thread[3];
+    bool right[3];
+
+    T_MUST("barrier", pthread_barrier_init(&changed, NULL, T_COUNT(thread) + 1) == 0);
+    for (size_t k = 0; k < T_COUNT(thread); k++) {
+        T_MUST("thread", pthread_create(&thread[k], NULL, look, &right[k]) == 0);
+    }
+    T_EQ("root reads", close(open("closed", O_RDONLY | O_CREAT, 0)), 0);
+    T_EQ("another user", setgroups(0, NULL) | setgid(7) | setuid(1000), 0);
+    pthread_barrier_wait(&changed);
+    for (size_t k = 0; k < T_COUNT(thread); k++) {
+        T_EQ("join", pthread_join(thread[k], NULL), 0);
+        T_CHECK("each thread is that user", right[k]);
+    }
+}
+
 int main(int argc, char **argv)
 {
     if (argc > 1 && strcmp(argv[1], "show") == 0) {
@@ -297,5 +327,6 @@ int main(int argc, char **argv)
         apart(sequence);
     }
     check_exec();
+    apart(threads);
     return t_done();
 }
