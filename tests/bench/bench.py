@@ -104,6 +104,12 @@ def measure(bench, rivals, setup_seconds, import_seconds):
                                     ("bytes", "its memory", 1.2, "MiB"),
                                     ("more", "a VM from it, more than one from the snapshot, CPU time", 0.5, "ms")):
         budgets.most(what, branches[name][0], limit, unit, branches[name][1])
+    served = host.serve(bench)
+    median, least, p99 = served["beyond"]
+    budgets.most("`print(1)` through `pyhl serve --stdio`, beyond `vmm_run()`", median, 0.06, "ms", least)
+    budgets.most("the same, p99", p99, 0.3, "ms", median)
+    budgets.least("the same, runs a second with requests ahead", served["rate"][0], 5000, "", served["rate"][0])
+    budgets.most("the first answer of a new server", served["first"][0], 20, "ms")
     cold = layers.layers(bench)
     budgets.most("a cold run from a layer, whole process, of a plain one", cold["layer"][0], 1.2, "", cold["layer"][1])
     budgets_of_deadlines(budgets, bench)

@@ -94,6 +94,16 @@ def branches(bench):
     return found
 
 
+def serve(bench):
+    """Prints what `pyhl serve --stdio` adds to a run. Returns the figures by name."""
+    text = output(f"{bench.programs}/serve", bench.pyhl, bench.home, str(bench.times(10000))).stdout
+    found = {name: [float(figure) for figure in figures] for name, *figures in map(str.split, text.splitlines())}
+    table = Table("`pyhl serve --stdio`, by a client in C", "", "median", "least", "p99")
+    table.row("`print(1)`, beyond what `vmm_run()` takes, ms", *found["beyond"])
+    print(f"\nWith requests ahead {found['rate'][0]:,.0f} runs a second; the first answer of a new server after {found['first'][0]:.0f} ms.")
+    return found
+
+
 CELLS = {"short": "`1+1`", "five": "five lines", "ms": "a loop of about 1 ms"}
 CELL_EXITS = 2  # its record, and its end
 

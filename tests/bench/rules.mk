@@ -4,7 +4,7 @@
 
 BENCH_DIR := $(BUILD)/tests/bench
 BENCH_VMM_PROGRAMS := $(addprefix $(BENCH_DIR)/,$(notdir $(basename $(wildcard tests/bench/traps.c tests/bench/scale.c tests/bench/branch.c tests/bench/cells.c))))
-BENCH_PROGRAMS := $(BENCH_VMM_PROGRAMS) $(BENCH_DIR)/spawn $(BENCH_DIR)/trapguest
+BENCH_PROGRAMS := $(BENCH_VMM_PROGRAMS) $(BENCH_DIR)/spawn $(BENCH_DIR)/serve $(BENCH_DIR)/trapguest
 
 .PHONY: bench-programs
 bench-programs: $(BENCH_PROGRAMS)
@@ -14,7 +14,7 @@ $(BENCH_VMM_PROGRAMS): $(BENCH_DIR)/%: tests/bench/%.c $$(wildcard tests/bench/%
 	@mkdir -p $(@D)
 	$(CC) $(filter-out -MMD -MP,$(HOST_CFLAGS)) -o $@ $(filter %.c,$^) $(VMM_LIBS)
 
-$(BENCH_DIR)/spawn: tests/bench/spawn.c
+$(BENCH_DIR)/spawn $(BENCH_DIR)/serve: $(BENCH_DIR)/%: tests/bench/%.c
 	@mkdir -p $(@D)
 	$(CC) $(filter-out -MMD -MP,$(HOST_CFLAGS)) -o $@ $<
 
