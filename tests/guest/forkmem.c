@@ -224,6 +224,57 @@ static void check_shared_rights(void)
     munmap(shared, 4 * LARGE);
 }
 
+static bool grow(unsigned value)
+{
+    unsigned char *at = sbrk(3 * LARGE);
+    bool zero = at != (void *)-1;
+
+    for (size_t i = 0; zero && i < 3 * LARGE; i += PAGE) {
+        zero = at[i] == 0;
+    }
+    if (zero) {
+        fill(at, 3 * LARGE, value);
+    }
+    return zero && filled(at, 3 * LARGE, value);
+}
+
+static int break_in_child(const unsigned char *before)
+{
+    pid_t pid;
+
+    if (!grow(21) || sbrk(-(intptr_t)LARGE) == (void *)-1 || !grow(22) ||
+        !filled(before, 3 * LARGE, 20)) {
+        return 1;
+    }
+    pid = fork_must();
+    if (pid == 0) {
+        _exit(grow(23) && brk((void *)(uintptr_t)before) == 0 && grow(24) ? 0 : 1);
+    }
+    *step = 1;
+    step_take(2);
+    return status_of(pid) == 0 && grow(25) && filled(before, 3 * LARGE, 20) ? 0 : 2;
+}
+
+/* The break of each moves by itself. */
+static void check_break(void)
+{
+    unsigned char *before = sbrk(0);
+    pid_t pid;
+
+    T_CHECK("the break goes up", grow(20));
+    *step = 0;
+    pid = fork_must();
+    if (pid == 0) {
+        _exit(break_in_child(before));
+    }
+    step_take(1);
+    T_CHECK("and further, while a child has its own", grow(26));
+    *step = 2;
+    T_EQ("a child's goes up and down", status_of(pid), 0);
+    T_CHECK("the parent's memory is its own",
+            filled(before, 3 * LARGE, 20) && filled(before + 3 * LARGE, 3 * LARGE, 26));
+}
+
 /* Both sides write to the same pages after each fork, and others now and then. */
 static void check_again(void)
 {
@@ -262,6 +313,7 @@ int main(void)
     check_rights_stay();
     check_moved();
     check_shared_rights();
+    check_break();
     check_again();
     return t_done();
 }

@@ -127,7 +127,7 @@ struct mm {
     vaddr_t library, library_text; /* mm/text.c: a large page to come, and the start of its text */
     /* The brk area: its frames stay allocated, mapped or not, as long as the program lives. */
     vaddr_t brk_start, brk_end, brk_limit;
-    bool copied; /* by fork: the brk area is none, and the guard page another's */
+    bool copied; /* by fork: the brk area has no frames, and the guard page is another's */
     bool lent;   /* forks share frames of its identity memory, which are read-only meanwhile */
     vaddr_t stack_top;
     paddr_t guard;       /* the page below the first stack, which nobody can access; 0: no stack */

@@ -312,14 +312,33 @@ static bool brk_extend(struct mm *mm, vaddr_t limit)
     return true;
 }
 
+/* A copy has no such area. Its heap goes on in mappings of their own, where the frames are the
+ * parent's or free. */
+static bool brk_resize_copy(struct mm *mm, vaddr_t old_end, vaddr_t new_end)
+{
+    const int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE;
+    if (new_end < old_end) {
+        return mm_munmap(mm, new_end, old_end - new_end) == 0;
+    }
+    return new_end - mm->brk_start <= BRK_MAX &&
+           mm_map(mm, old_end, new_end - old_end, PROT_READ | PROT_WRITE, flags, NULL) ==
+               (long)old_end;
+}
+
+static bool brk_move(struct mm *mm, vaddr_t old_end, vaddr_t new_end)
+{
+    if (mm->copied) {
+        return brk_resize_copy(mm, old_end, new_end);
+    }
+    return (new_end <= mm->brk_limit || brk_extend(mm, new_end)) &&
+           brk_resize(mm, old_end, new_end);
+}
+
 long mm_brk(struct mm *mm, vaddr_t brk)
 {
-    if (mm->copied || brk < mm->brk_start ||
-        (brk > mm->brk_limit && !brk_extend(mm, PAGE_UP(brk)))) {
-        return (long)mm->brk_end;
-    }
     vaddr_t old_end = PAGE_UP(mm->brk_end), new_end = PAGE_UP(brk);
-    if (new_end != old_end && !brk_resize(mm, old_end, new_end)) {
+    if (brk < mm->brk_start || new_end < brk ||
+        (new_end != old_end && !brk_move(mm, old_end, new_end))) {
         return (long)mm->brk_end;
     }
     mm->brk_end = brk;
