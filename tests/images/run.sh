@@ -139,6 +139,14 @@ shell_on_terminal() {
     cp "$scratch/out" "$scratch/want"
     in_guest 0 /tests/onpty /tests/jobs.dialogue /usr/bin/dash -i
     expect_same 6 "in the guest"
+    begin "shell: on the host's terminal"
+    run env -i PATH=/usr/bin:/usr/sbin HOME=/root LANG=C.UTF-8 "$root/tests/onpty" tests/images/shell/terminal.dialogue \
+        "$(command -v chroot)" "$root" /usr/bin/dash -i
+    expect_status 6
+    cp "$scratch/out" "$scratch/want"
+    run "$scratch/onpty" tests/images/shell/terminal.dialogue "$pyhl" boot "$kernel" --initrd "$scratch/initrd.cpio" -- \
+        /usr/bin/dash -i
+    expect_same 6 "in the guest"
 }
 
 case_shell() {

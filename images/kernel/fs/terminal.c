@@ -71,9 +71,28 @@ bool terminal_drops_input(u32 cmd, vaddr_t arg)
     return cmd == TCSETSF || (cmd == TCFLSH && (arg == TCIFLUSH || arg == TCIOFLUSH));
 }
 
+/* tcsetpgrp(3): a shell says which of its groups the host's SIGINT is for. */
+static long choose_group(vaddr_t arg)
+{
+    int pgid, sid, own = process_full(process_first)->sid;
+
+    if (process_full(cur_proc())->sid != own) {
+        return -ENOTTY;
+    }
+    if (copy_from_user(&pgid, arg, sizeof(pgid)) < 0) {
+        return -EFAULT;
+    }
+    sid = tty_session_of_group(pgid);
+    if (sid != own) {
+        return sid < 0 ? sid : -EPERM;
+    }
+    signal_host_pgid = pgid;
+    return 0;
+}
+
 long terminal_ioctl(u32 stream, u32 cmd, vaddr_t arg)
 {
-    int pid = process_full(process_first)->pgid;
+    int sid = process_full(process_first)->sid, pgid = signal_host_group();
 
     switch (cmd) {
     case TCGETS:
@@ -90,9 +109,12 @@ long terminal_ioctl(u32 stream, u32 cmd, vaddr_t arg)
     case TCSBRK: /* tcdrain(3), and breaks, which have no line to go to */
     case TCSBRKP:
         return 0;
-    case TIOCGPGRP: /* the first process's group is in the foreground */
+    case TIOCGPGRP:
+        return copy_to_user(arg, &pgid, sizeof(pgid));
+    case TIOCSPGRP:
+        return choose_group(arg);
     case TIOCGSID:
-        return copy_to_user(arg, &pid, sizeof(pid));
+        return copy_to_user(arg, &sid, sizeof(sid));
     default:
         return -EINVAL;
     }

@@ -118,6 +118,7 @@ void tty_hang_up(struct tty *t);
  * error, after its group got `sig`, which is SIGTTIN or SIGTTOU. */
 int tty_background(const struct tty *t, int sig);
 long tty_ioctl(struct tty *t, bool master, u32 cmd, vaddr_t arg);
+int tty_session_of_group(int pgid);       /* -ESRCH when there is no such group */
 void tty_process_ends(struct process *p); /* it may have been the leader of a session */
 
 /* pts.c */

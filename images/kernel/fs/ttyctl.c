@@ -172,8 +172,7 @@ int tty_background(const struct tty *t, int sig)
     return -ERESTARTSYS;
 }
 
-/* The session of a group; -ESRCH when there is no such group. */
-static int session_of_group(int pgid)
+int tty_session_of_group(int pgid)
 {
     const struct process_full *pf;
 
@@ -201,7 +200,7 @@ static long set_foreground(struct tty *t, vaddr_t arg)
     if (pgid < 0) {
         return -EINVAL;
     }
-    sid = session_of_group(pgid);
+    sid = tty_session_of_group(pgid);
     if (sid != process_full(cur_proc())->sid) {
         return sid < 0 ? sid : -EPERM;
     }

@@ -92,6 +92,8 @@ void signal_queue_timer(struct process *p, struct thread *t, struct sigq *q);
 void signal_unqueue_timer(struct process *p, struct sigq *q); /* timer_delete */
 int signal_group(int pgid, int sig); /* from the kernel; -ESRCH when nobody is in the group */
 void signal_host_events(u32 events); /* sends those HV_EVENT_* that are signals */
+extern int signal_host_pgid;         /* set by a shell on the host's terminal, or 0 */
+int signal_host_group(void);         /* the group that the host's SIGINT is for */
 void signal_continue_first(void);    /* SIGCONT for the first process, if it is stopped */
 void signal_set_blocked(struct thread *t, u64 mask);
 /* For ppoll, pselect6, epoll_pwait and rt_sigsuspend: push sets a mask for the time of one call,

@@ -104,6 +104,13 @@ int signal_group(int pgid, int sig)
     return rc;
 }
 
+KERNEL_COLD int signal_host_pgid;
+
+int signal_host_group(void)
+{
+    return signal_host_pgid != 0 ? signal_host_pgid : process_full(process_first)->pgid;
+}
+
 void signal_continue_first(void)
 {
     if (process_full(process_first)->stop_sig != 0) {
@@ -111,12 +118,14 @@ void signal_continue_first(void)
     }
 }
 
-/* SIGINT goes to the group of the first process, as from a terminal. No one but the host would
- * continue a process that does not take its signals because it is stopped. */
+/* SIGINT goes to a group, as from a terminal; to the first one when that is gone. No one but the
+ * host would continue a process that does not take its signals because it is stopped. */
 void signal_host_events(u32 events)
 {
     if (events & HV_EVENT_INT) {
-        (void)signal_group(process_full(process_first)->pgid, SIGINT);
+        if (signal_group(signal_host_group(), SIGINT) == -ESRCH) {
+            (void)signal_group(process_full(process_first)->pgid, SIGINT);
+        }
     }
     if (events & HV_EVENT_TERM) {
         signal_send(process_first, NULL, SIGTERM, SI_KERNEL, 0);
