@@ -266,6 +266,21 @@ part_children() {
     [ "$many" -lt $((some + 3 * 512)) ] || problem "pages of its own: $some after 16 runs, $many after 61"
 }
 
+# Names, locks and memory that children still hold when a run ends are free in the next, and 500 such runs take no more
+# memory than 50 do.
+part_left() {
+    local some many
+    begin "left: sockets, locks, shared memory and terminals that children hold are not seen by the next run"
+    run "$pyhl" run --dest "$home" -vv --repeat 50 $here/left.py
+    some=$(figure private)
+    run "$pyhl" run --dest "$home" -vv --repeat 500 $here/left.py
+    many=$(figure private)
+    expect_status 0
+    [ "$(sort "$scratch/out" | uniq -c | wc -l) $(wc -l <"$scratch/out")" = "1 501" ] ||
+        problem "$(sort "$scratch/out" | uniq -c | head -n 3) $(tail -n 2 "$scratch/err")"
+    [ "$many" -lt $((some + 3 * 512)) ] || problem "pages of its own: $some after 51 runs, $many after 501"
+}
+
 # The longest parts run in parallel with the others, on the second core, one after the other.
 long_pid=
 long_start() {
@@ -315,7 +330,7 @@ part_trees() {
     long_end trees
 }
 
-choose "sight round traces cold tree fresh counts memory large promise text ring0 roots children rewind trees" "$@"
+choose "sight round traces cold tree fresh counts memory large promise text ring0 roots children left rewind trees" "$@"
 tests/home.sh "$home" || exit 2
 cat $here/{harness,traces_interpreter,traces_system,traces_memory,traces_packages}.py >"$script"
 printf 'first\nsecond\nthird\n%.0s' {1..2000} >"$scratch/stdin"
