@@ -268,6 +268,89 @@ def keyboard_interrupt_ends_the_run():
     same(pyhl.run("1").text, "1")
 
 
+@case
+def arguments_that_are_no_json_leave_the_server():
+    with pyhl.Server(["--workers", "1"]) as server:
+        for text, members in (("is no text", {"envs": {"A": "\ud800"}}), ("has a NUL", {"envs": {"A": "a\0b"}}),
+                              ("is too large", {"memory": 1 << 64}), ("is not finite", {"timeout": float("nan")}),
+                              ("is not finite", {"cpu": float("inf")}), ("is no JSON", {"envs": {"A": {1}}}),
+                              ("1048576", {"envs": {"A": "x" * (1 << 20)}}), ("levels", {"envs": {"A": eval("[" * 70 + "]" * 70)}})):
+            raises(pyhl.InvalidArgument, text, pyhl.run, "1", server=server, **members)
+        raises(pyhl.InvalidArgument, "bytes", pyhl.run, "#" * (65 << 20), server=server)
+        same(pyhl.run("1", server=server).text, "1")
+
+
+@case
+def no_tool_ends_the_server_or_leaves_a_call_open():
+    def bad(what: str):
+        if what == "exit":
+            sys.exit(3)
+        raise ValueError(what)
+
+    def large():
+        return "x" * (65 << 20)
+
+    code = "import host\ntry: host.{}\nexcept host.HostError as e: print(ascii(str(e)))"
+    with pyhl.Server(["--workers", "1"]) as server:
+        def said(call):
+            return pyhl.run(code.format(call), tools=[bad, large], timeout=20, server=server).stdout
+        assert "no" in said("bad('no')")
+        assert "?" in said("bad('\\ud800')"), "a lone surrogate"
+        assert "SystemExit" in said("bad('exit')")
+        assert "bytes" in said("large()")
+        same(pyhl.run("1", server=server).text, "1")
+
+
+@case
+def a_large_request_while_output_comes():
+    code = "import os\nfor i in range(600): os.write(1, b'x' * 65536)"
+    with pyhl.Server(["--workers", "1"]) as server, ThreadPoolExecutor(2) as threads:
+        began = threading.Event()
+        first = threads.submit(pyhl.run, code, server=server, on_stdout=lambda _: began.set())
+        assert began.wait(30)
+        large = [threads.submit(pyhl.run, "#" * (40 << 20), server=server)]
+        try:
+            same(len(first.result(60).stdout), 600 * 65536)
+            same(large[0].result(60).exit_code, 0)
+        except BaseException:
+            server._process.kill()
+            raise
+
+
+@case
+def a_forked_child_has_calls_of_its_own():
+    def five() -> int:
+        return 5
+
+    code = "import host; host.five()"
+    same(pyhl.run(code, tools=[five], timeout=20).text, "5")
+    pid = os.fork()
+    if pid == 0:
+        os._exit(0 if pyhl.run(code, tools=[five], timeout=5).text == "5" else 1)
+    same(os.waitpid(pid, 0)[1], 0)
+
+
+@case
+def a_request_that_was_cut_is_not_gone_on_with():
+    class Cut(Exception):
+        pass
+
+    def alarm(*_):
+        os.kill(server._process.pid, signal.SIGCONT)
+        raise Cut
+
+    server = pyhl.Server(["--workers", "1"])
+    old = signal.signal(signal.SIGALRM, alarm)
+    try:
+        os.kill(server._process.pid, signal.SIGSTOP)
+        signal.setitimer(signal.ITIMER_REAL, 0.5)
+        raises(Cut, "", pyhl.run, "#" * (30 << 20), server=server)
+        raises(pyhl.ServerError, "cut", pyhl.run, "1", server=server)
+    finally:
+        signal.signal(signal.SIGALRM, old)
+        server.close()
+
+
 def main(names):
     if names == ["--list"]:
         print(*cases, sep="\n")

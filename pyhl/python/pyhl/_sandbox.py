@@ -5,12 +5,13 @@ from __future__ import annotations
 
 import codecs
 import json
+import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Union
 
 from ._results import Execution, ExecutionError, OutputMessage, Result
-from ._server import InvalidArgument, NotFound, Request, Server, default
+from ._server import BYTES_MOST, InvalidArgument, NotFound, Request, Server, default
 from ._tools import Tool, tools_of
 
 Tools = Union[Mapping[str, Callable[..., Any]], Sequence[Callable[..., Any]], None]
@@ -18,14 +19,30 @@ OnOutput = Optional[Callable[[OutputMessage], Any]]
 
 # Calls of tools, of all runs. A call that waits for another run does not keep that from its own calls: the executor has
 # more threads than one run has open calls.
-_calls = ThreadPoolExecutor(max_workers=256, thread_name_prefix="pyhl-tool")
+def _executor() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(max_workers=256, thread_name_prefix="pyhl-tool")
+
+
+_calls = _executor()
+
+
+def _forked() -> None:
+    """A child of os.fork() has none of the executor's threads."""
+    global _calls
+    _calls = _executor()
+
+
+os.register_at_fork(after_in_child=_forked)
 
 
 def _answer(request: Request, tool: Tool, call: int, arguments: bytes) -> None:
     try:
         value = tool.call(arguments)
-    except Exception as error:  # the guest gets it, as an exception of the call
-        request.reply(call, error={"type": type(error).__name__, "message": str(error)[:1500].replace("\0", "?")})
+        if len(value) > BYTES_MOST:
+            raise ValueError(f"{tool.name}() gave {len(value)} bytes: at most {BYTES_MOST} are taken")
+    except BaseException as error:  # the guest gets it, as an exception of the call; of sys.exit(), too
+        message = str(error)[:1500].replace("\0", "?").encode("utf-8", "replace").decode()
+        request.reply(call, error={"type": type(error).__name__, "message": message})
     else:
         request.reply(call, value)
 

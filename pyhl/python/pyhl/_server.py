@@ -6,6 +6,7 @@ from __future__ import annotations
 import atexit
 import itertools
 import json
+import math
 import os
 import queue
 import shutil
@@ -16,6 +17,7 @@ from typing import Any, Dict, Iterator, Optional, Sequence, Tuple
 
 PROTOCOL = 1
 HEAD = struct.Struct("<II")
+JSON_MOST, BYTES_MOST, DEPTH_MOST = 1 << 20, (64 << 20) + (64 << 10), 64
 
 Event = Tuple[Dict[str, Any], bytes]
 
@@ -50,6 +52,42 @@ class ServerError(PyhlError):
 
 TYPES = {"ValueError": InvalidArgument, "LookupError": NotFound, "Busy": Busy, "Cancelled": RunCancelled,
          "WorkerDied": WorkerDied}
+
+
+def check(name: str, value: Any, depth: int = 1) -> None:
+    """Refuses what the server cannot read as JSON: it would end, with the runs of others."""
+    if depth > DEPTH_MOST:
+        raise InvalidArgument(f"'{name}' is nested over {DEPTH_MOST} levels deep")
+    if isinstance(value, str):
+        if "\0" in value:
+            raise InvalidArgument(f"'{name}' has a NUL: {value[:60]!r}")
+        if any("\ud800" <= one <= "\udfff" for one in value):
+            raise InvalidArgument(f"'{name}' is no text, it has a lone surrogate: {value[:60]!r}")
+    elif isinstance(value, float) and not math.isfinite(value):
+        raise InvalidArgument(f"'{name}' is not finite: {value}")
+    elif isinstance(value, int) and not -(1 << 63) <= value < 1 << 63:
+        raise InvalidArgument(f"'{name}' is too large a number")
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            check(name, key, depth + 1)
+            check(name, item, depth + 1)
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            check(name, item, depth + 1)
+
+
+def frame(members: Dict[str, Any], data: bytes) -> bytes:
+    """A request as the server reads it, or InvalidArgument."""
+    for name, value in members.items():
+        check(name, value)
+    try:
+        text = json.dumps(members).encode()
+    except (TypeError, ValueError) as error:
+        raise InvalidArgument(f"an argument is no JSON: {error}") from None
+    if len(text) > JSON_MOST or len(data) > BYTES_MOST:
+        raise InvalidArgument(f"a request of {len(text)} bytes of JSON and {len(data)} more: at most {JSON_MOST} and "
+                              f"{BYTES_MOST} are taken")
+    return HEAD.pack(len(text), len(data)) + text + data
 
 
 def find_binary() -> str:
@@ -108,7 +146,9 @@ class Server:
         self.why = ""
         self._numbers = itertools.count(1)
         self._requests: Dict[int, Request] = {}
-        self._lock = threading.Lock()  # of the requests, and of writing
+        self._lock = threading.Lock()  # of the requests
+        # Who writes may wait for the server, which may wait until its events are read. So the reader never takes this one.
+        self._writing = threading.Lock()
         try:
             self._process = subprocess.Popen([binary or find_binary(), "serve", "--stdio", *options],
                                              stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
@@ -133,24 +173,32 @@ class Server:
     def write(self, op: str, data: bytes = b"", wanted: bool = False, **members: Any) -> Request:
         number = next(self._numbers)
         request = Request(self, number)
-        failure: Optional[Exception] = None
-        text = json.dumps({"id": number, "op": op, **members}).encode()
-        assert self._process.stdin is not None
+        whole = frame({"id": number, "op": op, **members}, data)
         with self._lock:
             if self.why:
                 raise ServerError(self.why)
             if wanted:
                 self._requests[number] = request
-            try:
-                self._process.stdin.write(HEAD.pack(len(text), len(data)) + text + data)
-                self._process.stdin.flush()
-            except (OSError, ValueError) as error:
-                self._requests.pop(number, None)
-                failure = error
-        if failure is not None:
+        try:
+            self._send(whole)
+        except (OSError, ValueError) as error:
             self._reader.join(5)  # it finds out why
-            raise ServerError(self.why or f"pyhl serve: {failure}") from failure
+            raise ServerError(self.why or f"pyhl serve: {error}") from error
         return request
+
+    def _send(self, whole: bytes) -> None:
+        assert self._process.stdin is not None
+        with self._writing:
+            try:
+                self._process.stdin.write(whole)
+                self._process.stdin.flush()
+            except (OSError, ValueError):
+                raise
+            except BaseException:  # KeyboardInterrupt: the server would take the next request for the rest of this one
+                with self._lock:
+                    self.why = self.why or "a request was cut by an exception"
+                self._process.kill()
+                raise
 
     def _frame(self) -> Optional[Event]:
         assert self._process.stdout is not None
