@@ -5,6 +5,7 @@
  */
 #include "tell.h"
 
+#include <elf.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
@@ -251,6 +252,57 @@ static int tell_arguments(int argc, char *argv[])
     return argc;
 }
 
+/* A program whose interpreter is a file without a program in it. */
+static void program_without_loader(void)
+{
+    static char bytes[4096];
+    struct {
+        Elf64_Ehdr head;
+        Elf64_Phdr part[2];
+        char loader[8];
+    } f = {.head = {.e_ident = ELFMAG "\2\1\1",
+                    .e_type = ET_DYN,
+                    .e_machine = EM_X86_64,
+                    .e_version = EV_CURRENT,
+                    .e_phoff = sizeof(Elf64_Ehdr),
+                    .e_ehsize = sizeof(Elf64_Ehdr),
+                    .e_phentsize = sizeof(Elf64_Phdr),
+                    .e_phnum = 2},
+           .part = {{.p_type = PT_INTERP, .p_filesz = 6, .p_memsz = 6},
+                    {.p_type = PT_LOAD, .p_flags = PF_R | PF_X, .p_align = 4096}},
+           .loader = "bytes"};
+
+    f.part[0].p_offset = offsetof(__typeof__(f), loader);
+    f.part[1].p_filesz = f.part[1].p_memsz = sizeof(f);
+    file_of("bytes", bytes, sizeof(bytes), 0755);
+    file_of("unloadable", (const char *)&f, sizeof(f), 0755);
+}
+
+static void *answers(void *pipe)
+{
+    char c;
+
+    return (void *)(uintptr_t)read(*(int *)pipe, &c, 1);
+}
+
+/* No program is started: the old one goes on with all its threads. */
+static int fails_beside_a_thread(void)
+{
+    pthread_t thread;
+    void *got = NULL;
+    int fd[2];
+
+    program_without_loader();
+    script("lost", "#!/no/interpreter\n");
+    T_MUST("pipe", pipe(fd) == 0 && pthread_create(&thread, NULL, answers, &fd[0]) == 0);
+    TELL("  text", run("text"));
+    TELL("  empty", run("empty"));
+    TELL("  no interpreter", run("lost"));
+    TELL("  no loader", run("unloadable"));
+    T_MUST("write", write(fd[1], "", 1) == 1 && pthread_join(thread, &got) == 0);
+    return got == (void *)1 ? 35 : 36;
+}
+
 int main(int argc, char *argv[])
 {
     ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
@@ -282,6 +334,7 @@ int main(int argc, char *argv[])
     tell_child("no arguments", without_arguments);
     tell_child("from a thread", from_a_thread);
     tell_child("fails", fails_in_a_thread);
+    tell_child("fails beside a thread", fails_beside_a_thread);
     tell_child("stays", what_stays);
     return t_done();
 }

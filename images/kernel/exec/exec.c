@@ -279,6 +279,22 @@ static int map_interp(struct process *p, struct exec *x)
     return rc;
 }
 
+/* Finds out whether the interpreter can be loaded, as long as the old program is there. */
+static int check_interp(struct exec *x)
+{
+    struct inode *i;
+    int rc = path_lookup(x->main->interp, true, &i);
+    if (rc) {
+        return rc;
+    }
+    rc = inode_executable(i) ? read_headers(i, x->interp) : -EACCES;
+    if (rc == 0) {
+        rc = scan_segments(i, x->interp);
+    }
+    inode_put(i);
+    return rc == -ENOEXEC ? -ELIBBAD : rc;
+}
+
 /* Maps the clock page, and right after it the vDSO, which reads it. */
 static int vdso_map(struct mm *mm)
 {
@@ -343,8 +359,7 @@ static int start_program(struct process *p, struct exec *x, char *const envp[],
     return process_name(p, x->inode, x->path);
 }
 
-/* Puts the new program into the address space that the process has, if there is no other. Then the
- * old program is gone: a failure kills the process. */
+/* Puts the new program into the address space that the process has, if there is no other. */
 static int replace_in_place(struct process *p, struct exec *x, char *const envp[],
                             struct trapframe *tf)
 {
@@ -357,10 +372,6 @@ static int replace_in_place(struct process *p, struct exec *x, char *const envp[
     }
     if (rc == 0) {
         rc = start_program(p, x, envp, tf);
-    }
-    /* Before the first program there is none that could be killed: the caller ends the run. */
-    if (rc && p->exe != NULL) {
-        process_kill(SIGKILL);
     }
     return rc;
 }
@@ -395,6 +406,23 @@ static int replace_afresh(struct process *p, struct exec *x, char *const envp[],
     return rc;
 }
 
+/* From here on there is no way back to an old program whose address space or other threads are
+ * gone: a failure kills the process, on its way out of the kernel, so that the callers can free
+ * what they have. Before the first program there is none that could be killed: the caller ends the
+ * run. */
+static int replace(struct process *p, struct exec *x, char *const envp[], struct trapframe *tf)
+{
+    bool threads = p->thread_count > 1, in_place = mm_is_alone(p->mm);
+    if (threads) {
+        thread_kill_others();
+    }
+    int rc = in_place ? replace_in_place(p, x, envp, tf) : replace_afresh(p, x, envp, tf);
+    if (rc && (threads || in_place) && p->exe != NULL) {
+        (void)signal_send(p, NULL, SIGKILL, SI_KERNEL, 0);
+    }
+    return rc;
+}
+
 /* A program that one may execute and not read cannot be looked into either. */
 static void program_cred(struct process_full *pf, const struct exec *x)
 {
@@ -421,20 +449,16 @@ int exec_load(struct process *p, const char *path, char *const argv[], char *con
         rc = scan_segments(x.inode, x.main);
     }
     if (rc == 0 && x.main->interp[0]) {
-        struct inode *i;
-        rc = path_lookup(x.main->interp, true, &i);
-        if (rc == 0) {
-            inode_put(i);
-        }
+        rc = check_interp(&x);
     }
     if (rc == 0) {
         memset(x.main, 0, sizeof(*x.main));
+        memset(x.interp, 0, sizeof(*x.interp));
         cred_of_program(x.inode->mode, x.inode->uid, x.inode->gid, &x.cred, &x.secure);
         rc = inherit_unshare(p);
     }
     if (rc == 0) {
-        rc = mm_is_alone(p->mm) ? replace_in_place(p, &x, envp, tf)
-                                : replace_afresh(p, &x, envp, tf);
+        rc = replace(p, &x, envp, tf);
     }
     if (rc == 0) {
         fdtable_close_on_exec(p->fds);

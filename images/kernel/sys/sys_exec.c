@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * execve(2) and execveat(2): copies the path and the vectors into the kernel, ends the other
- * threads and starts the new image. What is kept is what the manual page says
- * is kept.
+ * execve(2) and execveat(2): copies the path and the vectors into the kernel, and starts the new
+ * image. What is kept is what the manual page says is kept.
  */
 #include "cpu/cpu.h"
 #include "fs/vfs.h"
@@ -136,16 +135,8 @@ static void thread_become(const struct trapframe *tf)
 static int exec(const char *path, char **argv, char **envp)
 {
     struct trapframe tf;
-    bool alone = cur_proc()->thread_count == 1;
-    int rc;
+    int rc = exec_load(cur_proc(), path, argv, envp, &tf);
 
-    if (!alone) {
-        thread_kill_others();
-    }
-    rc = exec_load(cur_proc(), path, argv, envp, &tf);
-    if (rc != 0 && !alone) { /* the other threads are gone: there is no going back */
-        process_kill(SIGKILL);
-    }
     if (rc == 0) {
         thread_become(&tf);
         process_full(cur_proc())->executed = true;
