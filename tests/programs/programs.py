@@ -20,6 +20,7 @@ import run as py  # noqa: E402, it is found by the line above
 
 CASES = os.path.join(HERE, "cases")
 KERNEL = "build/kernel/kernel.elf"
+py.TIMEOUT = 180  # some cases start hundreds of processes
 SHELL_ENV = {"PATH": "/usr/bin:/usr/sbin", "HOME": "/root", "LC_ALL": "C.UTF-8"}
 
 
