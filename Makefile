@@ -6,7 +6,7 @@
 # make home       sets up ./.pyhl again from that image, where the image or pyhl is newer
 # make image      build/images/python/{kernel,initrd.cpio,image.ini}; make image-NAME: that of the folder images/NAME
 # make test-hardware  the tests on hardware KVM, which QEMU emulates (tests/hardware/README.md)
-# make test-ecosystem  twenty packages from the registry, used natively and in a VM (tests/ecosystem/README.md)
+# make test-ecosystem  packages from the registry, used natively and in a VM (tests/ecosystem/README.md)
 # make test-bare  make demo in a bare chroot of each Debian it must build on, or of SUITE=trixie (tests/bare.sh)
 # make test-reproducible  the images, built in two directories, must be the same bytes (tests/reproducible.sh)
 # make conformance  CPython's own test suite, natively and in the guest (tests/conformance/README.md)
