@@ -81,10 +81,6 @@ def main(words):
         print(*known, sep="\n")
         return 0
     root, tools = (os.path.abspath(word) for word in words[:2])
-    for name in words[2:]:
-        if name not in known:
-            print(f"programs.py: there is no case '{name}'; --list names them all", file=sys.stderr)
-            return 2
     passed = failed = skipped = 0
     for name in words[2:] or known:
         if os.path.exists(os.path.join(CASES, name + ".py")):

@@ -25,6 +25,11 @@ take_tools() {
 }
 
 [ "${1:-}" != --list ] || exec python3 -B tests/programs/programs.py --list
+for name; do
+    python3 -B tests/programs/programs.py --list | grep -qxF -- "$name" && continue
+    echo "$0: there is no case '$name'; --list names them all" >&2
+    exit 2
+done
 tests/home.sh "${PYHL_HOME:-.pyhl}" || exit 2
 take_root || exit 1
 if take_tools; then
