@@ -149,7 +149,7 @@ void text_syscalls(struct text *t, int tid)
 }
 
 /* /proc/pyhl/counts, which Linux does not have: what is in use. The frames are those of neither the
- * heap nor tables of pages. */
+ * heap nor tables of pages. Tables that are kept for later programs are left out. */
 void text_counts(struct text *t, int tid)
 {
     const struct kernel_counts *c = &kernel_counts;
@@ -160,7 +160,7 @@ void text_counts(struct text *t, int tid)
                 c->heap, c->heap_frames);
     text_printf(t, "inodes %lu\nfiles %lu\nthreads %lu\nprocesses %lu\n", c->inodes, c->files,
                 c->threads, c->processes);
-    text_printf(t, "mappings %lu\ntables %lu\n", c->mappings, c->tables);
+    text_printf(t, "mappings %lu\ntables %lu\n", c->mappings, c->tables - c->kept_tables);
 }
 
 static void put_uuid(struct text *t, const u8 b[16])

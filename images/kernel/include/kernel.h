@@ -72,7 +72,8 @@ int snprintf(char *buf, size_t size, const char *fmt, ...) __attribute__((format
 struct kernel_counts {
     u64 heap, heap_frames; /* bytes that were asked for; frames that they are in */
     u64 inodes, files, threads, processes, mappings;
-    u64 tables; /* of pages; those that are kept to be used again, too */
+    u64 tables;      /* of pages, in trees or not */
+    u64 kept_tables; /* of them, those of mm/leaf.c, which are in no tree */
 };
 extern struct kernel_counts kernel_counts;
 

@@ -30,6 +30,7 @@ static u64 *take_leaf(unsigned n)
 {
     u64 *table = leaves[n].table;
     leaf_count--;
+    kernel_counts.kept_tables--;
     memmove(&leaves[n], &leaves[n + 1], (leaf_count - n) * sizeof(leaves[0]));
     return table;
 }
@@ -37,6 +38,7 @@ static u64 *take_leaf(unsigned n)
 u64 *leaf_keep(u64 *table, vaddr_t va, const void *of)
 {
     u64 *oldest = leaf_count == LEAVES_MOST ? take_leaf(0) : NULL;
+    kernel_counts.kept_tables++;
     leaves[leaf_count++] = (struct leaf){table, va & ~(LARGE_PAGE - 1), of};
     return oldest;
 }
