@@ -22,6 +22,9 @@ static void event_raw(struct service *s, const char *text, size_t text_size, con
         (uint8_t)(size >> 24),
     };
 
+    if (s->failed) {
+        return; /* half an event may be the last thing that the client gets */
+    }
     if (flow_put(&s->client, head, sizeof(head)) < 0 || flow_put(&s->client, text, text_size) < 0 ||
         flow_put(&s->client, bytes, size) < 0) {
         s->failed = true;

@@ -8,6 +8,7 @@
 #include "outcome.h"
 #include "report.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -47,10 +48,20 @@ struct job *job_new(struct service *s, uint64_t id, struct session_vm *session,
 
 void job_drop(struct service *s, struct job *job)
 {
+    s->held -= job->held;
     flow_free(&job->run);
     free(job->calls);
     free(job);
     s->jobs--;
+}
+
+/* Whether the bytes of a job can be held until a worker takes them. */
+static bool job_fits(const struct service *s, const struct job *job, struct request_error *error)
+{
+    return s->held == 0 || flow_out_size(&job->run) <= SERVICE_HELD - s->held ||
+           request_wrong(error, "Busy",
+                         "requests that wait hold %zu bytes, and at most %u are kept", s->held,
+                         SERVICE_HELD);
 }
 
 static struct job_list *job_queue(struct service *s, const struct job *job)
@@ -58,10 +69,17 @@ static struct job_list *job_queue(struct service *s, const struct job *job)
     return job->session != NULL ? &job->session->waiting : &s->waiting;
 }
 
-void job_wait(struct service *s, struct job *job)
+bool job_wait(struct service *s, struct job *job, struct request_error *error)
 {
+    if (!job_fits(s, job, error)) {
+        job_drop(s, job);
+        return false;
+    }
+    job->held = flow_out_size(&job->run);
+    s->held += job->held;
     memcpy(&job->head, job->run.out.bytes, sizeof(job->head));
     TAILQ_INSERT_TAIL(job_queue(s, job), job, link);
+    return true;
 }
 
 static struct job *job_in(const struct job_list *list, uint64_t id)
@@ -94,21 +112,6 @@ static void job_fail_waiting(struct service *s, struct job *job, const char *typ
     event_failed(s, job->id, type, text);
     TAILQ_REMOVE(job_queue(s, job), job, link);
     job_drop(s, job);
-}
-
-void job_cancel(struct service *s, struct job *job)
-{
-    struct session_vm *opened = job->opens ? job->session : NULL;
-
-    if (job->member != NULL) {
-        pool_signal(job->member, WORKER_KILL, job->serial);
-        job->end_ns = report_now() + CANCEL_NS;
-        return;
-    }
-    job_fail_waiting(s, job, "Cancelled", "it was cancelled before it began");
-    if (opened != NULL) {
-        session_free(s, opened);
-    }
 }
 
 static bool job_call_begin(struct job *job, uint64_t number)
@@ -212,6 +215,23 @@ static void session_lose(struct service *s, struct session_vm *v, const char *ty
     session_free(s, v);
 }
 
+void job_cancel(struct service *s, struct job *job)
+{
+    struct session_vm *opened = job->opens ? job->session : NULL;
+
+    if (job->member != NULL) {
+        const uint64_t end_ns = report_now() + CANCEL_NS;
+
+        pool_signal(job->member, WORKER_KILL, job->serial);
+        job->end_ns = job->end_ns != 0 && job->end_ns < end_ns ? job->end_ns : end_ns;
+        return;
+    }
+    job_fail_waiting(s, job, "Cancelled", "it was cancelled before it began");
+    if (opened != NULL) {
+        session_lose(s, opened, "LookupError", "the session was not opened: that was cancelled");
+    }
+}
+
 void session_close(struct service *s, struct session_vm *session, const char *type,
                    const char *text)
 {
@@ -298,7 +318,9 @@ static bool job_done(struct service *s, struct job *job, const struct worker_mes
 
         outcome.detail[i] = (char)(c >= ' ' && c <= '~' ? c : '?');
     }
-    if (job->opens && job->session != NULL) {
+    if (job->opens && job->session == NULL) {
+        event_failed(s, job->id, "Cancelled", "the session was closed");
+    } else if (job->opens) {
         event_opened(s, job, &outcome);
     } else {
         event_done(s, job, &outcome);
@@ -375,16 +397,23 @@ void job_message(void *arg, struct member *member, const struct worker_message *
 {
     struct service *s = arg;
     struct job *job = member->owner;
-    bool good;
 
-    if (message->kind == WORKER_READY) {
-        good = job == NULL;
-    } else {
-        good = job != NULL && job_takes(s, job, message, bytes);
-    }
-    if (!good) {
+    if (job == NULL || !job_takes(s, job, message, bytes)) {
         pool_kill(member);
     }
+}
+
+bool job_ready(void *arg, const struct member *member)
+{
+    const struct service *s = arg;
+    const struct session_vm *v;
+
+    TAILQ_FOREACH (v, &s->sessions, link) {
+        if (v->member == member) {
+            return false;
+        }
+    }
+    return member->owner == NULL;
 }
 
 void job_died(void *arg, struct member *member, const char *why)
@@ -424,6 +453,8 @@ static bool job_start(struct service *s, struct job *job, struct member *member)
         pool_kill(member);
         return false;
     }
+    s->held -= job->held;
+    job->held = 0;
     flow_free(&job->run);
     return true;
 }
@@ -493,7 +524,8 @@ int jobs_overdue(struct service *s)
         }
         next = job->end_ns != 0 && job->end_ns < next ? job->end_ns : next;
     }
-    return next == UINT64_MAX ? -1 : (int)((next - now) / NS_PER_MS) + 1;
+    next = next == UINT64_MAX ? next : (next - now) / NS_PER_MS;
+    return next >= INT_MAX ? -1 : (int)next + 1;
 }
 
 static void jobs_drop(struct service *s, const struct job_list *list)

@@ -11,8 +11,9 @@
 struct job *job_new(struct service *s, uint64_t id, struct session_vm *session,
                     struct request_error *error);
 void job_drop(struct service *s, struct job *job);
-/* From now on it waits for a worker. */
-void job_wait(struct service *s, struct job *job);
+/* From now on it waits for a worker. Returns false, with *error and no job, if there is no room for
+ * its bytes. */
+bool job_wait(struct service *s, struct job *job, struct request_error *error);
 struct job *job_find(struct service *s, uint64_t id);
 /* Ends a job at once, whether it runs or not. */
 void job_cancel(struct service *s, struct job *job);
@@ -38,6 +39,7 @@ int jobs_overdue(struct service *s);
 /* For the pool. */
 void job_message(void *arg, struct member *member, const struct worker_message *message,
                  const uint8_t *bytes);
+bool job_ready(void *arg, const struct member *member);
 void job_died(void *arg, struct member *member, const char *why);
 
 void jobs_end(struct service *s);

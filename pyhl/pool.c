@@ -107,6 +107,11 @@ struct member *pool_take(struct pool *pool, void *owner)
     return NULL;
 }
 
+void pool_kill(struct member *member)
+{
+    (void)kill(member->pid, SIGKILL);
+}
+
 int pool_send(struct member *member, const struct worker_message *message, const void *bytes)
 {
     int rc = flow_put(&member->flow, message, sizeof(*message));
@@ -114,6 +119,8 @@ int pool_send(struct member *member, const struct worker_message *message, const
     rc = rc == 0 ? flow_put(&member->flow, bytes, message->size) : rc;
     if (rc == 0) {
         (void)flow_write(&member->flow);
+    } else {
+        pool_kill(member); /* it may have half the message */
     }
     return rc;
 }
@@ -121,11 +128,6 @@ int pool_send(struct member *member, const struct worker_message *message, const
 void pool_signal(struct member *member, int signo, int serial)
 {
     (void)sigqueue(member->pid, signo, (union sigval){.sival_int = serial});
-}
-
-void pool_kill(struct member *member)
-{
-    (void)kill(member->pid, SIGKILL);
 }
 
 size_t pool_poll(struct pool *pool, bool reads, struct pollfd *fds, size_t max)
@@ -206,8 +208,9 @@ static bool member_message(struct pool *pool, struct member *m, bool *bad)
         memcpy(m->said, bytes, size);
         m->said[size] = 0;
     } else if (message.kind == WORKER_READY) {
-        if (m->state == MEMBER_TAKEN) {
-            pool->message(pool->arg, m, &message, bytes);
+        if (m->state == MEMBER_TAKEN && !pool->ready(pool->arg, m)) {
+            *bad = true; /* it stays taken: its user is told of the end */
+            return false;
         }
         m->state = MEMBER_READY;
         m->owner = NULL;

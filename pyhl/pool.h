@@ -38,6 +38,8 @@ struct pool {
     /* A message of a taken worker. Its bytes are valid until it returns. */
     void (*message)(void *arg, struct member *member, const struct worker_message *message,
                     const uint8_t *bytes);
+    /* Whether a taken worker may be spare again: it says that nothing has run in its machine. */
+    bool (*ready)(void *arg, const struct member *member);
     /* A taken worker is no more. why is one line. */
     void (*died)(void *arg, struct member *member, const char *why);
     void *arg;
@@ -51,7 +53,8 @@ int pool_fill(struct pool *pool, struct vmm_err *err);
  * sends WORKER_READY. */
 struct member *pool_take(struct pool *pool, void *owner);
 
-/* Sends a message to a worker. Of one that is gone pool_ready() finds it. Returns 0 or -ENOMEM. */
+/* Sends a message to a worker. Of one that is gone pool_ready() finds it. Returns 0, or
+ * -ENOMEM, and it is killed. */
 int pool_send(struct member *member, const struct worker_message *message, const void *bytes);
 
 /* Interrupts a run, or ends it. */

@@ -90,8 +90,7 @@ static bool op_run(struct service *s, const json_t *request, uint64_t id, const 
         job_drop(s, job);
         return false;
     }
-    job_wait(s, job);
-    return true;
+    return job_wait(s, job, error);
 }
 
 static bool op_context(struct service *s, const json_t *request, uint64_t id,
@@ -107,8 +106,7 @@ static bool op_context(struct service *s, const json_t *request, uint64_t id,
         job_drop(s, job);
         return false;
     }
-    job_wait(s, job);
-    return true;
+    return job_wait(s, job, error);
 }
 
 static bool op_open(struct service *s, const json_t *request, uint64_t id,
@@ -125,7 +123,10 @@ static bool op_open(struct service *s, const json_t *request, uint64_t id,
         return false;
     }
     job->opens = true;
-    job_wait(s, job);
+    if (!job_wait(s, job, error)) {
+        session_free(s, session);
+        return false;
+    }
     return true;
 }
 
@@ -327,6 +328,7 @@ void service_begin(struct service *service, const struct service_config *config)
     service->pool.snap = config->snap;
     service->pool.spare = config->workers;
     service->pool.message = job_message;
+    service->pool.ready = job_ready;
     service->pool.died = job_died;
     service->pool.arg = service;
 }

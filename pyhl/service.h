@@ -19,6 +19,9 @@ struct service_config {
     struct request_limits limits;
 };
 
+/* The bytes of requests that wait, at most. One that is alone may be larger. */
+#define SERVICE_HELD (256u << 20)
+
 TAILQ_HEAD(job_list, job);
 
 struct session_vm {
@@ -37,6 +40,7 @@ struct job {
     struct session_vm *session; /* NULL: hermetic */
     struct member *member;      /* NULL: it waits */
     struct flow run;            /* the bytes for the worker */
+    size_t held;                /* how many of them are counted in service.held */
     bool opens;                 /* it opens its session */
     struct worker_run head;
     uint64_t *calls; /* of tools, that are open: their numbers */
@@ -53,6 +57,7 @@ struct service {
     struct job_list waiting, running; /* of waiting: those without a VM; sessions have their own */
     TAILQ_HEAD(, session_vm) sessions;
     size_t jobs, session_count;
+    size_t held; /* bytes of the jobs that wait */
     uint64_t session_serial;
     int serial;
     bool input_over; /* the client sends no more */

@@ -86,13 +86,21 @@ static void worker_on_signal(int signo, siginfo_t *info, void *context)
     errno = saved;
 }
 
-/* From now on signals reach the VM; NULL: they do not. */
+/* From now on signals reach the VM. */
 static void signals_reach(struct vmm *vm)
 {
     atomic_store(&running, vm);
-    if (vm != NULL && atomic_exchange(&early, 0) == atomic_load(&serial)) {
+    if (atomic_exchange(&early, 0) == atomic_load(&serial)) {
         interrupt(vm, atomic_load(&early_signo));
     }
+}
+
+/* Signals do not reach the VM any more. One that came after the guest's last look would act on the
+ * next run, which may be another's. */
+static void signals_stop(struct vmm *vm)
+{
+    atomic_store(&running, NULL);
+    vmm_interrupt_forget(vm);
 }
 
 /* Reads all of it. The server alone closes the socket, and without it there is nothing to do. */
@@ -374,7 +382,7 @@ static int worker_run_vm(struct worker *w, struct work *work, struct vmm_outcome
     signals_reach(w->vm);
     rc = worker_begin(w, work, outcome, err);
     rc = rc == 0 ? worker_wait(w, work->run.timeout_ns, outcome, err) : rc;
-    signals_reach(NULL);
+    signals_stop(w->vm);
     return rc;
 }
 

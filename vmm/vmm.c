@@ -61,6 +61,13 @@ void vmm_interrupt(struct vmm *vm, enum vmm_interrupt what)
     errno = code;
 }
 
+void vmm_interrupt_forget(struct vmm *vm)
+{
+    const int all = 1 << VMM_INTERRUPT_INT | 1 << VMM_INTERRUPT_TERM | 1 << VMM_INTERRUPT_KILL;
+
+    (void)atomic_fetch_and(&vm->interrupts, ~all);
+}
+
 static enum io_way io_way(int fd)
 {
     struct stat st;

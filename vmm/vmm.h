@@ -322,6 +322,8 @@ int vmm_run(struct vmm *vm, const struct vmm_run *run, struct vmm_outcome *outco
  * on, it acts on the next one. */
 enum vmm_interrupt { VMM_INTERRUPT_INT, VMM_INTERRUPT_TERM, VMM_INTERRUPT_KILL };
 void vmm_interrupt(struct vmm *vm, enum vmm_interrupt what);
+/* Forgets interrupts that came too late for the run that is over. */
+void vmm_interrupt_forget(struct vmm *vm);
 
 void vmm_io_set(struct vmm *vm, const struct vmm_io *io);
 

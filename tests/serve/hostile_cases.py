@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What clients, guests and the world do to a server: nothing is lost, mixed up or left over."""
 
+import ctypes
 import os
 import pathlib
 import signal
@@ -9,6 +10,9 @@ import time
 
 from cases import Server, case, cell, failed, ran, same
 from client import frame
+
+READY = 6  # WORKER_READY (pyhl/worker.h)
+PIDFD_GETFD = 438
 
 
 def children(pid):
@@ -250,3 +254,91 @@ def a_home_that_is_not_there():
     with Server("--workers", "100000") as s:
         status, text = s.end()
         assert status == 2 and "--workers 100000: at most 256" in text, (status, text)
+
+
+def forge(pid, kind, data=b""):
+    """Sends a message to the server in the name of a worker, as a guest that has taken over the worker could."""
+    system = ctypes.CDLL(None, use_errno=True).syscall
+    handle = os.pidfd_open(pid)
+    for entry in os.listdir(f"/proc/{pid}/fd"):
+        try:
+            kind_of = os.readlink(f"/proc/{pid}/fd/{entry}")
+        except OSError:  # it was closed: the worker is new
+            continue
+        if kind_of.startswith("socket:"):
+            copy = system(PIDFD_GETFD, handle, int(entry), 0)
+            assert copy >= 0, os.strerror(ctypes.get_errno())
+            os.write(copy, struct.pack("<IIQQ", kind, 0, 0, len(data)) + data)
+            os.close(copy)
+    os.close(handle)
+
+
+@case
+def a_worker_that_lies_about_being_ready():
+    with Server("--workers", "1") as s:
+        number = s.send("run", "print(1, flush=True)\nwhile True: pass")
+        s.until(lambda m: m["event"] == "stdout")
+        for pid in children(s.process.pid):
+            forge(pid, READY)
+        failed(s.answer(number), "WorkerDied")
+        session = s.open()
+        cell(s.do("run", "x = 'secret'", session=session))
+        for pid in children(s.process.pid):
+            forge(pid, READY)
+        for i in range(3):
+            done, got = s.do("run", "print(globals().get('x'))")
+            assert b"secret" not in got["stdout"], got
+        done, _ = s.do("run", "x", session=session)
+        assert done.get("type") in ("WorkerDied", "LookupError"), done
+        ran(s.do("run", "print(1)"), b"1\n")
+        same(s.end(), (0, ""))
+
+
+@case
+def an_open_is_cancelled_before_it_began():
+    with Server("--workers", "1") as s:
+        s.write(frame({"id": 1, "op": "open"}) + frame({"id": 2, "op": "run", "session": "s1"}, b"1") +
+                frame({"id": 3, "op": "cancel", "run": 1}))
+        failed(s.answer(1), "Cancelled")
+        failed(s.answer(2), "LookupError", "the session was not opened")
+        ran(s.do("run", "print(1)", id=4), b"1\n")
+        same(s.end(), (0, ""))
+
+
+@case
+def an_open_whose_session_is_closed_at_once():
+    with Server("--workers", "2") as s:
+        for i in range(1, 200):
+            opened, closed = s.send("open"), s.send("close", session=f"s{i}")
+            done, _ = s.answer(opened)
+            assert done.get("type") == "Cancelled" or "session" in done, done
+            same(s.answer(closed)[0]["event"], "done")
+        same(s.end(), (0, ""))
+
+
+@case
+def code_that_waits_is_bounded():
+    large = b"#" * (60 << 20)
+    with Server("--workers", "1") as s:
+        busy = s.send("run", "import host; print(host.f())", tools=[{"name": "f"}])
+        message, _ = s.until(lambda m: m["event"] == "call")
+        waiting = [s.send("run", large) for _ in range(4)]
+        failed(s.do("run", large), "Busy", "requests that wait hold")
+        s.send("reply", b"0", run=busy, call=message["call"])
+        ran(s.answer(busy), b"0\n")
+        for number in waiting:
+            ran(s.answer(number, 60))
+        ran(s.do("run", large, 60))
+
+
+@case
+def a_late_interrupt_reaches_no_other_run():
+    with Server("--workers", "1") as s:
+        for i in range(600):
+            number = s.send("run", "print(1)")
+            time.sleep(i % 40 / 10000)
+            late = s.send("interrupt" if i % 2 else "cancel", run=number)
+            other = s.send("run", "for i in range(30000): pass\nprint(2)")
+            s.answer(number)
+            ran(s.answer(other), b"2\n")
+            s.answer(late)
