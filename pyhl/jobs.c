@@ -8,6 +8,7 @@
 #include "outcome.h"
 #include "report.h"
 
+#include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -479,6 +480,38 @@ static size_t dispatch_sessions(struct service *s)
     return without;
 }
 
+/* No worker can be started, and none will be free by itself: refuses the jobs that have none. */
+static void jobs_refuse(struct service *s, const char *why)
+{
+    struct session_vm *v, *next;
+
+    while (!TAILQ_EMPTY(&s->waiting)) {
+        job_fail_waiting(s, TAILQ_FIRST(&s->waiting), "Busy", why);
+    }
+    for (v = TAILQ_FIRST(&s->sessions); v != NULL; v = next) {
+        next = TAILQ_NEXT(v, link);
+        if (v->member == NULL) {
+            session_lose(s, v, "Busy", why);
+        }
+    }
+}
+
+/* Has workers made. Where the system has no room for one, those that there are go on. */
+static int dispatch_fill(struct service *s, size_t hermetic, struct vmm_err *err)
+{
+    const int rc = pool_fill(&s->pool, err);
+
+    if (rc == 0 || rc == -EIO || TAILQ_EMPTY(&s->pool.members)) {
+        return rc;
+    }
+    if (hermetic + pool_count(&s->pool, MEMBER_READY) + pool_count(&s->pool, MEMBER_STARTING) ==
+        0) {
+        jobs_refuse(s, err->msg);
+    }
+    *err = (struct vmm_err){0};
+    return 0;
+}
+
 int jobs_dispatch(struct service *s, struct vmm_err *err)
 {
     size_t without = dispatch_sessions(s), hermetic = 0;
@@ -497,7 +530,7 @@ int jobs_dispatch(struct service *s, struct vmm_err *err)
     s->pool.spare = s->config.workers > hermetic ? s->config.workers - hermetic : 0;
     s->pool.spare = s->pool.spare > without ? s->pool.spare : without;
     pool_trim(&s->pool);
-    return pool_fill(&s->pool, err);
+    return dispatch_fill(s, hermetic, err);
 }
 
 void jobs_input_over(struct service *s)

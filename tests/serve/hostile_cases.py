@@ -4,6 +4,7 @@
 import ctypes
 import os
 import pathlib
+import resource
 import signal
 import struct
 import time
@@ -342,3 +343,24 @@ def a_late_interrupt_reaches_no_other_run():
             s.answer(number)
             ran(s.answer(other), b"2\n")
             s.answer(late)
+
+
+@case
+def no_room_for_a_process():
+    """Descriptors run out: what there is goes on, and the rest is refused."""
+    with Server("--workers", "1", preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (32, 32))) as s:
+        sessions = []
+        while len(sessions) < 40:
+            done, _ = s.do("open")
+            if done["event"] == "failed":
+                break
+            sessions.append(done["session"])
+        same((done.get("type"), "Too many open files" in done.get("message", "")), ("Busy", True))
+        for session in sessions:
+            cell(s.do("run", "x = 1", session=session))
+        failed(s.do("run", "print(1)"), "Busy", "Too many open files")
+        s.do("close", session=sessions[0])
+        end = time.monotonic() + 10
+        while s.do("run", "print(1)")[0].get("type") == "Busy":  # its worker is being put back
+            assert time.monotonic() < end
+            time.sleep(0.02)
