@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 import traceback
+import types
 from concurrent.futures import ThreadPoolExecutor
 from typing import List, Literal, Optional
 
@@ -349,6 +350,25 @@ def a_request_that_was_cut_is_not_gone_on_with():
     finally:
         signal.signal(signal.SIGALRM, old)
         server.close()
+
+
+@case
+def an_exception_of_a_callback_is_not_hidden():
+    with pyhl.Server(["--workers", "1"]) as server:
+        def bad(_):
+            server._process.kill()
+            server._process.wait()
+            server._reader.join()
+            raise KeyError("mine")
+        raises(KeyError, "mine", pyhl.run, "print(1, flush=True)\nwhile True: pass", server=server, on_stdout=bad)
+
+
+@case
+def tools_by_any_mapping():
+    def five() -> int:
+        return 5
+
+    same(pyhl.run("import host; host.f()", tools=types.MappingProxyType({"f": five})).text, "5")
 
 
 def main(names):

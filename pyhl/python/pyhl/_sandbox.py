@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Union
 
 from ._results import Execution, ExecutionError, OutputMessage, Result
-from ._server import BYTES_MOST, InvalidArgument, NotFound, Request, Server, default
+from ._server import BYTES_MOST, InvalidArgument, NotFound, PyhlError, Request, Server, default
 from ._tools import Tool, tools_of
 
 Tools = Union[Mapping[str, Callable[..., Any]], Sequence[Callable[..., Any]], None]
@@ -106,7 +106,10 @@ class _Run:
                 elif event == "done":
                     self.done(message)
         except BaseException:  # of a callback, or KeyboardInterrupt: nobody waits for the run any more
-            self.request.cancel()
+            try:
+                self.request.cancel()
+            except PyhlError:
+                pass  # the server is gone, and the run with it; the first exception is the caller's
             raise
         return self.execution
 

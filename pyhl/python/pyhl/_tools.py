@@ -10,7 +10,7 @@ import json
 import math
 import re
 import typing
-from typing import Any, Callable, Dict, List, Optional
+from typing import Any, Callable, Dict, List, Mapping, Optional
 
 # What JSON lacks is an object with one member of such a name (python-agent-driver/session/host.py).
 ESCAPE = re.compile(r"\$+(bytes|float)\Z")
@@ -100,6 +100,6 @@ class Tool:
 
 def tools_of(tools: Any) -> List[Tool]:
     """Tools from functions, or from a dict of functions by name."""
-    if isinstance(tools, dict):
+    if isinstance(tools, Mapping):
         return [Tool(function, name) for name, function in tools.items()]
     return [tool if isinstance(tool, Tool) else Tool(tool) for tool in tools or ()]
