@@ -329,6 +329,32 @@ static void check_groups(void)
     posix_spawnattr_destroy(&attributes);
 }
 
+/* A program that is linked at fixed addresses runs twice. The first one takes and gives back rights
+ * of memory that lies where the other has its own. */
+static void check_same_place(void)
+{
+    static char data[64 * 4096] __attribute__((aligned(4096)));
+    char *argv[] = {self, text_of("cat"), NULL};
+    posix_spawn_file_actions_t actions;
+    int in[2], status;
+    pid_t pid;
+
+    memset(data, 1, sizeof(data));
+    T_MUST("pipe", pipe2(in, O_CLOEXEC) == 0);
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_adddup2(&actions, in[0], 0);
+    T_MUST("spawn", posix_spawn(&pid, self, &actions, NULL, argv, environ) == 0);
+    T_EQ("protected", mprotect(data, sizeof(data), PROT_READ), 0);
+    T_EQ("opened", mprotect(data, sizeof(data), PROT_READ | PROT_WRITE), 0);
+    memset(data, 2, sizeof(data));
+    T_EQ("written", data[5 * 4096], 2);
+    close(in[0]);
+    close(in[1]);
+    T_MUST("waitpid", waitpid(pid, &status, 0) == pid);
+    T_EQ("the other's end", status, 0);
+    posix_spawn_file_actions_destroy(&actions);
+}
+
 static void check_pipe(void)
 {
     int to[2], from[2];
@@ -430,6 +456,7 @@ int main(int argc, char **argv)
     check_inherited();
     check_groups();
     check_pipe();
+    check_same_place();
     check_orphan();
     check_many();
     return t_done();

@@ -46,7 +46,7 @@ static void parent_writes(struct mm *from, vaddr_t va, paddr_t frame)
         return;
     }
     u64 *e = pt_entry(va, false);
-    if (*e & PTE_OWNED && !pmm_is_shared(frame)) {
+    if (e != NULL && *e & PTE_OWNED && !pmm_is_shared(frame)) {
         pt_set(e, frame | PTE_OWNED | pt_prot_bits(v->prot));
     }
 }

@@ -296,6 +296,8 @@ long mm_mprotect(struct mm *mm, vaddr_t addr, u64 len, int prot)
         at = v->end;
         if (v->kind == VMA_IDENT &&
             (prot_plain(prot) != prot_plain(v->prot) || !prot_plain(prot))) {
+            /* Pages that another process holds are read-only now, as after a fork. */
+            mm->lent |= prot & PROT_WRITE && pmm_any_shared();
             if (v->flags & MAP_SHARED ? pt_protect_ident(v->start, v->end, prot, &flush)
                                       : cow_rights(v->start, v->end, prot, &flush)) {
                 return -ENOMEM;
