@@ -16,11 +16,12 @@
 
 #define NS_PER_MS 1000000ull
 #define LATE_NS                                                                                    \
-    2000000000ull               /* a run is over so long after its timeout, or its worker is stuck \
-                                 */
-#define CANCEL_NS 1000000000ull /* the same after a cancel */
-#define KIND_MAX  64u
-#define CALLS_MAX 65536u /* open at once; more than libvmm has */
+    2000000000ull /* a run is over so long after its timeout, or its worker is stuck               \
+                   */
+#define CANCEL_NS    1000000000ull /* the same after a cancel */
+#define KIND_MAX     64u
+#define OUTPUT_SLACK (1u << 20) /* a worker keeps to the limit; far over it, it is a guest's */
+#define CALLS_MAX    65536u     /* open at once; more than libvmm has */
 
 /* --- jobs --- */
 
@@ -376,6 +377,12 @@ static bool job_call(struct service *s, struct job *job, uint64_t number, const 
 static bool job_takes(struct service *s, struct job *job, const struct worker_message *message,
                       const uint8_t *bytes)
 {
+    const uint64_t most = job->head.max_output;
+
+    job->output += message->size;
+    if (most != 0 && message->kind <= WORKER_RECORD && job->output > 2 * most + OUTPUT_SLACK) {
+        return false;
+    }
     switch (message->kind) {
     case WORKER_STDOUT:
     case WORKER_STDERR:

@@ -43,6 +43,7 @@ struct job {
     size_t held;                /* how many of them are counted in service.held */
     bool opens;                 /* it opens its session */
     struct worker_run head;
+    uint64_t output; /* bytes that the worker has sent */
     uint64_t *calls; /* of tools, that are open: their numbers */
     size_t call_count, call_room;
     uint64_t

@@ -12,7 +12,7 @@ import time
 from cases import Server, case, cell, failed, ran, same
 from client import frame
 
-READY = 6  # WORKER_READY (pyhl/worker.h)
+READY, STDOUT = 6, 7  # WORKER_READY, WORKER_STDOUT (pyhl/worker.h)
 PIDFD_GETFD = 438
 
 
@@ -364,3 +364,18 @@ def no_room_for_a_process():
         while s.do("run", "print(1)")[0].get("type") == "Busy":  # its worker is being put back
             assert time.monotonic() < end
             time.sleep(0.02)
+
+
+@case
+def a_worker_that_sends_more_than_the_limit():
+    with Server("--workers", "1") as s:
+        number = s.send("run", "print(1, flush=True)\nwhile True: pass", output_limit=1000)
+        s.until(lambda m: m["event"] == "stdout")
+        for pid in children(s.process.pid):
+            try:
+                for _ in range(5):
+                    forge(pid, STDOUT, b"x" * (1 << 20))
+            except OSError:
+                pass  # it was killed
+        done, got = s.answer(number, 10)
+        same((done.get("type"), len(got["stdout"]) <= 2 << 20), ("WorkerDied", True))
