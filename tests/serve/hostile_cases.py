@@ -268,7 +268,8 @@ def forge(pid, kind, data=b""):
             continue
         if kind_of.startswith("socket:"):
             copy = system(PIDFD_GETFD, handle, int(entry), 0)
-            assert copy >= 0, os.strerror(ctypes.get_errno())
+            if copy < 0:
+                raise OSError(ctypes.get_errno(), "pidfd_getfd")
             os.write(copy, struct.pack("<IIQQ", kind, 0, 0, len(data)) + data)
             os.close(copy)
     os.close(handle)
