@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Carries out hostile acts inside a Python process. Text that the test puts before this file defines ACTS, the acts of a
-# seed as bytes (acts.h), and BLOB, the machine code that does most of them. The exit status is the result of the last act.
+# seed as bytes (acts.h), and BLOB, the machine code that does most of them; processes.py and roots.py come in between.
+# The exit status is the result of the last act.
 import ctypes
 import mmap
 import os
@@ -96,7 +97,8 @@ def small_objects(rnd, amount):
     ctypes.memmove(at + 8 * rnd.randrange(4), rnd.randbytes(8), 8)
 
 
-KINDS = (protect, allocate, threads, timers, files, interpreter, numbers, small_objects)
+KINDS = (protect, allocate, threads, timers, files, interpreter, numbers, small_objects,
+         processes, processes, roots, roots, child)
 
 status = 0
 blob = None

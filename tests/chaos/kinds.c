@@ -162,18 +162,41 @@ int subject_kind_bare(struct subject_kind *kind, const char *dir, struct why *wh
     return rc;
 }
 
-/* The program in Python that carries out acts: their machine code as text, then chaos.py. */
+/* The files of the program in Python that carries out acts, one after the other. */
+static char *python_program(void)
+{
+    static const char *const paths[] = {"tests/chaos/processes.py", "tests/chaos/roots.py",
+                                        "tests/chaos/chaos.py"};
+    char *text = strdup("");
+    for (size_t i = 0; text != NULL && i < sizeof(paths) / sizeof(paths[0]); i++) {
+        size_t size = 0;
+        char *part = read_text(paths[i], &size);
+        const size_t used = strlen(text);
+        char *more = part != NULL ? realloc(text, used + size + 1) : NULL;
+        if (more == NULL) {
+            free(text);
+        } else {
+            memcpy(more + used, part, size);
+            more[used + size] = '\0';
+        }
+        free(part);
+        text = more;
+    }
+    return text;
+}
+
+/* The machine code of the acts as text, then the program. */
 static char *python_prologue(const char *dir, struct why *why)
 {
     char path[PATH_MAX];
     size_t blob_size;
-    size_t size;
     (void)snprintf(path, sizeof(path), "%s/acts.bin", dir);
     char *blob = read_text(path, &blob_size);
-    char *program = read_text("tests/chaos/chaos.py", &size);
+    char *program = python_program();
+    const size_t size = program != NULL ? strlen(program) : 0;
     char *text = malloc(2 * blob_size + size + 64);
     if (blob == NULL || program == NULL || blob_size == 0 || text == NULL) {
-        why_add(why, "cannot read %s and tests/chaos/chaos.py", path);
+        why_add(why, "cannot read %s and the programs of tests/chaos", path);
         free(text);
         text = NULL;
     } else {

@@ -98,7 +98,7 @@ uint64_t script_value(struct maker *m)
 
 /* A quarter of the seeds is mild. They write none of the pages by which a rewind knows that a run
  * may have had ring 0 or page tables of its own. So they try the state that the rewind then leaves
- * alone. */
+ * alone. Roots of a Python run's own write one such page, the kernel's mark, and no other. */
 enum recipe_kind { RECIPE_ANY, RECIPE_MILD, RECIPE_PYTHON };
 static const struct recipe {
     void (*make)(struct maker *m);

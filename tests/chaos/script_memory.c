@@ -202,7 +202,7 @@ void make_upcall(struct maker *m)
 void make_python(struct maker *m)
 {
     struct act *act = script_add(m, ACT_PYTHON);
-    act->a[0] = script_below(m, 8);
+    act->a[0] = script_below(m, 13); /* KINDS of chaos.py */
     act->a[1] = rng_next(&m->rng);
     act->a[2] = 1 + script_below(m, 100);
 }
