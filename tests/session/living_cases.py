@@ -33,12 +33,14 @@ KILL = "for pid in (server, spinner): os.kill(pid, 9)\nsorted(os.wait()[1] for _
 
 @case
 def living_children(session):
-    """Whatever a branch did with the children, the next has them as they were."""
+    """Whatever a branch did with the children, the next has them as they were, and all memory, too."""
     ends(session.cell(CHILDREN), 0)
     point = session.checkpoint()
+    filed = session.file(point)
     for i in range(3):
-        for go in (lambda: session.to(point)), (lambda: session.copy(point)):
-            go()
+        for go, to in ((session.to, point), (session.copy, point), (session.copy, filed), (session.to, filed)):
+            go(to)
+            session.check()
             gives(session.cell(f"add({i})"), str(5 + i))
             gives(session.cell(GO_ON), "7")
             gives(session.cell(KILL), "[9, 9]")

@@ -84,6 +84,10 @@ class Machine:
         """Go on in a new VM that is made from a checkpoint."""
         self.branch(f"copy {checkpoint}")
 
+    def file(self, checkpoint):
+        """The number of a checkpoint that was opened from the file of another."""
+        return self.branch(f"file {checkpoint}")
+
     def files(self, host, guest=PACKAGES):
         """Give the next run what this directory of the host has."""
         self.branch(f"files {host} {guest}")

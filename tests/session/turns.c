@@ -7,13 +7,14 @@
  * ENVC OPTC SIZE, with "-" for no context, STDIN the number of a descriptor or -1, TIMEOUT in ms.
  * The bytes are ARGC, ENVC and OPTC strings, each with its NUL, and SIZE bytes of source. Or it is
  * the line "rewind", "checkpoint", which is answered by its number, or "to N" or "copy N", which
- * go to a checkpoint in this VM and in another in its place, or "check", by vmm_check(). Runs have
- * the function "ask", whose calls are left open: a run that waits ends as "called", and "reply
- * TEXT" answers all open calls and goes on, in a copy, too. Answers are lines of words with bytes
- * after some: "out SIZE", "err SIZE", "record KIND SIZE", "error TEXT", "end KIND STATUS EXITS
- * FAULTS CALLS RUN_NS PAGES DETAIL", with PAGES those that the rewind before this run has copied
- * back. SIGUSR1 interrupts the run. "files HOST GUEST" gives the next run what a directory of the
- * host has.
+ * go to a checkpoint in this VM and in another in its place, or "file N", which makes a checkpoint
+ * of the file of another and is answered by its number, or "check", by vmm_check(). Runs have the
+ * function "ask", whose calls are left open: a run that waits ends as "called", and "reply TEXT"
+ * answers all open calls and goes on, in a copy, too. Answers are lines of words with bytes after
+ * some: "out SIZE", "err SIZE", "record KIND SIZE", "error TEXT", "end KIND STATUS EXITS FAULTS
+ * CALLS RUN_NS PAGES DETAIL", with PAGES those that the rewind before this run has copied back.
+ * SIGUSR1 interrupts the run. "files HOST GUEST" gives the next run what a directory of the host
+ * has.
  */
 #include "pyhl/pyhl.h"
 #include "tests/session/turns_files.h"
@@ -25,11 +26,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #define STRINGS 32
 
 #define CHECKPOINTS 32
 
+static struct pyhl_home *home;
 static struct vmm *vm;
 static struct vmm_tools *tools;
 static struct vmm_snapshot *checkpoints[CHECKPOINTS];
@@ -163,6 +167,23 @@ static int give_files(const char *line, struct vmm_err *err)
     return 0;
 }
 
+/* Makes one more checkpoint, of a file that is written of the checkpoint *n; *n becomes its number.
+ */
+static int from_file(unsigned *n, struct vmm_err *err)
+{
+    int fd = memfd_create("checkpoint", MFD_CLOEXEC);
+    int rc = fd < 0 ? vmm_err_set(err, errno, "no memfd") : 0;
+    rc = rc == 0 ? vmm_checkpoint_write(checkpoints[*n], fd, err) : rc;
+    rc = rc == 0 ? vmm_checkpoint_open_fd(fd, pyhl_home_snapshot(home),
+                                          &checkpoints[checkpoint_count], err)
+                 : rc;
+    if (rc == 0) {
+        *n = checkpoint_count++;
+    }
+    close(fd);
+    return rc;
+}
+
 #define NO_BRANCH 1
 
 /* Answers a request that is no run; NO_BRANCH for others. */
@@ -182,6 +203,9 @@ static int branch(const char *line, struct vmm_err *err)
         vmm_destroy(vm);
         vm = NULL;
         rc = vmm_restore(checkpoints[n], &io, true, &vm, err);
+    } else if (sscanf(line, "file %u\n", &n) == 1 && n < checkpoint_count &&
+               checkpoint_count < CHECKPOINTS) {
+        rc = from_file(&n, err);
     } else if (strcmp(line, "check\n") == 0) {
         rc = vmm_check(vm, err);
     } else if (strncmp(line, "files ", 6) == 0) {
@@ -196,7 +220,6 @@ static int branch(const char *line, struct vmm_err *err)
 int main(int argc, char **argv)
 {
     struct vmm_err err;
-    struct pyhl_home *home;
     char *line = NULL;
     size_t room = 0;
     const struct vmm_function ask = {.name = "ask"};
