@@ -104,6 +104,33 @@ def fork():
         print("OSError:", error.strerror)
 
 
+def children_memory():
+    """Fourteen children hold 40 MiB each, and wait; then more memory is wanted than is left."""
+    def touch(memory, start, end):
+        ctypes.memset(ctypes.addressof(ctypes.c_char.from_buffer(memory)) + start, 1, end - start)
+
+    mib = 1 << 20
+    promised = 0x4000  # MAP_NORESERVE
+    gate = os.pipe()
+    ready = os.pipe()
+    for _ in range(14):
+        if os.fork() == 0:
+            own = mmap.mmap(-1, 40 * mib, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | promised)
+            touch(own, 0, 40 * mib)
+            os.write(ready[1], b"x")
+            os.read(gate[0], 1)
+            os._exit(1)
+        os.read(ready[0], 1)
+    memory = mmap.mmap(-1, 8 << 30, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | promised)
+    killed = at = 0
+    while killed < 14:
+        touch(memory, at, at + mib)
+        at += mib
+        pid, status = os.waitpid(-1, os.WNOHANG)
+        killed += pid != 0 and status == 9
+    print(killed)
+
+
 def null():
     ctypes.string_at(0)
 

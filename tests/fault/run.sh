@@ -143,11 +143,23 @@ print(h.hexdigest(), " -")' | cmp -s - "$scratch/sum" || problem "other bytes: $
     [ "$(tr -d e <"$scratch/err" | wc -c) $(wc -c <"$scratch/err")" = "0 2000000" ] || problem "stderr"
 }
 
-choose "$(awk '{ print $1 }' <<<"$table") calls streams" "$@"
+# The kernel's lines about children that are killed: ten, and one that ends them.
+run_children_memory() {
+    begin "children_memory"
+    hostile children_memory
+    expect_status 0
+    expect_out 14
+    [ "$(sed -E 's/process [0-9]+ \(python3?(\.[0-9]+)?\), [0-9]+ MiB/process N (python), M MiB/' "$scratch/err" | uniq -c |
+        tr -s ' ')" = $' 10 out of memory: killed process N (python), M MiB\n 1 out of memory: more processes are killed' ] ||
+        problem "stderr: $(head -c 900 "$scratch/err")"
+}
+
+choose "$(awk '{ print $1 }' <<<"$table") children_memory calls streams" "$@"
 tests/home.sh "$home" || exit 2
 cat tests/fault/machine.py tests/fault/hostile.py >"$scratch/hostile.py"
 expect_jail "$pyhl" run --dest "$home" "$scratch/hostile.py" -- sleep
 run_table
+is_chosen children_memory && run_children_memory
 is_chosen calls && run_calls
 is_chosen streams && run_streams
 begin "afterwards the home is unchanged and works"
