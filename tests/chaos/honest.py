@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# The honest Python run: it prints the same, with children of its own, in each machine that begins where the snapshot was taken.
+# The honest Python run, with children of its own: it prints the same in each machine that begins where the snapshot was
+# taken.
 import hashlib
 import math
 import os
@@ -21,7 +22,8 @@ print(2**200, [x for x in (1, 2.5, "s", None, True)])
 sys.stdout.flush()
 pid = os.fork()
 if pid == 0:
-    os.execv(sys.executable, [sys.executable, "-I", "-S", "-c", "import os; print(os.getpid(), os.getppid(), os.getpgrp())"])
+    os.execv(sys.executable, [sys.executable, "-I", "-S", "-c",
+                              "import os; print(os.getpid(), os.getppid(), os.getpgrp())"])
 print(pid, os.waitpid(pid, 0)[1], sorted(int(name) for name in os.listdir("/proc") if name.isdigit()))
 a[:50] = 1  # memory that a child shares
 child = os.fork()

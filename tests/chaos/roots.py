@@ -61,7 +61,8 @@ class Tree:
         self.level3 = self.own(self.top, 0)
         self.level2 = self.own(self.level3, 0)
         self.level1 = self.own(self.level2, 0)
-        # The machine's own tables are read-only here. Else KVM might map one for writing, and the rewind take it for written.
+        # The machine's own tables are read-only here. Else KVM might map one for writing, and the rewind take it for
+        # written.
         for at in range(peek(SHARED + 48), peek(SHARED + 40), 4096):
             entry = self.level1 + at // 4096 * 8
             poke(entry, peek(entry) & ~2)
@@ -111,7 +112,8 @@ def other_vectors(rnd, tree):
     for insn in ["mov to dr0", *(rnd.choice(("wrmsr", "wrmsr", *PRIVILEGED)) for _ in range(rnd.randrange(5)))]:
         value = rnd.choice((rnd.getrandbits(64), (tree.base + 64 * rnd.randrange(1000)) | 1, rnd.getrandbits(5)))
         register = rnd.choice(MSRS) if insn == "wrmsr" else value
-        arguments.append(tree.routine(OPERANDS + bytes.fromhex(PRIVILEGED[insn]) + RETURN, register, value, value >> 32))
+        code = OPERANDS + bytes.fromhex(PRIVILEGED[insn]) + RETURN
+        arguments.append(tree.routine(code, register, value, value >> 32))
     if rnd.random() < 0.8:
         arguments.append(tree.routine(BACK, peek(SHARED + 48), VECTORS + vectors.index(LOAD_BACK)))
     tree.load(tree.top)
