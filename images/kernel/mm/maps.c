@@ -210,9 +210,9 @@ static u64 own_pages(const struct vma *v)
             n += pmm_is_shared(va) ? 0 : 1;
             continue;
         }
-        const u64 *e = pt_is_large(va) ? NULL : pt_entry(va, false);
+        const u64 *large = pt_large(va), *e = large == NULL ? pt_entry(va, false) : NULL;
         if (e == NULL) {
-            n += pt_is_large(va) ? LARGE_PAGE / PAGE_SIZE : 0;
+            n += large != NULL && *large & PTE_OWNED ? LARGE_PAGE / PAGE_SIZE : 0;
             va = pt_last_page(va);
         } else if (*e & PTE_OWNED && !pmm_is_shared(*e & PTE_ADDR)) {
             n++;

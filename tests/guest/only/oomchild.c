@@ -79,6 +79,25 @@ static void by_size(void)
     munmap(start, PROMISED);
 }
 
+/* What a child shares with its parent is not freed when it ends, and does not count. */
+static void by_what_is_its_own(void)
+{
+    pid_t owner = holder(16), sharer;
+    char *shared = mmap(NULL, 40 * MIB, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    char *start, *at;
+
+    T_MUST("memory to share", shared != MAP_FAILED);
+    memset(shared, 1, 40 * MIB);
+    sharer = holder(1);
+    start = promised();
+    at = until_one_ends(start);
+    T_EQ("a child with memory of its own is killed before one that shares", next_end(), owner);
+    until_one_ends(at);
+    T_EQ("which is next", next_end(), sharer);
+    munmap(start, PROMISED);
+    munmap(shared, 40 * MIB);
+}
+
 static void by_system_call(void)
 {
     pid_t pid = holder(64);
@@ -162,6 +181,7 @@ static void by_a_bomb(void)
 int main(void)
 {
     by_size();
+    by_what_is_its_own();
     by_system_call();
     by_a_child();
     by_a_bomb();
