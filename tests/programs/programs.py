@@ -7,7 +7,8 @@ usage: programs.py ROOT TOOLS [CASE...]
 
 A case is cases/NAME.py, run by the Python image's python3 and by pyhl run, or cases/NAME.sh, run by a shell of the
 image tools, which TOOLS is the copied root of. On Linux it runs in a chroot of the same root. Standard output,
-standard error and exit status must be the same in the guest, once and repeated. TOOLS is - when that image cannot be
+standard error and exit status must be the same in the guest, once and repeated. No case ends with status 1 or 2 by
+its own will: on Linux these, and a time-out, say that the case itself is wrong. TOOLS is - when that image cannot be
 made.
 """
 import os
@@ -67,6 +68,9 @@ def shell_ways(initrd):
 
 def compare(name, expected, runners, case):
     """Prints what differs; returns (passed, failed)."""
+    if expected[2] in (1, 2, 124):
+        print(f"FAIL {name}: on Linux it ends with {expected[2]}: {expected[1][-500:]}")
+        return 0, len(runners)
     results = []
     for label, runner, runs in runners:
         wrong = py.differences(py.expected_after(runs, expected), runner(case))

@@ -25,8 +25,9 @@ take_tools() {
 }
 
 [ "${1:-}" != --list ] || exec python3 -B tests/programs/programs.py --list
+known=$(python3 -B tests/programs/programs.py --list) || exit 2
 for name; do
-    python3 -B tests/programs/programs.py --list | grep -qxF -- "$name" && continue
+    grep -qxF -- "$name" <<<"$known" && continue
     echo "$0: there is no case '$name'; --list names them all" >&2
     exit 2
 done

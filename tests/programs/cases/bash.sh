@@ -13,7 +13,7 @@ for word in "${!words[@]}"; do echo "$word ${words[$word]}"; done | sort
 mapfile -t lines < <(seq 1 4); echo "${#lines[@]} ${lines[*]:1:2}"
 set -o pipefail; false | true; echo "$? ${PIPESTATUS[*]}"; seq 1 3 | while read -r n; do exit "$n"; done; echo "${PIPESTATUS[@]}"
 for i in 1 2 3; do (sleep 0.$i; exit $i) & done; wait -n; echo "first $?"; wait; jobs | wc -l
-sleep 20 & sleep 20 & jobs -p | wc -l; kill %1 %2; wait %1; echo $?
+sleep 20 & sleep 20 & jobs -p | wc -l; kill %1 %2; wait %1; echo $?; wait
 (echo >/dev/tcp/127.0.0.1/1) 2>&1 | grep -o 'Connection refused' | head -n 1
 trap 'echo "child ended"' CHLD; sleep 0.05; trap - CHLD
 shopt -s extglob nullglob

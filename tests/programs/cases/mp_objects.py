@@ -23,11 +23,8 @@ def worker(tasks, results):
 
 
 def answer(pipe):
-    while True:
-        try:
-            pipe.send(pipe.recv()[::-1])
-        except EOFError:
-            return
+    for item in iter(pipe.recv, None):
+        pipe.send(item[::-1])
 
 
 def count(lock, number, times):
@@ -115,7 +112,7 @@ def pipes(ctx):
     for item in ("abc", b"12", [1, 2, 3], "z" * 200000):
         ours.send(item)
         print(len(ours.recv()), end=" ")
-    ours.close()
+    ours.send(None)  # a forked process has a copy of this end, so closing it ends nothing
     print(process.join(), process.exitcode)
 
 

@@ -42,6 +42,7 @@ def ask(family, address, words):
                 file.write(word + b"\n")
                 file.flush()
                 got.append(file.readline().strip())
+            sock.shutdown(socket.SHUT_WR)  # a forked handler has a copy of this socket, so closing it ends nothing
             return got
 
 
@@ -69,6 +70,7 @@ def xml():
         server.register_function(pow)
         server.register_function(lambda text: text[::-1], "reverse")
         server.register_introspection_functions()
+        server.register_multicall_functions()
         host, port = running(server)
         with xmlrpc.client.ServerProxy(f"http://{host}:{port}", allow_none=True) as proxy:
             print(proxy.pow(2, 10), proxy.reverse("añb"), proxy.system.listMethods()[0])

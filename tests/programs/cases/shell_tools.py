@@ -20,18 +20,18 @@ stat -c '%n %a %F' t t/a/f1; chmod 640 t/a/f1; stat -c %a t/a/f1; ln -s f1 t/a/l
 date -u -d @86400 '+%F %T'; TZ=Europe/Paris date -d '2024-07-01 12:00 UTC' +%H:%M; date -d 'not a date'
 sleep 0.05; sleep 0.01s && echo slept
 timeout 0.2 sleep 30; echo timeout $?; timeout -s KILL 0.2 sleep 30; echo $?; timeout 5 sh -c 'exit 3'; echo $?
-timeout --preserve-status 0.2 sh -c 'trap "exit 7" TERM; while :; do sleep 0.02; done'; echo $?
+timeout --preserve-status 0.2 sh -c 'trap "exit 7" TERM; while :; do sleep 0.02; done' 2>/dev/null; echo $?
 nohup sh -c 'echo through nohup; kill -HUP $$; echo still here' 2>&1 | grep -v '^nohup:'
 env -i A=1 B=2 sh -c 'echo $A$B$C'; env A=x printenv A; env -u HOME sh -c 'echo "[$HOME]"'; env no-such-program; echo $?
 echo both | tee one two | tr a-z A-Z; cat one two; echo more | tee -a one >/dev/null; wc -l <one
 yes | head -n 2; yes no | head -c 5; (trap '' PIPE; yes 2>/dev/null | head -n 1)
-sleep 30 & pid=$!; kill $pid; wait $pid; echo $?; kill -0 $pid; echo $?
-sleep 30 & kill -STOP $! && kill -CONT $! && kill -9 $!; wait $!; echo $?
+exec 2>/dev/null; sleep 30 & pid=$!; kill $pid; wait $pid; echo $?; kill -0 $pid; echo $?
+exec 2>/dev/null; sleep 30 & kill -STOP $! && kill -CONT $! && kill -9 $!; wait $!; echo $?
 sh -c 'sleep 3 >/dev/null 2>&1 & echo started' | cat
 (sleep 0.2; echo second) & echo first; wait; echo third
 for i in 1 2 3; do (exit $i) & eval p$i=$!; done; for i in 3 1 2; do eval wait \$p$i; echo $?; done
 ps -o pid= -p $$ | grep -cw $$; ps -o comm=,args= -p $$ | cut -c1-20; ps -o ppid= -p $$ | grep -c .
-sleep 31 & sleep 0.2; ps -o stat=,comm=,nlwp= --ppid $$ | grep sleep; pgrep -P $$ sleep | wc -l; pkill -P $$ sleep; wait $!; echo $?
+exec 2>/dev/null; sleep 31 & sleep 0.2; ps -o stat=,comm=,nlwp= --ppid $$ | grep sleep; pgrep -P $$ sleep | wc -l; pkill -P $$ sleep; wait $!; echo $?
 export TERM=dumb; top -b -n1 | head -n 1 | cut -c1-5; top -b -n1 -p $$ | tail -n 1 | grep -cw sh
 free | head -n 1 | tr -s ' '; uptime | grep -c load; nproc | grep -c .; uname -s; id; whoami; groups
 cat <<X | while read -r a b; do echo "$b $a"; done
