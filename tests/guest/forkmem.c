@@ -305,9 +305,63 @@ static void check_again(void)
     munmap(at, SIZE);
 }
 
+/* A child gives its copy of large memory up, and its own child finds none of it. */
+static void check_given_up(void)
+{
+    unsigned char *at = anonymous(SIZE, MAP_PRIVATE);
+    pid_t pid;
+
+    fill(at, SIZE, 3);
+    pid = fork_must();
+    if (pid == 0) {
+        bool zero = true;
+        pid_t inner;
+
+        T_MUST("madvise", madvise(at, SIZE, MADV_DONTNEED) == 0);
+        inner = fork_must();
+        if (inner == 0) {
+            for (size_t i = 0; i < SIZE; i += PAGE) {
+                zero &= at[i] == 0;
+                at[i] = 77;
+            }
+            _exit(zero ? 0 : 1);
+        }
+        _exit(status_of(inner));
+    }
+    T_CHECK("after MADV_DONTNEED in a child, its child finds zeroes", status_of(pid) == 0);
+    T_CHECK("what that one writes is its own", filled(at, SIZE, 3));
+    munmap(at, SIZE);
+}
+
+/* What lies in memory without rights is copied, too. */
+static void check_without_rights(void)
+{
+    const size_t size = 64 * PAGE;
+    unsigned char *at = anonymous(size, MAP_PRIVATE);
+    pid_t pid;
+
+    fill(at, size, 5);
+    T_MUST("mprotect", mprotect(at, size, PROT_NONE) == 0);
+    pid = fork_must();
+    if (pid == 0) {
+        bool same;
+
+        T_MUST("mprotect", mprotect(at, size / 2, PROT_READ | PROT_WRITE) == 0);
+        T_MUST("mprotect", mprotect(at + size / 2, size / 2, PROT_READ) == 0);
+        same = filled(at, size, 5);
+        fill(at, size / 2, 9);
+        _exit(same && filled(at, size / 2, 9) ? 0 : 1);
+    }
+    T_CHECK("a child finds what lies in memory without rights", status_of(pid) == 0);
+    T_MUST("mprotect", mprotect(at, size, PROT_READ | PROT_WRITE) == 0);
+    T_CHECK("what the child writes there is its own", filled(at, size, 5));
+    munmap(at, size);
+}
+
 int main(void)
 {
     step = (volatile unsigned *)(void *)anonymous(PAGE, MAP_SHARED);
+    check_given_up();
     check_parts(true, "a child changes parts of large memory");
     check_parts(false, "a parent changes parts of large memory");
     check_rights_stay();
@@ -315,5 +369,6 @@ int main(void)
     check_shared_rights();
     check_break();
     check_again();
+    check_without_rights();
     return t_done();
 }

@@ -47,17 +47,21 @@ static bool is_whole(struct mm *mm, const struct vma *v, vaddr_t va)
     return v->start + LARGE_PAGE <= end && v->end >= end;
 }
 
-static int paged_entry(const struct vma *v, u64 *from, u64 *to)
+/* from: NULL when there is no table. Identity memory without rights has an empty entry, but it has
+ * a frame all the same: the copy's entry names it, without rights as well. */
+static int paged_entry(const struct vma *v, vaddr_t va, u64 *from, u64 *to)
 {
-    if (*from & PTE_OWNED) {
-        if (!pmm_share(*from & PTE_ADDR)) {
+    u64 entry = from != NULL ? *from : 0;
+    if (entry & PTE_OWNED) {
+        if (!pmm_share(entry & PTE_ADDR)) {
             return -ENOMEM;
         }
         if (is_private(v)) {
-            *from &= ~(PTE_W | PTE_D);
+            entry &= ~(PTE_W | PTE_D);
+            *from = entry;
         }
     }
-    *to = *from;
+    pt_set(to, !entry && v->kind == VMA_IDENT ? va : entry);
     return 0;
 }
 
@@ -96,12 +100,19 @@ static int copy_entries(struct mm *from, struct mm *to, const struct vma *v, vad
     if (rc == 0 && large != NULL && !(*large & PTE_OWNED)) {
         return copy_large(to, *large, va, end, whole);
     }
-    u64 *src = pt_entry(va, false), *dst = src != NULL ? copy_entry(to, va) : NULL;
-    if (src != NULL && dst == NULL) {
+    u64 *src = pt_entry(va, false);
+    if (src == NULL && va >= WINDOW_START) {
+        return rc;
+    }
+    /* Below the window the copy gets a table of its own also when there is nothing in it: else it
+     * would show what the first tree has there. */
+    u64 *dst = copy_entry(to, va);
+    if (dst == NULL) {
         return -ENOMEM;
     }
-    for (; src != NULL && rc == 0 && va < end; va += PAGE_SIZE, src++, dst++) {
-        rc = paged_entry(v, src, dst);
+    for (; rc == 0 && va < end; va += PAGE_SIZE, dst++) {
+        rc = paged_entry(v, va, src, dst);
+        src += src != NULL ? 1 : 0;
     }
     return rc;
 }
