@@ -274,6 +274,34 @@ static void protect_paged(struct vma *v, int prot, bool *flush)
     }
 }
 
+/* Pages that another process holds become read-only, as after a fork. */
+static int protect_ident(struct mm *mm, const struct vma *v, int prot, bool *flush)
+{
+    if (v->flags & MAP_SHARED) {
+        return pt_protect_ident(v->start, v->end, prot, flush);
+    }
+    mm->lent |= prot & PROT_WRITE && pmm_any_shared();
+    return cow_rights(v->start, v->end, prot, flush);
+}
+
+static int protect_one(struct mm *mm, struct vma *v, int prot, bool *flush)
+{
+    if (v->kind == VMA_PAGED) {
+        if (pmm_is_ram(v->start, v->end - v->start) && pt_split_ends(v->start, v->end)) {
+            return -ENOMEM;
+        }
+        protect_paged(v, prot, flush);
+    } else if ((prot_plain(prot) != prot_plain(v->prot) || !prot_plain(prot)) &&
+               protect_ident(mm, v, prot, flush)) {
+        /* The pages before the one that failed have the new rights, and a table: so they get the
+         * old ones back. Memory that is unmapped must have those that its mapping says. */
+        (void)protect_ident(mm, v, v->prot, flush);
+        return -ENOMEM;
+    }
+    v->prot = prot;
+    return 0;
+}
+
 /* Is there a mapping in the range that may not be made writable? */
 static bool closed_to_writes(struct mm *mm, vaddr_t addr, vaddr_t end)
 {
@@ -289,6 +317,7 @@ long mm_mprotect(struct mm *mm, vaddr_t addr, u64 len, int prot)
 {
     vaddr_t end = addr + PAGE_UP(len), at = addr;
     bool flush = false;
+    int rc = 0;
     if (addr & PAGE_MASK || end < addr) {
         return -EINVAL;
     }
@@ -298,30 +327,17 @@ long mm_mprotect(struct mm *mm, vaddr_t addr, u64 len, int prot)
     if (vma_split(mm, addr) || vma_split(mm, end)) {
         return -ENOMEM;
     }
-    for (struct vma *v = vma_first_from(mm, addr); v != NULL && v->start < end; v = vma_next(v)) {
+    struct vma *v = vma_first_from(mm, addr);
+    for (; rc == 0 && v != NULL && v->start < end; v = vma_next(v)) {
         if (v->start != at) {
             break;
         }
         at = v->end;
-        if (v->kind == VMA_IDENT &&
-            (prot_plain(prot) != prot_plain(v->prot) || !prot_plain(prot))) {
-            /* Pages that another process holds are read-only now, as after a fork. */
-            mm->lent |= prot & PROT_WRITE && pmm_any_shared();
-            if (v->flags & MAP_SHARED ? pt_protect_ident(v->start, v->end, prot, &flush)
-                                      : cow_rights(v->start, v->end, prot, &flush)) {
-                return -ENOMEM;
-            }
-        } else if (v->kind == VMA_PAGED) {
-            if (pmm_is_ram(v->start, v->end - v->start) && pt_split_ends(v->start, v->end)) {
-                return -ENOMEM;
-            }
-            protect_paged(v, prot, &flush);
-        }
-        v->prot = prot;
+        rc = protect_one(mm, v, prot, &flush);
     }
     if (flush) {
         tlb_flush();
     }
     vma_merge(mm, addr, end);
-    return at < end ? -ENOMEM : 0;
+    return rc < 0 || at < end ? -ENOMEM : 0;
 }
