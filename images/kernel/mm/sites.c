@@ -222,13 +222,21 @@ static bool slots_ident(struct mm *mm, struct sites_area *a)
     }
     a->start = pa;
     a->end = pa + len;
-    if (a->end <= REACH && a->text_end <= REACH && write_slots(a, NULL, ident_page) &&
-        !pt_protect_ident(a->start, a->end, PROT_READ | PROT_EXEC, &flush) &&
-        vma_add(mm, a->start, a->end, PROT_READ | PROT_EXEC, AREA_FLAGS, VMA_IDENT, NULL) != NULL) {
+    struct vma *v =
+        a->end <= REACH && a->text_end <= REACH && write_slots(a, NULL, ident_page)
+            ? vma_add(mm, a->start, a->end, PROT_READ | PROT_EXEC, AREA_FLAGS, VMA_IDENT, NULL)
+            : NULL;
+    if (v != NULL && !pt_protect_ident(a->start, a->end, v->prot, &flush)) {
         if (flush) {
             tlb_flush();
         }
         return true;
+    }
+    if (v != NULL) {
+        /* Some pages may have their rights. They are the kernel's again only when all are back. */
+        bool rewritten = false;
+        (void)mm_unmap(mm, a->start, a->end, &rewritten);
+        return false;
     }
     pmm_free(pa, len / PAGE_SIZE);
     return false;
