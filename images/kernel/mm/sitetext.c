@@ -42,6 +42,10 @@ bool sitetext_enter(const struct sitetext_place *p)
     for (unsigned n = 0; t != NULL && n < t->count; n++) {
         u64 *e = pt_entry(t->page[n].va, true);
         if (e == NULL) {
+            /* The mapping gets pages of its own, and none of these. */
+            while (n-- > 0) {
+                *pt_entry(t->page[n].va, false) = 0;
+            }
             return false;
         }
         *e = t->page[n].entry;
