@@ -18,7 +18,7 @@ clean: ; rm -rf out
 .PHONY: all sub check fail clean four a b c d
 X
 cat >sub/Makefile <<'X'
-all: $(addprefix part,1 2 3 4 5 6) ; @cat part* | tr '\n' ' '; echo
+all: $(addprefix part,1 2 3 4 5 6) ; @echo $$(cat part*)
 part%: ; @sleep 0.02; echo $* >$@
 X
 mkdir src; for i in $(seq 1 24); do echo "source $i" >"src/$i.x"; done
