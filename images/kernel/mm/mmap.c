@@ -171,19 +171,17 @@ static long map_fixed(struct mm *mm, vaddr_t addr, u64 len, int prot, int flags,
     return add_ident(mm, addr, len, prot, flags, file);
 }
 
-/* What no mapping gets when memory is nearly used up: a program that has been told so still touches
- * some pages that it had before, and each may need a frame. */
-#define LEFT_PAGES 32u
+/* How many frames a mapping in the window may take, its tables of pages among them: one for each
+ * 2 MiB that it touches, and one for each level above. */
+static u64 frames_wanted(u64 len)
+{
+    return len / PAGE_SIZE + len / LARGE_PAGE + 2 + 3;
+}
 
 /* PROT_NONE and large MAP_NORESERVE mappings are reservations: address space without frames. */
 static bool wants_frames(u64 len, int prot, int flags, const struct vma_file *file)
 {
     return file == NULL && prot & PROT_ALL && !(flags & MAP_NORESERVE && len >= LARGE_PAGE);
-}
-
-static paddr_t take_frames(u64 pages)
-{
-    return pages + LEFT_PAGES <= pmm_free_pages() ? pmm_alloc(pages, PMM_ZERO) : 0;
 }
 
 /* May a mapping that does not fit into free memory be a promise, which gets frames where it is
@@ -225,14 +223,14 @@ long mm_map(struct mm *mm, vaddr_t hint, u64 len, int prot, int flags, const str
     }
     bool hinted = hint && vma_gap_free(mm, PAGE_DOWN(hint), len);
     if (!hinted && wants_frames(len, prot, flags, file)) {
-        paddr_t pa = take_frames(len / PAGE_SIZE);
+        paddr_t pa = pmm_alloc(len / PAGE_SIZE, PMM_ZERO);
         if (!pa && stackpool_release()) {
-            pa = take_frames(len / PAGE_SIZE);
+            pa = pmm_alloc(len / PAGE_SIZE, PMM_ZERO);
         }
         if (pa) {
             return add_ident(mm, pa, len, prot, flags, NULL);
         }
-        if (len / PAGE_SIZE + LEFT_PAGES > pmm_free_pages() && !may_promise(len)) {
+        if (frames_wanted(len) > pmm_free_pages() && !may_promise(len)) {
             return -ENOMEM;
         }
     }
