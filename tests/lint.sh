@@ -43,8 +43,8 @@ check mandoc mandoc -T lint -W error pyhl/pyhl.1
 # lists. comparePointers: the bounds that the linker script sets are no different objects.
 cppcheck=(cppcheck -q -j 2 --std=c11 --error-exitcode=1 --inline-suppr --enable=warning --enable=portability
     --suppress=missingIncludeSystem --suppress=unusedStructMember)
-check cppcheck "${cppcheck[@]}" -I . -I images/kernel -D_GNU_SOURCE '-D_Noreturn=__attribute__((noreturn))' \
-    -DPY_VERSION_HEX=0x030d0000 "${others[@]}"
+check cppcheck "${cppcheck[@]}" -I . -I images/kernel --include=/usr/include/x86_64-linux-gnu/sys/queue.h \
+    -D_GNU_SOURCE '-D_Noreturn=__attribute__((noreturn))' -DPY_VERSION_HEX=0x030d0000 "${others[@]}"
 check 'cppcheck (kernel)' "${cppcheck[@]}" -I images/kernel -I images/kernel/include \
     --include=/usr/include/x86_64-linux-gnu/sys/queue.h '-DRB_GENERATE(...)=' --suppress=comparePointers "${kernel[@]}"
 

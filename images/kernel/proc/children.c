@@ -133,14 +133,15 @@ void child_continues(struct process_full *pf)
     }
 }
 
-/* leaving: a process that does not count. */
-static bool orphaned_without(int pgid, const struct process_full *leaving)
+/* leaving: the number of a process that does not count; 0: all do. */
+static bool orphaned_without(int pgid, int leaving)
 {
     const struct process_full *pf;
 
     LIST_FOREACH (pf, &processes, link) {
-        if (pf->pgid == pgid && pf != leaving && !pf->zombie && pf->parent != NULL &&
-            pf->parent->pgid != pgid && pf->parent->sid == pf->sid) {
+        bool counts = pf->pgid == pgid && !pf->zombie && pf->parent != NULL &&
+                      pf->parent->pgid != pgid && pf->parent->sid == pf->sid;
+        if (counts && pf->p.pid != leaving) {
             return false;
         }
     }
@@ -149,7 +150,7 @@ static bool orphaned_without(int pgid, const struct process_full *leaving)
 
 bool group_orphaned(int pgid)
 {
-    return orphaned_without(pgid, NULL);
+    return orphaned_without(pgid, 0);
 }
 
 static bool group_has_stopped(int pgid)
@@ -166,8 +167,7 @@ static bool group_has_stopped(int pgid)
 
 /* A process and its parent part, because one of them ends. If nobody is left who could continue the
  * stopped processes of its group, they are told (setpgid(2)). */
-static void part(const struct process_full *pf, const struct process_full *parent,
-                 const struct process_full *leaving)
+static void part(const struct process_full *pf, const struct process_full *parent, int leaving)
 {
     int pgid = pf->pgid;
 
@@ -194,7 +194,7 @@ static void orphan(struct process_full *pf, struct process_full *parent)
     } else if (pf->pdeathsig != 0) {
         (void)signal_send(&pf->p, NULL, (int)pf->pdeathsig, SI_USER, 0);
     }
-    part(pf, before, NULL);
+    part(pf, before, 0);
 }
 
 void child_exited(struct process_full *pf, int wait_status)
@@ -209,7 +209,7 @@ void child_exited(struct process_full *pf, int wait_status)
     pf->stop_sig = pf->stop_news = 0;
     pf->continue_news = pf->tell_continued = false;
     waitq_wake(&process_ends, 1);
-    part(pf, pf->parent, pf);
+    part(pf, pf->parent, pf->p.pid);
     tell_parent(pf);
 }
 
