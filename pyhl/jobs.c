@@ -15,10 +15,10 @@
 #include <string.h>
 
 #define NS_PER_MS 1000000ull
-#define LATE_NS                                                                                    \
-    2000000000ull /* a run is over so long after its timeout, or its worker is stuck               \
-                   */
-#define CANCEL_NS    1000000000ull /* the same after a cancel */
+/* A run is over so long after its timeout, or after a cancel, or its worker is stuck. */
+#define LATE_NS   2000000000ull
+#define CANCEL_NS 1000000000ull
+
 #define KIND_MAX     64u
 #define OUTPUT_SLACK (1u << 20) /* a worker keeps to the limit; far over it, it is a guest's */
 #define CALLS_MAX    65536u     /* open at once; more than libvmm has */

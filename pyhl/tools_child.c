@@ -4,11 +4,11 @@
  * as replies are concerned.
  */
 #include "tools_child.h"
+#include "replies.h"
 #include "report.h"
 #include "signals.h"
 
 #include <errno.h>
-#include <malloc.h>
 #include <poll.h>
 #include <pthread.h>
 #include <semaphore.h>
@@ -82,26 +82,14 @@ static void *tools_wait(void *arg)
     return NULL;
 }
 
-/* What a new thread does at first it must do before the list of system calls holds: that is waited
- * for. Signals are for the other thread. */
 int tools_child_thread(void *tools, struct vmm_err *err)
 {
     struct tools_child *t = tools;
-    sigset_t all, before;
-    pthread_t thread;
-    int rc;
+    const int rc = replies_thread(tools_wait, t, err);
 
-    (void)mallopt(M_ARENA_MAX, 1); /* a second arena would need a system call for itself */
-    (void)sigfillset(&all);
-    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
-    rc = pthread_create(&thread, NULL, tools_wait, t);
-    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (rc != 0) {
-        return vmm_err_set(err, rc, "a thread for tools: %s", strerror(rc));
+    while (rc == 0 && sem_wait(&t->began) < 0) {
     }
-    while (sem_wait(&t->began) < 0) {
-    }
-    return 0;
+    return rc;
 }
 
 /* A call by the guest. */
@@ -198,27 +186,6 @@ static void tools_detach(struct tools_child *t)
     (void)pthread_mutex_unlock(&t->channel->lock);
 }
 
-/* Waits for replies while the guest can do nothing else. */
-static int tools_resume(struct vmm *vm, uint64_t timeout_ns, struct vmm_outcome *outcome,
-                        struct vmm_err *err)
-{
-    uint64_t left = timeout_ns != 0 ? timeout_ns : UINT64_MAX;
-    int rc = 0;
-
-    while (rc == 0 && outcome->kind == VMM_CALLED && left > 0) {
-        const uint64_t began = report_now();
-        uint64_t waited;
-
-        rc = vmm_resume(vm, left, outcome, err);
-        waited = report_now() - began;
-        left = left == UINT64_MAX ? left : left > waited ? left - waited : 0;
-    }
-    if (rc == 0 && outcome->kind == VMM_CALLED) {
-        outcome->kind = VMM_TIMEOUT;
-    }
-    return rc;
-}
-
 int tools_child_run(struct tools_child *tools, struct vmm *vm, const struct vmm_run *run,
                     struct vmm_outcome *outcome, struct vmm_err *err)
 {
@@ -232,7 +199,7 @@ int tools_child_run(struct tools_child *tools, struct vmm *vm, const struct vmm_
     tools_attach(tools, vm, run->timeout_ns);
     rc = vmm_run(vm, &with, outcome, err);
     if (rc == 0) {
-        rc = tools_resume(vm, run->timeout_ns, outcome, err);
+        rc = replies_wait(vm, run->timeout_ns, outcome, err);
     }
     tools_detach(tools);
     return rc;

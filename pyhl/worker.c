@@ -6,11 +6,10 @@
  */
 #include "worker.h"
 #include "pyhl.h"
-#include "report.h"
+#include "replies.h"
 #include "vmm/abi.h"
 
 #include <errno.h>
-#include <malloc.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -235,24 +234,16 @@ static void *worker_listen(void *arg)
     return NULL;
 }
 
-/* For vmm_jail.threads. Signals are for the thread that runs the VM. */
+/* For vmm_jail.threads. */
 static int worker_thread(void *arg, struct vmm_err *err)
 {
     struct worker *w = arg;
-    sigset_t all, before;
-    pthread_t thread;
-    int rc;
+    const int rc = replies_thread(worker_listen, w, err);
 
-    (void)mallopt(M_ARENA_MAX, 1); /* a second arena would need a system call for itself */
-    (void)sigfillset(&all);
-    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
-    rc = pthread_create(&thread, NULL, worker_listen, w);
-    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (rc != 0) {
-        return vmm_err_set(err, rc, "a thread for replies: %s", strerror(rc));
+    if (rc == 0) {
+        flag_wait(&w->began);
     }
-    flag_wait(&w->began);
-    return 0;
+    return rc;
 }
 
 /* Makes an array of the next strings, with a NULL after the last. */
@@ -331,28 +322,6 @@ static void work_free(struct work *work)
     free(work->tools);
 }
 
-/* Goes on while the guest can do nothing but wait for replies. That time does not count as the
- * run's, so it is limited by itself. */
-static int worker_wait(struct worker *w, uint64_t timeout_ns, struct vmm_outcome *outcome,
-                       struct vmm_err *err)
-{
-    uint64_t left = timeout_ns != 0 ? timeout_ns : UINT64_MAX;
-    int rc = 0;
-
-    while (rc == 0 && outcome->kind == VMM_CALLED && left > 0) {
-        const uint64_t began = report_now();
-        uint64_t waited;
-
-        rc = vmm_resume(w->vm, left, outcome, err);
-        waited = report_now() - began;
-        left = left == UINT64_MAX ? left : left > waited ? left - waited : 0;
-    }
-    if (rc == 0 && outcome->kind == VMM_CALLED) {
-        outcome->kind = VMM_TIMEOUT;
-    }
-    return rc;
-}
-
 /* Makes the run, and begins it. libpyhl does not know runs about contexts: it makes a cell. */
 static int worker_begin(struct worker *w, const struct work *work, struct vmm_outcome *outcome,
                         struct vmm_err *err)
@@ -381,7 +350,7 @@ static int worker_run_vm(struct worker *w, struct work *work, struct vmm_outcome
     work->run.tools_arg = w;
     signals_reach(w->vm);
     rc = worker_begin(w, work, outcome, err);
-    rc = rc == 0 ? worker_wait(w, work->run.timeout_ns, outcome, err) : rc;
+    rc = rc == 0 ? replies_wait(w->vm, work->run.timeout_ns, outcome, err) : rc;
     signals_stop(w->vm);
     return rc;
 }
