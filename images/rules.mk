@@ -21,6 +21,23 @@ IMAGES := $(patsubst images/%/image.mk,%,$(wildcard images/*/image.mk))
 # A step, under a lock: the tree may be built by two makes at once.
 IMAGE_STEP = @BUILD=$(BUILD) IMAGE=$(notdir $(@D)) images/once.sh $@ "$^"
 
+# $(eval $(call DEBIAN_IMAGE,NAME)): the root and the image.ini of an image of Debian packages alone, those of packages.txt.
+# The Python image's scripts fetch and unpack them; the folder's root.sh does the rest.
+define DEBIAN_IMAGE
+$(BUILD)/images/$1/fetch.stamp: $$(addprefix images/python/,fetch.sh apt.sh lib.sh) $$(addprefix images/$1/,packages.txt present.txt) \
+    $$(wildcard images/$1/*.lock) $(BUILD)/images/python/settings
+	$$(IMAGE_STEP) images/python/fetch.sh
+
+$(BUILD)/images/$1/root.list: $(BUILD)/images/$1/fetch.stamp ;
+
+$(BUILD)/images/$1/root.stamp: $(BUILD)/images/$1/root.list images/$1/root.sh images/$1/prune.txt \
+    $$(addprefix images/python/,unpack.sh tree.sh)
+	$$(IMAGE_STEP) images/$1/root.sh
+
+$(BUILD)/images/$1/image.ini: images/$1/image.ini $(BUILD)/images/$1/root.list images/built.sh $(BUILD)/kernel/kernel.elf
+	@{ cat $$< && printf '\n[packages]\n' && awk '{ print $$$$1 "=" $$$$2 }' $(BUILD)/images/$1/root.list && $$(IMAGE_BUILT); } >$$@
+endef
+
 .PHONY: $(IMAGES:%=image-%) $(IMAGES:%=image-%-root)
 all: $(MKCPIO) $(SITES)
 image: image-python image-helloworld-c
