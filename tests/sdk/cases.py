@@ -11,23 +11,13 @@ import subprocess
 import sys
 import threading
 import time
-import traceback
 import types
 from concurrent.futures import ThreadPoolExecutor
 from typing import List, Literal, Optional
 
 import pyhl
 
-cases = {}
-
-
-def case(function):
-    cases[function.__name__.replace("_", "-")] = function
-    return function
-
-
-def same(got, want):
-    assert got == want, f"got {got!r}, expected {want!r}"
+from caselist import case, children, main, same
 
 
 def raises(kind, text, function, *args, **kwargs):
@@ -206,19 +196,6 @@ def a_server_of_its_own():
     raises(pyhl.ServerError, "No such file", pyhl.Server, binary="/nowhere/pyhl")
 
 
-def children(pid):
-    """Its processes. /proc/PID/task/PID/children may miss some while others end."""
-    found = []
-    for entry in filter(str.isdigit, os.listdir("/proc")):
-        try:
-            state, parent = pathlib.Path(f"/proc/{entry}/stat").read_text().rsplit(")", 1)[1].split()[:2]
-        except OSError:
-            continue
-        if int(parent) == pid and state != "Z":
-            found.append(int(entry))
-    return found
-
-
 @case
 def a_worker_or_the_server_dies():
     with pyhl.Server(["--workers", "1"]) as server:
@@ -371,27 +348,5 @@ def tools_by_any_mapping():
     same(pyhl.run("import host; host.f()", tools=types.MappingProxyType({"f": five})).text, "5")
 
 
-def main(names):
-    if names == ["--list"]:
-        print(*cases, sep="\n")
-        return 0
-    for name in names:
-        if name not in cases:
-            print(f"tests/sdk/run.sh: there is no case '{name}'; --list names them all", file=sys.stderr)
-            return 2
-    failed = 0
-    for name in names or list(cases):
-        try:
-            cases[name]()
-            print(f"pass {name}", flush=True)
-        except BaseException:  # a case may end by KeyboardInterrupt
-            failed += 1
-            print(f"FAIL {name}\n" + "".join(f"     {line[:400]}\n" for line in traceback.format_exc().splitlines()[-8:]),
-                  end="", flush=True)
-    count = len(names or cases)
-    print(f"{count - failed} passed, {failed} failed, 0 skipped")
-    return 1 if failed else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main("sdk", sys.argv[1:]))

@@ -16,6 +16,6 @@ if [ "${1:-}" != --list ]; then
 fi
 status=0
 for python in ${PYTHONS:-python3}; do
-    PYTHONPATH=pyhl/python "$python" -B tests/sdk/cases.py "$@" || status=$?
+    PYTHONPATH=pyhl/python:tests "$python" -B tests/sdk/cases.py "$@" || status=$?
 done
 exit $status

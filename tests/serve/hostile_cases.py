@@ -9,24 +9,12 @@ import signal
 import struct
 import time
 
-from cases import Server, case, cell, failed, ran, same
-from client import frame
+from caselist import case, children, same
+from check import cell, failed, ran
+from client import Server, frame
 
 READY, STDOUT = 6, 7  # WORKER_READY, WORKER_STDOUT (pyhl/worker.h)
 PIDFD_GETFD = 438
-
-
-def children(pid):
-    """Its processes. /proc/PID/task/PID/children may miss some while others end."""
-    found = []
-    for entry in filter(str.isdigit, os.listdir("/proc")):
-        try:
-            state, parent = pathlib.Path(f"/proc/{entry}/stat").read_text().rsplit(")", 1)[1].split()[:2]
-        except OSError:
-            continue
-        if int(parent) == pid and state != "Z":
-            found.append(int(entry))
-    return found
 
 
 def alive(pid):

@@ -13,4 +13,4 @@ if [ "${1:-}" != --list ]; then
     PYHL_HOME=$(realpath "${PYHL_HOME:-.pyhl}") || exit 2
     export PYHL_HOME
 fi
-exec python3 -B tests/serve/cases.py "$@"
+PYTHONPATH=tests exec python3 -B tests/serve/cases.py "$@"

@@ -4,8 +4,9 @@
 import json
 import time
 
-from client import frame
-from cases import Server, case, failed, ran, same
+from caselist import case, same
+from check import failed, ran
+from client import Server, frame
 
 LOOP = "while True: pass"
 HOST = "import host\n"

@@ -3,7 +3,9 @@
 
 import json
 
-from cases import Server, case, cell, failed, ran, same
+from caselist import case, same
+from check import cell, failed, ran
+from client import Server
 
 
 def result(answer):

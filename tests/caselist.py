@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A suite whose cases are functions: their list, a run of them, and what the world looks like after them."""
+
+import os
+import pathlib
+import sys
+import traceback
+
+cases = {}
+
+
+def case(function):
+    cases[function.__name__.replace("_", "-")] = function
+    return function
+
+
+def same(got, want):
+    assert got == want, f"got {got!r}, expected {want!r}"
+
+
+def children(pid):
+    """Its processes. /proc/PID/task/PID/children may miss some while others end."""
+    found = []
+    for entry in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            state, parent = pathlib.Path(f"/proc/{entry}/stat").read_text().rsplit(")", 1)[1].split()[:2]
+        except OSError:
+            continue
+        if int(parent) == pid and state != "Z":
+            found.append(int(entry))
+    return found
+
+
+def main(suite, names):
+    """Runs the cases of these names, or all. A case may end by KeyboardInterrupt."""
+    if names == ["--list"]:
+        print(*cases, sep="\n")
+        return 0
+    for name in names:
+        if name not in cases:
+            print(f"tests/{suite}/run.sh: there is no case '{name}'; --list names them all", file=sys.stderr)
+            return 2
+    failed = 0
+    for name in names or list(cases):
+        try:
+            cases[name]()
+            print(f"pass {name}", flush=True)
+        except BaseException:
+            failed += 1
+            print(f"FAIL {name}\n" + "".join(f"     {line[:400]}\n" for line in traceback.format_exc().splitlines()[-9:]),
+                  end="", flush=True)
+    count = len(names or cases)
+    print(f"{count - failed} passed, {failed} failed, 0 skipped")
+    return 1 if failed else 0
