@@ -172,20 +172,6 @@ static void step(void)
     show(what, rc);
 }
 
-/* Runs a part in a process of its own. */
-static void apart(void (*part)(void))
-{
-    pid_t pid = fork();
-    int status = -1;
-
-    T_MUST("fork", pid >= 0);
-    if (pid == 0) {
-        part();
-        _exit(t_done());
-    }
-    T_MUST("the part ended well", waitpid(pid, &status, 0) == pid && status == 0);
-}
-
 static void sequence(void)
 {
     for (int k = 0; k < STEPS; k++) {
@@ -281,7 +267,7 @@ static void check_exec(void)
         t_line(1, "%s executes: %s\n", executing->name, executed->name);
         T_MUST("owner", chown("program", executed->uid, executed->gid) == 0);
         T_MUST("mode", chmod("program", executed->mode) == 0);
-        apart(execute);
+        t_apart(execute);
     }
 }
 
@@ -324,9 +310,9 @@ int main(int argc, char **argv)
     for (uint32_t k = 0; k < SEQUENCES; k++) {
         seed = k * 7919 + 1;
         t_line(1, "sequence %u\n", k);
-        apart(sequence);
+        t_apart(sequence);
     }
     check_exec();
-    apart(threads);
+    t_apart(threads);
     return t_done();
 }

@@ -16,20 +16,6 @@
 #include <sys/uio.h>
 #include <sys/wait.h>
 
-/* Runs a part in a process of its own. */
-static void apart(void (*part)(void))
-{
-    pid_t pid = fork();
-    int status = -1;
-
-    T_MUST("fork", pid >= 0);
-    if (pid == 0) {
-        part();
-        _exit(t_done());
-    }
-    T_MUST("the part ended well", waitpid(pid, &status, 0) == pid && status == 0);
-}
-
 static const struct user {
     const char *name;
     uid_t real, effective, saved;
@@ -163,7 +149,7 @@ static void check_others(void)
         asking = &users[k % T_COUNT(users)];
         t_line(1, "%s looks at %s\n", asking->name, u->name);
         other = target(u);
-        apart(ask);
+        t_apart(ask);
         T_MUST("the end", kill(other, SIGKILL) == 0 && waitpid(other, &status, 0) == other);
     }
 }
@@ -238,7 +224,7 @@ static void check_spaces(void)
 int main(void)
 {
     check_spaces();
-    apart(check_oom);
+    t_apart(check_oom);
     check_others();
     return t_done();
 }

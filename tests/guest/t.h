@@ -18,6 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -142,6 +143,20 @@ static inline void t_sleep_ms(long ms)
 static inline int t_done(void)
 {
     return t_failures == 0 ? 0 : 1;
+}
+
+/* Runs a part in a process of its own. */
+static inline void t_apart(void (*part)(void))
+{
+    pid_t pid = fork();
+    int status = -1;
+
+    T_MUST("fork", pid >= 0);
+    if (pid == 0) {
+        part();
+        _exit(t_done());
+    }
+    T_MUST("the part ended well", waitpid(pid, &status, 0) == pid && status == 0);
 }
 
 #endif
