@@ -56,7 +56,7 @@ void event_failed(struct service *s, uint64_t id, const char *type, const char *
     size_t n = 0;
 
     /* A message may have been cut inside a character. */
-    for (; text[n] != 0 && n < sizeof(clean) - 1; n++) {
+    for (; n < sizeof(clean) - 1 && text[n] != 0; n++) {
         clean[n] = (char)(text[n] >= ' ' && text[n] <= '~' ? text[n] : '?');
     }
     clean[n] = 0;
