@@ -17,9 +17,13 @@
 #define INSTALL_HAVE  (32u << 10) /* of the names of packages that the VM has, with their NULs */
 #define INSTALL_NAMES (16u << 10) /* of the names of those that were found */
 
+#define INSTALL_ADVICE "%rewind to a checkpoint without it, or begin a session by --with"
+
 /* What the parent may do, from the command line. */
 struct install_wish {
-    const char *home; /* its path; NULL: as home_open() finds it */
+    const char *cmd;    /* "repl", for messages */
+    const char *home;   /* its path; NULL: as home_open() finds it */
+    const char *advice; /* what to do where one that the VM has would be replaced */
     const struct package_options *packages;
 };
 

@@ -194,7 +194,8 @@ static int repl_main(const struct cmd *cmd, int argc, char **argv)
                            &status)) {
         return status;
     }
-    options.install = (struct install_wish){.home = options.dest, .packages = &options.packages};
+    options.install =
+        (struct install_wish){"repl", options.dest, INSTALL_ADVICE, &options.packages};
     config.history = !options.no_history;
     config.max_kept = options.max_kept;
     from.dest = options.dest;

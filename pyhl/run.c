@@ -517,7 +517,7 @@ static int run_main(const struct cmd *cmd, int argc, char **argv)
     if (options.verbose > 1) {
         times.load_ns = report_cpu();
     }
-    options.install = (struct install_wish){options.dest, &options.packages};
+    options.install = (struct install_wish){"run", options.dest, INSTALL_ADVICE, &options.packages};
     status = choose(cmd, &options, &words, &program.run);
     if (status == CMD_OK) {
         status = take_after(cmd, &words, program.run.script != NULL, &options);

@@ -184,7 +184,7 @@ static int number(struct channel *c, uint32_t kind, uint64_t first, uint64_t siz
 static void served(int (*work)(struct channel *))
 {
     const struct package_options packages = {0};
-    const struct install_wish wish = {.packages = &packages};
+    const struct install_wish wish = {"repl", NULL, INSTALL_ADVICE, &packages};
     struct install_parent *install = NULL;
     struct channel channel;
     struct parent *parent = NULL;
