@@ -4,6 +4,8 @@
  */
 #include "base64.h"
 
+#include <string.h>
+
 static int base64_digit(char c)
 {
     if (c >= 'A' && c <= 'Z') {
@@ -33,4 +35,22 @@ size_t base64_decode(const char **text, uint8_t *bytes, size_t max)
         }
     }
     return count;
+}
+
+size_t base64_encode(const uint8_t *bytes, size_t size, char *text)
+{
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    char *to = text;
+
+    for (size_t at = 0; at < size; at += 3) {
+        const size_t n = size - at < 3 ? size - at : 3;
+        uint8_t three[3] = {0};
+
+        memcpy(three, bytes + at, n);
+        *to++ = digits[three[0] >> 2];
+        *to++ = digits[(three[0] & 3) << 4 | three[1] >> 4];
+        *to++ = n > 1 ? digits[(three[1] & 15) << 2 | three[2] >> 6] : '=';
+        *to++ = n > 2 ? digits[three[2] & 63] : '=';
+    }
+    return (size_t)(to - text);
 }

@@ -13,4 +13,8 @@
  * of bytes. */
 size_t base64_decode(const char **text, uint8_t *bytes, size_t max);
 
+/* Writes the digits of a piece, and the padding of one that is no multiple of 3: 4 characters for
+ * every 3 bytes that have begun. Returns their number. */
+size_t base64_encode(const uint8_t *bytes, size_t size, char *text);
+
 #endif

@@ -4,6 +4,7 @@
  * guest nests cannot use up the process's own stack.
  */
 #include "jsontext.h"
+#include "base64.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -75,9 +76,10 @@ static bool continues(const unsigned char *p, size_t n)
     return true;
 }
 
-/* The length of the character of UTF-8 at p, of which `left` bytes are there; 0: there is none. */
-static size_t character(const unsigned char *p, size_t left)
+size_t json_character(const char *text, size_t left)
 {
+    const unsigned char *p = (const unsigned char *)text;
+
     if (p[0] < 0x80) {
         return 1;
     }
@@ -94,7 +96,7 @@ static size_t character(const unsigned char *p, size_t left)
 static bool is_utf8(const char *text, size_t size)
 {
     for (size_t at = 0; at < size;) {
-        const size_t n = character((const unsigned char *)text + at, size - at);
+        const size_t n = json_character(text + at, size - at);
 
         if (n == 0) {
             return false;
@@ -108,7 +110,7 @@ static bool is_utf8(const char *text, size_t size)
 static size_t put_character(struct json_out *out, const char *at, size_t left, bool *whole)
 {
     const unsigned char c = (unsigned char)*at;
-    const size_t n = character((const unsigned char *)at, left);
+    const size_t n = json_character(at, left);
     char text[8];
 
     if (n == 0) {
@@ -144,18 +146,13 @@ bool json_put_string(struct json_out *out, const char *bytes, size_t size)
 
 void json_put_base64(struct json_out *out, const char *bytes, size_t size)
 {
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
     json_put_part(out, "\"", 1);
     for (size_t at = 0; at < size; at += 3) {
-        const size_t n = size - at < 3 ? size - at : 3;
-        unsigned char three[3] = {0};
-        memcpy(three, bytes + at, n);
-        char four[4] = {digits[three[0] >> 2], digits[(three[0] & 3) << 4 | three[1] >> 4],
-                        digits[(three[1] & 15) << 2 | three[2] >> 6], digits[three[2] & 63]};
+        char four[4];
 
-        memset(four + n + 1, '=', 3 - n);
-        json_put_part(out, four, sizeof(four));
+        json_put_part(
+            out, four,
+            base64_encode((const uint8_t *)bytes + at, size - at < 3 ? size - at : 3, four));
     }
     json_put_part(out, "\"", 1);
 }

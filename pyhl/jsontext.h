@@ -28,6 +28,10 @@ void json_put_number(struct json_out *out, uint64_t number);
  * one. */
 bool json_put_string(struct json_out *out, const char *bytes, size_t size);
 
+/* The length of the character of UTF-8 at text, of which `left` bytes are there; 0: there is none.
+ */
+size_t json_character(const char *text, size_t left);
+
 /* A string of the bytes in base64. */
 void json_put_base64(struct json_out *out, const char *bytes, size_t size);
 
