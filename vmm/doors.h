@@ -103,6 +103,9 @@ struct vmm_function {
     int (*call)(void *arg, void *tools_arg, struct vmm *vm, const struct vmm_call *call);
     void *arg;
     void (*release)(void *arg); /* NULL, or called when the set is gone */
+    /* The guest's program is not told of the function: it is for one that knows its name. Its calls
+     * count neither for max_calls of a run nor in the counters. */
+    bool hidden;
 };
 
 /* Copies the functions and their texts. EINVAL for a name or limit that is not allowed, EEXIST for

@@ -331,6 +331,26 @@ static void toolcalls_take(struct vmm *vm, struct tool_call *c, bool again)
     (void)pthread_mutex_unlock(&calls->lock);
 }
 
+/* Whether it is a call of the program's: one of a function that it was not told of is not. */
+static bool toolcalls_counts(const struct vmm *vm, const struct hv_request *request)
+{
+    char name[HV_FUNCTION_MAX];
+    const struct vmm_function *f =
+        toolcalls_name(vm, request, name) ? tools_find(vm->tools.set, name) : NULL;
+    return f == NULL || !f->hidden;
+}
+
+/* One more of the calls that the run may make. As outcome.c. */
+static int toolcalls_count(struct vmm *vm)
+{
+    if (vm->tools.left == 0) {
+        return outcome_set(vm, VMM_CALLS, 0, "more calls of functions than allowed");
+    }
+    vm->tools.left--;
+    vm->counters.tool_calls++;
+    return 0;
+}
+
 /* HV_CALL_TOOL */
 int toolcalls_make(struct vmm *vm, const struct hv_call *call, int64_t *ret)
 {
@@ -348,15 +368,11 @@ int toolcalls_make(struct vmm *vm, const struct hv_call *call, int64_t *ret)
     if (mem_read_ptr(vm, call->arg[1], call->arg[2]) == NULL) {
         return toolcalls_bad_buffer(vm, "tool", call->arg[1], call->arg[2]);
     }
-    if (vm->tools.left == 0) {
-        return outcome_set(vm, VMM_CALLS, 0, "more calls of functions than allowed");
-    }
-    rc = console_drain(vm);
+    rc = toolcalls_counts(vm, &request) ? toolcalls_count(vm) : 0;
+    rc = rc == 0 ? console_drain(vm) : rc;
     if (rc != 0) {
         return rc;
     }
-    vm->tools.left--;
-    vm->counters.tool_calls++;
     toolcalls_take(vm, c, false);
     rc = toolcalls_dispatch(vm, c, &request);
     if (rc == 0) {

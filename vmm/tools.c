@@ -18,7 +18,7 @@ struct vmm_tools {
     size_t count;
     struct vmm_function *functions; /* by name */
     uint8_t *record;                /* a struct hv_record and its bytes, padded */
-    size_t record_size;
+    size_t record_size;             /* 0: the guest is told of none */
 };
 
 static int tools_by_name(const void *a, const void *b)
@@ -65,27 +65,46 @@ static const char *tools_put(uint8_t **at, const char *text)
     return put;
 }
 
-/* Copies the functions, whose texts have so many bytes together. */
+static void tools_copy(struct vmm_function *to, const struct vmm_function *from, uint8_t **at)
+{
+    *to = *from;
+    to->name = tools_put(at, from->name);
+    to->schema = tools_put(at, from->schema != NULL ? from->schema : "");
+    to->max_request = from->max_request != 0 ? from->max_request : TOOLS_MAX_DEFAULT;
+    to->max_reply = from->max_reply != 0 ? from->max_reply : TOOLS_MAX_DEFAULT;
+}
+
+/* Copies the functions that are hidden, or the others. */
+static void tools_copy_some(struct vmm_tools *t, const struct vmm_function *functions, bool hidden,
+                            uint8_t **at)
+{
+    for (size_t i = 0; i < t->count; i++) {
+        if (functions[i].hidden == hidden) {
+            tools_copy(&t->functions[i], &functions[i], at);
+        }
+    }
+}
+
+/* Copies the functions, whose texts have so many bytes together. First come those that the guest is
+ * told of: they are the record. */
 static int tools_fill(struct vmm_tools *t, const struct vmm_function *functions, size_t length)
 {
-    const struct hv_record head = {.kind = HV_RECORD_TOOLS, .length = length};
-    const size_t size = sizeof(head) + length + HV_RECORD_ALIGN - 1;
+    struct hv_record head = {.kind = HV_RECORD_TOOLS};
     t->functions = calloc(t->count + 1, sizeof(*functions));
-    t->record = calloc(1, size);
+    t->record = calloc(1, sizeof(head) + length + HV_RECORD_ALIGN);
     if (t->functions == NULL || t->record == NULL) {
         return -ENOMEM;
     }
-    memcpy(t->record, &head, sizeof(head));
-    t->record_size = t->count > 0 ? size / HV_RECORD_ALIGN * HV_RECORD_ALIGN : 0;
     uint8_t *at = t->record + sizeof(head);
-    for (size_t i = 0; i < t->count; i++) {
-        struct vmm_function *f = &t->functions[i];
-        *f = functions[i];
-        f->name = tools_put(&at, f->name);
-        f->schema = tools_put(&at, f->schema != NULL ? f->schema : "");
-        f->max_request = f->max_request != 0 ? f->max_request : TOOLS_MAX_DEFAULT;
-        f->max_reply = f->max_reply != 0 ? f->max_reply : TOOLS_MAX_DEFAULT;
+    tools_copy_some(t, functions, false, &at);
+    head.length = (size_t)(at - t->record) - sizeof(head);
+    memcpy(t->record, &head, sizeof(head));
+    if (head.length > 0) {
+        const size_t size = sizeof(head) + head.length + HV_RECORD_ALIGN - 1;
+        t->record_size = size / HV_RECORD_ALIGN * HV_RECORD_ALIGN;
     }
+    at = t->record + t->record_size;
+    tools_copy_some(t, functions, true, &at);
     qsort(t->functions, t->count, sizeof(*t->functions), tools_by_name);
     return 0;
 }

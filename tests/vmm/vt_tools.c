@@ -119,6 +119,7 @@ struct vmm_tools *vt_tools(void)
          .call = on_echo,
          .arg = echo_arg,
          .release = on_release},
+        {.name = "unseen", .schema = "{no}", .call = on_fail, .hidden = true},
         {.name = "fail", .call = on_fail},
         {.name = "broken", .call = on_broken},
         {.name = "large", .max_reply = 8, .max_request = 4, .call = on_large},
@@ -342,6 +343,26 @@ static void t_limit(void)
     vmm_tools_destroy(tools);
 }
 
+/* Calls of a function that the guest was not told of are none of the run's. */
+static void t_hidden(void)
+{
+    struct vmm_err err;
+    struct vmm_outcome o;
+    struct vmm_tools *tools = vt_tools();
+    const struct vmm_io io = {.stdin_fd = -1, .stdout_fd = vt_memfd("", 0), .stderr_fd = -1};
+    const char *const argv[] = {"tools", "m0:unseen: m0:echo:a m0:unseen: ", NULL};
+    struct vmm_run run = {
+        .argv = argv, .cwd = "/", .timeout_ns = VT_TIMEOUT, .tools = tools, .max_calls = 1};
+    struct vmm *vm = vt_boot(&io);
+    OK(vmm_run(vm, &run, &o, &err));
+    IS(o, VMM_EXITED, 0, "");
+    CHECK_INT(o.counters.tool_calls, 1);
+    CHECK(strcmp(vt_content(io.stdout_fd, NULL),
+                 "!OSError|no such thing =a !OSError|no such thing ") == 0);
+    vmm_destroy(vm);
+    vmm_tools_destroy(tools);
+}
+
 /* Replies that the guest does not take are bounded; its errors are not. */
 static void t_held(void)
 {
@@ -476,6 +497,7 @@ const struct vt_test vt_tools_tests[] = {
     {"tools-computing", t_computing},
     {"tools-output", t_output},
     {"tools-limit", t_limit},
+    {"tools-hidden", t_hidden},
     {"tools-held", t_held},
     {"tools-forged", t_forged},
     {"tools-forged-large", t_forged_large},
