@@ -18,6 +18,15 @@ def same(got, want):
     assert got == want, f"got {got!r}, expected {want!r}"
 
 
+def raises(kind, text, function, *args, **kwargs):
+    try:
+        function(*args, **kwargs)
+    except kind as error:
+        assert text in str(error), error
+        return error
+    raise AssertionError(f"no {kind.__name__}")
+
+
 def children(pid):
     """Its processes. /proc/PID/task/PID/children may miss some while others end."""
     found = []

@@ -17,16 +17,8 @@ from typing import List, Literal, Optional
 
 import pyhl
 
-from caselist import case, children, main, same
-
-
-def raises(kind, text, function, *args, **kwargs):
-    try:
-        function(*args, **kwargs)
-    except kind as error:
-        assert text in str(error), error
-        return error
-    raise AssertionError(f"no {kind.__name__}")
+import aio  # more cases
+from caselist import case, children, main, raises, same
 
 
 @case
@@ -70,7 +62,9 @@ def results_have_all_forms():
     assert "<table" in frame.html and frame.is_main_result and frame["html"] is frame.html
     same(done.text, frame.text)
     data, _ = frame._repr_mimebundle_()
-    same(data["text/html"], frame.html)
+    same((data["text/html"], frame.data), (frame.html, {"a": [1]}))
+    shown, _ = done._repr_mimebundle_()
+    same(shown, data)
 
 
 @case
@@ -131,9 +125,34 @@ def a_tool_that_fails():
     def worse():
         return object()
 
-    done = pyhl.run("import host\nfor f in (host.bad, host.worse):\n    try: f()\n    except host.HostError as e: print(e.type)",
-                    tools=[bad, worse])
-    same(done.stdout, "KeyError\nTypeError\n")
+    def stops():
+        raise StopIteration
+
+    code = "import host\nfor f in host.bad, host.worse, host.stops:\n    try: f()\n    except host.HostError as e: print(e.type)"
+    done = pyhl.run(code, tools=[bad, worse, stops])
+    same(done.stdout, "KeyError\nTypeError\nStopIteration\n")
+
+
+@case
+def a_tool_whose_exception_has_no_text():
+    class Mute(Exception):
+        def __str__(self):
+            raise ValueError("none")
+
+    def mute():
+        raise Mute
+
+    done = pyhl.run("import host\ntry: host.mute()\nexcept host.HostError as e: print(e)", tools=[mute], timeout=20)
+    same(done.stdout, "Mute: its text cannot be had: __str__ raised ValueError\n")
+
+
+@case
+def an_async_callback_needs_a_loop():
+    async def hears(message):
+        await asyncio.sleep(0)
+
+    raises(TypeError, "use AsyncSandbox", pyhl.run, "print(1)", on_stdout=hears)
+    same(pyhl.run("1").text, "1")
 
 
 @case
@@ -142,15 +161,16 @@ def a_sandbox_keeps_names():
         one.run_code("import os; x = os.environ['A'] + os.getcwd()")
         two.run_code("x = 2")
         same((one.run_code("x").text, two.run_code("x").text), ("'1/srv'", "2"))
-        same(one.create_context("c", cwd="/tmp", envs={"C": "3"}), "c")
+        same(one.create_code_context("/tmp", envs={"C": "3"}, name="c"), ("c", "python", "/tmp"))
         same(one.run_code("import os; 'x' in globals(), os.getcwd(), os.environ['C']", context="c").text, "(False, '/tmp', '3')")
-        same([context["id"] for context in one.list_contexts()], ["default", "c"])
-        one.run_code("y = 1", context="c")
-        one.restart_context("c")
-        same(one.run_code("'y' in globals()", context="c").text, "False")
-        raises(pyhl.InvalidArgument, "c", one.create_context, "c")
-        one.remove_context("c")
-        raises(pyhl.InvalidArgument, "c", one.remove_context, "c")
+        made = one.create_code_context()
+        same([context.id for context in one.list_code_contexts()], ["default", "c", made.id])
+        one.run_code("y = 1", context=made)
+        one.restart_code_context(made)
+        same(one.run_code("'y' in globals()", context=made).text, "False")
+        raises(pyhl.InvalidArgument, "c", one.create_code_context, name="c")
+        one.remove_code_context("c")
+        raises(pyhl.InvalidArgument, "c", one.remove_code_context, "c")
         same(one.run_code("os.environ['B']", envs={"B": "2"}).text, "'2'")
         same(one.run_code("os.environ.get('B')").text, None)
 
@@ -159,7 +179,10 @@ def a_sandbox_keeps_names():
             return 2 * n
 
         same(one.run_code("import host; host.twice(21)").text, "42")
+        same(pyhl.Sandbox.connect(one.sandbox_id).run_code("x").text, "'1/srv'")
         same((two.kill(), two.kill()), (True, False))
+        raises(pyhl.NotFound, "no session", pyhl.Sandbox.connect, two.sandbox_id)
+        raises(pyhl.InvalidArgument, "'r'", one.run_code, "1", language="r")
         raises(pyhl.NotFound, "no session", two.run_code, "1")
 
 
@@ -220,7 +243,7 @@ def a_forked_child_has_a_server_of_its_own():
 
 @case
 def nothing_is_left_at_the_end():
-    code = ("import pyhl, sys; s = pyhl.Sandbox(); s.run_code('x = 1'); print(s._server._process.pid, flush=True);"
+    code = ("import pyhl, sys; s = pyhl.Sandbox(); s.run_code('x = 1'); print(s._twin._session.server._process.pid, flush=True);"
             "sys.stdin.read()")
     with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         server = int(process.stdout.readline())

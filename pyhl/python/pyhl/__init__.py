@@ -16,10 +16,12 @@ It starts `pyhl serve --stdio` once a process, and speaks its protocol. The bina
 PATH; a home must be installed (`pyhl setup`).
 """
 
+from ._errors import Busy, InvalidArgument, NotFound, PyhlError, RunCancelled, ServerError, WorkerDied
 from ._results import Execution, ExecutionError, Logs, OutputMessage, Result
-from ._sandbox import Sandbox, run
-from ._server import (Busy, InvalidArgument, NotFound, PyhlError, RunCancelled, Server, ServerError, WorkerDied)
+from ._sandbox import AsyncSandbox, Context, Sandbox, arun, run
+from ._server import Server
 
-__all__ = ["Busy", "Execution", "ExecutionError", "InvalidArgument", "Logs", "NotFound", "OutputMessage", "PyhlError",
-           "Result", "RunCancelled", "Sandbox", "Server", "ServerError", "WorkerDied", "run"]
+__all__ = ["AsyncSandbox", "Busy", "Context", "Execution", "ExecutionError", "InvalidArgument", "Logs", "NotFound",
+           "OutputMessage", "PyhlError", "Result", "RunCancelled", "Sandbox", "Server", "ServerError", "WorkerDied", "arun",
+           "run"]
 __version__ = "0.1.0"

@@ -5,18 +5,20 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from typing import Any, Dict, Iterable, List, Optional
+from typing import Any, Dict, List, Optional
 
 CHART = "application/vnd.pyhl.chart+json"
+TABLE = "application/vnd.pyhl.table+json"
 FORMATS = {"text": "text/plain", "html": "text/html", "markdown": "text/markdown", "svg": "image/svg+xml", "png": "image/png",
            "jpeg": "image/jpeg", "pdf": "application/pdf", "latex": "text/latex", "json": "application/json",
-           "javascript": "application/javascript", "chart": CHART}
+           "javascript": "application/javascript", "data": TABLE, "chart": CHART}
 
 
 @dataclass
 class OutputMessage:
-    """A piece of output as it came. error: it is of standard error."""
+    """A piece of output as it came. timestamp: ns since 1970, of its arrival. error: it is of standard error."""
     line: str
+    timestamp: int = 0
     error: bool = False
 
     def __str__(self) -> str:
@@ -34,7 +36,8 @@ class ExecutionError:
 
 @dataclass
 class Result:
-    """A value that is shown, in all its forms: one that a format does not have is None. png, jpeg and pdf are base64."""
+    """A value that is shown, in all its forms: one that it does not have is None. png, jpeg and pdf are base64, data are the
+    columns of a table, chart is what a figure shows. extra: other forms, by their MIME types."""
     text: Optional[str] = None
     html: Optional[str] = None
     markdown: Optional[str] = None
@@ -45,6 +48,7 @@ class Result:
     latex: Optional[str] = None
     json: Optional[Any] = None
     javascript: Optional[str] = None
+    data: Optional[Dict[str, List[Any]]] = None
     chart: Optional[Dict[str, Any]] = None
     is_main_result: bool = False
     extra: Dict[str, Any] = field(default_factory=dict)
@@ -52,11 +56,11 @@ class Result:
 
     @classmethod
     def of(cls, record: Dict[str, Any], main: bool) -> Result:
-        data = dict(record.get("data", {}))
-        known = {name: data.pop(mime) for name, mime in FORMATS.items() if mime in data}
-        return cls(is_main_result=main, extra=data, metadata=record.get("metadata", {}), **known)
+        forms = dict(record.get("data", {}))
+        known = {name: forms.pop(mime) for name, mime in FORMATS.items() if mime in forms}
+        return cls(is_main_result=main, extra=forms, metadata=record.get("metadata", {}), **known)
 
-    def formats(self) -> Iterable[str]:
+    def formats(self) -> List[str]:
         return [name for name in FORMATS if getattr(self, name) is not None] + list(self.extra)
 
     def __getitem__(self, name: str) -> Any:
@@ -95,6 +99,13 @@ class Execution:
     def text(self) -> Optional[str]:
         """The main result as text."""
         return next((result.text for result in self.results if result.is_main_result), None)
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> Any:
+        """In a notebook an execution looks as its main result does, or as its output."""
+        for result in self.results:
+            if result.is_main_result:
+                return result._repr_mimebundle_(include, exclude)
+        return {"text/plain": self.stdout if self.error is None else f"{self.stdout}{self.error.name}: {self.error.value}"}, {}
 
     @property
     def stdout(self) -> str:

@@ -1,161 +1,200 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Runs, hermetic or in a session."""
+"""Runs, hermetic or in a session: for threads (run, Sandbox) and for tasks of an event loop (arun, AsyncSandbox)."""
 
 from __future__ import annotations
 
-import codecs
+import asyncio
 import json
-import os
-import threading
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Union
+from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, TypeVar, Union
 
-from ._results import Execution, ExecutionError, OutputMessage, Result
-from ._server import BYTES_MOST, InvalidArgument, NotFound, PyhlError, Request, Server, default
+from ._errors import InvalidArgument, NotFound
+from ._results import Execution
+from ._runs import Callbacks, OnError, OnOutput, OnResult, Run, Tools, offered, source
+from ._server import Server, default
+from ._session import Session
 from ._tools import Tool, tools_of
+from ._waiting import LoopWaiter, ThreadWaiter, Twin, WaiterType, block, blocking
 
-Tools = Union[Mapping[str, Callable[..., Any]], Sequence[Callable[..., Any]], None]
-OnOutput = Optional[Callable[[OutputMessage], Any]]
-
-# Calls of tools, of all runs. A call that waits for another run does not keep that from its own calls: the executor has
-# more threads than one run has open calls.
-def _executor() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(max_workers=256, thread_name_prefix="pyhl-tool")
+F = TypeVar("F", bound=Callable[..., Any])
 
 
-_calls = _executor()
+async def _server(waits: WaiterType, server: Optional[Server]) -> Server:
+    """The server that was named, or that of the process. Its start takes a while, for which a loop does not stand still."""
+    if server is None and waits is LoopWaiter:
+        return await asyncio.get_running_loop().run_in_executor(None, default)
+    return server or default()
 
 
-def _forked() -> None:
-    """A child of os.fork() has none of the executor's threads."""
-    global _calls
-    _calls = _executor()
+class _Hermetic:
+    """Runs in VMs that nothing has run in."""
+
+    def __init__(self, waits: WaiterType) -> None:
+        self.waits = waits
+
+    async def run(self, code: str, *, envs: Optional[Mapping[str, str]] = None, cwd: Optional[str] = None,
+                  timeout: Optional[float] = None, cpu: Optional[float] = None, memory: Optional[int] = None,
+                  output_limit: Optional[int] = None, tools: Tools = None, on_stdout: OnOutput = None,
+                  on_stderr: OnOutput = None, on_result: OnResult = None, on_error: OnError = None,
+                  server: Optional[Server] = None) -> Execution:
+        """Runs code in a VM that nothing has run in, and that nothing is left of.
+
+        timeout and cpu are seconds, memory and output_limit bytes. What the code does, exceptions and limits among it, is in
+        the Execution. The value of a last expression is its main result. tools: functions that the code calls as host.NAME(),
+        after `import host`; each call has a thread, and an `async def` the loop, if there is one. Raises InvalidArgument,
+        Busy, WorkerDied, ServerError. An exception of a callback ends the run, and so does the end of the task that waits.
+        """
+        made = tools_of(tools)
+        request = await (await _server(self.waits, server)).request(
+            self.waits, "run", source(code), **{"as": "cell"}, env=envs, cwd=cwd, timeout=timeout, cpu=cpu, memory=memory,
+            output_limit=output_limit, tools=offered(made))
+        callbacks = Callbacks(on_stdout, on_stderr, on_result, on_error)
+        return await Run(request, {tool.name: tool for tool in made}, callbacks).collect()
 
 
-os.register_at_fork(after_in_child=_forked)
+class _BlockingHermetic(Twin[_Hermetic]):
+    run = blocking(_Hermetic.run)
 
 
-def _answer(request: Request, tool: Tool, call: int, arguments: bytes) -> None:
-    try:
-        value = tool.call(arguments)
-        if len(value) > BYTES_MOST:
-            raise ValueError(f"{tool.name}() gave {len(value)} bytes: at most {BYTES_MOST} are taken")
-    except BaseException as error:  # the guest gets it, as an exception of the call; of sys.exit(), too
-        message = str(error)[:1500].replace("\0", "?").encode("utf-8", "replace").decode()
-        request.reply(call, error={"type": type(error).__name__, "message": message})
-    else:
-        request.reply(call, value)
+arun = _Hermetic(LoopWaiter).run
+run = _BlockingHermetic(_Hermetic(ThreadWaiter)).run
 
 
-class _Run:
-    """Collects the events of a run, and calls those who want them as they come."""
-
-    def __init__(self, request: Request, tools: List[Tool], on_stdout: OnOutput, on_stderr: OnOutput,
-                 on_result: Optional[Callable[[Result], Any]], on_error: Optional[Callable[[ExecutionError], Any]]) -> None:
-        self.request, self.tools = request, {tool.name: tool for tool in tools}
-        self.execution = Execution()
-        self.hears = {"stdout": on_stdout, "stderr": on_stderr}
-        self.on_result, self.on_error = on_result, on_error
-        # A piece of output may end inside a character.
-        self.decoders = {name: codecs.getincrementaldecoder("utf-8")("replace") for name in ("stdout", "stderr")}
-
-    def output(self, stream: str, data: bytes, final: bool = False) -> None:
-        text = self.decoders[stream].decode(data, final)
-        if text:
-            getattr(self.execution.logs, stream).append(text)
-            hears = self.hears[stream]
-            if hears:
-                hears(OutputMessage(text, stream == "stderr"))
-
-    def fail(self, name: str, value: str, traceback: str = "") -> None:
-        self.execution.error = ExecutionError(name, value, traceback)
-        if self.on_error:
-            self.on_error(self.execution.error)
-
-    def record(self, kind: str, data: bytes) -> None:
-        """A record that is not JSON, or of another kind, is the code's own, and is left out."""
-        if kind not in ("result", "display", "error"):
-            return
-        try:
-            content = json.loads(data)
-        except ValueError:
-            return
-        if not isinstance(content, dict):
-            return
-        if kind == "error":
-            traceback = content.get("traceback", "")
-            self.fail(str(content.get("name", "")), str(content.get("value", "")),
-                      traceback if isinstance(traceback, str) else "".join(map(str, traceback)))
-            return
-        result = Result.of(content, kind == "result")
-        self.execution.execution_count = content.get("execution_count", self.execution.execution_count)
-        self.execution.results.append(result)
-        if self.on_result:
-            self.on_result(result)
-
-    def collect(self) -> Execution:
-        try:
-            for message, data in self.request:
-                event = message["event"]
-                if event in ("stdout", "stderr"):
-                    self.output(event, data)
-                elif event == "record":
-                    self.record(message["kind"], data)
-                elif event == "call":
-                    _calls.submit(_answer, self.request, self.tools[message["name"]], message["call"], data)
-                elif event == "done":
-                    self.done(message)
-        except BaseException:  # of a callback, or KeyboardInterrupt: nobody waits for the run any more
-            try:
-                self.request.cancel()
-            except PyhlError:
-                pass  # the server is gone, and the run with it; the first exception is the caller's
-            raise
-        return self.execution
-
-    def done(self, message: Dict[str, Any]) -> None:
-        execution = self.execution
-        self.output("stdout", b"", True)
-        self.output("stderr", b"", True)
-        execution.exit_code, execution.limit = message["status"], message["limit"]
-        execution.counts, execution.times = message["counts"], message["times"]
-        if message["error"]:
-            self.fail(message["outcome"], message["error"])
+class Context(NamedTuple):
+    """A set of names of a sandbox, with a directory of its own."""
+    id: str
+    language: str
+    cwd: str
 
 
-def _members(**members: Any) -> Dict[str, Any]:
-    return {name: value for name, value in members.items() if value is not None}
+def _name(context: Union[Context, str, None]) -> Optional[str]:
+    return context.id if isinstance(context, Context) else context
 
 
-def _run(server: Server, code: str, tools: List[Tool], on: Dict[str, Any], started: Callable[[Request], Any],
-         **members: Any) -> Execution:
-    try:
-        source = code.encode()
-    except UnicodeEncodeError as error:
-        raise InvalidArgument(f"the code is no text: {error}") from None
-    if tools:
-        members["tools"] = [{"name": tool.name, "schema": tool.schema} for tool in tools]
-    request = server.request("run", source, **members)
-    started(request)
-    return _Run(request, tools, **on).collect()
+class AsyncSandbox:
+    """A session: a VM whose runs find what those before have left, until kill() or the end of the `async with`.
 
+        async with await AsyncSandbox.create() as sandbox:
+            await sandbox.run_code("x = 1")
 
-def run(code: str, *, envs: Optional[Mapping[str, str]] = None, cwd: Optional[str] = None, timeout: Optional[float] = None,
-        cpu: Optional[float] = None, memory: Optional[int] = None, output_limit: Optional[int] = None, tools: Tools = None,
-        on_stdout: OnOutput = None, on_stderr: OnOutput = None, on_result: Optional[Callable[[Result], Any]] = None,
-        on_error: Optional[Callable[[ExecutionError], Any]] = None, server: Optional[Server] = None) -> Execution:
-    """Runs code in a VM that nothing has run in, and that nothing is left of.
-
-    timeout and cpu are seconds, memory and output_limit bytes. What the code does, exceptions and limits among it, is in
-    the Execution. The value of a last expression is its main result. tools: functions that the code calls as host.NAME(),
-    after `import host`; each call has a thread. Raises InvalidArgument, Busy, WorkerDied, ServerError.
+    A run that a limit ends, that is cancelled, or that ends the process ends the session: later ones raise NotFound. Runs
+    of several tasks wait for each other.
     """
-    on = {"on_stdout": on_stdout, "on_stderr": on_stderr, "on_result": on_result, "on_error": on_error}
-    return _run(server or default(), code, tools_of(tools), on, lambda request: None, **{"as": "cell"},
-                **_members(env=envs, cwd=cwd, timeout=timeout, cpu=cpu, memory=memory, output_limit=output_limit))
+
+    def __init__(self, session: Session, timeout: Optional[float] = None, tools: Optional[Dict[str, Tool]] = None) -> None:
+        self.timeout = timeout
+        self._session = session
+        self._tools = dict(tools or {})
+
+    @classmethod
+    async def create(cls, *, envs: Optional[Mapping[str, str]] = None, cwd: Optional[str] = None,
+                     timeout: Optional[float] = None, tools: Tools = None, server: Optional[Server] = None) -> AsyncSandbox:
+        """Opens a session. envs and cwd are the session's, timeout what a run may take unless it says otherwise."""
+        return await cls._open(LoopWaiter, envs, cwd, timeout, tools, server)
+
+    @classmethod
+    async def _open(cls, waits: WaiterType, envs: Optional[Mapping[str, str]], cwd: Optional[str],
+                    timeout: Optional[float], tools: Tools, server: Optional[Server]) -> AsyncSandbox:
+        made = {tool.name: tool for tool in tools_of(tools)}
+        server = await _server(waits, server)
+        request = await server.request(waits, "open", env=envs, cwd=cwd)
+        return cls(Session(server, waits, (await request.done())["session"]), timeout, made)
+
+    @classmethod
+    async def connect(cls, sandbox_id: str, *, timeout: Optional[float] = None, tools: Tools = None,
+                      server: Optional[Server] = None) -> AsyncSandbox:
+        """A session that is open in the same server, by its sandbox_id. Raises NotFound."""
+        return await cls._connect(LoopWaiter, sandbox_id, timeout, tools, server)
+
+    @classmethod
+    async def _connect(cls, waits: WaiterType, sandbox_id: str, timeout: Optional[float], tools: Tools,
+                       server: Optional[Server]) -> AsyncSandbox:
+        made = {tool.name: tool for tool in tools_of(tools)}
+        sandbox = cls(Session(await _server(waits, server), waits, sandbox_id), timeout, made)
+        await sandbox.list_code_contexts()
+        return sandbox
+
+    @property
+    def sandbox_id(self) -> str:
+        return self._session.name
+
+    def tool(self, function: F) -> F:
+        """Offers a function to the code: a decorator. Its schema comes from its annotations. It may be `async`."""
+        made = Tool(function)
+        self._tools[made.name] = made
+        return function
+
+    async def run_code(self, code: str, *, language: Optional[str] = None, context: Union[Context, str, None] = None,
+                       envs: Optional[Mapping[str, str]] = None, timeout: Optional[float] = None,
+                       cpu: Optional[float] = None, memory: Optional[int] = None, output_limit: Optional[int] = None,
+                       on_stdout: OnOutput = None, on_stderr: OnOutput = None, on_result: OnResult = None,
+                       on_error: OnError = None) -> Execution:
+        """Runs code in the session. context: one of several sets of names. envs are set while it runs. The rest is as for
+        run(). Raises NotFound when the session is over."""
+        if language not in (None, "python"):
+            raise InvalidArgument(f"'language' is {language!r}, and only 'python' is there")
+        request = await self._session.request(
+            "run", source(code), context=_name(context), env=envs, timeout=self.timeout if timeout is None else timeout,
+            cpu=cpu, memory=memory, output_limit=output_limit, tools=offered(self._tools.values()))
+        self._session.running.append(request)
+        try:
+            return await Run(request, dict(self._tools), Callbacks(on_stdout, on_stderr, on_result, on_error)).collect()
+        finally:
+            self._session.running.remove(request)
+
+    async def _context(self, action: str, name: Optional[str] = None, **members: Any) -> List[Context]:
+        contexts: List[Dict[str, Any]] = []
+        said = b""
+        with await self._session.request("context", action=action, context=name, **members) as request:
+            async for message, data in request:
+                if message["event"] == "record" and message["kind"] == "contexts":
+                    contexts = json.loads(data)
+                elif message["event"] == "stderr":
+                    said += data
+        if message["status"] != 0:
+            raise InvalidArgument(said.decode("utf-8", "replace").strip() or f"the context {name!r}: {action} failed")
+        return [Context(one["id"], "python", one["cwd"]) for one in contexts]
+
+    async def create_code_context(self, cwd: Optional[str] = None, *, language: Optional[str] = None,
+                                  envs: Optional[Mapping[str, str]] = None, name: Optional[str] = None) -> Context:
+        """Makes a set of names of its own, with a directory and an environment; run_code(context=...) uses it."""
+        if language not in (None, "python"):
+            raise InvalidArgument(f"'language' is {language!r}, and only 'python' is there")
+        there = {context.id for context in await self._context("list")}
+        made = name if name is not None else next(f"c{i}" for i in range(len(there) + 1) if f"c{i}" not in there)
+        await self._context("make", made, cwd=cwd, env=envs)
+        return next(context for context in await self._context("list") if context.id == made)
+
+    async def remove_code_context(self, context: Union[Context, str]) -> None:
+        await self._context("drop", _name(context))
+
+    async def restart_code_context(self, context: Union[Context, str] = "default") -> None:
+        """Forgets the names."""
+        await self._context("restart", _name(context))
+
+    async def list_code_contexts(self) -> List[Context]:
+        return await self._context("list")
+
+    async def interrupt(self) -> None:
+        """The run under way gets KeyboardInterrupt. The session stays."""
+        for request in self._session.running[:1]:
+            request.interrupt()
+
+    async def kill(self) -> bool:
+        """Ends the session, and what runs in it. False: it was over."""
+        try:
+            await self._session.ask("close")
+        except NotFound:
+            return False
+        return True
+
+    async def __aenter__(self) -> AsyncSandbox:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.kill()
 
 
-class Sandbox:
+class Sandbox(Twin[AsyncSandbox]):
     """A session: a VM whose runs find what those before have left, until kill() or the end of the `with`.
 
     envs and cwd are the session's, timeout what a run may take unless it says otherwise. A run that a limit ends, or
@@ -164,89 +203,38 @@ class Sandbox:
 
     def __init__(self, *, envs: Optional[Mapping[str, str]] = None, cwd: Optional[str] = None,
                  timeout: Optional[float] = None, tools: Tools = None, server: Optional[Server] = None) -> None:
-        self.timeout = timeout
-        self._server = server or default()
-        self._tools = {tool.name: tool for tool in tools_of(tools)}
-        self._lock = threading.Lock()
-        self._running: List[Request] = []
-        self.sandbox_id: str = self._server.request("open", **_members(env=envs, cwd=cwd)).done()["session"]
+        self._be(block(AsyncSandbox._open(ThreadWaiter, envs, cwd, timeout, tools, server)))
+
+    def _be(self, twin: AsyncSandbox) -> Sandbox:
+        super().__init__(twin)
+        return self
 
     @classmethod
     def create(cls, **options: Any) -> Sandbox:
         """Sandbox(...), as E2B spells it."""
         return cls(**options)
 
-    def tool(self, function: Callable[..., Any]) -> Callable[..., Any]:
+    @classmethod
+    def connect(cls, sandbox_id: str, *, timeout: Optional[float] = None, tools: Tools = None,
+                server: Optional[Server] = None) -> Sandbox:
+        """A session that is open in the same server, by its sandbox_id. Raises NotFound."""
+        return cls.__new__(cls)._be(block(AsyncSandbox._connect(ThreadWaiter, sandbox_id, timeout, tools, server)))
+
+    @property
+    def sandbox_id(self) -> str:
+        return self._twin.sandbox_id
+
+    def tool(self, function: F) -> F:
         """Offers a function to the code: a decorator. Its schema comes from its annotations. It may be `async`."""
-        made = Tool(function)
-        self._tools[made.name] = made
-        return function
+        return self._twin.tool(function)
 
-    def run_code(self, code: str, *, context: Optional[str] = None, envs: Optional[Mapping[str, str]] = None,
-                 timeout: Optional[float] = None, cpu: Optional[float] = None, memory: Optional[int] = None,
-                 output_limit: Optional[int] = None, on_stdout: OnOutput = None, on_stderr: OnOutput = None,
-                 on_result: Optional[Callable[[Result], Any]] = None,
-                 on_error: Optional[Callable[[ExecutionError], Any]] = None) -> Execution:
-        """Runs code in the session. context: of several sets of names. envs are set while it runs. The rest is as for
-        run(). Raises NotFound when the session is over."""
-        request: List[Request] = []
-
-        def started(one: Request) -> None:
-            request.append(one)
-            with self._lock:
-                self._running.append(one)
-
-        on = {"on_stdout": on_stdout, "on_stderr": on_stderr, "on_result": on_result, "on_error": on_error}
-        limit = timeout if timeout is not None else self.timeout
-        try:
-            return _run(self._server, code, list(self._tools.values()), on, started, session=self.sandbox_id,
-                        **_members(context=context, env=envs, timeout=limit, cpu=cpu, memory=memory, output_limit=output_limit))
-        finally:
-            with self._lock:
-                self._running = [one for one in self._running if one not in request]
-
-    def _context(self, action: str, name: Optional[str] = None, **members: Any) -> List[Dict[str, Any]]:
-        content: List[Dict[str, Any]] = []
-        said = b""
-        request = self._server.request("context", session=self.sandbox_id, action=action, **_members(context=name, **members))
-        for message, data in request:
-            if message["event"] == "record" and message["kind"] == "contexts":
-                content = json.loads(data)
-            elif message["event"] == "stderr":
-                said += data
-        if message["status"] != 0:
-            raise InvalidArgument(said.decode("utf-8", "replace").strip() or f"the context cannot be {action}ed")
-        return content
-
-    def create_context(self, name: str, *, cwd: Optional[str] = None, envs: Optional[Mapping[str, str]] = None) -> str:
-        """Makes a set of names of its own, with a directory and an environment; run_code(context=name) uses it."""
-        self._context("make", name, cwd=cwd, env=envs)
-        return name
-
-    def remove_context(self, name: str) -> None:
-        self._context("drop", name)
-
-    def restart_context(self, name: str = "default") -> None:
-        """Forgets the names."""
-        self._context("restart", name)
-
-    def list_contexts(self) -> List[Dict[str, Any]]:
-        return self._context("list")
-
-    def interrupt(self) -> None:
-        """The run under way gets KeyboardInterrupt. The session stays."""
-        with self._lock:
-            running = list(self._running)
-        for request in running[:1]:
-            request.interrupt()
-
-    def kill(self) -> bool:
-        """Ends the session, and what runs in it. False: it was over."""
-        try:
-            self._server.request("close", session=self.sandbox_id).done()
-        except NotFound:
-            return False
-        return True
+    run_code = blocking(AsyncSandbox.run_code)
+    create_code_context = blocking(AsyncSandbox.create_code_context)
+    remove_code_context = blocking(AsyncSandbox.remove_code_context)
+    restart_code_context = blocking(AsyncSandbox.restart_code_context)
+    list_code_contexts = blocking(AsyncSandbox.list_code_contexts)
+    interrupt = blocking(AsyncSandbox.interrupt)
+    kill = blocking(AsyncSandbox.kill)
 
     def __enter__(self) -> Sandbox:
         return self

@@ -3,55 +3,28 @@
 
 from __future__ import annotations
 
+import asyncio
 import atexit
 import itertools
 import json
 import math
 import os
 import queue
+import select
 import shutil
 import struct
 import subprocess
 import threading
-from typing import Any, Dict, Iterator, Optional, Sequence, Tuple
+from concurrent.futures import Future
+from typing import Any, Dict, Optional, Sequence, Tuple
+
+from ._errors import TYPES, InvalidArgument, ServerError
+from ._waiting import Event, ThreadWaiter, Waiter, WaiterType, block
 
 PROTOCOL = 1
 HEAD = struct.Struct("<II")
 JSON_MOST, BYTES_MOST, DEPTH_MOST = 1 << 20, (64 << 20) + (64 << 10), 64
-
-Event = Tuple[Dict[str, Any], bytes]
-
-
-class PyhlError(Exception):
-    """What the server, or the way to it, could not do. What code does in a VM is never an exception here."""
-
-
-class InvalidArgument(PyhlError, ValueError):
-    """An argument that the server refuses; the message names it."""
-
-
-class NotFound(PyhlError, LookupError):
-    """There is no such session any more."""
-
-
-class Busy(PyhlError):
-    """Too many requests are under way, or sessions open: try later."""
-
-
-class RunCancelled(PyhlError):
-    """The run was cancelled before it began."""
-
-
-class WorkerDied(PyhlError):
-    """The process of the VM died. A session in it is gone."""
-
-
-class ServerError(PyhlError):
-    """The server could not be started, has ended, or failed."""
-
-
-TYPES = {"ValueError": InvalidArgument, "LookupError": NotFound, "Busy": Busy, "Cancelled": RunCancelled,
-         "WorkerDied": WorkerDied}
+PIPE_BUF = 4096  # a pipe that can be written to takes so many bytes at once
 
 
 def check(name: str, value: Any, depth: int = 1) -> None:
@@ -99,43 +72,66 @@ def find_binary() -> str:
 
 
 class Request:
-    """A request under way. Iterate over it for its events; the last one is `done`. One that failed raises."""
+    """A request under way. Iterate over it (`async for`) for its events; the last one is `done`. One that failed raises.
 
-    def __init__(self, server: Server, number: int) -> None:
-        self.server, self.number = server, number
-        self.events: queue.SimpleQueue[Optional[Event]] = queue.SimpleQueue()
+    It is a context manager, too: who leaves the `with` before the last event, by an exception or otherwise, cancels it.
+    """
 
-    def __iter__(self) -> Iterator[Event]:
-        while True:
-            event = self.events.get()
-            if event is None:
-                raise ServerError(self.server.why or "the server has ended")
-            if event[0]["event"] == "failed":
-                raise TYPES.get(event[0]["type"], ServerError)(event[0]["message"])
-            yield event
-            if event[0]["event"] == "done":
-                return
+    def __init__(self, server: Server, number: int, waiter: Waiter) -> None:
+        self.server, self.number, self.waiter = server, number, waiter
+        self.over = False
 
-    def done(self) -> Dict[str, Any]:
+    def __aiter__(self) -> Request:
+        return self
+
+    async def __anext__(self) -> Event:
+        if self.over:
+            raise StopAsyncIteration
+        event = await self.waiter.get()
+        if event is None:
+            self.over = True
+            raise ServerError(self.server.why or "the server has ended")
+        self.over = event[0]["event"] in ("done", "failed")
+        if event[0]["event"] == "failed":
+            raise TYPES.get(event[0]["type"], ServerError)(event[0]["message"])
+        return event
+
+    async def done(self) -> Dict[str, Any]:
         """Waits for the end, whatever comes before it, and returns the members of `done`."""
-        return [message for message, _ in self][-1]
+        with self:
+            async for message, _ in self:
+                pass
+        return message
+
+    def __enter__(self) -> Request:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if not self.over:
+            self.cancel()
+
+    def post(self, op: str, data: bytes = b"", **members: Any) -> None:
+        """Sends a request that is about this one, and whose outcome does not matter: this one may have ended."""
+        try:
+            self.waiter.post(self.server, self.server.frame(op, data, run=self.number, **members)[1])
+        except ServerError:
+            pass  # the server is gone, and the run with it
 
     def reply(self, call: int, value: bytes = b"", error: Optional[Dict[str, str]] = None) -> None:
         """Answers a call of a tool: JSON, or an error of `type` and `message`."""
-        members = {"error": error} if error is not None else {}
-        self.server.write("reply", value, run=self.number, call=call, **members)
+        self.post("reply", value, call=call, **({} if error is None else {"error": error}))
 
     def interrupt(self) -> None:
         """The guest gets SIGINT. A run that has just ended is left alone."""
-        self.server.tell("interrupt", run=self.number)
+        self.post("interrupt")
 
     def cancel(self) -> None:
         """Ends the run at once."""
-        self.server.tell("cancel", run=self.number)
+        self.post("cancel")
 
 
 class Server:
-    """A `pyhl serve --stdio`. Any number of threads may use it at once.
+    """A `pyhl serve --stdio`. Any number of threads and event loops may use it at once.
 
     options: of the command, as ["--timeout", "10", "--dest", "home"]. After close(), or when the process has ended,
     every request raises ServerError.
@@ -145,60 +141,119 @@ class Server:
         self.pid = os.getpid()
         self.why = ""
         self._numbers = itertools.count(1)
-        self._requests: Dict[int, Request] = {}
-        self._lock = threading.Lock()  # of the requests
+        self._waiters: Dict[int, Waiter] = {}
+        self._lock = threading.Lock()  # of what stands above, and of _backlog
         # Who writes may wait for the server, which may wait until its events are read. So the reader never takes this one.
         self._writing = threading.Lock()
+        self._soon: queue.SimpleQueue[Optional[Tuple[bytes, Future[None]]]] = queue.SimpleQueue()
+        self._backlog = 0  # of _soon
+        self._writer: Optional[threading.Thread] = None
         try:
             self._process = subprocess.Popen([binary or find_binary(), "serve", "--stdio", *options],
                                              stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         except OSError as error:
             raise ServerError(f"pyhl serve: {error}") from error
+        assert self._process.stdin is not None
+        self._in = self._process.stdin
+        self._has_room = select.poll()
+        self._has_room.register(self._in, select.POLLOUT)
         self._reader = threading.Thread(target=self._read, name="pyhl-server", daemon=True)
         self._reader.start()
         self._close = atexit.register(self.close)
-        self.hello = self.request("hello", protocol=PROTOCOL).done()
-
-    def request(self, op: str, data: bytes = b"", **members: Any) -> Request:
-        """Sends a request whose events are wanted."""
-        return self.write(op, data, True, **members)
-
-    def tell(self, op: str, **members: Any) -> None:
-        """Sends a request whose outcome does not matter."""
         try:
-            self.request(op, **members).done()
-        except NotFound:
-            pass
+            self.hello = block(block(self.request(ThreadWaiter, "hello", protocol=PROTOCOL)).done())
+        except BaseException:
+            self.close()
+            raise
 
-    def write(self, op: str, data: bytes = b"", wanted: bool = False, **members: Any) -> Request:
+    def frame(self, op: str, data: bytes = b"", **members: Any) -> Tuple[int, bytes]:
+        """The number of a request, and the request. Members that are None are left out."""
         number = next(self._numbers)
-        request = Request(self, number)
-        whole = frame({"id": number, "op": op, **members}, data)
+        known = {name: value for name, value in members.items() if value is not None}
+        return number, frame({"id": number, "op": op, **known}, data)
+
+    async def request(self, waits: WaiterType, op: str, data: bytes = b"", **members: Any) -> Request:
+        """Sends a request, for a thread or a task of a loop."""
+        number, whole = self.frame(op, data, **members)
+        request = Request(self, number, waits())
         with self._lock:
-            if self.why:
-                raise ServerError(self.why)
-            if wanted:
-                self._requests[number] = request
+            self._usable()
+            self._waiters[number] = request.waiter
         try:
-            self._send(whole)
+            await request.waiter.write(self, whole)
+        except BaseException as error:
+            with self._lock:
+                self._waiters.pop(number, None)
+            if isinstance(error, asyncio.CancelledError):
+                request.cancel()
+            raise
+        return request
+
+    def _usable(self) -> None:
+        if self.why:
+            raise ServerError(self.why)
+        if self.pid != os.getpid():
+            raise ServerError("the server is of the process that this one was forked from")
+
+    def send(self, whole: bytes) -> None:
+        """Writes a request. Waits as long as the server takes none."""
+        self._usable()
+        try:
+            with self._writing:
+                self._send(whole)
         except (OSError, ValueError) as error:
             self._reader.join(5)  # it finds out why
             raise ServerError(self.why or f"pyhl serve: {error}") from error
-        return request
 
     def _send(self, whole: bytes) -> None:
-        assert self._process.stdin is not None
-        with self._writing:
-            try:
-                self._process.stdin.write(whole)
-                self._process.stdin.flush()
-            except (OSError, ValueError):
-                raise
-            except BaseException:  # KeyboardInterrupt: the server would take the next request for the rest of this one
-                with self._lock:
-                    self.why = self.why or "a request was cut by an exception"
-                self._process.kill()
-                raise
+        try:
+            self._in.write(whole)
+            self._in.flush()
+        except (OSError, ValueError):
+            raise
+        except BaseException:  # KeyboardInterrupt: the server would take the next request for the rest of this one
+            with self._lock:
+                self.why = self.why or "a request was cut by an exception"
+            self._process.kill()
+            raise
+
+    def send_at_once(self, whole: bytes) -> bool:
+        """Writes a request if that does not wait, or returns False."""
+        self._usable()
+        if len(whole) > PIPE_BUF or self._backlog or not self._writing.acquire(blocking=False):
+            return False
+        try:
+            if not self._has_room.poll(0):
+                return False
+            self._send(whole)
+        except (OSError, ValueError) as error:
+            raise ServerError(self.why or f"pyhl serve: {error}") from error
+        finally:
+            self._writing.release()
+        return True
+
+    def send_soon(self, whole: bytes) -> Future[None]:
+        """Has a thread write a request, after those that it was given before."""
+        future: Future[None] = Future()
+        with self._lock:  # so that close() ends the thread after it, or refuses it
+            self._usable()
+            self._backlog += 1
+            self._soon.put((whole, future))
+            if self._writer is None:
+                self._writer = threading.Thread(target=self._write, name="pyhl-writer", daemon=True)
+                self._writer.start()
+        return future
+
+    def _write(self) -> None:
+        for whole, future in iter(self._soon.get, None):
+            if future.set_running_or_notify_cancel():
+                try:
+                    self.send(whole)
+                    future.set_result(None)
+                except BaseException as error:
+                    future.set_exception(error)
+            with self._lock:
+                self._backlog -= 1
 
     def _frame(self) -> Optional[Event]:
         assert self._process.stdout is not None
@@ -219,9 +274,9 @@ class Server:
                     continue
                 with self._lock:
                     last = message["event"] in ("done", "failed")
-                    request = self._requests.pop(message["id"], None) if last else self._requests.get(message["id"])
-                if request is not None:
-                    request.events.put((message, data))
+                    waiter = self._waiters.pop(message["id"], None) if last else self._waiters.get(message["id"])
+                if waiter is not None:
+                    waiter.put((message, data))
         except (OSError, ValueError) as error:  # ValueError: close() has closed the pipe
             failure = str(error)
         self._over(failure)
@@ -235,9 +290,9 @@ class Server:
             said = ""
         with self._lock:
             self.why = self.why or failure or said or f"pyhl serve has ended with status {self._process.wait()}"
-            waiting, self._requests = self._requests, {}
-        for request in waiting.values():
-            request.events.put(None)
+            waiting, self._waiters = self._waiters, {}
+        for waiter in waiting.values():
+            waiter.put(None)
 
     def close(self) -> None:
         """Ends the server. Runs that are under way end, too."""
@@ -246,6 +301,7 @@ class Server:
         atexit.unregister(self._close)
         with self._lock:
             self.why = self.why or "the server was closed"
+            self._soon.put(None)
         self._process.kill()
         self._process.wait()
         if threading.current_thread() is not self._reader:
