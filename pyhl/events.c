@@ -8,49 +8,27 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void event_raw(struct service *s, const char *text, size_t text_size, const void *bytes,
-                      size_t size)
+void event_bytes(struct client *client, uint64_t id, const char *event, const void *bytes,
+                 size_t size)
 {
-    const uint8_t head[8] = {
-        (uint8_t)text_size,
-        (uint8_t)(text_size >> 8),
-        (uint8_t)(text_size >> 16),
-        (uint8_t)(text_size >> 24),
-        (uint8_t)size,
-        (uint8_t)(size >> 8),
-        (uint8_t)(size >> 16),
-        (uint8_t)(size >> 24),
-    };
-
-    if (s->failed) {
-        return; /* half an event may be the last thing that the client gets */
-    }
-    if (flow_put(&s->client, head, sizeof(head)) < 0 || flow_put(&s->client, text, text_size) < 0 ||
-        flow_put(&s->client, bytes, size) < 0) {
-        s->failed = true;
+    if (client != NULL && !client->failed) {
+        client->ops->event(client, id, event, NULL, bytes, size);
     }
 }
 
-void event_put(struct service *s, uint64_t id, const char *event, json_t *members,
+void event_put(struct client *client, uint64_t id, const char *event, json_t *members,
                const void *bytes, size_t size)
 {
-    char *text = NULL;
-
-    if (members != NULL && json_object_set_new(members, "event", json_string(event)) == 0 &&
-        (id == EVENT_NO_ID ||
-         json_object_set_new(members, "id", json_integer((json_int_t)id)) == 0)) {
-        text = json_dumps(members, JSON_COMPACT);
+    if (client != NULL && members == NULL) {
+        client->failed = true;
     }
-    if (text == NULL) {
-        s->failed = true;
-    } else {
-        event_raw(s, text, strlen(text), bytes, size);
+    if (client != NULL && !client->failed) {
+        client->ops->event(client, id, event, members, bytes, size);
     }
-    free(text);
     json_decref(members);
 }
 
-void event_failed(struct service *s, uint64_t id, const char *type, const char *text)
+void event_failed(struct client *client, uint64_t id, const char *type, const char *text)
 {
     char clean[sizeof(((struct request_error *)0)->text)];
     size_t n = 0;
@@ -60,17 +38,8 @@ void event_failed(struct service *s, uint64_t id, const char *type, const char *
         clean[n] = (char)(text[n] >= ' ' && text[n] <= '~' ? text[n] : '?');
     }
     clean[n] = 0;
-    event_put(s, id, "failed", json_pack("{s:s, s:s}", "type", type, "message", clean), NULL, 0);
-}
-
-/* The event that comes most often. */
-void event_output(struct service *s, uint64_t id, const char *event, const void *bytes, size_t size)
-{
-    char text[80];
-    const int n = snprintf(text, sizeof(text), "{\"id\":%llu,\"event\":\"%s\"}",
-                           (unsigned long long)id, event);
-
-    event_raw(s, text, (size_t)n, bytes, size);
+    event_put(client, id, "failed", json_pack("{s:s, s:s}", "type", type, "message", clean), NULL,
+              0);
 }
 
 static json_t *done_counts(const struct vmm_counters *counters)
@@ -85,7 +54,7 @@ static json_t *done_counts(const struct vmm_counters *counters)
     return counts;
 }
 
-void event_done(struct service *s, const struct job *job, const struct vmm_outcome *outcome)
+void event_done(const struct service *s, const struct job *job, const struct vmm_outcome *outcome)
 {
     const struct vmm_counters *c = &outcome->counters;
     const bool ready = outcome->kind == VMM_READY;
@@ -100,7 +69,7 @@ void event_done(struct service *s, const struct job *job, const struct vmm_outco
     char text[OUTCOME_TEXT];
 
     outcome_text(outcome, &limits, text);
-    event_put(s, job->id, "done",
+    event_put(job->client, job->id, "done",
               json_pack("{s:s, s:i, s:s?, s:s?, s:{s:f, s:f, s:f}, s:o}", "outcome",
                         ready ? "ready" : outcome_name(outcome), "status",
                         ready ? outcome->status : outcome_status(outcome, SIGKILL), "limit",

@@ -1,25 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The events that a client gets (PROTOCOL.md). Where there is no memory for one, service.failed is
- * set.
+ * The events that a client gets (PROTOCOL.md). Where there is no memory for one, client.failed is
+ * set. A client that is gone (NULL) gets none.
  */
 #ifndef PYHL_EVENTS_H
 #define PYHL_EVENTS_H
 
 #include "service.h"
 
-#define EVENT_NO_ID UINT64_MAX /* of an event that belongs to no request */
-
-/* members is taken, with the event's name and id; NULL: there was no memory for it. */
-void event_put(struct service *s, uint64_t id, const char *event, json_t *members,
+/* members is taken; NULL: there was no memory for it. */
+void event_put(struct client *client, uint64_t id, const char *event, json_t *members,
                const void *bytes, size_t size);
-void event_failed(struct service *s, uint64_t id, const char *type, const char *text);
+void event_failed(struct client *client, uint64_t id, const char *type, const char *text);
 
-/* One of stdout and stderr, which come most often. */
-void event_output(struct service *s, uint64_t id, const char *event, const void *bytes,
-                  size_t size);
+/* An event without members: stdout and stderr, which come most often. */
+void event_bytes(struct client *client, uint64_t id, const char *event, const void *bytes,
+                 size_t size);
 
 /* How the run of a job has ended. */
-void event_done(struct service *s, const struct job *job, const struct vmm_outcome *outcome);
+void event_done(const struct service *s, const struct job *job, const struct vmm_outcome *outcome);
 
 #endif

@@ -4,7 +4,9 @@
  */
 #include "pool.h"
 
+#include <dirent.h>
 #include <errno.h>
+#include <event2/event.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -17,18 +19,47 @@
 
 #define POOL_FAILURES 5u
 
+static void close_between(unsigned first, unsigned last)
+{
+    if (first <= last && close_range(first, last, 0) < 0) {
+        _exit(1);
+    }
+}
+
+/* Closes what a worker does not have. */
+static void close_unkept(const struct pool *pool, unsigned own)
+{
+    unsigned first = 0;
+
+    for (size_t i = 0; i < pool->kept_count; i++) {
+        const unsigned kept = (unsigned)pool->kept[i];
+
+        if (first <= own && own < kept) {
+            close_between(first, own - 1);
+            first = own + 1;
+        }
+        if (kept > 0) {
+            close_between(first, kept - 1);
+        }
+        first = kept + 1;
+    }
+    if (first <= own) {
+        close_between(first, own - 1);
+        first = own + 1;
+    }
+    close_between(first, ~0u);
+}
+
 /* In the new process: it dies with the server, and has none of its descriptors but the socket and
  * the snapshot's. */
 static _Noreturn void member_run(const struct pool *pool, pid_t server, int fd)
 {
     const struct worker_start start = {.snap = pool->snap, .fd = fd};
-    const struct member *other;
-    const int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    int null;
 
-    TAILQ_FOREACH (other, &pool->members, link) {
-        close(other->flow.in_fd);
-    }
     (void)signal(SIGINT, SIG_IGN); /* a terminal's are for the server */
+    close_unkept(pool, (unsigned)fd);
+    null = open("/dev/null", O_RDWR | O_CLOEXEC);
     if (null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(null, STDOUT_FILENO) < 0 ||
         prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != server) {
         _exit(1);
@@ -37,33 +68,105 @@ static _Noreturn void member_run(const struct pool *pool, pid_t server, int fd)
     _exit(worker_main(&start));
 }
 
-static int member_start(struct pool *pool, struct vmm_err *err)
+/* Remembers the descriptors that are open now. */
+static int pool_keep(struct pool *pool, DIR *dir)
+{
+    const struct dirent *entry;
+
+    for (int fd = 0; fd >= 0;) {
+        int next = -1;
+
+        rewinddir(dir);
+        while ((entry = readdir(dir)) != NULL) {
+            const int found = entry->d_name[0] != '.' ? atoi(entry->d_name) : -1;
+
+            next = found >= fd && found != dirfd(dir) && (next < 0 || found < next) ? found : next;
+        }
+        if (next >= 0 && pool->kept_count == POOL_KEPT) {
+            return -EMFILE;
+        }
+        if (next >= 0) {
+            pool->kept[pool->kept_count++] = next;
+        }
+        fd = next < 0 ? -1 : next + 1;
+    }
+    return 0;
+}
+
+int pool_begin(struct pool *pool, struct vmm_err *err)
+{
+    DIR *dir = opendir("/proc/self/fd");
+    int rc;
+
+    TAILQ_INIT(&pool->members);
+    if (dir == NULL) {
+        return vmm_err_set(err, errno, "/proc/self/fd: %s", strerror(errno));
+    }
+    rc = pool_keep(pool, dir);
+    closedir(dir);
+    return rc < 0 ? vmm_err_set(err, EMFILE, "over %u descriptors are open", POOL_KEPT) : 0;
+}
+
+static void member_on_read(evutil_socket_t fd, short what, void *arg);
+static void member_on_write(evutil_socket_t fd, short what, void *arg);
+
+static void member_free(struct member *m)
+{
+    if (m->reads != NULL) {
+        event_free(m->reads);
+    }
+    if (m->writes != NULL) {
+        event_free(m->writes);
+    }
+    flow_free(&m->flow);
+    free(m);
+}
+
+/* The server's end of a worker. */
+static struct member *member_new(struct pool *pool, int fd)
 {
     struct member *m = calloc(1, sizeof(*m));
-    const pid_t server = getpid();
-    int fds[2];
 
     if (m == NULL) {
-        return vmm_err_set(err, ENOMEM, "out of memory");
+        return NULL;
     }
+    m->pool = pool;
+    m->flow.in_fd = m->flow.out_fd = fd;
+    m->reads = event_new(pool->base, fd, EV_READ | EV_PERSIST, member_on_read, m);
+    m->writes = event_new(pool->base, fd, EV_WRITE, member_on_write, m);
+    if (m->reads == NULL || m->writes == NULL) {
+        member_free(m);
+        return NULL;
+    }
+    return m;
+}
+
+static int member_start(struct pool *pool, struct vmm_err *err)
+{
+    const pid_t server = getpid();
+    struct member *m;
+    int fds[2], code;
+
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) < 0) {
-        free(m);
         return vmm_err_set(err, errno, "a worker's socket: %s", strerror(errno));
+    }
+    m = member_new(pool, fds[0]);
+    if (m == NULL) {
+        close(fds[0]);
+        close(fds[1]);
+        return vmm_err_set(err, ENOMEM, "out of memory");
     }
     m->pid = fork();
     if (m->pid == 0) {
-        close(fds[0]);
         member_run(pool, server, fds[1]);
     }
+    code = errno;
     close(fds[1]);
-    if (m->pid < 0 || fcntl(fds[0], F_SETFL, O_NONBLOCK) < 0) {
-        const int code = errno;
-
+    if (m->pid < 0 || fcntl(fds[0], F_SETFL, O_NONBLOCK) < 0 || event_add(m->reads, NULL) < 0) {
+        member_free(m);
         close(fds[0]);
-        free(m);
         return vmm_err_set(err, code, "a worker's process: %s", strerror(code));
     }
-    m->flow.in_fd = m->flow.out_fd = fds[0];
     TAILQ_INSERT_TAIL(&pool->members, m, link);
     return 0;
 }
@@ -107,9 +210,30 @@ struct member *pool_take(struct pool *pool, void *owner)
     return NULL;
 }
 
+void pool_pause(struct member *member, bool paused)
+{
+    if (member->flow.in_fd < 0) {
+        return; /* it has ended */
+    }
+    if (paused) {
+        (void)event_del(member->reads);
+    } else if (event_add(member->reads, NULL) < 0) {
+        (void)kill(member->pid, SIGKILL);
+    }
+}
+
 void pool_kill(struct member *member)
 {
     (void)kill(member->pid, SIGKILL);
+    pool_pause(member, false); /* its end is to be seen */
+}
+
+/* Writes what can be written now, and the loop the rest. */
+static int member_write(struct member *m)
+{
+    const int rc = flow_write(&m->flow);
+
+    return rc == 0 && flow_out_size(&m->flow) > 0 && event_add(m->writes, NULL) < 0 ? -ENOMEM : rc;
 }
 
 int pool_send(struct member *member, const struct worker_message *message, const void *bytes)
@@ -117,35 +241,16 @@ int pool_send(struct member *member, const struct worker_message *message, const
     int rc = flow_put(&member->flow, message, sizeof(*message));
 
     rc = rc == 0 ? flow_put(&member->flow, bytes, message->size) : rc;
-    if (rc == 0) {
-        (void)flow_write(&member->flow);
-    } else {
+    if (rc < 0 || member_write(member) == -ENOMEM) {
         pool_kill(member); /* it may have half the message */
+        return -ENOMEM;
     }
-    return rc;
+    return 0;
 }
 
 void pool_signal(struct member *member, int signo, int serial)
 {
     (void)sigqueue(member->pid, signo, (union sigval){.sival_int = serial});
-}
-
-size_t pool_poll(struct pool *pool, bool reads, struct pollfd *fds, size_t max)
-{
-    const struct member *m;
-    size_t count = 0;
-
-    TAILQ_FOREACH (m, &pool->members, link) {
-        const bool writes = flow_out_size(&m->flow) > 0;
-
-        if (count < max) {
-            fds[count++] = (struct pollfd){
-                .fd = m->flow.in_fd,
-                .events = (short)((reads ? POLLIN : 0) | (writes ? POLLOUT : 0)),
-            };
-        }
-    }
-    return count;
 }
 
 /* Says how a process ended. */
@@ -167,7 +272,10 @@ static void member_end(struct pool *pool, struct member *m)
     char why[320];
     int status = 0;
 
+    (void)event_del(m->reads);
+    (void)event_del(m->writes);
     close(m->flow.in_fd);
+    m->flow.in_fd = m->flow.out_fd = -1;
     kill(m->pid, SIGKILL); /* one that has ended keeps its status */
     while (waitpid(m->pid, &status, 0) < 0 && errno == EINTR) {
     }
@@ -178,8 +286,7 @@ static void member_end(struct pool *pool, struct member *m)
     } else if (m->state == MEMBER_STARTING) {
         pool->failures++;
     }
-    flow_free(&m->flow);
-    free(m);
+    member_free(m);
 }
 
 /* Takes one message off a worker's flow. Returns false when there is no whole one, or, with *bad,
@@ -223,30 +330,28 @@ static bool member_message(struct pool *pool, struct member *m, bool *bad)
     return !*bad;
 }
 
-static bool member_alive(struct pool *pool, struct member *m, short revents)
+static void member_on_read(evutil_socket_t fd, short what, void *arg)
 {
+    struct member *m = arg;
+    struct pool *pool = m->pool;
+    const int rc = flow_read(&m->flow);
     bool bad = false;
-    int rc = revents & POLLOUT ? flow_write(&m->flow) : 0;
 
-    if (revents & (POLLIN | POLLHUP | POLLERR)) {
-        rc = flow_read(&m->flow);
-        while (member_message(pool, m, &bad)) {
-        }
+    (void)fd, (void)what;
+    while (member_message(pool, m, &bad)) {
     }
-    return !bad && (rc == 0 || rc == -EAGAIN);
+    if (bad || (rc < 0 && rc != -EAGAIN)) {
+        member_end(pool, m);
+    }
 }
 
-void pool_ready(struct pool *pool, const struct pollfd *fds, size_t count)
+static void member_on_write(evutil_socket_t fd, short what, void *arg)
 {
-    struct member *m = TAILQ_FIRST(&pool->members);
+    struct member *m = arg;
 
-    for (size_t i = 0; i < count && m != NULL; i++) {
-        struct member *next = TAILQ_NEXT(m, link);
-
-        if (fds[i].revents != 0 && !member_alive(pool, m, fds[i].revents)) {
-            member_end(pool, m);
-        }
-        m = next;
+    (void)fd, (void)what;
+    if (member_write(m) == -ENOMEM) {
+        pool_kill(m);
     }
 }
 

@@ -9,10 +9,11 @@
 #include "flow.h"
 #include "worker.h"
 
-#include <poll.h>
 #include <stdbool.h>
 #include <sys/queue.h>
 #include <sys/types.h>
+
+#define POOL_KEPT 16u
 
 enum member_state {
     MEMBER_STARTING, /* or being put back: not ready yet */
@@ -22,6 +23,8 @@ enum member_state {
 
 struct member {
     TAILQ_ENTRY(member) link;
+    struct pool *pool;
+    struct event *reads, *writes;
     enum member_state state;
     pid_t pid;
     struct flow flow;
@@ -31,6 +34,9 @@ struct member {
 TAILQ_HEAD(member_list, member);
 
 struct pool {
+    struct event_base *base;
+    int kept[POOL_KEPT]; /* the descriptors that a worker has, beside its socket; ascending */
+    size_t kept_count;
     struct vmm_snapshot *snap;
     size_t spare; /* how many are to wait, or to be on their way to that */
     struct member_list members;
@@ -45,6 +51,11 @@ struct pool {
     void *arg;
 };
 
+/* A worker has the descriptors that are open now, and its socket. What is set already stays: snap,
+ * spare and the functions. pool->base must be set before the first worker is started. Returns 0 or,
+ * with *err, -errno. */
+int pool_begin(struct pool *pool, struct vmm_err *err);
+
 /* Starts workers until enough are spare. Returns 0 or, with *err, -errno. EIO when workers die
  * before they are ready, again and again. */
 int pool_fill(struct pool *pool, struct vmm_err *err);
@@ -53,24 +64,21 @@ int pool_fill(struct pool *pool, struct vmm_err *err);
  * sends WORKER_READY. */
 struct member *pool_take(struct pool *pool, void *owner);
 
-/* Sends a message to a worker. Of one that is gone pool_ready() finds it. Returns 0, or
- * -ENOMEM, and it is killed. */
+/* Sends a message to a worker. That one is gone is found out by the loop. Returns 0, or -ENOMEM,
+ * and it is killed. */
 int pool_send(struct member *member, const struct worker_message *message, const void *bytes);
 
 /* Interrupts a run, or ends it. */
 void pool_signal(struct member *member, int signo, int serial);
 
-/* Kills a worker, which pool_ready() then finds gone. */
+/* Kills a worker, which the loop then finds gone. */
 void pool_kill(struct member *member);
+
+/* Whether what a worker sends stays unread for now. */
+void pool_pause(struct member *member, bool paused);
 
 /* Ends workers that wait, beyond those that are to. */
 void pool_trim(struct pool *pool);
-
-/* The workers' descriptors, for poll(2): at most max of them. Returns how many. Unless `reads`,
- * nothing is read. */
-size_t pool_poll(struct pool *pool, bool reads, struct pollfd *fds, size_t max);
-/* After poll(2), with the same array. */
-void pool_ready(struct pool *pool, const struct pollfd *fds, size_t count);
 
 size_t pool_count(const struct pool *pool, enum member_state state);
 

@@ -4,14 +4,12 @@
  * (PROTOCOL.md). This process has no VM. Workers do, each in a process and a jail of its own.
  */
 #include "cmd.h"
-#include "jobs.h"
 #include "message.h"
 #include "service.h"
+#include "frames.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <signal.h>
-#include <stdlib.h>
+#include <event2/event.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -20,7 +18,6 @@
 #define SERVE_SESSIONS     64u
 #define SERVE_WAITING      10000u
 #define SERVE_OUTPUT       (64ull << 20)
-#define SERVE_UNREAD       (8u << 20) /* of events that the client has not read: workers wait */
 
 struct serve_options {
     const char *dest;
@@ -82,120 +79,35 @@ static const struct opt serve_opts[] = {
     OPT_END,
 };
 
-/* Both ends of the client must not block. What others see of a file is put back at the end. */
-struct serve_ends {
-    int in_flags, out_flags;
-};
-
-static int serve_prepare(struct serve_ends *ends, struct vmm_err *err)
+static int serve_loop(struct service *s, struct frames *frames, int *status, struct vmm_err *err)
 {
-    ends->in_flags = fcntl(STDIN_FILENO, F_GETFL);
-    ends->out_flags = fcntl(STDOUT_FILENO, F_GETFL);
-    if (ends->in_flags < 0 || ends->out_flags < 0 ||
-        fcntl(STDIN_FILENO, F_SETFL, ends->in_flags | O_NONBLOCK) < 0 ||
-        fcntl(STDOUT_FILENO, F_SETFL, ends->out_flags | O_NONBLOCK) < 0) {
-        return vmm_err_set(err, errno, "standard input and output: %s", strerror(errno));
-    }
-    return 0;
-}
-
-static void serve_put_back(const struct serve_ends *ends)
-{
-    (void)fcntl(STDIN_FILENO, F_SETFL, ends->in_flags);
-    (void)fcntl(STDOUT_FILENO, F_SETFL, ends->out_flags);
-}
-
-/* What the client has sent, and whether it sends more. */
-static void serve_hear(struct service *s)
-{
-    const int rc = flow_read(&s->client);
-
-    service_frames(s);
-    if (rc < 0 && rc != -EAGAIN) {
-        service_input_over(s);
-    }
-}
-
-/* Sleeps until something is ready, and acts on it. fds has room for all workers and two more. */
-static int serve_turn(struct service *s, struct pollfd *fds, size_t room, struct vmm_err *err)
-{
-    const bool reads = flow_out_size(&s->client) < SERVE_UNREAD;
-    const bool hears = reads && !s->input_over && !s->failed;
-    size_t count;
-
-    fds[0] = (struct pollfd){.fd = hears ? s->client.in_fd : -1, .events = POLLIN};
-    fds[1] = (struct pollfd){.fd = s->client.out_fd,
-                             .events = flow_out_size(&s->client) > 0 ? POLLOUT : 0};
-    count = pool_poll(&s->pool, reads, fds + 2, room - 2);
-    if (poll(fds, count + 2, jobs_overdue(s)) < 0) {
-        return errno == EINTR ? 0 : vmm_err_set(err, errno, "poll: %s", strerror(errno));
-    }
-    if (fds[1].revents & (POLLERR | POLLHUP | POLLNVAL)) {
-        return vmm_err_set(err, EPIPE, "the client is gone");
-    }
-    pool_ready(&s->pool, fds + 2, count);
-    if (fds[0].revents != 0) {
-        serve_hear(s);
-    }
-    return 0;
-}
-
-static int serve_loop(struct service *s, size_t room, struct vmm_err *err)
-{
-    struct pollfd *fds = calloc(room, sizeof(*fds));
     int rc = 0;
 
-    if (fds == NULL) {
-        return vmm_err_set(err, ENOMEM, "out of memory");
-    }
-    while (rc == 0 && !service_idle(s)) {
-        rc = s->failed ? 0 : jobs_dispatch(s, err);
-        if (rc == 0 && flow_write(&s->client) < 0) {
-            rc = vmm_err_set(err, EPIPE, "the client is gone");
+    while (rc == 0 && frames_turn(frames, status)) {
+        rc = service_turn(s, err);
+        if (rc == 0 && frames_turn(frames, status) && event_base_loop(s->base, EVLOOP_ONCE) < 0) {
+            rc = vmm_err_set(err, errno, "the event loop: %s", strerror(errno));
         }
-        if (s->failed && flow_out_size(&s->client) == 0) {
-            break;
-        }
-        rc = rc == 0 ? serve_turn(s, fds, room, err) : rc;
-    }
-    free(fds);
-    return rc;
-}
-
-/* The last events, to a client that reads. */
-static int serve_flush(struct service *s)
-{
-    struct pollfd fd = {.fd = s->client.out_fd, .events = POLLOUT};
-    int rc = flow_write(&s->client);
-
-    while (rc == 0 && flow_out_size(&s->client) > 0) {
-        (void)poll(&fd, 1, -1);
-        rc = flow_write(&s->client);
     }
     return rc;
 }
 
-static int serve_client(const struct cmd *cmd, const struct service_config *config)
+static int serve_clients(const struct cmd *cmd, const struct service_config *config)
 {
-    struct serve_ends ends;
+    struct frames *frames = NULL;
     struct vmm_err err = {0};
     struct service s;
-    int rc;
+    int status = CMD_OK, rc;
 
-    service_begin(&s, config);
-    s.client.in_fd = STDIN_FILENO;
-    s.client.out_fd = STDOUT_FILENO;
-    rc = serve_prepare(&ends, &err);
-    if (rc == 0) {
-        rc = serve_loop(&s, config->workers + config->sessions + SERVE_WORKERS_MAX + 2, &err);
-        rc = rc == 0 && serve_flush(&s) < 0 ? -EPIPE : rc;
-        serve_put_back(&ends);
+    rc = service_begin(&s, config, &err);
+    if (rc < 0) {
+        return cmd_fail(cmd, &err);
     }
+    rc = frames_begin(&s, &frames, &err);
+    rc = rc == 0 ? serve_loop(&s, frames, &status, &err) : rc;
+    frames_end(frames);
     service_end(&s);
-    if (rc == -EPIPE) {
-        return CMD_SIGNALED + SIGPIPE;
-    }
-    return rc < 0 ? cmd_fail(cmd, &err) : s.failed ? CMD_FAILED : CMD_OK;
+    return rc < 0 ? cmd_fail(cmd, &err) : status;
 }
 
 /* Fills in what was not said. */
@@ -243,15 +155,16 @@ static int serve_main(const struct cmd *cmd, int argc, char **argv)
         return cmd_fail(cmd, &err);
     }
     pyhl_home_info(home, &info);
-    status = serve_client(cmd, &(struct service_config){
-                                   .snap = pyhl_home_snapshot(home),
-                                   .image = info.image,
-                                   .vm_memory = info.memory,
-                                   .workers = options.workers,
-                                   .sessions = options.sessions,
-                                   .waiting = options.waiting,
-                                   .limits = options.limits,
-                               });
+    status = serve_clients(cmd, &(struct service_config){
+                                    .snap = pyhl_home_snapshot(home),
+                                    .image = info.image,
+                                    .vm_memory = info.memory,
+                                    .workers = options.workers,
+                                    .sessions = options.sessions,
+                                    .waiting = options.waiting,
+                                    .files = frames_is_file(),
+                                    .limits = options.limits,
+                                });
     pyhl_home_close(home);
     return status;
 }

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What a server does for one client (PROTOCOL.md): its requests, its sessions, and which worker has
- * which. It knows nothing of where the client's bytes come from.
+ * What a server does for its clients (client.h): their requests, the sessions, and which worker has
+ * which. It knows nothing of where the clients' bytes come from.
  */
 #ifndef PYHL_SERVICE_H
 #define PYHL_SERVICE_H
 
+#include "client.h"
 #include "pool.h"
 #include "request.h"
 
@@ -16,6 +17,7 @@ struct service_config {
     uint64_t workers;   /* runs at a time that belong to no session, and VMs that wait */
     uint64_t sessions;  /* at most */
     uint64_t waiting;   /* requests that wait, at most */
+    bool files;         /* a client's descriptor may be a file, which epoll(7) refuses */
     struct request_limits limits;
 };
 
@@ -24,9 +26,12 @@ struct service_config {
 
 TAILQ_HEAD(job_list, job);
 
+#define SESSION_OWNER 64u /* bytes, with the NUL */
+
 struct session_vm {
     TAILQ_ENTRY(session_vm) link;
     char name[24];
+    char owner[SESSION_OWNER];
     struct member *member; /* NULL: there is none yet */
     struct job *running;
     struct job_list waiting;
@@ -35,6 +40,8 @@ struct session_vm {
 /* A request that a worker carries out. */
 struct job {
     TAILQ_ENTRY(job) link; /* of those that wait, or run */
+    TAILQ_ENTRY(job) of_client;
+    struct client *client; /* NULL: it is gone */
     uint64_t id;
     int serial;
     struct session_vm *session; /* NULL: hermetic */
@@ -48,34 +55,31 @@ struct job {
     size_t call_count, call_room;
     uint64_t
         end_ns; /* CLOCK_MONOTONIC: if it is not over by then, its worker is killed; 0: never */
-    bool cancelled;
 };
 
 struct service {
     struct service_config config;
+    struct event_base *base;
+    struct event *overdue; /* a timer: a run should have ended */
     struct pool pool;
-    struct flow client;
     struct job_list waiting, running; /* of waiting: those without a VM; sessions have their own */
     TAILQ_HEAD(, session_vm) sessions;
     size_t jobs, session_count;
     size_t held; /* bytes of the jobs that wait */
     uint64_t session_serial;
     int serial;
-    bool input_over; /* the client sends no more */
-    bool failed;     /* it cannot be understood, or not be written to */
 };
 
-void service_begin(struct service *service, const struct service_config *config);
+/* Returns 0 or, with *err, -errno. A worker has the descriptors that are open now, and none that
+ * comes later. */
+int service_begin(struct service *service, const struct service_config *config,
+                  struct vmm_err *err);
 
-/* Takes the frames that have come apart. */
-void service_frames(struct service *service);
+/* What is to be done before each sleep of the loop: hands requests to workers that are ready, and
+ * has workers made. Returns 0 or, with *err, -errno. */
+int service_turn(struct service *service, struct vmm_err *err);
 
-/* The client sends no more: runs end that wait for it. */
-void service_input_over(struct service *service);
-
-/* Whether there is nothing more to do after the end of the input. */
-bool service_idle(const struct service *service);
-
+/* Its clients must have ended, and what others have added to the base. */
 void service_end(struct service *service);
 
 #endif

@@ -13,8 +13,8 @@ set -u
 declare -A groups=(
     [build]="
         gcc make git ca-certificates binutils xz-utils zstd
-        libc6-dev libbsd-dev libmd-dev libedit-dev libelf-dev libarchive-dev libinih-dev libjansson-dev libxxhash-dev
-        libzydis-dev zlib1g-dev libbz2-dev liblzma-dev libzstd-dev
+        libc6-dev libbsd-dev libmd-dev libedit-dev libelf-dev libarchive-dev libevent-dev libinih-dev libjansson-dev
+        libxxhash-dev libzydis-dev zlib1g-dev libbz2-dev liblzma-dev libzstd-dev
     "
     [test]="python3 cpio bubblewrap pkgconf gdb clang libclang-rt-dev"
     [lint]="clang clang-format clang-tidy cppcheck shellcheck mandoc"

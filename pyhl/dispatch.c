@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Which worker has which job. A worker is taken for a job, and goes back by itself. A session keeps
+ * the worker that its first job has got.
+ */
+#include "dispatch.h"
+#include "jobs.h"
+#include "report.h"
+#include "sessions.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define NS_PER_MS 1000000ull
+#define LATE_NS                                                                                    \
+    2000000000ull /* a run is over so long after its timeout, or its worker is stuck               \
+                   */
+
+static bool job_start(struct service *s, struct job *job, struct member *member)
+{
+    const struct worker_message message = {
+        .kind = WORKER_RUN, .number = (uint64_t)job->serial, .size = flow_out_size(&job->run)};
+
+    member->owner = job;
+    job->member = member;
+    job->end_ns = job->head.timeout_ns != 0 ? report_now() + 2 * job->head.timeout_ns + LATE_NS : 0;
+    TAILQ_REMOVE(job_queue(s, job), job, link);
+    TAILQ_INSERT_TAIL(&s->running, job, link);
+    if (job->session != NULL) {
+        job->session->running = job;
+    }
+    pool_pause(member, job->client != NULL && job->client->paused);
+    if (pool_send(member, &message, job->run.out.bytes + job->run.out.at) < 0) {
+        pool_kill(member);
+        return false;
+    }
+    s->held -= job->held;
+    job->held = 0;
+    flow_free(&job->run);
+    return true;
+}
+
+/* Starts the next run of each session that has one. Returns how many sessions have no VM yet. */
+static size_t dispatch_sessions(struct service *s)
+{
+    struct session_vm *v;
+    size_t without = 0;
+
+    TAILQ_FOREACH (v, &s->sessions, link) {
+        struct job *job = TAILQ_FIRST(&v->waiting);
+
+        if (job != NULL && v->running == NULL) {
+            v->member = v->member != NULL ? v->member : pool_take(&s->pool, NULL);
+            without += v->member == NULL;
+            if (v->member != NULL) {
+                (void)job_start(s, job, v->member);
+            }
+        }
+    }
+    return without;
+}
+
+/* No worker can be started, and none will be free by itself: refuses the jobs that have none. */
+static void jobs_refuse(struct service *s, const char *why)
+{
+    struct session_vm *v, *next;
+
+    while (!TAILQ_EMPTY(&s->waiting)) {
+        job_fail_waiting(s, TAILQ_FIRST(&s->waiting), "Busy", why);
+    }
+    for (v = TAILQ_FIRST(&s->sessions); v != NULL; v = next) {
+        next = TAILQ_NEXT(v, link);
+        if (v->member == NULL) {
+            session_lose(s, v, "Busy", why);
+        }
+    }
+}
+
+/* Has workers made. Where the system has no room for one, those that there are go on. */
+static int dispatch_fill(struct service *s, size_t hermetic, struct vmm_err *err)
+{
+    const int rc = pool_fill(&s->pool, err);
+
+    if (rc == 0 || rc == -EIO || TAILQ_EMPTY(&s->pool.members)) {
+        return rc;
+    }
+    if (hermetic + pool_count(&s->pool, MEMBER_READY) + pool_count(&s->pool, MEMBER_STARTING) ==
+        0) {
+        jobs_refuse(s, err->msg);
+    }
+    *err = (struct vmm_err){0};
+    return 0;
+}
+
+int jobs_dispatch(struct service *s, struct vmm_err *err)
+{
+    size_t without = dispatch_sessions(s), hermetic = 0;
+    const struct job *running;
+    struct member *member;
+    struct job *job;
+
+    TAILQ_FOREACH (running, &s->running, link) {
+        hermetic += running->head.keeps == 0;
+    }
+    while (hermetic < s->config.workers && (job = TAILQ_FIRST(&s->waiting)) != NULL &&
+           (member = pool_take(&s->pool, NULL)) != NULL) {
+        (void)job_start(s, job, member);
+        hermetic++;
+    }
+    s->pool.spare = s->config.workers > hermetic ? s->config.workers - hermetic : 0;
+    s->pool.spare = s->pool.spare > without ? s->pool.spare : without;
+    pool_trim(&s->pool);
+    return dispatch_fill(s, hermetic, err);
+}
+
+int jobs_overdue(struct service *s)
+{
+    const uint64_t now = report_now();
+    uint64_t next = UINT64_MAX;
+    struct job *job;
+
+    TAILQ_FOREACH (job, &s->running, link) {
+        if (job->end_ns != 0 && job->end_ns <= now) {
+            pool_kill(job->member);
+            job->end_ns = 0;
+        }
+        next = job->end_ns != 0 && job->end_ns < next ? job->end_ns : next;
+    }
+    next = next == UINT64_MAX ? next : (next - now) / NS_PER_MS;
+    return next >= INT_MAX ? -1 : (int)next + 1;
+}
+
+static void jobs_drop(struct service *s, const struct job_list *list)
+{
+    struct job *next;
+
+    for (struct job *job = TAILQ_FIRST(list); job != NULL; job = next) {
+        next = TAILQ_NEXT(job, link);
+        job_drop(s, job);
+    }
+}
+
+void jobs_end(struct service *s)
+{
+    struct session_vm *next;
+
+    jobs_drop(s, &s->waiting);
+    jobs_drop(s, &s->running);
+    for (struct session_vm *v = TAILQ_FIRST(&s->sessions); v != NULL; v = next) {
+        next = TAILQ_NEXT(v, link);
+        jobs_drop(s, &v->waiting);
+        free(v);
+    }
+}
