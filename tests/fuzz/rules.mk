@@ -46,7 +46,7 @@ FUZZ_archive := $(patsubst %,$(FUZZ_DIR)/pyhl/%.o,image folder config files valu
 FUZZ_LINK_archive := -larchive
 FUZZ_slots := $(FUZZ_FAKE_KVM)
 FUZZ_LINK_slots := -Wl,--wrap=ioctl
-FUZZ_json := $(FUZZ_DIR)/pyhl/jsontext.o
+FUZZ_json := $(patsubst %,$(FUZZ_DIR)/pyhl/%.o,jsontext base64)
 FUZZ_LINK_json := -ljansson
 FUZZ_request := $(patsubst %,$(FUZZ_DIR)/pyhl/%.o,request flow)
 FUZZ_LINK_request := -ljansson -lm
