@@ -136,6 +136,7 @@ static int call_wait(struct vmm *vm, const struct hv_call *call, int64_t *ret)
 {
     const uint64_t until = clock_from_now(call->arg[0]);
     *ret = 0;
+    vm->suspension.woken = false;
     int rc = console_drain(vm);
     if (rc != 0 || !toolcalls_open(vm)) {
         return rc != 0 ? rc : handles_wait(vm, until);
@@ -177,6 +178,7 @@ int calls_resume(struct vmm *vm, uint64_t wait_ns)
     vm->timer.deadline = NEVER;
     (void)handles_look(vm);
     int rc = handles_wait(vm, limit < s->until ? limit : s->until);
+    vm->suspension.woken = false;
     const uint64_t now = os_clock_ns(CLOCK_MONOTONIC);
     call_shift(vm, now);
     if (rc != 0) {

@@ -114,22 +114,40 @@ int vmm_checkpoint(struct vmm *vm, struct vmm_snapshot **out, struct vmm_err *er
     return rc;
 }
 
+/* A machine in the middle of a run that nobody has taken over is as its checkpoint. */
 int vmm_checkpoint_save(struct vmm *vm, int fd, struct vmm_err *err)
 {
     struct vmm_snapshot *snap;
+    if (vm->state == VMM_STATE_LEFT) {
+        return vmm_checkpoint_write(vm->snap, fd, err);
+    }
     int rc = checkpoint_make(vm, delta_make_in_place, &snap, err);
     rc = rc == 0 ? vmm_checkpoint_write(snap, fd, err) : rc;
     vmm_snapshot_close(snap);
     return rc;
 }
 
-int vmm_rewind_to(struct vmm *vm, struct vmm_snapshot *snap, struct vmm_err *err)
+static int checkpoint_fits(const struct vmm *vm, struct vmm_snapshot *snap, struct vmm_err *err)
 {
     if (!vm->rewindable) {
         return vmm_err_set(err, EINVAL, "the machine was not restored to be rewound");
     }
-    if (snap_base(snap) != snap_base(vm->snap)) {
-        return vmm_err_set(err, EINVAL, "the checkpoint is of a machine of another snapshot");
+    return snap_base(snap) == snap_base(vm->snap)
+               ? 0
+               : vmm_err_set(err, EINVAL, "the checkpoint is of a machine of another snapshot");
+}
+
+int vmm_renew_to(struct vmm *vm, struct vmm_snapshot *snap, struct vmm_err *err)
+{
+    const int rc = checkpoint_fits(vm, snap, err);
+    return rc < 0 ? rc : rewind_renew_to(vm, snap, err);
+}
+
+int vmm_rewind_to(struct vmm *vm, struct vmm_snapshot *snap, struct vmm_err *err)
+{
+    const int fits = checkpoint_fits(vm, snap, err);
+    if (fits < 0) {
+        return fits;
     }
     if (snap != vm->snap) {
         int rc = snap_unchanged(snap, err); /* its page tables are read */

@@ -415,6 +415,29 @@ int vmm_checkpoint_open_fd(int fd, struct vmm_snapshot *base, struct vmm_snapsho
     return 0;
 }
 
+/* A memfd can lose no seal. A file that is no memfd has none. */
+static int file_sealed(int fd, struct vmm_err *err)
+{
+    const int wanted = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE;
+    const int seals = fcntl(fd, F_GET_SEALS);
+    return seals >= 0 && (seals & wanted) == wanted
+               ? 0
+               : vmm_err_set(err, EPERM,
+                             "the checkpoint is not sealed: its seals are 0x%x, wanted 0x%x",
+                             seals >= 0 ? (unsigned)seals : 0, (unsigned)wanted);
+}
+
+int vmm_checkpoint_take(struct vmm *vm, int fd, bool sealed, struct vmm_snapshot **out,
+                        struct vmm_err *err)
+{
+    *out = NULL;
+    if (vm->snap == NULL) {
+        return vmm_err_set(err, EINVAL, "the machine was not restored: it has no checkpoints");
+    }
+    const int rc = sealed ? file_sealed(fd, err) : 0;
+    return rc < 0 ? rc : vmm_checkpoint_open_fd(fd, vm->snap, out, err);
+}
+
 int vmm_checkpoint_open(const char *path, struct vmm_snapshot *base, struct vmm_snapshot **out,
                         struct vmm_err *err)
 {

@@ -2,11 +2,13 @@
 /*
  * A part of the manual, which vmm.h includes: what a run and its host give each other beside the
  * three streams. Files go in before the run and come out after it (struct vmm_run: files_in,
- * files_out). Functions of the host are called by the guest (tools).
+ * files_out). Functions of the host are called by the guest (tools). A state goes from one process
+ * to another (checkpoints).
  */
 #ifndef VMM_DOORS_H
 #define VMM_DOORS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -15,6 +17,7 @@ struct vmm;
 struct vmm_err;
 struct vmm_outcome;
 struct vmm_run;
+struct vmm_snapshot;
 
 /* A file, a directory or a symbolic link, on its way into a guest or out of it. */
 struct vmm_file {
@@ -140,6 +143,10 @@ int vmm_calls(struct vmm *vm, struct vmm_call *calls, size_t max, size_t *count)
  * refused. EINVAL unless the last outcome was VMM_CALLED. */
 int vmm_resume(struct vmm *vm, uint64_t wait_ns, struct vmm_outcome *outcome, struct vmm_err *err);
 
+/* On any thread: a vmm_resume() that waits returns VMM_CALLED at once, as if wait_ns were over;
+ * when none waits, the next one may. To make a checkpoint, for example. */
+void vmm_wake(struct vmm *vm);
+
 /* A checkpoint can be made of a suspended run. A VM that is restored from it, or rewound to it, is
  * in the middle of that run, with its calls open, and without anything of the host's.
  * vmm_take_over() gives it that: of *run the functions, limits, grace, deterministic and trace
@@ -152,5 +159,19 @@ int vmm_resume(struct vmm *vm, uint64_t wait_ns, struct vmm_outcome *outcome, st
  * EINVAL for a VM that is not in the middle of a run. EBADMSG when the guest's calls make no sense,
  * and what the functions return; then the VM refuses to run. */
 int vmm_take_over(struct vmm *vm, const struct vmm_run *run, struct vmm_err *err);
+
+/* A state from another process, which may be in jail and taken over by its guest: that process
+ * writes it by vmm_checkpoint_save() to a descriptor that both have, and whoever started it has
+ * the descriptor sealed. vmm_checkpoint_take() is vmm_checkpoint_open_fd() with vm's own snapshot
+ * as the base, also in jail (VMM_JAIL_HANDOVER). sealed: it must be a memfd whose size and bytes
+ * nobody can change any more, else EPERM. Without that the file must not change while in use.
+ *
+ * vmm_renew_to() is vmm_renew() to a checkpoint of the same base, or to that base, and vmm_renew()
+ * and vmm_rewind() go there from then on. Long runs of the checkpoint's pages are mapped, as by
+ * vmm_restore(), where vmm_rewind_to() copies them: so VMs of any processes share what they do not
+ * write. Errors as vmm_rewind_to(). */
+int vmm_checkpoint_take(struct vmm *vm, int fd, bool sealed, struct vmm_snapshot **out,
+                        struct vmm_err *err);
+int vmm_renew_to(struct vmm *vm, struct vmm_snapshot *snap, struct vmm_err *err);
 
 #endif

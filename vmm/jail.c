@@ -27,7 +27,7 @@ struct jail_landlock {
 
 #define JAIL_EXTRAS                                                                                \
     ((unsigned)(VMM_JAIL_INSPECT | VMM_JAIL_SNAPSHOT | VMM_JAIL_RENEW | VMM_JAIL_TERMINAL |        \
-                VMM_JAIL_CHANNEL | VMM_JAIL_EDIT))
+                VMM_JAIL_CHANNEL | VMM_JAIL_EDIT | VMM_JAIL_HANDOVER))
 #define JAIL_EXTRAS_OF_VM ((unsigned)(VMM_JAIL_INSPECT | VMM_JAIL_RENEW))
 
 /* Whether the thread or the process is in jail. The kernel cannot be asked: prctl() is not on the
@@ -142,6 +142,9 @@ static int jail_check(const struct vmm_jail *jail, struct vmm_err *err)
     }
     if ((jail->extras & VMM_JAIL_CHANNEL) != 0 && jail->channel_fd < 0) {
         return vmm_err_set(err, EINVAL, "jail: a channel needs its descriptor");
+    }
+    if ((jail->extras & VMM_JAIL_HANDOVER) != 0 && (jail->extras & VMM_JAIL_CHANNEL) == 0) {
+        return vmm_err_set(err, EINVAL, "jail: states that are handed over need a channel");
     }
     if (((jail->extras & JAIL_EXTRAS_OF_VM) != 0) != (jail->vm != NULL)) {
         return vmm_err_set(err, EINVAL, "jail: a VM and an extra that is for one go together");

@@ -40,6 +40,7 @@
 #define TERMINAL VMM_JAIL_TERMINAL
 #define EDIT     VMM_JAIL_EDIT
 #define CHANNEL  VMM_JAIL_CHANNEL
+#define HANDOVER VMM_JAIL_HANDOVER
 #define THREAD   JAIL_THREAD
 
 /* Conditions on argument n. IS: it is the value. ONLY: it has no bits but these. ASIDE: without
@@ -98,6 +99,8 @@ const struct jail_row jail_rows[] = {
     {SYS_kcmp, 0, {AS(0, JAIL_SELF), AS(1, JAIL_SELF)}, "are two streams one open file?"},
 
     {SYS_fcntl, 0, {IS(1, F_GETFL)}, "is a stream open at all?"},
+    {SYS_fcntl, HANDOVER, {IS(1, F_GET_SEALS)}, "can a state that came still change?"},
+    {SYS_fcntl, HANDOVER, {IS(1, F_DUPFD_CLOEXEC)}, "it is kept"},
 
     /* The guest's streams and the caller's messages. */
     {SYS_write, 0, {AS(0, JAIL_OUTPUT)}, "output, for a moment; messages"},
@@ -108,6 +111,7 @@ const struct jail_row jail_rows[] = {
     {SYS_read, 0, {AS(0, JAIL_INPUT)}, "input, for a moment"},
     {SYS_read, CHANNEL, {AS(0, JAIL_CHANNEL)}, "answers of the parent"},
     {SYS_write, CHANNEL, {AS(0, JAIL_CHANNEL)}, "requests to the parent"},
+    {SYS_recvmsg, HANDOVER, {AS(0, JAIL_CHANNEL)}, "descriptors of states"},
     {SYS_poll, 0, {{0}}, "room in a pipe, input there"},
     {SYS_ppoll, 0, {{0}}, "the guest waits"},
     {SYS_lseek, 0, {{0}}, "is the snapshot still whole? input of a next iteration"},
@@ -138,6 +142,9 @@ const struct jail_row jail_rows[] = {
                    ASIDE(3, MAP_NORESERVE | MAP_STACK, MAP_PRIVATE | MAP_ANONYMOUS)}, "malloc()"},
     {SYS_mmap, RENEW, {ONLY(2, PROT_READ | PROT_WRITE), AS(4, JAIL_IMAGE)}, "RAM, once more"},
     {SYS_mmap, RENEW, {ONLY(2, PROT_READ), AS(4, JAIL_INITRD)}, "the initrd, once more"},
+    {SYS_mmap, HANDOVER, {ONLY(2, PROT_READ), IS(3, MAP_SHARED)}, "a state that came is read"},
+    {SYS_mmap, HANDOVER, {ONLY(2, PROT_READ | PROT_WRITE),
+                          IS(3, MAP_PRIVATE | MAP_NORESERVE | MAP_FIXED)}, "it becomes RAM"},
     {SYS_mmap, RENEW, {ONLY(2, PROT_READ | PROT_WRITE),
                        ASIDE(3, MAP_NORESERVE | MAP_FIXED, MAP_PRIVATE | MAP_ANONYMOUS)},
      "RAM after the image, in its place"},
@@ -151,9 +158,13 @@ const struct jail_row jail_rows[] = {
 
     /* Files that were opened before. */
     {SYS_pread64, INSPECT, {AS(0, JAIL_PAGEMAP)}, "which pages are the VM's own"},
+    {SYS_pread64, HANDOVER, {{0}}, "a state that came"},
     {SYS_pwrite64, SNAPSHOT, {AS(0, JAIL_FILE)}, "a snapshot, a working set"},
     {SYS_ftruncate, SNAPSHOT, {AS(0, JAIL_FILE)}, "the same"},
     {SYS_fsync, SNAPSHOT, {AS(0, JAIL_FILE)}, "the same"},
+    {SYS_pwrite64, HANDOVER, {{0}}, "a state, to the descriptor that came for it"},
+    {SYS_ftruncate, HANDOVER, {{0}}, "the same"},
+    {SYS_fsync, HANDOVER, {{0}}, "the same"},
     {SYS_close, 0, {{0}}, "vmm_destroy()"},
     {SYS_fstat, 0, {{0}}, "vmm_io_set(); has the snapshot changed?"},
     {SYS_newfstatat, THREAD, {IS(3, AT_EMPTY_PATH)}, "stdio, when a stream is first used"},

@@ -110,6 +110,9 @@ int outcome_due(struct vmm *vm, uint64_t now)
                                 __ATOMIC_SEQ_CST);
         outcome_event(vm, HV_EVENT_IO, now);
     }
+    if (what & 1 << INTERRUPT_WAKE) {
+        vm->suspension.woken = true;
+    }
     if (now >= vm->timer.deadline) {
         rc = outcome_over(vm, VMM_TIMEOUT, now);
     }

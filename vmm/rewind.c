@@ -48,6 +48,16 @@ static void restore_hints(struct vmm *vm)
     }
 }
 
+/* How much memory has a slot from the start. */
+static uint64_t restore_low(const struct vmm *vm)
+{
+    const uint64_t memory = vm->snap->header.memory, image = snap_image_size(vm->snap);
+    const uint64_t delta = (delta_end(&vm->snap->delta) + PAGE_2M - 1) & ~(PAGE_2M - 1);
+    const uint64_t size =
+        (delta > image ? delta : image) + (vm->rewindable ? RESTORE_LOW_LOGGED : RESTORE_LOW);
+    return size < memory ? size : memory;
+}
+
 /* Maps the image as far as it has data, and a checkpoint's runs of pages over it. The rest of RAM
  * is anonymous memory in large pages: a first write there is one fault for 2 MiB. In a hole of the
  * file it would be one fault for 4 KiB. */
@@ -61,10 +71,7 @@ static int restore_map(struct vmm *vm, struct vmm_err *err)
     }
     restore_hints(vm);
     vm->ram_image = size;
-    const uint64_t data_end = (delta_end(&vm->snap->delta) + PAGE_2M - 1) & ~(PAGE_2M - 1);
-    size = data_end > size ? data_end : size;
-    size += vm->rewindable ? RESTORE_LOW_LOGGED : RESTORE_LOW;
-    vm->ram_low = size < h->memory ? size : h->memory;
+    vm->ram_low = restore_low(vm);
     vm->initrd = vm->snap->initrd;
     return delta_map(&vm->snap->delta, vm, err);
 }
@@ -264,6 +271,19 @@ static int rewind_state(struct vmm *vm, struct vmm_err *err)
     return rc;
 }
 
+/* Another snapshot may have data in another part of memory. */
+static int renew_low(struct vmm *vm, struct vmm_err *err)
+{
+    const uint64_t low = restore_low(vm);
+    if (low == vm->ram_low) {
+        hot_forget(vm);
+        return 0;
+    }
+    hot_destroy(vm);
+    vm->ram_low = low;
+    return hot_create(vm, err);
+}
+
 /* Removes from memory all that the earlier runs have left there: the pages that they wrote or read,
  * in the host's page tables and in KVM's, the slots that they needed, and the hot set. */
 static int renew_map(struct vmm *vm, struct vmm_err *err)
@@ -275,9 +295,9 @@ static int renew_map(struct vmm *vm, struct vmm_err *err)
         mem_initrd_unmap(&initrd);
         return rc;
     }
-    hot_forget(vm);
     vm->counters.dirty_pages = 0;
     rc = mem_slots_drop(vm, err);
+    rc = rc == 0 ? renew_low(vm, err) : rc;
     if (vm->initrd.map != vm->snap->initrd.map) {
         mem_initrd_unmap(&vm->initrd);
     }
@@ -339,10 +359,27 @@ void rewind_target(struct vmm *vm, struct vmm_snapshot *snap)
     hot_target_changed(vm, &snap->delta);
 }
 
+static int renew_check(const struct vmm *vm, struct vmm_err *err)
+{
+    return vm->notes.watch >= 0 || vm->notes.written != NULL
+               ? vmm_err_set(err, EINVAL, "the machine records a working set: rewind it")
+               : 0;
+}
+
 int vmm_renew(struct vmm *vm, struct vmm_err *err)
 {
-    if (vm->notes.watch >= 0 || vm->notes.written != NULL) {
-        return vmm_err_set(err, EINVAL, "the machine records a working set: rewind it");
+    const int rc = renew_check(vm, err);
+    return rc < 0 ? rc : rewind_machine(vm, renew_steps, err);
+}
+
+int rewind_renew_to(struct vmm *vm, struct vmm_snapshot *snap, struct vmm_err *err)
+{
+    int rc = renew_check(vm, err);
+    rc = rc == 0 ? snap_unchanged(snap, err) : rc; /* its page tables are read */
+    if (rc < 0) {
+        return rc;
     }
+    snap_exchange(&vm->snap, snap);
+    shadow_watch_tables(vm);
     return rewind_machine(vm, renew_steps, err);
 }

@@ -250,6 +250,8 @@ void hot_target_changed(struct vmm *vm, const struct snap_delta *delta);
 /* rewind.c */
 /* From now on a rewind goes to snap, which has the same base. */
 void rewind_target(struct vmm *vm, struct vmm_snapshot *snap);
+/* As vmm_renew_to(), of the same base. */
+int rewind_renew_to(struct vmm *vm, struct vmm_snapshot *snap, struct vmm_err *err);
 
 /* check_vcpu.c */
 int check_vcpu(struct vmm *vm, struct vmm_err *err); /* EUCLEAN: not as in a fresh machine */

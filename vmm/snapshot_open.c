@@ -52,7 +52,7 @@ int snap_moment_check(const struct snap_header *h, struct vmm_err *err)
 {
     const uint64_t gpa = h->run_call.arg[0];
     const uint64_t len = h->run_call.arg[1];
-    if (h->cpuid.nent > CPUID_ENTRIES || h->state.msrs.nmsrs != STATE_MSRS || gpa > h->memory ||
+    if (h->cpuid.nent > CPUID_ENTRIES || !x86_state_sane(&h->state) || gpa > h->memory ||
         len > h->memory - gpa) {
         return vmm_err_set(err, EBADMSG, "the snapshot's header makes no sense");
     }
@@ -387,6 +387,7 @@ void vmm_snapshot_info(const struct vmm_snapshot *snap, struct vmm_snapshot_info
         .created_ns = h->wall_ns,
         .delta_pages = snap->delta.count,
         .delta_memory = delta_memory(&snap->delta),
+        .suspended = snap->suspended.is,
     };
     memcpy(info->content, content, sizeof(info->content));
     if (os_fstat(snap->fd, &st) == 0) {

@@ -68,6 +68,11 @@ void vmm_interrupt_forget(struct vmm *vm)
     (void)atomic_fetch_and(&vm->interrupts, ~all);
 }
 
+void vmm_wake(struct vmm *vm)
+{
+    outcome_interrupt(vm, INTERRUPT_WAKE);
+}
+
 static enum io_way io_way(int fd)
 {
     struct stat st;

@@ -398,6 +398,7 @@ struct vmm_snapshot_info {
      * up to what they take together. */
     uint64_t delta_pages;
     uint64_t delta_memory; /* bytes; pages in a file do not count */
+    bool suspended;        /* it is in the middle of a run: vmm_take_over() */
 };
 
 /* Writes the VM (at VMM_READY) to fd (a new, empty regular file or memfd, read-write), sparse, and
@@ -561,6 +562,10 @@ enum vmm_jail_extra {
     VMM_JAIL_TERMINAL = 8, /* a guest may set echo and line modes of its terminal */
     VMM_JAIL_CHANNEL = 16, /* read() and write() on one more descriptor, the caller's own socket */
     VMM_JAIL_EDIT = 32,    /* the caller edits lines: it sets the modes of its terminal, input_fd */
+    /* recvmsg() on the channel. With INSPECT and RENEW: vmm_checkpoint_save() to descriptors that
+     * come there, vmm_checkpoint_take() of them, vmm_renew_to(). Of what was open before only what
+     * may be written to can be. */
+    VMM_JAIL_HANDOVER = 64,
 };
 #define VMM_JAIL_OUTPUTS 4
 

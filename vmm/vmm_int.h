@@ -110,6 +110,7 @@ struct suspension {
     uint64_t since;
     uint64_t left_ns; /* NEVER: there is no deadline */
     bool restored;    /* the guest has to be told, when it goes on */
+    bool woken;       /* the caller of vmm_resume() is to get the run back */
 };
 
 /* What is noted of runs for a working set, in a machine that makes one (record.c). */
@@ -235,7 +236,7 @@ struct vmm {
     struct clock_map clock;
     struct clock_timer timer;
     atomic_int kicked;     /* set by the signal handler */
-    atomic_int interrupts; /* bits 1 << enum vmm_interrupt, 1 << INTERRUPT_ANSWER */
+    atomic_int interrupts; /* bits 1 << enum vmm_interrupt, or INTERRUPT_... */
     atomic_int running;    /* thread inside vmm_run(), 0 when none */
     int pagemap_fd;        /* for pagemap.c in a process that cannot open it any more; else -1 */
 
@@ -341,6 +342,7 @@ uint64_t x86_cpuid_xcr0(const struct x86_cpuid *cpuid);
 /* x86.c */
 void x86_state_boot(struct x86_state *state, const struct policy *policy, hv_gpa_t entry,
                     hv_gpa_t pt_root, uint64_t xcr0);
+bool x86_state_sane(const struct x86_state *state);
 int x86_vcpu_init(struct vmm *vm, const struct x86_state *state, struct vmm_err *err);
 int x86_state_get(struct vmm *vm, struct x86_state *state, struct vmm_err *err);
 /* Puts back a state that this vCPU has had before. Part of it takes effect at the next KVM_RUN, so
@@ -506,8 +508,9 @@ int outcome_set(struct vmm *vm, enum vmm_outcome_kind kind, int status, const ch
 int outcome_set_called(struct vmm *vm, uint64_t until, uint64_t now);
 /* As outcome_set(). For a developer it adds where the guest stands, and its last exception. */
 int outcome_set_at(struct vmm *vm, enum vmm_outcome_kind kind, const char *what);
-/* As vmm_interrupt(), also with INTERRUPT_ANSWER: a call of a function was answered. */
+/* As vmm_interrupt(), also with these: a call of a function was answered; vmm_wake(). */
 #define INTERRUPT_ANSWER 3
+#define INTERRUPT_WAKE   4
 void outcome_interrupt(struct vmm *vm, int what);
 /* Acts on interrupts and deadlines that are due: sets an event for the guest, or ends the run. */
 int outcome_due(struct vmm *vm, uint64_t now);

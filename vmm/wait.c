@@ -26,7 +26,7 @@ int wait_poll(struct vmm *vm, struct pollfd *pfd, nfds_t count, uint64_t until, 
     const uint64_t now = os_clock_ns(CLOCK_MONOTONIC);
     int rc = outcome_due(vm, now);
     const bool event = want_events && __atomic_load_n(&vm->shared->events, __ATOMIC_SEQ_CST) != 0;
-    if (rc == 0 && !event && now < until) {
+    if (rc == 0 && !event && !vm->suspension.woken && now < until) {
         uint64_t wake = vm->timer.deadline < until ? vm->timer.deadline : until;
         wake = vm->timer.guest < wake ? vm->timer.guest : wake;
         rc = clock_timer_wait(vm, wake);
@@ -122,7 +122,7 @@ int handles_wait(struct vmm *vm, uint64_t until)
             return rc;
         }
         handles_tell(vm, pfds, numbers, count, ready);
-        if (os_clock_ns(CLOCK_MONOTONIC) >= until ||
+        if (vm->suspension.woken || os_clock_ns(CLOCK_MONOTONIC) >= until ||
             __atomic_load_n(&vm->shared->events, __ATOMIC_SEQ_CST) != 0) {
             return 0;
         }

@@ -165,6 +165,17 @@ int x86_state_get(struct vmm *vm, struct x86_state *state, struct vmm_err *err)
     return 0;
 }
 
+/* Which registers the entries are for: those that a state has, and no others. */
+bool x86_state_sane(const struct x86_state *state)
+{
+    bool sane =
+        state->msrs.nmsrs == STATE_MSRS && state->xcrs.nr_xcrs == 1 && state->xcrs.xcrs[0].xcr == 0;
+    for (size_t i = 0; sane && i < STATE_MSRS; i++) {
+        sane = state->msrs.entries[i].index == state_msrs[i].index;
+    }
+    return sane;
+}
+
 static int x86_msrs_set(struct vmm *vm, const struct x86_msrs *msrs, struct vmm_err *err)
 {
     int n = ioctl(vm->vcpu_fd, KVM_SET_MSRS, msrs);

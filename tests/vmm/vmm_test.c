@@ -30,6 +30,7 @@ static const struct vt_test *const suites[] = {
     vt_discard_tests,    vt_infile_tests,   vt_renew_tests,    vt_jail_tests,     vt_jail_vm_tests,
     vt_turns_tests,      vt_handles_tests,  vt_record_tests,   vt_tools_tests,    vt_called_tests,
     vt_checkpoint_tests, vt_takeover_tests, vt_trees_tests,    vt_files_tests,    vt_limit_tests,
+    vt_handover_tests,
 };
 
 void vt_fail(const char *file, int line, const char *fmt, ...)

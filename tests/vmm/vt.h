@@ -50,6 +50,7 @@ extern const struct vt_test vt_record_tests[];
 extern const struct vt_test vt_files_tests[];
 extern const struct vt_test vt_checkpoint_tests[];
 extern const struct vt_test vt_takeover_tests[];
+extern const struct vt_test vt_handover_tests[];
 extern const struct vt_test vt_trees_tests[];
 extern const struct vt_test vt_limit_tests[];
 extern const struct vt_test vt_abi_tests[];

@@ -382,8 +382,10 @@ static void t_twice(void)
     jail.extras = VMM_JAIL_CHANNEL;
     jail.channel_fd = -1;
     FAILS(vmm_jail(&jail, &err), EINVAL, "channel");
-    jail.extras = 64;
-    FAILS(vmm_jail(&jail, &err), EINVAL, "extras 0x40");
+    jail.extras = VMM_JAIL_HANDOVER;
+    FAILS(vmm_jail(&jail, &err), EINVAL, "channel");
+    jail.extras = 128;
+    FAILS(vmm_jail(&jail, &err), EINVAL, "extras 0x80");
     jail.extras = VMM_JAIL_INSPECT;
     FAILS(vmm_jail(&jail, &err), EINVAL, "go together");
     jail = jail_plain();
