@@ -322,7 +322,8 @@ static void work_free(struct work *work)
     free(work->tools);
 }
 
-/* Makes the run, and begins it. libpyhl does not know runs about contexts: it makes a cell. */
+/* Makes the run, and begins it. libpyhl does not know runs about contexts and services: it makes a
+ * cell. */
 static int worker_begin(struct worker *w, const struct work *work, struct vmm_outcome *outcome,
                         struct vmm_err *err)
 {
@@ -335,6 +336,11 @@ static int worker_begin(struct worker *w, const struct work *work, struct vmm_ou
         run.argv = work->args;
         run.source = NULL;
         run.source_len = 0;
+    } else if (work->head.sort == WORKER_SERVICE) {
+        run.mode = HV_RUN_SERVICE;
+        run.argv = work->args;
+        run.source = work->run.cell;
+        run.source_len = work->head.source;
     }
     rc = rc == 0 ? vmm_run(w->vm, &run, outcome, err) : rc;
     pyhl_run_free(&made);

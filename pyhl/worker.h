@@ -42,6 +42,7 @@ enum worker_sort {
     WORKER_SCRIPT,
     WORKER_CELL,
     WORKER_CONTEXT, /* HV_RUN_CONTEXT of vmm.h, by its arguments */
+    WORKER_SERVICE, /* HV_RUN_SERVICE, by its arguments and source */
 };
 
 /* A run. Strings follow, each with its NUL, in the order of the counts: cwd, context, args, env,

@@ -104,6 +104,11 @@ void session_tell_open(unsigned number, PyObject *line, int fd, const char *what
 /* Go on from a first run that is a session's. */
 _Noreturn void session_run(const struct drv_frame *frame);
 
+/* service.c: before the snapshot, take the module that has the handlers. */
+void service_remember(PyObject *services);
+/* Do what the host asks for in a session, unseen by its program. Returns the run's status. */
+int service_run(const struct drv_frame *frame);
+
 /* settle.c: prepare memory for runs, before the snapshot. */
 void settle_memory(void);
 

@@ -139,7 +139,8 @@ static void check_run(struct bytes all)
         drv_fail("bad run frame of %zu bytes: %s", all.size, wrong);
     }
     uint32_t mode = runframe_mode(all.data);
-    if ((mode < HV_RUN_FILE || mode > HV_RUN_CONTEXT) && mode != HV_RUN_PRELOAD) {
+    if ((mode < HV_RUN_FILE || mode > HV_RUN_CONTEXT) && mode != HV_RUN_PRELOAD &&
+        mode != HV_RUN_SERVICE) {
         drv_fail("bad run frame: mode %u is not one of the driver's", mode);
     }
 }

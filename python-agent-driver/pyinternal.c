@@ -267,6 +267,18 @@ bool internal_collect_is_seen(void)
            PyList_GET_SIZE(gc->garbage) != 0 || interp->ceval.pending.npending != 0;
 }
 
+PyObject *internal_audit_hooks(PyObject *hooks)
+{
+    PyObject *before = interpreter()->audit_hooks;
+    interpreter()->audit_hooks = hooks;
+    return before;
+}
+
+void internal_allow_depth(int more)
+{
+    PyThreadState_Get()->py_recursion_remaining += more;
+}
+
 uint64_t internal_threads_started(void)
 {
     return interpreter()->threads.next_unique_id;

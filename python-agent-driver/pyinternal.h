@@ -68,6 +68,10 @@ bool internal_end_is_heard(void);
 /* Whether something would notice a collection: the collector is watched, calls are pending, or
  * verbose tells of each module. */
 bool internal_collect_is_seen(void);
+/* Set the audit hooks, a list or NULL, and return those before. References are passed along. */
+PyObject *internal_audit_hooks(PyObject *hooks);
+/* How many calls deeper this thread may go than the program allows. */
+void internal_allow_depth(int more);
 /* How many threads were ever started. */
 uint64_t internal_threads_started(void);
 /* How many functions are registered with atexit, and whether all of them are in this list. */

@@ -27,7 +27,7 @@ static const char import_text[] =
     "writes, sys.dont_write_bytecode = sys.dont_write_bytecode, True\n"
     "sys.path.insert(0, '" MODULES "')\n"
     "try:\n"
-    "    import cells, host, packages\n"
+    "    import cells, host, packages, services\n"
     "finally:\n"
     "    sys.dont_write_bytecode = writes\n"
     "    del sys.path[0]\n"
@@ -86,6 +86,7 @@ void session_remember(void)
     tools_offer = Py_NewRef(PyDict_GetItemString(names, "offer"));
     script_tell = Py_NewRef(PyDict_GetItemString(names, "tell"));
     packages = Py_NewRef(PyDict_GetItemString(names, "packages"));
+    service_remember(PyDict_GetItemString(names, "services"));
     Py_DECREF(names);
 }
 
@@ -225,8 +226,11 @@ static int run_cell(PyObject *names, PyObject *variables, PyObject *code)
 
 static int run_turn(const struct drv_frame *frame)
 {
-    PyObject *cell = call_begin(frame);
     int status;
+    if (frame->mode == HV_RUN_SERVICE) {
+        return service_run(frame);
+    }
+    PyObject *cell = call_begin(frame);
     if (cell == NULL) {
         return end_cell(NULL);
     }

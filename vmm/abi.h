@@ -17,7 +17,7 @@
 #define HV_U(number) number##u
 #endif
 
-#define HV_ABI_VERSION 16
+#define HV_ABI_VERSION 17
 
 /* The kernel ELF carries one note: owner HV_NOTE_NAME, type HV_NOTE_ABI, descriptor one
  * uint32_t holding HV_ABI_VERSION. The VMM refuses any other before it loads a byte. */
@@ -491,6 +491,10 @@ enum hv_run_mode {
      * makes these modules a part of the state in which it waits, and waits there again. In a
      * session it only looks for new packages, and source is empty. */
     HV_RUN_PRELOAD = 12,
+    /* In a session, something that the host does there and its program does not notice: argv[0] is
+     * what, by the name of a handler of the driver; the rest of argv and source are the handler's.
+     * Answers are records. */
+    HV_RUN_SERVICE = 13,
 };
 
 struct hv_run {

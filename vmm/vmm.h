@@ -347,6 +347,10 @@ void vmm_io_set(struct vmm *vm, const struct vmm_io *io);
  *   HV_RUN_IS_COMPLETE  record "is_complete": whether source is a whole input
  *   HV_RUN_CONTEXT      argv[0] is "make", "drop", "restart" or "list" (record "contexts"). The
  *                       context "default" is always there.
+ *   HV_RUN_SERVICE      something of the host's, between two cells, that the session's program does
+ *                       not notice: argv[0] names a handler of the driver's, which the rest of argv
+ *                       and source are for (python-agent-driver/README.md). Status 1 and the record
+ *                       "failed" when it fails: a type, a NUL and a message.
  *
  * env of the first run is that of all contexts. Later env is, for "make", added to it for that
  * context, and for a cell set while the cell runs. cwd counts for "make", and for the first run in

@@ -6,10 +6,13 @@ out of sys.modules, so they import each other, and all else, at their tops and n
 loses the attributes that its submodules are: `from importlib import util`, and not `import importlib.util`.
 """
 import errno
-import fcntl
 import json
-import os
 import sys
+from fcntl import F_DUPFD_CLOEXEC, fcntl
+from os import O_CLOEXEC, O_WRONLY, close, open as open_file, write
+
+# From here on the program can change neither these functions nor the builtins of this module.
+__builtins__ = dict(__builtins__)
 
 DEVICE = "/dev/pyhl-record"
 DEVICE_FD = 1000
@@ -51,22 +54,31 @@ def open_device():
     """The device, at a number out of the way of the program's. False when there is none."""
     global device
     try:
-        low = os.open(DEVICE, os.O_WRONLY | os.O_CLOEXEC)
+        low = open_file(DEVICE, O_WRONLY | O_CLOEXEC)
     except FileNotFoundError:
         return False
-    device = fcntl.fcntl(low, fcntl.F_DUPFD_CLOEXEC, DEVICE_FD)
-    os.close(low)
+    device = fcntl(low, F_DUPFD_CLOEXEC, DEVICE_FD)
+    close(low)
     return True
 
 
 def send(kind, payload):
     """Give one record to the host: bytes as they are, anything else as JSON. What was printed before comes before it.
     Returns False when nobody takes records. OSError: the record is too large for the host."""
-    data = b"%b\0%b" % (kind.encode(), payload if isinstance(payload, bytes) else encode(payload))
     flush()
+    return put(kind, payload if isinstance(payload, bytes) else encode(payload))
+
+
+def put(kind, payload):
+    """Give a record of bytes, and run no code of the program's."""
+    return hand_over(b"%b\0%b" % (kind.encode(), payload))
+
+
+def hand_over(data):
+    """Give a record as the device takes it: its kind, a NUL, and its bytes."""
     for _ in range(2):
         try:
-            os.write(device, data)
+            write(device, data)
             return True
         except OSError as error:
             if error.errno == errno.ENODEV:

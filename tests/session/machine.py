@@ -6,8 +6,9 @@ import signal
 import subprocess
 import threading
 
-SCRIPT, CELL, COMPLETE, INSPECT, IS_COMPLETE, CONTEXT, PRELOAD = 2, 5, 6, 7, 8, 9, 12
+SCRIPT, CELL, COMPLETE, INSPECT, IS_COMPLETE, CONTEXT, PRELOAD, SERVICE = 2, 5, 6, 7, 8, 9, 12, 13
 PACKAGES = "usr/local/lib/python3.13/dist-packages"
+RAW = ("content", "failed")  # kinds of records that are no JSON
 ENV = ["PATH=/usr/bin:/bin", "HOME=/root", "LANG=C.UTF-8"]
 
 
@@ -131,15 +132,14 @@ class Machine:
                 turn.kind, turn.detail = "error", " ".join(words[1:])
                 return turn
             data = self.process.stdout.read(int(words[-1]))
-            name, value = words[0], data.decode()
-            if name == "record":
-                name, value = words[1], json.loads(data)
+            if words[0] == "record":
+                name, value = words[1], data if words[1] in RAW else json.loads(data)
                 if self.on_record is not None:
                     self.on_record(name, value)
-            elif name == "out":
-                turn.out += value
             else:
-                turn.err += value
+                name, value = words[0], data.decode()
+                turn.out += value if name == "out" else ""
+                turn.err += value if name == "err" else ""
             turn.order.append((name, value))
 
     def cell(self, source, context="-", **more):
@@ -147,6 +147,12 @@ class Machine:
 
     def context(self, what, name="-", **more):
         return self.run(CONTEXT, context=name, argv=[what], **more)
+
+    def service(self, *words, data=b"", **more):
+        return self.run(SERVICE, data, argv=words, **more)
+
+    def on_file(self, action, path, to="", depth="", offset="", size="", data=b"", **more):
+        return self.service("file", action, path, to, depth, offset, size, data=data, **more)
 
     def reply(self, text):
         """Answer the open calls of host.ask() with this JSON."""

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The golden layout of version 16 of abi.h. A change here is a change of the ABI: HV_ABI_VERSION
+ * The golden layout of version 17 of abi.h. A change here is a change of the ABI: HV_ABI_VERSION
  * must be another, and this file follows it.
  */
 #include "unit.h"
@@ -10,7 +10,7 @@
 
 static void version(void)
 {
-    CHECK(HV_ABI_VERSION == 16);
+    CHECK(HV_ABI_VERSION == 17);
     CHECK(HV_NOTE_ABI == 0x48564d31);
     CHECK(HV_SHARED_MAGIC == 0x6c687970);
 }
@@ -50,7 +50,7 @@ static void calls(void)
     CHECK(HV_RUN_EXEC == 0 && HV_RUN_FILE == 1 && HV_RUN_CODE == 2 && HV_RUN_MODULE == 3);
     CHECK(HV_RUN_STDIN == 4 && HV_RUN_CELL == 5 && HV_RUN_COMPLETE == 6 && HV_RUN_INSPECT == 7);
     CHECK(HV_RUN_IS_COMPLETE == 8 && HV_RUN_CONTEXT == 9 && HV_RUN_FILES == 10);
-    CHECK(HV_RUN_FUNCTION == 11 && HV_RUN_PRELOAD == 12);
+    CHECK(HV_RUN_FUNCTION == 11 && HV_RUN_PRELOAD == 12 && HV_RUN_SERVICE == 13);
     CHECK(HV_RUN_RESTORED == 0x100 && HV_RUN_RECORDS == 0x200);
     CHECK(HV_RESUME_DETERMINISTIC == 1 && HV_RESUME_TRACE == 2);
     CHECK(HV_RESUME_FILES_IN == 4 && HV_RESUME_FILES_OUT == 8);

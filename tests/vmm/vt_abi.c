@@ -74,7 +74,7 @@ static const struct {
 
 static void t_layout(void)
 {
-    CHECK_INT(HV_ABI_VERSION, 16);
+    CHECK_INT(HV_ABI_VERSION, 17);
     CHECK_INT(sizeof(struct hv_shared), 408);
     CHECK_INT(sizeof(struct hv_run), 16);
     for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
@@ -162,6 +162,7 @@ static void t_numbers(void)
         {HV_RESUME_FILES_OUT, 8},
         {HV_RUN_FILES, 10},
         {HV_RUN_PRELOAD, 12},
+        {HV_RUN_SERVICE, 13},
     };
     for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
         if (numbers[i].have != numbers[i].want) {

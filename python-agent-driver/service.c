@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Service runs (HV_RUN_SERVICE): what the host does in a session between two cells. The handlers
+ * are written in Python (session/services.py). The session's program is not to notice them:
+ * meanwhile this thread gets no signal, no garbage is collected, and neither tracers, profilers nor
+ * audit hooks hear of it. Other threads of the program go on, and hooks are called for them.
+ */
+#include "driver.h"
+#include "pyinternal.h"
+
+#include <signal.h>
+
+#include "vmm/abi.h"
+
+#define FAILED 1    /* the status when not even a record could be given */
+#define DEPTH  1000 /* calls that a handler may nest, whatever sys.setrecursionlimit() says */
+
+static PyObject *serve; /* of services.py */
+
+/* What is set aside of the program's. */
+struct aside {
+    sigset_t signals;
+    int collects;
+    PyObject *hooks; /* its audit hooks, a list, or NULL, */
+    PyObject *heard; /* and the list that stands in for it: hear(), and what is added meanwhile */
+};
+
+static unsigned long own_thread;
+
+/* The audit hook that stands in for those of the program. */
+static PyObject *hear(PyObject *hooks, PyObject *args)
+{
+    if (PyThread_get_thread_ident() == own_thread) {
+        Py_RETURN_NONE;
+    }
+    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(hooks); i++) {
+        PyObject *hook = Py_NewRef(PyList_GET_ITEM(hooks, i));
+        PyObject *result = PyObject_Call(hook, args, NULL);
+        Py_DECREF(hook);
+        if (result == NULL) {
+            return NULL;
+        }
+        Py_DECREF(result);
+    }
+    Py_RETURN_NONE;
+}
+
+static void hooks_aside(struct aside *aside)
+{
+    static PyMethodDef method = {"hear", hear, METH_VARARGS, NULL};
+    aside->hooks = internal_audit_hooks(NULL);
+    aside->heard = NULL;
+    if (aside->hooks != NULL) {
+        own_thread = PyThread_get_thread_ident();
+        aside->heard = drv_need(PyList_New(1));
+        PyList_SET_ITEM(aside->heard, 0, drv_need(PyCFunction_New(&method, aside->hooks)));
+        (void)internal_audit_hooks(Py_NewRef(aside->heard));
+    }
+}
+
+/* Hooks that another thread has added meanwhile are the program's, too. */
+static void hooks_back(struct aside *aside)
+{
+    if (aside->hooks == NULL) {
+        return;
+    }
+    Py_XDECREF(internal_audit_hooks(NULL));
+    for (Py_ssize_t i = 1; i < PyList_GET_SIZE(aside->heard); i++) {
+        drv_must(PyList_Append(aside->hooks, PyList_GET_ITEM(aside->heard, i)));
+    }
+    Py_DECREF(aside->heard);
+    (void)internal_audit_hooks(aside->hooks);
+}
+
+static void set_aside(struct aside *aside)
+{
+    sigset_t all;
+    sigfillset(&all);
+    sigdelset(&all, HV_END_SIGNAL);
+    (void)pthread_sigmask(SIG_BLOCK, &all, &aside->signals);
+    if (PyErr_CheckSignals() < 0) { /* those that have come already */
+        PyErr_Clear();
+    }
+    aside->collects = PyGC_Disable();
+    hooks_aside(aside);
+    PyThreadState_EnterTracing(PyThreadState_Get());
+    internal_allow_depth(DEPTH);
+}
+
+static void bring_back(struct aside *aside)
+{
+    internal_allow_depth(-DEPTH);
+    PyThreadState_LeaveTracing(PyThreadState_Get());
+    hooks_back(aside);
+    if (aside->collects) {
+        (void)PyGC_Enable();
+    }
+    (void)pthread_sigmask(SIG_SETMASK, &aside->signals, NULL);
+}
+
+/* argv as a list of bytes. */
+static PyObject *words_of(const struct drv_frame *frame)
+{
+    PyObject *words = drv_need(PyList_New((Py_ssize_t)frame->argc));
+    for (size_t i = 0; i < frame->argc; i++) {
+        PyList_SET_ITEM(words, (Py_ssize_t)i, drv_need(PyBytes_FromString(frame->argv[i])));
+    }
+    return words;
+}
+
+/* The source is not copied: it may be large, and memory be short. */
+static int call_handler(const struct drv_frame *frame)
+{
+    PyObject *words = words_of(frame);
+    PyObject *data = drv_need(PyMemoryView_FromMemory((char *)(uintptr_t)frame->source,
+                                                      (Py_ssize_t)frame->source_len, PyBUF_READ));
+    PyObject *result = PyObject_CallFunctionObjArgs(serve, words, data, NULL);
+    const long status = result == NULL ? FAILED : PyLong_AsLong(result);
+    PyErr_Clear();
+    Py_XDECREF(result);
+    Py_DECREF(data);
+    Py_DECREF(words);
+    return status < 0 || status > 255 ? FAILED : (int)status;
+}
+
+void service_remember(PyObject *services)
+{
+    serve = drv_need(PyObject_GetAttrString(services, "serve"));
+}
+
+int service_run(const struct drv_frame *frame)
+{
+    struct aside aside;
+    set_aside(&aside);
+    const int status = call_handler(frame);
+    bring_back(&aside);
+    return status;
+}
