@@ -51,7 +51,7 @@ static void event_opened(const struct job *job, const struct vmm_outcome *outcom
  * run has left it waits to be told; any other is put back by itself. */
 static void job_ended(struct service *s, struct job *job, bool stays, bool good)
 {
-    const struct worker_message over = {.kind = WORKER_OVER}, reset = {.kind = WORKER_RESET};
+    const struct worker_message over = {.kind = WORKER_OVER};
     const bool tools = job->head.tool_count > 0;
     struct session_vm *session = job->session;
     struct member *member = job->member;
@@ -61,9 +61,11 @@ static void job_ended(struct service *s, struct job *job, bool stays, bool good)
         session_lose(s, session, "LookupError", "the session is over: a run before has ended it");
         session = NULL;
     }
-    if ((tools && pool_send(member, &over, NULL) < 0) ||
-        (stays && session == NULL && pool_send(member, &reset, NULL) < 0)) {
-        pool_kill(member);
+    if (tools) {
+        (void)pool_send(member, &over, NULL);
+    }
+    if (session == NULL) {
+        pool_return(member, stays);
     }
 }
 

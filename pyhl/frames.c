@@ -209,7 +209,7 @@ int frames_begin(struct service *service, struct frames **out, struct vmm_err *e
         return vmm_err_set(err, code, "standard input and output: %s", strerror(code));
     }
     *out = io;
-    io->reads = event_new(service->base, STDIN_FILENO, EV_READ, frames_on_read, io);
+    io->reads = event_new(service->base, STDIN_FILENO, EV_READ | EV_PERSIST, frames_on_read, io);
     io->writes = event_new(service->base, STDOUT_FILENO, EV_WRITE, frames_on_write, io);
     if (io->reads == NULL || io->writes == NULL || !frames_watch_output(io, service->base)) {
         frames_end(io);

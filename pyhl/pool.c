@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #define POOL_FAILURES 5u
+#define POOL_RETURN   5 /* seconds that a worker has to put its machine back */
 
 static void close_between(unsigned first, unsigned last)
 {
@@ -109,6 +110,7 @@ int pool_begin(struct pool *pool, struct vmm_err *err)
 
 static void member_on_read(evutil_socket_t fd, short what, void *arg);
 static void member_on_write(evutil_socket_t fd, short what, void *arg);
+static void member_on_late(evutil_socket_t fd, short what, void *arg);
 
 static void member_free(struct member *m)
 {
@@ -117,6 +119,9 @@ static void member_free(struct member *m)
     }
     if (m->writes != NULL) {
         event_free(m->writes);
+    }
+    if (m->late != NULL) {
+        event_free(m->late);
     }
     flow_free(&m->flow);
     free(m);
@@ -134,7 +139,8 @@ static struct member *member_new(struct pool *pool, int fd)
     m->flow.in_fd = m->flow.out_fd = fd;
     m->reads = event_new(pool->base, fd, EV_READ | EV_PERSIST, member_on_read, m);
     m->writes = event_new(pool->base, fd, EV_WRITE, member_on_write, m);
-    if (m->reads == NULL || m->writes == NULL) {
+    m->late = evtimer_new(pool->base, member_on_late, m);
+    if (m->reads == NULL || m->writes == NULL || m->late == NULL) {
         member_free(m);
         return NULL;
     }
@@ -185,8 +191,12 @@ size_t pool_count(const struct pool *pool, enum member_state state)
 int pool_fill(struct pool *pool, struct vmm_err *err)
 {
     size_t spare = pool_count(pool, MEMBER_READY) + pool_count(pool, MEMBER_STARTING);
+    const struct member *m;
     int rc = 0;
 
+    TAILQ_FOREACH (m, &pool->members, link) {
+        spare += m->returns;
+    }
     if (pool->failures >= POOL_FAILURES) {
         return vmm_err_set(err, EIO, "workers die before they are ready");
     }
@@ -246,6 +256,20 @@ int pool_send(struct member *member, const struct worker_message *message, const
         return -ENOMEM;
     }
     return 0;
+}
+
+void pool_return(struct member *member, bool reset)
+{
+    const struct worker_message message = {.kind = WORKER_RESET};
+
+    const struct timeval late = {.tv_sec = POOL_RETURN};
+
+    member->returns = true;
+    if (event_add(member->late, &late) < 0) {
+        pool_kill(member);
+    } else if (reset) {
+        (void)pool_send(member, &message, NULL);
+    }
 }
 
 void pool_signal(struct member *member, int signo, int serial)
@@ -321,6 +345,8 @@ static bool member_message(struct pool *pool, struct member *m, bool *bad)
         }
         m->state = MEMBER_READY;
         m->owner = NULL;
+        m->returns = false;
+        (void)event_del(m->late);
         pool->failures = 0;
     } else if (m->state == MEMBER_TAKEN) {
         pool->message(pool->arg, m, &message, bytes);
@@ -353,6 +379,14 @@ static void member_on_write(evutil_socket_t fd, short what, void *arg)
     if (member_write(m) == -ENOMEM) {
         pool_kill(m);
     }
+}
+
+/* A guest that has taken over its worker may keep it from becoming spare, and nothing would be run
+ * in its place. */
+static void member_on_late(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd, (void)what;
+    pool_kill(arg);
 }
 
 void pool_trim(struct pool *pool)

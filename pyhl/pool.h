@@ -25,10 +25,12 @@ struct member {
     TAILQ_ENTRY(member) link;
     struct pool *pool;
     struct event *reads, *writes;
+    struct event *late; /* it should have returned */
     enum member_state state;
     pid_t pid;
     struct flow flow;
     void *owner;    /* of the pool's user, while it is taken */
+    bool returns;   /* it is taken still, and will be ready soon, unless it dies */
     char said[256]; /* what the worker has said of its failure */
 };
 TAILQ_HEAD(member_list, member);
@@ -67,6 +69,10 @@ struct member *pool_take(struct pool *pool, void *owner);
 /* Sends a message to a worker. That one is gone is found out by the loop. Returns 0, or -ENOMEM,
  * and it is killed. */
 int pool_send(struct member *member, const struct worker_message *message, const void *bytes);
+
+/* A taken worker puts its machine back by itself; reset: it is told to. From then on it counts as
+ * one that is to wait. */
+void pool_return(struct member *member, bool reset);
 
 /* Interrupts a run, or ends it. */
 void pool_signal(struct member *member, int signo, int serial);

@@ -118,14 +118,13 @@ void job_abandon(struct service *s, struct job *job)
 void session_close(struct service *s, struct session_vm *session, const char *type,
                    const char *text)
 {
-    const struct worker_message reset = {.kind = WORKER_RESET};
     struct member *member = session->member;
     struct job *running = session->running;
 
     session_lose(s, session, type, text);
     if (running != NULL) {
         job_cancel(s, running);
-    } else if (member != NULL && pool_send(member, &reset, NULL) < 0) {
-        pool_kill(member);
+    } else if (member != NULL) {
+        pool_return(member, true);
     }
 }

@@ -266,6 +266,25 @@ def forge(pid, kind, data=b""):
 
 
 @case
+def a_worker_that_never_comes_back():
+    with Server("--workers", "1") as s:
+        session = s.open()
+        done, got = cell(s.do("run", "import os; os.getpid()", session=session))
+        same(len(children(s.process.pid)), 2)
+        held = min(children(s.process.pid))  # it was there before the session took it
+        os.kill(held, signal.SIGSTOP)
+        s.do("close", session=session)
+        for pid in children(s.process.pid):
+            if pid != held:
+                os.kill(pid, signal.SIGKILL)
+        while children(s.process.pid) != [held]:
+            time.sleep(0.01)
+        ran(s.do("run", "print(1)", within=30), b"1\n")
+        same(alive(held), False)
+        same(s.end(), (0, ""))
+
+
+@case
 def a_worker_that_lies_about_being_ready():
     with Server("--workers", "1") as s:
         number = s.send("run", "print(1, flush=True)\nwhile True: pass")
