@@ -17,7 +17,9 @@ from typing import List, Literal, Optional
 
 import pyhl
 
-import aio  # more cases
+import aio  # more cases, as pools and schemas
+import pools
+import schemas
 from caselist import case, children, main, raises, same
 
 

@@ -16,12 +16,13 @@ It starts `pyhl serve --stdio` once a process, and speaks its protocol. The bina
 PATH; a home must be installed (`pyhl setup`).
 """
 
-from ._errors import Busy, InvalidArgument, NotFound, PyhlError, RunCancelled, ServerError, WorkerDied
+from ._errors import Busy, FunctionError, InvalidArgument, NotFound, PyhlError, RunCancelled, ServerError, WorkerDied
+from ._pool import Pool
 from ._results import Execution, ExecutionError, Logs, OutputMessage, Result
 from ._sandbox import AsyncSandbox, Context, Sandbox, arun, run
 from ._server import Server
 
-__all__ = ["AsyncSandbox", "Busy", "Context", "Execution", "ExecutionError", "InvalidArgument", "Logs", "NotFound",
-           "OutputMessage", "PyhlError", "Result", "RunCancelled", "Sandbox", "Server", "ServerError", "WorkerDied", "arun",
-           "run"]
+__all__ = ["AsyncSandbox", "Busy", "Context", "Execution", "ExecutionError", "FunctionError", "InvalidArgument", "Logs",
+           "NotFound", "OutputMessage", "Pool", "PyhlError", "Result", "RunCancelled", "Sandbox", "Server", "ServerError",
+           "WorkerDied", "arun", "run"]
 __version__ = "0.1.0"

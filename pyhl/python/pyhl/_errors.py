@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What can be raised. What code does in a VM is never an exception here: it is in the Execution."""
+"""What can be raised. What code does in a VM is no exception here, but for a function of Pool.submit(): it is in the
+Execution."""
 
 
 class PyhlError(Exception):
@@ -28,6 +29,18 @@ class WorkerDied(PyhlError):
 
 class ServerError(PyhlError):
     """The server could not be started, has ended, or failed."""
+
+
+class FunctionError(Exception):
+    """A function of Pool.submit() raised, in its VM, or was ended by a limit: the exception's class by its name, its words,
+    and its traceback."""
+
+    def __init__(self, name: str, value: str, traceback: str = "") -> None:
+        super().__init__(name, value, traceback)
+        self.name, self.value, self.traceback = name, value, traceback
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.value}"
 
 
 # By the type of `failed`. Those that are not here are ServerError.

@@ -13,9 +13,10 @@ from typing import Any, Callable, Dict, Iterable, Mapping, NamedTuple, Optional,
 from ._errors import InvalidArgument
 from ._results import Execution, ExecutionError, OutputMessage, Result
 from ._server import BYTES_MOST, Request
-from ._tools import Tool, decode, encode
+from ._tools import Tool
+from ._values import encode
 
-Tools = Union[Mapping[str, Callable[..., Any]], Sequence[Callable[..., Any]], None]
+Tools = Union[Mapping[str, Callable[..., Any]], Sequence[Union[Callable[..., Any], Tool]], None]
 OnOutput = Optional[Callable[[OutputMessage], Any]]
 OnResult = Optional[Callable[[Result], Any]]
 OnError = Optional[Callable[[ExecutionError], Any]]
@@ -56,7 +57,7 @@ async def answer(request: Request, tool: Optional[Tool], name: str, call: int, d
     try:
         if tool is None:
             raise NameError(f"there is no tool {name!r}")
-        value, error = await request.waiter.call(tool.function, decode(data))
+        value, error = await request.waiter.call(tool.function, tool.arguments(data))
         if error is not None:
             raise error
         reply = encode(value)

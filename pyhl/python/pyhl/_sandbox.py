@@ -10,7 +10,7 @@ from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Typ
 from ._errors import InvalidArgument, NotFound
 from ._results import Execution
 from ._runs import Callbacks, OnError, OnOutput, OnResult, Run, Tools, offered, source
-from ._server import Server, default
+from ._server import Server, default, ready
 from ._session import Session
 from ._tools import Tool, tools_of
 from ._waiting import LoopWaiter, ThreadWaiter, Twin, WaiterType, block, blocking
@@ -20,6 +20,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 async def _server(waits: WaiterType, server: Optional[Server]) -> Server:
     """The server that was named, or that of the process. Its start takes a while, for which a loop does not stand still."""
+    server = server or ready()
     if server is None and waits is LoopWaiter:
         return await asyncio.get_running_loop().run_in_executor(None, default)
     return server or default()

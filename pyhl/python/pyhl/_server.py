@@ -150,7 +150,8 @@ class Server:
         self._writer: Optional[threading.Thread] = None
         try:
             self._process = subprocess.Popen([binary or find_binary(), "serve", "--stdio", *options],
-                                             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+                                             bufsize=1 << 16, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                             stderr=subprocess.PIPE)
         except OSError as error:
             raise ServerError(f"pyhl serve: {error}") from error
         assert self._process.stdin is not None
@@ -328,9 +329,15 @@ def default() -> Server:
     """The server of this process. It is made at the first use, and made again in a forked child or when it has ended."""
     global _default
     with _default_lock:
-        if _default is None or _default.pid != os.getpid() or _default.why:
-            _default = Server()
-        return _default
+        made = ready() or Server()
+        _default = made
+        return made
+
+
+def ready() -> Optional[Server]:
+    """The server of this process, if there is no need to make it."""
+    made = _default
+    return made if made is not None and made.pid == os.getpid() and not made.why else None
 
 
 def _forked() -> None:

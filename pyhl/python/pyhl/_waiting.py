@@ -16,6 +16,7 @@ import inspect
 import os
 import queue
 import threading
+import weakref
 from concurrent.futures import Executor, Future
 from typing import TYPE_CHECKING, Any, Awaitable, Callable, Coroutine, Deque, Dict, Generic, List, Optional, Tuple, Type, TypeVar, Union
 
@@ -164,21 +165,47 @@ class ThreadWaiter:
         return value, error
 
 
+class Mail:
+    """Events for the tasks of a loop. They wake it once, however many come before it looks."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = weakref.ref(loop)
+        self._events: Deque[Tuple[LoopWaiter, Optional[Event]]] = collections.deque()
+        self._called = False
+
+    def put(self, waiter: LoopWaiter, event: Optional[Event]) -> None:
+        self._events.append((waiter, event))
+        loop = self._loop()
+        if not self._called and loop is not None:
+            self._called = True
+            try:
+                loop.call_soon_threadsafe(self._deliver)
+            except RuntimeError:
+                pass  # the loop is closed: there is nobody who waits
+
+    def _deliver(self) -> None:
+        self._called = False  # before the events are taken: put() looks at it after it has added one
+        while self._events:
+            waiter, event = self._events.popleft()
+            waiter.arrive(event)
+
+
+_mail: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Mail] = weakref.WeakKeyDictionary()
+
+
 class LoopWaiter:
     """For a task of the event loop that runs."""
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
+        self._mail = _mail.get(self._loop) or _mail.setdefault(self._loop, Mail(self._loop))
         self._events: Deque[Optional[Event]] = collections.deque()
         self._waits: Optional[asyncio.Future[None]] = None
 
     def put(self, event: Optional[Event]) -> None:
-        try:
-            self._loop.call_soon_threadsafe(self._arrive, event)
-        except RuntimeError:
-            pass  # the loop is closed: there is nobody who waits
+        self._mail.put(self, event)
 
-    def _arrive(self, event: Optional[Event]) -> None:
+    def arrive(self, event: Optional[Event]) -> None:
         self._events.append(event)
         if self._waits is not None and not self._waits.done():
             self._waits.set_result(None)
