@@ -4,6 +4,7 @@
  */
 #include "answers.h"
 #include "events.h"
+#include "job_install.h"
 #include "jobs.h"
 #include "outcome.h"
 #include "sessions.h"
@@ -91,6 +92,8 @@ static bool job_done(struct service *s, struct job *job, const struct worker_mes
     }
     if (job->opens && job->session == NULL) {
         event_failed(job->client, job->id, "Cancelled", "the session was closed");
+    } else if (job->install != NULL) {
+        job_install_done(job, &outcome);
     } else if (job->opens) {
         event_opened(job, &outcome);
     } else {
@@ -164,6 +167,9 @@ static bool job_takes(struct service *s, struct job *job, const struct worker_me
         return job_call(s, job, message->number, bytes, message->size);
     case WORKER_DONE:
         return job_done(s, job, message, bytes);
+    case WORKER_WANTS:
+    case WORKER_FETCH:
+        return job_install_message(s, job, message, bytes);
     default:
         return false;
     }

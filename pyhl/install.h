@@ -2,8 +2,7 @@
 /*
  * %pip install in a session: what the two processes (parent.h) say to each other. The parent has uv
  * find the packages, and gives their files; the child, which has the VM and is in jail, puts them
- * into it. Which packages the VM has already its own files say: a rewind may have taken some away,
- * and a saved state or a layer may have brought others.
+ * into it.
  */
 #ifndef PYHL_INSTALL_H
 #define PYHL_INSTALL_H

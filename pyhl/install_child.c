@@ -1,22 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * The list of files comes in pieces of as many entries as fit into the shared memory. The parent is
- * trusted here. What packages the VM has is told by the names of directories, of which nothing is
- * taken but the names.
+ * trusted here.
  */
 #include "install_child.h"
+#include "packages_have.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 struct install_child {
     struct channel *channel;
-    struct vmm_files_out look;
-    char have[INSTALL_HAVE]; /* have_size bytes of names of packages, each with its NUL */
-    size_t have_size;
-    bool too_many; /* there are more */
+    struct packages_have have;
     struct vmm_files_in in;
     struct vmm_file *files; /* in.files; paths are to be freed */
     size_t room;
@@ -46,49 +42,13 @@ static ssize_t install_read(void *arg, size_t file, uint64_t offset, void *to, s
     return rc;
 }
 
-/* An entry of the directory of packages, or in it. Only the former is wanted at all. */
-static int install_look_at(void *arg, size_t path, const struct vmm_file *file)
-{
-    static const char suffix[] = ".dist-info";
-    struct install_child *c = arg;
-    const size_t len = strlen(file->path), end = sizeof(suffix) - 1;
-
-    (void)path;
-    if (len == 0) {
-        return 0;
-    }
-    if (S_ISDIR(file->mode) && len > end && strcmp(file->path + len - end, suffix) == 0) {
-        const size_t name = len - end;
-
-        c->too_many = c->too_many || c->have_size + name + 1 > sizeof(c->have);
-        if (!c->too_many) {
-            memcpy(c->have + c->have_size, file->path, name);
-            c->have[c->have_size + name] = 0;
-            c->have_size += name + 1;
-        }
-    }
-    return -ENOENT;
-}
-
-static int install_look_data(void *arg, uint64_t offset, const void *bytes, size_t size)
-{
-    (void)arg;
-    (void)offset;
-    (void)bytes;
-    (void)size;
-    return -ENOENT;
-}
-
 const struct vmm_files_out *install_child_look(struct install_child *install)
 {
-    install->have_size = 0;
-    install->too_many = false;
-    return &install->look;
+    return packages_have_look(&install->have);
 }
 
 int install_child_make(struct channel *channel, struct install_child **out, struct vmm_err *err)
 {
-    static const char *const paths[] = {&PACKAGES_SITE[1], NULL};
     struct install_child *c = calloc(1, sizeof(*c));
 
     *out = c;
@@ -98,8 +58,6 @@ int install_child_make(struct channel *channel, struct install_child **out, stru
     c->channel = channel;
     c->in.read = install_read;
     c->in.arg = c;
-    c->look = (struct vmm_files_out){
-        .paths = paths, .make = install_look_at, .write = install_look_data, .arg = c};
     return 0;
 }
 
@@ -169,13 +127,13 @@ static int install_request(struct install_child *c, const char *words, size_t si
 {
     struct channel *channel = c->channel;
     struct channel_message m = {
-        .kind = INSTALL_FIND, .size = c->have_size + size, .number = {c->have_size}};
+        .kind = INSTALL_FIND, .size = c->have.size + size, .number = {c->have.size}};
     size_t n;
     int rc;
 
     channel->until_ns = 0; /* uv takes the time that it takes: a signal to the parent ends it */
-    memcpy(channel->bytes, c->have, c->have_size);
-    memcpy(channel->bytes + c->have_size, words, size); /* at most INSTALL_WORDS */
+    memcpy(channel->bytes, c->have.text, c->have.size);
+    memcpy(channel->bytes + c->have.size, words, size); /* at most INSTALL_WORDS */
     rc = channel_call(channel, &m);
     *told = rc == 0 && m.result < 0;
     if (rc < 0 || m.result < 0) {
@@ -195,11 +153,9 @@ int install_child_find(struct install_child *install, const char *words, size_t 
     int rc;
 
     *told = false;
-    if (install->too_many) {
-        return vmm_err_set(err, E2BIG,
-                           "the session has too many packages: more than %u bytes of "
-                           "names",
-                           INSTALL_HAVE);
+    rc = packages_have_check(&install->have, err);
+    if (rc < 0) {
+        return rc;
     }
     (void)pthread_mutex_lock(&install->channel->lock);
     rc = install_request(install, words, size, found, told);

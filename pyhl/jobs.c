@@ -4,6 +4,7 @@
  */
 #include "jobs.h"
 #include "events.h"
+#include "job_install.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -55,6 +56,7 @@ void job_drop(struct service *s, struct job *job)
     s->held -= job->held;
     flow_free(&job->run);
     free(job->calls);
+    job_install_drop(s, job);
     free(job);
     s->jobs--;
 }

@@ -18,5 +18,6 @@ op_function op_cancel;
 op_function op_context;
 op_function op_open;
 op_function op_close;
+op_function op_install;
 
 #endif

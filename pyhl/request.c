@@ -7,7 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define REQUEST_TOOLS 1000u
+#define REQUEST_TOOLS      1000u
+#define REQUEST_INSTALL_NS 600000000000ull /* what uv may take */
 
 /* A run in the making. */
 struct making {
@@ -327,6 +328,18 @@ bool request_open(const json_t *request, const struct request_limits *limits, st
     struct making m = {.error = error, .head = {.sort = WORKER_CELL, .keeps = 1}};
     bool ok = request_members(request, names, error) && put_limits(&m, request, limits) &&
               put_places(&m, request) && put_env(&m, request) && put_code(&m, NULL, 0, out);
+
+    flow_free(&m.strings);
+    return ok;
+}
+
+bool request_install(const json_t *request, struct flow *out, struct request_error *error)
+{
+    static const char *const names[] = {"id", "op", "session", "packages", "timeout", NULL};
+    struct making m = {.error = error, .head = {.sort = WORKER_INSTALL, .keeps = 1}};
+    bool ok = request_members(request, names, error) &&
+              limit(&m, request, "timeout", 1e9, REQUEST_INSTALL_NS, &m.head.timeout_ns) &&
+              put_places(&m, request) && put_code(&m, NULL, 0, out);
 
     flow_free(&m.strings);
     return ok;

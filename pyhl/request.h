@@ -53,6 +53,9 @@ bool request_run(const json_t *request, const struct request_limits *limits, con
 bool request_open(const json_t *request, const struct request_limits *limits, struct flow *out,
                   struct request_error *error);
 
+/* The same for `install`: an empty cell. */
+bool request_install(const json_t *request, struct flow *out, struct request_error *error);
+
 /* The same for `context`. */
 bool request_context(const json_t *request, const struct request_limits *limits, struct flow *out,
                      struct request_error *error);

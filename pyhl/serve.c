@@ -7,6 +7,7 @@
 #include "message.h"
 #include "service.h"
 #include "frames.h"
+#include "install.h"
 
 #include <errno.h>
 #include <event2/event.h>
@@ -19,9 +20,12 @@
 #define SERVE_WAITING      10000u
 #define SERVE_OUTPUT       (64ull << 20)
 
+#define SERVE_ADVICE "rewind it to a checkpoint without that package, or open another session"
+
 struct serve_options {
     const char *dest;
-    bool stdio;
+    bool stdio, install;
+    struct package_options packages;
     uint64_t workers, sessions, waiting;
     struct request_limits limits;
 };
@@ -71,6 +75,19 @@ static const struct opt serve_opts[] = {
      .offset = offsetof(struct serve_options, limits.max_calls),
      .arg = "N",
      .help = "the same of calls of tools"},
+    {.name = "install",
+     .kind = OPT_FLAG,
+     .offset = offsetof(struct serve_options, install),
+     .help = "clients may have packages installed: uv gets them over this host's network"},
+    {.name = "find-links",
+     .kind = OPT_LIST,
+     .offset = offsetof(struct serve_options, packages.find_links),
+     .arg = "DIR",
+     .help = "a folder of wheels, beside the package index; repeatable"},
+    {.name = "offline",
+     .kind = OPT_FLAG,
+     .offset = offsetof(struct serve_options, packages.offline),
+     .help = "packages without network: from --find-links and uv's cache"},
     {.name = "dest",
      .kind = OPT_TEXT,
      .offset = offsetof(struct serve_options, dest),
@@ -140,6 +157,7 @@ static int serve_main(const struct cmd *cmd, int argc, char **argv)
     struct serve_options options = {0};
     struct pyhl_home *home = NULL;
     struct pyhl_home_info info;
+    struct install_wish wish;
     struct vmm_err err = {0};
     int status;
 
@@ -155,6 +173,7 @@ static int serve_main(const struct cmd *cmd, int argc, char **argv)
         return cmd_fail(cmd, &err);
     }
     pyhl_home_info(home, &info);
+    wish = (struct install_wish){"serve", options.dest, SERVE_ADVICE, &options.packages};
     status = serve_clients(cmd, &(struct service_config){
                                     .snap = pyhl_home_snapshot(home),
                                     .image = info.image,
@@ -164,6 +183,7 @@ static int serve_main(const struct cmd *cmd, int argc, char **argv)
                                     .waiting = options.waiting,
                                     .files = frames_is_file(),
                                     .limits = options.limits,
+                                    .install = options.install ? &wish : NULL,
                                 });
     pyhl_home_close(home);
     return status;

@@ -50,9 +50,11 @@ static const struct op {
     bool bytes; /* it takes some */
     op_function *take;
 } ops[] = {
-    {"hello", false, op_hello},         {"run", true, op_run},        {"reply", true, op_reply},
-    {"interrupt", false, op_interrupt}, {"cancel", false, op_cancel}, {"open", false, op_open},
-    {"context", false, op_context},     {"close", false, op_close},
+    {"hello", false, op_hello},     {"run", true, op_run},
+    {"reply", true, op_reply},      {"interrupt", false, op_interrupt},
+    {"cancel", false, op_cancel},   {"open", false, op_open},
+    {"context", false, op_context}, {"close", false, op_close},
+    {"install", false, op_install},
 };
 
 #define OPS (sizeof(ops) / sizeof(ops[0]))
@@ -194,6 +196,7 @@ int service_begin(struct service *service, const struct service_config *config, 
     TAILQ_INIT(&service->waiting);
     TAILQ_INIT(&service->running);
     TAILQ_INIT(&service->sessions);
+    TAILQ_INIT(&service->installs);
     service->pool = (struct pool){.snap = config->snap,
                                   .spare = config->workers,
                                   .message = answer_message,

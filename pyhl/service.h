@@ -19,6 +19,7 @@ struct service_config {
     uint64_t waiting;   /* requests that wait, at most */
     bool files;         /* a client's descriptor may be a file, which epoll(7) refuses */
     struct request_limits limits;
+    const struct install_wish *install; /* where packages come from; NULL: none may be installed */
 };
 
 /* The bytes of requests that wait, at most. One that is alone may be larger. */
@@ -53,6 +54,7 @@ struct job {
     uint64_t output; /* bytes that the worker has sent */
     uint64_t *calls; /* of tools, that are open: their numbers */
     size_t call_count, call_room;
+    struct job_install *install; /* job_install.h; NULL: it is none */
     uint64_t
         end_ns; /* CLOCK_MONOTONIC: if it is not over by then, its worker is killed; 0: never */
 };
@@ -64,6 +66,8 @@ struct service {
     struct pool pool;
     struct job_list waiting, running; /* of waiting: those without a VM; sessions have their own */
     TAILQ_HEAD(, session_vm) sessions;
+    TAILQ_HEAD(, job_install) installs; /* that wait for others */
+    size_t installing;                  /* how many look for packages */
     size_t jobs, session_count;
     size_t held; /* bytes of the jobs that wait */
     uint64_t session_serial;

@@ -3,6 +3,7 @@
  * Sessions, and the end of a job that may be a session's.
  */
 #include "sessions.h"
+#include "job_install.h"
 #include "jobs.h"
 #include "report.h"
 
@@ -88,6 +89,9 @@ void job_cancel(struct service *s, struct job *job)
 {
     struct session_vm *opened = job->opens ? job->session : NULL;
 
+    if (job_install_cancel(s, job)) {
+        return;
+    }
     if (job->member != NULL) {
         const uint64_t end_ns = report_now() + CANCEL_NS;
 
@@ -111,6 +115,9 @@ void job_abandon(struct service *s, struct job *job)
         return;
     }
     pool_pause(job->member, false);
+    if (job_install_cancel(s, job)) {
+        return;
+    }
     pool_signal(job->member, WORKER_INTERRUPT, job->serial);
     job->end_ns = job->end_ns != 0 && job->end_ns < end_ns ? job->end_ns : end_ns;
 }

@@ -8,6 +8,7 @@
 #include "pyhl.h"
 #include "replies.h"
 #include "vmm/abi.h"
+#include "worker_install.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -322,6 +323,48 @@ static void work_free(struct work *work)
     free(work->tools);
 }
 
+/* For worker_install(). */
+static void packages_read(void *arg, void *to, size_t size)
+{
+    worker_read(arg, to, size);
+}
+
+static void packages_tell(void *arg, uint32_t kind, const void *bytes, size_t size)
+{
+    worker_tell(arg, kind, bytes, size);
+}
+
+static int packages_go(void *arg, const struct vmm_run *run, struct vmm_outcome *outcome,
+                       struct vmm_err *err)
+{
+    struct worker *w = arg;
+    int rc;
+
+    signals_reach(w->vm);
+    rc = vmm_run(w->vm, run, outcome, err);
+    signals_stop(w->vm);
+    return rc;
+}
+
+static int worker_take_packages(struct worker *w, const struct work *work,
+                                struct vmm_outcome *outcome, struct vmm_err *err)
+{
+    struct vmm_run run;
+    const struct worker_install install = {.vm = w->vm,
+                                           .run = &run,
+                                           .arg = w,
+                                           .read = packages_read,
+                                           .tell = packages_tell,
+                                           .go = packages_go};
+    int rc = pyhl_run_make(&work->run, &run, err);
+
+    if (rc == 0) {
+        rc = worker_install(&install, outcome, err);
+        pyhl_run_free(&run);
+    }
+    return rc;
+}
+
 /* Makes the run, and begins it. libpyhl does not know runs about contexts and services: it makes a
  * cell. */
 static int worker_begin(struct worker *w, const struct work *work, struct vmm_outcome *outcome,
@@ -352,6 +395,9 @@ static int worker_run_vm(struct worker *w, struct work *work, struct vmm_outcome
 {
     int rc;
 
+    if (work->head.sort == WORKER_INSTALL) {
+        return worker_take_packages(w, work, outcome, err);
+    }
     work->run.tools = work->set;
     work->run.tools_arg = w;
     signals_reach(w->vm);
@@ -454,7 +500,8 @@ static int worker_loop(struct worker *w)
 static int worker_jail(struct worker *w, struct vmm_err *err)
 {
     const struct vmm_jail jail = {
-        .extras = VMM_JAIL_CHANNEL,
+        .extras = VMM_JAIL_CHANNEL | VMM_JAIL_INSPECT, /* before packages come it is checkpointed */
+        .vm = w->vm,
         .input_fd = -1,
         .channel_fd = w->fd,
         .threads = worker_thread,

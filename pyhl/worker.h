@@ -29,6 +29,12 @@ enum worker_kind {
     WORKER_CALL,   /* number: of the call; the name with its NUL, and the arguments */
     WORKER_DONE,   /* struct worker_done. WORKER_READY follows unless the session goes on */
     WORKER_FAILED, /* text: the host failed, and the worker ends */
+    /* Of an install (WORKER_INSTALL). From the worker: */
+    WORKER_WANTS = 32, /* the packages that the machine has, "NAME-VERSION" each with its NUL */
+    WORKER_FETCH,      /* struct worker_fetch: a piece of the files */
+    /* To it: */
+    WORKER_TAKE,  /* answers WORKER_WANTS: struct bundle_info; nothing: there is nothing to take */
+    WORKER_PIECE, /* answers WORKER_FETCH: so many bytes; none: they cannot be had */
 };
 
 struct worker_message {
@@ -41,8 +47,13 @@ struct worker_message {
 enum worker_sort {
     WORKER_SCRIPT,
     WORKER_CELL,
-    WORKER_CONTEXT, /* HV_RUN_CONTEXT of vmm.h, by its arguments */
-    WORKER_SERVICE, /* HV_RUN_SERVICE, by its arguments and source */
+    WORKER_CONTEXT,     /* HV_RUN_CONTEXT of vmm.h, by its arguments */
+    WORKER_SERVICE,     /* HV_RUN_SERVICE, by its arguments and source */
+    WORKER_INSTALL = 8, /* takes packages: asks for them, and is as before if it cannot take them */
+};
+
+struct worker_fetch {
+    uint64_t offset, size;
 };
 
 /* A run. Strings follow, each with its NUL, in the order of the counts: cwd, context, args, env,

@@ -6,10 +6,11 @@ import sys
 
 import caselist
 import hostile_cases
+import install_cases
 import run_cases
 import session_cases
 
-del hostile_cases, run_cases, session_cases  # their cases are in the list now
+del hostile_cases, install_cases, run_cases, session_cases  # their cases are in the list now
 
 if __name__ == "__main__":
     sys.exit(caselist.main("serve", sys.argv[1:]))

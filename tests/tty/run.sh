@@ -7,4 +7,4 @@
 set -u
 cd "$(dirname "$0")/../.." || exit 2
 [ "${1:-}" = --list ] || tests/home.sh "${PYHL_HOME:-.pyhl}" || exit 2
-exec python3 -B tests/tty/run.py "$@"
+PYTHONPATH=tests exec python3 -B tests/tty/run.py "$@"

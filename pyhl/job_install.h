@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Jobs that put packages into a session. The worker tells what its machine has, a process of its
+ * own finds what is missing (finder.h), and the worker fetches that in pieces. Meanwhile the
+ * session waits, and everything else goes on.
+ */
+#ifndef PYHL_JOB_INSTALL_H
+#define PYHL_JOB_INSTALL_H
+
+#include "service.h"
+
+/* Makes the job one of these packages: a list of texts. */
+bool job_install_begin(struct job *job, const json_t *packages, struct request_error *error);
+
+/* Frees what belongs to it, and ends its process. */
+void job_install_drop(struct service *s, struct job *job);
+
+/* It is to end. Returns false if it is in its machine, which is then to be stopped. */
+bool job_install_cancel(struct service *s, struct job *job);
+
+/* A message of the worker: WORKER_WANTS or WORKER_FETCH. Returns false for one that no worker sends
+ * then. */
+bool job_install_message(struct service *s, struct job *job, const struct worker_message *message,
+                         const uint8_t *bytes);
+
+/* The worker is done with it: tells the client. */
+void job_install_done(const struct job *job, const struct vmm_outcome *outcome);
+
+#endif
