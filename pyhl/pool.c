@@ -58,7 +58,8 @@ static _Noreturn void member_run(const struct pool *pool, pid_t server, int fd)
     const struct worker_start start = {.snap = pool->snap, .fd = fd};
     int null;
 
-    (void)signal(SIGINT, SIG_IGN); /* a terminal's are for the server */
+    (void)signal(SIGINT, SIG_IGN);  /* a terminal's are for the server */
+    (void)signal(SIGTERM, SIG_DFL); /* the function for it is the server's */
     close_unkept(pool, (unsigned)fd);
     null = open("/dev/null", O_RDWR | O_CLOEXEC);
     if (null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(null, STDOUT_FILENO) < 0 ||

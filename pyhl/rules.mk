@@ -9,7 +9,7 @@ PYHL_OBJ := $(PYHL_SRC:pyhl/%.c=$(PYHL_OUT)/%.o)
 PYHL_LIB := $(BUILD)/libpyhl.a
 PYHL_LIB_OBJ := $(patsubst %,$(PYHL_OUT)/%.o,pyhl env home config value folder files cache lock layers layers_list packages_dist)
 PYHL_INSTALLED := $(BUILD)/lib/libpyhl.a
-PYHL_LIBS := -larchive -ledit -lelf -levent_core -linih -ljansson -ltinfo -lbsd -lmd -lxxhash -lz -lbz2 -llzma -lzstd -lpthread
+PYHL_LIBS := -larchive -ledit -lelf -levent_extra -levent_core -linih -ljansson -ltinfo -lbsd -lmd -lxxhash -lz -lbz2 -llzma -lzstd -lpthread
 
 all: $(BUILD)/pyhl $(PYHL_INSTALLED)
 

@@ -8,9 +8,11 @@
 #include "service.h"
 #include "frames.h"
 #include "install.h"
+#include "http_serve.h"
 
 #include <errno.h>
 #include <event2/event.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -28,6 +30,7 @@ struct serve_options {
     struct package_options packages;
     uint64_t workers, sessions, waiting;
     struct request_limits limits;
+    struct http_serve_options http;
 };
 
 static const struct opt serve_opts[] = {
@@ -35,6 +38,26 @@ static const struct opt serve_opts[] = {
      .kind = OPT_FLAG,
      .offset = offsetof(struct serve_options, stdio),
      .help = "take requests from standard input, and write events to standard output"},
+    {.name = "listen",
+     .kind = OPT_LIST,
+     .offset = offsetof(struct serve_options, http.listen),
+     .arg = "ADDRESS",
+     .help = "take requests by HTTP at HOST:PORT (127.0.0.1 if it is :PORT) or unix:PATH"},
+    {.name = "token-file",
+     .kind = OPT_TEXT,
+     .offset = offsetof(struct serve_options, http.token_file),
+     .arg = "FILE",
+     .help = "tokens that HTTP asks for, one a line, with names and limits (else $PYHL_TOKEN)"},
+    {.name = "host",
+     .kind = OPT_LIST,
+     .offset = offsetof(struct serve_options, http.hosts),
+     .arg = "NAME",
+     .help = "a name that the headers Host and Origin may have, or *.NAME"},
+    {.name = "http-timeout",
+     .kind = OPT_SECONDS,
+     .offset = offsetof(struct serve_options, http.timeout_ns),
+     .arg = "SECONDS",
+     .help = "how long a connection may bring nothing, or take nothing of an answer (60)"},
     {.name = "workers",
      .kind = OPT_COUNT,
      .offset = offsetof(struct serve_options, workers),
@@ -96,35 +119,72 @@ static const struct opt serve_opts[] = {
     OPT_END,
 };
 
-static int serve_loop(struct service *s, struct frames *frames, int *status, struct vmm_err *err)
+struct serving {
+    struct service service;
+    struct frames *frames;   /* NULL: no --stdio */
+    struct http_serve *http; /* NULL: no --listen */
+    bool ended;              /* by a signal */
+    int status;
+};
+
+/* Whether there is more to do. Where both are, standard input decides. */
+static bool serve_goes_on(struct serving *s)
+{
+    return !s->ended && (s->frames == NULL || frames_turn(s->frames, &s->status));
+}
+
+static int serve_loop(struct serving *s, struct vmm_err *err)
 {
     int rc = 0;
 
-    while (rc == 0 && frames_turn(frames, status)) {
-        rc = service_turn(s, err);
-        if (rc == 0 && frames_turn(frames, status) && event_base_loop(s->base, EVLOOP_ONCE) < 0) {
+    while (rc == 0 && serve_goes_on(s)) {
+        rc = service_turn(&s->service, err);
+        if (rc == 0 && serve_goes_on(s) && event_base_loop(s->service.base, EVLOOP_ONCE) < 0) {
             rc = vmm_err_set(err, errno, "the event loop: %s", strerror(errno));
         }
     }
     return rc;
 }
 
-static int serve_clients(const struct cmd *cmd, const struct service_config *config)
+static int serve_clients(const struct cmd *cmd, const struct serve_options *options,
+                         const struct service_config *config)
 {
-    struct frames *frames = NULL;
+    struct serving s = {.status = CMD_OK};
     struct vmm_err err = {0};
-    struct service s;
-    int status = CMD_OK, rc;
+    int rc;
 
-    rc = service_begin(&s, config, &err);
+    rc = service_begin(&s.service, config, &err);
     if (rc < 0) {
         return cmd_fail(cmd, &err);
     }
-    rc = frames_begin(&s, &frames, &err);
-    rc = rc == 0 ? serve_loop(&s, frames, &status, &err) : rc;
-    frames_end(frames);
-    service_end(&s);
-    return rc < 0 ? cmd_fail(cmd, &err) : status;
+    if (options->stdio) {
+        rc = frames_begin(&s.service, &s.frames, &err);
+    }
+    if (rc == 0 && options->http.listen.count > 0) {
+        rc = http_serve_begin(&s.service, &options->http, &s.ended, &s.http, &err);
+    }
+    rc = rc == 0 ? serve_loop(&s, &err) : rc;
+    frames_end(s.frames);
+    http_serve_end(s.http);
+    service_end(&s.service);
+    if (rc == -EINVAL) {
+        return cmd_usage(cmd, "%s", err.msg);
+    }
+    return rc < 0 ? cmd_fail(cmd, &err) : s.status;
+}
+
+/* Refuses options that have nothing to be about. */
+static int serve_options_fit(const struct cmd *cmd, const struct serve_options *options)
+{
+    if (!options->stdio && options->http.listen.count == 0) {
+        return cmd_usage(cmd, "say --stdio, or --listen ADDRESS, or both");
+    }
+    if (options->http.listen.count == 0 &&
+        (options->http.token_file != NULL || options->http.hosts.count > 0 ||
+         options->http.timeout_ns != 0)) {
+        return cmd_usage(cmd, "--token-file, --host and --http-timeout go with --listen");
+    }
+    return CMD_OK;
 }
 
 /* Fills in what was not said. */
@@ -132,9 +192,6 @@ static int serve_defaults(const struct cmd *cmd, struct serve_options *options)
 {
     const long cpus = sysconf(_SC_NPROCESSORS_ONLN);
 
-    if (!options->stdio) {
-        return cmd_usage(cmd, "say --stdio: there is no other way in yet");
-    }
     options->workers = options->workers != 0 ? options->workers : cpus > 1 ? (uint64_t)cpus : 1;
     options->sessions = options->sessions != 0 ? options->sessions : SERVE_SESSIONS;
     options->waiting = options->waiting != 0 ? options->waiting : SERVE_WAITING;
@@ -164,7 +221,8 @@ static int serve_main(const struct cmd *cmd, int argc, char **argv)
     if (!cmd_parse_options(cmd, argc, argv, &options, "requests come on standard input", &status)) {
         return status;
     }
-    status = serve_defaults(cmd, &options);
+    status = serve_options_fit(cmd, &options);
+    status = status == CMD_OK ? serve_defaults(cmd, &options) : status;
     status = status == CMD_OK ? cmd_close_inherited(cmd) : status;
     if (status != CMD_OK) {
         return status;
@@ -174,30 +232,37 @@ static int serve_main(const struct cmd *cmd, int argc, char **argv)
     }
     pyhl_home_info(home, &info);
     wish = (struct install_wish){"serve", options.dest, SERVE_ADVICE, &options.packages};
-    status = serve_clients(cmd, &(struct service_config){
-                                    .snap = pyhl_home_snapshot(home),
-                                    .image = info.image,
-                                    .vm_memory = info.memory,
-                                    .workers = options.workers,
-                                    .sessions = options.sessions,
-                                    .waiting = options.waiting,
-                                    .files = frames_is_file(),
-                                    .limits = options.limits,
-                                    .install = options.install ? &wish : NULL,
-                                });
+    status = serve_clients(cmd, &options,
+                           &(struct service_config){
+                               .snap = pyhl_home_snapshot(home),
+                               .image = info.image,
+                               .vm_memory = info.memory,
+                               .workers = options.workers,
+                               .sessions = options.sessions,
+                               .waiting = options.waiting,
+                               .files = options.stdio && frames_is_file(),
+                               .limits = options.limits,
+                               .install = options.install ? &wish : NULL,
+                           });
     pyhl_home_close(home);
+    free(options.http.listen.items);
+    free(options.http.hosts.items);
     return status;
 }
 
 const struct cmd cmd_serve = {
     .name = "serve",
-    .summary = "runs for a program, over its standard input and output",
-    .synopsis = "serve --stdio [OPTIONS]",
+    .summary = "runs for programs, over standard input and output, or by HTTP",
+    .synopsis = "serve --stdio | --listen ADDRESS [OPTIONS]",
     .notes = "Requests and events are frames of JSON and bytes; pyhl/PROTOCOL.md describes them. "
              "Each run has a VM that\n"
              "nothing has run in; runs of a session share one. Each VM is in a process and a jail "
              "of its own.\n"
-             "The server ends at the end of its input, when what it was asked for is done.\n"
+             "HTTP has the same in JSON. It asks for a token, except on a unix socket, which is "
+             "for this user alone.\n"
+             "The server ends at the end of its input, when what it was asked for is done, or, "
+             "without --stdio, by\n"
+             "SIGTERM.\n"
              "Exit status: 0; 125 after a frame that is none, or when the server fails; 141 when "
              "its output is closed.",
     .opts = serve_opts,

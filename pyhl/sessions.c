@@ -110,11 +110,13 @@ void job_abandon(struct service *s, struct job *job)
     const uint64_t end_ns = report_now() + LEAVE_NS;
 
     job_leave(job);
+    if (job->member != NULL) {
+        pool_pause(job->member, false);
+    }
     if (job->session == NULL || job->member == NULL) {
         job_cancel(s, job);
         return;
     }
-    pool_pause(job->member, false);
     if (job_install_cancel(s, job)) {
         return;
     }

@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the routes answer."""
+
+import base64
+import os
+import signal
+import stat
+import subprocess
+import tempfile
+
+from caselist import case, children, same
+from client import PYHL, TOKEN, Server, Stream, data, output, wait_for
+
+
+@case
+def a_run():
+    with Server() as s:
+        same(s.ask("GET", "/health", token="").json["status"], "ok")
+        code = "import sys; print(6 * 7); sys.stderr.write('e'); sys.exit(3)"
+        answer = s.run(code, args=["a"], env={"A": "b"})
+        same((answer.status, answer.headers["Content-Type"]), (200, "application/x-ndjson"))
+        same((output(answer.events), output(answer.events, "stderr")), (b"42\n", b"e"))
+        same((answer.done["event"], answer.done["outcome"], answer.done["status"]), ("done", "status", 3))
+        number = int(answer.headers["Pyhl-Run"])
+        same({e["id"] for e in answer.events}, {number})
+        done = s.run("while True: pass", timeout=0.1).done
+        same((done["outcome"], done["limit"]), ("timeout", "timeout"))
+        answer = s.run("6 * 7", **{"as": "cell"})
+        same([e["kind"] for e in answer.events if e["event"] == "record"], ["result"])
+        connection = s.connection()
+        for i in range(20):
+            same(output(s.run(f"print({i})", connection=connection).events), b"%d\n" % i)
+        connection.close()
+
+
+@case
+def bytes_of_any_kind():
+    text = "aé€😀" * 100000
+    with Server() as s:
+        events = s.run(f"print('aé€😀' * 100000, end='')").events
+        same(output(events).decode(), text)
+        assert all("text" in e for e in events[:-1]), "a character was cut in two"
+        events = s.run("import os; os.write(1, bytes(range(256)) * 1000)").events
+        same(output(events), bytes(range(256)) * 1000)
+        events = s.run("import os; os.write(1, b'x\\xe2\\x82')").events
+        same(output(events), b"x\xe2\x82")
+        coded = base64.b64encode("print('é')".encode()).decode()
+        for members in ({"text": "print('é')"}, {"base64": coded}):
+            same(output(s.ask("POST", "/v1/requests", {"op": "run", **members}).events), "é\n".encode())
+        for members in ({"base64": "@"}, {"base64": "aaa@"}, {"text": 1}, {"text": "", "base64": ""}):
+            same(s.ask("POST", "/v1/requests", {"op": "run", **members}).status, 400)
+
+
+@case
+def sessions():
+    with Server() as s:
+        one, two = s.open(), s.open()
+        s.run("x = 5", session=one)
+        same(data(s.run("x", session=one).events[0]).count(b"5") > 0, True)
+        same(s.run("x", session=two).done["status"], 1)
+        names = [v["session"] for v in s.ask("GET", "/v1/sessions").json["sessions"]]
+        same(names, [one, two])
+        same(s.ask("DELETE", f"/v1/sessions/{one}").status, 204)
+        for answer in (s.ask("DELETE", f"/v1/sessions/{one}"), s.run("x", session=one),
+                       s.ask("DELETE", "/v1/sessions/"), s.ask("DELETE", "/v1/sessions/%00")):
+            same(answer.status, 404)
+        same(s.ask("POST", "/v1/sessions", {"cwd": "x"}).status, 400)
+        same(len(s.ask("GET", "/v1/sessions").json["sessions"]), 1)
+
+
+@case
+def tools_and_signals():
+    tool = {"name": "add", "schema": '{"properties": {"a": {}, "b": {}}}'}
+    with Server() as s:
+        stream = Stream(s, "/v1/run", {"code": "import host; print(host.add(1, 2))", "tools": [tool]})
+        call = stream.until("call")
+        same((call["name"], data(call)), ("add", b'{"a":1,"b":2}'))
+        reply = {"op": "reply", "run": stream.run, "call": call["call"], "text": "3"}
+        same(s.ask("POST", "/v1/requests", reply).done["event"], "done")
+        same(data(stream.until("stdout")), b"3\n")
+        stream.until("done")
+        same(s.ask("POST", "/v1/requests", reply).status, 404)  # the run is over
+
+        session = s.open()
+        for op, outcome in (("interrupt", "ready"), ("cancel", "interrupted")):
+            stream = Stream(s, "/v1/run", {"code": "print(1, flush=True)\nwhile True: pass", "session": session})
+            stream.until("stdout")
+            same(s.ask("POST", "/v1/requests", {"op": op, "run": stream.run}).done["event"], "done")
+            same(stream.until("done")["outcome"], outcome)
+
+
+@case
+def a_unix_socket():
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "socket")
+        with Server(listen=f"unix:{path}", token=None) as s:
+            mode = os.stat(path).st_mode
+            same((stat.S_ISSOCK(mode), stat.S_IMODE(mode)), (True, 0o600))
+            same(output(s.run("print(1)").events), b"1\n")
+            same(s.run("print(1)", token="not-a-token-that-it-knows").status, 401)
+            second = subprocess.run([PYHL, "serve", "--listen", f"unix:{path}"], capture_output=True, text=True)
+            same((second.returncode, second.stderr.count("Address already in use")), (125, 1))
+            same(s.end(), (0, ""))
+            assert not os.path.exists(path), "the socket's file is still there"
+        with Server(listen=f"unix:{path}", token=None) as s:
+            s.end(signal.SIGKILL)
+        with Server(listen=f"unix:{path}", token=None) as s:  # in the place of the dead one's
+            same(s.ask("GET", "/health").status, 200)
+        os.unlink(path)
+        with open(path, "w") as f:
+            f.write("mine")
+        failed = subprocess.run([PYHL, "serve", "--listen", f"unix:{path}"], capture_output=True, text=True)
+        same((failed.returncode, open(path).read()), (125, "mine"))
+
+
+@case
+def with_standard_input():
+    """Both ways in; the end of the input ends the server."""
+    with Server("--stdio", stdin=subprocess.PIPE, stdout=subprocess.PIPE) as s:
+        same(output(s.run("print(1)").events), b"1\n")
+        s.process.stdin.close()
+        same(s.process.wait(10), 0)
+
+
+@case
+def the_end():
+    """SIGTERM, SIGINT and SIGKILL leave no process, whatever runs."""
+    for signo, status in ((signal.SIGTERM, 0), (signal.SIGINT, 0), (signal.SIGKILL, -9)):
+        with Server() as s:
+            session = s.open()
+            stream = Stream(s, "/v1/run", {"code": "print(1, flush=True)\nwhile True: pass", "session": session})
+            stream.until("stdout")
+            s.request("POST", "/v1/run", {"code": "while True: pass"})
+            workers = children(s.process.pid)
+            assert workers
+            same(s.end(signo), (status, ""))
+            wait_for(lambda: not any(os.path.exists(f"/proc/{pid}") for pid in workers), "the end of the workers")
+
+
+@case
+def command_lines():
+    def refused(*options, env={}, status=2):
+        plain = {k: v for k, v in os.environ.items() if k != "PYHL_TOKEN"}
+        got = subprocess.run([PYHL, "serve", *options], capture_output=True, text=True, env={**plain, **env},
+                             stdin=subprocess.DEVNULL, timeout=20)
+        same((got.returncode, got.stdout, got.stderr.count("\n")), (status, "", 1))
+        return got.stderr
+
+    assert "say --stdio, or --listen" in refused()
+    assert "go with --listen" in refused("--stdio", "--host", "a")
+    for address in ("8080", "host:80", "1.2.3:80", "[::1:80", ":x", ":65536", "unix:", "unix:" + "x" * 200, ":"):
+        assert f"'{address}'" in refused("--listen", address, env={"PYHL_TOKEN": TOKEN})
+    assert "who may ask?" in refused("--listen", ":0")
+    assert "it must have 16 to 128" in refused("--listen", ":0", env={"PYHL_TOKEN": "short"})
+    assert "cannot listen" in refused("--listen", "203.0.113.1:0", env={"PYHL_TOKEN": TOKEN}, status=125)

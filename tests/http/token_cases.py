@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Who may ask for what."""
+
+import os
+import subprocess
+import tempfile
+
+from caselist import case, same
+from client import PYHL, TOKEN, Server, Stream
+
+ANNE, BOB = "annes-token-0123456789", "bobs-token-0123456789"
+
+
+@case
+def tokens():
+    with Server() as s:
+        for token in ("", "x", TOKEN[:-1], TOKEN + "x", TOKEN.upper(), "x" * 1000):
+            answer = s.ask("GET", "/v1/sessions", token=token)
+            same((answer.status, answer.headers["WWW-Authenticate"]), (401, "Bearer"))
+        same(s.ask("GET", "/v1/sessions").status, 200)
+        same(s.ask("GET", "/v1/sessions", token="", headers={"X-API-Key": TOKEN}).status, 200)
+        same(s.ask("GET", "/v1/sessions", token="", headers={"Authorization": f"bearer {TOKEN}"}).status, 200)
+        same(s.ask("GET", "/v1/sessions", token="", headers={"Authorization": f"Basic {TOKEN}"}).status, 401)
+        same(s.ask("GET", "/no/such/path", token="").status, 401)  # who may not ask learns no path
+        same(s.ask("GET", "/no/such/path").status, 404)
+        answer = s.ask("GET", "/v1/run")
+        same((answer.status, answer.headers["Allow"]), (405, "POST"))
+
+
+@case
+def owners():
+    """What is one owner's is not there for another."""
+    with Server(tokens=f"# a comment\n\n{ANNE} name=anne\n{BOB}\n{TOKEN} name=anne\n") as s:
+        session = s.open(token=ANNE)
+        stream = Stream(s, "/v1/run", {"code": "print(1, flush=True)\nwhile True: pass", "session": session}, token=ANNE)
+        stream.until("stdout")
+        for body in ({"op": "interrupt", "run": stream.run}, {"op": "cancel", "run": stream.run},
+                     {"op": "run", "session": session, "text": "1"}, {"op": "close", "session": session}):
+            answer = s.ask("POST", "/v1/requests", body, token=BOB)
+            same((answer.status, answer.json["error"]["type"]), (404, "LookupError"))
+        same(s.ask("DELETE", f"/v1/sessions/{session}", token=BOB).status, 404)
+        same(s.ask("GET", "/v1/sessions", token=BOB).json, {"sessions": []})
+        same(s.ask("GET", "/v1/sessions", token=TOKEN).json, {"sessions": [{"session": session, "running": True}]})
+        same(s.ask("POST", "/v1/requests", {"op": "interrupt", "run": stream.run}, token=TOKEN).status, 200)
+        same(stream.until("done")["outcome"], "ready")
+
+
+@case
+def token_files():
+    def refused(text):
+        with tempfile.NamedTemporaryFile("w") as f:
+            f.write(text)
+            f.flush()
+            got = subprocess.run([PYHL, "serve", "--listen", ":0", "--token-file", f.name], capture_output=True,
+                                 text=True, timeout=20)
+            same((got.returncode, got.stderr.count("\n")), (2, 1))
+            assert ANNE not in got.stderr, got.stderr
+            return got.stderr
+
+    for text, said in (("", "there is no token in it"), ("short", ":1: a token of 5 characters"),
+                       (f"{ANNE}\n{ANNE}\n", ":2: this token is there already"),
+                       (f"{ANNE} speed=1", ":1: 'speed=1': a line is TOKEN"),
+                       (f"{ANNE} name=", ":1: a name has 1 to 63"), (f"{ANNE} name=a\"b", "without \""),
+                       (f"{ANNE}\0", "it has a NUL"), ("é" * 16, "printable ASCII")):
+        assert said in refused(text), (text, refused(text))
+    got = subprocess.run([PYHL, "serve", "--listen", ":0", "--token-file", "/not/there"], capture_output=True, text=True)
+    assert "/not/there: No such file" in got.stderr, got.stderr
+
+
+@case
+def hosts_and_origins():
+    with Server("--host", "sandbox.example", "--host", "*.box.example") as s:
+        for host, status in (("127.0.0.1:80", 200), ("LOCALHOST", 200), ("a.localhost:1", 200), ("[::1]:8", 200),
+                             ("10.1.2.3", 200), ("sandbox.example:8080", 200), ("a.b.box.example", 200),
+                             ("box.example", 403), ("evil.example", 403), ("sandbox.example.evil.example", 403),
+                             ("localhost.evil.example", 403), ("xsandbox.example", 403), ("localhost:x", 403),
+                             ("localhost@evil.example", 403), ("[::1", 403)):
+            same((host, s.ask("GET", "/v1/sessions", headers={"Host": host}).status), (host, status))
+        for origin, status in (("http://localhost:3000", 200), ("https://sandbox.example", 200), ("null", 403),
+                               ("http://evil.example", 403), ("file://", 403), ("ftp://localhost", 403),
+                               ("http://localhost.evil.example", 403), ("http://evil.example/://localhost", 403)):
+            same((origin, s.ask("GET", "/v1/sessions", headers={"Origin": origin}).status), (origin, status))
