@@ -17,7 +17,8 @@ from typing import List, Literal, Optional
 
 import pyhl
 
-import aio  # more cases, as pools and schemas
+import aio  # more cases, as packages, pools and schemas
+import packages
 import pools
 import schemas
 from caselist import case, children, main, raises, same

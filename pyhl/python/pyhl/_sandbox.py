@@ -175,6 +175,11 @@ class AsyncSandbox:
     async def list_code_contexts(self) -> List[Context]:
         return await self._context("list")
 
+    async def install(self, *packages: str, timeout: Optional[float] = None) -> List[str]:
+        """Gets packages with uv, and returns what came: ["polars==1.2"]. The next run can import them. The server must
+        allow it: Server(["--install"]). Raises InvalidArgument for a package that is not to be had."""
+        return list((await self._session.ask("install", packages=list(packages), timeout=timeout))["packages"] or ())
+
     async def interrupt(self) -> None:
         """The run under way gets KeyboardInterrupt. The session stays."""
         for request in self._session.running[:1]:
@@ -234,6 +239,7 @@ class Sandbox(Twin[AsyncSandbox]):
     remove_code_context = blocking(AsyncSandbox.remove_code_context)
     restart_code_context = blocking(AsyncSandbox.restart_code_context)
     list_code_contexts = blocking(AsyncSandbox.list_code_contexts)
+    install = blocking(AsyncSandbox.install)
     interrupt = blocking(AsyncSandbox.interrupt)
     kill = blocking(AsyncSandbox.kill)
 
