@@ -4,6 +4,7 @@ import os
 import platform
 import re
 import subprocess
+import sys
 
 from report import Table
 from ways import output
@@ -98,9 +99,14 @@ def serve(bench):
     """Prints what `pyhl serve --stdio` adds to a run. Returns the figures by name."""
     text = output(f"{bench.programs}/serve", bench.pyhl, bench.home, str(bench.times(10000))).stdout
     found = {name: [float(figure) for figure in figures] for name, *figures in map(str.split, text.splitlines())}
-    table = Table("`pyhl serve --stdio`, by a client in C", "", "median", "least", "p99")
-    table.row("`print(1)`, beyond what `vmm_run()` takes, ms", *found["beyond"])
-    print(f"\nWith requests ahead {found['rate'][0]:,.0f} runs a second; the first answer of a new server after {found['first'][0]:.0f} ms.")
+    text = output(sys.executable, "tests/bench/sdk.py", bench.pyhl, bench.home, str(bench.times(10000))).stdout
+    found.update((name, [float(figure) for figure in figures]) for name, *figures in map(str.split, text.splitlines()))
+    table = Table("`pyhl serve --stdio`: `print(1)`, beyond what `vmm_run()` takes, ms", "", "median", "least", "p99")
+    table.row("a client in C", *found["beyond"])
+    table.row("`pyhl.run()` of the Python package", *found["run"])
+    table.row("`await pyhl.arun()`", *found["arun"])
+    print(f"\nWith requests ahead {found['rate'][0]:,.0f} runs a second, by a `pyhl.Pool` {found['pool'][0]:,.0f}; the first answer of a "
+          f"new server after {found['first'][0]:.0f} ms.")
     return found
 
 

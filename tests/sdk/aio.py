@@ -172,3 +172,31 @@ async def a_server_that_dies_fails_what_waits():
     await fails(pyhl.ServerError, "status -9", pyhl.arun("print(1, flush=True)\nwhile True: pass", server=server, on_stdout=kills))
     await fails(pyhl.ServerError, "status -9", pyhl.arun("1", server=server))
     server.close()
+
+
+@looped
+async def no_session_is_left_of_a_cancelled_create():
+    """Whether the server has begun with it, has done it, or has answered already."""
+    cancel = pyhl._server.Request.cancel
+    with pyhl.Server(["--workers", "1", "--sessions", "1"]) as server:
+        for when in ("before", "late", "answered"):
+            if when != "answered":
+                os.kill(server._process.pid, signal.SIGSTOP)
+            if when == "late":
+                pyhl._server.Request.cancel = lambda self: None
+            task = asyncio.create_task(pyhl.AsyncSandbox.create(server=server))
+            await asyncio.sleep(0)
+            time.sleep(0.3 if when == "answered" else 0.02)  # the loop does not see the answer
+            task.cancel()
+            await fails(asyncio.CancelledError, "", task)
+            pyhl._server.Request.cancel = cancel
+            os.kill(server._process.pid, signal.SIGCONT)
+            end = time.monotonic() + 10
+            while True:
+                try:
+                    sandbox = await pyhl.AsyncSandbox.create(server=server)
+                    break
+                except pyhl.Busy:
+                    assert time.monotonic() < end, f"the session of the cancelled create() is still open: {when}"
+                    await asyncio.sleep(0.01)
+            await sandbox.kill()

@@ -273,6 +273,27 @@ def keyboard_interrupt_ends_the_run():
 
 
 @case
+def keyboard_interrupt_leaves_no_session():
+    old = signal.signal(signal.SIGALRM, signal.default_int_handler)
+    with pyhl.Server(["--workers", "1", "--sessions", "1"]) as server:
+        os.kill(server._process.pid, signal.SIGSTOP)
+        signal.setitimer(signal.ITIMER_REAL, 0.2)
+        try:
+            raises(KeyboardInterrupt, "", pyhl.Sandbox, server=server)
+        finally:
+            signal.signal(signal.SIGALRM, old)
+        os.kill(server._process.pid, signal.SIGCONT)
+        end = time.monotonic() + 20
+        while True:
+            try:
+                pyhl.Sandbox(server=server).kill()
+                break
+            except pyhl.Busy:
+                assert time.monotonic() < end, "the session of the interrupted Sandbox() is still open"
+                time.sleep(0.01)
+
+
+@case
 def arguments_that_are_no_json_leave_the_server():
     with pyhl.Server(["--workers", "1"]) as server:
         for text, members in (("is no text", {"envs": {"A": "\ud800"}}), ("has a NUL", {"envs": {"A": "a\0b"}}),

@@ -97,8 +97,8 @@ class AsyncSandbox:
                     timeout: Optional[float], tools: Tools, server: Optional[Server]) -> AsyncSandbox:
         made = {tool.name: tool for tool in tools_of(tools)}
         server = await _server(waits, server)
-        request = await server.request(waits, "open", env=envs, cwd=cwd)
-        return cls(Session(server, waits, (await request.done())["session"]), timeout, made)
+        session, = await Session.open(server, waits, "open", env=envs, cwd=cwd)
+        return cls(session, timeout, made)
 
     @classmethod
     async def connect(cls, sandbox_id: str, *, timeout: Optional[float] = None, tools: Tools = None,

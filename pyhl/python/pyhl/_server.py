@@ -16,7 +16,7 @@ import struct
 import subprocess
 import threading
 from concurrent.futures import Future
-from typing import Any, Dict, Optional, Sequence, Tuple
+from typing import Any, Dict, Optional, Sequence, Set, Tuple
 
 from ._errors import TYPES, InvalidArgument, ServerError
 from ._waiting import Event, ThreadWaiter, Waiter, WaiterType, block
@@ -142,6 +142,7 @@ class Server:
         self.why = ""
         self._numbers = itertools.count(1)
         self._waiters: Dict[int, Waiter] = {}
+        self._unwanted: Set[int] = set()
         self._lock = threading.Lock()  # of what stands above, and of _backlog
         # Who writes may wait for the server, which may wait until its events are read. So the reader never takes this one.
         self._writing = threading.Lock()
@@ -182,13 +183,33 @@ class Server:
             self._waiters[number] = request.waiter
         try:
             await request.waiter.write(self, whole)
-        except BaseException as error:
+        except asyncio.CancelledError:
+            self.leave(request)
+            raise
+        except BaseException:
             with self._lock:
                 self._waiters.pop(number, None)
-            if isinstance(error, asyncio.CancelledError):
-                request.cancel()
             raise
         return request
+
+    def leave(self, request: Request) -> None:
+        """Nobody waits for a request any more that opens sessions. It is cancelled, and those that it opens are closed."""
+        with self._lock:
+            came = self._waiters.pop(request.number, None) is None
+            if not came:
+                self._unwanted.add(request.number)
+        request.cancel()
+        if came and request.waiter.last is not None:
+            self._undo(request.waiter.last[0])
+
+    def _undo(self, done: Dict[str, Any]) -> None:
+        """Closes sessions that were opened. By the thread that writes, because the reader must not wait."""
+        names = [done["session"]] if "session" in done else done.get("sessions", [])
+        for name in names:
+            try:
+                self.send_soon(self.frame("close", session=name)[1])
+            except ServerError:
+                pass  # the server is gone, and the session with it
 
     def _usable(self) -> None:
         if self.why:
@@ -273,11 +294,15 @@ class Server:
                 if "id" not in message:
                     failure = message.get("message", "")
                     continue
+                number, last = message["id"], message["event"] in ("done", "failed")
                 with self._lock:
-                    last = message["event"] in ("done", "failed")
-                    waiter = self._waiters.pop(message["id"], None) if last else self._waiters.get(message["id"])
-                if waiter is not None:
-                    waiter.put((message, data))
+                    waiter = self._waiters.pop(number, None) if last else self._waiters.get(number)
+                    if waiter is not None:
+                        waiter.put((message, data))
+                    unwanted = last and number in self._unwanted
+                if unwanted:
+                    self._unwanted.discard(number)
+                    self._undo(message)
         except (OSError, ValueError) as error:  # ValueError: close() has closed the pipe
             failure = str(error)
         self._over(failure)

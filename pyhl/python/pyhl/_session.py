@@ -43,6 +43,17 @@ class Session:
         self.server, self.waits, self.name = server, waits, name
         self.running: List[Request] = []
 
+    @classmethod
+    async def open(cls, server: Server, waits: WaiterType, op: str, **members: Any) -> List[Session]:
+        """The sessions that a request opens. None is left when the caller is interrupted, or cancelled, while he waits."""
+        request = await server.request(waits, op, **members)
+        try:
+            done = await request.done()
+        except BaseException:
+            server.leave(request)
+            raise
+        return [cls(server, waits, name) for name in ([done["session"]] if "session" in done else done["sessions"])]
+
     async def request(self, op: str, data: bytes = b"", **members: Any) -> Request:
         """Sends a request about the session. Members that are None are left out."""
         return await self.server.request(self.waits, op, data, session=self.name, **members)

@@ -18,7 +18,7 @@ import queue
 import threading
 import weakref
 from concurrent.futures import Executor, Future
-from typing import TYPE_CHECKING, Any, Awaitable, Callable, Coroutine, Deque, Dict, Generic, List, Optional, Tuple, Type, TypeVar, Union
+from typing import TYPE_CHECKING, Any, Awaitable, Callable, Coroutine, Deque, Dict, Generic, Optional, Tuple, Type, TypeVar, Union
 
 if TYPE_CHECKING:
     from typing_extensions import Concatenate, ParamSpec
@@ -133,17 +133,15 @@ class ThreadWaiter:
 
     def __init__(self) -> None:
         self._events: queue.SimpleQueue[Optional[Event]] = queue.SimpleQueue()
+        self.last: Optional[Event] = None  # that came, if not taken
 
     def put(self, event: Optional[Event]) -> None:
         """By the server's reader. None: there will be no event any more."""
+        self.last = event
         self._events.put(event)
 
     async def get(self) -> Optional[Event]:
         return self._events.get()
-
-    def left(self) -> List[Optional[Event]]:
-        """Events that nobody has got."""
-        return [self._events.get() for _ in range(self._events.qsize())]
 
     async def write(self, server: Server, frame: bytes) -> None:
         server.send(frame)
@@ -201,8 +199,10 @@ class LoopWaiter:
         self._mail = _mail.get(self._loop) or _mail.setdefault(self._loop, Mail(self._loop))
         self._events: Deque[Optional[Event]] = collections.deque()
         self._waits: Optional[asyncio.Future[None]] = None
+        self.last: Optional[Event] = None
 
     def put(self, event: Optional[Event]) -> None:
+        self.last = event
         self._mail.put(self, event)
 
     def arrive(self, event: Optional[Event]) -> None:
@@ -215,9 +215,6 @@ class LoopWaiter:
             self._waits = self._loop.create_future()
             await self._waits
         return self._events.popleft()
-
-    def left(self) -> List[Optional[Event]]:
-        return list(self._events)
 
     async def write(self, server: Server, frame: bytes) -> None:
         if not server.send_at_once(frame):
