@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "flow.h"
+#include "passing.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -98,9 +99,43 @@ int flow_put(struct flow *flow, const void *bytes, size_t size)
     return rc;
 }
 
+int flow_pass(struct flow *flow, const void *bytes, size_t size, int fd)
+{
+    const size_t before = flow_out_size(flow);
+    int rc = flow->passes ? -EBUSY : flow_put(flow, bytes, size);
+
+    if (rc < 0) {
+        close(fd);
+        return rc;
+    }
+    flow->passes = true;
+    flow->pass_fd = fd;
+    flow->pass_after = before;
+    return 0;
+}
+
 size_t flow_out_size(const struct flow *flow)
 {
     return flow->out.end - flow->out.at;
+}
+
+/* Writes up to the bytes that a descriptor goes with, and these with it. */
+static ssize_t flow_write_passing(struct flow *flow)
+{
+    const struct flow_bytes *out = &flow->out;
+    ssize_t n;
+
+    if (flow->pass_after > 0) {
+        n = write(flow->out_fd, out->bytes + out->at, flow->pass_after);
+        flow->pass_after -= n > 0 ? (size_t)n : 0;
+        return n;
+    }
+    n = passing_send(flow->out_fd, out->bytes + out->at, out->end - out->at, flow->pass_fd);
+    if (n > 0) {
+        close(flow->pass_fd);
+        flow->passes = false;
+    }
+    return n;
 }
 
 int flow_write(struct flow *flow)
@@ -108,7 +143,9 @@ int flow_write(struct flow *flow)
     struct flow_bytes *out = &flow->out;
 
     while (out->end > out->at) {
-        const ssize_t n = write(flow->out_fd, out->bytes + out->at, out->end - out->at);
+        const ssize_t n = flow->passes
+                              ? flow_write_passing(flow)
+                              : write(flow->out_fd, out->bytes + out->at, out->end - out->at);
 
         if (n < 0 && errno != EINTR) {
             return errno == EAGAIN ? 0 : -errno;
@@ -123,5 +160,9 @@ void flow_free(struct flow *flow)
 {
     free(flow->in.bytes);
     free(flow->out.bytes);
+    if (flow->passes) {
+        close(flow->pass_fd);
+        flow->passes = false;
+    }
     flow->in = flow->out = (struct flow_bytes){0};
 }

@@ -18,6 +18,9 @@ struct flow_bytes {
 struct flow {
     int in_fd, out_fd; /* may be one; -1: ended */
     struct flow_bytes in, out;
+    bool passes; /* a descriptor is to go, after so many bytes of out */
+    int pass_fd;
+    size_t pass_after;
 };
 
 /* Reads once, when there is something to read. Returns 0, -EAGAIN when nothing was there, -EPIPE at
@@ -32,6 +35,9 @@ void flow_take(struct flow *flow, size_t size);
 
 /* Adds to what is to go. Returns 0 or -ENOMEM. */
 int flow_put(struct flow *flow, const void *bytes, size_t size);
+/* The same, for a socket, and a descriptor goes with the first of the bytes. The flow closes it.
+ * One can be on its way: -EBUSY. */
+int flow_pass(struct flow *flow, const void *bytes, size_t size, int fd);
 size_t flow_out_size(const struct flow *flow);
 
 /* Writes what goes without waiting. Returns 0 or -EPIPE, and the like. */

@@ -259,14 +259,27 @@ int pool_send(struct member *member, const struct worker_message *message, const
     return 0;
 }
 
+int pool_pass(struct member *member, const struct worker_message *message, int fd)
+{
+    const int rc = flow_pass(&member->flow, message, sizeof(*message), fd);
+
+    if (rc == -EBUSY) {
+        return rc;
+    }
+    if (rc < 0 || member_write(member) == -ENOMEM) {
+        pool_kill(member);
+        return -ENOMEM;
+    }
+    return 0;
+}
+
 void pool_return(struct member *member, bool reset)
 {
     const struct worker_message message = {.kind = WORKER_RESET};
-
     const struct timeval late = {.tv_sec = POOL_RETURN};
 
-    member->returns = true;
-    if (event_add(member->late, &late) < 0) {
+    member->returns = !member->used_up;
+    if (member->used_up || event_add(member->late, &late) < 0) {
         pool_kill(member);
     } else if (reset) {
         (void)pool_send(member, &message, NULL);
@@ -340,7 +353,7 @@ static bool member_message(struct pool *pool, struct member *m, bool *bad)
         memcpy(m->said, bytes, size);
         m->said[size] = 0;
     } else if (message.kind == WORKER_READY) {
-        if (m->state == MEMBER_TAKEN && !pool->ready(pool->arg, m)) {
+        if (m->used_up || (m->state == MEMBER_TAKEN && !pool->ready(pool->arg, m))) {
             *bad = true; /* it stays taken: its user is told of the end */
             return false;
         }

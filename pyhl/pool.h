@@ -31,6 +31,7 @@ struct member {
     struct flow flow;
     void *owner;    /* of the pool's user, while it is taken */
     bool returns;   /* it is taken still, and will be ready soon, unless it dies */
+    bool used_up;   /* it is never spare again */
     char said[256]; /* what the worker has said of its failure */
 };
 TAILQ_HEAD(member_list, member);
@@ -73,6 +74,10 @@ int pool_send(struct member *member, const struct worker_message *message, const
 /* A taken worker puts its machine back by itself; reset: it is told to. From then on it counts as
  * one that is to wait. */
 void pool_return(struct member *member, bool reset);
+
+/* The same, without bytes and with a descriptor, which is the pool's from now on. One may be on its
+ * way: -EBUSY, and nothing is sent. */
+int pool_pass(struct member *member, const struct worker_message *message, int fd);
 
 /* Interrupts a run, or ends it. */
 void pool_signal(struct member *member, int signo, int serial);

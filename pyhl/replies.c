@@ -21,8 +21,8 @@ int replies_thread(void *(*work)(void *arg), void *arg, struct vmm_err *err)
     return rc == 0 ? 0 : vmm_err_set(err, rc, "a thread for replies: %s", strerror(rc));
 }
 
-int replies_wait(struct vmm *vm, uint64_t timeout_ns, struct vmm_outcome *outcome,
-                 struct vmm_err *err)
+int replies_wait(struct vmm *vm, uint64_t timeout_ns, void (*suspended)(void *arg), void *arg,
+                 struct vmm_outcome *outcome, struct vmm_err *err)
 {
     uint64_t left = timeout_ns != 0 ? timeout_ns : UINT64_MAX;
     int rc = 0;
@@ -31,6 +31,9 @@ int replies_wait(struct vmm *vm, uint64_t timeout_ns, struct vmm_outcome *outcom
         const uint64_t began = report_now();
         uint64_t waited;
 
+        if (suspended != NULL) {
+            suspended(arg);
+        }
         rc = vmm_resume(vm, left, outcome, err);
         waited = report_now() - began;
         left = left == UINT64_MAX ? left : left > waited ? left - waited : 0;

@@ -15,8 +15,9 @@ int replies_thread(void *(*work)(void *arg), void *arg, struct vmm_err *err);
 
 /* Goes on with a run while the guest can do nothing but wait for replies (VMM_CALLED). That time
  * does not count as the run's, so it is limited by itself, to the run's timeout; then the outcome
- * is VMM_TIMEOUT. 0: no limit. */
-int replies_wait(struct vmm *vm, uint64_t timeout_ns, struct vmm_outcome *outcome,
-                 struct vmm_err *err);
+ * is VMM_TIMEOUT. 0: no limit. suspended: NULL, or called with arg whenever the guest waits, and
+ * after vmm_wake(). */
+int replies_wait(struct vmm *vm, uint64_t timeout_ns, void (*suspended)(void *arg), void *arg,
+                 struct vmm_outcome *outcome, struct vmm_err *err);
 
 #endif

@@ -199,7 +199,7 @@ int tools_child_run(struct tools_child *tools, struct vmm *vm, const struct vmm_
     tools_attach(tools, vm, run->timeout_ns);
     rc = vmm_run(vm, &with, outcome, err);
     if (rc == 0) {
-        rc = replies_wait(vm, run->timeout_ns, outcome, err);
+        rc = replies_wait(vm, run->timeout_ns, NULL, NULL, outcome, err);
     }
     tools_detach(tools);
     return rc;

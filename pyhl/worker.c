@@ -5,10 +5,12 @@
  * the process is in jail.
  */
 #include "worker.h"
+#include "passing.h"
 #include "pyhl.h"
 #include "replies.h"
 #include "vmm/abi.h"
 #include "worker_install.h"
+#include "worker_state.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -29,6 +31,7 @@ struct worker {
     struct vmm *vm;
     pthread_mutex_t sending;
     atomic_int began, listen, over; /* the other thread is there; it is to read; it has read all */
+    struct states states;
 };
 
 /* Tells the other thread. */
@@ -116,6 +119,20 @@ static void worker_read(const struct worker *w, void *to, size_t size)
     }
 }
 
+/* Reads the head of a message, and the descriptor that came with it, or -1. */
+static void worker_head(const struct worker *w, struct worker_message *message, int *fd)
+{
+    ssize_t n;
+
+    do {
+        n = passing_receive(w->fd, message, sizeof(*message), fd);
+    } while (n < 0 && errno == EINTR);
+    if (n <= 0) {
+        _exit(WORKER_STATUS);
+    }
+    worker_read(w, (uint8_t *)message + n, sizeof(*message) - (size_t)n);
+}
+
 /* Writes all of it. Where the server does not read because its client does not, a run that is to
  * end takes the process with it. */
 static void worker_write(const struct worker *w, const void *from, size_t size)
@@ -158,6 +175,12 @@ static void worker_tell(struct worker *w, uint32_t kind, const void *bytes, size
     const struct worker_message message = {.kind = kind, .size = size};
 
     worker_send(w, &message, bytes, size, NULL, 0);
+}
+
+/* For struct states. */
+static void worker_on_state(void *arg, uint32_t kind, const void *bytes, size_t size)
+{
+    worker_tell(arg, kind, bytes, size);
 }
 
 static int worker_fail(struct worker *w, const struct vmm_err *err)
@@ -219,16 +242,21 @@ static void *worker_listen(void *arg)
 {
     struct worker *w = arg;
     struct worker_message message;
+    int fd;
 
     flag_raise(&w->began);
     for (;;) {
         flag_wait(&w->listen);
         for (;;) {
-            worker_read(w, &message, sizeof(message));
+            worker_head(w, &message, &fd);
             if (message.kind == WORKER_OVER) {
                 break;
             }
-            worker_reply(w, &message);
+            if (message.kind == WORKER_SAVE) {
+                states_ask(&w->states, fd);
+            } else {
+                worker_reply(w, &message);
+            }
         }
         flag_raise(&w->over);
     }
@@ -385,7 +413,13 @@ static int worker_begin(struct worker *w, const struct work *work, struct vmm_ou
         run.source = work->run.cell;
         run.source_len = work->head.source;
     }
-    rc = rc == 0 ? vmm_run(w->vm, &run, outcome, err) : rc;
+    if (rc == 0 && work->head.sort == WORKER_RESUME) {
+        w->states.suspended = false;
+        outcome->kind = VMM_CALLED;
+        rc = vmm_take_over(w->vm, &run, err);
+    } else if (rc == 0) {
+        rc = vmm_run(w->vm, &run, outcome, err);
+    }
     pyhl_run_free(&made);
     return rc;
 }
@@ -402,7 +436,10 @@ static int worker_run_vm(struct worker *w, struct work *work, struct vmm_outcome
     work->run.tools_arg = w;
     signals_reach(w->vm);
     rc = worker_begin(w, work, outcome, err);
-    rc = rc == 0 ? replies_wait(w->vm, work->run.timeout_ns, outcome, err) : rc;
+    if (rc == 0) {
+        rc = replies_wait(w->vm, work->run.timeout_ns, states_on_suspended, &w->states, outcome,
+                          err);
+    }
     signals_stop(w->vm);
     return rc;
 }
@@ -416,11 +453,16 @@ static void worker_done(struct worker *w, const struct vmm_outcome *outcome)
     worker_tell(w, WORKER_DONE, &done, sizeof(done));
 }
 
-/* Puts the machine back, after the answer was sent. */
+/* Puts the machine back, after the answer was sent. Not one whose state another process has
+ * written: there may have been more in it than a rewind puts back. */
 static int worker_reset(struct worker *w, struct vmm_err *err)
 {
-    const int rc = vmm_rewind(w->vm, err);
+    int rc;
 
+    if (w->states.loaded) {
+        _exit(0);
+    }
+    rc = vmm_rewind(w->vm, err);
     if (rc == 0) {
         worker_tell(w, WORKER_READY, NULL, 0);
     }
@@ -446,6 +488,7 @@ static int worker_work(struct worker *w, struct work *work, const char *bytes, s
     worker_done(w, &outcome);
     if (work->set != NULL) {
         flag_wait(&w->over);
+        states_on_over(&w->states, work->head.keeps && outcome.kind == VMM_READY);
     }
     return work->head.keeps && outcome.kind == VMM_READY ? 0 : worker_reset(w, err);
 }
@@ -481,15 +524,19 @@ static int worker_loop(struct worker *w)
 {
     struct worker_message message;
     struct vmm_err err = {0};
-    int rc = 0;
+    int rc = 0, fd;
 
     worker_tell(w, WORKER_READY, NULL, 0);
     while (rc == 0) {
-        worker_read(w, &message, sizeof(message));
+        worker_head(w, &message, &fd);
         if (message.kind == WORKER_RUN) {
             rc = worker_take_run(w, &message, &err);
         } else if (message.kind == WORKER_RESET) {
             rc = worker_reset(w, &err);
+        } else if (message.kind == WORKER_SAVE) {
+            states_save(&w->states, fd);
+        } else if (message.kind == WORKER_LOAD) {
+            rc = states_load(&w->states, fd, message.number != 0, &err);
         } else {
             rc = vmm_err_set(&err, EPROTO, "a message that is none");
         }
@@ -500,8 +547,9 @@ static int worker_loop(struct worker *w)
 static int worker_jail(struct worker *w, struct vmm_err *err)
 {
     const struct vmm_jail jail = {
-        .extras = VMM_JAIL_CHANNEL | VMM_JAIL_INSPECT, /* before packages come it is checkpointed */
+        .extras = VMM_JAIL_CHANNEL | VMM_JAIL_INSPECT | VMM_JAIL_RENEW | VMM_JAIL_HANDOVER,
         .vm = w->vm,
+        .snapshot_fd = -1,
         .input_fd = -1,
         .channel_fd = w->fd,
         .threads = worker_thread,
@@ -525,11 +573,16 @@ int worker_main(const struct worker_start *start)
     struct vmm_err err = {0};
 
     w.fd = start->fd;
+    atomic_init(&w.states.save_fd, -1);
     (void)pthread_mutex_init(&w.sending, NULL);
     (void)sigaction(WORKER_INTERRUPT, &action, NULL);
     (void)sigaction(WORKER_KILL, &action, NULL);
+    (void)signal(SIGXFSZ, SIG_IGN); /* the server limits how much of a state is written */
     if (vmm_restore(start->snap, &io, true, &w.vm, &err) < 0 || worker_jail(&w, &err) < 0) {
         return worker_fail(&w, &err);
     }
+    w.states.vm = w.vm;
+    w.states.tell = worker_on_state;
+    w.states.arg = &w;
     return worker_loop(&w);
 }

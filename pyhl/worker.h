@@ -35,6 +35,14 @@ enum worker_kind {
     /* To it: */
     WORKER_TAKE,  /* answers WORKER_WANTS: struct bundle_info; nothing: there is nothing to take */
     WORKER_PIECE, /* answers WORKER_FETCH: so many bytes; none: they cannot be had */
+    /* To the worker, with a descriptor. */
+    WORKER_SAVE =
+        40,      /* writes the machine's state there, also while a run with tools waits for replies
+                  */
+    WORKER_LOAD, /* goes on from the state that is there; number: 1 if it must be sealed */
+    /* From the worker. */
+    WORKER_SAVED,  /* struct worker_state */
+    WORKER_LOADED, /* the same. If it failed the machine is as it was */
 };
 
 struct worker_message {
@@ -50,6 +58,7 @@ enum worker_sort {
     WORKER_CONTEXT,     /* HV_RUN_CONTEXT of vmm.h, by its arguments */
     WORKER_SERVICE,     /* HV_RUN_SERVICE, by its arguments and source */
     WORKER_INSTALL = 8, /* takes packages: asks for them, and is as before if it cannot take them */
+    WORKER_RESUME = 12, /* goes on with the run that the machine is in the middle of */
 };
 
 struct worker_fetch {
@@ -70,6 +79,12 @@ struct worker_done {
     int32_t kind, status; /* of the outcome */
     struct vmm_counters counters;
     char detail[256];
+};
+
+struct worker_state {
+    int32_t code;       /* 0, or a positive errno */
+    uint32_t suspended; /* the state is in the middle of a run */
+    char text[248];     /* of an error */
 };
 
 /* Signals to a worker whose run is to be interrupted, or to end, by sigqueue(3) with the serial of

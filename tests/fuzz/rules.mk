@@ -48,7 +48,7 @@ FUZZ_slots := $(FUZZ_FAKE_KVM)
 FUZZ_LINK_slots := -Wl,--wrap=ioctl
 FUZZ_json := $(patsubst %,$(FUZZ_DIR)/pyhl/%.o,jsontext base64)
 FUZZ_LINK_json := -ljansson
-FUZZ_request := $(patsubst %,$(FUZZ_DIR)/pyhl/%.o,request flow)
+FUZZ_request := $(patsubst %,$(FUZZ_DIR)/pyhl/%.o,request flow passing)
 FUZZ_LINK_request := -ljansson -lm
 FUZZ_packages := $(patsubst %,$(FUZZ_DIR)/pyhl/%.o,packages_dist packages_said packages_request files) $(FUZZ_VMM)
 FUZZ_opts := $(patsubst %,$(FUZZ_DIR)/pyhl/%.o,opts value) $(FUZZ_VMM)
