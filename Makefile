@@ -18,7 +18,8 @@
 # make format     rewrite the C sources in the house format
 # make install    the command, libvmm, their manuals; DESTDIR, PREFIX and LIBDIR as usual; make uninstall removes them
 # make dist       build/dist/: a release, the command and the image as archives with checksums; as root, like image
-# make test-dist  that release, unpacked and used where nothing else is installed (tests/dist/run.sh)
+# make wheel      build/wheels/: the Python package with the command in it; make wheel-image: the image for it, as root
+# make test-dist  that release and the wheels, installed and used where nothing else is (tests/dist/run.sh)
 # make examples   build/examples/, programs that embed VMs
 # make clean      what was built, but for downloaded packages; make distclean: those and ./.pyhl, too
 # make prereqs    install the Debian packages that the above need (as root); of GROUPS="build test lint" only
@@ -52,8 +53,8 @@ HOST_CFLAGS := -std=c17 -D_GNU_SOURCE $(WARNINGS) -fno-strict-aliasing $(SAME_PA
 HARDENED := -fPIE -fstack-protector-strong -fstack-clash-protection \
     $(if $(filter -O1 -O2 -O3 -Os -Og,$(CFLAGS)),-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3)
 
-.PHONY: all examples image home demo test test-bare test-reproducible chaos bench lint format clean distclean dist install \
-    uninstall prereqs
+.PHONY: all examples image home demo test test-bare test-reproducible chaos bench lint format clean distclean dist wheel \
+    wheel-image install uninstall prereqs
 all:
 image: all
 
@@ -189,3 +190,24 @@ dist:
 	@rm -rf $(BUILD)/dist && mkdir -p $(BUILD)/dist
 	@$(SUBMAKE) -o all install DESTDIR=$(BUILD)/dist/stage PREFIX= LIBDIR=/lib >/dev/null
 	@pyhl/dist.sh $(BUILD)/dist $(VERSION) $(BUILD)/images/python $(BUILD)/cache/deb $(LINKED)
+
+WHEELS := $(BUILD)/wheels
+IMAGE_ARCHIVE := $(BUILD)/dist/pyhl-image-python-$(VERSION).tar.zst
+
+wheel:
+	@tests/prereqs.sh build wheel
+	@$(SUBMAKE) -j2 all
+	@rm -rf $(WHEELS)/stage $(WHEELS)/pyhl-*.whl
+	@$(SUBMAKE) -o all install DESTDIR=$(WHEELS)/stage PREFIX= LIBDIR=/lib >/dev/null
+	@pyhl/python/wheel.py pyhl $(WHEELS) $(WHEELS)/stage
+	@rm -rf $(WHEELS)/stage
+
+wheel-image:
+	@tests/prereqs.sh build wheel
+	@$(SUBMAKE) -j2 all image-python
+	@$(SUBMAKE) $(IMAGE_ARCHIVE)
+	@rm -f $(WHEELS)/pyhl_image-*.whl
+	@pyhl/python/wheel.py image $(WHEELS) $(IMAGE_ARCHIVE)
+
+$(IMAGE_ARCHIVE): $(addprefix $(BUILD)/images/python/,kernel initrd.cpio image.ini)
+	@$(SUBMAKE) dist

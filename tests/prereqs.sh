@@ -4,9 +4,9 @@
 # and silent when nothing is.
 #
 # usage: tests/prereqs.sh [GROUP...]     build, test (which fuzzes with clang), lint: these three if none is named;
-#                                        hardware (the emulated machine of tests/hardware), dist (a bare Debian),
-#                                        conformance (CPython's own tests, natively), ecosystem (what gets uv
-#                                        from the registry)
+#                                        hardware (the emulated machine of tests/hardware), wheel (what packs wheels),
+#                                        dist (a bare Debian), conformance (CPython's own tests, natively), ecosystem
+#                                        (what gets uv from the registry)
 #        tests/prereqs.sh kvm            only looks for /dev/kvm
 set -u
 
@@ -18,6 +18,7 @@ declare -A groups=(
     "
     [test]="python3 cpio bubblewrap pkgconf gdb clang libclang-rt-dev"
     [lint]="clang clang-format clang-tidy cppcheck shellcheck mandoc"
+    [wheel]="python3"
     [dist]="mmdebstrap pkgconf"
     [conformance]="python3 iproute2 mount util-linux"
     [ecosystem]="python3 python3-venv"

@@ -4,6 +4,7 @@
 .PHONY: test-dist
 test-dist:
 	@tests/prereqs.sh kvm
-	@tests/prereqs.sh build dist
+	@tests/prereqs.sh build wheel dist
 	@$(SUBMAKE) dist
+	@$(SUBMAKE) wheel wheel-image
 	@tests/dist/run.sh

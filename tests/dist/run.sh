@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # What `make dist` has left in build/dist: what is in the archives, whether a second `make dist` elsewhere gives the same
-# bytes, and whether it is all that a bare Debian needs. As root: a chroot and mounts. `make test-dist` calls it.
+# bytes, and whether it is all that a bare Debian needs; and the same of the wheels (wheels.sh). As root: a chroot and
+# mounts. `make test-dist` calls it.
 #
 # usage: tests/dist/run.sh [CASE...]      --list prints their names
 set -u
@@ -14,6 +15,7 @@ readonly version dist=$PWD/build/dist
 readonly command_name=pyhl-$version-x86_64 image_name=pyhl-image-python-$version
 readonly command_archive=$dist/$command_name.tar.gz image_archive=$dist/$image_name.tar.zst
 readonly unpacked=$scratch/$command_name most=$((160 << 20))
+. tests/dist/wheels.sh
 
 # members ARCHIVE: a line `MODE OWNER SIZE TIME NAME` each, times as seconds since 1970.
 members() {
@@ -106,6 +108,7 @@ case_deterministic() {
     run env -u MAKEFLAGS -u MAKELEVEL make -C "$copy" dist
     expect_status 0
     diff "$dist/SHA256SUMS" "$copy/build/dist/SHA256SUMS" >"$scratch/diff" || problem "$(cat "$scratch/diff")"
+    same_wheels "$copy"
     begin "SOURCE_DATE_EPOCH is the time of all files"
     run env -u MAKEFLAGS -u MAKELEVEL SOURCE_DATE_EPOCH=86400 make -C "$copy" dist
     expect_status 0
@@ -122,13 +125,17 @@ case_deterministic() {
     rm -rf "$copy"
 }
 
-# The essential packages of a Debian release, from the mirror that the host's apt has, reached as that reaches it.
+# make_bare RELEASE ROOT: ROOT.python, of a Debian release the essential packages and python3-venv, and ROOT, as it was
+# before that; from the mirror that the host's apt has, reached as that reaches it.
 make_bare() {
     local mirror options
     # shellcheck disable=SC2016 # apt's variables, not the shell's
     mirror=${IMAGE_MIRROR:-$(apt-get indextargets --no-release-info --format '$(REPO_URI)' | grep -m 1 -E '/debian(\.list)?/?$')}
     mapfile -t options < <(apt-config dump | sed -nE 's/^Acquire::(https?|Check-Valid-Until|Check-Date)(::| )/--aptopt=&/p')
-    mmdebstrap --quiet --variant=essential "${options[@]}" "$1" "$2" "$mirror" >"$scratch/out" 2>&1
+    # shellcheck disable=SC2016 # a variable of the hook
+    mmdebstrap --quiet --variant=essential "${options[@]}" --include=python3-venv \
+        --essential-hook="cp -ax \"\$1\" '$2' && rm -rf '$2/var/cache/apt' '$2/var/lib/apt'" \
+        "$1" "$2.python" "$mirror" >"$scratch/out" 2>&1
 }
 
 # bare ROOT LINE: in the chroot, with proc and /dev/kvm, and an environment of its own.
@@ -164,6 +171,9 @@ try_bare() {
     expect_status 0
     grep -qx "pyhl $version" "$scratch/out" || problem "$(cat "$scratch/out")"
     rm -rf "$root"
+    try_wheels "$release" "$root.python"
+    [ "$release" != bookworm ] || try_renewal "$root.python"
+    rm -rf "$root.python"
 }
 
 case_bare() {
@@ -172,8 +182,8 @@ case_bare() {
 }
 
 choose "$(declare -F | sed -n 's/^declare -f case_//p')" "$@"
-for file in "$dist/SHA256SUMS" "$command_archive" "$image_archive"; do
-    [ -e "$file" ] || { echo "$0: $file is missing; run make dist first" >&2; exit 2; }
+for file in "$dist/SHA256SUMS" "$command_archive" "$image_archive" "$command_wheel" "$image_wheel"; do
+    [ -e "$file" ] || { echo "$0: $file is missing; run make dist wheel wheel-image first" >&2; exit 2; }
 done
 [ "$(id -u)" = 0 ] || { echo "$0: must be root, for a chroot and mounts; make test-dist is the whole of it" >&2; exit 2; }
 tar -xzf "$command_archive" -C "$scratch" || exit 2

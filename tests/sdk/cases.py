@@ -9,6 +9,7 @@ import pathlib
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import types
@@ -101,6 +102,24 @@ def arguments_that_are_wrong():
     raises(pyhl.InvalidArgument, "the code has a NUL", pyhl.run, "a\0b")
     raises(pyhl.InvalidArgument, "the code is no text", pyhl.run, "'\ud800'")
     raises(TypeError, "a tool's parameters have names", pyhl.run, "1", tools=[lambda *args: 1])
+
+
+@case
+def setup_says_what_is_wrong():
+    def stop(line):
+        raise KeyError(line)
+
+    raises(pyhl.ServerError, "install the distribution pyhl-image", pyhl.setup)
+    with tempfile.TemporaryDirectory() as place:
+        raises(pyhl.ServerError, "/nowhere", pyhl.setup, "/nowhere", dest=place)
+        raises(pyhl.ServerError, "No such file", pyhl.setup, ".", dest=place, binary="/nowhere/pyhl")
+        image = os.path.dirname(os.environ["PYHL_BINARY"]) + "/images/python"
+        raises(KeyError, "fetch image", pyhl.setup, image, dest=place + "/home", progress=stop)
+        same(os.listdir(place), [])
+        raises(pyhl.ServerError, place + "/kernel", pyhl.setup, place, dest=os.environ["PYHL_HOME"])
+        said = []
+        same(pyhl.setup(image, dest=os.environ["PYHL_HOME"], progress=said.append), os.environ["PYHL_HOME"])
+        assert "already installed: python in" in said[0], said
 
 
 @case

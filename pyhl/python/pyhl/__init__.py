@@ -12,17 +12,19 @@
         sandbox.run_code("import host; p = host.price('tea')")
         sandbox.run_code("p * 2").text      # '5.0'
 
-It starts `pyhl serve --stdio` once a process, and speaks its protocol. The binary is $PYHL_BINARY, or else `pyhl` on
-PATH; a home must be installed (`pyhl setup`).
+It starts `pyhl serve --stdio` once a process, and speaks its protocol. The binary is $PYHL_BINARY, or else that of the
+wheel, or `pyhl` on PATH. A home must be installed: by setup(), or by itself at the first use, from the distribution
+pyhl-image; or by `pyhl setup`.
 """
 
+from ._binary import VERSION as __version__
 from ._errors import Busy, FunctionError, InvalidArgument, NotFound, PyhlError, RunCancelled, ServerError, WorkerDied
 from ._pool import Pool
 from ._results import Execution, ExecutionError, Logs, OutputMessage, Result
 from ._sandbox import AsyncSandbox, Context, Sandbox, arun, run
 from ._server import Server
+from ._setup import setup
 
 __all__ = ["AsyncSandbox", "Busy", "Context", "Execution", "ExecutionError", "FunctionError", "InvalidArgument", "Logs",
            "NotFound", "OutputMessage", "Pool", "PyhlError", "Result", "RunCancelled", "Sandbox", "Server", "ServerError",
-           "WorkerDied", "arun", "run"]
-__version__ = "0.1.0"
+           "WorkerDied", "arun", "run", "setup"]

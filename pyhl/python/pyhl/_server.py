@@ -11,14 +11,15 @@ import math
 import os
 import queue
 import select
-import shutil
 import struct
 import subprocess
 import threading
 from concurrent.futures import Future
 from typing import Any, Dict, Optional, Sequence, Set, Tuple
 
+from ._binary import find_binary
 from ._errors import TYPES, InvalidArgument, ServerError
+from ._setup import prepare
 from ._waiting import Event, ThreadWaiter, Waiter, WaiterType, block
 
 PROTOCOL = 1
@@ -61,14 +62,6 @@ def frame(members: Dict[str, Any], data: bytes) -> bytes:
         raise InvalidArgument(f"a request of {len(text)} bytes of JSON and {len(data)} more: at most {JSON_MOST} and "
                               f"{BYTES_MOST} are taken")
     return HEAD.pack(len(text), len(data)) + text + data
-
-
-def find_binary() -> str:
-    """The path of the pyhl binary."""
-    path = os.environ.get("PYHL_BINARY") or shutil.which("pyhl")
-    if not path:
-        raise ServerError("no pyhl binary: PYHL_BINARY is not set, and there is no pyhl on PATH")
-    return path
 
 
 class Request:
@@ -138,6 +131,7 @@ class Server:
     """
 
     def __init__(self, options: Sequence[str] = (), binary: Optional[str] = None) -> None:
+        prepare(options, binary)
         self.pid = os.getpid()
         self.why = ""
         self._numbers = itertools.count(1)
