@@ -90,6 +90,7 @@ static bool job_done(struct service *s, struct job *job, const struct worker_mes
 
         outcome.detail[i] = (char)(c >= ' ' && c <= '~' ? c : '?');
     }
+    job->cpu_ns = outcome.counters.cpu_ns;
     if (job->opens && job->session == NULL) {
         event_failed(job->client, job->id, "Cancelled", "the session was closed");
     } else if (job->install != NULL) {

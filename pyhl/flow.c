@@ -114,6 +114,11 @@ int flow_pass(struct flow *flow, const void *bytes, size_t size, int fd)
     return 0;
 }
 
+uint8_t *flow_out(const struct flow *flow)
+{
+    return flow->out.bytes + flow->out.at;
+}
+
 size_t flow_out_size(const struct flow *flow)
 {
     return flow->out.end - flow->out.at;

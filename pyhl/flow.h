@@ -38,6 +38,7 @@ int flow_put(struct flow *flow, const void *bytes, size_t size);
 /* The same, for a socket, and a descriptor goes with the first of the bytes. The flow closes it.
  * One can be on its way: -EBUSY. */
 int flow_pass(struct flow *flow, const void *bytes, size_t size, int fd);
+uint8_t *flow_out(const struct flow *flow); /* what is to go; it may be changed */
 size_t flow_out_size(const struct flow *flow);
 
 /* Writes what goes without waiting. Returns 0 or -EPIPE, and the like. */

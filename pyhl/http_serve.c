@@ -17,7 +17,6 @@
 struct http_serve {
     struct http_serve_options options;
     struct http_tokens tokens;
-    struct owner_list owners;
     struct http *http;
     struct http_api *api;
     struct event *term, *interrupt, *trim;
@@ -79,13 +78,14 @@ static int http_serve_timer(struct http_serve *serve, struct event_base *base, s
                : vmm_err_set(err, ENOMEM, "out of memory");
 }
 
-static int http_serve_tokens(struct http_serve *serve, struct vmm_err *err)
+static int http_serve_tokens(struct http_serve *serve, struct owner_list *owners,
+                             struct vmm_err *err)
 {
     const char *token = getenv(HTTP_SERVE_TOKEN);
     int rc = 0;
 
     if (serve->options.token_file != NULL) {
-        rc = http_tokens_read(&serve->tokens, serve->options.token_file, &serve->owners, err);
+        rc = http_tokens_read(&serve->tokens, serve->options.token_file, owners, err);
     }
     if (rc == 0 && token != NULL && token[0] != 0) {
         rc = http_tokens_add(&serve->tokens, HTTP_SERVE_TOKEN, token, "default", err);
@@ -126,9 +126,8 @@ int http_serve_begin(struct service *service, const struct http_serve_options *o
     }
     serve->options = *options;
     serve->ended = ended;
-    LIST_INIT(&serve->owners);
     http_serve_descriptors();
-    rc = http_serve_tokens(serve, err);
+    rc = http_serve_tokens(serve, &service->owners, err);
     rc = rc == 0 ? http_serve_signals(serve, service->base, err) : rc;
     rc = rc == 0 ? http_serve_timer(serve, service->base, err) : rc;
     rc = rc == 0 ? http_serve_open(serve, service, err) : rc;
@@ -159,6 +158,5 @@ void http_serve_end(struct http_serve *serve)
     http_serve_free(serve->interrupt);
     http_serve_free(serve->trim);
     http_tokens_free(&serve->tokens);
-    owners_free(&serve->owners);
     free(serve);
 }

@@ -70,7 +70,10 @@ static int tokens_line(struct http_tokens *tokens, const char *where, unsigned n
                        struct owner_list *owners, struct vmm_err *err)
 {
     const char *said = NULL, *token, *word;
+    struct owner_limits limits = {0};
     char name[OWNER_NAME + 1];
+    struct vmm_err why = {0};
+    bool limited = false;
     struct owner *owner;
     char *rest;
 
@@ -81,18 +84,26 @@ static int tokens_line(struct http_tokens *tokens, const char *where, unsigned n
     while ((word = strtok_r(NULL, " \t\r", &rest)) != NULL) {
         if (strncmp(word, TOKENS_NAME, strlen(TOKENS_NAME)) == 0) {
             said = word + strlen(TOKENS_NAME);
+        } else if (owner_limit_parse(word, &limits, &why) < 0) {
+            return vmm_err_set(err, EINVAL, "%s: %s", where, why.msg);
         } else {
-            return vmm_err_set(err, EINVAL, "%s: '%.60s': a line is TOKEN [name=OWNER]", where,
-                               word);
+            limited = true;
         }
     }
     if (tokens_name(where, said, number, name, err) < 0) {
         return -EINVAL;
     }
+    for (size_t i = 0; limited && i < tokens->count; i++) {
+        if (strcmp(tokens->list[i].owner, name) == 0) {
+            return vmm_err_set(err, EINVAL, "%s: the limits of '%s' stand in its first line", where,
+                               name);
+        }
+    }
     owner = owner_find(owners, name);
     if (owner == NULL) {
         return vmm_err_set(err, ENOMEM, "out of memory");
     }
+    owner->limits = limited ? limits : owner->limits;
     return http_tokens_add(tokens, where, token, owner->name, err);
 }
 

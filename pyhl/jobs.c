@@ -31,6 +31,12 @@ struct job *job_new(struct client *client, uint64_t id, struct session_vm *sessi
         return NULL;
     }
     s->serial = s->serial == INT32_MAX ? 1 : s->serial + 1;
+    job->account = owner_find(&s->owners, client->owner);
+    if (job->account == NULL) {
+        free(job);
+        (void)request_wrong(error, "OSError", "the server is out of memory");
+        return NULL;
+    }
     job->client = client;
     job->id = id;
     job->serial = s->serial;
@@ -53,6 +59,9 @@ void job_leave(struct job *job)
 void job_drop(struct service *s, struct job *job)
 {
     job_leave(job);
+    if (job->counted) {
+        owner_run_over(job->account, job->memory, job->cpu_ns);
+    }
     s->held -= job->held;
     flow_free(&job->run);
     free(job->calls);
@@ -75,15 +84,33 @@ struct job_list *job_queue(struct service *s, const struct job *job)
     return job->session != NULL ? &job->session->waiting : &s->waiting;
 }
 
+/* Counts a job as one of its owner's runs, if that may have it, and bounds its CPU time by what the
+ * owner has left. The VM of a session is counted with the session. */
+static bool job_count(const struct service *s, struct job *job, struct request_error *error)
+{
+    struct worker_run *head = &job->head;
+
+    memcpy(head, flow_out(&job->run), sizeof(*head));
+    if (job->session == NULL) {
+        job->memory = head->memory != 0 ? head->memory : s->config.vm_memory;
+    }
+    if (!owner_run(job->account, job->memory, error)) {
+        return false;
+    }
+    job->counted = true;
+    head->cpu_ns = owner_cpu_ns(job->account, head->cpu_ns);
+    memcpy(flow_out(&job->run), head, sizeof(*head));
+    return true;
+}
+
 bool job_wait(struct service *s, struct job *job, struct request_error *error)
 {
-    if (!job_fits(s, job, error)) {
+    if (!job_fits(s, job, error) || !job_count(s, job, error)) {
         job_drop(s, job);
         return false;
     }
     job->held = flow_out_size(&job->run);
     s->held += job->held;
-    memcpy(&job->head, job->run.out.bytes, sizeof(job->head));
     TAILQ_INSERT_TAIL(job_queue(s, job), job, link);
     return true;
 }

@@ -4,7 +4,6 @@
 #include "value.h"
 
 #include <errno.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -156,18 +155,26 @@ void owner_session_over(struct owner *owner, uint64_t memory)
     owner->memory -= memory;
 }
 
+/* Says that a rate is used up. */
+static bool owner_used(const struct owner *owner, const char *what, const struct owner_rate *rate,
+                       struct request_error *error)
+{
+    return rate->seconds > 0 ? request_wrong(error, "Busy", "'%s' has used up its %s: %g in %g s",
+                                             owner->name, what, rate->amount, rate->seconds)
+                             : request_wrong(error, "Busy", "'%s' has used up its %s: %g in all",
+                                             owner->name, what, rate->amount);
+}
+
 bool owner_run(struct owner *owner, uint64_t memory, struct request_error *error)
 {
     const struct owner_limits *limits = &owner->limits;
     const uint64_t now = report_now();
 
     if (limits->runs.amount > 0 && budget_left(&owner->runs, &limits->runs, now) < 1) {
-        return request_wrong(error, "Busy", "'%s' has used up its runs: %g in %g s", owner->name,
-                             limits->runs.amount, limits->runs.seconds);
+        return owner_used(owner, "runs", &limits->runs, error);
     }
     if (limits->cpu.amount > 0 && budget_left(&owner->cpu, &limits->cpu, now) <= 0) {
-        return request_wrong(error, "Busy", "'%s' has used up its CPU time: %g s in %g s",
-                             owner->name, limits->cpu.amount, limits->cpu.seconds);
+        return owner_used(owner, "seconds of CPU time", &limits->cpu, error);
     }
     if (!owner_memory(owner, memory, error)) {
         return false;
@@ -187,11 +194,10 @@ uint64_t owner_cpu_ns(const struct owner *owner, uint64_t most_ns)
 {
     const struct owner_rate *rate = &owner->limits.cpu;
     const double left = budget_left(&owner->cpu, rate, report_now());
-    uint64_t ns;
+    const uint64_t ns = left > 0.001 ? (uint64_t)(left * 1e9) : 1000000;
 
     if (rate->amount <= 0) {
         return most_ns;
     }
-    ns = left > 0.001 ? (uint64_t)fmin(left * 1e9, 1e18) : 1000000;
     return most_ns != 0 && most_ns < ns ? most_ns : ns;
 }

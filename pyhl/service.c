@@ -196,6 +196,7 @@ int service_begin(struct service *service, const struct service_config *config, 
     TAILQ_INIT(&service->waiting);
     TAILQ_INIT(&service->running);
     TAILQ_INIT(&service->sessions);
+    LIST_INIT(&service->owners);
     TAILQ_INIT(&service->installs);
     service->pool = (struct pool){.snap = config->snap,
                                   .spare = config->workers,
@@ -233,6 +234,7 @@ void service_end(struct service *service)
 {
     pool_close(&service->pool);
     jobs_end(service);
+    owners_free(&service->owners);
     if (service->overdue != NULL) {
         event_free(service->overdue);
     }

@@ -7,6 +7,7 @@
 #define PYHL_SERVICE_H
 
 #include "client.h"
+#include "owners.h"
 #include "pool.h"
 #include "request.h"
 
@@ -33,6 +34,8 @@ struct session_vm {
     TAILQ_ENTRY(session_vm) link;
     char name[24];
     char owner[SESSION_OWNER];
+    struct owner *account; /* of the owner: it counts as one of its sessions */
+    uint64_t memory;       /* which is counted there */
     struct member *member; /* NULL: there is none yet */
     struct job *running;
     struct job_list waiting;
@@ -43,6 +46,9 @@ struct job {
     TAILQ_ENTRY(job) link; /* of those that wait, or run */
     TAILQ_ENTRY(job) of_client;
     struct client *client; /* NULL: it is gone */
+    struct owner *account; /* of the client's owner */
+    bool counted;          /* it is one of the owner's runs, with so much memory and CPU time: */
+    uint64_t memory, cpu_ns;
     uint64_t id;
     int serial;
     struct session_vm *session; /* NULL: hermetic */
@@ -68,6 +74,7 @@ struct service {
     TAILQ_HEAD(, session_vm) sessions;
     TAILQ_HEAD(, job_install) installs; /* that wait for others */
     size_t installing;                  /* how many look for packages */
+    struct owner_list owners;
     size_t jobs, session_count;
     size_t held; /* bytes of the jobs that wait */
     uint64_t session_serial;

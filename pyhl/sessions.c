@@ -21,7 +21,8 @@
 struct session_vm *session_new(struct client *client, struct request_error *error)
 {
     struct service *s = client->service;
-    struct session_vm *v = NULL;
+    struct session_vm *v;
+    struct owner *account;
 
     if (s->session_count >= s->config.sessions) {
         (void)request_wrong(error, "Busy", "%zu sessions are open, and no more are allowed",
@@ -29,8 +30,16 @@ struct session_vm *session_new(struct client *client, struct request_error *erro
         return NULL;
     }
     v = calloc(1, sizeof(*v));
-    if (v == NULL) {
+    account = owner_find(&s->owners, client->owner);
+    if (v == NULL || account == NULL) {
+        free(v);
         (void)request_wrong(error, "OSError", "the server is out of memory");
+        return NULL;
+    }
+    v->account = account;
+    v->memory = s->config.limits.memory != 0 ? s->config.limits.memory : s->config.vm_memory;
+    if (!owner_session(account, v->memory, error)) {
+        free(v);
         return NULL;
     }
     s->session_serial++;
@@ -66,6 +75,7 @@ void session_free(struct service *s, struct session_vm *session)
     if (session != NULL) {
         TAILQ_REMOVE(&s->sessions, session, link);
         s->session_count--;
+        owner_session_over(session->account, session->memory);
         free(session);
     }
 }

@@ -4,9 +4,10 @@
 import os
 import subprocess
 import tempfile
+import time
 
 from caselist import case, same
-from client import PYHL, TOKEN, Server, Stream
+from client import PYHL, TOKEN, Server, Stream, wait_for
 
 ANNE, BOB = "annes-token-0123456789", "bobs-token-0123456789"
 
@@ -59,8 +60,12 @@ def token_files():
 
     for text, said in (("", "there is no token in it"), ("short", ":1: a token of 5 characters"),
                        (f"{ANNE}\n{ANNE}\n", ":2: this token is there already"),
-                       (f"{ANNE} speed=1", ":1: 'speed=1': a line is TOKEN"),
+                       (f"{ANNE} speed=1", ":1: 'speed=1' is no limit"),
+                       (f"{ANNE} runs=1/y", ":1: runs=1/y: give a number over 0"),
+                       (f"{ANNE} cpu=x", ":1: cpu=x: give a number"),
+                       (f"{ANNE} sessions=x", ":1: sessions 'x'"), (f"{ANNE} memory=0", ":1: memory '0'"),
                        (f"{ANNE} name=", ":1: a name has 1 to 63"), (f"{ANNE} name=a\"b", "without \""),
+                       (f"{ANNE} name=a\n{BOB} name=a sessions=1\n", ":2: the limits of 'a' stand in its first line"),
                        (f"{ANNE}\0", "it has a NUL"), ("é" * 16, "printable ASCII")):
         assert said in refused(text), (text, refused(text))
     got = subprocess.run([PYHL, "serve", "--listen", ":0", "--token-file", "/not/there"], capture_output=True, text=True)
@@ -80,3 +85,40 @@ def hosts_and_origins():
                                ("http://evil.example", 403), ("file://", 403), ("ftp://localhost", 403),
                                ("http://localhost.evil.example", 403), ("http://evil.example/://localhost", 403)):
             same((origin, s.ask("GET", "/v1/sessions", headers={"Origin": origin}).status), (origin, status))
+
+
+@case
+def limits_of_an_owner():
+    """What is over a limit is refused with 429, and the same of another owner is not."""
+    tokens = (f"{ANNE} name=anne sessions=2 runs=6\n{BOB} memory=2G\n{TOKEN} cpu=0.3/h\n"
+              "token-of-carol-01 name=carol runs=2/s\n")
+    with Server(tokens=tokens) as s:
+        def refused(answer, text):
+            same((answer.status, answer.headers["Retry-After"], answer.json["error"]["type"]), (429, "1", "Busy"))
+            assert text in answer.json["error"]["message"], answer.json
+
+        one = s.open(token=ANNE)
+        s.open(token=ANNE)
+        refused(s.ask("POST", "/v1/sessions", {}, token=ANNE), "'anne' has 2 sessions, and may have no more")
+        same(s.ask("DELETE", f"/v1/sessions/{one}", token=ANNE).status, 204)
+        s.open(token=ANNE)  # the third run of six
+        for _ in range(3):
+            same(s.run("1", token=ANNE).status, 200)
+        refused(s.run("1", token=ANNE), "'anne' has used up its runs: 6 in all")
+
+        held = s.open(token=BOB)  # 1 GiB, as every VM of this home
+        stream = Stream(s, "/v1/run", {"code": "print(1, flush=True)\nwhile True: pass"}, token=BOB)
+        refused(s.run("1", token=BOB), "VMs of 2147483648 bytes, and may have 2147483648")
+        refused(s.ask("POST", "/v1/sessions", {}, token=BOB), "1073741824 more are too many")
+        same(s.run("1", session=held, token=BOB).status, 200)  # in a VM that it has
+        stream.leave()
+        wait_for(lambda: s.run("1", token=BOB).status == 200, "the memory of the run that was left")
+
+        done = s.run("while True: pass").done  # no limit of its own
+        same((done["outcome"], done["times"]["cpu_ms"] < 600), ("cpu", True))
+        refused(s.run("1"), "has used up its seconds of CPU time: 0.3 in 3600 s")
+
+        answers = [s.run("1", token="token-of-carol-01").status for _ in range(6)]
+        assert 200 in answers and 429 in answers, answers
+        time.sleep(0.6)  # one more has come by then
+        same(s.run("1", token="token-of-carol-01").status, 200)
