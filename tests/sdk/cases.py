@@ -18,7 +18,8 @@ from typing import List, Literal, Optional
 
 import pyhl
 
-import aio  # more cases, as packages, pools and schemas
+import aio  # more cases, as the next ones
+import examples
 import packages
 import pools
 import schemas
