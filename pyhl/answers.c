@@ -3,6 +3,7 @@
  * What comes from workers. It is checked: a worker that sends what none sends is killed.
  */
 #include "answers.h"
+#include "commands.h"
 #include "events.h"
 #include "job_install.h"
 #include "jobs.h"
@@ -25,6 +26,7 @@ static void job_over(struct service *s, struct job *job)
     pool_pause(job->member, false);
     if (job->session != NULL) {
         job->session->running = NULL;
+        commands_run_over(job->session, job->waits);
     }
     TAILQ_REMOVE(&s->running, job, link);
     job_drop(s, job);
@@ -53,7 +55,7 @@ static void event_opened(const struct job *job, const struct vmm_outcome *outcom
 static void job_ended(struct service *s, struct job *job, bool stays, bool good)
 {
     const struct worker_message over = {.kind = WORKER_OVER};
-    const bool tools = job->head.tool_count > 0;
+    const bool tools = job->head.tool_count > 0 || job->head.agent != 0;
     struct session_vm *session = job->session;
     struct member *member = job->member;
 
@@ -123,6 +125,10 @@ static bool job_record(const struct job *job, const uint8_t *bytes, size_t size)
     if (kind == 0) {
         return false;
     }
+    if (job->waits && job->session != NULL) {
+        commands_said(job->session, bytes + kind + 1, size - kind - 1);
+        return true;
+    }
     event_put(job->client, job->id, "record", json_pack("{s:s}", "kind", (const char *)bytes),
               bytes + kind + 1, size - kind - 1);
     return true;
@@ -133,6 +139,12 @@ static bool job_call(struct service *s, struct job *job, uint64_t number, const 
 {
     const size_t name = text_at(bytes, size, 127);
 
+    if (name > 0 && job->head.agent != 0 &&
+        strncmp((const char *)bytes, WORKER_HIDDEN, sizeof(WORKER_HIDDEN) - 1) == 0) {
+        return number <= REQUEST_ID &&
+               (job->session == NULL || commands_call(job->session, (const char *)bytes, number,
+                                                      bytes + name + 1, size - name - 1));
+    }
     if (name == 0 || job->head.tool_count == 0 || number > REQUEST_ID ||
         !job_call_begin(job, number)) {
         return false;
@@ -152,8 +164,8 @@ static bool job_takes(struct service *s, struct job *job, const struct worker_me
 {
     const uint64_t most = job->head.max_output;
 
-    job->output += message->size;
-    if (most != 0 && message->kind <= WORKER_RECORD && job->output > 2 * most + OUTPUT_SLACK) {
+    job->output += message->kind <= WORKER_RECORD ? message->size : 0;
+    if (most != 0 && job->output > 2 * most + OUTPUT_SLACK) {
         return false;
     }
     switch (message->kind) {
@@ -208,12 +220,14 @@ void answer_died(void *arg, struct member *member, const char *why)
 
     if (job != NULL) {
         event_failed(job->client, job->id, "WorkerDied", why);
-        job_over(s, job);
     }
     TAILQ_FOREACH (v, &s->sessions, link) {
         if (v->member == member) {
             session_lose(s, v, "WorkerDied", "the session is over: its worker died");
             break;
         }
+    }
+    if (job != NULL) {
+        job_over(s, job);
     }
 }

@@ -16,6 +16,7 @@
 
 struct client;
 struct job;
+struct listener;
 struct service;
 
 #define CLIENT_NO_ID UINT64_MAX /* of an event that belongs to no request */
@@ -32,11 +33,12 @@ struct client {
     const struct client_ops *ops;
     struct service *service;
     const char *owner; /* of its sessions: clients of one owner share them. The client's maker's */
-    TAILQ_HEAD(client_jobs, job) jobs; /* its requests under way */
-    size_t job_count;
-    bool input_over; /* no replies come any more */
-    bool paused;     /* its events are not read from the workers */
-    bool failed;     /* there was no memory for an event, so that it misses one */
+    TAILQ_HEAD(client_jobs, job) jobs;                /* its requests under way */
+    TAILQ_HEAD(client_listeners, listener) listeners; /* its commands (commands.h) */
+    size_t job_count;                                 /* of both */
+    bool input_over;                                  /* no replies come any more */
+    bool paused;                                      /* its events are not read from the workers */
+    bool failed; /* there was no memory for an event, so that it misses one */
 };
 
 void client_begin(struct client *client, struct service *service, const struct client_ops *ops,

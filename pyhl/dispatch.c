@@ -4,6 +4,7 @@
  * the worker that its first job has got.
  */
 #include "dispatch.h"
+#include "commands.h"
 #include "jobs.h"
 #include "report.h"
 #include "sessions.h"
@@ -32,6 +33,10 @@ static bool job_start(struct service *s, struct job *job, struct member *member)
     if (job->session != NULL) {
         job->session->running = job;
     }
+    if (job->session != NULL && job->session->agent != NULL) {
+        job->head.agent = 1;
+        memcpy(job->run.out.bytes + job->run.out.at, &job->head, sizeof(job->head));
+    }
     pool_pause(member, job->client != NULL && job->client->paused);
     if (pool_send(member, &message, job->run.out.bytes + job->run.out.at) < 0) {
         pool_kill(member);
@@ -43,6 +48,19 @@ static bool job_start(struct service *s, struct job *job, struct member *member)
     return true;
 }
 
+/* The run that the session has next; NULL: none. One that waits for commands ends when there is
+ * another, or no command. */
+static struct job *session_next(struct service *s, struct session_vm *v)
+{
+    if (v->running != NULL && v->running->waits &&
+        (!TAILQ_EMPTY(&v->waiting) || !commands_want(v))) {
+        commands_yield(v);
+    } else if (v->running == NULL && TAILQ_EMPTY(&v->waiting) && commands_want(v)) {
+        commands_queue(s, v);
+    }
+    return v->running == NULL ? TAILQ_FIRST(&v->waiting) : NULL;
+}
+
 /* Starts the next run of each session that has one. Returns how many sessions have no VM yet. */
 static size_t dispatch_sessions(struct service *s)
 {
@@ -50,9 +68,9 @@ static size_t dispatch_sessions(struct service *s)
     size_t without = 0;
 
     TAILQ_FOREACH (v, &s->sessions, link) {
-        struct job *job = TAILQ_FIRST(&v->waiting);
+        struct job *job = session_next(s, v);
 
-        if (job != NULL && v->running == NULL) {
+        if (job != NULL) {
             v->member = v->member != NULL ? v->member : pool_take(&s->pool, NULL);
             without += v->member == NULL;
             if (v->member != NULL) {
@@ -152,6 +170,7 @@ void jobs_end(struct service *s)
     for (struct session_vm *v = TAILQ_FIRST(&s->sessions); v != NULL; v = next) {
         next = TAILQ_NEXT(v, link);
         jobs_drop(s, &v->waiting);
+        commands_lose(v, "LookupError", "the server ends");
         free(v);
     }
 }

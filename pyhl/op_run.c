@@ -2,6 +2,7 @@
 /*
  * Runs, and what a client says of one that is under way.
  */
+#include "commands.h"
 #include "events.h"
 #include "jobs.h"
 #include "ops.h"
@@ -88,6 +89,24 @@ static bool signal_run(struct client *c, const json_t *request, uint64_t id, boo
     return true;
 }
 
+/* Ends the request that 'run' names, if it is a command's. */
+static bool cancel_command(struct client *c, const json_t *request, uint64_t id,
+                           struct request_error *error)
+{
+    struct listener *l;
+    uint64_t run;
+
+    if (!request_number(request, "run", &run, error)) {
+        return false;
+    }
+    l = command_listener(c, run);
+    if (l != NULL) {
+        command_cancel(l);
+        event_put(c, id, "done", json_object(), NULL, 0);
+    }
+    return l != NULL;
+}
+
 /* A reply that comes too late is dropped: the run may have ended while it was on its way. */
 bool op_reply(struct client *c, const json_t *request, uint64_t id, const uint8_t *bytes,
               size_t size, struct request_error *error)
@@ -123,5 +142,5 @@ bool op_cancel(struct client *c, const json_t *request, uint64_t id, const uint8
                size_t size, struct request_error *error)
 {
     (void)bytes, (void)size;
-    return signal_run(c, request, id, true, error);
+    return cancel_command(c, request, id, error) || signal_run(c, request, id, true, error);
 }

@@ -19,5 +19,11 @@ op_function op_context;
 op_function op_open;
 op_function op_close;
 op_function op_install;
+op_function op_command;
+op_function op_input;
+op_function op_resize;
+op_function op_signal;
+op_function op_attach;
+op_function op_commands;
 
 #endif

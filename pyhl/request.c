@@ -198,7 +198,8 @@ static bool name_is_good(const char *name)
 
     for (; name != NULL && name[n] > ' ' && name[n] <= '~'; n++) {
     }
-    return n > 0 && n < 128 && name[n] == 0;
+    return n > 0 && n < 128 && name[n] == 0 &&
+           strncmp(name, WORKER_HIDDEN, sizeof(WORKER_HIDDEN) - 1) != 0;
 }
 
 static bool put_tools(struct making *m, const json_t *request)
@@ -217,10 +218,11 @@ static bool put_tools(struct making *m, const json_t *request)
         const char *name = json_string_value(json_object_get(tool, "name"));
 
         if (!json_is_object(tool) || !name_is_good(name)) {
-            return request_wrong(m->error, "ValueError",
-                                 "'tools[%zu]' must be an object with a 'name' of 1 to 127 "
-                                 "printable ASCII characters, no space",
-                                 i);
+            return request_wrong(
+                m->error, "ValueError",
+                "'tools[%zu]' must be an object with a 'name' of 1 to 127 "
+                "printable ASCII characters, no space, that does not begin with " WORKER_HIDDEN,
+                i);
         }
         if (!request_members(tool, names, m->error) ||
             !request_text(tool, "schema", &schema, m->error) || !put_string(m, name) ||

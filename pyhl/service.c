@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "service.h"
 #include "answers.h"
+#include "commands.h"
 #include "dispatch.h"
 #include "events.h"
 #include "jobs.h"
@@ -50,11 +51,14 @@ static const struct op {
     bool bytes; /* it takes some */
     op_function *take;
 } ops[] = {
-    {"hello", false, op_hello},     {"run", true, op_run},
-    {"reply", true, op_reply},      {"interrupt", false, op_interrupt},
-    {"cancel", false, op_cancel},   {"open", false, op_open},
-    {"context", false, op_context}, {"close", false, op_close},
-    {"install", false, op_install},
+    {"hello", false, op_hello},       {"run", true, op_run},
+    {"reply", true, op_reply},        {"interrupt", false, op_interrupt},
+    {"cancel", false, op_cancel},     {"open", false, op_open},
+    {"context", false, op_context},   {"close", false, op_close},
+    {"install", false, op_install},   {"command", false, op_command},
+    {"input", true, op_input},        {"resize", false, op_resize},
+    {"signal", false, op_signal},     {"attach", false, op_attach},
+    {"commands", false, op_commands},
 };
 
 #define OPS (sizeof(ops) / sizeof(ops[0]))
@@ -99,7 +103,7 @@ static bool request_take(struct client *c, const json_t *request, const uint8_t 
     if (op == NULL) {
         return request_wrong(error, "ValueError", "'op' is missing");
     }
-    if (job_find(c, id) != NULL && strcmp(op, "reply") != 0) {
+    if ((job_find(c, id) != NULL || command_listener(c, id) != NULL) && strcmp(op, "reply") != 0) {
         return request_wrong(error, "ValueError",
                              "'id' is %llu, and a request with it is under way",
                              (unsigned long long)id);
@@ -112,6 +116,7 @@ void client_begin(struct client *client, struct service *service, const struct c
 {
     *client = (struct client){.ops = ops_, .service = service, .owner = owner};
     TAILQ_INIT(&client->jobs);
+    TAILQ_INIT(&client->listeners);
 }
 
 void client_request(struct client *client, const json_t *request, const uint8_t *bytes, size_t size)
@@ -138,6 +143,7 @@ void client_input_over(struct client *client)
             job_cancel(client->service, job);
         }
     }
+    commands_input_over(client);
 }
 
 void client_pause(struct client *client, bool paused)
@@ -151,6 +157,7 @@ void client_pause(struct client *client, bool paused)
                 pool_pause(job->member, paused);
             }
         }
+        commands_resume(client);
     }
 }
 
@@ -159,6 +166,7 @@ void client_end(struct client *client)
     while (!TAILQ_EMPTY(&client->jobs)) {
         job_abandon(client->service, TAILQ_FIRST(&client->jobs));
     }
+    commands_leave(client);
 }
 
 static void service_overdue(evutil_socket_t fd, short what, void *arg)

@@ -39,6 +39,7 @@ struct session_vm {
     struct member *member; /* NULL: there is none yet */
     struct job *running;
     struct job_list waiting;
+    struct agent *agent; /* of its commands (agent.h); NULL: it has had none */
 };
 
 /* A request that a worker carries out. */
@@ -56,6 +57,7 @@ struct job {
     struct flow run;            /* the bytes for the worker */
     size_t held;                /* how many of them are counted in service.held */
     bool opens;                 /* it opens its session */
+    bool waits;                 /* it lets the session's commands go on (commands.h) */
     struct worker_run head;
     uint64_t output; /* bytes that the worker has sent */
     uint64_t *calls; /* of tools, that are open: their numbers */
@@ -77,7 +79,7 @@ struct service {
     struct owner_list owners;
     size_t jobs, session_count;
     size_t held; /* bytes of the jobs that wait */
-    uint64_t session_serial;
+    uint64_t session_serial, command_serial;
     int serial;
 };
 

@@ -3,6 +3,7 @@
  * Sessions, and the end of a job that may be a session's.
  */
 #include "sessions.h"
+#include "commands.h"
 #include "job_install.h"
 #include "jobs.h"
 #include "report.h"
@@ -92,6 +93,7 @@ void session_lose(struct service *s, struct session_vm *v, const char *type, con
     if (v->running != NULL) {
         v->running->session = NULL;
     }
+    commands_lose(v, type, text);
     session_free(s, v);
 }
 

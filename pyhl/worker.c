@@ -9,6 +9,7 @@
 #include "pyhl.h"
 #include "replies.h"
 #include "vmm/abi.h"
+#include "work.h"
 #include "worker_install.h"
 #include "worker_state.h"
 
@@ -49,14 +50,6 @@ static void flag_wait(atomic_int *flag)
         (void)syscall(SYS_futex, flag, FUTEX_WAIT | FUTEX_PRIVATE_FLAG, 0, NULL, NULL, 0);
     }
 }
-
-/* A run as it was handed over. The arrays and what they point to are of one allocation. */
-struct work {
-    struct worker_run head;
-    const char **args, **env, **tools;
-    struct pyhl_run run;
-    struct vmm_tools *set;
-};
 
 /* For the signal handler. A signal names its run, because it may come before the run has begun, or
  * when it is over. */
@@ -211,9 +204,9 @@ static int worker_on_call(void *arg, void *tools_arg, struct vmm *vm, const stru
         .kind = WORKER_CALL, .number = call->id, .size = name + call->size};
 
     (void)arg;
-    (void)vm;
     worker_send(tools_arg, &message, call->name, name, call->bytes, call->size);
-    return 0;
+    /* What an agent tells is on its way, so its call is over. */
+    return strcmp(call->name, WORKER_OUT) == 0 ? vmm_reply(vm, call->id, "", 0, NULL) : 0;
 }
 
 /* Gives a reply to the VM. One for which it has no open call is dropped: the guest has given the
@@ -273,82 +266,6 @@ static int worker_thread(void *arg, struct vmm_err *err)
         flag_wait(&w->began);
     }
     return rc;
-}
-
-/* Makes an array of the next strings, with a NULL after the last. */
-static const char **work_strings(const char **next, const char *end, size_t count)
-{
-    const char **list = calloc(count + 1, sizeof(*list));
-
-    for (size_t i = 0; list != NULL && i < count; i++) {
-        const char *nul = *next < end ? memchr(*next, 0, (size_t)(end - *next)) : NULL;
-
-        if (nul == NULL) {
-            free(list);
-            return NULL;
-        }
-        list[i] = *next;
-        *next = nul + 1;
-    }
-    return list;
-}
-
-static int work_tools(struct work *work, struct vmm_err *err)
-{
-    struct vmm_function *functions = calloc(work->head.tool_count + 1ul, sizeof(*functions));
-    int rc;
-
-    if (functions == NULL) {
-        return vmm_err_set(err, ENOMEM, "out of memory");
-    }
-    for (size_t i = 0; i < work->head.tool_count; i++) {
-        functions[i] = (struct vmm_function){
-            .name = work->tools[2 * i], .schema = work->tools[2 * i + 1], .call = worker_on_call};
-    }
-    rc = work->head.tool_count > 0
-             ? vmm_tools_create(functions, work->head.tool_count, &work->set, err)
-             : 0;
-    free(functions);
-    return rc;
-}
-
-/* Takes the bytes of a WORKER_RUN apart, after its head. */
-static int work_make(struct work *work, const char *bytes, size_t size, struct vmm_err *err)
-{
-    const struct worker_run *head = &work->head;
-    const char *next = bytes, *end = bytes + head->strings;
-    const char **two = NULL;
-
-    if (size != head->strings + head->source + 1 || (two = work_strings(&next, end, 2)) == NULL ||
-        (work->args = work_strings(&next, end, head->arg_count)) == NULL ||
-        (work->env = work_strings(&next, end, head->env_count)) == NULL ||
-        (work->tools = work_strings(&next, end, 2ul * head->tool_count)) == NULL) {
-        free(two);
-        return vmm_err_set(err, EPROTO, "a run that is none");
-    }
-    work->run = (struct pyhl_run){
-        .args = head->sort == WORKER_SCRIPT ? work->args : NULL,
-        .env = work->env,
-        .cwd = two[0][0] != 0 ? two[0] : NULL,
-        .context = two[1][0] != 0 ? two[1] : NULL,
-        .timeout_ns = head->timeout_ns,
-        .cpu_ns = head->cpu_ns,
-        .memory = head->memory,
-        .max_output = head->max_output,
-        .max_calls = head->max_calls,
-        .deterministic = head->deterministic != 0,
-    };
-    free(two);
-    *(head->sort == WORKER_SCRIPT ? &work->run.code : &work->run.cell) = bytes + head->strings;
-    return work_tools(work, err);
-}
-
-static void work_free(struct work *work)
-{
-    vmm_tools_destroy(work->set);
-    free(work->args);
-    free(work->env);
-    free(work->tools);
 }
 
 /* For worker_install(). */
@@ -473,7 +390,7 @@ static int worker_work(struct worker *w, struct work *work, const char *bytes, s
                        struct vmm_err *err)
 {
     struct vmm_outcome outcome;
-    int rc = work_make(work, bytes, size, err);
+    int rc = work_make(work, worker_on_call, bytes, size, err);
 
     if (rc < 0) {
         return rc;

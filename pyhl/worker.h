@@ -19,7 +19,7 @@ enum worker_kind {
     WORKER_RUN = 1, /* number: the run's serial; struct worker_run, strings, source */
     WORKER_REPLY,   /* number: the call; the bytes are the value */
     WORKER_ERROR,   /* number: the call; type and message, each with its NUL */
-    WORKER_OVER,    /* after WORKER_DONE of a run with tools: no more replies come */
+    WORKER_OVER,    /* after WORKER_DONE of a run with functions: no more replies come */
     WORKER_RESET,   /* the session is over */
     /* From the worker. */
     WORKER_READY, /* nothing has run in the machine */
@@ -65,12 +65,21 @@ struct worker_fetch {
     uint64_t offset, size;
 };
 
+/* The functions by which an agent in the guest talks with the server (agent.h), in runs that have
+ * them. Their calls come as WORKER_CALL. WORKER_OUT is answered by the worker. */
+#define WORKER_HIDDEN "pyhl:" /* what their names begin with, and no other's */
+#define WORKER_NEXT   WORKER_HIDDEN "next"
+#define WORKER_OUT    WORKER_HIDDEN "out"
+#define WORKER_WAIT   WORKER_HIDDEN "wait"
+
 /* A run. Strings follow, each with its NUL, in the order of the counts: cwd, context, args, env,
  * tools (name, schema), then the source. */
 struct worker_run {
     uint32_t sort;  /* enum worker_sort */
     uint32_t keeps; /* the machine stays as the run leaves it, if it can go on */
     uint32_t arg_count, env_count, tool_count, deterministic;
+    uint32_t agent; /* whether it has the functions of an agent */
+    uint32_t unused;
     uint64_t timeout_ns, cpu_ns, memory, max_output, max_calls; /* as in struct pyhl_run */
     uint64_t strings, source;                                   /* bytes */
 };

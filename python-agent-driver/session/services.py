@@ -6,12 +6,14 @@ answers by records.put() and records.hand_over(), and fails by raising. Whatever
 module of a handler keeps the functions that it needs, and has builtins of its own, from before the snapshot. Signals are
 blocked, which a process that is started here would inherit.
 """
+import agent_start
 import files
 import records
 
 __builtins__ = dict(__builtins__)
 
 HANDLERS = {
+    b"agent": agent_start.handle,
     b"file": files.handle,
 }
 

@@ -87,7 +87,7 @@ class Server:
             if message["event"] in ("stdout", "stderr"):
                 got[message["event"]] += data
             else:
-                got[message["event"]].append((message, data))
+                got.setdefault(message["event"], []).append((message, data))
 
     def do(self, op, data=b"", within=30, **members):
         return self.answer(self.send(op, data, **members), within)
