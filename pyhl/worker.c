@@ -30,6 +30,7 @@
 struct worker {
     int fd;
     struct vmm *vm;
+    struct vmm_snapshot *snap; /* that nothing has run in */
     pthread_mutex_t sending;
     atomic_int began, listen, over; /* the other thread is there; it is to read; it has read all */
     struct states states;
@@ -379,7 +380,7 @@ static int worker_reset(struct worker *w, struct vmm_err *err)
     if (w->states.loaded) {
         _exit(0);
     }
-    rc = vmm_rewind(w->vm, err);
+    rc = vmm_rewind_to(w->vm, w->snap, err); /* vmm_rewind() may go to a checkpoint of a session */
     if (rc == 0) {
         worker_tell(w, WORKER_READY, NULL, 0);
     }
@@ -490,6 +491,7 @@ int worker_main(const struct worker_start *start)
     struct vmm_err err = {0};
 
     w.fd = start->fd;
+    w.snap = start->snap;
     atomic_init(&w.states.save_fd, -1);
     (void)pthread_mutex_init(&w.sending, NULL);
     (void)sigaction(WORKER_INTERRUPT, &action, NULL);

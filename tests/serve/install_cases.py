@@ -107,6 +107,21 @@ def a_session_that_cannot_take_them_is_as_before():
 
 
 @case
+def nothing_stays_of_a_session_that_installed():
+    with server("--workers", "1", "--sessions", "1") as (s, _):
+        for name, kind in ("alpha", "done"), ("nope", "failed"), ("beta", "failed"):
+            session = s.open()
+            worker = children(s.process.pid)
+            cell(s.do("run", f"import os; secret = 1; os.makedirs('{SITE}/beta.py'); open('/tmp/mark', 'w').close()", session=session))
+            same(s.do("install", session=session, packages=[name])[0]["event"], kind)
+            cell(s.do("run", "secret = 2", session=session))
+            same(s.do("close", session=session)[0]["event"], "done")
+            for _ in worker:
+                ran(s.do("run", f"import os; print(globals().get('secret'), os.path.exists('/tmp/mark'), os.path.exists('{SITE}'))"),
+                    b"None False False\n")
+
+
+@case
 def nothing_is_installed_unless_it_was_said():
     with Server() as s:
         failed(s.do("install", session=s.open(), packages=["alpha"]), "PermissionError", "pyhl serve --install")
