@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # Packages from the registry: each script in scripts/ names what it needs (PEP 723), runs with it natively and in a
-# VM, and must print the same. Before that tests/packages, with the real uv. Ends with a table; README.md says of what.
-# Root only, because of the chroot in which scripts run natively. `make test-ecosystem` calls it.
+# VM, and must print the same. Before that tests/packages, with the real uv, and the types of pyhl/python. Ends with a
+# table; README.md says of what. Root only, because of the chroot in which scripts run natively. `make test-ecosystem` calls it.
 #
 # usage: tests/ecosystem/run.sh [NAME...]      packages, or a script's name without use_ and .py; --list prints them
 set -u
@@ -29,6 +29,13 @@ packages() {
     begin "tests/packages with $("$kept/uv/bin/uv" --version)"
     TEST_TIMEOUT=60 tests/packages/run.sh >"$kept/packages.log" 2>&1 || problem "$(grep -A 4 '^FAIL' "$kept/packages.log")"
     echo "tests/packages: $(tail -n 1 "$kept/packages.log")"
+}
+
+# The types of the Python package, by mypy: of the package itself, and as a user of it sees them.
+sdk_types() {
+    begin "mypy --strict of pyhl/python"
+    MYPYPATH=pyhl/python uvx --quiet --with typing_extensions mypy --strict --cache-dir "$kept/mypy" pyhl/python/pyhl \
+        tests/sdk/typed.py >"$scratch/out" 2>&1 || problem "$(tail -n 5 "$scratch/out")"
 }
 
 # What a script's metadata asks for, a word for each.
@@ -98,7 +105,7 @@ package() {
     rm -rf "$site" # it may be large
 }
 
-choose "packages $(cd $scripts && printf '%s\n' use_*.py | sed 's/^use_//; s/\.py$//' | paste -sd ' ')" "$@"
+choose "packages sdk-types $(cd $scripts && printf '%s\n' use_*.py | sed 's/^use_//; s/\.py$//' | paste -sd ' ')" "$@"
 tests/home.sh "${PYHL_HOME:-.pyhl}" || exit 2
 if ! get_uv; then
     echo "no uv: $(grep -v '^ *$' "$kept/uv.log" | tail -n 1)"
@@ -108,11 +115,12 @@ if ! get_uv; then
 fi
 export PATH=$kept/uv/bin:$PATH
 is_chosen packages && packages
+is_chosen sdk-types && sdk_types
 . tests/packages/lib.sh
 take_root && find_uv || exit 2
 mkdir -p $sites
 for name in "${chosen[@]}"; do
-    [ "$name" != packages ] || continue
+    [ "$name" != packages ] && [ "$name" != sdk-types ] || continue
     if [ $SECONDS -ge "$limit_s" ]; then
         skip "$name" "$limit_s s are over (ECOSYSTEM_TIMEOUT)"
         continue

@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a type checker makes of the package: tests/ecosystem runs mypy --strict on this file. It is never executed. An
+`ignore` that hides no error is one itself, so each stands for a mistake that is found."""
+
+from concurrent.futures import Future
+from typing import List, Optional
+
+import pyhl
+from typing_extensions import assert_type
+
+
+def add(x: int, y: int) -> int:
+    return x + y
+
+
+def threads() -> None:
+    assert_type(pyhl.run("1", timeout=1, tools=[add]), pyhl.Execution)
+    pyhl.run(1)  # type: ignore[arg-type]
+    pyhl.run("1", tiemout=1)  # type: ignore[call-arg]
+    with pyhl.Sandbox(envs={"A": "1"}) as sandbox:
+        done = sandbox.run_code("1", context=sandbox.create_code_context("/tmp"), on_stdout=lambda message: print(message.line))
+        assert_type(done.results[0].png, Optional[str])
+        assert_type(sandbox.tool(add)(1, 2), int)
+        assert_type(sandbox.list_code_contexts(), List[pyhl.Context])
+        assert_type(sandbox.kill(), bool)
+        sandbox.run_code("1", context=1)  # type: ignore[arg-type]
+
+
+async def tasks() -> None:
+    assert_type(await pyhl.arun("1"), pyhl.Execution)
+    async with await pyhl.AsyncSandbox.create() as sandbox:
+        assert_type(await sandbox.run_code("1"), pyhl.Execution)
+        sandbox.run_code("1").text  # type: ignore[attr-defined]
+
+
+def pools() -> None:
+    with pyhl.Pool(4) as pool:
+        assert_type(pool.run("1"), "Future[pyhl.Execution]")
+        assert_type(pool.submit(add, 1, 2), "Future[int]")
