@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -72,6 +73,17 @@ static void job_ended(struct service *s, struct job *job, bool stays, bool good)
     }
 }
 
+/* Keeps for the log how a job has ended. */
+static void job_outcome(struct job *job, const struct vmm_outcome *outcome)
+{
+    const bool ready = outcome->kind == VMM_READY;
+
+    job->outcome = ready ? "ready" : outcome_name(outcome);
+    job->status = ready ? outcome->status : outcome_status(outcome, SIGKILL);
+    job->counters = outcome->counters;
+    job->cpu_ns = outcome->counters.cpu_ns;
+}
+
 static bool job_done(struct service *s, struct job *job, const struct worker_message *message,
                      const uint8_t *bytes)
 {
@@ -92,7 +104,7 @@ static bool job_done(struct service *s, struct job *job, const struct worker_mes
 
         outcome.detail[i] = (char)(c >= ' ' && c <= '~' ? c : '?');
     }
-    job->cpu_ns = outcome.counters.cpu_ns;
+    job_outcome(job, &outcome);
     if (job->opens && job->session == NULL) {
         event_failed(job->client, job->id, "Cancelled", "the session was closed");
     } else if (job->install != NULL) {
@@ -219,6 +231,7 @@ void answer_died(void *arg, struct member *member, const char *why)
     struct session_vm *v;
 
     if (job != NULL) {
+        job->outcome = "WorkerDied";
         event_failed(job->client, job->id, "WorkerDied", why);
     }
     TAILQ_FOREACH (v, &s->sessions, link) {

@@ -27,6 +27,7 @@ static bool job_start(struct service *s, struct job *job, struct member *member)
 
     member->owner = job;
     job->member = member;
+    job->begun_ns = report_now();
     job->end_ns = job->head.timeout_ns != 0 ? report_now() + 2 * job->head.timeout_ns + LATE_NS : 0;
     TAILQ_REMOVE(job_queue(s, job), job, link);
     TAILQ_INSERT_TAIL(&s->running, job, link);

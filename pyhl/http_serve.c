@@ -2,6 +2,7 @@
 #include "http_serve.h"
 #include "http.h"
 #include "http_api.h"
+#include "http_metrics.h"
 #include "message.h"
 
 #include <errno.h>
@@ -19,6 +20,7 @@ struct http_serve {
     struct http_tokens tokens;
     struct http *http;
     struct http_api *api;
+    struct http_metrics metrics;
     struct event *term, *interrupt, *trim;
     bool *ended;
 };
@@ -107,6 +109,9 @@ static int http_serve_open(struct http_serve *serve, struct service *service, st
     int rc = http_open(&serve->http, &config, err);
 
     rc = rc == 0 ? http_api_begin(serve->http, service, &serve->api, err) : rc;
+    if (rc == 0 && http_metrics_begin(&serve->metrics, serve->http, service) < 0) {
+        rc = vmm_err_set(err, ENOSPC, "too many tables of routes");
+    }
     for (size_t i = 0; rc == 0 && i < serve->options.listen.count; i++) {
         http_where(serve->http, i, where);
         message("pyhl serve: listening on %s\n", where);

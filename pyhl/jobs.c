@@ -5,6 +5,7 @@
 #include "jobs.h"
 #include "events.h"
 #include "job_install.h"
+#include "report.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -39,6 +40,7 @@ struct job *job_new(struct client *client, uint64_t id, struct session_vm *sessi
     }
     job->client = client;
     job->id = id;
+    job->asked_ns = report_now();
     job->serial = s->serial;
     job->session = session;
     s->jobs++;
@@ -56,10 +58,47 @@ void job_leave(struct job *job)
     }
 }
 
+/* What kind of request a job is, for the log. */
+static const char *job_kind(const struct job *job)
+{
+    static const char *const kinds[] = {
+        [WORKER_SCRIPT] = "script",   [WORKER_CELL] = "cell",       [WORKER_CONTEXT] = "context",
+        [WORKER_SERVICE] = "service", [WORKER_INSTALL] = "install",
+    };
+    const uint32_t sort = job->head.sort;
+
+    if (job->opens) {
+        return "open";
+    }
+    return sort < sizeof(kinds) / sizeof(kinds[0]) && kinds[sort] != NULL ? kinds[sort] : "other";
+}
+
+/* Counts a job that is over, and logs it. */
+static void job_log(struct service *s, const struct job *job)
+{
+    const uint64_t now = report_now();
+    const struct audit_run run = {
+        .owner = job->account->name,
+        .session = job->session_name[0] != 0 ? job->session_name : NULL,
+        .kind = job_kind(job),
+        .outcome = job->outcome != NULL ? job->outcome : "end of the server",
+        .status = job->status,
+        .counters = &job->counters,
+        .waited_ns = (job->begun_ns != 0 ? job->begun_ns : now) - job->asked_ns,
+        .took_ns = now - job->asked_ns,
+        .in = job->input,
+        .out = job->output,
+    };
+
+    metrics_run(&s->metrics, run.outcome, run.took_ns);
+    audit_write(&s->audit, &run);
+}
+
 void job_drop(struct service *s, struct job *job)
 {
     job_leave(job);
     if (job->counted) {
+        job_log(s, job);
         owner_run_over(job->account, job->memory, job->cpu_ns);
     }
     s->held -= job->held;
@@ -98,6 +137,10 @@ static bool job_count(const struct service *s, struct job *job, struct request_e
         return false;
     }
     job->counted = true;
+    job->input = flow_out_size(&job->run);
+    if (job->session != NULL) {
+        (void)snprintf(job->session_name, sizeof(job->session_name), "%s", job->session->name);
+    }
     head->cpu_ns = owner_cpu_ns(job->account, head->cpu_ns);
     memcpy(flow_out(&job->run), head, sizeof(*head));
     return true;
@@ -130,6 +173,7 @@ struct job *job_find(const struct client *client, uint64_t id)
 /* Ends a job that has not begun. */
 void job_fail_waiting(struct service *s, struct job *job, const char *type, const char *text)
 {
+    job->outcome = type;
     event_failed(job->client, job->id, type, text);
     TAILQ_REMOVE(job_queue(s, job), job, link);
     job_drop(s, job);

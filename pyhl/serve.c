@@ -26,6 +26,7 @@
 
 struct serve_options {
     const char *dest;
+    const char *audit;
     bool stdio, install;
     struct package_options packages;
     uint64_t workers, sessions, waiting;
@@ -111,6 +112,11 @@ static const struct opt serve_opts[] = {
      .kind = OPT_FLAG,
      .offset = offsetof(struct serve_options, packages.offline),
      .help = "packages without network: from --find-links and uv's cache"},
+    {.name = "audit",
+     .kind = OPT_TEXT,
+     .offset = offsetof(struct serve_options, audit),
+     .arg = "FILE",
+     .help = "append a line of JSON for each run that is over; -: to standard output"},
     {.name = "dest",
      .kind = OPT_TEXT,
      .offset = offsetof(struct serve_options, dest),
@@ -157,7 +163,8 @@ static int serve_clients(const struct cmd *cmd, const struct serve_options *opti
     if (rc < 0) {
         return cmd_fail(cmd, &err);
     }
-    if (options->stdio) {
+    rc = audit_open(&s.service.audit, options->audit, &err);
+    if (rc == 0 && options->stdio) {
         rc = frames_begin(&s.service, &s.frames, &err);
     }
     if (rc == 0 && options->http.listen.count > 0) {
@@ -167,6 +174,7 @@ static int serve_clients(const struct cmd *cmd, const struct serve_options *opti
     frames_end(s.frames);
     http_serve_end(s.http);
     service_end(&s.service);
+    audit_close(&s.service.audit);
     if (rc == -EINVAL) {
         return cmd_usage(cmd, "%s", err.msg);
     }
@@ -178,6 +186,9 @@ static int serve_options_fit(const struct cmd *cmd, const struct serve_options *
 {
     if (!options->stdio && options->http.listen.count == 0) {
         return cmd_usage(cmd, "say --stdio, or --listen ADDRESS, or both");
+    }
+    if (options->stdio && options->audit != NULL && strcmp(options->audit, "-") == 0) {
+        return cmd_usage(cmd, "--audit -: standard output is for --stdio; name a file");
     }
     if (options->http.listen.count == 0 &&
         (options->http.token_file != NULL || options->http.hosts.count > 0 ||

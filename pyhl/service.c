@@ -125,6 +125,7 @@ void client_request(struct client *client, const json_t *request, const uint8_t 
     uint64_t id = CLIENT_NO_ID;
 
     if (!request_take(client, request, bytes, size, &error)) {
+        client->service->metrics.rejected += strcmp(error.type, "Busy") == 0;
         if (!request_number(request, "id", &id, &none)) {
             id = CLIENT_NO_ID;
         }
@@ -205,6 +206,7 @@ int service_begin(struct service *service, const struct service_config *config, 
     TAILQ_INIT(&service->running);
     TAILQ_INIT(&service->sessions);
     LIST_INIT(&service->owners);
+    service->audit.fd = -1;
     TAILQ_INIT(&service->installs);
     service->pool = (struct pool){.snap = config->snap,
                                   .spare = config->workers,

@@ -6,7 +6,9 @@
 #ifndef PYHL_SERVICE_H
 #define PYHL_SERVICE_H
 
+#include "audit.h"
 #include "client.h"
+#include "metrics.h"
 #include "owners.h"
 #include "pool.h"
 #include "request.h"
@@ -50,6 +52,13 @@ struct job {
     struct owner *account; /* of the client's owner */
     bool counted;          /* it is one of the owner's runs, with so much memory and CPU time: */
     uint64_t memory, cpu_ns;
+    /* For the log. */
+    const char *outcome; /* NULL: it is not over */
+    int status;
+    struct vmm_counters counters;
+    uint64_t asked_ns, begun_ns; /* CLOCK_MONOTONIC; begun_ns is 0 before it has */
+    uint64_t input;              /* bytes for the worker */
+    char session_name[24];       /* "": hermetic */
     uint64_t id;
     int serial;
     struct session_vm *session; /* NULL: hermetic */
@@ -77,6 +86,8 @@ struct service {
     TAILQ_HEAD(, job_install) installs; /* that wait for others */
     size_t installing;                  /* how many look for packages */
     struct owner_list owners;
+    struct metrics metrics;
+    struct audit audit;
     size_t jobs, session_count;
     size_t held; /* bytes of the jobs that wait */
     uint64_t session_serial, command_serial;

@@ -2,6 +2,8 @@
 """What the routes answer."""
 
 import base64
+import datetime
+import json
 import os
 import signal
 import stat
@@ -10,6 +12,8 @@ import tempfile
 
 from caselist import case, children, same
 from client import PYHL, TOKEN, Server, Stream, data, output, wait_for
+
+MIB = 1 << 20
 
 
 @case
@@ -147,9 +151,85 @@ def command_lines():
         return got.stderr
 
     assert "say --stdio, or --listen" in refused()
+    assert "standard output is for --stdio" in refused("--stdio", "--audit", "-")
     assert "go with --listen" in refused("--stdio", "--host", "a")
     for address in ("8080", "host:80", "1.2.3:80", "[::1:80", ":x", ":65536", "unix:", "unix:" + "x" * 200, ":"):
         assert f"'{address}'" in refused("--listen", address, env={"PYHL_TOKEN": TOKEN})
     assert "who may ask?" in refused("--listen", ":0")
     assert "it must have 16 to 128" in refused("--listen", ":0", env={"PYHL_TOKEN": "short"})
+    assert "/not/there: No such file" in refused("--stdio", "--audit", "/not/there", status=125)
     assert "cannot listen" in refused("--listen", "203.0.113.1:0", env={"PYHL_TOKEN": TOKEN}, status=125)
+
+
+def numbers(s):
+    """What /metrics has."""
+    lines = s.ask("GET", "/metrics").body.decode().splitlines()
+    return dict(line.rsplit(" ", 1) for line in lines if not line.startswith("#"))
+
+
+@case
+def metrics():
+    with Server("--workers", "2", "--waiting", "3") as s:
+        same(s.ask("GET", "/metrics", token="").status, 401)
+        s.open()
+        for i in range(3):
+            s.run(f"import sys; sys.exit({i})")
+        s.run("while True: pass", timeout=0.1)
+        streams = [Stream(s, "/v1/run", {"code": "print(1, flush=True)\nwhile True: pass"}) for _ in range(3)]
+        streams[0].until("stdout")
+        same(s.run("1").status, 429)
+        got = numbers(s)
+        for name, value in (('pyhl_runs_total{outcome="status"}', 3), ('pyhl_runs_total{outcome="timeout"}', 1),
+                            ("pyhl_run_seconds_count", 5), ('pyhl_run_seconds_bucket{le="+Inf"}', 5),
+                            ("pyhl_sessions", 1), ("pyhl_requests", 3), ("pyhl_rejected_total", 1),
+                            ("pyhl_audit_lost_total", 0), ('pyhl_http_answers_total{status="429"}', 1),
+                            ('pyhl_http_answers_total{status="401"}', 1)):
+            same((name, float(got[name])), (name, value))
+        assert float(got["pyhl_run_seconds_sum"]) > 0.1, got
+        below = [float(v) for k, v in got.items() if k.startswith("pyhl_run_seconds_bucket")]
+        same(below, sorted(below))
+        assert float(got['pyhl_vms{state="taken"}']) >= 2, got
+        assert MIB < float(got['pyhl_memory_bytes{of="workers"}']) < 1024 * MIB, got
+        assert 0 < float(got['pyhl_memory_bytes{of="server"}']) < 64 * MIB, got
+        for stream in streams:
+            stream.leave()
+        wait_for(lambda: numbers(s)["pyhl_requests"] == "0", "the end of the runs")
+        same(sum(float(v) for k, v in numbers(s).items() if k.startswith("pyhl_runs_total")), 8)
+
+
+@case
+def the_log():
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "log")
+        with Server("--audit", path, "--workers", "1") as s:
+            session = s.open()
+            s.run("print('secret-word')", session=session)
+            s.run("raise SystemExit(3)")
+            first = Stream(s, "/v1/run", {"code": "print(1, flush=True)\nwhile True: pass"})
+            first.until("stdout")
+            second = Stream(s, "/v1/run", {"code": "1"})
+            same(s.ask("POST", "/v1/requests", {"op": "cancel", "run": second.run}).status, 200)
+            for pid in children(s.process.pid):
+                os.kill(pid, signal.SIGKILL)
+            first.until("failed")
+            s.ask("POST", "/v1/run", {"code": "1", "speed": 2})  # is none
+            same(s.end(), (0, ""))
+        text = open(path).read()
+        same((stat.S_IMODE(os.stat(path).st_mode), TOKEN in text, "secret-word" in text), (0o600, False, False))
+        lines = [json.loads(line) for line in text.splitlines()]
+        same([(v["owner"], v["session"], v["kind"], v["outcome"], v["status"]) for v in lines],
+             [("default", session, "open", "ready", 0), ("default", session, "cell", "ready", 0),
+              ("default", None, "script", "status", 3), ("default", None, "script", "Cancelled", 0),
+              ("default", None, "script", "WorkerDied", 0)])
+        for v in lines:
+            assert v["times"]["took_ms"] >= v["times"]["waited_ms"] >= 0 and v["bytes"]["in"] > 0, v
+            datetime.datetime.strptime(v["time"], "%Y-%m-%dT%H:%M:%S.%fZ")
+        same((lines[2]["counts"]["exits"], lines[2]["times"]["cpu_ms"] > 0, lines[1]["bytes"]["out"] > 12), (1, True, True))
+        with Server("--audit", "/dev/full") as s:
+            for _ in range(2):
+                same(s.run("1").status, 200)
+            same(numbers(s)["pyhl_audit_lost_total"], "2")
+            same(s.end(), (0, "pyhl serve: --audit: lines are lost: No space left on device\n"))
+        with Server("--audit", "-", stdout=subprocess.PIPE) as s:
+            s.run("1")
+            same(json.loads(s.process.stdout.readline())["outcome"], "status")
