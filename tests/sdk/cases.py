@@ -19,6 +19,7 @@ from typing import List, Literal, Optional
 import pyhl
 
 import aio  # more cases, as the next ones
+import commands
 import examples
 import packages
 import pools

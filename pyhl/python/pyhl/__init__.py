@@ -11,6 +11,7 @@
 
         sandbox.run_code("import host; p = host.price('tea')")
         sandbox.run_code("p * 2").text      # '5.0'
+        sandbox.commands.run("ls /usr | wc -l").stdout
 
 It starts `pyhl serve --stdio` once a process, and speaks its protocol. The binary is $PYHL_BINARY, or else that of the
 wheel, or `pyhl` on PATH. A home must be installed: by setup(), or by itself at the first use, from the distribution
@@ -18,6 +19,8 @@ pyhl-image; or by `pyhl setup`.
 """
 
 from ._binary import VERSION as __version__
+from ._commands import (AsyncCommandHandle, CommandExitException, CommandHandle, CommandResult, CommandTimeout, ProcessInfo,
+                        PtySize)
 from ._errors import Busy, FunctionError, InvalidArgument, NotFound, PyhlError, RunCancelled, ServerError, WorkerDied
 from ._pool import Pool
 from ._results import Execution, ExecutionError, Logs, OutputMessage, Result
@@ -25,6 +28,7 @@ from ._sandbox import AsyncSandbox, Context, Sandbox, arun, run
 from ._server import Server
 from ._setup import setup
 
-__all__ = ["AsyncSandbox", "Busy", "Context", "Execution", "ExecutionError", "FunctionError", "InvalidArgument", "Logs",
-           "NotFound", "OutputMessage", "Pool", "PyhlError", "Result", "RunCancelled", "Sandbox", "Server", "ServerError",
+__all__ = ["AsyncCommandHandle", "AsyncSandbox", "Busy", "CommandExitException", "CommandHandle", "CommandResult",
+           "CommandTimeout", "Context", "Execution", "ExecutionError", "FunctionError", "InvalidArgument", "Logs",
+           "NotFound", "OutputMessage", "Pool", "ProcessInfo", "PtySize", "PyhlError", "Result", "RunCancelled", "Sandbox", "Server", "ServerError",
            "WorkerDied", "arun", "run", "setup"]

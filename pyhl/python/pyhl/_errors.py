@@ -12,7 +12,7 @@ class InvalidArgument(PyhlError, ValueError):
 
 
 class NotFound(PyhlError, LookupError):
-    """There is no such session any more."""
+    """There is no such session any more, or no such command, program or directory."""
 
 
 class Busy(PyhlError):
@@ -45,4 +45,5 @@ class FunctionError(Exception):
 
 # By the type of `failed`. Those that are not here are ServerError.
 TYPES = {"ValueError": InvalidArgument, "LookupError": NotFound, "Busy": Busy, "Cancelled": RunCancelled,
-         "WorkerDied": WorkerDied}
+         "WorkerDied": WorkerDied, "FileNotFoundError": NotFound, "PermissionError": InvalidArgument,
+         "NotADirectoryError": InvalidArgument}

@@ -7,6 +7,7 @@ import asyncio
 import json
 from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, TypeVar, Union
 
+from ._commands import AsyncCommands, AsyncPty, Commands, Pty
 from ._errors import InvalidArgument, NotFound
 from ._results import Execution
 from ._runs import Callbacks, OnError, OnOutput, OnResult, Run, Tools, offered, source
@@ -85,6 +86,8 @@ class AsyncSandbox:
         self.timeout = timeout
         self._session = session
         self._tools = dict(tools or {})
+        self.commands = AsyncCommands(session)
+        self.pty = AsyncPty(session)
 
     @classmethod
     async def create(cls, *, envs: Optional[Mapping[str, str]] = None, cwd: Optional[str] = None,
@@ -213,6 +216,8 @@ class Sandbox(Twin[AsyncSandbox]):
 
     def _be(self, twin: AsyncSandbox) -> Sandbox:
         super().__init__(twin)
+        self.commands = Commands(twin.commands)
+        self.pty = Pty(twin.pty)
         return self
 
     @classmethod
