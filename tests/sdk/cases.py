@@ -25,6 +25,8 @@ import packages
 import pools
 import schemas
 from caselist import case, children, main, raises, same
+from pyhl._runs import answer
+from pyhl._waiting import ThreadWaiter, block
 
 
 @case
@@ -414,6 +416,45 @@ def tools_by_any_mapping():
         return 5
 
     same(pyhl.run("import host; host.f()", tools=types.MappingProxyType({"f": five})).text, "5")
+
+
+@case
+def code_for_e2b_moves_by_its_import():
+    from pyhl import AsyncSandbox, Context, Execution, ExecutionError, Logs, OutputMessage, Result, Sandbox  # noqa: F401
+
+    seen = []
+    with Sandbox.create(timeout=60, envs={"A": "1"}) as sbx:
+        execution = sbx.run_code("print('hello')\n{'a': 1}", on_stdout=lambda m: seen.append((m.line, m.error, m.timestamp > 0)),
+                                 on_result=seen.append, envs={"B": "2"}, timeout=30, language="python")
+        same((execution.text, execution.logs.stdout, execution.logs.stderr, execution.error), ("{'a': 1}", ["hello\n"], [], None))
+        same(seen, [("hello\n", False, True), execution.results[0]])
+        result = execution.results[0]
+        same((list(result.formats()), result["text"], result.is_main_result, result.png), (["text"], "{'a': 1}", True, None))
+        error = sbx.run_code("1 / 0", on_error=seen.append).error
+        same((error.name, error.value, error is seen[-1], "ZeroDivisionError" in error.traceback),
+             ("ZeroDivisionError", "division by zero", True, True))
+        context = sbx.create_code_context(cwd="/tmp")
+        sbx.run_code("x = 1", context=context)
+        sbx.restart_code_context(context)
+        same(sbx.run_code("x", context=context).error.name, "NameError")
+        same([one.id for one in sbx.list_code_contexts()], ["default", context.id])
+        sbx.remove_code_context(context.id)
+        again = Sandbox.connect(sbx.sandbox_id)
+        same((again.kill(), sbx.kill()), (True, False))
+    same(set(json.loads(execution.to_json())) >= {"results", "logs", "error"}, True)
+
+
+@case
+def a_call_of_a_tool_that_is_not_there_is_answered():
+    class Asked:
+        waiter = ThreadWaiter()
+
+        def reply(self, call, value=b"", error=None):
+            self.error = error
+
+    asked = Asked()
+    block(answer(asked, None, "gone", 1, b"{}"))
+    same(asked.error, {"type": "NameError", "message": "there is no tool 'gone'"})
 
 
 if __name__ == "__main__":

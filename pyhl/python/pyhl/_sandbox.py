@@ -221,9 +221,10 @@ class Sandbox(Twin[AsyncSandbox]):
         return self
 
     @classmethod
-    def create(cls, **options: Any) -> Sandbox:
+    def create(cls, *, envs: Optional[Mapping[str, str]] = None, cwd: Optional[str] = None, timeout: Optional[float] = None,
+               tools: Tools = None, server: Optional[Server] = None) -> Sandbox:
         """Sandbox(...), as E2B spells it."""
-        return cls(**options)
+        return cls(envs=envs, cwd=cwd, timeout=timeout, tools=tools, server=server)
 
     @classmethod
     def connect(cls, sandbox_id: str, *, timeout: Optional[float] = None, tools: Tools = None,
