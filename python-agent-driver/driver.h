@@ -25,6 +25,7 @@ struct drv_frame {
     bool deterministic;
     bool records;  /* the host takes them */
     bool restored; /* the machine was restored or rewound since the run before */
+    bool lost;     /* there was no memory for it: of the strings and bytes it has none */
     size_t optc;
     char **options; /* of python3, which stand before what it runs; not terminated */
     size_t argc;

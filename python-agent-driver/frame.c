@@ -28,6 +28,7 @@
 struct bytes {
     char *data;
     size_t size;
+    bool lost; /* there was no memory for all of them: data are the first */
 };
 
 /* Room for small frames and their lists, so that a run writes one page for them and no new page of
@@ -57,9 +58,26 @@ static size_t read_some(int fd, char *at, size_t size, const char *path)
     return (size_t)got;
 }
 
+/* There is no memory for a frame: reads to its end, and keeps its header. That is the end of a
+ * machine which has nothing else to go on with. */
+static struct bytes read_lost(int fd, struct room *own, struct bytes all, const char *path)
+{
+    if (own != &later) {
+        drv_fail("no memory for a run of more than %zu bytes", all.size);
+    }
+    if (all.data != own->bytes) {
+        memcpy(own->bytes, all.data, sizeof(struct hv_run));
+        free(all.data);
+    }
+    char *rest = own->bytes + sizeof(struct hv_run);
+    while (read_some(fd, rest, sizeof(own->bytes) - sizeof(struct hv_run), path) > 0) {
+    }
+    return (struct bytes){own->bytes, sizeof(struct hv_run), true};
+}
+
 static struct bytes read_all(int fd, struct room *own, const char *path)
 {
-    struct bytes all = {own->bytes, 0};
+    struct bytes all = {own->bytes, 0, false};
     size_t room = sizeof(own->bytes);
     for (;;) {
         size_t got = read_some(fd, all.data + all.size, room - all.size, path);
@@ -70,7 +88,7 @@ static struct bytes read_all(int fd, struct room *own, const char *path)
         if (all.size == room) {
             char *bigger = realloc(all.data == own->bytes ? NULL : all.data, 2 * room);
             if (bigger == NULL) {
-                drv_fail("no memory for a run of more than %zu bytes", room);
+                return read_lost(fd, own, all, path);
             }
             if (all.data == own->bytes) {
                 memcpy(bigger, own->bytes, all.size);
@@ -156,10 +174,30 @@ static uint64_t number_of(struct bytes all, uint32_t kind)
     return number;
 }
 
+/* A frame of which only the header is there. */
+static struct drv_frame *decode_lost(struct bytes all, struct room *own)
+{
+    own->env[0] = own->argv[0] = NULL;
+    own->frame = (struct drv_frame){
+        .mode = runframe_mode(all.data),
+        .lost = true,
+        .options = own->argv,
+        .argv = own->argv,
+        .env = own->env,
+        .restored = (runframe_flags(all.data) & HV_RUN_RESTORED) != 0,
+        .source = "",
+        .command = own->command,
+    };
+    return &own->frame;
+}
+
 static struct drv_frame *decode(struct bytes all, struct room *own)
 {
     struct drv_frame *frame = &own->frame;
     size_t length;
+    if (all.lost) {
+        return decode_lost(all, own);
+    }
     check_run(all);
     frame->mode = runframe_mode(all.data);
     frame->deterministic = (runframe_flags(all.data) & HV_RESUME_DETERMINISTIC) != 0;

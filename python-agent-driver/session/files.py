@@ -93,6 +93,7 @@ def send(record):
 
 def tell(path):
     """Answer with what is there now."""
+    lstat(path)  # with its slashes: x/ must be a directory
     path = path.rstrip(b"/") or path
     send(b"entry\0" + describe(path, whole(path), lstat(path), {}))
 
@@ -149,6 +150,9 @@ def read_file(path, offset, size):
             lseek(fd, offset, SEEK_SET)
         most = MOST_BYTES if size is None else min(size, MOST_BYTES)
         send(read_up_to(fd, most, left + 1))
+    except OSError as error:
+        error.filename = path
+        raise
     finally:
         close(fd)
 
@@ -171,9 +175,12 @@ def write_file(path, offset, data):
         elif data:
             lseek(fd, offset, SEEK_SET)
         write_all(fd, data, fstat(fd).st_size)
+        send(b"entry\0" + describe(path, whole(path), fstat(fd), {}))
+    except OSError as error:
+        error.filename = path
+        raise
     finally:
         close(fd)
-    tell(path)
 
 
 # --- directories ---
@@ -296,7 +303,7 @@ def step(fd, name):
 
 
 def remove(path):
-    info = lstat(path)  # with its slashes: x/ must be a directory
+    lstat(path)  # with its slashes
     path = path.rstrip(b"/")
     if path.rpartition(b"/")[2] in (b"", b".", b".."):
         fail(errno.EINVAL, path or b"/", "A directory is removed by its name, and the root is not")

@@ -34,6 +34,8 @@ def said(error):
 def serve(words, data):
     """Returns the run's status: 0, or 1 after the record "failed"."""
     try:
+        if not words:
+            raise MemoryError  # there was none for this run
         if words[0] not in HANDLERS:
             raise ValueError(f"there is no service '{files.spell(words[0])}'")
         HANDLERS[words[0]](words[1:], data)
