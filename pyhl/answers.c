@@ -8,6 +8,7 @@
 #include "job_install.h"
 #include "jobs.h"
 #include "outcome.h"
+#include "served.h"
 #include "sessions.h"
 
 #include <errno.h>
@@ -111,6 +112,8 @@ static bool job_done(struct service *s, struct job *job, const struct worker_mes
         job_install_done(job, &outcome);
     } else if (job->opens) {
         event_opened(job, &outcome);
+    } else if (job->head.sort == WORKER_SERVICE) {
+        served_done(job, &outcome);
     } else {
         event_done(s, job, &outcome);
     }
@@ -130,7 +133,7 @@ static size_t text_at(const uint8_t *bytes, size_t size, size_t most)
     return n < size && n <= most && bytes[n] == 0 ? n : 0;
 }
 
-static bool job_record(const struct job *job, const uint8_t *bytes, size_t size)
+static bool job_record(struct job *job, const uint8_t *bytes, size_t size)
 {
     const size_t kind = text_at(bytes, size, KIND_MAX);
 
@@ -139,6 +142,9 @@ static bool job_record(const struct job *job, const uint8_t *bytes, size_t size)
     }
     if (job->waits && job->session != NULL) {
         commands_said(job->session, bytes + kind + 1, size - kind - 1);
+        return true;
+    }
+    if (served_record(job, (const char *)bytes, bytes + kind + 1, size - kind - 1)) {
         return true;
     }
     event_put(job->client, job->id, "record", json_pack("{s:s}", "kind", (const char *)bytes),

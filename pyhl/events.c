@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "events.h"
+#include "jsontext.h"
 #include "outcome.h"
 #include "result.h"
 
@@ -31,13 +32,20 @@ void event_put(struct client *client, uint64_t id, const char *event, json_t *me
 void event_failed(struct client *client, uint64_t id, const char *type, const char *text)
 {
     char clean[sizeof(((struct request_error *)0)->text)];
-    size_t n = 0;
+    const size_t size = strnlen(text, sizeof(clean) - 1);
 
-    /* A message may have been cut inside a character. */
-    for (; n < sizeof(clean) - 1 && text[n] != 0; n++) {
-        clean[n] = (char)(text[n] >= ' ' && text[n] <= '~' ? text[n] : '?');
+    /* A guest may have given parts of a message, and it may have been cut inside a character. */
+    for (size_t n = 0, whole; n < size; n += whole) {
+        whole =
+            (unsigned char)text[n] < ' ' || text[n] == 127 ? 0 : json_character(text + n, size - n);
+        if (whole == 0) {
+            clean[n] = '?';
+            whole = 1;
+        } else {
+            memcpy(clean + n, text + n, whole);
+        }
     }
-    clean[n] = 0;
+    clean[size] = 0;
     event_put(client, id, "failed", json_pack("{s:s, s:s}", "type", type, "message", clean), NULL,
               0);
 }

@@ -158,6 +158,23 @@ bool job_wait(struct service *s, struct job *job, struct request_error *error)
     return true;
 }
 
+bool job_serve(struct client *client, uint64_t id, struct session_vm *session,
+               const char *const *words, const uint8_t *bytes, size_t size,
+               struct request_error *error)
+{
+    struct service *s = client->service;
+    struct job *job = job_new(client, id, session, error);
+
+    if (job == NULL) {
+        return false;
+    }
+    if (!request_service(words, bytes, size, &s->config.limits, &job->run, error)) {
+        job_drop(s, job);
+        return false;
+    }
+    return job_wait(s, job, error);
+}
+
 struct job *job_find(const struct client *client, uint64_t id)
 {
     struct job *job;

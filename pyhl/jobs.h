@@ -16,6 +16,11 @@ void job_leave(struct job *job);
 /* From now on it waits for a worker. Returns false, with *error and no job, if there is no room for
  * its bytes. */
 bool job_wait(struct service *s, struct job *job, struct request_error *error);
+/* A service run of a session (HV_RUN_SERVICE), from its words, NULL-terminated, and its bytes. It
+ * waits for its turn. Returns false, with *error, if it cannot. */
+bool job_serve(struct client *client, uint64_t id, struct session_vm *session,
+               const char *const *words, const uint8_t *bytes, size_t size,
+               struct request_error *error);
 /* The list that a job which waits is in. */
 struct job_list *job_queue(struct service *s, const struct job *job);
 struct job *job_find(const struct client *client, uint64_t id);

@@ -25,5 +25,6 @@ op_function op_resize;
 op_function op_signal;
 op_function op_attach;
 op_function op_commands;
+op_function op_file;
 
 #endif

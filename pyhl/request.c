@@ -287,18 +287,23 @@ static bool put_limits(struct making *m, const json_t *request, const struct req
            limit(m, request, "tool_calls", 1, limits->max_calls, &head->max_calls);
 }
 
+static bool put_run(struct making *m, const uint8_t *source, size_t size, struct flow *out)
+{
+    m->head.strings = flow_out_size(&m->strings);
+    m->head.source = size;
+    return (flow_put(out, &m->head, sizeof(m->head)) == 0 &&
+            flow_put(out, m->strings.out.bytes, m->head.strings) == 0 &&
+            flow_put(out, source, size) == 0) ||
+           out_of_memory(m->error);
+}
+
 /* A source is a C string for python3, too. */
 static bool put_code(struct making *m, const uint8_t *code, size_t size, struct flow *out)
 {
     if (size > 0 && memchr(code, 0, size) != NULL) {
         return request_wrong(m->error, "ValueError", "the code has a NUL");
     }
-    m->head.strings = flow_out_size(&m->strings);
-    m->head.source = size;
-    return (flow_put(out, &m->head, sizeof(m->head)) == 0 &&
-            flow_put(out, m->strings.out.bytes, m->head.strings) == 0 &&
-            flow_put(out, code, size) == 0) ||
-           out_of_memory(m->error);
+    return put_run(m, code, size, out);
 }
 
 bool request_run(const json_t *request, const struct request_limits *limits, const uint8_t *code,
@@ -343,6 +348,29 @@ bool request_install(const json_t *request, struct flow *out, struct request_err
               limit(&m, request, "timeout", 1e9, REQUEST_INSTALL_NS, &m.head.timeout_ns) &&
               put_places(&m, request) && put_code(&m, NULL, 0, out);
 
+    flow_free(&m.strings);
+    return ok;
+}
+
+/* What the client's code prints meanwhile, in its threads, is not measured by a limit. */
+bool request_service(const char *const *words, const uint8_t *bytes, size_t size,
+                     const struct request_limits *limits, struct flow *out,
+                     struct request_error *error)
+{
+    struct making m = {.error = error,
+                       .head = {.sort = WORKER_SERVICE,
+                                .keeps = 1,
+                                .timeout_ns = limits->timeout_ns,
+                                .cpu_ns = limits->cpu_ns,
+                                .memory = limits->memory}};
+    static const char no_places[] = "\0"; /* cwd, context */
+    bool ok = flow_put(&m.strings, no_places, sizeof(no_places)) == 0 || out_of_memory(error);
+
+    for (; ok && *words != NULL; words++) {
+        ok = put_string(&m, *words);
+        m.head.arg_count++;
+    }
+    ok = ok && put_run(&m, bytes, size, out);
     flow_free(&m.strings);
     return ok;
 }

@@ -56,6 +56,11 @@ bool request_open(const json_t *request, const struct request_limits *limits, st
 /* The same for `install`: an empty cell. */
 bool request_install(const json_t *request, struct flow *out, struct request_error *error);
 
+/* The same for a service run, of words, NULL-terminated, and bytes. */
+bool request_service(const char *const *words, const uint8_t *bytes, size_t size,
+                     const struct request_limits *limits, struct flow *out,
+                     struct request_error *error);
+
 /* The same for `context`. */
 bool request_context(const json_t *request, const struct request_limits *limits, struct flow *out,
                      struct request_error *error);

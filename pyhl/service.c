@@ -58,7 +58,7 @@ static const struct op {
     {"install", false, op_install},   {"command", false, op_command},
     {"input", true, op_input},        {"resize", false, op_resize},
     {"signal", false, op_signal},     {"attach", false, op_attach},
-    {"commands", false, op_commands},
+    {"commands", false, op_commands}, {"file", true, op_file},
 };
 
 #define OPS (sizeof(ops) / sizeof(ops[0]))

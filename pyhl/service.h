@@ -68,8 +68,9 @@ struct job {
     bool opens;                 /* it opens its session */
     bool waits;                 /* it lets the session's commands go on (commands.h) */
     struct worker_run head;
-    uint64_t output; /* bytes that the worker has sent */
-    uint64_t *calls; /* of tools, that are open: their numbers */
+    struct request_error failure; /* of a service run, as the guest says */
+    uint64_t output;              /* bytes that the worker has sent */
+    uint64_t *calls;              /* of tools, that are open: their numbers */
     size_t call_count, call_room;
     struct job_install *install; /* job_install.h; NULL: it is none */
     uint64_t

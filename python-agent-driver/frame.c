@@ -13,6 +13,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/sysinfo.h>
 #include <unistd.h>
 
 #include "images/runframe.h"
@@ -21,6 +23,8 @@
 #define ROOM_BUFFER  (64u * 1024u)
 #define ROOM_LISTS   120u
 #define ROOM_COMMAND 512u
+#define ROOM_STEP    (1u << 20)
+#define ROOM_PAGE    4096u
 
 /* The descriptor of the device in a session, out of the way of those that programs get. */
 #define DEVICE_FD 1000
@@ -28,7 +32,8 @@
 struct bytes {
     char *data;
     size_t size;
-    bool lost; /* there was no memory for all of them: data are the first */
+    size_t mapped; /* 0, or the size of a mapping that they are in */
+    bool lost;     /* there was no memory for all of them: data are the first */
 };
 
 /* Room for small frames and their lists, so that a run writes one page for them and no new page of
@@ -45,6 +50,14 @@ static struct room first __attribute__((aligned(4096)));
 static struct room later __attribute__((aligned(4096)));
 static struct bytes later_bytes;
 static int device = -1;
+
+/* Memory that the machine does not have would end it, once it is used. */
+static bool has_memory(size_t size)
+{
+    struct sysinfo info;
+    return size < ROOM_STEP || sysinfo(&info) != 0 ||
+           info.freeram * info.mem_unit >= (uint64_t)size + ROOM_STEP;
+}
 
 static size_t read_some(int fd, char *at, size_t size, const char *path)
 {
@@ -65,19 +78,40 @@ static struct bytes read_lost(int fd, struct room *own, struct bytes all, const 
     if (own != &later) {
         drv_fail("no memory for a run of more than %zu bytes", all.size);
     }
-    if (all.data != own->bytes) {
+    if (all.mapped > 0) {
         memcpy(own->bytes, all.data, sizeof(struct hv_run));
-        free(all.data);
+        munmap(all.data, all.mapped);
     }
     char *rest = own->bytes + sizeof(struct hv_run);
     while (read_some(fd, rest, sizeof(own->bytes) - sizeof(struct hv_run), path) > 0) {
     }
-    return (struct bytes){own->bytes, sizeof(struct hv_run), true};
+    return (struct bytes){own->bytes, sizeof(struct hv_run), 0, true};
+}
+
+/* Makes room for more of a frame, in a mapping: in the heap each step would leave a hole behind.
+ * False: there is no memory. */
+static bool grow(struct bytes *all, size_t to)
+{
+    void *bigger = MAP_FAILED;
+    if (has_memory(to - all->size)) {
+        bigger = all->mapped > 0
+                     ? mremap(all->data, all->mapped, to, MREMAP_MAYMOVE)
+                     : mmap(NULL, to, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    }
+    if (bigger == MAP_FAILED) {
+        return false;
+    }
+    if (all->mapped == 0) {
+        memcpy(bigger, all->data, all->size);
+    }
+    all->data = bigger;
+    all->mapped = to;
+    return true;
 }
 
 static struct bytes read_all(int fd, struct room *own, const char *path)
 {
-    struct bytes all = {own->bytes, 0, false};
+    struct bytes all = {own->bytes, 0, 0, false};
     size_t room = sizeof(own->bytes);
     for (;;) {
         size_t got = read_some(fd, all.data + all.size, room - all.size, path);
@@ -86,15 +120,10 @@ static struct bytes read_all(int fd, struct room *own, const char *path)
             return all;
         }
         if (all.size == room) {
-            char *bigger = realloc(all.data == own->bytes ? NULL : all.data, 2 * room);
-            if (bigger == NULL) {
+            room += room < ROOM_STEP ? room : room / 4 / ROOM_PAGE * ROOM_PAGE;
+            if (!grow(&all, room)) {
                 return read_lost(fd, own, all, path);
             }
-            if (all.data == own->bytes) {
-                memcpy(bigger, own->bytes, all.size);
-            }
-            all.data = bigger;
-            room *= 2;
         }
     }
 }
@@ -259,10 +288,10 @@ static void free_later(void)
     if (frame->command != later.command) {
         free((void *)(uintptr_t)frame->command);
     }
-    if (later_bytes.data != later.bytes) {
-        free(later_bytes.data);
+    if (later_bytes.mapped > 0) {
+        munmap(later_bytes.data, later_bytes.mapped);
     }
-    later_bytes.data = NULL;
+    later_bytes = (struct bytes){0};
     *frame = (struct drv_frame){0};
 }
 

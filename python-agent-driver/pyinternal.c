@@ -274,6 +274,13 @@ PyObject *internal_audit_hooks(PyObject *hooks)
     return before;
 }
 
+unsigned long internal_main_thread(unsigned long ident)
+{
+    const unsigned long before = _PyRuntime.main_thread;
+    _PyRuntime.main_thread = ident;
+    return before;
+}
+
 void internal_allow_depth(int more)
 {
     PyThreadState_Get()->py_recursion_remaining += more;

@@ -70,6 +70,8 @@ bool internal_end_is_heard(void);
 bool internal_collect_is_seen(void);
 /* Set the audit hooks, a list or NULL, and return those before. References are passed along. */
 PyObject *internal_audit_hooks(PyObject *hooks);
+/* Set which thread runs the handlers of signals, and return which one did; 0: none, they wait. */
+unsigned long internal_main_thread(unsigned long ident);
 /* How many calls deeper this thread may go than the program allows. */
 void internal_allow_depth(int more);
 /* How many threads were ever started. */

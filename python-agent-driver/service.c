@@ -2,15 +2,11 @@
 /*
  * Service runs (HV_RUN_SERVICE): what the host does in a session between two cells. The handlers
  * are written in Python (session/services.py). The session's program is not to notice them:
- * meanwhile this thread gets no signal, no garbage is collected, and neither tracers, profilers nor
+ * meanwhile handlers of signals wait, no garbage is collected, and neither tracers, profilers nor
  * audit hooks hear of it. Other threads of the program go on, and hooks are called for them.
  */
 #include "driver.h"
 #include "pyinternal.h"
-
-#include <signal.h>
-
-#include "vmm/abi.h"
 
 #define FAILED 1    /* the status when not even a record could be given */
 #define DEPTH  1000 /* calls that a handler may nest, whatever sys.setrecursionlimit() says */
@@ -19,7 +15,7 @@ static PyObject *serve; /* of services.py */
 
 /* What is set aside of the program's. */
 struct aside {
-    sigset_t signals;
+    unsigned long main_thread;
     int collects;
     PyObject *hooks; /* its audit hooks, a list, or NULL, */
     PyObject *heard; /* and the list that stands in for it: hear(), and what is added meanwhile */
@@ -74,13 +70,7 @@ static void hooks_back(struct aside *aside)
 
 static void set_aside(struct aside *aside)
 {
-    sigset_t all;
-    sigfillset(&all);
-    sigdelset(&all, HV_END_SIGNAL);
-    (void)pthread_sigmask(SIG_BLOCK, &all, &aside->signals);
-    if (PyErr_CheckSignals() < 0) { /* those that have come already */
-        PyErr_Clear();
-    }
+    aside->main_thread = internal_main_thread(0);
     aside->collects = PyGC_Disable();
     hooks_aside(aside);
     PyThreadState_EnterTracing(PyThreadState_Get());
@@ -95,7 +85,7 @@ static void bring_back(struct aside *aside)
     if (aside->collects) {
         (void)PyGC_Enable();
     }
-    (void)pthread_sigmask(SIG_SETMASK, &aside->signals, NULL);
+    (void)internal_main_thread(aside->main_thread); /* session_run() looks for signals */
 }
 
 /* argv as a list of bytes. */

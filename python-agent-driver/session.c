@@ -246,7 +246,7 @@ static int run_turn(const struct drv_frame *frame)
 
 /* Refuses a run for which there was no memory, and options: the interpreter has begun. Returns a
  * status, or 0. */
-static int refuse(const struct drv_frame *frame)
+static int refuse_frame(const struct drv_frame *frame)
 {
     if (frame->lost && frame->mode != HV_RUN_SERVICE) {
         dprintf(STDERR_FILENO, "pyhl: the session has no memory for a run of this size\n");
@@ -271,7 +271,7 @@ void session_run(const struct drv_frame *frame)
         if (frame->restored) {
             reseed_restored();
         }
-        status = refuse(frame);
+        status = refuse_frame(frame);
         if (status == 0) {
             session_offer(frame);
             status = run_turn(frame);

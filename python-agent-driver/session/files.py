@@ -10,7 +10,7 @@ from grp import getgrgid
 from json.encoder import c_encode_basestring as quote
 from os import (O_CLOEXEC, O_CREAT, O_DIRECTORY, O_NOCTTY, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_WRONLY, SEEK_SET, close, fstat,
                 ftruncate, getcwdb, lseek, lstat, mkdir, open as open_file, readlink, readv, rename, rmdir, scandir, stat,
-                strerror, unlink, write)
+                strerror, sysconf, sysconf_names, unlink, write)
 from pwd import getpwuid
 from stat import S_IMODE, S_ISDIR, S_ISLNK, S_ISREG, filemode
 from time import gmtime, strftime
@@ -21,6 +21,10 @@ __builtins__ = dict(__builtins__)
 
 MOST_BYTES = 64 << 20  # HV_RECORD_BYTES of vmm/abi.h
 MOST_ENTRIES = 100_000
+CONTENT = b"content\0"
+PIECE = 1 << 20
+FREE_PAGES = sysconf_names["SC_AVPHYS_PAGES"]
+PAGE = 4096
 PLAIN = O_CLOEXEC | O_NOCTTY | O_NONBLOCK
 TREE = O_RDONLY | O_CLOEXEC | O_DIRECTORY | O_NOFOLLOW
 
@@ -123,14 +127,22 @@ def open_plain(path, flags):
     return fd
 
 
+def need(size):
+    """Memory that the machine does not have would end it, once it is used."""
+    if size > PIECE and sysconf(FREE_PAGES) * PAGE < size + PIECE:
+        raise MemoryError
+
+
 def read_up_to(fd, most, guess):
     """A record of what can be read, at most so many bytes. It is read into its place, because memory may be short."""
-    record = bytearray(b"content\0")
-    head = at = len(record)
-    record.extend(bytes(min(most, guess)))
-    while at < head + most:
+    at = len(CONTENT)
+    end = at + most
+    need(min(most, guess))
+    record = bytearray(at + min(most, guess))
+    record[:at] = CONTENT
+    while at < end:
         if at == len(record):
-            record.extend(bytes(min(most, 2 * at) + head - at))
+            record += bytes(min(PIECE, end - at))
         with memoryview(record) as view, view[at:] as room:
             got = readv(fd, [room])
         if got == 0:

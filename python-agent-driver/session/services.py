@@ -2,9 +2,9 @@
 """Service runs: what the host does in a session between two cells, unseen by its program (service.c).
 
 A handler is given the words after its name, bytes each, and the data, a memoryview that is valid until it returns. It
-answers by records.put() and records.hand_over(), and fails by raising. Whatever the program has done to modules and builtins counts for nothing here: a
-module of a handler keeps the functions that it needs, and has builtins of its own, from before the snapshot. Signals are
-blocked, which a process that is started here would inherit.
+answers by records.put() and records.hand_over(), and fails by raising. Whatever the program has done to modules and
+builtins counts for nothing here: a module of a handler keeps the functions that it needs, and has builtins of its own, from
+before the snapshot. Handlers of signals are called when the service is over.
 """
 import agent_start
 import files

@@ -22,7 +22,7 @@ class Server:
     def __init__(self, *options, **popen):
         self.process = subprocess.Popen([PYHL, "serve", "--stdio", *options], stdin=subprocess.PIPE,
                                         stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0, **popen)
-        self.received = b""
+        self.received = bytearray()
         self.events = []
         self.last = 0
 
@@ -36,8 +36,9 @@ class Server:
             stream.close()
 
     def write(self, data):
-        while data:
-            data = data[os.write(self.process.stdin.fileno(), data):]
+        left = memoryview(data)
+        while left:
+            left = left[os.write(self.process.stdin.fileno(), left):]
 
     def send(self, op, data=b"", **members):
         """Sends a request, and returns its number."""
@@ -54,8 +55,8 @@ class Server:
                 text, data = struct.unpack("<II", self.received[:8])
                 if len(self.received) >= 8 + text + data:
                     message = json.loads(self.received[8:8 + text])
-                    data = self.received[8 + text:8 + text + data]
-                    self.received = self.received[8 + text + len(data):]
+                    data = bytes(self.received[8 + text:8 + text + data])
+                    del self.received[:8 + text + len(data)]
                     return message, data
             if not select.select([self.process.stdout], [], [], max(0, end - time.monotonic()))[0]:
                 raise TimeoutError(f"no event within {within} s")

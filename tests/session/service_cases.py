@@ -11,7 +11,7 @@ def state():
             len(os.listdir('/proc/self/fd')), sorted(set(globals()) - {'before'}))
 """
 # Each notes what it hears while a service runs.
-HOOKS = """import gc, signal, sys
+HOOKS = """import gc, signal, sys, threading, time
 seen = set()
 def note(what):
     frame = sys._getframe()
@@ -24,6 +24,7 @@ gc.callbacks.append(lambda phase, info: note('collector'))
 gc.set_threshold(1)
 signal.signal(signal.SIGALRM, lambda *args: note('signal'))
 signal.setitimer(signal.ITIMER_REAL, 0.001, 0.001)
+threading.Thread(target=time.sleep, args=(9,), daemon=True).start()  # signals may come to it, too
 sys.setprofile(lambda *args: note('profile'))
 sys.settrace(lambda *args: note('trace'))
 sys.setrecursionlimit(60)
