@@ -10,6 +10,7 @@
 #include "outcome.h"
 #include "served.h"
 #include "sessions.h"
+#include "states.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -211,8 +212,11 @@ void answer_message(void *arg, struct member *member, const struct worker_messag
 {
     struct service *s = arg;
     struct job *job = member->owner;
+    const bool good = message->kind == WORKER_SAVED || message->kind == WORKER_LOADED
+                          ? states_answer(s, member, message, bytes)
+                          : job != NULL && job_takes(s, job, message, bytes);
 
-    if (job == NULL || !job_takes(s, job, message, bytes)) {
+    if (!good) {
         pool_kill(member);
     }
 }

@@ -8,6 +8,7 @@
 #include "jobs.h"
 #include "report.h"
 #include "sessions.h"
+#include "states.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -33,6 +34,7 @@ static bool job_start(struct service *s, struct job *job, struct member *member)
     TAILQ_INSERT_TAIL(&s->running, job, link);
     if (job->session != NULL) {
         job->session->running = job;
+        job->session->suspended = false;
     }
     if (job->session != NULL && job->session->agent != NULL) {
         job->head.agent = 1;
@@ -49,20 +51,40 @@ static bool job_start(struct service *s, struct job *job, struct member *member)
     return true;
 }
 
-/* The run that the session has next; NULL: none. One that waits for commands ends when there is
- * another, or no command. */
+/* The first of a session's jobs that wait, if it may begin. */
+static struct job *session_first(struct service *s, struct session_vm *v)
+{
+    struct request_error error = {.type = NULL};
+    struct job *job;
+
+    while ((job = TAILQ_FIRST(&v->waiting)) != NULL) {
+        if (states_may_begin(v, job, &error)) {
+            return job;
+        }
+        if (error.type == NULL) {
+            return NULL;
+        }
+        job_fail_waiting(s, job, error.type, error.text);
+        error.type = NULL;
+    }
+    return NULL;
+}
+
+/* The job that the session has next; NULL: none. A run that waits for commands ends when there is
+ * another job, or no command. */
 static struct job *session_next(struct service *s, struct session_vm *v)
 {
     if (v->running != NULL && v->running->waits &&
         (!TAILQ_EMPTY(&v->waiting) || !commands_want(v))) {
         commands_yield(v);
-    } else if (v->running == NULL && TAILQ_EMPTY(&v->waiting) && commands_want(v)) {
+    } else if (v->running == NULL && v->doing == NULL && !v->suspended &&
+               TAILQ_EMPTY(&v->waiting) && commands_want(v)) {
         commands_queue(s, v);
     }
-    return v->running == NULL ? TAILQ_FIRST(&v->waiting) : NULL;
+    return session_first(s, v);
 }
 
-/* Starts the next run of each session that has one. Returns how many sessions have no VM yet. */
+/* Starts the next job of each session that has one. Returns how many sessions have no VM yet. */
 static size_t dispatch_sessions(struct service *s)
 {
     struct session_vm *v;
@@ -74,7 +96,9 @@ static size_t dispatch_sessions(struct service *s)
         if (job != NULL) {
             v->member = v->member != NULL ? v->member : pool_take(&s->pool, NULL);
             without += v->member == NULL;
-            if (v->member != NULL) {
+            if (v->member != NULL && job->state != NULL) {
+                states_begin(s, job, v->member);
+            } else if (v->member != NULL) {
                 (void)job_start(s, job, v->member);
             }
         }
@@ -143,7 +167,7 @@ int jobs_overdue(struct service *s)
 
     TAILQ_FOREACH (job, &s->running, link) {
         if (job->end_ns != 0 && job->end_ns <= now) {
-            pool_kill(job->member);
+            pool_kill(job->member != NULL ? job->member : job->session->member);
             job->end_ns = 0;
         }
         next = job->end_ns != 0 && job->end_ns < next ? job->end_ns : next;
@@ -172,6 +196,9 @@ void jobs_end(struct service *s)
         next = TAILQ_NEXT(v, link);
         jobs_drop(s, &v->waiting);
         commands_lose(v, "LookupError", "the server ends");
+        kept_remove_all(s, v);
         free(v);
     }
+    jobs_drop(s, &s->answered);
+    jobs_drop(s, &s->forking);
 }

@@ -6,6 +6,7 @@
 #include "events.h"
 #include "job_install.h"
 #include "report.h"
+#include "states.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -63,7 +64,7 @@ static const char *job_kind(const struct job *job)
 {
     static const char *const kinds[] = {
         [WORKER_SCRIPT] = "script",   [WORKER_CELL] = "cell",       [WORKER_CONTEXT] = "context",
-        [WORKER_SERVICE] = "service", [WORKER_INSTALL] = "install",
+        [WORKER_SERVICE] = "service", [WORKER_INSTALL] = "install", [WORKER_RESUME] = "resume",
     };
     const uint32_t sort = job->head.sort;
 
@@ -105,6 +106,7 @@ void job_drop(struct service *s, struct job *job)
     flow_free(&job->run);
     free(job->calls);
     job_install_drop(s, job);
+    states_drop(job);
     free(job);
     s->jobs--;
 }
@@ -191,6 +193,7 @@ struct job *job_find(const struct client *client, uint64_t id)
 void job_fail_waiting(struct service *s, struct job *job, const char *type, const char *text)
 {
     job->outcome = type;
+    states_tell(job, type, text);
     event_failed(job->client, job->id, type, text);
     TAILQ_REMOVE(job_queue(s, job), job, link);
     job_drop(s, job);

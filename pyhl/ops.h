@@ -26,5 +26,10 @@ op_function op_signal;
 op_function op_attach;
 op_function op_commands;
 op_function op_file;
+op_function op_checkpoint;
+op_function op_rewind;
+op_function op_forget;
+op_function op_fork;
+op_function op_resume;
 
 #endif

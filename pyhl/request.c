@@ -306,6 +306,15 @@ static bool put_code(struct making *m, const uint8_t *code, size_t size, struct 
     return put_run(m, code, size, out);
 }
 
+static bool put_deterministic(struct making *m, const json_t *request)
+{
+    const json_t *value = json_object_get(request, "deterministic");
+
+    m->head.deterministic = json_is_true(value);
+    return value == NULL || json_is_boolean(value) ||
+           request_wrong(m->error, "ValueError", "'deterministic' must be true or false");
+}
+
 bool request_run(const json_t *request, const struct request_limits *limits, const uint8_t *code,
                  size_t size, struct flow *out, struct request_error *error)
 {
@@ -314,13 +323,8 @@ bool request_run(const json_t *request, const struct request_limits *limits, con
                                         "timeout", "cpu",        "memory",        "output_limit",
                                         "tools",   "tool_calls", "deterministic", NULL};
     struct making m = {.error = error};
-    const json_t *deterministic = json_object_get(request, "deterministic");
-    bool ok = request_members(request, names, error);
+    bool ok = request_members(request, names, error) && put_deterministic(&m, request);
 
-    if (ok && deterministic != NULL && !json_is_boolean(deterministic)) {
-        ok = request_wrong(error, "ValueError", "'deterministic' must be true or false");
-    }
-    m.head.deterministic = json_is_true(deterministic);
     ok = ok && put_sort(&m, request) && put_limits(&m, request, limits) &&
          put_places(&m, request) && put_args(&m, request) && put_env(&m, request) &&
          put_tools(&m, request) && put_code(&m, code, size, out);
@@ -371,6 +375,21 @@ bool request_service(const char *const *words, const uint8_t *bytes, size_t size
         m.head.arg_count++;
     }
     ok = ok && put_run(&m, bytes, size, out);
+    flow_free(&m.strings);
+    return ok;
+}
+
+bool request_resume(const json_t *request, const struct request_limits *limits, struct flow *out,
+                    struct request_error *error)
+{
+    static const char *const names[] = {
+        "id",           "op",         "session", "timeout",       "cpu",
+        "output_limit", "tool_calls", "tools",   "deterministic", NULL};
+    struct making m = {.error = error, .head = {.sort = WORKER_RESUME, .keeps = 1}};
+    bool ok = request_members(request, names, error) && put_deterministic(&m, request) &&
+              put_limits(&m, request, limits) && put_places(&m, request) &&
+              put_tools(&m, request) && put_code(&m, NULL, 0, out);
+
     flow_free(&m.strings);
     return ok;
 }

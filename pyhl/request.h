@@ -61,6 +61,10 @@ bool request_service(const char *const *words, const uint8_t *bytes, size_t size
                      const struct request_limits *limits, struct flow *out,
                      struct request_error *error);
 
+/* The same for `resume`: an empty cell, which brings tools and limits. */
+bool request_resume(const json_t *request, const struct request_limits *limits, struct flow *out,
+                    struct request_error *error);
+
 /* The same for `context`. */
 bool request_context(const json_t *request, const struct request_limits *limits, struct flow *out,
                      struct request_error *error);

@@ -6,6 +6,7 @@
 #include "cmd.h"
 #include "message.h"
 #include "service.h"
+#include "states.h"
 #include "frames.h"
 #include "install.h"
 #include "http_serve.h"
@@ -29,7 +30,7 @@ struct serve_options {
     const char *audit;
     bool stdio, install;
     struct package_options packages;
-    uint64_t workers, sessions, waiting;
+    uint64_t workers, sessions, waiting, state_memory;
     struct request_limits limits;
     struct http_serve_options http;
 };
@@ -74,6 +75,11 @@ static const struct opt serve_opts[] = {
      .offset = offsetof(struct serve_options, waiting),
      .arg = "N",
      .help = "requests that may be under way; more are refused (10000)"},
+    {.name = "checkpoint-memory",
+     .kind = OPT_SIZE,
+     .offset = offsetof(struct serve_options, state_memory),
+     .arg = "SIZE",
+     .help = "memory for the checkpoints of all sessions, and for a fork (4G)"},
     {.name = "timeout",
      .kind = OPT_SECONDS,
      .offset = offsetof(struct serve_options, limits.timeout_ns),
@@ -205,6 +211,7 @@ static int serve_defaults(const struct cmd *cmd, struct serve_options *options)
 
     options->workers = options->workers != 0 ? options->workers : cpus > 1 ? (uint64_t)cpus : 1;
     options->sessions = options->sessions != 0 ? options->sessions : SERVE_SESSIONS;
+    options->state_memory = options->state_memory != 0 ? options->state_memory : STATES_MEMORY;
     options->waiting = options->waiting != 0 ? options->waiting : SERVE_WAITING;
     if (options->limits.max_output == 0) {
         options->limits.max_output = SERVE_OUTPUT;
@@ -251,6 +258,7 @@ static int serve_main(const struct cmd *cmd, int argc, char **argv)
                                .workers = options.workers,
                                .sessions = options.sessions,
                                .waiting = options.waiting,
+                               .state_memory = options.state_memory,
                                .files = options.stdio && frames_is_file(),
                                .limits = options.limits,
                                .install = options.install ? &wish : NULL,

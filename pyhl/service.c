@@ -5,6 +5,7 @@
 #include "dispatch.h"
 #include "events.h"
 #include "jobs.h"
+#include "op_fork.h"
 #include "ops.h"
 #include "pyhl.h"
 #include "sessions.h"
@@ -51,14 +52,27 @@ static const struct op {
     bool bytes; /* it takes some */
     op_function *take;
 } ops[] = {
-    {"hello", false, op_hello},       {"run", true, op_run},
-    {"reply", true, op_reply},        {"interrupt", false, op_interrupt},
-    {"cancel", false, op_cancel},     {"open", false, op_open},
-    {"context", false, op_context},   {"close", false, op_close},
-    {"install", false, op_install},   {"command", false, op_command},
-    {"input", true, op_input},        {"resize", false, op_resize},
-    {"signal", false, op_signal},     {"attach", false, op_attach},
-    {"commands", false, op_commands}, {"file", true, op_file},
+    {"hello", false, op_hello},
+    {"run", true, op_run},
+    {"reply", true, op_reply},
+    {"interrupt", false, op_interrupt},
+    {"cancel", false, op_cancel},
+    {"open", false, op_open},
+    {"context", false, op_context},
+    {"close", false, op_close},
+    {"install", false, op_install},
+    {"command", false, op_command},
+    {"input", true, op_input},
+    {"resize", false, op_resize},
+    {"signal", false, op_signal},
+    {"attach", false, op_attach},
+    {"commands", false, op_commands},
+    {"file", true, op_file},
+    {"checkpoint", false, op_checkpoint},
+    {"rewind", false, op_rewind},
+    {"forget", false, op_forget},
+    {"fork", false, op_fork},
+    {"resume", false, op_resume},
 };
 
 #define OPS (sizeof(ops) / sizeof(ops[0]))
@@ -204,6 +218,8 @@ int service_begin(struct service *service, const struct service_config *config, 
     *service = (struct service){.config = *config};
     TAILQ_INIT(&service->waiting);
     TAILQ_INIT(&service->running);
+    TAILQ_INIT(&service->answered);
+    TAILQ_INIT(&service->forking);
     TAILQ_INIT(&service->sessions);
     LIST_INIT(&service->owners);
     service->audit.fd = -1;
@@ -231,9 +247,13 @@ int service_begin(struct service *service, const struct service_config *config, 
 
 int service_turn(struct service *service, struct vmm_err *err)
 {
-    const int rc = jobs_dispatch(service, err), ms = jobs_overdue(service);
-    const struct timeval wait = {.tv_sec = ms / 1000, .tv_usec = 1000L * (ms % 1000)};
+    struct timeval wait;
+    int rc, ms;
 
+    forks_turn(service);
+    rc = jobs_dispatch(service, err);
+    ms = jobs_overdue(service);
+    wait = (struct timeval){.tv_sec = ms / 1000, .tv_usec = 1000L * (ms % 1000)};
     if (rc == 0 && ms >= 0 && event_add(service->overdue, &wait) < 0) {
         return vmm_err_set(err, ENOMEM, "out of memory");
     }

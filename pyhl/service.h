@@ -23,6 +23,7 @@ struct service_config {
     bool files;         /* a client's descriptor may be a file, which epoll(7) refuses */
     struct request_limits limits;
     const struct install_wish *install; /* where packages come from; NULL: none may be installed */
+    uint64_t state_memory;              /* bytes of checkpoints, at most */
 };
 
 /* The bytes of requests that wait, at most. One that is alone may be larger. */
@@ -42,6 +43,11 @@ struct session_vm {
     struct job *running;
     struct job_list waiting;
     struct agent *agent; /* of its commands (agent.h); NULL: it has had none */
+    struct job *doing;   /* a job about its state, beside a run that waits for replies, or alone */
+    struct job *fork;    /* whose child it is to be: its owner knows nothing of it yet */
+    bool suspended;      /* it is in the middle of a run that nobody has gone on with */
+    TAILQ_HEAD(kept_list, kept) kept; /* checkpoints (states.h), the oldest first */
+    size_t kept_count;
 };
 
 /* A request that a worker carries out. */
@@ -73,6 +79,7 @@ struct job {
     uint64_t *calls;              /* of tools, that are open: their numbers */
     size_t call_count, call_room;
     struct job_install *install; /* job_install.h; NULL: it is none */
+    struct job_state *state;     /* states.h; NULL: it is none */
     uint64_t
         end_ns; /* CLOCK_MONOTONIC: if it is not over by then, its worker is killed; 0: never */
 };
@@ -89,6 +96,8 @@ struct service {
     struct owner_list owners;
     struct metrics metrics;
     struct audit audit;
+    struct job_list answered, forking; /* about states: workers have answered; children are to */
+    uint64_t kept_bytes, kept_serial;  /* of checkpoints */
     size_t jobs, session_count;
     size_t held; /* bytes of the jobs that wait */
     uint64_t session_serial, command_serial;

@@ -7,6 +7,7 @@
 #include "job_install.h"
 #include "jobs.h"
 #include "report.h"
+#include "states.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -47,6 +48,7 @@ struct session_vm *session_new(struct client *client, struct request_error *erro
     (void)snprintf(v->name, sizeof(v->name), "s%llu", (unsigned long long)s->session_serial);
     (void)snprintf(v->owner, sizeof(v->owner), "%s", client->owner);
     TAILQ_INIT(&v->waiting);
+    TAILQ_INIT(&v->kept);
     TAILQ_INSERT_TAIL(&s->sessions, v, link);
     s->session_count++;
     return v;
@@ -62,7 +64,8 @@ struct session_vm *session_find(const struct client *client, const json_t *reque
         return NULL;
     }
     TAILQ_FOREACH (v, &client->service->sessions, link) {
-        if (name != NULL && strcmp(v->name, name) == 0 && strcmp(v->owner, client->owner) == 0) {
+        if (name != NULL && strcmp(v->name, name) == 0 && strcmp(v->owner, client->owner) == 0 &&
+            v->fork == NULL) {
             return v;
         }
     }
@@ -77,6 +80,7 @@ void session_free(struct service *s, struct session_vm *session)
         TAILQ_REMOVE(&s->sessions, session, link);
         s->session_count--;
         owner_session_over(session->account, session->memory);
+        kept_remove_all(s, session);
         free(session);
     }
 }
@@ -94,6 +98,9 @@ void session_lose(struct service *s, struct session_vm *v, const char *type, con
         v->running->session = NULL;
     }
     commands_lose(v, type, text);
+    if (v->doing != NULL) {
+        states_lost(s, v->doing, type, text);
+    }
     session_free(s, v);
 }
 
@@ -101,7 +108,7 @@ void job_cancel(struct service *s, struct job *job)
 {
     struct session_vm *opened = job->opens ? job->session : NULL;
 
-    if (job_install_cancel(s, job)) {
+    if (job_install_cancel(s, job) || (job->state != NULL && job->state->begun)) {
         return;
     }
     if (job->member != NULL) {
