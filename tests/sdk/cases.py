@@ -21,6 +21,7 @@ import pyhl
 import aio  # more cases, as the next ones
 import commands
 import examples
+import files
 import packages
 import pools
 import schemas

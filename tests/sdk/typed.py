@@ -3,7 +3,8 @@
 `ignore` that hides no error is one itself, so each stands for a mistake that is found."""
 
 from concurrent.futures import Future
-from typing import List, Optional
+from datetime import datetime
+from typing import AsyncIterator, Iterator, List, Optional
 
 import pyhl
 from typing_extensions import assert_type
@@ -22,6 +23,12 @@ def threads() -> None:
         assert_type(done.results[0].png, Optional[str])
         assert_type(sandbox.tool(add)(1, 2), int)
         assert_type(sandbox.list_code_contexts(), List[pyhl.Context])
+        assert_type(sandbox.files.read("a"), str)
+        assert_type(sandbox.files.read("a", "bytes"), bytearray)
+        assert_type(sandbox.files.read("a", format="stream"), Iterator[bytes])
+        assert_type(sandbox.files.write("a", b"1").type, pyhl.FileType)
+        assert_type(sandbox.files.list("a")[0].modified_time, Optional[datetime])
+        sandbox.files.read("a", "json")  # type: ignore[call-overload]
         assert_type(sandbox.kill(), bool)
         sandbox.run_code("1", context=1)  # type: ignore[arg-type]
 
@@ -30,6 +37,8 @@ async def tasks() -> None:
     assert_type(await pyhl.arun("1"), pyhl.Execution)
     async with await pyhl.AsyncSandbox.create() as sandbox:
         assert_type(await sandbox.run_code("1"), pyhl.Execution)
+        assert_type(await sandbox.files.read("a"), str)
+        assert_type(await sandbox.files.read("a", "stream"), AsyncIterator[bytes])
         sandbox.run_code("1").text  # type: ignore[attr-defined]
 
 

@@ -12,6 +12,7 @@
         sandbox.run_code("import host; p = host.price('tea')")
         sandbox.run_code("p * 2").text      # '5.0'
         sandbox.commands.run("ls /usr | wc -l").stdout
+        sandbox.files.write("data/a.csv", "x\\n1\\n")
 
 It starts `pyhl serve --stdio` once a process, and speaks its protocol. The binary is $PYHL_BINARY, or else that of the
 wheel, or `pyhl` on PATH. A home must be installed: by setup(), or by itself at the first use, from the distribution
@@ -21,7 +22,9 @@ pyhl-image; or by `pyhl setup`.
 from ._binary import VERSION as __version__
 from ._commands import (AsyncCommandHandle, CommandExitException, CommandHandle, CommandResult, CommandTimeout, ProcessInfo,
                         PtySize)
-from ._errors import Busy, FunctionError, InvalidArgument, NotFound, PyhlError, RunCancelled, ServerError, WorkerDied
+from ._errors import (Busy, FileExists, FileNotFound, FunctionError, InvalidArgument, IsADirectory, NotADirectory, NotFound,
+                      PermissionDenied, PyhlError, RunCancelled, ServerError, SystemFailure, WorkerDied)
+from ._files import EntryInfo, FileType, WriteInfo
 from ._pool import Pool
 from ._results import Execution, ExecutionError, Logs, OutputMessage, Result
 from ._sandbox import AsyncSandbox, Context, Sandbox, arun, run
@@ -29,6 +32,7 @@ from ._server import Server
 from ._setup import setup
 
 __all__ = ["AsyncCommandHandle", "AsyncSandbox", "Busy", "CommandExitException", "CommandHandle", "CommandResult",
-           "CommandTimeout", "Context", "Execution", "ExecutionError", "FunctionError", "InvalidArgument", "Logs",
-           "NotFound", "OutputMessage", "Pool", "ProcessInfo", "PtySize", "PyhlError", "Result", "RunCancelled", "Sandbox", "Server", "ServerError",
-           "WorkerDied", "arun", "run", "setup"]
+           "CommandTimeout", "Context", "EntryInfo", "Execution", "ExecutionError", "FileExists", "FileNotFound", "FileType",
+           "FunctionError", "InvalidArgument", "IsADirectory", "Logs", "NotADirectory", "NotFound", "OutputMessage",
+           "PermissionDenied", "Pool", "ProcessInfo", "PtySize", "PyhlError", "Result", "RunCancelled", "Sandbox", "Server",
+           "ServerError", "SystemFailure", "WorkerDied", "WriteInfo", "arun", "run", "setup"]

@@ -31,6 +31,30 @@ class ServerError(PyhlError):
     """The server could not be started, has ended, or failed."""
 
 
+class SystemFailure(ServerError, OSError):
+    """What a system refuses, as a write where no space is left, in a session or where the server runs."""
+
+
+class FileNotFound(NotFound, FileNotFoundError):
+    """There is no such file, program or directory."""
+
+
+class FileExists(InvalidArgument, FileExistsError):
+    """There is such a file already."""
+
+
+class NotADirectory(InvalidArgument, NotADirectoryError):
+    """A directory is needed, and the path leads to something else, or through it."""
+
+
+class IsADirectory(InvalidArgument, IsADirectoryError):
+    """A file is needed, and the path leads to a directory."""
+
+
+class PermissionDenied(InvalidArgument, PermissionError):
+    """The system does not allow it."""
+
+
 class FunctionError(Exception):
     """A function of Pool.submit() raised, in its VM, or was ended by a limit: the exception's class by its name, its words,
     and its traceback."""
@@ -45,5 +69,5 @@ class FunctionError(Exception):
 
 # By the type of `failed`. Those that are not here are ServerError.
 TYPES = {"ValueError": InvalidArgument, "LookupError": NotFound, "Busy": Busy, "Cancelled": RunCancelled,
-         "WorkerDied": WorkerDied, "FileNotFoundError": NotFound, "PermissionError": InvalidArgument,
-         "NotADirectoryError": InvalidArgument}
+         "WorkerDied": WorkerDied, "OSError": SystemFailure, "FileNotFoundError": FileNotFound, "FileExistsError": FileExists,
+         "NotADirectoryError": NotADirectory, "IsADirectoryError": IsADirectory, "PermissionError": PermissionDenied}

@@ -9,6 +9,7 @@ from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Typ
 
 from ._commands import AsyncCommands, AsyncPty, Commands, Pty
 from ._errors import InvalidArgument, NotFound
+from ._files import AsyncFiles, Files
 from ._results import Execution
 from ._runs import Callbacks, OnError, OnOutput, OnResult, Run, Tools, offered, source
 from ._server import Server, default, ready
@@ -87,6 +88,7 @@ class AsyncSandbox:
         self._session = session
         self._tools = dict(tools or {})
         self.commands = AsyncCommands(session)
+        self.files = AsyncFiles(session)
         self.pty = AsyncPty(session)
 
     @classmethod
@@ -217,6 +219,7 @@ class Sandbox(Twin[AsyncSandbox]):
     def _be(self, twin: AsyncSandbox) -> Sandbox:
         super().__init__(twin)
         self.commands = Commands(twin.commands)
+        self.files = Files(twin.files)
         self.pty = Pty(twin.pty)
         return self
 
