@@ -94,7 +94,7 @@ static size_t dispatch_sessions(struct service *s)
         struct job *job = session_next(s, v);
 
         if (job != NULL) {
-            v->member = v->member != NULL ? v->member : pool_take(&s->pool, NULL);
+            v->member = v->member != NULL ? v->member : pool_take(&s->pool, v->account);
             without += v->member == NULL;
             if (v->member != NULL && job->state != NULL) {
                 states_begin(s, job, v->member);
@@ -149,7 +149,7 @@ int jobs_dispatch(struct service *s, struct vmm_err *err)
         hermetic += running->head.keeps == 0;
     }
     while (hermetic < s->config.workers && (job = TAILQ_FIRST(&s->waiting)) != NULL &&
-           (member = pool_take(&s->pool, NULL)) != NULL) {
+           (member = pool_take(&s->pool, job->account)) != NULL) {
         (void)job_start(s, job, member);
         hermetic++;
     }

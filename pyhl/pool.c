@@ -207,20 +207,6 @@ int pool_fill(struct pool *pool, struct vmm_err *err)
     return rc;
 }
 
-struct member *pool_take(struct pool *pool, void *owner)
-{
-    struct member *m;
-
-    TAILQ_FOREACH (m, &pool->members, link) {
-        if (m->state == MEMBER_READY) {
-            m->state = MEMBER_TAKEN;
-            m->owner = owner;
-            return m;
-        }
-    }
-    return NULL;
-}
-
 void pool_pause(struct member *member, bool paused)
 {
     if (member->flow.in_fd < 0) {
@@ -325,6 +311,45 @@ static void member_end(struct pool *pool, struct member *m)
         pool->failures++;
     }
     member_free(m);
+}
+
+/* Makes room for a new worker, where those that are ready serve others, and none is on its way. */
+static void pool_make_room(struct pool *pool)
+{
+    struct member *m;
+
+    if (pool_count(pool, MEMBER_STARTING) > 0) {
+        return;
+    }
+    TAILQ_FOREACH (m, &pool->members, link) {
+        if (m->state == MEMBER_READY) {
+            member_end(pool, m);
+            return;
+        }
+    }
+}
+
+struct member *pool_take(struct pool *pool, const void *for_whom)
+{
+    struct member *m, *found = NULL;
+
+    TAILQ_FOREACH (m, &pool->members, link) {
+        if (m->state == MEMBER_READY &&
+            (m->for_whom == for_whom || (m->for_whom == NULL && found == NULL))) {
+            found = m;
+        }
+        if (found != NULL && found->for_whom == for_whom) {
+            break;
+        }
+    }
+    if (found == NULL) {
+        pool_make_room(pool);
+        return NULL;
+    }
+    found->state = MEMBER_TAKEN;
+    found->owner = NULL;
+    found->for_whom = for_whom;
+    return found;
 }
 
 /* Takes one message off a worker's flow. Returns false when there is no whole one, or, with *bad,

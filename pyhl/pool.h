@@ -29,10 +29,11 @@ struct member {
     enum member_state state;
     pid_t pid;
     struct flow flow;
-    void *owner;    /* of the pool's user, while it is taken */
-    bool returns;   /* it is taken still, and will be ready soon, unless it dies */
-    bool used_up;   /* it is never spare again */
-    char said[256]; /* what the worker has said of its failure */
+    void *owner;          /* of the pool's user, while it is taken */
+    const void *for_whom; /* whom alone it serves since it was first taken; NULL: it was not yet */
+    bool returns;         /* it is taken still, and will be ready soon, unless it dies */
+    bool used_up;         /* it is never spare again */
+    char said[256];       /* what the worker has said of its failure */
 };
 TAILQ_HEAD(member_list, member);
 
@@ -63,9 +64,10 @@ int pool_begin(struct pool *pool, struct vmm_err *err);
  * before they are ready, again and again. */
 int pool_fill(struct pool *pool, struct vmm_err *err);
 
-/* A worker that is ready, which is taken from now on; NULL: none is. It is spare again when it
- * sends WORKER_READY. */
-struct member *pool_take(struct pool *pool, void *owner);
+/* A worker that is ready, which is taken from now on; NULL: none is, but one may be soon. It is
+ * spare again when it sends WORKER_READY, for the same `for_whom` only: who has taken over a worker
+ * must not get what others have run in it. */
+struct member *pool_take(struct pool *pool, const void *for_whom);
 
 /* Sends a message to a worker. That one is gone is found out by the loop. Returns 0, or -ENOMEM,
  * and it is killed. */

@@ -6,7 +6,7 @@ import subprocess
 import tempfile
 import time
 
-from caselist import case, same
+from caselist import case, children, same
 from client import PYHL, TOKEN, Server, Stream, wait_for
 
 ANNE, BOB = "annes-token-0123456789", "bobs-token-0123456789"
@@ -122,3 +122,19 @@ def limits_of_an_owner():
         assert 200 in answers and 429 in answers, answers
         time.sleep(0.6)  # one more has come by then
         same(s.run("1", token="token-of-carol-01").status, 200)
+
+
+@case
+def a_worker_serves_one_owner():
+    with Server("--workers", "1", tokens=f"{ANNE} name=anne\n{BOB} name=bob\n") as s:
+        def worker(token, **members):
+            same(s.run("1", token=token, **members).status, 200)
+            return set(children(s.process.pid))
+
+        first = worker(ANNE)
+        same((len(first), worker(ANNE)), (1, first))
+        second = worker(BOB)
+        same((len(second), second & first, worker(BOB)), (1, set(), second))
+        session = s.open(token=ANNE)  # also where it is to be a session's
+        same(worker(ANNE, session=session) & (first | second), set())
+        same([s.run("print(1)", token=token).done["event"] for token in (ANNE, BOB) * 10], ["done"] * 20)
