@@ -42,7 +42,10 @@ void served_done(const struct job *job, const struct vmm_outcome *outcome)
                                           .timeout_ns = job->head.timeout_ns};
     char text[OUTCOME_TEXT];
 
-    if (outcome->kind != VMM_READY) {
+    if (outcome->kind == VMM_KILLED) {
+        event_failed(job->client, job->id, "Cancelled",
+                     "it was cancelled, and its session is over");
+    } else if (outcome->kind != VMM_READY) {
         outcome_text(outcome, &limits, text);
         event_failed(job->client, job->id, "OSError", text);
     } else if (outcome->status == 0) {

@@ -6,12 +6,10 @@ In JSON a byte of a name that is no UTF-8 is the character U+10FE00 + byte, a pr
 is spelled by that character's bytes. So each name has one spelling, by which a request names it, too.
 """
 import errno
-from grp import getgrgid
 from json.encoder import c_encode_basestring as quote
 from os import (O_CLOEXEC, O_CREAT, O_DIRECTORY, O_NOCTTY, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_WRONLY, SEEK_SET, close, fstat,
                 ftruncate, getcwdb, lseek, lstat, mkdir, open as open_file, readlink, readv, rename, rmdir, scandir, stat,
                 strerror, sysconf, sysconf_names, unlink, write)
-from pwd import getpwuid
 from stat import S_IMODE, S_ISDIR, S_ISLNK, S_ISREG, filemode
 from time import gmtime, strftime
 
@@ -25,6 +23,7 @@ CONTENT = b"content\0"
 PIECE = 1 << 20
 FREE_PAGES = sysconf_names["SC_AVPHYS_PAGES"]
 PAGE = 4096
+USERS, GROUPS = b"/etc/passwd", b"/etc/group"
 PLAIN = O_CLOEXEC | O_NOCTTY | O_NONBLOCK
 TREE = O_RDONLY | O_CLOEXEC | O_DIRECTORY | O_NOFOLLOW
 
@@ -62,14 +61,26 @@ def kind_of(mode):
     return "file" if S_ISREG(mode) else "dir" if S_ISDIR(mode) else "symlink" if S_ISLNK(mode) else "other"
 
 
+def names_by_number(path):
+    """The names of /etc/passwd or /etc/group by their numbers. The C library would wait for what the program may have put
+    there."""
+    try:
+        fd = open_plain(path, O_RDONLY)
+    except OSError:
+        return {}
+    try:
+        lines = read_up_to(fd, PIECE, PIECE)[len(CONTENT):].splitlines()
+    finally:
+        close(fd)
+    fields = [line.split(b":") for line in reversed(lines)]  # the first one counts
+    return {bytes(field[2]): quote(spell(bytes(field[0]))) for field in fields if len(field) > 2}
+
+
 def owner_of(known, database, number):
-    """The name of a user or group as JSON; each is looked up once."""
-    if (database, number) not in known:
-        try:
-            known[database, number] = quote(database(number)[0])
-        except KeyError:
-            known[database, number] = quote(str(number))
-    return known[database, number]
+    """The name of a user or group as JSON."""
+    if database not in known:
+        known[database] = names_by_number(database)
+    return known[database].get(b"%d" % number) or f'"{number}"'
 
 
 def time_of(ns):
@@ -85,8 +96,8 @@ def describe(path, shown, info, known):
     link = f', "symlink_target": {quote(spell(readlink(path)))}' if S_ISLNK(info.st_mode) else ""
     return (f'{{"name": {quote(spell(shown.rpartition(b"/")[2] or b"/"))}, "type": "{kind_of(info.st_mode)}", '
             f'"path": {quote(spell(shown))}, "size": {info.st_size}, "mode": {S_IMODE(info.st_mode)}, '
-            f'"permissions": "{filemode(info.st_mode)}", "owner": {owner_of(known, getpwuid, info.st_uid)}, '
-            f'"group": {owner_of(known, getgrgid, info.st_gid)}, "modified_time": {time_of(info.st_mtime_ns)}{link}}}'
+            f'"permissions": "{filemode(info.st_mode)}", "owner": {owner_of(known, USERS, info.st_uid)}, '
+            f'"group": {owner_of(known, GROUPS, info.st_gid)}, "modified_time": {time_of(info.st_mtime_ns)}{link}}}'
             ).encode()
 
 

@@ -182,6 +182,10 @@ def what_is_no_file():
             same((path, do(s, session, "read", path), do(s, session, "write", path, b"x")), (path, "OSError", "OSError"))
             same(do(s, session, "stat", path)["type"], "other")
         cell(s.do("run", "print(done, t.is_alive())", session=session), out=b"[] True\n")
+        cell(s.do("run", "os.mkdir('/srv'); os.chown('/srv', 1, 65534); os.rename('/etc/passwd', '/etc/p'); os.mkfifo('/etc/passwd')", session=session))
+        same([do(s, session, "stat", "/srv")[who] for who in ("owner", "group")], ["1", "nogroup"])
+        cell(s.do("run", "os.rename('/etc/p', '/etc/passwd')", session=session))
+        same(do(s, session, "stat", "/srv")["owner"], "daemon")
         assert b"Umask:" in do(s, session, "read", "/proc/self/status")
         same(do(s, session, "remove", "/"), "OSError")
         same(do(s, session, "remove", "."), "OSError")
@@ -233,6 +237,13 @@ def large_directories():
         cell(s.do("run", "for i in range(20000, 100000): os.link('/etc/passwd', f'/srv/many/{i:06}')", session=session))
         same(len(do(s, session, "list", "/srv", depth=1)), 2)
         failed(s.do("file", session=session, action="list", path="/srv", depth=2), "OSError", "more than 100000 entries")
+        other = s.open()
+        cell(s.do("run", "import os\nos.makedirs('/srv/many')\nfor i in range(90000): os.link('/etc/passwd', f'/srv/many/{i}')", session=other))
+        number = s.send("file", session=other, action="list", path="/srv/many")
+        s.do("hello", protocol=1)  # it has begun then
+        s.do("cancel", run=number)
+        failed(s.answer(number), "Cancelled", "its session is over")
+        failed(s.do("run", "1", session=other), "LookupError")
         same(do(s, session, "remove", "/srv/many"), None)
         same(do(s, session, "remove", "/srv/d"), None)
         same(do(s, session, "list", "/srv"), [])
@@ -261,6 +272,18 @@ def files_and_no_memory():
         same((do(s, session, "remove", "/tmp/full"), do(s, session, "remove", "/tmp/a")), (None, None))
         same(do(s, session, "read", "/tmp/sparse", offset=len(data) - 2), b"\0x")
         cell(s.do("run", "print(1)", session=session), out=b"1\n")
+
+
+@case
+def files_beside_commands():
+    with Server() as s:
+        session = s.open(cwd="/srv")
+        number = s.send("command", session=session, line="until test -f go; do sleep 0.01; done; cat go; echo out > come")
+        s.until(lambda m: m.get("id") == number and m["event"] == "started")
+        same(do(s, session, "stat", "go"), "FileNotFoundError")
+        do(s, session, "write", "go", b"went")
+        done, got = s.answer(number)
+        same((done["status"], got["stdout"], do(s, session, "read", "come")), (0, b"went", b"out\n"))
 
 
 @case

@@ -30,10 +30,10 @@ sys.settrace(lambda *args: note('trace'))
 sys.setrecursionlimit(60)
 """
 # What files.py uses, but for what the cells need to go on.
-SPOIL = """import builtins, os, posix, stat, json, pwd, time
+SPOIL = """import builtins, os, posix, stat, json, time
 for module, names in ((builtins, 'sorted max min bytearray memoryview FileNotFoundError FileExistsError open int sum'),
                       (os, 'open close stat lstat fstat scandir readv write mkdir rename rmdir unlink readlink'),
-                      (stat, 'S_ISDIR S_ISREG filemode'), (pwd, 'getpwuid'), (time, 'gmtime strftime'),
+                      (stat, 'S_ISDIR S_ISREG filemode'), (time, 'gmtime strftime'),
                       (json, 'dumps encoder')):
     for name in names.split():
         setattr(module, name, None)
