@@ -191,7 +191,7 @@ import caselist as caselist_module  # noqa: E402 (a module of the caller's own)
 
 @case
 def a_worker_that_dies_fails_one_program():
-    with pyhl.Server(["--workers", "2"]) as server, pyhl.Pool(2, server=server, timeout=20) as pool:
+    with pyhl.Server(["--workers", "1"]) as server, pyhl.Pool(2, server=server, timeout=20) as pool:
         began = threading.Event()
         first = pool.run("print(1, flush=True)\nwhile True: pass", on_stdout=lambda _: began.set())
         assert began.wait(20)
