@@ -22,6 +22,7 @@ import aio  # more cases, as the next ones
 import commands
 import examples
 import files
+import forks
 import packages
 import pools
 import schemas

@@ -12,7 +12,7 @@ from ._errors import InvalidArgument, NotFound
 from ._files import AsyncFiles, Files
 from ._results import Execution
 from ._runs import Callbacks, OnError, OnOutput, OnResult, Run, Tools, offered, source
-from ._server import Server, default, ready
+from ._server import Request, Server, default, ready
 from ._session import Session
 from ._tools import Tool, tools_of
 from ._waiting import LoopWaiter, ThreadWaiter, Twin, WaiterType, block, blocking
@@ -141,9 +141,12 @@ class AsyncSandbox:
         request = await self._session.request(
             "run", source(code), context=_name(context), env=envs, timeout=self.timeout if timeout is None else timeout,
             cpu=cpu, memory=memory, output_limit=output_limit, tools=offered(self._tools.values()))
+        return await self._run(request, dict(self._tools), Callbacks(on_stdout, on_stderr, on_result, on_error))
+
+    async def _run(self, request: Request, tools: Dict[str, Tool], callbacks: Callbacks) -> Execution:
         self._session.running.append(request)
         try:
-            return await Run(request, dict(self._tools), Callbacks(on_stdout, on_stderr, on_result, on_error)).collect()
+            return await Run(request, tools, callbacks).collect()
         finally:
             self._session.running.remove(request)
 
@@ -184,6 +187,36 @@ class AsyncSandbox:
         """Gets packages with uv, and returns what came: ["polars==1.2"]. The next run can import them. The server must
         allow it: Server(["--install"]). Raises InvalidArgument for a package that is not to be had."""
         return list((await self._session.ask("install", packages=list(packages), timeout=timeout))["packages"] or ())
+
+    async def resume(self, *, tools: Tools = None, timeout: Optional[float] = None, cpu: Optional[float] = None,
+                     memory: Optional[int] = None, output_limit: Optional[int] = None, on_stdout: OnOutput = None,
+                     on_stderr: OnOutput = None, on_result: OnResult = None, on_error: OnError = None) -> Execution:
+        """Goes on with the run in whose middle a fork was made, while it waited for tools: they are called once more.
+        tools: in the place of those of the same names."""
+        made = {**self._tools, **{tool.name: tool for tool in tools_of(tools)}}
+        request = await self._session.request(
+            "resume", timeout=self.timeout if timeout is None else timeout, cpu=cpu, memory=memory,
+            output_limit=output_limit, tools=offered(made.values()))
+        return await self._run(request, made, Callbacks(on_stdout, on_stderr, on_result, on_error))
+
+    async def checkpoint(self, name: Optional[str] = None) -> str:
+        """Keeps the state of the session, under a name, which it returns. rewind() and fork() go back to it."""
+        return str((await self._session.ask("checkpoint", name=name))["checkpoint"])
+
+    async def rewind(self, checkpoint: Optional[str] = None) -> None:
+        """The session becomes what it was at a checkpoint: the newest, unless it is named."""
+        await self._session.ask("rewind", checkpoint=checkpoint)
+
+    async def forget(self, checkpoint: str) -> None:
+        """Gives up a checkpoint, and its memory."""
+        await self._session.ask("forget", checkpoint=checkpoint)
+
+    async def fork(self, count: int = 1, *, checkpoint: Optional[str] = None) -> List[AsyncSandbox]:
+        """Copies of the session, as it is now, or was at a checkpoint: each is a session of its own. A tool may call it:
+        the copies are then in the middle of that run, and resume() goes on with it."""
+        sessions = await Session.open(self._session.server, self._session.waits, "fork", session=self.sandbox_id, count=count,
+                                      checkpoint=checkpoint)
+        return [AsyncSandbox(session, self.timeout, self._tools) for session in sessions]
 
     async def interrupt(self) -> None:
         """The run under way gets KeyboardInterrupt. The session stays."""
@@ -249,8 +282,18 @@ class Sandbox(Twin[AsyncSandbox]):
     restart_code_context = blocking(AsyncSandbox.restart_code_context)
     list_code_contexts = blocking(AsyncSandbox.list_code_contexts)
     install = blocking(AsyncSandbox.install)
+    resume = blocking(AsyncSandbox.resume)
+    checkpoint = blocking(AsyncSandbox.checkpoint)
+    rewind = blocking(AsyncSandbox.rewind)
+    forget = blocking(AsyncSandbox.forget)
     interrupt = blocking(AsyncSandbox.interrupt)
     kill = blocking(AsyncSandbox.kill)
+
+    def fork(self, count: int = 1, *, checkpoint: Optional[str] = None) -> List[Sandbox]:
+        """Copies of the session, as it is now, or was at a checkpoint: each is a session of its own. A tool may call it:
+        the copies are then in the middle of that run, and resume() goes on with it."""
+        forks = block(self._twin.fork(count, checkpoint=checkpoint))
+        return [Sandbox.__new__(Sandbox)._be(twin) for twin in forks]
 
     def __enter__(self) -> Sandbox:
         return self
