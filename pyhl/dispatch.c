@@ -156,6 +156,9 @@ int jobs_dispatch(struct service *s, struct vmm_err *err)
     s->pool.spare = s->config.workers > hermetic ? s->config.workers - hermetic : 0;
     s->pool.spare = s->pool.spare > without ? s->pool.spare : without;
     pool_trim(&s->pool);
+    if (!TAILQ_EMPTY(&s->forking)) {
+        s->pool.spare = without; /* the others would take CPU time from the forks that go on */
+    }
     return dispatch_fill(s, hermetic, err);
 }
 

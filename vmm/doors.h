@@ -166,10 +166,10 @@ int vmm_take_over(struct vmm *vm, const struct vmm_run *run, struct vmm_err *err
  * as the base, also in jail (VMM_JAIL_HANDOVER). sealed: it must be a memfd whose size and bytes
  * nobody can change any more, else EPERM. Without that the file must not change while in use.
  *
- * vmm_renew_to() is vmm_renew() to a checkpoint of the same base, or to that base, and vmm_renew()
- * and vmm_rewind() go there from then on. Long runs of the checkpoint's pages are mapped, as by
- * vmm_restore(), where vmm_rewind_to() copies them: so VMs of any processes share what they do not
- * write. Errors as vmm_rewind_to(). */
+ * vmm_renew_to() is vmm_renew() to a checkpoint of the same base, or to that base, but that the
+ * initrd stays mapped. vmm_renew() and vmm_rewind() go there from then on. Long runs of the
+ * checkpoint's pages are mapped, as by vmm_restore(), where vmm_rewind_to() copies them: so VMs of
+ * any processes share what they do not write. Errors as vmm_rewind_to(). */
 int vmm_checkpoint_take(struct vmm *vm, int fd, bool sealed, struct vmm_snapshot **out,
                         struct vmm_err *err);
 int vmm_renew_to(struct vmm *vm, struct vmm_snapshot *snap, struct vmm_err *err);

@@ -284,6 +284,20 @@ static int renew_low(struct vmm *vm, struct vmm_err *err)
     return hot_create(vm, err);
 }
 
+static int renew_ram(struct vmm *vm, struct vmm_err *err)
+{
+    vm->counters.dirty_pages = 0;
+    int rc = renew_low(vm, err);
+    rc = rc == 0 ? mem_ram_renew(vm, vm->snap->fd, SNAP_IMAGE_OFFSET, err) : rc;
+    if (rc == 0) {
+        restore_hints(vm);
+        snap_exchange(&vm->origin, vm->snap);
+        rc = delta_map(&vm->snap->delta, vm, err);
+    }
+    vm->ring0_seen = true; /* rewind_state() sets all state */
+    return rc;
+}
+
 /* Removes from memory all that the earlier runs have left there: the pages that they wrote or read,
  * in the host's page tables and in KVM's, the slots that they needed, and the hot set. */
 static int renew_map(struct vmm *vm, struct vmm_err *err)
@@ -295,21 +309,19 @@ static int renew_map(struct vmm *vm, struct vmm_err *err)
         mem_initrd_unmap(&initrd);
         return rc;
     }
-    vm->counters.dirty_pages = 0;
-    rc = mem_slots_drop(vm, err);
-    rc = rc == 0 ? renew_low(vm, err) : rc;
+    rc = mem_slots_drop(vm, true, err);
     if (vm->initrd.map != vm->snap->initrd.map) {
         mem_initrd_unmap(&vm->initrd);
     }
     vm->initrd = initrd;
-    rc = rc == 0 ? mem_ram_renew(vm, vm->snap->fd, SNAP_IMAGE_OFFSET, err) : rc;
-    if (rc == 0) {
-        restore_hints(vm);
-        snap_exchange(&vm->origin, vm->snap);
-        rc = delta_map(&vm->snap->delta, vm, err);
-    }
-    vm->ring0_seen = true; /* rewind_state() sets all state */
-    return rc;
+    return rc == 0 ? renew_ram(vm, err) : rc;
+}
+
+/* The traces of earlier runs that are left are of the initrd alone. */
+static int renew_map_to(struct vmm *vm, struct vmm_err *err)
+{
+    const int rc = mem_slots_drop(vm, false, err);
+    return rc == 0 ? renew_ram(vm, err) : rc;
 }
 
 static const struct step rewind_steps[] = {
@@ -321,6 +333,12 @@ static const struct step rewind_steps[] = {
 
 static const struct step renew_steps[] = {
     {VMM_PHASE_SETTLE, rewind_settle},      {VMM_PHASE_MAP, renew_map},
+    {VMM_PHASE_PREFAULT, restore_prefault}, {VMM_PHASE_SLOTS, mem_slots_set_lazy},
+    {VMM_PHASE_STATE, rewind_state},        {0},
+};
+
+static const struct step renew_to_steps[] = {
+    {VMM_PHASE_SETTLE, rewind_settle},      {VMM_PHASE_MAP, renew_map_to},
     {VMM_PHASE_PREFAULT, restore_prefault}, {VMM_PHASE_SLOTS, mem_slots_set_lazy},
     {VMM_PHASE_STATE, rewind_state},        {0},
 };
@@ -381,5 +399,5 @@ int rewind_renew_to(struct vmm *vm, struct vmm_snapshot *snap, struct vmm_err *e
     }
     snap_exchange(&vm->snap, snap);
     shadow_watch_tables(vm);
-    return rewind_machine(vm, renew_steps, err);
+    return rewind_machine(vm, renew_to_steps, err);
 }

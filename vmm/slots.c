@@ -81,11 +81,11 @@ int mem_slots_set_lazy(struct vmm *vm, struct vmm_err *err)
     return rc == 0 ? slot_add(vm, MEM_SLOT_INITRD, err) : rc;
 }
 
-int mem_slots_drop(struct vmm *vm, struct vmm_err *err)
+int mem_slots_drop(struct vmm *vm, bool initrd, struct vmm_err *err)
 {
     int rc = 0;
     for (enum mem_slot slot = 0; rc == 0 && slot < MEM_SLOTS; slot++) {
-        if (vm->slots & 1u << slot) {
+        if ((vm->slots & 1u << slot) != 0 && (initrd || slot != MEM_SLOT_INITRD)) {
             const struct slot_range r = slot_range(vm, slot);
             rc = kvm_slot_set(vm, slot, 0, r.gpa, r.hva, 0, err);
             vm->slots &= ~(1u << slot);

@@ -388,7 +388,8 @@ int mem_slots_set(struct vmm *vm, struct vmm_err *err); /* all */
 int mem_slots_set_lazy(struct vmm *vm, struct vmm_err *err);
 /* Removes those of RAM and sets them again, which makes KVM forget its page tables and the log. */
 int mem_slots_renew(struct vmm *vm, struct vmm_err *err);
-int mem_slots_drop(struct vmm *vm, struct vmm_err *err); /* removes all */
+/* Removes all, or all but the initrd's. */
+int mem_slots_drop(struct vmm *vm, bool initrd, struct vmm_err *err);
 /* Lets the guest reach the RAM up to `bound` and no more. In a rewindable machine ram_low at
  * least: what has a dirty log stays. */
 int mem_slots_bound(struct vmm *vm, uint64_t bound, struct vmm_err *err);

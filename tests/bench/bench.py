@@ -113,6 +113,8 @@ def measure(bench, rivals, setup_seconds, import_seconds):
     budgets.most("the same, p99", p99, 0.5, "ms", median)
     budgets.least("`print(1)` through `pyhl serve --stdio`, runs a second with requests ahead", served["rate"][0], 5000, "", served["rate"][0])
     budgets.most("the first answer of a new server", served["first"][0], 20, "ms")
+    median, least = served["fork"]
+    budgets.most("a fork of a session into ten", median, 10, "ms", least)
     cold = layers.layers(bench)
     budgets.most("a cold run from a layer, whole process, of a plain one", cold["layer"][0], 1.2, "", cold["layer"][1])
     budgets_of_deadlines(budgets, bench)

@@ -106,7 +106,8 @@ def serve(bench):
     table.row("`pyhl.run()` of the Python package", *found["run"])
     table.row("`await pyhl.arun()`", *found["arun"])
     print(f"\nWith requests ahead {found['rate'][0]:,.0f} runs a second, by a `pyhl.Pool` {found['pool'][0]:,.0f}; the first answer of a "
-          f"new server after {found['first'][0]:.0f} ms.")
+          f"new server after {found['first'][0]:.0f} ms. A fork of a session into ten takes {found['fork'][0]:.1f} ms, at least "
+          f"{found['fork'][1]:.1f}.")
     return found
 
 

@@ -6,6 +6,7 @@
  *   beyond MEDIAN LEAST P99   ms from the request to `done`, less what vmm_run() took
  *   rate RUNS                 a second, with requests ahead
  *   first MS                  from the start of a server to its first answer
+ *   fork MEDIAN LEAST         ms of a session into ten, with workers that wait
  *
  * usage: serve PYHL HOME TIMES
  */
@@ -18,6 +19,11 @@
 
 #define TIMES_MAX 100000
 #define AHEAD     64
+#define FORKS     50
+#define CHILDREN  10
+
+#define TEXT_OF(x) #x
+#define TEXT(x)    TEXT_OF(x)
 
 struct server {
     pid_t pid;
@@ -40,7 +46,7 @@ static void must(int holds, const char *what)
     }
 }
 
-static struct server start(const char *pyhl, const char *home)
+static struct server start(const char *pyhl, const char *home, const char *workers)
 {
     int in[2], out[2];
     must(pipe(in) == 0 && pipe(out) == 0, "pipe");
@@ -51,7 +57,8 @@ static struct server start(const char *pyhl, const char *home)
         (void)dup2(out[1], 1);
         (void)close(in[1]);
         (void)close(out[0]);
-        (void)execl(pyhl, pyhl, "serve", "--stdio", "--dest", home, (char *)NULL);
+        (void)execl(pyhl, pyhl, "serve", "--stdio", "--dest", home,
+                    workers != NULL ? "--workers" : NULL, workers, (char *)NULL);
         _exit(127);
     }
     (void)close(in[0]);
@@ -89,10 +96,58 @@ static double answer(const struct server *s)
     }
 }
 
+/* Asks for something without bytes, and reads its only event into text. */
+static void ask(const struct server *s, char text[4096], const char *what)
+{
+    char frame[200];
+    const int n = snprintf(frame + 8, sizeof(frame) - 8, "{\"id\":1,%s}", what);
+    unsigned sizes[2] = {(unsigned)n, 0};
+    memcpy(frame, sizes, sizeof(sizes));
+    must(write(s->in, frame, 8 + (size_t)n) == 8 + n, "the server does not take a request");
+    must(fread(sizes, sizeof(sizes), 1, s->out) == 1 && sizes[0] < 4096 && sizes[1] == 0 &&
+             fread(text, 1, sizes[0], s->out) == sizes[0],
+         "no answer");
+    text[sizes[0]] = 0;
+    must(strstr(text, "\"done\"") != NULL, text);
+}
+
+/* Closes the sessions whose names are in the text. */
+static void close_all(const struct server *s, const char *text)
+{
+    char what[100], answered[4096];
+    for (const char *name = text; (name = strstr(name, "\"s")) != NULL; name++) {
+        const char *end = strchr(name + 1, '"');
+        if (end != NULL && name[2] >= '0' && name[2] <= '9') {
+            (void)snprintf(what, sizeof(what), "\"op\":\"close\",\"session\":%.*s",
+                           (int)(end + 1 - name), name);
+            ask(s, answered, what);
+        }
+    }
+}
+
 static int by_size(const void *a, const void *b)
 {
     const double x = *(const double *)a, y = *(const double *)b;
     return (x > y) - (x < y);
+}
+
+/* Workers that were used take time to be made again, which is not measured. */
+static void forks(const char *pyhl, const char *home)
+{
+    double took[FORKS];
+    char text[4096];
+    const struct server s = start(pyhl, home, "12");
+    ask(&s, text, "\"op\":\"open\"");
+    for (int i = 0; i < FORKS; i++) {
+        (void)usleep(150000);
+        const double began = now_ms();
+        ask(&s, text, "\"op\":\"fork\",\"session\":\"s1\",\"count\":" TEXT(CHILDREN));
+        took[i] = now_ms() - began;
+        close_all(&s, text);
+    }
+    qsort(took, FORKS, sizeof(*took), by_size);
+    printf("fork %.3f %.3f\n", took[FORKS / 2], took[0]);
+    (void)kill(s.pid, SIGKILL);
 }
 
 int main(int argc, char **argv)
@@ -104,7 +159,7 @@ int main(int argc, char **argv)
         return 2;
     }
     double began = now_ms();
-    const struct server s = start(argv[1], argv[2]);
+    const struct server s = start(argv[1], argv[2], NULL);
     request(&s, 0);
     (void)answer(&s);
     const double first = now_ms() - began;
@@ -128,5 +183,6 @@ int main(int argc, char **argv)
     printf("beyond %.4f %.4f %.4f\n", beyond[times / 2], beyond[0], beyond[times * 99 / 100]);
     printf("rate %.0f\nfirst %.2f\n", times / all * 1e3, first);
     (void)kill(s.pid, SIGKILL);
+    forks(argv[1], argv[2]);
     return 0;
 }
