@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 static const struct cmd *const commands[] = {
-    &cmd_setup, &cmd_run,    &cmd_repl,  &cmd_serve,      &cmd_boot,
+    &cmd_setup, &cmd_run,    &cmd_repl,  &cmd_shell,      &cmd_serve, &cmd_boot,
     &cmd_info,  &cmd_verify, &cmd_prune, &cmd_completion, NULL,
 };
 

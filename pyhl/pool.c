@@ -58,7 +58,9 @@ static _Noreturn void member_run(const struct pool *pool, pid_t server, int fd)
     const struct worker_start start = {.snap = pool->snap, .fd = fd};
     int null;
 
-    (void)signal(SIGINT, SIG_IGN);  /* a terminal's are for the server */
+    (void)signal(SIGINT, SIG_IGN); /* a terminal's are for the server */
+    (void)signal(SIGHUP, SIG_IGN);
+    (void)signal(SIGWINCH, SIG_DFL);
     (void)signal(SIGTERM, SIG_DFL); /* the function for it is the server's */
     close_unkept(pool, (unsigned)fd);
     null = open("/dev/null", O_RDWR | O_CLOEXEC);

@@ -355,7 +355,10 @@ def become(theirs, flags, who, cwd, args, env):
         os.setgid(who[1])
         os.setuid(who[0])
     os.chdir(cwd)
-    os.execvpe(args[0], args, env)
+    try:
+        os.execvpe(args[0], args, env)
+    except OSError as error:  # not of the last place where it was looked for
+        raise type(error)(error.errno, error.strerror, args[0]) from None
 
 
 def spawn(theirs, *how):
@@ -366,7 +369,7 @@ def spawn(theirs, *how):
         try:
             become(theirs, *how)
         except BaseException as error:
-            os.write(tells, f"{type(error).__name__}\0{error}".encode("utf-8", "replace")[:4000])
+            os.write(tells, b"\0".join(words(error)))
         os._exit(127)
     os.close(tells)
     said = os.read(told, 4096)
@@ -380,6 +383,14 @@ def spawn(theirs, *how):
 
 class Refused(Exception):
     pass
+
+
+def words(error):
+    """The type and the message of a failure."""
+    if isinstance(error, Refused):
+        return error.args
+    text = f"{os.fsdecode(error.filename)}: {error.strerror}" if getattr(error, "filename", None) else str(error)
+    return type(error).__name__.encode(), text.encode("utf-8", "replace")[:1000]
 
 
 def decode(data):
@@ -401,8 +412,7 @@ def start(number, data):
     except Exception as error:
         for fd in opened:
             os.close(fd)
-        kind, message = error.args if isinstance(error, Refused) else (type(error).__name__.encode(), str(error).encode())
-        tell(FAILED, number, kind + b"\0" + message)
+        tell(FAILED, number, b"\0".join(words(error)))
         return
     for fd in set(theirs):
         os.close(fd)

@@ -15,6 +15,7 @@ import time
 
 import pip
 import repl
+import shell
 from terminal import ENV, LIMIT, PYHL, PYTHON, Terminal
 
 
@@ -310,7 +311,7 @@ def case_time_is_over():
 
 
 def main(words):
-    cases = {name[5:]: value for name, value in {**globals(), **vars(repl), **vars(pip)}.items() if name.startswith("case_")}
+    cases = {name[5:]: value for name, value in {**globals(), **vars(repl), **vars(pip), **vars(shell)}.items() if name.startswith("case_")}
     if words == ["--list"]:
         print(*cases, sep="\n")
         return 0

@@ -51,6 +51,11 @@ class Terminal:
         while text not in self.shown and self.read():
             pass
 
+    def wait_for_after(self, seen, text):
+        """In what was shown after so many bytes."""
+        while text not in self.shown[seen:] and self.read():
+            pass
+
     def type(self, text):
         os.write(self.fd, text)
 
