@@ -36,7 +36,8 @@ static bool job_start(struct service *s, struct job *job, struct member *member)
         job->session->running = job;
         job->session->suspended = false;
     }
-    if (job->session != NULL && job->session->agent != NULL) {
+    /* The worker itself reads its socket during an install, so nobody answers an agent. */
+    if (job->session != NULL && job->session->agent != NULL && job->install == NULL) {
         job->head.agent = 1;
         memcpy(job->run.out.bytes + job->run.out.at, &job->head, sizeof(job->head));
     }

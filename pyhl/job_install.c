@@ -139,8 +139,6 @@ static const char *packages_type(int code)
     }
 }
 
-static void installs_next(struct service *s);
-
 static void packages_over(void *arg, const struct finder_found *found, int fd)
 {
     struct job_install *install = arg;
@@ -157,7 +155,6 @@ static void packages_over(void *arg, const struct finder_found *found, int fd)
     }
     finder_free(install->finder);
     install->finder = NULL;
-    installs_next(s);
 }
 
 static void packages_find(struct job_install *install)
@@ -180,8 +177,7 @@ static void packages_find(struct job_install *install)
     install->state = INSTALL_FINDS;
 }
 
-/* Begins those that wait, as far as there may be more. */
-static void installs_next(struct service *s)
+void job_install_turn(struct service *s)
 {
     struct job_install *install;
 
@@ -213,7 +209,6 @@ static bool packages_wants(struct job_install *install, const uint8_t *bytes, si
     }
     install->state = INSTALL_WAITS;
     TAILQ_INSERT_TAIL(&install->service->installs, install, link);
-    installs_next(install->service);
     return true;
 }
 

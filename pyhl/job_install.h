@@ -23,6 +23,9 @@ bool job_install_cancel(struct service *s, struct job *job);
 bool job_install_message(struct service *s, struct job *job, const struct worker_message *message,
                          const uint8_t *bytes);
 
+/* To be called before the loop sleeps: begins those that wait, as far as there may be more. */
+void job_install_turn(struct service *s);
+
 /* The worker is done with it: tells the client. */
 void job_install_done(const struct job *job, const struct vmm_outcome *outcome);
 

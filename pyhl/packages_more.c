@@ -39,6 +39,12 @@ static int more_folder(const struct more *p, char path[PATH_MAX], const char *na
                : rc;
 }
 
+/* Another process looks at the moment whether the lock is that of a process which was killed. */
+static void more_waiting(const void *arg)
+{
+    (void)arg;
+}
+
 /* What is needed for any install is opened at the first. */
 static int more_ready(struct more *p, struct vmm_err *err)
 {
@@ -54,7 +60,7 @@ static int more_ready(struct more *p, struct vmm_err *err)
     (void)snprintf(name, sizeof(name), "session-%d", (int)getpid());
     rc = home_open(p->wish->home, true, &p->home, err);
     rc = rc == 0 ? cache_open(true, &p->cache, err) : rc;
-    rc = rc == 0 ? cache_begin(&p->cache, name, NULL, NULL, &p->work, err) : rc;
+    rc = rc == 0 ? cache_begin(&p->cache, name, more_waiting, NULL, &p->work, err) : rc;
     p->ready = rc == 0;
     return rc;
 }

@@ -4,6 +4,7 @@
 #include "commands.h"
 #include "dispatch.h"
 #include "events.h"
+#include "job_install.h"
 #include "jobs.h"
 #include "op_fork.h"
 #include "ops.h"
@@ -251,6 +252,7 @@ int service_turn(struct service *service, struct vmm_err *err)
     int rc, ms;
 
     forks_turn(service);
+    job_install_turn(service);
     rc = jobs_dispatch(service, err);
     ms = jobs_overdue(service);
     wait = (struct timeval){.tv_sec = ms / 1000, .tv_usec = 1000L * (ms % 1000)};

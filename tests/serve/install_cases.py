@@ -155,13 +155,44 @@ def processes_die_while_uv_runs():
         for worker in workers:
             os.kill(worker, signal.SIGKILL)
         failed(s.answer(number), "WorkerDied")
-        gone([finder, *uv])
-        session = s.open()
+        gone([finder, *uv, *workers])
+        for _ in workers:
+            done, _ = s.do("open")  # of a worker whose death was not seen yet
+            session = done.get("session")
         workers = children(s.process.pid)
         number, finder, uv = looking(session)
         s.process.kill()
         s.process.wait()
         gone([finder, *uv, *workers])
+
+
+@case
+def installs_that_wait_go_on_when_others_die():
+    with server("--workers", "1") as (s, _):
+        names = [s.open() for _ in range(5)]
+        workers = sorted(children(s.process.pid))[:4]
+        slow = [s.send("install", session=name, packages=["slow"]) for name in names[:4]]
+        waits = s.send("install", session=names[4], packages=["alpha"])
+        while len(children(s.process.pid)) < 10:
+            time.sleep(0.02)
+        for worker in workers:
+            os.kill(worker, signal.SIGKILL)
+        for number in slow:
+            failed(s.answer(number), "WorkerDied")
+        installed(s.answer(waits), "alpha==2.0")
+
+
+@case
+def commands_go_on_beside_an_install():
+    with server() as (s, _):
+        session = s.open()
+        for name, kind in ("alpha", "done"), ("nope", "failed"):
+            number = s.send("command", session=session, line="for i in 1 2 3 4 5 6; do echo $i; sleep 0.1; done; exit 3")
+            s.until(lambda m: m["event"] == "stdout")
+            same(s.do("install", session=session, packages=[name])[0]["event"], kind)
+            done, got = s.answer(number)
+            same((done["status"], got["stdout"][-2:]), (3, b"6\n"))
+        cell(s.do("run", "import alpha; print(1)", session=session), out=b"1\n")
 
 
 @case
