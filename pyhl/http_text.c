@@ -73,6 +73,7 @@ bool http_text_take(json_t *object, uint8_t **bytes, size_t *size)
     const json_t *coded = json_object_get(object, "base64");
     const char *at = json_string_value(text != NULL ? text : coded);
     const size_t length = json_string_length(text != NULL ? text : coded);
+    bool good = true;
 
     *bytes = NULL;
     *size = 0;
@@ -91,8 +92,8 @@ bool http_text_take(json_t *object, uint8_t **bytes, size_t *size)
         *size = length;
     } else {
         *size = base64_decode(&at, *bytes, length);
-        at += strspn(at, "=");
+        good = at[strspn(at, "=")] == 0;
     }
     (void)json_object_del(object, text != NULL ? "text" : "base64");
-    return text != NULL || *at == 0;
+    return good;
 }

@@ -51,6 +51,11 @@ def bytes_of_any_kind():
         coded = base64.b64encode("print('é')".encode()).decode()
         for members in ({"text": "print('é')"}, {"base64": coded}):
             same(output(s.ask("POST", "/v1/requests", {"op": "run", **members}).events), "é\n".encode())
+        session = s.ask("POST", "/v1/sessions", {}).json["session"]
+        for size in (1, 2, 3, 100, 1000, 100000):
+            written = {"op": "file", "session": session, "action": "write", "path": "/tmp/a", "base64": base64.b64encode(b"#" * size).decode()}
+            same(s.ask("POST", "/v1/requests", written).done["event"], "done")
+            same(output(s.run("print(len(open('/tmp/a').read()))", session=session).events), b"%d\n" % size)
         for members in ({"base64": "@"}, {"base64": "aaa@"}, {"text": 1}, {"text": "", "base64": ""}):
             same(s.ask("POST", "/v1/requests", {"op": "run", **members}).status, 400)
 
