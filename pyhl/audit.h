@@ -19,7 +19,7 @@ struct audit_run {
     int status;
     const struct vmm_counters *counters;
     uint64_t waited_ns, took_ns; /* until it began, and until its end */
-    uint64_t in, out;            /* bytes to and from the worker */
+    uint64_t in, out;            /* bytes for the worker; of output and records */
 };
 
 struct audit {

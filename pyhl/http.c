@@ -4,6 +4,7 @@
  */
 #include "http_int.h"
 #include "http_hosts.h"
+#include "http_peek.h"
 
 #include <errno.h>
 #include <event2/listener.h>
@@ -197,11 +198,17 @@ static int http_listen(struct http *http, const char *text, struct vmm_err *err)
     evconnlistener_set_error_cb(l->listener, http_accept_failed);
     evhttp_set_gencb(l->server, http_asked, l);
     evhttp_set_max_headers_size(l->server, HTTP_HEADERS);
-    evhttp_set_max_body_size(l->server, HTTP_BODY);
+    if (l->local) {
+        evhttp_set_max_body_size(l->server, HTTP_BODY);
+    } else {
+        l->peeks = http_peeks_begin(l->server, http->config.tokens, HTTP_BODY);
+    }
     evhttp_set_allowed_methods(l->server, EVHTTP_REQ_GET | EVHTTP_REQ_POST | EVHTTP_REQ_PUT |
                                               EVHTTP_REQ_DELETE | EVHTTP_REQ_PATCH);
     evhttp_set_timeout_tv(l->server, &http->timeout);
-    return l->again != NULL ? 0 : vmm_err_set(err, ENOMEM, "out of memory");
+    return l->again != NULL && (l->local || l->peeks != NULL)
+               ? 0
+               : vmm_err_set(err, ENOMEM, "out of memory");
 }
 
 int http_open(struct http **out, const struct http_config *config, struct vmm_err *err)
@@ -260,6 +267,7 @@ void http_close(struct http *http)
         if (http->listeners[i].server != NULL) {
             evhttp_free(http->listeners[i].server);
         }
+        http_peeks_end(http->listeners[i].peeks);
         if (http->listeners[i].path != NULL) {
             (void)unlink(http->listeners[i].path);
         }

@@ -17,10 +17,11 @@ struct http_listener {
     struct http *http;
     struct evhttp *server;
     struct evconnlistener *listener;
-    const char *text;    /* the address as it was given */
-    char *path;          /* of the socket's file; NULL: there is none */
-    struct event *again; /* accepts again after a pause */
-    bool local;          /* nobody but this user can connect: no token is asked for */
+    const char *text;         /* the address as it was given */
+    struct http_peeks *peeks; /* NULL: the socket is for this user alone */
+    char *path;               /* of the socket's file; NULL: there is none */
+    struct event *again;      /* accepts again after a pause */
+    bool local;               /* nobody but this user can connect: no token is asked for */
 };
 
 struct http {
