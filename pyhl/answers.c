@@ -45,6 +45,8 @@ static void event_opened(const struct job *job, const struct vmm_outcome *outcom
     if (outcome->kind == VMM_READY && outcome->status == 0) {
         event_put(job->client, job->id, "done", json_pack("{s:s}", "session", job->session->name),
                   NULL, 0);
+    } else if (outcome->kind == VMM_KILLED) {
+        event_failed(job->client, job->id, "Cancelled", "it was cancelled");
     } else {
         outcome_text(outcome, &limits, text);
         event_failed(job->client, job->id, "OSError",

@@ -317,6 +317,22 @@ def an_open_is_cancelled_before_it_began():
 
 
 @case
+def an_open_is_cancelled_at_any_moment():
+    with Server("--workers", "1") as s:
+        for i in range(200):
+            opened = s.send("open")
+            time.sleep(i / 200000)
+            s.send("cancel", run=opened)
+            done, _ = s.answer(opened)
+            if "session" in done:
+                same(s.do("close", session=done["session"])[0]["event"], "done")
+            else:
+                failed((done, None), "Cancelled")
+        ran(s.do("run", "print(1)"), b"1\n")
+        same(s.end(), (0, ""))
+
+
+@case
 def an_open_whose_session_is_closed_at_once():
     with Server("--workers", "2") as s:
         for i in range(1, 200):
