@@ -7,6 +7,7 @@
 #include "commands.h"
 #include "jobs.h"
 #include "report.h"
+#include "op_pause.h"
 #include "sessions.h"
 #include "states.h"
 
@@ -15,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define NS_PER_MS 1000000ull
 #define LATE_NS                                                                                    \
@@ -82,6 +84,7 @@ static struct job *session_next(struct service *s, struct session_vm *v)
                TAILQ_EMPTY(&v->waiting) && commands_want(v)) {
         commands_queue(s, v);
     }
+    pause_wake(s, v);
     return session_first(s, v);
 }
 
@@ -201,6 +204,9 @@ void jobs_end(struct service *s)
         jobs_drop(s, &v->waiting);
         commands_lose(v, "LookupError", "the server ends");
         kept_remove_all(s, v);
+        if (v->disk_fd >= 0) {
+            close(v->disk_fd);
+        }
         free(v);
     }
     jobs_drop(s, &s->answered);

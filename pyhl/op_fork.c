@@ -7,6 +7,7 @@
 #include "commands.h"
 #include "events.h"
 #include "jobs.h"
+#include "op_pause.h"
 #include "ops.h"
 #include "sessions.h"
 #include "states.h"
@@ -59,18 +60,10 @@ static struct job *fork_job(struct client *c, uint64_t id, struct session_vm *se
 {
     struct job *job = job_new(c, id, session, error);
 
-    if (job == NULL) {
-        return NULL;
-    }
-    job->head.keeps = 1;
-    job->state = calloc(1, sizeof(*job->state));
-    if (job->state == NULL) {
+    if (job != NULL && !states_of(job, kind, error)) {
         job_drop(c->service, job);
-        (void)request_wrong(error, "OSError", "the server is out of memory");
         return NULL;
     }
-    job->state->kind = kind;
-    job->state->fd = -1;
     return job;
 }
 
@@ -259,21 +252,14 @@ bool op_resume(struct client *c, const json_t *request, uint64_t id, const uint8
 static bool fork_child(struct service *s, struct job *parent, struct request_error *error)
 {
     struct session_vm *session = session_new(parent->client, error);
-    struct job *job = session != NULL ? calloc(1, sizeof(*job)) : NULL;
+    struct job *job = session != NULL ? states_job(s, session, STATE_CHILD) : NULL;
 
-    if (job != NULL) {
-        job->state = calloc(1, sizeof(*job->state));
-    }
-    if (job == NULL || job->state == NULL) {
-        free(job);
+    if (job == NULL) {
         session_free(s, session);
         return error->type == NULL &&
                request_wrong(error, "OSError", "the server is out of memory");
     }
-    s->jobs++;
-    job->session = session;
-    job->head.keeps = 1;
-    *job->state = (struct job_state){.kind = STATE_CHILD, .fd = -1, .parent = parent};
+    job->state->parent = parent;
     parent->state->left++;
     session->fork = parent;
     TAILQ_INSERT_TAIL(&session->waiting, job, link);
@@ -345,7 +331,9 @@ static void fork_answered(struct service *s, struct job *job)
     if (job->session != NULL) {
         job->session->doing = NULL;
     }
-    if (state->kind == STATE_CHILD && !state->answered && job->session != NULL) {
+    if (state->kind == STATE_PAUSE || state->kind == STATE_WAKE) {
+        pause_answered(s, job);
+    } else if (state->kind == STATE_CHILD && !state->answered && job->session != NULL) {
         states_tell(job, state->error.type, state->error.text);
         session_close(s, job->session, "Cancelled", "the fork has failed");
     } else if (state->error.type != NULL) {

@@ -31,5 +31,6 @@ op_function op_rewind;
 op_function op_forget;
 op_function op_fork;
 op_function op_resume;
+op_function op_pause;
 
 #endif

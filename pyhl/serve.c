@@ -5,6 +5,7 @@
  */
 #include "cmd.h"
 #include "message.h"
+#include "op_pause.h"
 #include "service.h"
 #include "states.h"
 #include "frames.h"
@@ -30,7 +31,8 @@ struct serve_options {
     const char *audit;
     bool stdio, install;
     struct package_options packages;
-    uint64_t workers, sessions, waiting, state_memory;
+    uint64_t workers, sessions, waiting, state_memory, state_limit, idle_ns;
+    const char *state_dir;
     struct request_limits limits;
     struct http_serve_options http;
 };
@@ -80,6 +82,21 @@ static const struct opt serve_opts[] = {
      .offset = offsetof(struct serve_options, state_memory),
      .arg = "SIZE",
      .help = "memory for the checkpoints of all sessions, and for a fork (4G)"},
+    {.name = "idle-to-disk",
+     .kind = OPT_SECONDS,
+     .offset = offsetof(struct serve_options, idle_ns),
+     .arg = "SECONDS",
+     .help = "pause sessions that had nothing to do for so long: their state goes to a file"},
+    {.name = "state",
+     .kind = OPT_TEXT,
+     .offset = offsetof(struct serve_options, state_dir),
+     .arg = "DIR",
+     .help = "where files of paused sessions are made (else $TMPDIR, /var/tmp)"},
+    {.name = "state-limit",
+     .kind = OPT_SIZE,
+     .offset = offsetof(struct serve_options, state_limit),
+     .arg = "SIZE",
+     .help = "how much disk they may take (64G)"},
     {.name = "timeout",
      .kind = OPT_SECONDS,
      .offset = offsetof(struct serve_options, limits.timeout_ns),
@@ -211,6 +228,7 @@ static int serve_defaults(const struct cmd *cmd, struct serve_options *options)
 
     options->workers = options->workers != 0 ? options->workers : cpus > 1 ? (uint64_t)cpus : 1;
     options->sessions = options->sessions != 0 ? options->sessions : SERVE_SESSIONS;
+    options->state_limit = options->state_limit != 0 ? options->state_limit : PAUSE_LIMIT;
     options->state_memory = options->state_memory != 0 ? options->state_memory : STATES_MEMORY;
     options->waiting = options->waiting != 0 ? options->waiting : SERVE_WAITING;
     if (options->limits.max_output == 0) {
@@ -259,6 +277,9 @@ static int serve_main(const struct cmd *cmd, int argc, char **argv)
                                .sessions = options.sessions,
                                .waiting = options.waiting,
                                .state_memory = options.state_memory,
+                               .state_dir = options.state_dir,
+                               .state_limit = options.state_limit,
+                               .idle_ns = options.idle_ns,
                                .files = options.stdio && frames_is_file(),
                                .limits = options.limits,
                                .install = options.install ? &wish : NULL,

@@ -7,6 +7,7 @@
 #include "job_install.h"
 #include "jobs.h"
 #include "op_fork.h"
+#include "op_pause.h"
 #include "ops.h"
 #include "pyhl.h"
 #include "sessions.h"
@@ -15,6 +16,7 @@
 #include <event2/event.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #define SERVICE_PROTOCOL 1
 
@@ -74,6 +76,7 @@ static const struct op {
     {"forget", false, op_forget},
     {"fork", false, op_fork},
     {"resume", false, op_resume},
+    {"pause", false, op_pause},
 };
 
 #define OPS (sizeof(ops) / sizeof(ops[0]))
@@ -231,7 +234,11 @@ int service_begin(struct service *service, const struct service_config *config, 
                                   .ready = answer_ready,
                                   .died = answer_died,
                                   .arg = service};
+    service->state_dir = -1;
     rc = pool_begin(&service->pool, err);
+    if (rc == 0 && (config->state_dir != NULL || config->idle_ns != 0)) {
+        rc = pause_begin(service, err);
+    }
     if (rc < 0) {
         return rc;
     }
@@ -249,12 +256,14 @@ int service_begin(struct service *service, const struct service_config *config, 
 int service_turn(struct service *service, struct vmm_err *err)
 {
     struct timeval wait;
-    int rc, ms;
+    int rc, ms, idle;
 
     forks_turn(service);
     job_install_turn(service);
     rc = jobs_dispatch(service, err);
     ms = jobs_overdue(service);
+    idle = pauses_turn(service);
+    ms = ms < 0 || (idle >= 0 && idle < ms) ? idle : ms;
     wait = (struct timeval){.tv_sec = ms / 1000, .tv_usec = 1000L * (ms % 1000)};
     if (rc == 0 && ms >= 0 && event_add(service->overdue, &wait) < 0) {
         return vmm_err_set(err, ENOMEM, "out of memory");
@@ -267,6 +276,9 @@ void service_end(struct service *service)
     pool_close(&service->pool);
     jobs_end(service);
     owners_free(&service->owners);
+    if (service->state_dir >= 0) {
+        (void)close(service->state_dir);
+    }
     if (service->overdue != NULL) {
         event_free(service->overdue);
     }

@@ -24,6 +24,9 @@ struct service_config {
     struct request_limits limits;
     const struct install_wish *install; /* where packages come from; NULL: none may be installed */
     uint64_t state_memory;              /* bytes of checkpoints, at most */
+    const char *state_dir;              /* for sessions that are paused; NULL: the temporary one */
+    uint64_t state_limit;               /* bytes there, at most */
+    uint64_t idle_ns;                   /* after so long a session is paused; 0: never */
 };
 
 /* The bytes of requests that wait, at most. One that is alone may be larger. */
@@ -46,6 +49,9 @@ struct session_vm {
     struct job *doing;   /* a job about its state, beside a run that waits for replies, or alone */
     struct job *fork;    /* whose child it is to be: its owner knows nothing of it yet */
     bool suspended;      /* it is in the middle of a run that nobody has gone on with */
+    int disk_fd;         /* the state of a session that is paused; -1: it is not */
+    uint64_t disk_size;  /* of that file, which its next worker maps */
+    uint64_t idle_ns;    /* CLOCK_MONOTONIC: it was seen idle since; 0: it was not */
     TAILQ_HEAD(kept_list, kept) kept; /* checkpoints (states.h), the oldest first */
     size_t kept_count;
 };
@@ -98,6 +104,9 @@ struct service {
     struct audit audit;
     struct job_list answered, forking; /* about states: workers have answered; children are to */
     uint64_t kept_bytes, kept_serial;  /* of checkpoints */
+    int state_dir;                     /* where files of states are made */
+    uint64_t disk_bytes;               /* that they have */
+    uint64_t idle_look_ns;             /* when idle sessions are looked for next */
     size_t jobs, session_count;
     size_t held; /* bytes of the jobs that wait */
     uint64_t session_serial, command_serial;

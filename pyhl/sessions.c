@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* A run is over so long after a cancel, and after the client of its session has gone, or its worker
  * is stuck. */
@@ -49,6 +50,7 @@ struct session_vm *session_new(struct client *client, struct request_error *erro
     (void)snprintf(v->owner, sizeof(v->owner), "%s", client->owner);
     TAILQ_INIT(&v->waiting);
     TAILQ_INIT(&v->kept);
+    v->disk_fd = -1;
     TAILQ_INSERT_TAIL(&s->sessions, v, link);
     s->session_count++;
     return v;
@@ -81,6 +83,10 @@ void session_free(struct service *s, struct session_vm *session)
         s->session_count--;
         owner_session_over(session->account, session->memory);
         kept_remove_all(s, session);
+        s->disk_bytes -= session->disk_size;
+        if (session->disk_fd >= 0) {
+            (void)close(session->disk_fd);
+        }
         free(session);
     }
 }

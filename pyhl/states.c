@@ -17,12 +17,39 @@
 
 static bool state_saves(const struct job_state *state)
 {
-    return state->kind == STATE_CHECKPOINT || state->kind == STATE_FORK;
+    return state->kind == STATE_CHECKPOINT || state->kind == STATE_FORK ||
+           state->kind == STATE_PAUSE;
 }
 
 static bool state_fails(struct job_state *state, int code, const char *what)
 {
     return request_wrong(&state->error, "OSError", "%s: %s", what, strerror(code));
+}
+
+bool states_of(struct job *job, enum state_kind kind, struct request_error *error)
+{
+    job->head.keeps = 1;
+    job->state = calloc(1, sizeof(*job->state));
+    if (job->state == NULL) {
+        return request_wrong(error, "OSError", "the server is out of memory");
+    }
+    job->state->kind = kind;
+    job->state->fd = -1;
+    return true;
+}
+
+struct job *states_job(struct service *s, struct session_vm *session, enum state_kind kind)
+{
+    struct request_error none;
+    struct job *job = calloc(1, sizeof(*job));
+
+    if (job == NULL || !states_of(job, kind, &none)) {
+        free(job);
+        return NULL;
+    }
+    s->jobs++;
+    job->session = session;
+    return job;
 }
 
 bool states_may_begin(const struct session_vm *session, const struct job *job,
@@ -47,34 +74,57 @@ bool states_may_begin(const struct session_vm *session, const struct job *job,
            request_wrong(error, "ValueError", "the session is not in the middle of a run");
 }
 
+/* A file without a name. */
+static int state_file(const struct service *s)
+{
+    char name[64];
+    int fd;
+
+    (void)snprintf(name, sizeof(name), ".pyhl-%ld-%llu", (long)getpid(),
+                   (unsigned long long)report_now());
+    fd = openat(s->state_dir, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd >= 0 && unlinkat(s->state_dir, name, 0) < 0) {
+        close(fd);
+        return -1;
+    }
+    return fd;
+}
+
 /* The file for a state, and what the worker may write there at most: the kernel sees to that. */
 static bool state_make(const struct service *s, const struct member *member,
                        struct job_state *state)
 {
-    const uint64_t most = s->config.state_memory;
+    const bool disk = state->kind == STATE_PAUSE;
+    const uint64_t most = disk ? s->config.state_limit : s->config.state_memory;
+    const uint64_t have = disk ? s->disk_bytes : s->kept_bytes;
     struct rlimit limit;
 
-    if (s->kept_bytes >= most) {
-        return request_wrong(&state->error, "Busy",
-                             "checkpoints have %llu bytes of memory, and no more are allowed",
-                             (unsigned long long)s->kept_bytes);
+    if (have >= most) {
+        return request_wrong(&state->error, "Busy", "%s have %llu bytes, and no more are allowed",
+                             disk ? "states on disk" : "checkpoints", (unsigned long long)have);
     }
     if (prlimit(member->pid, RLIMIT_FSIZE, NULL, &limit) < 0) {
         return state_fails(state, errno, "the worker's limits");
     }
-    limit.rlim_cur = limit.rlim_max < most - s->kept_bytes ? limit.rlim_max : most - s->kept_bytes;
+    limit.rlim_cur = limit.rlim_max < most - have ? limit.rlim_max : most - have;
     if (prlimit(member->pid, RLIMIT_FSIZE, &limit, NULL) < 0) {
         return state_fails(state, errno, "the worker's limits");
     }
-    state->fd = memfd_create("pyhl-state", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-    return state->fd >= 0 || state_fails(state, errno, "memory for the state");
+    state->fd = disk ? state_file(s) : memfd_create("pyhl-state", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    return state->fd >= 0 || state_fails(state, errno, disk ? "--state" : "memory for the state");
 }
 
-/* The descriptor that a child loads is its parent's. */
+/* The descriptor that a child loads is its parent's. A file is not sealed, so what a worker gets to
+ * read is read-only. */
 static int state_descriptor(const struct job_state *state)
 {
     const int fd = state->parent != NULL ? state->parent->state->fd : state->fd;
+    char name[32];
 
+    if (state->kind == STATE_WAKE) {
+        (void)snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
+        return open(name, O_RDONLY | O_CLOEXEC);
+    }
     return fcntl(fd, F_DUPFD_CLOEXEC, 0);
 }
 
@@ -82,7 +132,7 @@ static bool state_ask(const struct service *s, struct member *member, struct job
 {
     const bool saves = state_saves(state);
     const struct worker_message message = {.kind = saves ? WORKER_SAVE : WORKER_LOAD,
-                                           .number = !saves};
+                                           .number = !saves && state->kind != STATE_WAKE};
     int fd, rc;
 
     if (saves && !state_make(s, member, state)) {
@@ -128,8 +178,9 @@ static void state_refused(struct job_state *state, const struct worker_state *sa
     memcpy(text, said->text, sizeof(text));
     text[sizeof(text) - 1] = 0;
     if (said->code == EFBIG || said->code == ENOSPC) {
-        (void)request_wrong(&state->error, "Busy",
-                            "the state is larger than the memory that is left for checkpoints");
+        (void)request_wrong(&state->error, "Busy", "the state is larger than what is left %s",
+                            state->kind == STATE_PAUSE ? "on the disk for states"
+                                                       : "of the memory for checkpoints");
     } else {
         (void)request_wrong(&state->error, said->code == ESRCH ? "LookupError" : "OSError", "%s",
                             text);
@@ -159,7 +210,8 @@ bool states_answer(struct service *s, const struct member *member,
     memcpy(&said, bytes, sizeof(said));
     if (said.code != 0) {
         state_refused(state, &said);
-    } else if (saved && fcntl(state->fd, F_ADD_SEALS, STATE_SEALS) < 0) {
+    } else if (saved && state->kind != STATE_PAUSE &&
+               fcntl(state->fd, F_ADD_SEALS, STATE_SEALS) < 0) {
         (void)state_fails(state, errno, "sealing the state");
     } else {
         state->suspended = said.suspended != 0;

@@ -18,6 +18,8 @@ enum state_kind {
     STATE_FORK,       /* saves; then its children load */
     STATE_REWIND,     /* loads */
     STATE_CHILD,      /* loads, in a new session */
+    STATE_PAUSE,      /* saves, to a file (op_pause.h) */
+    STATE_WAKE,       /* loads from it */
 };
 
 /* Of a job that is about a state. */
@@ -43,6 +45,11 @@ struct kept {
     uint64_t size;
     bool suspended;
 };
+
+/* Makes a job one about a state. Returns false with *error. */
+bool states_of(struct job *job, enum state_kind kind, struct request_error *error);
+/* Such a job without a client. NULL: there is no memory. */
+struct job *states_job(struct service *s, struct session_vm *session, enum state_kind kind);
 
 /* Whether a job that waits may begin, as far as states are concerned. false with *error: never. */
 bool states_may_begin(const struct session_vm *session, const struct job *job,

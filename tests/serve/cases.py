@@ -10,11 +10,12 @@ import file_cases
 import fork_cases
 import hostile_cases
 import install_cases
+import pause_cases
 import run_cases
 import session_cases
 
 # Their cases are in the list now.
-del command_cases, file_cases, fork_cases, hostile_cases, install_cases, run_cases, session_cases
+del command_cases, file_cases, fork_cases, hostile_cases, install_cases, pause_cases, run_cases, session_cases
 
 if __name__ == "__main__":
     sys.exit(caselist.main("serve", sys.argv[1:]))

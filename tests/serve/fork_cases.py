@@ -224,7 +224,7 @@ def states_beyond_the_memory_for_them():
         same(s.do("checkpoint", session=session, name="small")[0]["event"], "done")
         say(s, session, "import os; x = os.urandom(20 << 20)", "")
         for op in ("checkpoint", "fork"):
-            failed(s.do(op, session=session), "Busy", "larger than the memory that is left for checkpoints")
+            failed(s.do(op, session=session), "Busy", "larger than what is left of the memory for checkpoints")
         say(s, session, "x = 1; import gc; gc.collect(); print(x)", "1\n")
         same(s.do("rewind", session=session, checkpoint="small")[0]["event"], "done")
         say(s, session, "print('x' in globals())", "False\n")
