@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Runs every program of tests/guest on Linux and then in the guest, dynamic and static, and compares
 # stdout and exit status byte for byte (stderr too when both succeed): Linux is the oracle.
+# Those that mostly wait run beside the others.
 # In the guest each runs once, and once with --repeat 1, which must print everything twice.
 # Programs of tests/guest/only run in the guest alone; NAME.expected is what they must print. One with a
 # NAME.then runs in build/vmmrun, which prints records as lines; each line of that file is the source of one more
@@ -16,6 +17,8 @@ readonly pyhl=${PYHL:-build/pyhl} mkcpio=${MKCPIO:-build/images/mkcpio}
 readonly sites=${SITES:-build/images/sites}
 readonly kernel=${PYHL_KERNEL:-build/kernel/kernel.elf}
 readonly limit=${GUEST_TEST_TIMEOUT:-60}
+# Programs that wait for nearly all of their time, so that nothing else is slower beside them.
+readonly waiting=' pty ptyjobs ptystop stopcalls sockfull '
 native_only=0
 passed=0 failed=0 skipped=0
 
@@ -184,12 +187,24 @@ run_case() {
     report "$kind $(printf '%s' "${line%% #status*}" | cut -c1-60)" "$problem"
 }
 
+is_waiting() {
+    case $waiting in
+    *" $1 "*) return 0 ;;
+    esac
+    return 1
+}
+
+not() {
+    ! "$@"
+}
+
+# run_both_kinds CONDITION...: the programs that are wanted, and of which the condition holds.
 run_both_kinds() {
     local source name kind line index
     for source in "$src"/*.c; do
         name=$(basename "$source" .c)
         [ "$name" = plugin ] && continue
-        is_wanted "$name" || continue
+        is_wanted "$name" && "$@" "$name" || continue
         for kind in dynamic static; do
             [ -e "$out/$kind/$name" ] || continue
             index=0
@@ -272,7 +287,13 @@ if [ $native_only -eq 0 ]; then
 fi
 [ $native_only -eq 1 ] || report "the process with the VM is in jail" \
     "$(tests/jailed.sh "$out/pyhl" boot "$out/kernel.elf" --initrd "$out/initrd.cpio" --repeat 100000 -- /bin/static/args)"
-run_both_kinds
+{ run_both_kinds is_waiting; echo ended; } >"$results/waiting" 9>&- &
+run_both_kinds not is_waiting
 run_guest_only
+wait
+sed '/^ended$/d' "$results/waiting"
+passed=$((passed + $(grep -c '^pass ' "$results/waiting")))
+failed=$((failed + $(grep -c '^FAIL ' "$results/waiting")))
+[ "$(tail -n 1 "$results/waiting")" = ended ] || report "programs that wait" "they did not come to their end"
 echo "$passed passed, $failed failed, $skipped skipped"
 [ $failed -eq 0 ]
