@@ -14,12 +14,12 @@
 static PyObject *serve; /* of services.py */
 
 /* What is set aside of the program's. */
-struct aside {
+static struct {
     unsigned long main_thread;
     int collects;
     PyObject *hooks; /* its audit hooks, a list, or NULL, */
     PyObject *heard; /* and the list that stands in for it: hear(), and what is added meanwhile */
-};
+} aside;
 
 static unsigned long own_thread;
 
@@ -41,51 +41,51 @@ static PyObject *hear(PyObject *hooks, PyObject *args)
     Py_RETURN_NONE;
 }
 
-static void hooks_aside(struct aside *aside)
+static void hooks_aside(void)
 {
     static PyMethodDef method = {"hear", hear, METH_VARARGS, NULL};
-    aside->hooks = internal_audit_hooks(NULL);
-    aside->heard = NULL;
-    if (aside->hooks != NULL) {
+    aside.hooks = internal_audit_hooks(NULL);
+    aside.heard = NULL;
+    if (aside.hooks != NULL) {
         own_thread = PyThread_get_thread_ident();
-        aside->heard = drv_need(PyList_New(1));
-        PyList_SET_ITEM(aside->heard, 0, drv_need(PyCFunction_New(&method, aside->hooks)));
-        (void)internal_audit_hooks(Py_NewRef(aside->heard));
+        aside.heard = drv_need(PyList_New(1));
+        PyList_SET_ITEM(aside.heard, 0, drv_need(PyCFunction_New(&method, aside.hooks)));
+        (void)internal_audit_hooks(Py_NewRef(aside.heard));
     }
 }
 
 /* Hooks that another thread has added meanwhile are the program's, too. */
-static void hooks_back(struct aside *aside)
+static void hooks_back(void)
 {
-    if (aside->hooks == NULL) {
+    if (aside.hooks == NULL) {
         return;
     }
     Py_XDECREF(internal_audit_hooks(NULL));
-    for (Py_ssize_t i = 1; i < PyList_GET_SIZE(aside->heard); i++) {
-        drv_must(PyList_Append(aside->hooks, PyList_GET_ITEM(aside->heard, i)));
+    for (Py_ssize_t i = 1; i < PyList_GET_SIZE(aside.heard); i++) {
+        drv_must(PyList_Append(aside.hooks, PyList_GET_ITEM(aside.heard, i)));
     }
-    Py_DECREF(aside->heard);
-    (void)internal_audit_hooks(aside->hooks);
+    Py_DECREF(aside.heard);
+    (void)internal_audit_hooks(aside.hooks);
 }
 
-static void set_aside(struct aside *aside)
+static void set_aside(void)
 {
-    aside->main_thread = internal_main_thread(0);
-    aside->collects = PyGC_Disable();
-    hooks_aside(aside);
+    aside.main_thread = internal_main_thread(0);
+    aside.collects = PyGC_Disable();
+    hooks_aside();
     PyThreadState_EnterTracing(PyThreadState_Get());
     internal_allow_depth(DEPTH);
 }
 
-static void bring_back(struct aside *aside)
+static void bring_back(void)
 {
     internal_allow_depth(-DEPTH);
     PyThreadState_LeaveTracing(PyThreadState_Get());
-    hooks_back(aside);
-    if (aside->collects) {
+    hooks_back();
+    if (aside.collects) {
         (void)PyGC_Enable();
     }
-    (void)internal_main_thread(aside->main_thread); /* session_run() looks for signals */
+    (void)internal_main_thread(aside.main_thread); /* session_run() looks for signals */
 }
 
 /* argv as a list of bytes. */
@@ -113,16 +113,30 @@ static int call_handler(const struct drv_frame *frame)
     return status < 0 || status > 255 ? FAILED : (int)status;
 }
 
+/* may_collect() of services.py */
+static PyObject *may_collect(PyObject *self, PyObject *args)
+{
+    (void)self, (void)args;
+    if (aside.collects) {
+        (void)PyGC_Enable();
+    }
+    aside.collects = 0;
+    return Py_NewRef(Py_None);
+}
+
 void service_remember(PyObject *services)
 {
+    static PyMethodDef method = {"may_collect", may_collect, METH_NOARGS, NULL};
+    PyObject *function = drv_need(PyCFunction_New(&method, NULL));
+    drv_must(PyObject_SetAttrString(services, method.ml_name, function));
+    Py_DECREF(function);
     serve = drv_need(PyObject_GetAttrString(services, "serve"));
 }
 
 int service_run(const struct drv_frame *frame)
 {
-    struct aside aside;
-    set_aside(&aside);
+    set_aside();
     const int status = call_handler(frame);
-    bring_back(&aside);
+    bring_back();
     return status;
 }

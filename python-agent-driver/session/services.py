@@ -12,8 +12,18 @@ import records
 
 __builtins__ = dict(__builtins__)
 
+# service.c sets it: from now on garbage is collected again. A service that waits for long must not keep the threads of the
+# program from that.
+may_collect = None
+
+
+def go_on(words, data):
+    may_collect()
+    agent_start.handle(words, data)
+
+
 HANDLERS = {
-    b"agent": agent_start.handle,
+    b"agent": go_on,
     b"file": files.handle,
 }
 

@@ -287,6 +287,20 @@ def files_beside_commands():
 
 
 @case
+def garbage_beside_commands():
+    """While commands run without a cell, the session's threads go on, and their garbage is collected."""
+    with Server() as s:
+        session = s.open()
+        cell(s.do("run", "import gc, threading, time\nseen = []\ndef watch():\n    while True: seen.append(gc.isenabled()); time.sleep(0.005)\n"
+                  "threading.Thread(target=watch, daemon=True).start()", session=session))
+        s.do("command", session=session, line="sleep 0.3")
+        cell(s.do("run", "print(len(seen) > 10, seen.count(False) < 3)", session=session), out=b"True True\n")
+        cell(s.do("run", "gc.disable()", session=session))
+        s.do("command", session=session, line="sleep 0.1")
+        cell(s.do("run", "print(gc.isenabled())", session=session), out=b"False\n")
+
+
+@case
 def files_and_cells_take_turns():
     """They wait for each other; an interrupt does nothing to a file; what threads print belongs to the request."""
     with Server() as s:
