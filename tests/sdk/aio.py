@@ -200,3 +200,15 @@ async def no_session_is_left_of_a_cancelled_create():
                     assert time.monotonic() < end, f"the session of the cancelled create() is still open: {when}"
                     await asyncio.sleep(0.01)
             await sandbox.kill()
+
+
+@looped
+async def blocking_calls_in_a_loop():
+    """As in a notebook, whose cells run in a loop."""
+    async def later(x: int):
+        await asyncio.sleep(0)
+        return x + 1
+
+    same(pyhl.run("import host; host.later(1)", tools=[later], timeout=20).text, "2")
+    with pyhl.Sandbox() as sandbox:
+        same(sandbox.run_code("5").text, "5")

@@ -7,9 +7,11 @@ import math
 import os
 import signal
 import statistics
+import subprocess
+import sys
 import threading
 import time
-from concurrent.futures import CancelledError
+from concurrent.futures import BrokenExecutor, CancelledError
 from math import hypot as distance
 
 import pyhl
@@ -164,6 +166,29 @@ def a_pool_calls_functions():
         raises(pyhl.FunctionError, "not one of JSON's types", pool.submit(complex, 1).result)
         raises(pyhl.FunctionError, "status 3", pool.submit(os._exit, 3).result)
         raises(pyhl.FunctionError, "timeout", pyhl.Pool(1, timeout=0.2).submit(time.sleep, 9).result)
+
+
+@case
+def a_program_ends_with_a_pool_open():
+    """Its runs end with it: a daemon's thread does not keep it, and says nothing."""
+    code = "import pyhl; pool = pyhl.Pool(); [pool.run('while True: pass') for _ in range(5)]; print(pool.run('1').done())"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    same((done.returncode, done.stdout, done.stderr), (0, "False\n", ""))
+
+
+@case
+def a_pool_of_a_forked_child():
+    with pyhl.Pool(2, timeout=20) as pool:
+        same(pool.run("1").result().text, "1")
+        pid = os.fork()
+        if pid == 0:
+            try:
+                raises(BrokenExecutor, "forked", pool.run, "1")
+                with pyhl.Pool(2, timeout=20) as own:
+                    os._exit(0 if own.run("2").result().text == "2" else 1)
+            finally:
+                os._exit(2)
+        same(os.waitpid(pid, 0)[1], 0)
 
 
 @case
