@@ -36,6 +36,7 @@ extern const struct cmd cmd_run;
 extern const struct cmd cmd_repl;
 extern const struct cmd cmd_serve;
 extern const struct cmd cmd_shell;
+extern const struct cmd cmd_mcp;
 extern const struct cmd cmd_boot;
 extern const struct cmd cmd_info;
 extern const struct cmd cmd_verify;

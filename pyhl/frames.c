@@ -1,30 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "frames.h"
 #include "cmd.h"
+#include "ends.h"
 #include "events.h"
 
 #include <errno.h>
-#include <event2/event.h>
-#include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #define FRAME_HEAD    8u
 #define FRAMES_UNREAD (8u << 20) /* of events that the client has not read: workers wait */
 
 struct frames {
     struct client client;
-    struct flow flow;
-    struct event *reads, *writes;
-    struct event *closes; /* the output is a pipe, whose other end may be closed at any time */
-    int in_flags, out_flags;
+    struct ends ends;
     bool failed; /* it cannot be understood */
-    bool gone;   /* it cannot be written to */
 };
 
 /* --- events to frames --- */
@@ -43,11 +35,12 @@ static void frame_put(struct frames *io, const char *text, size_t text_size, con
         (uint8_t)(size >> 24),
     };
 
-    if (flow_put(&io->flow, head, sizeof(head)) < 0 || flow_put(&io->flow, text, text_size) < 0 ||
-        flow_put(&io->flow, bytes, size) < 0) {
+    if (flow_put(&io->ends.flow, head, sizeof(head)) < 0 ||
+        flow_put(&io->ends.flow, text, text_size) < 0 ||
+        flow_put(&io->ends.flow, bytes, size) < 0) {
         io->client.failed = true; /* half an event is the last thing that the client gets */
     }
-    if (flow_out_size(&io->flow) > FRAMES_UNREAD) {
+    if (flow_out_size(&io->ends.flow) > FRAMES_UNREAD) {
         client_pause(&io->client, true);
     }
 }
@@ -99,8 +92,8 @@ static void frames_fail(struct frames *io, const struct request_error *error)
 static bool frame_take(struct frames *io)
 {
     struct request_error error = {.type = NULL};
-    const uint8_t *at = flow_in(&io->flow);
-    const size_t have = flow_in_size(&io->flow);
+    const uint8_t *at = flow_in(&io->ends.flow);
+    const size_t have = flow_in_size(&io->ends.flow);
     uint32_t text, bytes;
     json_t *request;
 
@@ -119,7 +112,7 @@ static bool frame_take(struct frames *io)
     if (have < FRAME_HEAD + (size_t)text + bytes) {
         return false;
     }
-    flow_take(&io->flow, FRAME_HEAD + (size_t)text + bytes);
+    flow_take(&io->ends.flow, FRAME_HEAD + (size_t)text + bytes);
     request = request_parse(at + FRAME_HEAD, text, &error);
     if (request == NULL) {
         frames_fail(io, &error);
@@ -131,101 +124,41 @@ static bool frame_take(struct frames *io)
 }
 
 /* What the client has sent, and whether it sends more. */
-static void frames_on_read(evutil_socket_t fd, short what, void *arg)
+static void frames_heard(void *arg)
 {
     struct frames *io = arg;
-    const int rc = flow_read(&io->flow);
 
-    (void)fd, (void)what;
     while (frame_take(io)) {
     }
-    if (rc < 0 && rc != -EAGAIN) {
+    if (io->ends.over) {
         client_input_over(&io->client);
     }
 }
 
-static void frames_on_write(evutil_socket_t fd, short what, void *arg)
-{
-    (void)fd, (void)what, (void)arg; /* frames_turn() writes */
-}
-
-/* Nothing can be read from an output: it has no other end any more. */
-static void frames_on_close(evutil_socket_t fd, short what, void *arg)
-{
-    struct frames *io = arg;
-    struct pollfd poll_fd = {.fd = fd};
-
-    (void)what;
-    io->gone = poll(&poll_fd, 1, 0) > 0;
-}
-
-/* --- the two ends --- */
-
-/* Makes what waits for the output to be closed. A socket that is the input, too, tells by that. */
-static bool frames_watch_output(struct frames *io, struct event_base *base)
-{
-    struct stat in, out;
-
-    if (fstat(STDIN_FILENO, &in) < 0 || fstat(STDOUT_FILENO, &out) < 0 ||
-        !(S_ISFIFO(out.st_mode) || S_ISSOCK(out.st_mode)) ||
-        (in.st_dev == out.st_dev && in.st_ino == out.st_ino)) {
-        return true;
-    }
-    io->closes = event_new(base, STDOUT_FILENO, EV_READ, frames_on_close, io);
-    return io->closes != NULL && event_add(io->closes, NULL) == 0;
-}
-
-static bool is_file(int fd)
-{
-    struct stat st;
-
-    return fstat(fd, &st) == 0 && !S_ISFIFO(st.st_mode) && !S_ISSOCK(st.st_mode) && !isatty(fd);
-}
+/* --- the client --- */
 
 bool frames_is_file(void)
 {
-    return is_file(STDIN_FILENO) || is_file(STDOUT_FILENO);
+    return ends_are_files();
 }
 
 int frames_begin(struct service *service, struct frames **out, struct vmm_err *err)
 {
     struct frames *io = calloc(1, sizeof(*io));
+    int rc;
 
     *out = NULL;
     if (io == NULL) {
         return vmm_err_set(err, ENOMEM, "out of memory");
     }
     client_begin(&io->client, service, &frames_ops, "");
-    io->flow.in_fd = STDIN_FILENO;
-    io->flow.out_fd = STDOUT_FILENO;
-    io->in_flags = fcntl(STDIN_FILENO, F_GETFL);
-    io->out_flags = fcntl(STDOUT_FILENO, F_GETFL);
-    if (io->in_flags < 0 || io->out_flags < 0 ||
-        fcntl(STDIN_FILENO, F_SETFL, io->in_flags | O_NONBLOCK) < 0 ||
-        fcntl(STDOUT_FILENO, F_SETFL, io->out_flags | O_NONBLOCK) < 0) {
-        const int code = errno;
-
-        free(io);
-        return vmm_err_set(err, code, "standard input and output: %s", strerror(code));
+    rc = ends_begin(&io->ends, service->base, frames_heard, io, err);
+    if (rc < 0) {
+        frames_end(io);
+        return rc;
     }
     *out = io;
-    io->reads = event_new(service->base, STDIN_FILENO, EV_READ | EV_PERSIST, frames_on_read, io);
-    io->writes = event_new(service->base, STDOUT_FILENO, EV_WRITE, frames_on_write, io);
-    if (io->reads == NULL || io->writes == NULL || !frames_watch_output(io, service->base)) {
-        frames_end(io);
-        *out = NULL;
-        return vmm_err_set(err, ENOMEM, "out of memory");
-    }
     return 0;
-}
-
-/* What is to be waited for. Returns false if it cannot be. */
-static bool frames_watch(struct frames *io)
-{
-    const bool hears = !io->client.paused && !io->client.input_over && !io->failed;
-
-    return (!hears || event_add(io->reads, NULL) == 0) && (hears || event_del(io->reads) == 0) &&
-           (flow_out_size(&io->flow) == 0 || event_add(io->writes, NULL) == 0);
 }
 
 bool frames_turn(struct frames *io, int *status)
@@ -233,15 +166,16 @@ bool frames_turn(struct frames *io, int *status)
     const bool failed = io->failed || io->client.failed;
     const bool over = failed || (io->client.input_over && io->client.job_count == 0);
 
-    if (io->gone || flow_write(&io->flow) < 0) {
+    if (!ends_write(&io->ends)) {
         *status = CMD_SIGNALED + SIGPIPE;
         return false;
     }
-    if (flow_out_size(&io->flow) <= FRAMES_UNREAD / 2) {
+    if (flow_out_size(&io->ends.flow) <= FRAMES_UNREAD / 2) {
         client_pause(&io->client, false);
     }
     *status = failed ? CMD_FAILED : CMD_OK;
-    return !(over && flow_out_size(&io->flow) == 0) && frames_watch(io);
+    return !(over && flow_out_size(&io->ends.flow) == 0) &&
+           ends_watch(&io->ends, !io->client.paused && !io->failed);
 }
 
 void frames_end(struct frames *io)
@@ -250,17 +184,6 @@ void frames_end(struct frames *io)
         return;
     }
     client_end(&io->client);
-    (void)fcntl(STDIN_FILENO, F_SETFL, io->in_flags);
-    (void)fcntl(STDOUT_FILENO, F_SETFL, io->out_flags);
-    if (io->reads != NULL) {
-        event_free(io->reads);
-    }
-    if (io->writes != NULL) {
-        event_free(io->writes);
-    }
-    if (io->closes != NULL) {
-        event_free(io->closes);
-    }
-    flow_free(&io->flow);
+    ends_end(&io->ends);
     free(io);
 }

@@ -15,8 +15,8 @@
 #include <unistd.h>
 
 static const struct cmd *const commands[] = {
-    &cmd_setup, &cmd_run,    &cmd_repl,  &cmd_shell,      &cmd_serve, &cmd_boot,
-    &cmd_info,  &cmd_verify, &cmd_prune, &cmd_completion, NULL,
+    &cmd_setup, &cmd_run,  &cmd_repl,   &cmd_shell, &cmd_serve,      &cmd_mcp,
+    &cmd_boot,  &cmd_info, &cmd_verify, &cmd_prune, &cmd_completion, NULL,
 };
 
 static void main_help(FILE *out)

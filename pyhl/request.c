@@ -56,7 +56,8 @@ static size_t request_depth(const uint8_t *text, size_t size)
     return most;
 }
 
-json_t *request_parse(const uint8_t *text, size_t size, struct request_error *error)
+json_t *request_parse_with(const uint8_t *text, size_t size, size_t flags,
+                           struct request_error *error)
 {
     json_error_t why;
     json_t *request;
@@ -66,7 +67,7 @@ json_t *request_parse(const uint8_t *text, size_t size, struct request_error *er
                             REQUEST_DEPTH);
         return NULL;
     }
-    request = json_loadb((const char *)text, size, JSON_REJECT_DUPLICATES, &why);
+    request = json_loadb((const char *)text, size, JSON_REJECT_DUPLICATES | flags, &why);
     if (!json_is_object(request)) {
         (void)request_wrong(error, "ProtocolError", "a request that is no JSON object: %s",
                             request == NULL ? why.text : "it is another value");
@@ -74,6 +75,11 @@ json_t *request_parse(const uint8_t *text, size_t size, struct request_error *er
         return NULL;
     }
     return request;
+}
+
+json_t *request_parse(const uint8_t *text, size_t size, struct request_error *error)
+{
+    return request_parse_with(text, size, 0, error);
 }
 
 bool request_members(const json_t *request, const char *const *names, struct request_error *error)

@@ -33,6 +33,9 @@ bool request_wrong(struct request_error *error, const char *type, const char *fo
 
 /* The object of a frame; NULL with *error. json_decref() it. */
 json_t *request_parse(const uint8_t *text, size_t size, struct request_error *error);
+/* The same with more flags of json_loadb(). */
+json_t *request_parse_with(const uint8_t *text, size_t size, size_t flags,
+                           struct request_error *error);
 
 /* Whether the request has no members but those named, NULL-terminated. */
 bool request_members(const json_t *request, const char *const *names, struct request_error *error);
