@@ -84,6 +84,7 @@ struct agent {
     bool asks, waits;               /* a call is open, */
     bool yielded;                   /* the run that waits for commands was told to end */
     uint64_t ask_call, wait_call;   /* and its number */
+    bool adopts;   /* the machine is a copy, and its agent has not told what runs */
     int failures;  /* runs that wait for commands have failed, since an agent has asked */
     char why[256]; /* what the run that waits for commands has said of its end */
 };

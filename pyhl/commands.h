@@ -110,6 +110,13 @@ void commands_resume(struct client *client);
 void commands_input_over(struct client *client);
 void commands_leave(struct client *client);
 
+/* What the machine of a session has in a state: whether there is an agent, and commands. */
+enum commands_state { COMMANDS_NONE, COMMANDS_AGENT, COMMANDS_LIVE };
+enum commands_state commands_state(const struct session_vm *session);
+/* The machine of a session of which the server knows no commands goes on from such a state. Those
+ * that there are go on, too, and nobody listens to them. Returns false if there is no memory. */
+bool commands_copied(struct service *s, struct session_vm *session, enum commands_state state);
+
 /* Of a session that may have no agent. A run of it should go on, so that its commands do. */
 bool commands_want(const struct session_vm *session);
 /* Puts that run into the session's queue. Without memory for it its commands fail. */

@@ -14,7 +14,26 @@
 
 bool commands_want(const struct session_vm *session)
 {
-    return session->agent != NULL && !TAILQ_EMPTY(&session->agent->commands);
+    return session->agent != NULL &&
+           (session->agent->adopts || !TAILQ_EMPTY(&session->agent->commands));
+}
+
+enum commands_state commands_state(const struct session_vm *session)
+{
+    return commands_want(session)   ? COMMANDS_LIVE
+           : session->agent != NULL ? COMMANDS_AGENT
+                                    : COMMANDS_NONE;
+}
+
+bool commands_copied(struct service *s, struct session_vm *session, enum commands_state state)
+{
+    if (state != COMMANDS_NONE) {
+        session->agent = agent_new(s, session);
+        if (session->agent != NULL) {
+            session->agent->adopts = state == COMMANDS_LIVE;
+        }
+    }
+    return state == COMMANDS_NONE || session->agent != NULL;
 }
 
 void commands_yield(struct session_vm *session)
@@ -89,6 +108,7 @@ static void commands_wait_failed(struct agent *agent)
 {
     const char *why = agent->why[0] != 0 ? agent->why : "no command can be started";
 
+    agent->adopts = false;
     if (agent->failures++ > 0) {
         commands_fail(agent, "OSError", why);
     } else {

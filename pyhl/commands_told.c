@@ -183,6 +183,9 @@ bool commands_call(struct session_vm *session, const char *name, uint64_t number
     if (rc < 0 || (rc > 0 && !agent_is_new(agent, bytes))) {
         return false;
     }
+    if (rc == 0 && TAILQ_EMPTY(&agent->messages)) {
+        agent->adopts = false; /* it has told of all that run */
+    }
     agent_flush(agent);
     return true;
 }

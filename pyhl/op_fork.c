@@ -118,6 +118,7 @@ bool op_checkpoint(struct client *c, const json_t *request, uint64_t id, const u
 static bool fork_from(struct job *job, const struct kept *kept, struct request_error *error)
 {
     job->state->suspended = kept->suspended;
+    job->state->commands = kept->commands;
     job->state->fd = fcntl(kept->fd, F_DUPFD_CLOEXEC, 0);
     return job->state->fd >= 0 ||
            request_wrong(error, "OSError", "the server has too many open files");
@@ -252,9 +253,14 @@ bool op_resume(struct client *c, const json_t *request, uint64_t id, const uint8
 static bool fork_child(struct service *s, struct job *parent, struct request_error *error)
 {
     struct session_vm *session = session_new(parent->client, error);
-    struct job *job = session != NULL ? states_job(s, session, STATE_CHILD) : NULL;
+    struct job *job = session != NULL && commands_copied(s, session, parent->state->commands)
+                          ? states_job(s, session, STATE_CHILD)
+                          : NULL;
 
     if (job == NULL) {
+        if (session != NULL) {
+            commands_lose(session, "Cancelled", "the fork has failed");
+        }
         session_free(s, session);
         return error->type == NULL &&
                request_wrong(error, "OSError", "the server is out of memory");
@@ -307,6 +313,14 @@ static void fork_end(struct service *s, struct job *job)
     job_drop(s, job);
 }
 
+/* What the commands are in a state that was saved. */
+static void states_commands(const struct job *job)
+{
+    if (job->state->kind == STATE_CHECKPOINT || job->state->kind == STATE_FORK) {
+        job->state->commands = commands_state(job->session);
+    }
+}
+
 static void checkpoint_end(struct service *s, struct job *job)
 {
     struct job_state *state = job->state;
@@ -330,6 +344,7 @@ static void fork_answered(struct service *s, struct job *job)
     TAILQ_REMOVE(&s->answered, job, link);
     if (job->session != NULL) {
         job->session->doing = NULL;
+        states_commands(job);
     }
     if (state->kind == STATE_PAUSE || state->kind == STATE_WAKE) {
         pause_answered(s, job);
@@ -349,6 +364,7 @@ static void fork_answered(struct service *s, struct job *job)
     } else if (state->kind == STATE_REWIND) {
         if (job->session != NULL) {
             commands_lose(job->session, "LookupError", "the session was rewound");
+            (void)commands_copied(s, job->session, state->commands);
         }
         event_put(job->client, job->id, "done", json_pack("{s:b}", "suspended", state->suspended),
                   NULL, 0);

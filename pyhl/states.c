@@ -310,6 +310,7 @@ bool kept_add(struct service *s, struct session_vm *session, struct job_state *s
     state->fd = -1;
     kept->size = (uint64_t)st.st_size;
     kept->suspended = state->suspended;
+    kept->commands = state->commands;
     TAILQ_INSERT_TAIL(&session->kept, kept, link);
     session->kept_count++;
     s->kept_bytes += kept->size;

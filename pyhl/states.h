@@ -7,7 +7,7 @@
 #ifndef PYHL_STATES_H
 #define PYHL_STATES_H
 
-#include "service.h"
+#include "commands.h"
 
 #define STATES_KEPT   64u          /* checkpoints of a session, at most */
 #define STATES_NAME   64u          /* characters of a checkpoint's name, at most */
@@ -30,6 +30,7 @@ struct job_state {
     bool answered;  /* it came to a good end */
     int fd;         /* of the state; -1: there is none yet */
     bool suspended; /* the state is in the middle of a run */
+    enum commands_state commands;
     char name[STATES_NAME + 1];
     size_t count;               /* of forks */
     size_t left;                /* of its children, those that have not answered */
@@ -44,6 +45,7 @@ struct kept {
     int fd;
     uint64_t size;
     bool suspended;
+    enum commands_state commands;
 };
 
 /* Makes a job one about a state. Returns false with *error. */

@@ -420,7 +420,12 @@ def start(number, data):
         if fd is not None:
             os.set_blocking(fd, False)
     tell(STARTED, number, struct.pack("<i", pid))
-    Command(number, pid, b" ".join(how[2])[:1000], ours, bool(flags & WITH_PTY))
+    Command(number, pid, shown(how[2]), ours, bool(flags & WITH_PTY))
+
+
+def shown(args):
+    """A command as the host calls it: a line of the shell, or its arguments."""
+    return (args[2] if len(args) == 3 and args[:2] == [b"/bin/sh", b"-c"] else b" ".join(args))[:1000]
 
 
 # --- the process ---

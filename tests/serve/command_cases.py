@@ -2,6 +2,7 @@
 """Commands in sessions."""
 
 import hashlib
+import json
 import os
 import signal
 import time
@@ -308,3 +309,46 @@ def commands_of_a_client_that_goes():
         s.process.stdin.close()
         ended(s.answer(number), 0, b"end\n")
         same(s.process.wait(10), 0)
+
+
+TICKS = "while :; do echo tick >>/tmp/ticks; sleep 0.01; done"
+
+
+def ticks(s, n):
+    """Whether the command TICKS goes on, without a cell."""
+    sizes = []
+    for _ in range(2):
+        time.sleep(0.2)
+        ((_, entry),) = s.do("file", session=n, action="stat", path="/tmp/ticks")[1]["record"]
+        sizes.append(json.loads(entry)["size"])
+    return sizes[1] > sizes[0]
+
+
+@case
+def commands_of_copies():
+    """Commands go on in forks and after a rewind, each in its machine."""
+    with Server() as s:
+        n = s.open()
+        ended(s.do("command", session=n, line="true"))
+        (none,) = s.do("fork", session=n)[0]["sessions"]
+        number = s.send("command", session=n, line=TICKS)
+        pid = started(s, number)
+        same(s.do("checkpoint", session=n, name="live")[0]["event"], "done")
+        one, two = s.do("fork", session=n, count=2)[0]["sessions"]
+        for name in (n, one, two):
+            while not s.do("commands", session=name)[0]["commands"]:
+                time.sleep(0.01)
+            same((ticks(s, name), s.do("commands", session=name)[0]["commands"]), (True, [{"pid": pid, "command": TICKS}]))
+        other = s.send("attach", session=one, pid=pid)
+        started(s, other)
+        s.do("signal", session=one, pid=pid, signal=9)
+        ended(s.answer(other), 137, signo=9)
+        same((ticks(s, one), ticks(s, n), ticks(s, two), s.do("commands", session=none)[0]["commands"]), (False, True, True, []))
+        ended(s.do("command", session=two, line="echo two"), 0, b"two\n")
+        ended(s.do("command", session=none, line="echo none"), 0, b"none\n")
+        s.do("cancel", run=number)
+        same((s.answer(number)[0]["status"], ticks(s, n)), (137, False))
+        same(s.do("rewind", session=n, checkpoint="live")[0]["event"], "done")
+        same(ticks(s, n), True)
+        same(s.do("commands", session=n)[0]["commands"], [{"pid": pid, "command": TICKS}])
+        cell(s.do("run", "import time; time.sleep(0.2); print(1)", session=none, tools=[{"name": "t"}], tool_calls=1), out=b"1\n")
