@@ -237,7 +237,7 @@ def ten_thousand_at_once():
 @case
 def connections_that_idle():
     count = 1000
-    with Server("--http-timeout", "3") as s:
+    with Server("--http-timeout", "2") as s:
         s.run("print(1)")
         before = memory(s.process.pid)
         idle = [socket.create_connection(s.address) for _ in range(count)]
@@ -247,7 +247,7 @@ def connections_that_idle():
         same(output(s.run("print(1)").events), b"1\n")
         each = (memory(s.process.pid) - before) / count
         assert each < 4096, f"{each} bytes a connection"
-        slow = Stream(s, "/v1/run", {"code": "import time; time.sleep(4); print(2)"})  # silent, but not idle
+        slow = Stream(s, "/v1/run", {"code": "import time; time.sleep(3); print(2)"})  # silent, but not idle
         for one in (*idle, *half):
             one.settimeout(10)
             same(one.recv(1), b"")

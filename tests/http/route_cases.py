@@ -99,6 +99,24 @@ def tools_and_signals():
 
 
 @case
+def a_command():
+    """Its input comes in requests of their own."""
+    with Server() as s:
+        session = s.open()
+        stream = Stream(s, "/v1/requests", {"op": "command", "session": session, "args": ["cat"], "stdin": True})
+        assert stream.until("started")["pid"] > 1
+        same(s.run("print(1)", session=session).done["outcome"], "ready")  # beside it
+        for body in ({"text": "h\u00e9\n"}, {"end": True}):
+            same(s.ask("POST", "/v1/requests", {"op": "input", "run": stream.run, **body}).status, 200)
+        same(data(stream.until("stdout")), "h\u00e9\n".encode())
+        same(stream.until("done")["status"], 0)
+        stream = Stream(s, "/v1/requests", {"op": "command", "session": session, "line": "echo $PPID; sleep 100"})
+        stream.until("stdout")
+        stream.leave()
+        same(s.run("print(1)", session=session).done["outcome"], "ready")
+
+
+@case
 def a_unix_socket():
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "socket")
