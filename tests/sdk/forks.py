@@ -2,6 +2,8 @@
 """Cases of cases.py: checkpoints and forks of a sandbox."""
 
 import asyncio
+import os
+import tempfile
 
 import pyhl
 
@@ -66,6 +68,19 @@ def a_fork_in_the_middle_of_a_run():
             same(fork.run_code("x").text, repr(option))
             fork.kill()
         same(len(forks), 2)
+
+
+@case
+def a_paused_sandbox_comes_back():
+    with tempfile.TemporaryDirectory() as state, pyhl.Server(["--state", state]) as server:
+        with pyhl.Sandbox(server=server, timeout=20) as sandbox:
+            sandbox.run_code("x = list(range(5))")
+            sandbox.pause()
+            fds = f"/proc/{server._process.pid}/fd"
+            assert any(os.readlink(f"{fds}/{fd}").startswith(state) for fd in os.listdir(fds)), "nothing is on the disk"
+            same(pyhl.Sandbox.connect(sandbox.sandbox_id, server=server).run_code("x").text, "[0, 1, 2, 3, 4]")
+            sandbox.pause()
+            same(sandbox.kill(), True)
 
 
 @looped

@@ -218,6 +218,10 @@ class AsyncSandbox:
                                       checkpoint=checkpoint)
         return [AsyncSandbox(session, self.timeout, self._tools) for session in sessions]
 
+    async def pause(self) -> None:
+        """Writes the session to the server's disk, where it takes no memory. Its next request brings it back."""
+        await self._session.ask("pause")
+
     async def interrupt(self) -> None:
         """The run under way gets KeyboardInterrupt. The session stays."""
         for request in self._session.running[:1]:
@@ -286,6 +290,7 @@ class Sandbox(Twin[AsyncSandbox]):
     checkpoint = blocking(AsyncSandbox.checkpoint)
     rewind = blocking(AsyncSandbox.rewind)
     forget = blocking(AsyncSandbox.forget)
+    pause = blocking(AsyncSandbox.pause)
     interrupt = blocking(AsyncSandbox.interrupt)
     kill = blocking(AsyncSandbox.kill)
 
