@@ -256,3 +256,21 @@ def the_log():
         with Server("--audit", "-", stdout=subprocess.PIPE) as s:
             s.run("1")
             same(json.loads(s.process.stdout.readline())["outcome"], "status")
+
+
+@case
+def files_of_a_session():
+    with Server() as s:
+        session = s.ask("POST", "/v1/sessions", {"cwd": "/srv"}).json["session"]
+
+        def ask(action, path, **members):
+            return s.ask("POST", "/v1/requests", {"op": "file", "session": session, "action": action, "path": path, **members})
+
+        same(json.loads(data(ask("write", "d/a", text="\u00e9").events[0]))["path"], "/srv/d/a")
+        same([(e["event"], e.get("kind"), data(e)) for e in ask("read", "d/a").events],
+             [("record", "content", "\u00e9".encode()), ("done", None, b"")])
+        same([e["name"] for e in json.loads(data(ask("list", ".", depth=2).events[0]))], ["d", "a"])
+        for action, path, type in (("read", "none", "FileNotFoundError"), ("read", "d", "IsADirectoryError"),
+                                   ("make", "d", "FileExistsError"), ("read", "/dev/zero", "OSError")):
+            same([(e["event"], e["type"]) for e in ask(action, path).events], [("failed", type)])
+        same(ask("burn", "d").status, 400)
