@@ -10,7 +10,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 
 #define HTTP_SERVE_TRIM_S 2
 #define HTTP_SERVE_FREE   (4u << 20) /* bytes that may stay free */
@@ -45,17 +44,6 @@ static int http_serve_signals(struct http_serve *serve, struct event_base *base,
         return vmm_err_set(err, ENOMEM, "no signals: out of memory, or of descriptors");
     }
     return 0;
-}
-
-/* Each connection is a descriptor: as many as the system allows. */
-static void http_serve_descriptors(void)
-{
-    struct rlimit limit;
-
-    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
-        limit.rlim_cur = limit.rlim_max;
-        (void)setrlimit(RLIMIT_NOFILE, &limit); /* or it stays as it is */
-    }
 }
 
 /* libevent: what large bodies and answers have left goes back to the system, which malloc(3) would
@@ -131,7 +119,6 @@ int http_serve_begin(struct service *service, const struct http_serve_options *o
     }
     serve->options = *options;
     serve->ended = ended;
-    http_serve_descriptors();
     rc = http_serve_tokens(serve, &service->owners, err);
     rc = rc == 0 ? http_serve_signals(serve, service->base, err) : rc;
     rc = rc == 0 ? http_serve_timer(serve, service->base, err) : rc;

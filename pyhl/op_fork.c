@@ -137,9 +137,11 @@ bool op_rewind(struct client *c, const json_t *request, uint64_t id, const uint8
     if (kept == NULL) {
         return false;
     }
-    if (session->running != NULL) {
-        return request_wrong(error, "Busy", "a run of the session is under way%s",
-                             session->running->waits ? ": it has commands" : "");
+    if (commands_want(session)) {
+        return request_wrong(error, "Busy", "the session has commands that run");
+    }
+    if (session->running != NULL && !session->running->waits) {
+        return request_wrong(error, "Busy", "a run of the session is under way");
     }
     job = fork_job(c, id, session, STATE_REWIND, error);
     if (job == NULL) {

@@ -35,7 +35,8 @@ static const char *pause_busy(const struct session_vm *v)
     return v->running != NULL && v->running->call_count > 0
                ? "a run of the session waits for a tool"
            : commands_want(v) ? "the session has commands that run"
-           : v->running != NULL || v->doing != NULL || !TAILQ_EMPTY(&v->waiting)
+           : (v->running != NULL && !v->running->waits) || v->doing != NULL ||
+                   !TAILQ_EMPTY(&v->waiting)
                ? "a request for the session is under way"
                : NULL;
 }

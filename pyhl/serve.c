@@ -16,6 +16,7 @@
 #include <event2/event.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #define SERVE_WORKERS_MAX  256u
@@ -245,6 +246,17 @@ static int serve_defaults(const struct cmd *cmd, struct serve_options *options)
     return CMD_OK;
 }
 
+/* Each worker, connection and checkpoint is a descriptor: as many as the system allows. */
+static void serve_descriptors(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+        limit.rlim_cur = limit.rlim_max;
+        (void)setrlimit(RLIMIT_NOFILE, &limit); /* or it stays as it is */
+    }
+}
+
 static int serve_main(const struct cmd *cmd, int argc, char **argv)
 {
     struct serve_options options = {0};
@@ -263,6 +275,7 @@ static int serve_main(const struct cmd *cmd, int argc, char **argv)
     if (status != CMD_OK) {
         return status;
     }
+    serve_descriptors();
     if (pyhl_home_open(options.dest, &home, &err) < 0) {
         return cmd_fail(cmd, &err);
     }

@@ -273,3 +273,32 @@ def sessions_end_around_a_fork():
         done, _ = s.answer(number)
         assert done["event"] == "done" or done["type"] == "LookupError", done
         same(s.end(), (0, ""))
+
+
+@case
+def commands_go_on_in_a_fork():
+    with Server() as s:
+        session = s.open()
+        cat = s.send("command", session=session, args=["cat"], stdin=True)
+        message, _ = s.until(lambda m: m.get("id") == cat)
+        pid = message["pid"]
+        name, = fork(s, session)
+        say(s, name, "print(1)", "1\n")
+        same([c["pid"] for c in s.do("commands", session=session)[0]["commands"]], [pid])
+        other = s.send("command", session=name, args=["echo", "in the fork"])
+        s.until(lambda m: m.get("id") == other and m["event"] == "started")
+        message, data = s.until(lambda m: m.get("id") == other and m["event"] in ("stdout", "done", "failed"))
+        same((message["event"], data), ("stdout", b"in the fork\n"))
+        s.until(lambda m: m.get("id") == other and m["event"] == "done")
+        same([c["pid"] for c in s.do("commands", session=name)[0]["commands"]], [pid])
+        same(s.do("input", b"hello\n", run=cat)[0]["event"], "done")
+        _, data = s.until(lambda m: m.get("id") == cat)
+        same(data, b"hello\n")
+        done, _ = s.do("checkpoint", session=session)
+        failed(s.do("rewind", session=session), "Busy", "has commands that run")
+        s.do("cancel", run=cat)
+        s.until(lambda m: m.get("id") == cat and m["event"] == "done")
+        same(s.do("rewind", session=session)[0]["event"], "done")
+        say(s, session, "print(2)", "2\n")
+        again = s.send("command", session=session, args=["echo", "again"])
+        s.until(lambda m: m.get("id") == again and m["event"] == "done")

@@ -2,6 +2,7 @@
 """Sessions: runs that find what those before have left."""
 
 import json
+import resource
 
 from caselist import case, same
 from check import cell, failed, ran
@@ -130,6 +131,16 @@ def tools_in_a_session():
         s.send("reply", b'"v"', run=number, call=message["call"])
         cell(s.answer(number))
         cell(s.do("run", "print(x)", session=session), out=b"v\n")
+
+
+@case
+def sessions_beyond_the_soft_limit_of_descriptors():
+    def limit():
+        resource.setrlimit(resource.RLIMIT_NOFILE, (24, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+    with Server(preexec_fn=limit) as s:
+        names = [s.open() for _ in range(30)]
+        for i, name in enumerate(names):
+            cell(s.do("run", f"print({i})", session=name), out=f"{i}\n".encode())
 
 
 @case
