@@ -142,24 +142,22 @@ static void http_asked(struct evhttp_request *req, void *arg)
 /* libevent: accepts again. */
 static void http_accept_again(evutil_socket_t fd, short what, void *arg)
 {
-    struct http_listener *listener = arg;
-
     (void)fd;
     (void)what;
-    (void)evconnlistener_enable(listener->listener);
+    (void)evconnlistener_enable(arg);
 }
 
-/* libevent: nobody can be accepted, as a rule because there are too many connections. */
-static void http_accept_failed(struct evconnlistener *accepting, void *arg)
+/* libevent: nobody can be accepted, as a rule because there are too many connections. What it gives
+ * as the argument is evhttp's. */
+static void http_accept_failed(struct evconnlistener *listener, void *arg)
 {
     const struct timeval pause = {.tv_usec = HTTP_PAUSE_US};
-    struct http *http = arg;
 
-    for (size_t i = 0; i < http->listener_count; i++) {
-        if (http->listeners[i].listener == accepting) {
-            (void)evconnlistener_disable(accepting);
-            (void)event_add(http->listeners[i].again, &pause);
-        }
+    (void)arg;
+    (void)evconnlistener_disable(listener);
+    if (event_base_once(evconnlistener_get_base(listener), -1, EV_TIMEOUT, http_accept_again,
+                        listener, &pause) < 0) {
+        (void)evconnlistener_enable(listener);
     }
 }
 
@@ -194,7 +192,6 @@ static int http_listen(struct http *http, const char *text, struct vmm_err *err)
         return vmm_err_set(err, ENOMEM, "out of memory");
     }
     l->listener = evhttp_bound_socket_get_listener(bound);
-    l->again = event_new(http->config.base, -1, 0, http_accept_again, l);
     evconnlistener_set_error_cb(l->listener, http_accept_failed);
     evhttp_set_gencb(l->server, http_asked, l);
     evhttp_set_max_headers_size(l->server, HTTP_HEADERS);
@@ -206,9 +203,7 @@ static int http_listen(struct http *http, const char *text, struct vmm_err *err)
     evhttp_set_allowed_methods(l->server, EVHTTP_REQ_GET | EVHTTP_REQ_POST | EVHTTP_REQ_PUT |
                                               EVHTTP_REQ_DELETE | EVHTTP_REQ_PATCH);
     evhttp_set_timeout_tv(l->server, &http->timeout);
-    return l->again != NULL && (l->local || l->peeks != NULL)
-               ? 0
-               : vmm_err_set(err, ENOMEM, "out of memory");
+    return l->local || l->peeks != NULL ? 0 : vmm_err_set(err, ENOMEM, "out of memory");
 }
 
 int http_open(struct http **out, const struct http_config *config, struct vmm_err *err)
@@ -261,9 +256,6 @@ void http_close(struct http *http)
         exchange_gone(x);
     }
     for (size_t i = 0; i < http->listener_count; i++) {
-        if (http->listeners[i].again != NULL) {
-            event_free(http->listeners[i].again);
-        }
         if (http->listeners[i].server != NULL) {
             evhttp_free(http->listeners[i].server);
         }

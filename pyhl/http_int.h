@@ -20,7 +20,6 @@ struct http_listener {
     const char *text;         /* the address as it was given */
     struct http_peeks *peeks; /* NULL: the socket is for this user alone */
     char *path;               /* of the socket's file; NULL: there is none */
-    struct event *again;      /* accepts again after a pause */
     bool local;               /* nobody but this user can connect: no token is asked for */
 };
 

@@ -257,6 +257,31 @@ def connections_that_idle():
 
 
 @case
+def more_connections_than_descriptors():
+    """Those that there are go on, the others wait, and the server does not spin."""
+    def few():
+        resource.setrlimit(resource.RLIMIT_NOFILE, (60, 60))
+
+    with Server(preexec_fn=few) as s:
+        session = s.open()
+        connection = s.connection()
+        same(output(s.run("print(1)", session=session, connection=connection).events), b"1\n")
+        many = [socket.create_connection(s.address) for _ in range(100)]
+        before = pathlib.Path(f"/proc/{s.process.pid}/stat").read_text().split()[13:15]
+        for _ in range(5):
+            same(output(s.run("print(1)", session=session, connection=connection).events), b"1\n")
+            time.sleep(0.1)
+        after = pathlib.Path(f"/proc/{s.process.pid}/stat").read_text().split()[13:15]
+        ticks = sum(map(int, after)) - sum(map(int, before))
+        assert ticks < 20, f"{ticks} ticks of CPU time in half a second"
+        for one in many:
+            one.close()
+        same(output(s.run("print(2)").events), b"2\n")
+        connection.close()
+        same(s.end(), (0, ""))
+
+
+@case
 def workers_know_no_client():
     with Server() as s:
         for i in range(3):
