@@ -36,7 +36,9 @@ def owners():
         stream = Stream(s, "/v1/run", {"code": "print(1, flush=True)\nwhile True: pass", "session": session}, token=ANNE)
         stream.until("stdout")
         for body in ({"op": "interrupt", "run": stream.run}, {"op": "cancel", "run": stream.run},
-                     {"op": "run", "session": session, "text": "1"}, {"op": "close", "session": session}):
+                     {"op": "run", "session": session, "text": "1"}, {"op": "close", "session": session},
+                     {"op": "fork", "session": session}, {"op": "checkpoint", "session": session},
+                     {"op": "rewind", "session": session}, {"op": "pause", "session": session}):
             answer = s.ask("POST", "/v1/requests", body, token=BOB)
             same((answer.status, answer.json["error"]["type"]), (404, "LookupError"))
         same(s.ask("DELETE", f"/v1/sessions/{session}", token=BOB).status, 404)

@@ -1,14 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """Checkpoints and forks of sessions: copies begin in one state and then are apart."""
 
+import ctypes
+import mmap
 import os
 import signal
+import socket
+import struct
 import time
 
 from caselist import case, children, same
 from check import cell, failed, ran
 from client import Server
 
+SAVE, SAVED, LOADED = 40, 42, 43  # WORKER_SAVE, ... (pyhl/worker.h)
+PIDFD_GETFD = 438
 TOOLS = [{"name": "ask"}]
 ASK = "import host, random, time\nbefore = 'b'\nprint('first', flush=True)\ngot = host.ask()\nprint(before, got)"
 
@@ -302,3 +308,62 @@ def commands_go_on_in_a_fork():
         say(s, session, "print(2)", "2\n")
         again = s.send("command", session=session, args=["echo", "again"])
         s.until(lambda m: m.get("id") == again and m["event"] == "done")
+
+
+class Taken:
+    """The worker of a server's only session, as a guest would have it that has taken it over."""
+
+    def __init__(self, server):
+        self.pid = min(children(server.process.pid))  # it was there before the one that waits
+        os.kill(self.pid, signal.SIGSTOP)
+        handle = os.pidfd_open(self.pid)
+        for entry in os.listdir(f"/proc/{self.pid}/fd"):
+            if os.readlink(f"/proc/{self.pid}/fd/{entry}").startswith("socket:"):
+                copy = ctypes.CDLL(None).syscall(PIDFD_GETFD, handle, int(entry), 0)
+                self.socket = socket.socket(fileno=copy)
+        os.close(handle)
+
+    def asked(self):
+        """The descriptor that came with a message."""
+        head, ancillary, _, _ = self.socket.recvmsg(24, socket.CMSG_SPACE(4))
+        same(struct.unpack("<IIQQ", head)[0], SAVE)
+        return struct.unpack("i", ancillary[0][2])[0]
+
+    def says(self, kind, data):
+        self.socket.sendall(struct.pack("<IIQQ", kind, 0, 0, len(data)) + data)
+
+
+@case
+def a_worker_that_was_taken_over_writes_states():
+    good = struct.pack("<iI248s", 0, 0, b"")
+    for what, type, text in (("garbage", "OSError", "not a checkpoint"), ("empty", "OSError", "truncated"),
+                             ("mapped", "OSError", "sealing the state"), ("short", "WorkerDied", "its worker died"),
+                             ("loaded", "WorkerDied", "its worker died"), ("binary", "OSError", "")):
+        with Server("--workers", "1") as s:
+            session = s.open()
+            say(s, session, "x = 1", "")
+            taken = Taken(s)
+            number = s.send("fork", session=session, count=2)
+            fd = taken.asked()
+            if what == "garbage":
+                os.write(fd, b"x" * 100000)
+            shared = None
+            if what == "mapped":
+                os.truncate(fd, 4096)
+                shared = mmap.mmap(fd, 4096)  # would be a way to change a state that was checked
+            taken.says(LOADED if what == "loaded" else SAVED,
+                       good[:-1] if what == "short" else struct.pack("<iI248s", 5, 0, b"\xff\x1b" * 124) if what == "binary" else good)
+            taken.socket.close()  # or the server does not see the worker's end
+            failed(s.answer(number), type, text)
+            if what == "garbage":
+                try:
+                    os.pwrite(fd, b"y", 0)
+                    raise AssertionError("a state can be changed after it was handed over")
+                except PermissionError:
+                    pass
+            if shared is not None:
+                shared.close()
+            os.close(fd)
+            ran(s.do("run", "print(1)"), b"1\n")
+            same([s.do("close", session=session)[0]["event"] for _ in range(2)][-1], "failed")
+            same(s.end(), (0, ""))
