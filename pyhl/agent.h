@@ -15,7 +15,7 @@
 
 /* The bytes of each of a command's streams that may be under way: its output that the server has
  * not taken, its input that it has not read. */
-#define AGENT_WINDOW (128u << 10)
+#define AGENT_WINDOW (256u << 10)
 
 /* To the agent. */
 enum agent_what {

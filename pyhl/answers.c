@@ -22,14 +22,15 @@
 #define KIND_MAX     64u
 #define OUTPUT_SLACK (1u << 20) /* a worker keeps to the limit; far over it, it is a guest's */
 
-/* Takes the job off its worker. What becomes of the worker is the caller's matter. */
-static void job_over(struct service *s, struct job *job)
+/* Takes the job off its worker, whose machine stays as the run has left it or not. What becomes of
+ * the worker is the caller's matter. */
+static void job_over(struct service *s, struct job *job, bool stays)
 {
     job->member->owner = NULL;
     pool_pause(job->member, false);
     if (job->session != NULL) {
         job->session->running = NULL;
-        commands_run_over(job->session, job->waits);
+        commands_run_over(job->session, job->waits && stays);
     }
     TAILQ_REMOVE(&s->running, job, link);
     job_drop(s, job);
@@ -64,7 +65,7 @@ static void job_ended(struct service *s, struct job *job, bool stays, bool good)
     struct session_vm *session = job->session;
     struct member *member = job->member;
 
-    job_over(s, job);
+    job_over(s, job, stays);
     if (session != NULL && !(stays && good)) {
         session_lose(s, session, "LookupError", "the session is over: a run before has ended it");
         session = NULL;
@@ -253,6 +254,6 @@ void answer_died(void *arg, struct member *member, const char *why)
         }
     }
     if (job != NULL) {
-        job_over(s, job);
+        job_over(s, job, false);
     }
 }

@@ -350,7 +350,7 @@ void command_credit(struct command *c)
             return;
         }
     }
-    if (c->owed >= AGENT_WINDOW / 2 || (c->killed && c->owed > 0)) {
+    if (c->owed >= AGENT_WINDOW / 4 || (c->killed && c->owed > 0)) {
         c->owed = 0;
         c->room += owed;
         command_put(c, AGENT_TAKEN, &owed, sizeof(owed));

@@ -119,13 +119,15 @@ bool commands_copied(struct service *s, struct session_vm *session, enum command
 
 /* Of a session that may have no agent. A run of it should go on, so that its commands do. */
 bool commands_want(const struct session_vm *session);
-/* Puts that run into the session's queue. Without memory for it its commands fail. */
+/* Puts that run into the session's queue. Its commands fail without memory for it, or if the owner
+ * may have no more runs. */
 void commands_queue(struct service *s, struct session_vm *session);
 /* The run that goes on is that one, and is to end. */
 void commands_yield(struct session_vm *session);
 /* What the run that waits for commands says of its failure. */
 void commands_said(struct session_vm *session, const uint8_t *bytes, size_t size);
-/* A run of the session is over; waited: it was the one that waits for commands. */
+/* A run of the session is over; waited: it was the one that waits for commands, and the machine
+ * goes on. */
 void commands_run_over(struct session_vm *session, bool waited);
 /* All commands of the session fail, and the server knows none any more: the session ends, or its
  * machine was put back. */

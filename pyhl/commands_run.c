@@ -5,6 +5,8 @@
  * service `agent` of the driver.
  */
 #include "commands.h"
+#include "jobs.h"
+#include "report.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -61,22 +63,38 @@ static bool wait_make(const struct service *s, struct job *job)
            flow_put(&job->run, strings, sizeof(strings)) == 0;
 }
 
+static void commands_fail(struct agent *agent, const char *type, const char *text)
+{
+    struct command *next;
+
+    for (struct command *c = TAILQ_FIRST(&agent->commands); c != NULL; c = next) {
+        next = TAILQ_NEXT(c, link);
+        command_fail(c, type, text);
+    }
+}
+
 void commands_queue(struct service *s, struct session_vm *session)
 {
     struct job *job = calloc(1, sizeof(*job));
+    struct request_error error = {.type = "OSError", .text = "the server is out of memory"};
 
-    if (job == NULL || !wait_make(s, job)) {
+    if (job != NULL) {
+        job->session = session;
+        job->account = session->account;
+        job->asked_ns = report_now();
+        job->waits = true;
+    }
+    if (job == NULL || !wait_make(s, job) || !job_count(s, job, &error)) {
         if (job != NULL) {
             flow_free(&job->run);
             free(job);
         }
-        commands_lose(session, "OSError", "the server is out of memory");
+        session->agent->adopts = false;
+        commands_fail(session->agent, error.type, error.text);
         return;
     }
     s->serial = s->serial == INT32_MAX ? 1 : s->serial + 1;
     job->serial = s->serial;
-    job->session = session;
-    job->waits = true;
     s->jobs++;
     TAILQ_INSERT_TAIL(&session->waiting, job, link);
 }
@@ -89,16 +107,6 @@ void commands_said(struct session_vm *session, const uint8_t *bytes, size_t size
     if (agent != NULL && nul != NULL) {
         (void)snprintf(agent->why, sizeof(agent->why), "%.*s",
                        (int)(size - (size_t)(nul + 1 - bytes)), (const char *)nul + 1);
-    }
-}
-
-static void commands_fail(struct agent *agent, const char *type, const char *text)
-{
-    struct command *next;
-
-    for (struct command *c = TAILQ_FIRST(&agent->commands); c != NULL; c = next) {
-        next = TAILQ_NEXT(c, link);
-        command_fail(c, type, text);
     }
 }
 

@@ -68,8 +68,8 @@ static const char *job_kind(const struct job *job)
     };
     const uint32_t sort = job->head.sort;
 
-    if (job->opens) {
-        return "open";
+    if (job->opens || job->waits) {
+        return job->opens ? "open" : "commands";
     }
     return sort < sizeof(kinds) / sizeof(kinds[0]) && kinds[sort] != NULL ? kinds[sort] : "other";
 }
@@ -125,9 +125,8 @@ struct job_list *job_queue(struct service *s, const struct job *job)
     return job->session != NULL ? &job->session->waiting : &s->waiting;
 }
 
-/* Counts a job as one of its owner's runs, if that may have it, and bounds its CPU time by what the
- * owner has left. The VM of a session is counted with the session. */
-static bool job_count(const struct service *s, struct job *job, struct request_error *error)
+/* The VM of a session is counted with the session. */
+bool job_count(const struct service *s, struct job *job, struct request_error *error)
 {
     struct worker_run *head = &job->head;
 

@@ -13,6 +13,9 @@ struct job *job_new(struct client *client, uint64_t id, struct session_vm *sessi
 void job_drop(struct service *s, struct job *job);
 /* Its client hears no more of it. */
 void job_leave(struct job *job);
+/* Counts a job as one of its owner's runs, if that may have it, and bounds its CPU time by what the
+ * owner has left. job_wait() does so. */
+bool job_count(const struct service *s, struct job *job, struct request_error *error);
 /* From now on it waits for a worker. Returns false, with *error and no job, if there is no room for
  * its bytes. */
 bool job_wait(struct service *s, struct job *job, struct request_error *error);

@@ -127,6 +127,16 @@ def limits_of_an_owner():
 
 
 @case
+def limits_hold_for_commands():
+    with Server(tokens=f"{TOKEN} cpu=0.3/h\n") as s:
+        session = s.open()
+        stream = Stream(s, "/v1/requests", {"op": "command", "session": session, "line": "while :; do :; done"})
+        same(stream.until("failed")["message"], "the session is over: a run before has ended it")
+        answer = s.run("1")
+        assert answer.status == 429 and "seconds of CPU time" in answer.json["error"]["message"], answer.body
+
+
+@case
 def a_worker_serves_one_owner():
     with Server("--workers", "1", tokens=f"{ANNE} name=anne\n{BOB} name=bob\n") as s:
         def worker(token, **members):
