@@ -118,6 +118,7 @@ bool op_checkpoint(struct client *c, const json_t *request, uint64_t id, const u
 static bool fork_from(struct job *job, const struct kept *kept, struct request_error *error)
 {
     job->state->suspended = kept->suspended;
+    job->state->number = kept->number;
     job->state->commands = kept->commands;
     job->state->fd = fcntl(kept->fd, F_DUPFD_CLOEXEC, 0);
     return job->state->fd >= 0 ||

@@ -103,10 +103,10 @@ struct service {
     struct metrics metrics;
     struct audit audit;
     struct job_list answered, forking; /* about states: workers have answered; children are to */
-    uint64_t kept_bytes, kept_serial;  /* of checkpoints */
-    int state_dir;                     /* where files of states are made */
-    uint64_t disk_bytes;               /* that they have */
-    uint64_t idle_look_ns;             /* when idle sessions are looked for next */
+    uint64_t kept_bytes, kept_serial, kept_numbers; /* of checkpoints */
+    int state_dir;                                  /* where files of states are made */
+    uint64_t disk_bytes;                            /* that they have */
+    uint64_t idle_look_ns;                          /* when idle sessions are looked for next */
     size_t jobs, session_count;
     size_t held; /* bytes of the jobs that wait */
     uint64_t session_serial, command_serial;

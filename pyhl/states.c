@@ -128,11 +128,19 @@ static int state_descriptor(const struct job_state *state)
     return fcntl(fd, F_DUPFD_CLOEXEC, 0);
 }
 
+/* A rewind is of a machine that has run, and is to be fast again at once. */
+static uint64_t state_how(const struct job_state *state)
+{
+    return state->kind == STATE_REWIND  ? WORKER_SEALED | WORKER_WARM | WORKER_STATE * state->number
+           : state->kind == STATE_CHILD ? WORKER_SEALED
+                                        : 0;
+}
+
 static bool state_ask(const struct service *s, struct member *member, struct job_state *state)
 {
     const bool saves = state_saves(state);
     const struct worker_message message = {.kind = saves ? WORKER_SAVE : WORKER_LOAD,
-                                           .number = !saves && state->kind != STATE_WAKE};
+                                           .number = state_how(state)};
     int fd, rc;
 
     if (saves && !state_make(s, member, state)) {
@@ -310,6 +318,7 @@ bool kept_add(struct service *s, struct session_vm *session, struct job_state *s
     state->fd = -1;
     kept->size = (uint64_t)st.st_size;
     kept->suspended = state->suspended;
+    kept->number = ++s->kept_numbers;
     kept->commands = state->commands;
     TAILQ_INSERT_TAIL(&session->kept, kept, link);
     session->kept_count++;

@@ -25,11 +25,12 @@ enum state_kind {
 /* Of a job that is about a state. */
 struct job_state {
     enum state_kind kind;
-    bool begun;     /* it does not wait any more */
-    bool over;      /* it is in service.answered */
-    bool answered;  /* it came to a good end */
-    int fd;         /* of the state; -1: there is none yet */
-    bool suspended; /* the state is in the middle of a run */
+    bool begun;      /* it does not wait any more */
+    bool over;       /* it is in service.answered */
+    bool answered;   /* it came to a good end */
+    int fd;          /* of the state; -1: there is none yet */
+    bool suspended;  /* the state is in the middle of a run */
+    uint64_t number; /* of the checkpoint that it is; 0: none */
     enum commands_state commands;
     char name[STATES_NAME + 1];
     size_t count;               /* of forks */
@@ -43,6 +44,7 @@ struct kept {
     TAILQ_ENTRY(kept) link;
     char name[STATES_NAME + 1];
     int fd;
+    uint64_t number; /* no other one has had it */
     uint64_t size;
     bool suspended;
     enum commands_state commands;

@@ -454,7 +454,7 @@ static int worker_loop(struct worker *w)
         } else if (message.kind == WORKER_SAVE) {
             states_save(&w->states, fd);
         } else if (message.kind == WORKER_LOAD) {
-            rc = states_load(&w->states, fd, message.number != 0, &err);
+            rc = states_load(&w->states, fd, message.number, &err);
         } else {
             rc = vmm_err_set(&err, EPROTO, "a message that is none");
         }

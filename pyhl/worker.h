@@ -39,7 +39,7 @@ enum worker_kind {
     WORKER_SAVE =
         40,      /* writes the machine's state there, also while a run with tools waits for replies
                   */
-    WORKER_LOAD, /* goes on from the state that is there; number: 1 if it must be sealed */
+    WORKER_LOAD, /* goes on from the state that is there; number: WORKER_SEALED, ... */
     /* From the worker. */
     WORKER_SAVED,  /* struct worker_state */
     WORKER_LOADED, /* the same. If it failed the machine is as it was */
@@ -89,6 +89,11 @@ struct worker_done {
     struct vmm_counters counters;
     char detail[256];
 };
+
+/* Of WORKER_LOAD. */
+#define WORKER_SEALED 1u /* the descriptor must be sealed */
+#define WORKER_WARM   2u /* pages are copied, not mapped: what the machine has touched stays so */
+#define WORKER_STATE  4u /* so many times a number that the state alone has, or 0 */
 
 struct worker_state {
     int32_t code;       /* 0, or a positive errno */

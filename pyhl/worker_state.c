@@ -71,13 +71,31 @@ void states_save(struct states *states, int fd)
 }
 
 /* Another process has made the state, and its guest may have made it what it likes. It is checked
- * before the machine is touched. */
-int states_load(struct states *states, int fd, bool sealed, struct vmm_err *err)
+ * before the machine is touched. One that has come just before is there already, and KVM keeps what
+ * it knows of the machine's memory. */
+static int state_take(struct states *s, int fd, uint64_t how, struct vmm_err *err)
+{
+    const uint64_t number = how / WORKER_STATE;
+    struct vmm_snapshot *snap;
+    int rc;
+
+    if (number != 0 && number == s->last_number) {
+        return 0;
+    }
+    rc = vmm_checkpoint_take(s->vm, fd, (how & WORKER_SEALED) != 0, &snap, err);
+    if (rc == 0) {
+        vmm_snapshot_close(s->last);
+        s->last = snap;
+        s->last_number = number;
+    }
+    return rc;
+}
+
+int states_load(struct states *states, int fd, uint64_t how, struct vmm_err *err)
 {
     struct worker_state state = {0};
     struct vmm_snapshot_info info;
-    struct vmm_snapshot *snap;
-    int rc = vmm_checkpoint_take(states->vm, fd, sealed, &snap, err);
+    int rc = state_take(states, fd, how, err);
 
     (void)close(fd);
     states->loaded = true;
@@ -85,10 +103,10 @@ int states_load(struct states *states, int fd, bool sealed, struct vmm_err *err)
         state_failed(&state, err);
         *err = (struct vmm_err){0};
     } else {
-        vmm_snapshot_info(snap, &info);
+        vmm_snapshot_info(states->last, &info);
         state.suspended = states->suspended = info.suspended;
-        rc = vmm_renew_to(states->vm, snap, err);
-        vmm_snapshot_close(snap);
+        rc = (how & WORKER_WARM) != 0 ? vmm_rewind_to(states->vm, states->last, err)
+                                      : vmm_renew_to(states->vm, states->last, err);
         if (rc < 0) {
             return rc;
         }

@@ -16,8 +16,10 @@ struct states {
     void (*tell)(void *arg, uint32_t kind, const void *bytes, size_t size);
     void *arg;
     atomic_int save_fd; /* where the state is to be written at the next chance; -1: nowhere */
-    bool suspended;     /* the machine is in the middle of a run that came with its state */
-    bool loaded;        /* its state has come from elsewhere: the machine is never put back */
+    struct vmm_snapshot *last; /* the state that has come last, and its number */
+    uint64_t last_number;
+    bool suspended; /* the machine is in the middle of a run that came with its state */
+    bool loaded;    /* its state has come from elsewhere: the machine is never put back */
 };
 
 /* On the thread that reads the socket while a run goes on: its state is to be written to fd when
@@ -31,6 +33,6 @@ void states_on_over(struct states *states, bool stays);
 /* WORKER_SAVE between runs. */
 void states_save(struct states *states, int fd);
 /* WORKER_LOAD. Returns 0 or, with *err, -errno when the machine broke. */
-int states_load(struct states *states, int fd, bool sealed, struct vmm_err *err);
+int states_load(struct states *states, int fd, uint64_t how, struct vmm_err *err);
 
 #endif

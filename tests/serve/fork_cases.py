@@ -171,7 +171,7 @@ def rewind_goes_to_a_checkpoint():
         say(s, session, "x = 2; import os; os.mkdir('/tmp/two')", "")
         second = s.do("checkpoint", session=session)[0]["checkpoint"]
         say(s, session, "x = 3", "")
-        for name, out in (("one", "1 False\n"), (second, "2 True\n"), ("one", "1 False\n"), (None, "2 True\n")):
+        for name, out in (("one", "1 False\n"), (second, "2 True\n"), ("one", "1 False\n"), ("one", "1 False\n"), (None, "2 True\n")):
             done, _ = s.do("rewind", session=session, **({"checkpoint": name} if name else {}))
             same((done["event"], done["suspended"]), ("done", False))
             say(s, session, "import os; print(x, os.path.exists('/tmp/two')); x = 9", out)
