@@ -3,6 +3,7 @@
 #include "http.h"
 #include "http_api.h"
 #include "http_metrics.h"
+#include "mcp_http.h"
 #include "message.h"
 
 #include <errno.h>
@@ -20,6 +21,7 @@ struct http_serve {
     struct http *http;
     struct http_api *api;
     struct http_metrics metrics;
+    struct mcp_http *mcp;
     struct event *term, *interrupt, *trim;
     bool *ended;
 };
@@ -97,6 +99,9 @@ static int http_serve_open(struct http_serve *serve, struct service *service, st
     int rc = http_open(&serve->http, &config, err);
 
     rc = rc == 0 ? http_api_begin(serve->http, service, &serve->api, err) : rc;
+    rc = rc == 0 ? mcp_http_begin(serve->http, service, serve->options.dest,
+                                  serve->options.fixtures, &serve->mcp, err)
+                 : rc;
     if (rc == 0 && http_metrics_begin(&serve->metrics, serve->http, service) < 0) {
         rc = vmm_err_set(err, ENOSPC, "too many tables of routes");
     }
@@ -146,6 +151,7 @@ void http_serve_end(struct http_serve *serve)
         http_close(serve->http);
     }
     http_api_end(serve->api);
+    mcp_http_end(serve->mcp);
     http_serve_free(serve->term);
     http_serve_free(serve->interrupt);
     http_serve_free(serve->trim);

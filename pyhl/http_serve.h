@@ -14,6 +14,8 @@ struct http_serve_options {
     struct opt_list listen; /* addresses (listen.h); none: no HTTP */
     struct opt_list hosts;  /* further names in Host and Origin */
     const char *token_file; /* NULL: none */
+    const char *dest;       /* the home, for MCP */
+    const char *fixtures;   /* more tools of MCP, for tests; NULL: none */
     uint64_t timeout_ns;    /* of connections; 0: HTTP_SERVE_TIMEOUT */
 };
 

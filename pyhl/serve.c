@@ -141,6 +141,11 @@ static const struct opt serve_opts[] = {
      .offset = offsetof(struct serve_options, audit),
      .arg = "FILE",
      .help = "append a line of JSON for each run that is over; -: to standard output"},
+    {.name = "mcp-fixtures",
+     .kind = OPT_TEXT,
+     .offset = offsetof(struct serve_options, http.fixtures),
+     .arg = "FILE",
+     .help = "more tools of POST /mcp, for tests of the protocol: a list in JSON"},
     {.name = "dest",
      .kind = OPT_TEXT,
      .offset = offsetof(struct serve_options, dest),
@@ -280,6 +285,7 @@ static int serve_main(const struct cmd *cmd, int argc, char **argv)
         return cmd_fail(cmd, &err);
     }
     pyhl_home_info(home, &info);
+    options.http.dest = info.path;
     wish = (struct install_wish){"serve", options.dest, SERVE_ADVICE, &options.packages};
     status = serve_clients(cmd, &options,
                            &(struct service_config){

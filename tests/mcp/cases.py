@@ -6,10 +6,11 @@ import sys
 
 import caselist
 import hostile_cases
+import http_cases
 import message_cases
 import tool_cases
 
-del hostile_cases, message_cases, tool_cases  # their cases are in the list now
+del hostile_cases, http_cases, message_cases, tool_cases  # their cases are in the list now
 
 if __name__ == "__main__":
     sys.exit(caselist.main("mcp", sys.argv[1:]))

@@ -1,12 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
-<<<<<<< HEAD
- * Between procfs.c, which has the names of /proc, and the files that make the
- * texts: proctext.c, systext.c, cpuinfo.c and lockcall.c.
-=======
  * Between procfs.c, which has the names of /proc, and the files that have what the names stand for:
- * links, open files, and the texts of proctext.c, systext.c and cpuinfo.c.
->>>>>>> 6c6de98 (wip)
+ * links, open files, and the texts of proctext.c, systext.c, cpuinfo.c and lockcall.c.
  */
 #ifndef FS_PROCFS_H
 #define FS_PROCFS_H
