@@ -10,6 +10,7 @@ usage: tests/conformance/run.py [OPTION...] [MODULE...]
     --share          the modules of tests/conformance/share.txt, of which each must pass natively
     --report         only the table of what FILE has
     --jobs N         modules at once
+    --seconds N      begin no module after so long: the others are left out, by name, and counted as skipped
 
 A module passes in the guest when Python's runner says so, and no case that passes natively is missing, skipped or
 failed. Modules that do not pass natively, or of which no case does, are left out. tests/conformance/expected.txt names
@@ -190,7 +191,9 @@ def passes(native, guest):
 
 
 def run_all(options, modules, results):
+    """Returns the modules for which there was no time."""
     lock = threading.Lock()
+    began, left_out = time.monotonic(), []
     ran = set()
 
     def run(module, side, limit):
@@ -205,6 +208,9 @@ def run_all(options, modules, results):
         return result
 
     def both(module):
+        if options.seconds and time.monotonic() - began > options.seconds:
+            left_out.append(module)
+            return
         native = results.get((module, "native")) or run(module, "native", LIMIT)
         if (module, "guest") not in results and native["outcome"] not in ("skipped", "no tests"):
             run(module, "guest", guest_limit(native))
@@ -226,6 +232,7 @@ def run_all(options, modules, results):
     for module in modules:
         if module not in expected:
             again(module)
+    return left_out
 
 
 def report(modules, results):
@@ -263,8 +270,10 @@ def report(modules, results):
     return failing, passing, out
 
 
-def judge(options, failing, passing, out):
+def judge(options, left_out, failing, passing, out):
     """Counts as a suite: each module that passes natively is a test."""
+    for module in left_out:
+        print(f"skip {module}: {options.seconds} s are over (--seconds)")
     expected = read_names(EXPECTED)
     failed = 0
     for module in out if options.share else ():
@@ -278,7 +287,7 @@ def judge(options, failing, passing, out):
         if module in expected:
             failed += 1
             print(f"FAIL {module}: it passes, and {os.path.relpath(EXPECTED)} says that it needs {expected[module]}")
-    skipped = sum(module in expected for module in failing)
+    skipped = sum(module in expected for module in failing) + len(left_out)
     passed = len(set(passing) - set(expected))
     print(f"{passed} passed, {failed} failed, {skipped} skipped")
     return 1 if failed else 0
@@ -292,15 +301,16 @@ def main():
     parser.add_argument("--share", action="store_true")
     parser.add_argument("--report", action="store_true")
     parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument("--seconds", type=int)
     parser.add_argument("modules", nargs="*")
     options = parser.parse_args()
     options.root = os.path.abspath(options.root)
     modules = options.modules or list(read_names(SHARE)) if options.share else options.modules or list_modules(options)
-    results = load(options.results)
+    results, left_out = load(options.results), []
     if not options.report:
         os.makedirs(os.path.dirname(options.results), exist_ok=True)
-        run_all(options, modules, results)
-    return judge(options, *report(modules, results))
+        left_out = run_all(options, modules, results)
+    return judge(options, left_out, *report([module for module in modules if module not in left_out], results))
 
 
 if __name__ == "__main__":
