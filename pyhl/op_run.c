@@ -8,6 +8,7 @@
 #include "ops.h"
 #include "sessions.h"
 
+#include <signal.h>
 #include <string.h>
 
 bool op_run(struct client *c, const json_t *request, uint64_t id, const uint8_t *bytes, size_t size,
@@ -67,44 +68,37 @@ static struct job *find_job(struct client *c, const json_t *request, struct requ
     return job;
 }
 
+/* The same for the request of a command; NULL: it is none. */
+static struct listener *find_listener(const struct client *c, const json_t *request)
+{
+    struct request_error none;
+    uint64_t run;
+
+    return request_number(request, "run", &run, &none) ? command_listener(c, run) : NULL;
+}
+
 static bool signal_run(struct client *c, const json_t *request, uint64_t id, bool cancel,
                        struct request_error *error)
 {
     static const char *const names[] = {"id", "op", "run", NULL};
-    struct job *job;
+    struct listener *l = find_listener(c, request);
+    struct job *job = NULL;
 
-    if (!request_members(request, names, error)) {
+    if (!request_members(request, names, error) ||
+        (l == NULL && (job = find_job(c, request, error)) == NULL)) {
         return false;
     }
-    job = find_job(c, request, error);
-    if (job == NULL) {
-        return false;
-    }
-    if (cancel) {
+    if (l != NULL && cancel) {
+        command_cancel(l);
+    } else if (l != NULL) {
+        command_signal(l->command, SIGINT);
+    } else if (cancel) {
         job_cancel(c->service, job);
     } else if (job->member != NULL) {
         pool_signal(job->member, WORKER_INTERRUPT, job->serial);
     }
     event_put(c, id, "done", json_object(), NULL, 0);
     return true;
-}
-
-/* Ends the request that 'run' names, if it is a command's. */
-static bool cancel_command(struct client *c, const json_t *request, uint64_t id,
-                           struct request_error *error)
-{
-    struct listener *l;
-    uint64_t run;
-
-    if (!request_number(request, "run", &run, error)) {
-        return false;
-    }
-    l = command_listener(c, run);
-    if (l != NULL) {
-        command_cancel(l);
-        event_put(c, id, "done", json_object(), NULL, 0);
-    }
-    return l != NULL;
 }
 
 /* A reply that comes too late is dropped: the run may have ended while it was on its way. */
@@ -142,5 +136,5 @@ bool op_cancel(struct client *c, const json_t *request, uint64_t id, const uint8
                size_t size, struct request_error *error)
 {
     (void)bytes, (void)size;
-    return cancel_command(c, request, id, error) || signal_run(c, request, id, true, error);
+    return signal_run(c, request, id, true, error);
 }

@@ -137,6 +137,11 @@ def commands_end():
         s.do("signal", run=number, signal=signal.SIGTERM)
         ended(s.answer(number), 5, b"got\n")
         number = s.send("command", session=n, line="sleep 100")
+        started(s, number)
+        failed(s.do("interrupt", run=number, hard=True), "ValueError", "unknown member 'hard'")
+        s.do("interrupt", run=number)
+        ended(s.answer(number), 130, signo=2)
+        number = s.send("command", session=n, line="sleep 100")
         (one,) = s.do("commands", session=n)[0]["commands"] or [{"pid": started(s, number), "command": "sleep 100"}]
         same(one["command"], "sleep 100")
         s.do("cancel", run=number)
