@@ -127,13 +127,15 @@ static void call_event(struct client *client, uint64_t id, const char *event, js
         step_failed(call, members);
     } else if (call->ops == NULL) {
         return; /* nobody wants to know */
+    } else if (call->steps[call->at].sort != MCP_STEP_RUN) {
+        if (kind != NULL && strcmp(kind, "content") == 0) {
+            call->content.broken = call->content.broken || flow_put(&call->bytes, bytes, size) < 0;
+        }
     } else if (err || strcmp(event, "stdout") == 0) {
         mcp_content_output(&call->content, err, bytes, size);
         call->ops->output(call->arg, bytes, size);
     } else if (strcmp(event, "record") == 0 && kind != NULL) {
         mcp_content_record(&call->content, kind, bytes, size);
-    } else if (strcmp(event, "content") == 0) {
-        call->content.broken = call->content.broken || flow_put(&call->bytes, bytes, size) < 0;
     }
 }
 

@@ -60,6 +60,7 @@ struct mcp_call {
     bool lost;        /* it is over, by what the code has done */
     struct mcp_content content;
     json_t *arguments; /* of the tool */
+    json_int_t number; /* the tool's, for its result */
     json_t *answer;    /* the members of the last step that is done */
     struct flow bytes; /* that steps have read; its out bytes alone are used */
     json_t *(*result)(struct mcp_call *call);

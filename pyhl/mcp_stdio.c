@@ -6,6 +6,7 @@
 #include "cmd.h"
 #include "ends.h"
 #include "home.h"
+#include "install.h"
 #include "mcp.h"
 #include "service.h"
 
@@ -21,11 +22,13 @@
 #define MCP_STATE_MEMORY (1ull << 30) /* bytes of checkpoints */
 #define MCP_TIMEOUT_NS   120000000000ull
 #define MCP_OUTPUT       (8ull << 20)
+#define MCP_ADVICE       "open another session"
 #define MCP_UNREAD       (8u << 20) /* of answers that the client has not read */
 #define MCP_PATIENCE_S   2          /* after the end of the input, for what is under way */
 
 struct mcp_options {
     const char *dest, *fixtures;
+    bool install;
     uint64_t workers, sessions;
     struct request_limits limits;
 };
@@ -62,6 +65,10 @@ static const struct opt mcp_opts[] = {
      .offset = offsetof(struct mcp_options, sessions),
      .arg = "N",
      .help = "sessions that may be open at a time, a VM each (16)"},
+    {.name = "install",
+     .kind = OPT_FLAG,
+     .offset = offsetof(struct mcp_options, install),
+     .help = "let runs have packages, which uv gets from the package index"},
     {.name = "fixtures",
      .kind = OPT_TEXT,
      .offset = offsetof(struct mcp_options, fixtures),
@@ -250,6 +257,8 @@ static int mcp_main(const struct cmd *cmd, int argc, char **argv)
     struct mcp_options options = {0};
     struct pyhl_home *home = NULL;
     struct pyhl_home_info info;
+    struct package_options packages = {0};
+    struct install_wish wish;
     struct vmm_err err = {0};
     int status;
 
@@ -265,6 +274,7 @@ static int mcp_main(const struct cmd *cmd, int argc, char **argv)
         return cmd_fail(cmd, &err);
     }
     pyhl_home_info(home, &info);
+    wish = (struct install_wish){"mcp", options.dest, MCP_ADVICE, &packages};
     status = stdio_serve(cmd,
                          &(struct service_config){
                              .snap = pyhl_home_snapshot(home),
@@ -276,6 +286,7 @@ static int mcp_main(const struct cmd *cmd, int argc, char **argv)
                              .state_memory = MCP_STATE_MEMORY,
                              .files = ends_are_files(),
                              .limits = options.limits,
+                             .install = options.install ? &wish : NULL,
                          },
                          &options);
     pyhl_home_close(home);

@@ -9,9 +9,10 @@
 #include "mcp_call.h"
 
 struct mcp_tools {
-    struct mcp_calls calls;
-    json_t *list;     /* of tools, as tools/list gives them */
-    json_t *fixtures; /* code by the name of a tool; for tests */
+    struct mcp_calls calls; /* first: a call knows them */
+    json_t *list;           /* of tools, as tools/list gives them */
+    json_t *fixtures;       /* code by the name of a tool; for tests */
+    json_t *undo;           /* by the name of a session: how many runs there were */
 };
 
 /* packages are those of the home; NULL: it is not known. fixtures is a directory of tools for

@@ -8,9 +8,10 @@ import caselist
 import hostile_cases
 import http_cases
 import message_cases
+import session_cases
 import tool_cases
 
-del hostile_cases, http_cases, message_cases, tool_cases  # their cases are in the list now
+del hostile_cases, http_cases, message_cases, session_cases, tool_cases  # their cases are in the list now
 
 if __name__ == "__main__":
     sys.exit(caselist.main("mcp", sys.argv[1:]))
