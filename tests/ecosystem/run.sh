@@ -16,6 +16,8 @@ readonly kept=$PWD/build/ecosystem scripts=tests/ecosystem/scripts
 readonly limit_s=${ECOSYSTEM_TIMEOUT:-900}
 export UV_CACHE_DIR=$kept/uv-cache
 
+. tests/ecosystem/mcp/lib.sh
+
 # uv of the registry, kept in build/. Without a registry there is nothing to test.
 get_uv() {
     [ -x "$kept/uv/bin/uv" ] && return
@@ -105,7 +107,7 @@ package() {
     rm -rf "$site" # it may be large
 }
 
-choose "packages sdk-types $(cd $scripts && printf '%s\n' use_*.py | sed 's/^use_//; s/\.py$//' | paste -sd ' ')" "$@"
+choose "packages sdk-types mcp-clients mcp-conformance $(cd $scripts && printf '%s\n' use_*.py | sed 's/^use_//; s/\.py$//' | paste -sd ' ')" "$@"
 tests/home.sh "${PYHL_HOME:-.pyhl}" || exit 2
 if ! get_uv; then
     echo "no uv: $(grep -v '^ *$' "$kept/uv.log" | tail -n 1)"
@@ -116,11 +118,13 @@ fi
 export PATH=$kept/uv/bin:$PATH
 is_chosen packages && packages
 is_chosen sdk-types && sdk_types
+is_chosen mcp-clients && mcp_clients
+is_chosen mcp-conformance && mcp_conformance
 . tests/packages/lib.sh
 take_root && find_uv || exit 2
 mkdir -p $sites
 for name in "${chosen[@]}"; do
-    [ "$name" != packages ] && [ "$name" != sdk-types ] || continue
+    [ -f "$scripts/use_$name.py" ] || continue
     if [ $SECONDS -ge "$limit_s" ]; then
         skip "$name" "$limit_s s are over (ECOSYSTEM_TIMEOUT)"
         continue
