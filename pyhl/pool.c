@@ -201,7 +201,7 @@ int pool_fill(struct pool *pool, struct vmm_err *err)
         spare += m->returns;
     }
     if (pool->failures >= POOL_FAILURES) {
-        return vmm_err_set(err, EIO, "workers die before they are ready");
+        return vmm_err_set(err, EIO, "workers die before they are ready: %s", pool->why);
     }
     for (; rc == 0 && spare < pool->spare; spare++) {
         rc = member_start(pool, err);
@@ -306,11 +306,12 @@ static void member_end(struct pool *pool, struct member *m)
     while (waitpid(m->pid, &status, 0) < 0 && errno == EINTR) {
     }
     TAILQ_REMOVE(&pool->members, m, link);
+    member_why(m, status, why);
     if (m->state == MEMBER_TAKEN) {
-        member_why(m, status, why);
         pool->died(pool->arg, m, why);
     } else if (m->state == MEMBER_STARTING) {
         pool->failures++;
+        memcpy(pool->why, why, sizeof(pool->why));
     }
     member_free(m);
 }

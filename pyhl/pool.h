@@ -45,6 +45,7 @@ struct pool {
     size_t spare; /* how many are to wait, or to be on their way to that */
     struct member_list members;
     size_t failures; /* of workers that died before they were ready, one after the other */
+    char why[320];   /* the last one of them died */
     /* A message of a taken worker. Its bytes are valid until it returns. */
     void (*message)(void *arg, struct member *member, const struct worker_message *message,
                     const uint8_t *bytes);

@@ -545,6 +545,10 @@ case_no_kvm() {
         "$scratch" "$scratch/pyhl" run --dest "$home" -c 'print(1)'
     rm -f "$scratch/kvm"
     expect_error 125 'permission.* /dev/kvm'
+    begin "what has workers says why they die"
+    # shellcheck disable=SC2016 # expanded by the inner shell
+    run "${namespace[@]}" 'mount --bind /dev/null /dev/kvm && "$@"' namespace "$pyhl" shell --dest "$home" -c true
+    expect_error 125 'workers die .* /dev/kvm'
 }
 
 case_little_memory() {
