@@ -107,6 +107,7 @@ def arguments_that_are_wrong():
     raises(pyhl.InvalidArgument, "'timeout' must be a number over 0", pyhl.run, "1", timeout=0)
     raises(pyhl.InvalidArgument, "the code has a NUL", pyhl.run, "a\0b")
     raises(pyhl.InvalidArgument, "the code is no text", pyhl.run, "'\ud800'")
+    raises(pyhl.InvalidArgument, "not int", pyhl.run, 7)
     raises(TypeError, "a tool's parameters have names", pyhl.run, "1", tools=[lambda *args: 1])
 
 
@@ -198,7 +199,8 @@ def a_sandbox_keeps_names():
         same(one.run_code("'y' in globals()", context=made).text, "False")
         raises(pyhl.InvalidArgument, "c", one.create_code_context, name="c")
         one.remove_code_context("c")
-        raises(pyhl.InvalidArgument, "c", one.remove_code_context, "c")
+        raises(pyhl.NotFound, "'c'", one.remove_code_context, "c")
+        raises(pyhl.NotFound, "'c'", one.run_code, "1", context="c")
         same(one.run_code("os.environ['B']", envs={"B": "2"}).text, "'2'")
         same(one.run_code("os.environ.get('B')").text, None)
 
@@ -218,7 +220,7 @@ def a_sandbox_keeps_names():
 def what_ends_a_sandbox():
     with pyhl.Sandbox(timeout=0.3) as sandbox:
         same(sandbox.run_code("while True: pass").limit, "timeout")
-        raises(pyhl.NotFound, "no session", sandbox.run_code, "1")
+        raises(pyhl.NotFound, " any more: stopped: the timeout of 0.3 s is over", sandbox.run_code, "1")
         same(sandbox.kill(), False)
 
 

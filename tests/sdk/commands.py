@@ -29,6 +29,7 @@ def commands_give_results():
         raises(pyhl.NotFound, "none", one.commands.run, ["none"])
         raises(pyhl.NotFound, "/none", one.commands.run, "true", cwd="/none")
         raises(pyhl.NotFound, "no user 'none'", one.commands.run, "true", user="none")
+        raises(pyhl.InvalidArgument, "not int", one.commands.run, 7)
         raises(pyhl.InvalidArgument, "absolute", one.commands.run, "true", cwd="none")
         raises(ZeroDivisionError, "", one.commands.run, "echo; sleep 60", on_stdout=lambda text: 1 / 0)
         while one.commands.list():  # that one is on its way out

@@ -216,6 +216,8 @@ class AsyncCommands:
 
     async def _begin(self, cmd: Command, pty: Optional[PtySize], envs: Optional[Mapping[str, str]], user: Optional[str],
                      cwd: Optional[str], stdin: Optional[bool], timeout: Optional[float]) -> AsyncCommandHandle:
+        if isinstance(cmd, bytes) or not isinstance(cmd, (str, Sequence)):
+            raise InvalidArgument(f"a command is a line of the shell or a list of strings, and not {type(cmd).__name__}")
         command = {"line": cmd} if isinstance(cmd, str) else {"args": list(cmd)}
         size = None if pty is None else {"rows": pty.rows, "columns": pty.cols}
         return await AsyncCommandHandle.begin(

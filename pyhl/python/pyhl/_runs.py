@@ -31,6 +31,8 @@ class Callbacks(NamedTuple):
 
 
 def source(code: str) -> bytes:
+    if not isinstance(code, str):
+        raise InvalidArgument(f"the code is a str, and not {type(code).__name__}")
     try:
         return code.encode()
     except UnicodeEncodeError as error:

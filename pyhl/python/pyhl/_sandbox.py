@@ -69,6 +69,14 @@ class Context(NamedTuple):
     cwd: str
 
 
+# What a session writes to stderr, beside the status 125, when a request names a context that is not there.
+NO_CONTEXT = "pyhl: there is no context "
+
+
+def _words(said: str) -> str:
+    return said.strip().removeprefix("pyhl: ")
+
+
 def _name(context: Union[Context, str, None]) -> Optional[str]:
     return context.id if isinstance(context, Context) else context
 
@@ -123,6 +131,9 @@ class AsyncSandbox:
     def sandbox_id(self) -> str:
         return self._session.name
 
+    def __repr__(self) -> str:
+        return f"AsyncSandbox({self.sandbox_id!r})"
+
     def tool(self, function: F) -> F:
         """Offers a function to the code: a decorator. Its schema comes from its annotations. It may be `async`."""
         made = Tool(function)
@@ -141,14 +152,20 @@ class AsyncSandbox:
         request = await self._session.request(
             "run", source(code), context=_name(context), env=envs, timeout=self.timeout if timeout is None else timeout,
             cpu=cpu, memory=memory, output_limit=output_limit, tools=offered(self._tools.values()))
-        return await self._run(request, dict(self._tools), Callbacks(on_stdout, on_stderr, on_result, on_error))
+        done = await self._run(request, dict(self._tools), Callbacks(on_stdout, on_stderr, on_result, on_error))
+        if context is not None and done.exit_code == 125 and done.stderr.startswith(NO_CONTEXT):
+            raise NotFound(_words(done.stderr))
+        return done
 
     async def _run(self, request: Request, tools: Dict[str, Tool], callbacks: Callbacks) -> Execution:
         self._session.running.append(request)
         try:
-            return await Run(request, tools, callbacks).collect()
+            done = await Run(request, tools, callbacks).collect()
         finally:
             self._session.running.remove(request)
+        if done.limit is not None and done.error is not None:
+            self._session.ended = done.error.value
+        return done
 
     async def _context(self, action: str, name: Optional[str] = None, **members: Any) -> List[Context]:
         contexts: List[Dict[str, Any]] = []
@@ -160,7 +177,9 @@ class AsyncSandbox:
                 elif message["event"] == "stderr":
                     said += data
         if message["status"] != 0:
-            raise InvalidArgument(said.decode("utf-8", "replace").strip() or f"the context {name!r}: {action} failed")
+            text = said.decode("utf-8", "replace")
+            raise (NotFound if text.startswith(NO_CONTEXT) else InvalidArgument)(
+                _words(text) or f"the context {name!r}: {action} failed")
         return [Context(one["id"], "python", one["cwd"]) for one in contexts]
 
     async def create_code_context(self, cwd: Optional[str] = None, *, language: Optional[str] = None,
@@ -275,6 +294,9 @@ class Sandbox(Twin[AsyncSandbox]):
     @property
     def sandbox_id(self) -> str:
         return self._twin.sandbox_id
+
+    def __repr__(self) -> str:
+        return f"Sandbox({self.sandbox_id!r})"
 
     def tool(self, function: F) -> F:
         """Offers a function to the code: a decorator. Its schema comes from its annotations. It may be `async`."""

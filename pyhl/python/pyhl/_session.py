@@ -30,8 +30,9 @@ Sandbox `self.files = Files(self._twin.files)`.
 
 from __future__ import annotations
 
-from typing import Any, Dict, List
+from typing import Any, Dict, List, Optional
 
+from ._errors import NotFound
 from ._server import Request, Server
 from ._waiting import WaiterType
 
@@ -42,6 +43,7 @@ class Session:
     def __init__(self, server: Server, waits: WaiterType, name: str) -> None:
         self.server, self.waits, self.name = server, waits, name
         self.running: List[Request] = []
+        self.ended: Optional[str] = None  # what a limit has said that ended it
 
     @classmethod
     async def open(cls, server: Server, waits: WaiterType, op: str, **members: Any) -> List[Session]:
@@ -56,6 +58,8 @@ class Session:
 
     async def request(self, op: str, data: bytes = b"", **members: Any) -> Request:
         """Sends a request about the session. Members that are None are left out."""
+        if self.ended is not None:
+            raise NotFound(f"there is no session {self.name!r} any more: {self.ended}")
         return await self.server.request(self.waits, op, data, session=self.name, **members)
 
     async def ask(self, op: str, data: bytes = b"", **members: Any) -> Dict[str, Any]:
