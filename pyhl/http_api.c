@@ -365,8 +365,11 @@ static void api_request(struct http_exchange *x, void *arg)
 /* POST /v1/sessions */
 static void api_open(struct http_exchange *x, void *arg)
 {
-    json_t *request = http_body_json(x);
+    size_t size;
+    json_t *request;
 
+    (void)http_body(x, &size);
+    request = size > 0 ? http_body_json(x) : json_object();
     if (request == NULL) {
         return;
     }

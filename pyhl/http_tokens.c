@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "http_tokens.h"
 #include "files.h"
+#include "message.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define TOKENS_FILE (1u << 20) /* bytes */
@@ -130,12 +132,17 @@ int http_tokens_read(struct http_tokens *tokens, const char *path, struct owner_
                      struct vmm_err *err)
 {
     const int fd = open(path, O_RDONLY | O_CLOEXEC);
+    struct stat st;
     char *text = NULL;
     size_t size;
     int rc;
 
     if (fd < 0) {
         return file_fail(err, path);
+    }
+    if (fstat(fd, &st) == 0 && (st.st_mode & 0077) != 0) {
+        message("pyhl serve: %s: other users may read it or write to it: chmod 600 %s\n", path,
+                path);
     }
     rc = file_read(fd, path, TOKENS_FILE, &text, &size, err);
     close(fd);

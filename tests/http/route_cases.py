@@ -51,7 +51,7 @@ def bytes_of_any_kind():
         coded = base64.b64encode("print('é')".encode()).decode()
         for members in ({"text": "print('é')"}, {"base64": coded}):
             same(output(s.ask("POST", "/v1/requests", {"op": "run", **members}).events), "é\n".encode())
-        session = s.ask("POST", "/v1/sessions", {}).json["session"]
+        session = s.ask("POST", "/v1/sessions", b"").json["session"]
         for size in (1, 2, 3, 100, 1000, 100000):
             written = {"op": "file", "session": session, "action": "write", "path": "/tmp/a", "base64": base64.b64encode(b"#" * size).decode()}
             same(s.ask("POST", "/v1/requests", written).done["event"], "done")

@@ -50,13 +50,14 @@ def owners():
 
 @case
 def token_files():
-    def refused(text):
+    def refused(text, mode=0o600, lines=1):
         with tempfile.NamedTemporaryFile("w") as f:
             f.write(text)
             f.flush()
+            os.chmod(f.name, mode)
             got = subprocess.run([PYHL, "serve", "--listen", ":0", "--token-file", f.name], capture_output=True,
                                  text=True, timeout=20)
-            same((got.returncode, got.stderr.count("\n")), (2, 1))
+            same((got.returncode, got.stderr.count("\n")), (2, lines))
             assert ANNE not in got.stderr, got.stderr
             return got.stderr
 
@@ -70,6 +71,8 @@ def token_files():
                        (f"{ANNE} name=a\n{BOB} name=a sessions=1\n", ":2: the limits of 'a' stand in its first line"),
                        (f"{ANNE}\0", "it has a NUL"), ("é" * 16, "printable ASCII")):
         assert said in refused(text), (text, refused(text))
+    for mode in (0o640, 0o602):
+        assert ": other users may read it or write to it: chmod 600 /" in refused("", mode, lines=2)
     got = subprocess.run([PYHL, "serve", "--listen", ":0", "--token-file", "/not/there"], capture_output=True, text=True)
     assert "/not/there: No such file" in got.stderr, got.stderr
 
