@@ -17,7 +17,7 @@ bool op_install(struct client *c, const json_t *request, uint64_t id, const uint
     (void)size;
     if (c->service->config.install == NULL) {
         return request_wrong(error, "PermissionError",
-                             "this server gets no packages: pyhl serve --install does");
+                             "this server gets no packages: start it with --install");
     }
     session = session_find(c, request, error);
     job = session != NULL ? job_new(c, id, session, error) : NULL;

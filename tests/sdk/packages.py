@@ -28,4 +28,4 @@ def install_brings_packages():
             same(asyncio.run(other()), (["alpha==2.0"], "2.0"))
         same(wrong, [])
     with pyhl.Sandbox() as sandbox:
-        raises(pyhl.PermissionDenied, "pyhl serve --install does", sandbox.install, "alpha")
+        raises(pyhl.PermissionDenied, "start it with --install", sandbox.install, "alpha")
