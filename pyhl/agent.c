@@ -22,6 +22,7 @@ struct agent *agent_new(struct service *s, struct session_vm *session)
 static void message_drop(struct agent *agent, struct agent_message *message)
 {
     TAILQ_REMOVE(&agent->messages, message, link);
+    agent->count--;
     free(message);
 }
 
@@ -60,6 +61,7 @@ bool agent_put(struct agent *agent, uint32_t what, uint64_t command, const void 
     }
     message->head.number = ++agent->number;
     TAILQ_INSERT_TAIL(&agent->messages, message, link);
+    agent->count++;
     agent_flush(agent);
     return true;
 }
@@ -123,6 +125,8 @@ bool agent_meet(struct agent *agent, const uint8_t *bytes)
     agent->own = ask.own;
     agent->number = ask.last;
     TAILQ_INSERT_HEAD(&agent->messages, message, link);
+    agent->count++;
+    agent->hello = ask.last + 1;
     TAILQ_FOREACH (message, &agent->messages, link) {
         message->head.number = ++agent->number;
         message->sent = false;

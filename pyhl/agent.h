@@ -80,11 +80,14 @@ struct agent {
     struct agent_messages messages; /* those that the agent has not confirmed */
     struct agent_commands commands; /* of commands.c */
     uint64_t own;                   /* of the agent that has asked last; 0: none has */
-    uint64_t number;                /* of the last message */
-    bool asks, waits;               /* a call is open, */
-    bool yielded;                   /* the run that waits for commands was told to end */
-    uint64_t ask_call, wait_call;   /* and its number */
-    bool adopts;   /* the machine is a copy, and its agent has not told what runs */
+    size_t command_count;
+    uint64_t number;              /* of the last message */
+    uint64_t hello;               /* of the last AGENT_HELLO */
+    size_t count;                 /* of messages */
+    bool asks, waits;             /* a call is open, */
+    bool yielded;                 /* the run that waits for commands was told to end */
+    uint64_t ask_call, wait_call; /* and its number */
+    bool adopts;                  /* the machine is a copy, and its agent has not told what runs */
     int failures;  /* runs that wait for commands have failed, since an agent has asked */
     char why[256]; /* what the run that waits for commands has said of its end */
 };
@@ -93,6 +96,9 @@ struct agent {
 struct agent *agent_new(struct service *s, struct session_vm *session);
 /* Its commands must be gone. */
 void agent_free(struct agent *agent);
+
+/* Messages that an agent has not confirmed, as far as clients may add some. */
+#define AGENT_MESSAGES 1024u
 
 /* Has a message sent. Returns false if there is no memory for it. */
 bool agent_put(struct agent *agent, uint32_t what, uint64_t command, const void *bytes,

@@ -54,6 +54,7 @@ void command_free(struct command *c)
     }
     agent_drop(c->agent, c->number);
     TAILQ_REMOVE(&c->agent->commands, c, link);
+    c->agent->command_count--;
     free(c);
 }
 
@@ -121,6 +122,9 @@ void command_wait(struct command *c, uint64_t ns)
 
 void command_kill(struct command *c)
 {
+    if (c->killed) {
+        return;
+    }
     c->killed = true;
     c->timeout_ns = 0;
     command_signal(c, SIGKILL);
@@ -181,7 +185,7 @@ bool command_listen(struct command *c, struct client *client, uint64_t id,
 
 struct command *command_make(struct agent *agent, uint64_t number)
 {
-    struct command *c = calloc(1, sizeof(*c));
+    struct command *c = agent->command_count < COMMANDS_MOST ? calloc(1, sizeof(*c)) : NULL;
 
     if (c == NULL) {
         return NULL;
@@ -197,6 +201,7 @@ struct command *command_make(struct agent *agent, uint64_t number)
     TAILQ_INIT(&c->inputs);
     TAILQ_INIT(&c->listeners);
     TAILQ_INSERT_TAIL(&agent->commands, c, link);
+    agent->command_count++;
     return c;
 }
 
@@ -211,6 +216,11 @@ struct command *command_new(struct client *client, struct session_vm *session, u
     }
     if (session->agent != NULL) {
         c = command_make(session->agent, ++s->command_serial);
+    }
+    if (c == NULL && session->agent != NULL && session->agent->command_count >= COMMANDS_MOST) {
+        (void)request_wrong(error, "Busy", "the session has %u commands, and may have no more",
+                            COMMANDS_MOST);
+        return NULL;
     }
     if (c == NULL) {
         (void)request_wrong(error, "OSError", "the server is out of memory");
@@ -240,6 +250,12 @@ bool command_start(struct command *c, const void *run, size_t size, struct reque
         return request_wrong(error, "OSError", "the server is out of memory");
     }
     return true;
+}
+
+bool command_may_send(const struct command *c, struct request_error *error)
+{
+    return c->agent->count < AGENT_MESSAGES ||
+           request_wrong(error, "Busy", "the session does not take what it was sent before");
 }
 
 void command_resize(struct command *c, uint16_t rows, uint16_t columns)

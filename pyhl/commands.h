@@ -9,7 +9,8 @@
 
 #include "agent.h"
 
-#define COMMAND_TEXT 256u
+#define COMMAND_TEXT  256u
+#define COMMANDS_MOST 4096u /* of a session */
 
 /* A request that gets the events of a command. */
 struct listener {
@@ -34,7 +35,8 @@ struct command {
     TAILQ_ENTRY(command) link;
     struct agent *agent;
     uint64_t number;
-    int pid; /* 0: it has not begun */
+    int pid;        /* 0: it has not begun */
+    uint64_t hello; /* the AGENT_HELLO (agent.h) since which its windows are counted */
     bool takes_input, ended_input;
     size_t room;  /* bytes of output that it may send */
     size_t owed;  /* of those that it has sent, without being told that they were passed on */
@@ -56,7 +58,8 @@ struct command *command_new(struct client *client, struct session_vm *session, u
                             struct request_error *error);
 /* Has it started. Returns false, with *error and no command, if there is no memory. */
 bool command_start(struct command *c, const void *run, size_t size, struct request_error *error);
-/* One of this number, which nobody listens to yet. NULL: there is no memory. */
+/* One of this number, which nobody listens to yet. NULL: there is no memory, or there are too many.
+ */
 struct command *command_make(struct agent *agent, uint64_t number);
 void command_name(struct command *c, const char *text, size_t size);
 /* One more request that gets its events. */
@@ -73,6 +76,8 @@ void command_credit(struct command *c);
 /* Sends a signal to its process group. */
 void command_signal(struct command *c, int signo);
 void command_resize(struct command *c, uint16_t rows, uint16_t columns);
+/* Whether a client may have one of these two sent: an agent that does not answer lets them wait. */
+bool command_may_send(const struct command *c, struct request_error *error);
 /* Kills it. Without an end soon after that it fails. */
 void command_kill(struct command *c);
 /* Kills it so many ns from now. */

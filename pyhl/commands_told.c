@@ -113,6 +113,10 @@ static bool told_here(struct agent *agent, uint64_t number, const uint8_t *bytes
     if (c == NULL || pid <= 0) {
         return false;
     }
+    if (c->pid != 0 && c->hello == agent->hello) {
+        return true; /* it has been told: nothing more may come for that */
+    }
+    c->hello = agent->hello;
     c->pid = pid;
     c->room = AGENT_WINDOW;
     c->takes_input = true;

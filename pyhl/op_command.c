@@ -281,7 +281,7 @@ bool op_resize(struct client *c, const json_t *request, uint64_t id, const uint8
         return false;
     }
     command = named(c, request, error);
-    if (command == NULL) {
+    if (command == NULL || !command_may_send(command, error)) {
         return false;
     }
     command_resize(command, rows, columns);
@@ -306,7 +306,7 @@ bool op_signal(struct client *c, const json_t *request, uint64_t id, const uint8
                              SIGNAL_MOST);
     }
     command = named(c, request, error);
-    if (command == NULL) {
+    if (command == NULL || !command_may_send(command, error)) {
         return false;
     }
     command_signal(command, (int)signo);

@@ -267,7 +267,8 @@ import os, struct
 def call(name, data):
     fd = os.open('/dev/pyhl-tool', os.O_RDWR)
     os.write(fd, name + b'\\0' + data)
-    return os.read(fd, 100)
+    os.read(fd, 100)
+    os.close(fd)
 %s
 """
 
@@ -286,6 +287,34 @@ def an_agent_that_is_forged():
             s.send("run", FORGED % text.replace("NUMBER", "1"), session=n)
             done, _ = s.answer(number)
             same((text, done["event"], done["type"], done["message"]), (text, "failed", "WorkerDied", "the session is over: its worker died"))
+
+
+@case
+def an_agent_that_is_forged_fills_no_memory():
+    """It tells of more commands than a session may have, and begins its window again and again."""
+    for text in ("for i in range(5000): call(b'pyhl:out', struct.pack('<IIQi', 1, 0, 1000 + i, 7))",
+                 "for _ in range(200):\n"
+                 "    call(b'pyhl:out', struct.pack('<IIQi', 1, 0, 1, 7))\n"
+                 "    call(b'pyhl:out', struct.pack('<IIQ', 4, 0, 1) + bytes(60000))"):
+        with Server() as s:
+            n = s.open()
+            number = s.send("command", session=n, line="sleep 100")
+            started(s, number)
+            run = s.send("command", session=n, args=["python3", "-c", FORGED % text])
+            time.sleep(1)  # a client that does not read
+            failed(s.answer(run), "WorkerDied")
+            failed(s.answer(number), "WorkerDied")
+
+
+@case
+def messages_that_an_agent_does_not_take():
+    with Server() as s:
+        n = s.open()
+        number = s.send("command", session=n, line="sleep 100")
+        pid = started(s, number)
+        cell(s.do("run", KILL % "SIGSTOP", session=n))
+        kinds = [s.do("signal", session=n, pid=pid, signal=18)[0].get("type", "done") for _ in range(1500)]
+        same((kinds[0], kinds[-1], kinds.count("done") <= 1025), ("done", "Busy", True))
 
 
 @case
