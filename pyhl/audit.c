@@ -45,18 +45,6 @@ static void audit_time(char text[40])
     (void)snprintf(text + n, 40 - n, ".%03ldZ", now.tv_nsec / 1000000);
 }
 
-static json_t *audit_counts(const struct vmm_counters *counters)
-{
-    struct result_count rows[RESULT_COUNTS];
-    json_t *counts = json_object();
-
-    result_counts(counters, rows);
-    for (size_t i = 0; i < RESULT_COUNTS; i++) {
-        (void)json_object_set_new(counts, rows[i].name, json_integer((json_int_t)rows[i].count));
-    }
-    return counts;
-}
-
 static char *audit_line(const struct audit_run *run)
 {
     const struct vmm_counters *c = run->counters;
@@ -69,7 +57,7 @@ static char *audit_line(const struct audit_run *run)
         time, "owner", run->owner, "session", run->session, "kind", run->kind, "outcome",
         run->outcome, "status", run->status, "times", "waited_ms", (double)run->waited_ns / 1e6,
         "took_ms", (double)run->took_ns / 1e6, "restore_ms", (double)c->restore_ns / 1e6, "run_ms",
-        (double)c->run_ns / 1e6, "cpu_ms", (double)c->cpu_ns / 1e6, "counts", audit_counts(c),
+        (double)c->run_ns / 1e6, "cpu_ms", (double)c->cpu_ns / 1e6, "counts", result_counts(c),
         "bytes", "in", (json_int_t)run->in, "out", (json_int_t)run->out);
     text = line != NULL ? json_dumps(line, JSON_COMPACT) : NULL;
     json_decref(line);

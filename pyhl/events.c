@@ -50,18 +50,6 @@ void event_failed(struct client *client, uint64_t id, const char *type, const ch
               0);
 }
 
-static json_t *done_counts(const struct vmm_counters *counters)
-{
-    struct result_count rows[RESULT_COUNTS];
-    json_t *counts = json_object();
-
-    result_counts(counters, rows);
-    for (size_t i = 0; i < RESULT_COUNTS; i++) {
-        (void)json_object_set_new(counts, rows[i].name, json_integer((json_int_t)rows[i].count));
-    }
-    return counts;
-}
-
 void event_done(const struct service *s, const struct job *job, const struct vmm_outcome *outcome)
 {
     const struct vmm_counters *c = &outcome->counters;
@@ -84,6 +72,6 @@ void event_done(const struct service *s, const struct job *job, const struct vmm
                         outcome_limit(outcome), "error",
                         ready || outcome->kind == VMM_EXITED ? NULL : text, "times", "restore_ms",
                         (double)c->restore_ns / 1e6, "run_ms", (double)c->run_ns / 1e6, "cpu_ms",
-                        (double)c->cpu_ns / 1e6, "counts", done_counts(c)),
+                        (double)c->cpu_ns / 1e6, "counts", result_counts(c)),
               NULL, 0);
 }

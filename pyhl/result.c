@@ -212,7 +212,14 @@ static void put_times(struct json_out *out, const struct vmm_counters *c)
     json_put(out, text);
 }
 
-void result_counts(const struct vmm_counters *c, struct result_count rows[RESULT_COUNTS])
+#define RESULT_COUNTS 10
+
+struct result_count {
+    const char *name;
+    uint64_t count;
+};
+
+static void count_rows(const struct vmm_counters *c, struct result_count rows[RESULT_COUNTS])
 {
     const struct result_count all[RESULT_COUNTS] = {
         {"memory_peak_bytes", c->memory_peak},
@@ -230,11 +237,27 @@ void result_counts(const struct vmm_counters *c, struct result_count rows[RESULT
     memcpy(rows, all, sizeof(all));
 }
 
+json_t *result_counts(const struct vmm_counters *c)
+{
+    struct result_count rows[RESULT_COUNTS];
+    json_t *counts = json_object();
+
+    count_rows(c, rows);
+    for (size_t i = 0; counts != NULL && i < RESULT_COUNTS; i++) {
+        if (json_object_set_new(counts, rows[i].name, json_integer((json_int_t)rows[i].count)) !=
+            0) {
+            json_decref(counts);
+            counts = NULL;
+        }
+    }
+    return counts;
+}
+
 static void put_counts(struct json_out *out, const struct vmm_counters *c)
 {
     struct result_count rows[RESULT_COUNTS];
 
-    result_counts(c, rows);
+    count_rows(c, rows);
     for (size_t i = 0; i < RESULT_COUNTS; i++) {
         json_put(out, i == 0 ? "{\"" : ",\"");
         json_put(out, rows[i].name);

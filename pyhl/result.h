@@ -8,6 +8,8 @@
 
 #include "vmm/vmm.h"
 
+#include <jansson.h>
+
 #define RESULT_BYTES (64ull << 20) /* of output, unless the user says more or less */
 
 struct result;
@@ -25,12 +27,8 @@ void result_io(struct result *result, struct vmm_io *io);
 int result_write(struct result *result, const struct vmm_outcome *outcome, const char *text,
                  int status);
 
-/* What is counted of a run, by the names that JSON has for it. */
-#define RESULT_COUNTS 10
-struct result_count {
-    const char *name;
-    uint64_t count;
-};
-void result_counts(const struct vmm_counters *counters, struct result_count rows[RESULT_COUNTS]);
+/* An object of what is counted of a run, with the names that result_write() gives, too. NULL: out
+ * of memory. */
+json_t *result_counts(const struct vmm_counters *counters);
 
 #endif
