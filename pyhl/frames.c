@@ -137,11 +137,6 @@ static void frames_heard(void *arg)
 
 /* --- the client --- */
 
-bool frames_is_file(void)
-{
-    return ends_are_files();
-}
-
 int frames_begin(struct service *service, struct frames **out, struct vmm_err *err)
 {
     struct frames *io = calloc(1, sizeof(*io));

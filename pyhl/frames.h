@@ -9,9 +9,6 @@
 
 struct frames;
 
-/* Whether standard input or output is a file, for struct service_config. */
-bool frames_is_file(void);
-
 /* Neither end blocks any more, until frames_end(). Returns 0 or, with *err, -errno. */
 int frames_begin(struct service *service, struct frames **out, struct vmm_err *err);
 

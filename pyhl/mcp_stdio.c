@@ -88,6 +88,7 @@ struct mcp_stdio {
     struct ends ends;
     bool skips;         /* the rest of a line that is too long */
     struct event *late; /* the end of the patience */
+    int status;
 };
 
 /* --- lines --- */
@@ -170,31 +171,19 @@ static void stdio_heard(void *arg)
 /* --- the server --- */
 
 /* Before each sleep of the loop. Returns whether there is more to do. */
-static bool stdio_turn(struct mcp_stdio *io, int *status)
+static bool stdio_turn(void *arg)
 {
+    struct mcp_stdio *io = arg;
     const bool over = io->ends.over && TAILQ_EMPTY(&io->peer.requests);
     const size_t unread = flow_out_size(&io->ends.flow);
 
-    *status = io->peer.failed ? CMD_FAILED : CMD_OK;
+    io->status = io->peer.failed ? CMD_FAILED : CMD_OK;
     if (!ends_write(&io->ends)) {
-        *status = CMD_SIGNALED + SIGPIPE;
+        io->status = CMD_SIGNALED + SIGPIPE;
         return false;
     }
     return !((over || io->peer.failed) && flow_out_size(&io->ends.flow) == 0) &&
            ends_watch(&io->ends, unread < MCP_UNREAD);
-}
-
-static int stdio_loop(struct service *s, struct mcp_stdio *io, int *status, struct vmm_err *err)
-{
-    int rc = 0;
-
-    while (rc == 0 && stdio_turn(io, status)) {
-        rc = service_turn(s, err);
-        if (rc == 0 && stdio_turn(io, status) && event_base_loop(s->base, EVLOOP_ONCE) < 0) {
-            rc = vmm_err_set(err, errno, "the event loop: %s", strerror(errno));
-        }
-    }
-    return rc;
 }
 
 static int stdio_begin(struct service *s, struct mcp_stdio *io, const struct mcp_options *options,
@@ -218,14 +207,14 @@ static int stdio_serve(const struct cmd *cmd, const struct service_config *confi
     struct mcp_stdio io = {.ends = {.in_flags = -1, .out_flags = -1}};
     struct vmm_err err = {0};
     struct service s;
-    int status = CMD_OK, rc;
+    int rc;
 
     rc = service_begin(&s, config, &err);
     if (rc < 0) {
         return cmd_fail(cmd, &err);
     }
     rc = stdio_begin(&s, &io, options, &err);
-    rc = rc == 0 ? stdio_loop(&s, &io, &status, &err) : rc;
+    rc = rc == 0 ? service_loop(&s, stdio_turn, &io, &err) : rc;
     mcp_peer_end(&io.peer);
     mcp_tools_end(&io.tools);
     if (io.late != NULL) {
@@ -233,7 +222,7 @@ static int stdio_serve(const struct cmd *cmd, const struct service_config *confi
     }
     ends_end(&io.ends);
     service_end(&s);
-    return rc < 0 ? cmd_fail(cmd, &err) : status;
+    return rc < 0 ? cmd_fail(cmd, &err) : io.status;
 }
 
 static int mcp_defaults(const struct cmd *cmd, struct mcp_options *options)

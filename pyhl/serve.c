@@ -4,16 +4,16 @@
  * (PROTOCOL.md). This process has no VM. Workers do, each in a process and a jail of its own.
  */
 #include "cmd.h"
+#include "ends.h"
+#include "frames.h"
+#include "http_serve.h"
+#include "install.h"
 #include "message.h"
 #include "op_pause.h"
 #include "service.h"
 #include "states.h"
-#include "frames.h"
-#include "install.h"
-#include "http_serve.h"
 
 #include <errno.h>
-#include <event2/event.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -163,22 +163,11 @@ struct serving {
 };
 
 /* Whether there is more to do. Where both are, standard input decides. */
-static bool serve_goes_on(struct serving *s)
+static bool serve_goes_on(void *arg)
 {
+    struct serving *s = arg;
+
     return !s->ended && (s->frames == NULL || frames_turn(s->frames, &s->status));
-}
-
-static int serve_loop(struct serving *s, struct vmm_err *err)
-{
-    int rc = 0;
-
-    while (rc == 0 && serve_goes_on(s)) {
-        rc = service_turn(&s->service, err);
-        if (rc == 0 && serve_goes_on(s) && event_base_loop(s->service.base, EVLOOP_ONCE) < 0) {
-            rc = vmm_err_set(err, errno, "the event loop: %s", strerror(errno));
-        }
-    }
-    return rc;
 }
 
 static int serve_clients(const struct cmd *cmd, const struct serve_options *options,
@@ -199,7 +188,7 @@ static int serve_clients(const struct cmd *cmd, const struct serve_options *opti
     if (rc == 0 && options->http.listen.count > 0) {
         rc = http_serve_begin(&s.service, &options->http, &s.ended, &s.http, &err);
     }
-    rc = rc == 0 ? serve_loop(&s, &err) : rc;
+    rc = rc == 0 ? service_loop(&s.service, serve_goes_on, &s, &err) : rc;
     frames_end(s.frames);
     http_serve_end(s.http);
     service_end(&s.service);
@@ -299,7 +288,7 @@ static int serve_main(const struct cmd *cmd, int argc, char **argv)
                                .state_dir = options.state_dir,
                                .state_limit = options.state_limit,
                                .idle_ns = options.idle_ns,
-                               .files = options.stdio && frames_is_file(),
+                               .files = options.stdio && ends_are_files(),
                                .limits = options.limits,
                                .install = options.install ? &wish : NULL,
                            });

@@ -271,6 +271,21 @@ int service_turn(struct service *service, struct vmm_err *err)
     return rc;
 }
 
+int service_loop(struct service *service, bool (*goes_on)(void *arg), void *arg,
+                 struct vmm_err *err)
+{
+    int rc = 0;
+
+    while (rc == 0 && goes_on(arg)) {
+        rc = service_turn(service, err);
+        /* What the turn has done may have been the last thing: then nothing would end a sleep. */
+        if (rc == 0 && goes_on(arg) && event_base_loop(service->base, EVLOOP_ONCE) < 0) {
+            rc = vmm_err_set(err, errno, "the event loop: %s", strerror(errno));
+        }
+    }
+    return rc;
+}
+
 void service_end(struct service *service)
 {
     pool_close(&service->pool);

@@ -122,6 +122,11 @@ int service_begin(struct service *service, const struct service_config *config,
  * has workers made. Returns 0 or, with *err, -errno. */
 int service_turn(struct service *service, struct vmm_err *err);
 
+/* Serves until goes_on(arg) is false, which is asked before and after each service_turn(). Returns
+ * 0 or, with *err, -errno. */
+int service_loop(struct service *service, bool (*goes_on)(void *arg), void *arg,
+                 struct vmm_err *err);
+
 /* Its clients must have ended, and what others have added to the base. */
 void service_end(struct service *service);
 

@@ -4,8 +4,9 @@
  * is a client of a service in this process, and its command is the one of PROTOCOL.md.
  */
 #include "cmd.h"
-#include "frames.h"
+#include "ends.h"
 #include "message.h"
+#include "service.h"
 #include "session.h"
 #include "shell_ends.h"
 
@@ -406,7 +407,7 @@ static int shell_main(const struct cmd *cmd, int argc, char **argv)
                     .vm_memory = info.memory,
                     .sessions = 1,
                     .waiting = 100,
-                    .files = frames_is_file(),
+                    .files = ends_are_files(),
                     .limits = {.timeout_ns = options.timeout_ns, .memory = options.memory},
                 });
     }
