@@ -112,7 +112,7 @@ static bool job_done(struct service *s, struct job *job, const struct worker_mes
     job_outcome(job, &outcome);
     if (job->opens && job->session == NULL) {
         event_failed(job->client, job->id, "Cancelled", "the session was closed");
-    } else if (job->install != NULL) {
+    } else if (job->install != NULL && (job->head.keeps != 0 || outcome.kind == VMM_FILES)) {
         job_install_done(job, &outcome);
     } else if (job->opens) {
         event_opened(job, &outcome);

@@ -5,6 +5,8 @@
  */
 #include "dispatch.h"
 #include "commands.h"
+#include "events.h"
+#include "job_install.h"
 #include "jobs.h"
 #include "report.h"
 #include "op_pause.h"
@@ -142,13 +144,39 @@ static int dispatch_fill(struct service *s, size_t hermetic, struct vmm_err *err
     return 0;
 }
 
+/* Runs whose packages were found wait for a worker from now on. */
+static void dispatch_prepared(struct service *s)
+{
+    struct request_error failed;
+    struct job *next;
+
+    for (struct job *job = TAILQ_FIRST(&s->preparing); job != NULL; job = next) {
+        struct client *client = job->client;
+        const uint64_t id = job->id;
+
+        next = TAILQ_NEXT(job, link);
+        if (!job_install_ready(job, &failed)) {
+            continue;
+        }
+        TAILQ_REMOVE(&s->preparing, job, link);
+        if (failed.type != NULL) {
+            job_drop(s, job);
+        } else if (job_wait(s, job, &failed)) {
+            continue;
+        }
+        event_failed(client, id, failed.type, failed.text);
+    }
+}
+
 int jobs_dispatch(struct service *s, struct vmm_err *err)
 {
-    size_t without = dispatch_sessions(s), hermetic = 0;
     const struct job *running;
+    size_t without, hermetic = 0;
     struct member *member;
     struct job *job;
 
+    dispatch_prepared(s);
+    without = dispatch_sessions(s);
     TAILQ_FOREACH (running, &s->running, link) {
         hermetic += running->head.keeps == 0;
     }
@@ -199,6 +227,7 @@ void jobs_end(struct service *s)
 
     jobs_drop(s, &s->waiting);
     jobs_drop(s, &s->running);
+    jobs_drop(s, &s->preparing);
     for (struct session_vm *v = TAILQ_FIRST(&s->sessions); v != NULL; v = next) {
         next = TAILQ_NEXT(v, link);
         jobs_drop(s, &v->waiting);

@@ -103,7 +103,7 @@ static void finder_work(const struct finder_task *task, int result)
         return;
     }
     more_begin(&more, task->wish);
-    if (more_find(&more, &task->have, &task->words, &err) == 0) {
+    if (more_find(&more, task->fresh ? NULL : &task->have, &task->words, &err) == 0) {
         fd = finder_bundle(&more, found, &err);
     }
     if (err.code != 0 && more.tree.said != NULL) {

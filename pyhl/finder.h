@@ -22,6 +22,7 @@ struct finder_found {
 struct finder_task {
     const struct install_wish *wish;
     struct opt_list words, have; /* as more_find() takes them */
+    bool fresh;                  /* nothing has run in the VM: have is not looked at */
     uint64_t timeout_ns;         /* 0: no limit */
     /* Called by the loop: with what it says for the user, and at the end. fd is the bundle, whose
      * owner the function is, or -1. */

@@ -36,9 +36,19 @@ struct job_install {
     int bundle;  /* what is to be taken; -1: nothing */
     json_t *got; /* names of packages */
     bool replaces, cancelled;
+    bool fresh;  /* it is a run without a session */
+    bool queued; /* which has what it needs */
+    struct bundle_info info;
     const char *failed; /* a type of PROTOCOL.md; NULL: nothing has gone wrong */
     char why[sizeof(((struct vmm_err *)0)->msg)];
 };
+
+bool job_install_allowed(const struct client *client, struct request_error *error)
+{
+    return client->service->config.install != NULL ||
+           request_wrong(error, "PermissionError",
+                         "this server gets no packages: start it with --install");
+}
 
 static bool packages_words(struct job_install *install, const json_t *packages,
                            struct request_error *error)
@@ -65,7 +75,17 @@ static bool packages_words(struct job_install *install, const json_t *packages,
            request_wrong(error, "OSError", "the server is out of memory");
 }
 
-bool job_install_begin(struct job *job, const json_t *packages, struct request_error *error)
+/* The packages of a run are looked for at once. */
+static bool packages_begin(struct job_install *install)
+{
+    install->fresh = true;
+    install->state = INSTALL_WAITS;
+    TAILQ_INSERT_TAIL(&install->service->installs, install, link);
+    return true;
+}
+
+bool job_install_begin(struct job *job, const json_t *packages, bool fresh,
+                       struct request_error *error)
 {
     struct job_install *install = calloc(1, sizeof(*install));
     struct service *s = job->client->service;
@@ -83,7 +103,8 @@ bool job_install_begin(struct job *job, const json_t *packages, struct request_e
     }
     return packages_words(install, packages, error) &&
            (more_check_words(s->config.install, &install->words, &err) == 0 ||
-            request_wrong(error, "ValueError", "'packages': %s", err.msg));
+            request_wrong(error, "ValueError", "'packages': %s", err.msg)) &&
+           (!fresh || packages_begin(install));
 }
 
 /* Tells the worker what to take; info is NULL: nothing. */
@@ -94,6 +115,10 @@ static void packages_answer(struct job_install *install, const struct bundle_inf
     struct job *job = install->job;
 
     install->state = INSTALL_ANSWERED;
+    if (install->fresh) {
+        install->info = info != NULL ? *info : (struct bundle_info){0};
+        return;
+    }
     job->end_ns = report_now() + 2 * job->head.timeout_ns + INSTALL_LATE_NS;
     if (pool_send(job->member, &take, info) < 0) {
         pool_kill(job->member);
@@ -163,7 +188,9 @@ static void packages_find(struct job_install *install)
     const struct finder_task task = {.wish = s->config.install,
                                      .words = install->words,
                                      .have = install->have,
-                                     .timeout_ns = install->job->head.timeout_ns,
+                                     .fresh = install->fresh,
+                                     .timeout_ns = install->fresh ? REQUEST_INSTALL_NS
+                                                                  : install->job->head.timeout_ns,
                                      .said = packages_said,
                                      .over = packages_over,
                                      .arg = install};
@@ -253,10 +280,13 @@ bool job_install_cancel(struct service *s, struct job *job)
 {
     struct job_install *install = job->install;
 
-    if (install == NULL || job->member == NULL) {
+    if (install == NULL || install->queued || (!install->fresh && job->member == NULL)) {
         return false;
     }
     install->cancelled = true;
+    if (install->fresh && install->state == INSTALL_ANSWERED && install->failed == NULL) {
+        packages_fail(install, "Cancelled", "it was cancelled");
+    }
     if (install->state == INSTALL_WAITS) {
         TAILQ_REMOVE(&s->installs, install, link);
         packages_fail(install, "Cancelled", "it was cancelled");
@@ -264,6 +294,26 @@ bool job_install_cancel(struct service *s, struct job *job)
         finder_stop(install->finder);
     }
     return install->state != INSTALL_ANSWERED || install->failed != NULL;
+}
+
+bool job_install_ready(struct job *job, struct request_error *failed)
+{
+    struct job_install *install = job->install;
+    struct worker_run head;
+    uint8_t *at = job->run.out.bytes + job->run.out.at;
+
+    if (install->state != INSTALL_ANSWERED) {
+        return false;
+    }
+    failed->type = install->failed;
+    (void)snprintf(failed->text, sizeof(failed->text), "%.*s", (int)sizeof(failed->text) - 1,
+                   install->why);
+    memcpy(&head, at, sizeof(head));
+    head.entries = install->info.entries;
+    head.index = install->info.index;
+    memcpy(at, &head, sizeof(head));
+    install->queued = true;
+    return true;
 }
 
 void job_install_done(const struct job *job, const struct vmm_outcome *outcome)

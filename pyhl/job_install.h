@@ -1,16 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Jobs that put packages into a session. The worker tells what its machine has, a process of its
- * own finds what is missing (finder.h), and the worker fetches that in pieces. Meanwhile the
- * session waits, and everything else goes on.
+ * Jobs that put packages into a session, and runs without one that find packages. The worker tells
+ * what its machine has, a process of its own finds what is missing (finder.h), and the worker
+ * fetches that in pieces. Meanwhile the session waits, and everything else goes on.
  */
 #ifndef PYHL_JOB_INSTALL_H
 #define PYHL_JOB_INSTALL_H
 
 #include "service.h"
 
-/* Makes the job one of these packages: a list of texts. */
-bool job_install_begin(struct job *job, const json_t *packages, struct request_error *error);
+/* Whether this server gets packages; if not it sets the error. */
+bool job_install_allowed(const struct client *client, struct request_error *error);
+
+/* Makes the job one of these packages: a list of texts. fresh: it is a run without a session, which
+ * is to find them. They are looked for before it gets a worker. */
+bool job_install_begin(struct job *job, const json_t *packages, bool fresh,
+                       struct request_error *error);
+
+/* Whether the packages of such a run were found, or could not be; then failed is their error, or
+ * its type is NULL, and the job can wait for a worker. */
+bool job_install_ready(struct job *job, struct request_error *failed);
 
 /* Frees what belongs to it, and ends its process. */
 void job_install_drop(struct service *s, struct job *job);

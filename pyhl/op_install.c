@@ -15,9 +15,8 @@ bool op_install(struct client *c, const json_t *request, uint64_t id, const uint
 
     (void)bytes;
     (void)size;
-    if (c->service->config.install == NULL) {
-        return request_wrong(error, "PermissionError",
-                             "this server gets no packages: start it with --install");
+    if (!job_install_allowed(c, error)) {
+        return false;
     }
     session = session_find(c, request, error);
     job = session != NULL ? job_new(c, id, session, error) : NULL;
@@ -25,7 +24,7 @@ bool op_install(struct client *c, const json_t *request, uint64_t id, const uint
         return false;
     }
     if (!request_install(request, &job->run, error) ||
-        !job_install_begin(job, json_object_get(request, "packages"), error)) {
+        !job_install_begin(job, json_object_get(request, "packages"), false, error)) {
         job_drop(c->service, job);
         return false;
     }

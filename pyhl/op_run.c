@@ -4,12 +4,28 @@
  */
 #include "commands.h"
 #include "events.h"
+#include "job_install.h"
 #include "jobs.h"
 #include "ops.h"
 #include "sessions.h"
 
 #include <signal.h>
 #include <string.h>
+
+/* The run's packages are looked for, and then it waits for a worker. */
+static bool run_prepare(struct client *c, struct job *job, const json_t *request,
+                        struct request_error *error)
+{
+    bool good = job_install_allowed(c, error);
+
+    good = good && job_install_begin(job, json_object_get(request, "packages"), true, error);
+    if (good) {
+        TAILQ_INSERT_TAIL(&c->service->preparing, job, link);
+    } else {
+        job_drop(c->service, job);
+    }
+    return good;
+}
 
 bool op_run(struct client *c, const json_t *request, uint64_t id, const uint8_t *bytes, size_t size,
             struct request_error *error)
@@ -31,7 +47,8 @@ bool op_run(struct client *c, const json_t *request, uint64_t id, const uint8_t 
         job_drop(c->service, job);
         return false;
     }
-    return job_wait(c->service, job, error);
+    return json_object_get(request, "packages") == NULL ? job_wait(c->service, job, error)
+                                                        : run_prepare(c, job, request, error);
 }
 
 bool op_context(struct client *c, const json_t *request, uint64_t id, const uint8_t *bytes,

@@ -5,6 +5,7 @@
  * folder's work/, where what a killed process leaves is found and removed.
  */
 #include "packages_more.h"
+#include "dists.h"
 #include "files.h"
 #include "packages_dist.h"
 
@@ -156,6 +157,22 @@ static int more_stub(const struct folder *stubs, const char *text, struct vmm_er
     return rc;
 }
 
+/* Makes those of the packages that the home has of its own. */
+static int more_stubs_of_home(const struct more *p, const struct folder *stubs, struct vmm_err *err)
+{
+    char *text = NULL;
+    size_t len;
+    int fd = home_file(&p->home, HOME_DISTS, err);
+    int rc = fd < 0 ? fd : file_read(fd, HOME_DISTS, DISTS_MAX, &text, &len, err);
+
+    if (fd >= 0) {
+        close(fd);
+    }
+    rc = rc == 0 ? dists_unpack(text, stubs, err) : rc;
+    free(text);
+    return rc;
+}
+
 static int more_stubs(const struct more *p, const struct opt_list *have, char path[PATH_MAX],
                       struct vmm_err *err)
 {
@@ -163,7 +180,10 @@ static int more_stubs(const struct more *p, const struct opt_list *have, char pa
     int rc = more_folder(p, path, MORE_STUBS, err);
 
     rc = rc == 0 ? folder_open(&stubs, path, err) : rc;
-    for (size_t i = 0; rc == 0 && i < have->count; i++) {
+    if (rc == 0 && have == NULL && p->home.config.layer_size > 0) {
+        rc = more_stubs_of_home(p, &stubs, err);
+    }
+    for (size_t i = 0; rc == 0 && have != NULL && i < have->count; i++) {
         rc = more_stub(&stubs, have->items[i], err);
     }
     folder_close(&stubs);
@@ -285,7 +305,13 @@ int more_find(struct more *more, const struct opt_list *have, const struct opt_l
     if (more->names == NULL) {
         return vmm_err_set(err, ENOMEM, "out of memory");
     }
-    rc = more_check_have(more, have, err);
+    if (have != NULL) {
+        rc = more_check_have(more, have, err);
+    } else if (more->tree.replaces && more->home.config.layer_size > 0) {
+        rc = vmm_err_set(err, ENOTSUP,
+                         "another version of a package is wanted, and the server's home has "
+                         "packages of its own (pyhl setup --with)");
+    }
     return rc == 0 ? more_list(more, err) : rc;
 }
 

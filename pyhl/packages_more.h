@@ -37,8 +37,9 @@ int more_check_words(const struct install_wish *wish, const struct opt_list *wor
                      struct vmm_err *err);
 
 /* Has uv find the packages that `words` name. have: "NAME-VERSION" of those that the VM has beside
- * its image's. EEXIST when one of these would be replaced; what packages_resolve() gives. Call
- * more_drop() after an error, too: tree.said is there until then. */
+ * its image's; NULL: it has those of its home, as before its first run. EEXIST when one of these
+ * would be replaced; what packages_resolve() gives. Call more_drop() after an error, too: tree.said
+ * is there until then. */
 int more_find(struct more *more, const struct opt_list *have, const struct opt_list *words,
               struct vmm_err *err);
 

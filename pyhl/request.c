@@ -7,8 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define REQUEST_TOOLS      1000u
-#define REQUEST_INSTALL_NS 600000000000ull /* what uv may take */
+#define REQUEST_TOOLS 1000u
 
 /* A run in the making. */
 struct making {
@@ -279,6 +278,11 @@ static bool put_sort(struct making *m, const json_t *request)
     if (!session && json_object_get(request, "context") != NULL) {
         return request_wrong(m->error, "ValueError", "'context' is for a run in a session");
     }
+    if (session && json_object_get(request, "packages") != NULL) {
+        return request_wrong(m->error, "ValueError",
+                             "'packages' are for a run without a session: 'install' gets them "
+                             "into one");
+    }
     return true;
 }
 
@@ -324,10 +328,10 @@ static bool put_deterministic(struct making *m, const json_t *request)
 bool request_run(const json_t *request, const struct request_limits *limits, const uint8_t *code,
                  size_t size, struct flow *out, struct request_error *error)
 {
-    static const char *const names[] = {"id",      "op",         "session",       "as",
-                                        "context", "args",       "env",           "cwd",
-                                        "timeout", "cpu",        "memory",        "output_limit",
-                                        "tools",   "tool_calls", "deterministic", NULL};
+    static const char *const names[] = {
+        "id",    "op",         "session",       "as",       "context", "args",
+        "env",   "cwd",        "timeout",       "cpu",      "memory",  "output_limit",
+        "tools", "tool_calls", "deterministic", "packages", NULL};
     struct making m = {.error = error};
     bool ok = request_members(request, names, error) && put_deterministic(&m, request);
 

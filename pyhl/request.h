@@ -12,10 +12,11 @@
 #include <jansson.h>
 #include <stddef.h>
 
-#define REQUEST_JSON  (1u << 20)
-#define REQUEST_BYTES ((64u << 20) + (64u << 10))
-#define REQUEST_DEPTH 64u
-#define REQUEST_ID    9007199254740992 /* 2^53 */
+#define REQUEST_JSON       (1u << 20)
+#define REQUEST_BYTES      ((64u << 20) + (64u << 10))
+#define REQUEST_DEPTH      64u
+#define REQUEST_INSTALL_NS 600000000000ull  /* that uv may take */
+#define REQUEST_ID         9007199254740992 /* 2^53 */
 
 /* What a run may have at most, and has when it says nothing; 0: no limit. */
 struct request_limits {

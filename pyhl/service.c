@@ -228,6 +228,7 @@ int service_begin(struct service *service, const struct service_config *config, 
     LIST_INIT(&service->owners);
     service->audit.fd = -1;
     TAILQ_INIT(&service->installs);
+    TAILQ_INIT(&service->preparing);
     service->pool = (struct pool){.snap = config->snap,
                                   .spare = config->workers,
                                   .message = answer_message,

@@ -97,6 +97,7 @@ struct service {
     struct pool pool;
     struct job_list waiting, running; /* of waiting: those without a VM; sessions have their own */
     TAILQ_HEAD(, session_vm) sessions;
+    struct job_list preparing;          /* their packages are looked for */
     TAILQ_HEAD(, job_install) installs; /* that wait for others */
     size_t installing;                  /* how many look for packages */
     struct owner_list owners;

@@ -302,10 +302,16 @@ static int worker_take_packages(struct worker *w, const struct work *work,
                                            .read = packages_read,
                                            .tell = packages_tell,
                                            .go = packages_go};
-    int rc = pyhl_run_make(&work->run, &run, err);
+    const struct bundle_info info = {work->head.entries, work->head.index};
+    const struct pyhl_run empty = {.cell = "",
+                                   .timeout_ns = work->run.timeout_ns,
+                                   .cpu_ns = work->run.cpu_ns,
+                                   .memory = work->run.memory};
+    int rc = pyhl_run_make(&empty, &run, err);
 
     if (rc == 0) {
-        rc = worker_install(&install, outcome, err);
+        rc = info.entries > 0 ? worker_put_packages(&install, &info, outcome, err)
+                              : worker_install(&install, outcome, err);
         pyhl_run_free(&run);
     }
     return rc;
@@ -390,16 +396,21 @@ static int worker_reset(struct worker *w, struct vmm_err *err)
 static int worker_work(struct worker *w, struct work *work, const char *bytes, size_t size,
                        struct vmm_err *err)
 {
-    struct vmm_outcome outcome;
+    struct vmm_outcome outcome = {.kind = VMM_BROKEN};
+    bool run = true;
     int rc = work_make(work, worker_on_call, bytes, size, err);
 
+    if (rc == 0 && work->head.entries > 0) {
+        rc = worker_take_packages(w, work, &outcome, err);
+        run = rc == 0 && outcome.kind == VMM_READY && outcome.status == 0;
+    }
     if (rc < 0) {
         return rc;
     }
     if (work->set != NULL) {
         flag_raise(&w->listen);
     }
-    rc = worker_run_vm(w, work, &outcome, err);
+    rc = run ? worker_run_vm(w, work, &outcome, err) : 0;
     if (rc < 0) {
         return rc;
     }

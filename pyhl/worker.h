@@ -82,6 +82,7 @@ struct worker_run {
     uint32_t unused;
     uint64_t timeout_ns, cpu_ns, memory, max_output, max_calls; /* as in struct pyhl_run */
     uint64_t strings, source;                                   /* bytes */
+    uint64_t entries, index; /* struct bundle_info of packages that the run finds; 0: none */
 };
 
 struct worker_done {

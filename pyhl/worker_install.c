@@ -3,7 +3,6 @@
  * The server is trusted here. It gives the files in pieces, because this process can open none.
  */
 #include "worker_install.h"
-#include "bundle.h"
 #include "outcome.h"
 #include "packages_have.h"
 #include "vmm/abi.h"
@@ -60,6 +59,20 @@ static void take_refused(struct vmm_outcome *outcome, const char *why)
     outcome->status = 1;
     (void)snprintf(outcome->detail, sizeof(outcome->detail), "%.*s",
                    (int)sizeof(outcome->detail) - 1, why);
+}
+
+int worker_put_packages(const struct worker_install *install, const struct bundle_info *info,
+                        struct vmm_outcome *outcome, struct vmm_err *err)
+{
+    struct bundle bundle = {.get = take_get, .arg = (void *)(uintptr_t)install};
+    struct vmm_run run = *install->run;
+    int rc = bundle_open(&bundle, info, err);
+
+    run.mode = HV_RUN_PRELOAD;
+    run.files_in = &bundle.in;
+    rc = rc == 0 ? install->go(install->arg, &run, outcome, err) : rc;
+    bundle_close(&bundle);
+    return rc;
 }
 
 static int take_put(const struct worker_install *install, const struct vmm_files_in *files,

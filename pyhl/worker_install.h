@@ -6,6 +6,7 @@
 #ifndef PYHL_WORKER_INSTALL_H
 #define PYHL_WORKER_INSTALL_H
 
+#include "bundle.h"
 #include "worker.h"
 
 struct worker_install {
@@ -19,6 +20,11 @@ struct worker_install {
     int (*go)(void *arg, const struct vmm_run *run, struct vmm_outcome *outcome,
               struct vmm_err *err);
 };
+
+/* Puts the files of a bundle into a machine in which nothing has run, before its run. outcome:
+ * VMM_READY with status 0 when they are there. */
+int worker_put_packages(const struct worker_install *install, const struct bundle_info *info,
+                        struct vmm_outcome *outcome, struct vmm_err *err);
 
 /* outcome: VMM_READY with status 0 when it is done. With another status the machine is as before,
  * and detail says why. */

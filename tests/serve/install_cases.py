@@ -124,7 +124,7 @@ def nothing_stays_of_a_session_that_installed():
 @case
 def nothing_is_installed_unless_it_was_said():
     with Server() as s:
-        failed(s.do("install", session=s.open(), packages=["alpha"]), "PermissionError", "pyhl serve --install")
+        failed(s.do("install", session=s.open(), packages=["alpha"]), "PermissionError", "--install")
     with Server("--install", env=os.environ | {"PATH": "/nowhere"}) as s:
         failed(s.do("install", session=s.open(), packages=["alpha"]), "OSError", "which is not on PATH; get it with")
 
@@ -215,3 +215,38 @@ def a_worker_that_asks_for_files():
                     forge(pid, kind, data)
             failed(s.answer(number), "WorkerDied")
         ran(s.do("run", "print(1)"), b"1\n")
+
+
+@case
+def a_run_with_packages():
+    """It has a VM that nothing has run in, with these packages; others have none."""
+    with server("--workers", "1") as (s, links):
+        code = "import alpha, host, os; print(alpha.version, host.f(1), os.path.exists('/tmp/mark')); open('/tmp/mark', 'w').close()"
+        for version in "1.0", "2.0", "1.0":
+            number = s.send("run", code, packages=[f"alpha=={version}"], tools=[{"name": "f", "schema": '{"properties":{"x":{}}}'}])
+            message, _ = s.until(lambda m: m["event"] == "call")
+            s.send("reply", b"7", run=number, call=message["call"])
+            ran(s.answer(number), f"{version} 7 False\n".encode())
+            ran(s.do("run", f"import os; print(os.path.exists('{SITE}'))"), b"False\n")
+        _, got = s.do("run", "import beta; beta.alpha.version", packages=["beta", "alpha==1.0"], **{"as": "cell"})
+        same([kind["kind"] for kind, _ in got["record"]], ["result"])
+        ran(s.do("run", "print(1)", packages=["click"]), b"1\n")  # it is there
+        done, got = s.do("run", "1", packages=["nope"])
+        failed((done, got), "ValueError", "there is no package 'nope'")
+        failed(s.do("run", "1", packages=["/etc"]), "ValueError", "'/etc' is no NAME")
+        failed(s.do("run", "1", packages=["alpha"], session=s.open()), "ValueError", "'packages' are for a run without a session")
+        slow = [s.send("run", "1", packages=["slow"]) for _ in range(6)]
+        while not os.path.exists(f"{links}/slow"):
+            time.sleep(0.02)
+        ran(s.do("run", "print(2)"), b"2\n")
+        for number in reversed(slow):
+            s.do("cancel", run=number)
+            failed(s.answer(number), "Cancelled")
+        large = s.send("run", "1", packages=["large"], timeout=0.2)
+        same(s.answer(large)[0]["outcome"], "timeout")
+        ran(s.do("run", "print(3)"), b"3\n")
+        s.send("run", "1", packages=["slow"])
+        s.send("run", "1", packages=["alpha"])
+        time.sleep(0.2)
+    with Server() as s:
+        failed(s.do("run", "1", packages=["alpha"]), "PermissionError", "--install")
