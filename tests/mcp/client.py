@@ -2,52 +2,35 @@
 """A client of `pyhl mcp`: a message of JSON-RPC a line."""
 
 import json
-import os
-import select
-import subprocess
-import time
 
-PYHL = os.environ.get("PYHL", "build/pyhl")
+from piped import PYHL, Piped
+
 MODERN = {"io.modelcontextprotocol/protocolVersion": "2026-07-28",
           "io.modelcontextprotocol/clientInfo": {"name": "test", "version": "1"},
           "io.modelcontextprotocol/clientCapabilities": {}}
 
 
-class Server:
+def take_line(received):
+    """The first line of what has come, taken off; None if there is no whole one."""
+    size = received.find(b"\n")
+    if size < 0:
+        return None
+    line = bytes(received[:size])
+    del received[:size + 1]
+    return line
+
+
+class Server(Piped):
     """A server, what is sent to it and what comes from it."""
 
     def __init__(self, *options, **popen):
-        self.process = subprocess.Popen([PYHL, "mcp", *options], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                        stderr=subprocess.PIPE, bufsize=0, **popen)
-        self.received = b""
+        super().__init__([PYHL, "mcp", *options], **popen)
         self.kept = []
         self.last = 0
 
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.process.kill()
-        self.process.wait()
-        for stream in (self.process.stdin, self.process.stdout, self.process.stderr):
-            stream.close()
-
-    def write(self, data):
-        while data:
-            data = data[os.write(self.process.stdin.fileno(), data):]
-
     def line(self, within=30):
         """The next line; None at the end."""
-        end = time.monotonic() + within
-        while b"\n" not in self.received:
-            if not select.select([self.process.stdout], [], [], max(0, end - time.monotonic()))[0]:
-                raise TimeoutError(f"no line within {within} s")
-            more = os.read(self.process.stdout.fileno(), 1 << 20)
-            if not more:
-                return None
-            self.received += more
-        line, _, self.received = self.received.partition(b"\n")
-        return line
+        return self.read(take_line, within)
 
     def raw(self, data, within=30):
         """Sends a line, and returns the next message."""
@@ -88,12 +71,6 @@ class Server:
     def call(self, tool, **arguments):
         """The result of a tool."""
         return self.answer(self.begin(tool, **arguments))["result"]
-
-    def end(self, within=30):
-        """Closes the input; the exit status and what is on standard error."""
-        self.process.stdin.close()
-        status = self.process.wait(within)
-        return status, self.process.stderr.read().decode()
 
 
 def text(result):

@@ -2,13 +2,9 @@
 """A client of `pyhl serve --stdio`, written from pyhl/PROTOCOL.md alone."""
 
 import json
-import os
-import select
 import struct
-import subprocess
-import time
 
-PYHL = os.environ.get("PYHL", "build/pyhl")
+from piped import PYHL, Piped
 
 
 def frame(message, data=b""):
@@ -16,29 +12,26 @@ def frame(message, data=b""):
     return struct.pack("<II", len(text), len(data)) + text + data
 
 
-class Server:
+def take_frame(received):
+    """The message and the bytes of the first frame of what has come, taken off; None if there is no whole one."""
+    if len(received) < 8:
+        return None
+    text, data = struct.unpack("<II", received[:8])
+    if len(received) < 8 + text + data:
+        return None
+    message = json.loads(received[8:8 + text])
+    more = bytes(received[8 + text:8 + text + data])
+    del received[:8 + text + data]
+    return message, more
+
+
+class Server(Piped):
     """A server, its requests and its events."""
 
     def __init__(self, *options, **popen):
-        self.process = subprocess.Popen([PYHL, "serve", "--stdio", *options], stdin=subprocess.PIPE,
-                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0, **popen)
-        self.received = bytearray()
+        super().__init__([PYHL, "serve", "--stdio", *options], **popen)
         self.events = []
         self.last = 0
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.process.kill()
-        self.process.wait()
-        for stream in (self.process.stdin, self.process.stdout, self.process.stderr):
-            stream.close()
-
-    def write(self, data):
-        left = memoryview(data)
-        while left:
-            left = left[os.write(self.process.stdin.fileno(), left):]
 
     def send(self, op, data=b"", **members):
         """Sends a request, and returns its number."""
@@ -49,21 +42,7 @@ class Server:
 
     def event(self, within=30):
         """The next event and its bytes; None at the end."""
-        end = time.monotonic() + within
-        while True:
-            if len(self.received) >= 8:
-                text, data = struct.unpack("<II", self.received[:8])
-                if len(self.received) >= 8 + text + data:
-                    message = json.loads(self.received[8:8 + text])
-                    data = bytes(self.received[8 + text:8 + text + data])
-                    del self.received[:8 + text + len(data)]
-                    return message, data
-            if not select.select([self.process.stdout], [], [], max(0, end - time.monotonic()))[0]:
-                raise TimeoutError(f"no event within {within} s")
-            more = os.read(self.process.stdout.fileno(), 1 << 20)
-            if not more:
-                return None
-            self.received += more
+        return self.read(take_frame, within)
 
     def until(self, wanted, within=30):
         """Events up to the first of which wanted(message) is true; those of others are kept."""
@@ -97,9 +76,3 @@ class Server:
         done, _ = self.do("open", **members)
         assert done["event"] == "done", done
         return done["session"]
-
-    def end(self, within=30):
-        """Closes the input; the exit status and what is on standard error."""
-        self.process.stdin.close()
-        status = self.process.wait(within)
-        return status, self.process.stderr.read().decode()
