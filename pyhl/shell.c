@@ -302,10 +302,13 @@ static int shell_turn(struct shell *s, struct vmm_err *err)
 {
     const int rc = shell_ends_write(&s->ends);
 
-    if (rc < 0) {
+    if (rc == -EPIPE) {
         s->over = true;
-        s->status = rc == -EPIPE ? CMD_SIGNALED + SIGPIPE : CMD_FAILED;
+        s->status = CMD_SIGNALED + SIGPIPE;
         return 0;
+    }
+    if (rc < 0) {
+        return vmm_err_set(err, -rc, "writing its output: %s", strerror(-rc));
     }
     client_pause(&s->client, shell_ends_unwritten(&s->ends) > SHELL_UNREAD);
     if (s->client.failed) {

@@ -104,4 +104,8 @@ def case_shell_streams():
     started.stdout.close()
     if started.wait(LIMIT) != 141:
         wrong.append(f"a reader that goes: status {started.returncode}")
+    with open("/dev/full", "wb") as full:
+        got = subprocess.run([*SHELL, "-c", "echo"], stdout=full, stderr=subprocess.PIPE, env=ENV, timeout=LIMIT)
+    if (got.returncode, got.stderr) != (125, b"pyhl shell: writing its output: No space left on device\n"):
+        wrong.append(f"a full disk: {got.returncode}, {got.stderr}")
     return wrong
