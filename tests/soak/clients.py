@@ -31,6 +31,7 @@ class Client:
         self.inside = [self.names] * 6 + [self.error, self.calls, self.interrupted, self.contexts]
         self.inside += [self.install] * ("install" in ops) + [self.files] * 2 * ("file" in ops)
         self.inside += [self.commands] * 2 * ("command" in ops)
+        self.inside += [self.pause] * ("pause" in ops)
         self.ops = ops
         if "fork" in ops:
             self.inside += [self.fork, self.rewind]
@@ -202,6 +203,12 @@ class Client:
         value = self.rng.randrange(1 << 40)
         message, out = await self.events("command", session=self.session, line=f"sleep 0.02; echo $(({value} + 1)); exit 3")
         self.check((message["event"], message.get("status"), out["stdout"]), ("done", 3, b"%d\n" % (value + 1)))
+
+    async def pause(self):
+        """The state goes to disk; the next request brings it back."""
+        message, _ = await self.events("pause", session=self.session)
+        self.done(message)
+        await self.names()
 
     async def rewind(self):
         message, _ = await self.events("checkpoint", session=self.session, name="here")

@@ -10,6 +10,7 @@ may be left, and the memory must be what it was after the first part.
 """
 import asyncio
 import collections
+import contextlib
 import os
 import pathlib
 import random
@@ -65,7 +66,7 @@ class Soak:
         while not self.over():
             await asyncio.sleep(rng.expovariate(1 / KILLS))
             pids = children(self.server.pid)
-            if pids:
+            with contextlib.suppress(IndexError, ProcessLookupError):  # it has ended by itself
                 os.kill(rng.choice(pids), signal.SIGKILL)
                 self.counts["kills", "of workers"] += 1
 
