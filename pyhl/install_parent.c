@@ -2,6 +2,7 @@
 #include "install_parent.h"
 #include "message.h"
 #include "packages_more.h"
+#include "packages_words.h"
 #include "signals.h"
 
 #include <errno.h>
@@ -33,8 +34,8 @@ static int install_asked(struct parent *parent, const struct channel_message *m,
     asked->text[have] = 0;
     memcpy(asked->text + have + 1, parent_bytes(parent) + have, size - have);
     asked->text[size + 1] = 0;
-    return more_strings(asked->text, have, &asked->have) &&
-                   more_strings(asked->text + have + 1, size - have, &asked->words)
+    return words_split(asked->text, have, &asked->have) &&
+                   words_split(asked->text + have + 1, size - have, &asked->words)
                ? 0
                : -ENOMEM;
 }
@@ -60,7 +61,7 @@ static int install_find(struct install_parent *p, const struct asked *asked,
                         struct channel_message *answer, uint8_t *bytes, struct vmm_err *err)
 {
     const struct package_tree *tree = &p->more.tree;
-    int rc = more_check_words(p->more.wish, &asked->words, err);
+    int rc = words_check(p->more.wish, &asked->words, err);
 
     if (rc == 0 && p->installs == INSTALL_MOST) {
         rc = vmm_err_set(err, EDQUOT, "that were %u installs, which is the most of a session",

@@ -3,7 +3,7 @@
 #include "events.h"
 #include "finder.h"
 #include "outcome.h"
-#include "packages_more.h"
+#include "packages_words.h"
 #include "report.h"
 
 #include <errno.h>
@@ -71,7 +71,7 @@ static bool packages_words(struct job_install *install, const json_t *packages,
         memcpy(install->text + install->size, word, len);
         install->size += len;
     }
-    return more_strings(install->text, install->size, &install->words) ||
+    return words_split(install->text, install->size, &install->words) ||
            request_wrong(error, "OSError", "the server is out of memory");
 }
 
@@ -102,7 +102,7 @@ bool job_install_begin(struct job *job, const json_t *packages, bool fresh,
         return request_wrong(error, "ValueError", "'packages' must be a list of strings");
     }
     return packages_words(install, packages, error) &&
-           (more_check_words(s->config.install, &install->words, &err) == 0 ||
+           (words_check(s->config.install, &install->words, &err) == 0 ||
             request_wrong(error, "ValueError", "'packages': %s", err.msg)) &&
            (!fresh || packages_begin(install));
 }
@@ -226,7 +226,7 @@ static bool packages_wants(struct job_install *install, const uint8_t *bytes, si
         return false;
     }
     memcpy(install->have_text, bytes, size);
-    if (!more_strings(install->have_text, size, &install->have)) {
+    if (!words_split(install->have_text, size, &install->have)) {
         return false;
     }
     install->job->end_ns = 0; /* the machine does nothing until it is answered */

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Packages for a VM that goes on, which has others beside its image's. Whoever asks for them may be
- * a guest that has taken over its process: its words can name packages and versions, and nothing
- * else, no files, no addresses, no options.
+ * Packages for a VM that goes on, which has others beside its image's.
  */
 #ifndef PYHL_PACKAGES_MORE_H
 #define PYHL_PACKAGES_MORE_H
@@ -28,13 +26,6 @@ struct more {
 
 /* wish must live as long. */
 void more_begin(struct more *more, const struct install_wish *wish);
-
-/* Makes a list of strings, of which the last one ends at text[size - 1]. */
-bool more_strings(const char *text, size_t size, struct opt_list *list);
-
-/* Whether all words are such names; EINVAL. */
-int more_check_words(const struct install_wish *wish, const struct opt_list *words,
-                     struct vmm_err *err);
 
 /* Has uv find the packages that `words` name. have: "NAME-VERSION" of those that the VM has beside
  * its image's; NULL: it has those of its home, as before its first run. EEXIST when one of these

@@ -4,7 +4,7 @@
 
 readonly out=build/tests/fuzz
 # In the order of their speed.
-readonly targets=(sites opts json packages request cpio frame kernel_elf config header workset calls toolcalls files slots hot tables snapshot restore checkpoint console archive)
+readonly targets=(sites opts json packages request service cpio frame kernel_elf config header workset calls toolcalls files slots hot tables snapshot restore checkpoint console archive)
 
 # fuzz_build TARGET...: builds them, and the seeds. When that fails, it shows what make said.
 fuzz_build() {

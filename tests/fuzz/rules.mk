@@ -13,7 +13,7 @@ FUZZ_CFLAGS := -std=c17 -D_GNU_SOURCE $(WARNINGS) -O1 -g -I. -Iimages/kernel -fn
 fuzz-long:
 	@HOURS='$(HOURS)' RUNS='$(RUNS)' FUZZ_CORPUS='$(FUZZ_CORPUS)' tests/fuzz/long.sh $(TARGETS)
 
-FUZZ_TARGETS := sites opts cpio frame kernel_elf config header workset calls toolcalls files slots hot tables snapshot restore checkpoint console archive json packages request
+FUZZ_TARGETS := sites opts cpio frame kernel_elf config header workset calls toolcalls files slots hot tables snapshot restore checkpoint console archive json packages request service
 FUZZ_VMM := $(FUZZ_DIR)/libvmm.a
 # What each target is linked with.
 FUZZ_kernel_elf := $(FUZZ_VMM)
@@ -50,6 +50,13 @@ FUZZ_json := $(patsubst %,$(FUZZ_DIR)/pyhl/%.o,jsontext base64)
 FUZZ_LINK_json := -ljansson
 FUZZ_request := $(patsubst %,$(FUZZ_DIR)/pyhl/%.o,request flow passing)
 FUZZ_LINK_request := -ljansson -lm
+# The target service has the server, and is its processes itself.
+FUZZ_service := $(patsubst %,$(FUZZ_DIR)/pyhl/%.o,service sessions jobs answers dispatch events agent commands \
+    commands_run commands_told job_install op_command op_file op_fork op_install op_pause op_run op_session states \
+    owners metrics audit pool flow passing request packages_words outcome report base64 jsontext served result message \
+    deadline value files signals) $(FUZZ_VMM)
+FUZZ_LINK_service := -Wl,--wrap=fork,--wrap=kill,--wrap=sigqueue,--wrap=waitpid,--wrap=socketpair,--wrap=prlimit \
+    -ljansson -levent_core -lm
 FUZZ_packages := $(patsubst %,$(FUZZ_DIR)/pyhl/%.o,packages_dist packages_said packages_request files) $(FUZZ_VMM)
 FUZZ_opts := $(patsubst %,$(FUZZ_DIR)/pyhl/%.o,opts value) $(FUZZ_VMM)
 

@@ -12,6 +12,7 @@ import sys
 import tarfile
 
 import seeds_checkpoint
+import seeds_service
 
 with open(os.path.join(os.path.dirname(__file__), "../../vmm/abi.h"), encoding="ascii") as header:
     text = header.read()
@@ -563,7 +564,7 @@ def packages():
 
 
 TARGETS = {"kernel_elf": kernel_elf, "cpio": cpio, "sites": sites, "snapshot": snapshot, "header": snapshot, "calls": calls, "toolcalls": toolcalls, "files": files, "frame": frames, "config": ini,
-           "opts": opts, "json": json, "packages": packages, "request": requests, "slots": slots, "hot": hot,
+           "opts": opts, "json": json, "packages": packages, "request": requests, "service": seeds_service.service, "slots": slots, "hot": hot,
            "tables": tables, "workset": workset, "archive": archive, "console": console, "restore": restore, "checkpoint": lambda: seeds_checkpoint.checkpoint(REQUESTS)}
 
 

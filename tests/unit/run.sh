@@ -17,7 +17,7 @@ readonly sources=(pyhl/value.c vmm/err.c images/runframe.c)
 declare -A besides=(
     [parent]='pyhl/channel.c pyhl/parent.c pyhl/signals.c'
     [copies]='pyhl/channel.c pyhl/parent.c pyhl/signals.c pyhl/copies_parent.c pyhl/copies_read.c pyhl/copyout.c'
-    [install]='pyhl/channel.c pyhl/parent.c pyhl/signals.c pyhl/install_parent.c pyhl/packages_more.c pyhl/copies_read.c pyhl/copies.c
+    [install]='pyhl/channel.c pyhl/parent.c pyhl/signals.c pyhl/install_parent.c pyhl/packages_more.c pyhl/packages_words.c pyhl/copies_read.c pyhl/copies.c
         pyhl/packages_dist.c pyhl/folder.c pyhl/files.c'
     [tools]='pyhl/channel.c pyhl/parent.c pyhl/signals.c pyhl/tools_parent.c'
 )
