@@ -32,12 +32,14 @@ static bool out_of_memory(struct request_error *error)
     return request_wrong(error, "OSError", "the server is out of memory");
 }
 
-/* How deep a text is nested, if it is JSON. jansson itself goes down 2,048 levels. */
-static size_t request_depth(const uint8_t *text, size_t size)
+/* How deep a text is nested, if it is JSON, and *values, at most how many it has. jansson itself
+ * goes down 2,048 levels. */
+static size_t request_depth(const uint8_t *text, size_t size, size_t *values)
 {
     size_t depth = 0, most = 0;
     bool string = false;
 
+    *values = 1;
     for (size_t i = 0; i < size; i++) {
         if (string && text[i] == '\\') {
             i++;
@@ -47,9 +49,12 @@ static size_t request_depth(const uint8_t *text, size_t size)
             string = true;
         } else if (text[i] == '{' || text[i] == '[') {
             depth++;
+            ++*values;
             most = depth > most ? depth : most;
         } else if ((text[i] == '}' || text[i] == ']') && depth > 0) {
             depth--;
+        } else if (text[i] == ',') {
+            ++*values;
         }
     }
     return most;
@@ -60,10 +65,15 @@ json_t *request_parse_with(const uint8_t *text, size_t size, size_t flags,
 {
     json_error_t why;
     json_t *request;
+    size_t values;
 
-    if (request_depth(text, size) > REQUEST_DEPTH) {
+    if (request_depth(text, size, &values) > REQUEST_DEPTH) {
         (void)request_wrong(error, "ProtocolError", "JSON that is nested over %u levels deep",
                             REQUEST_DEPTH);
+        return NULL;
+    }
+    if (values > REQUEST_VALUES) {
+        (void)request_wrong(error, "ProtocolError", "JSON of over %u values", REQUEST_VALUES);
         return NULL;
     }
     request = json_loadb((const char *)text, size, JSON_REJECT_DUPLICATES | flags, &why);

@@ -15,8 +15,10 @@
 #define REQUEST_JSON       (1u << 20)
 #define REQUEST_BYTES      ((64u << 20) + (64u << 10))
 #define REQUEST_DEPTH      64u
-#define REQUEST_INSTALL_NS 600000000000ull  /* that uv may take */
-#define REQUEST_ID         9007199254740992 /* 2^53 */
+#define REQUEST_INSTALL_NS 600000000000ull /* that uv may take */
+/* Values of a JSON text, at most: an empty object is three bytes of text, and 300 of memory. */
+#define REQUEST_VALUES 300000u
+#define REQUEST_ID     9007199254740992 /* 2^53 */
 
 /* What a run may have at most, and has when it says nothing; 0: no limit. */
 struct request_limits {

@@ -50,6 +50,19 @@ def bodies_that_are_wrong():
 
 
 @case
+def a_body_of_very_many_values():
+    """Three bytes of an empty object are a hundred times as much in memory."""
+    with Server("--workers", "1") as s:
+        same(s.run("print(1)", args=["a"] * 60000).status, 200)
+        before = memory(s.process.pid)
+        for value in (b"{}", b"[]", b"1"):
+            answer = s.ask("POST", "/v1/run", b'{"code": "1", "args": [' + (value + b",") * (8 << 20) + b"1]}")
+            same((answer.status, answer.json["error"]["message"]), (400, "JSON of over 300000 values"))
+        peak = pathlib.Path(f"/proc/{s.process.pid}/status").read_text().split("VmHWM:")[1].split()[0]
+        assert int(peak) * 1024 < before + 400 * MIB, (before, peak)
+
+
+@case
 def messages_that_are_none():
     with Server() as s:
         for text, status in ((b"\0\0\0\r\n\r\n", b"400"), (b"GET\r\n\r\n", b"400"), (b"GET / HTTP/9.9\r\n\r\n", b"400"),
