@@ -67,7 +67,7 @@ static bool exchange_is_ours(struct http_exchange *x)
         http_error(x, 403, "Forbidden", "the Host is not this server; --host NAME allows it");
         return false;
     }
-    if (origin != NULL && !http_origin_is_ours(origin, hosts)) {
+    if (origin != NULL && !http_origin_is_ours(origin, host, hosts)) {
         http_error(x, 403, "Forbidden", "the Origin is not this server; --host NAME allows it");
         return false;
     }

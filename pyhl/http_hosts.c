@@ -59,11 +59,23 @@ bool http_host_is_ours(const char *text, const struct opt_list *hosts)
     return false;
 }
 
-bool http_origin_is_ours(const char *text, const struct opt_list *hosts)
+static bool host_is_loopback(const char *name)
 {
-    const char *host = strstr(text, "://");
+    struct in6_addr address;
 
-    return host != NULL &&
-           (strncmp(text, "http://", 7) == 0 || strncmp(text, "https://", 8) == 0) &&
-           http_host_is_ours(host + 3, hosts);
+    return (inet_pton(AF_INET, name, &address) == 1 && address.s6_addr[0] == IN_LOOPBACKNET) ||
+           (inet_pton(AF_INET6, name, &address) == 1 && IN6_IS_ADDR_LOOPBACK(&address));
+}
+
+bool http_origin_is_ours(const char *text, const char *host, const struct opt_list *hosts)
+{
+    const char *at = strstr(text, "://");
+    char name[HOST_MAX + 1], own[HOST_MAX + 1];
+
+    if (at == NULL || (strncmp(text, "http://", 7) != 0 && strncmp(text, "https://", 8) != 0) ||
+        !http_host_is_ours(at + 3, hosts) || !host_name(at + 3, name)) {
+        return false;
+    }
+    return !host_is_number(name) || host_is_loopback(name) ||
+           (host != NULL && host_name(host, own) && strcasecmp(name, own) == 0);
 }

@@ -14,7 +14,8 @@
  * in which `*.NAME` stands for what ends so. */
 bool http_host_is_ours(const char *text, const struct opt_list *hosts);
 
-/* The same for an origin: SCHEME://HOST[:PORT], of http or https. */
-bool http_origin_is_ours(const char *text, const struct opt_list *hosts);
+/* The same for an origin: SCHEME://HOST[:PORT], of http or https. Anybody may have a page at a
+ * number, so that must be of this machine's loopback, or what Host has; `host` is that or NULL. */
+bool http_origin_is_ours(const char *text, const char *host, const struct opt_list *hosts);
 
 #endif

@@ -88,8 +88,12 @@ def hosts_and_origins():
             same((host, s.ask("GET", "/v1/sessions", headers={"Host": host}).status), (host, status))
         for origin, status in (("http://localhost:3000", 200), ("https://sandbox.example", 200), ("null", 403),
                                ("http://evil.example", 403), ("file://", 403), ("ftp://localhost", 403),
-                               ("http://localhost.evil.example", 403), ("http://evil.example/://localhost", 403)):
+                               ("http://localhost.evil.example", 403), ("http://evil.example/://localhost", 403),
+                               ("http://127.0.0.1:9", 200), ("http://[::1]", 200), ("http://10.1.2.3", 403),
+                               ("http://[2001:db8::1]", 403)):
             same((origin, s.ask("GET", "/v1/sessions", headers={"Origin": origin}).status), (origin, status))
+        same(s.ask("GET", "/v1/sessions", headers={"Origin": "http://10.1.2.3", "Host": "10.1.2.3:80"}).status, 200)
+        same(s.ask("GET", "/v1/sessions", headers={"Origin": "http://10.1.2.3", "Host": "10.1.2.4"}).status, 403)
 
 
 @case
