@@ -92,7 +92,8 @@ void pause_wake(struct service *s, struct session_vm *session)
 }
 
 /* The file of a session is full, and its worker is not needed any more. It was the only other
- * process that could write to the file. */
+ * process that could write to the file, and a guest may have taken it over: it is gone before
+ * another one reads the file. */
 static void pause_done(struct service *s, struct session_vm *v, struct job_state *state)
 {
     struct stat st;
@@ -103,7 +104,7 @@ static void pause_done(struct service *s, struct session_vm *v, struct job_state
     v->disk_fd = state->fd;
     state->fd = -1;
     v->suspended = state->suspended;
-    pool_kill(v->member);
+    pool_end(v->member);
     v->member = NULL;
 }
 

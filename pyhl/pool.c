@@ -316,6 +316,12 @@ static void member_end(struct pool *pool, struct member *m)
     member_free(m);
 }
 
+void pool_end(struct member *member)
+{
+    member->state = MEMBER_READY; /* nobody is told */
+    member_end(member->pool, member);
+}
+
 /* Makes room for a new worker, where those that are ready serve others, and none is on its way. */
 static void pool_make_room(struct pool *pool)
 {
@@ -451,7 +457,6 @@ void pool_close(struct pool *pool)
 
     for (struct member *m = TAILQ_FIRST(&pool->members); m != NULL; m = next) {
         next = TAILQ_NEXT(m, link);
-        m->state = MEMBER_READY; /* nobody is told */
-        member_end(pool, m);
+        pool_end(m);
     }
 }

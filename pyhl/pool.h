@@ -88,6 +88,10 @@ void pool_signal(struct member *member, int signo, int serial);
 /* Kills a worker, which the loop then finds gone. */
 void pool_kill(struct member *member);
 
+/* Ends a worker at once, and waits until its process is gone. The member is no more, and nobody is
+ * told. Not from within a function of struct pool. */
+void pool_end(struct member *member);
+
 /* Whether what a worker sends stays unread for now. */
 void pool_pause(struct member *member, bool paused);
 

@@ -55,6 +55,19 @@ def a_paused_session_comes_back():
 
 
 @case
+def a_pause_is_done_when_the_worker_is_gone():
+    """A guest that has taken it over could change the file that the next one reads."""
+    with Server("--workers", "1") as s:
+        session = s.open()
+        for i in range(10):
+            say(s, session, f"x = {i}", "")
+            workers(s, 2)
+            before = children(s.process.pid)
+            same(s.do("pause", session=session)[0]["event"], "done")
+            assert [pid for pid in before if not os.path.exists(f"/proc/{pid}")], "its process is there"
+
+
+@case
 def idle_sessions_go_to_disk():
     with Server("--workers", "1", "--idle-to-disk", "0.4") as s:
         names = [s.open() for _ in range(3)]
