@@ -112,6 +112,28 @@ static size_t dispatch_sessions(struct service *s)
     return without;
 }
 
+static bool job_wakes(const struct job *job)
+{
+    return job != NULL && job->state != NULL && job->state->kind == STATE_WAKE;
+}
+
+/* A session has no worker, and can get none. One that is paused stays so. */
+static void session_refuse(struct service *s, struct session_vm *v, const char *why)
+{
+    struct job *job, *next;
+
+    if (v->disk_fd < 0 && !job_wakes(TAILQ_FIRST(&v->waiting))) {
+        session_lose(s, v, "Busy", why);
+        return;
+    }
+    for (job = TAILQ_FIRST(&v->waiting); job != NULL; job = next) {
+        next = TAILQ_NEXT(job, link);
+        if (!job_wakes(job)) {
+            job_fail_waiting(s, job, "Busy", why);
+        }
+    }
+}
+
 /* No worker can be started, and none will be free by itself: refuses the jobs that have none. */
 static void jobs_refuse(struct service *s, const char *why)
 {
@@ -123,17 +145,18 @@ static void jobs_refuse(struct service *s, const char *why)
     for (v = TAILQ_FIRST(&s->sessions); v != NULL; v = next) {
         next = TAILQ_NEXT(v, link);
         if (v->member == NULL) {
-            session_lose(s, v, "Busy", why);
+            session_refuse(s, v, why);
         }
     }
 }
 
-/* Has workers made. Where the system has no room for one, those that there are go on. */
+/* Has workers made. Where the system has no room for one, those that there are go on; a server that
+ * has served goes on without any, since its clients may have taken that room for a while. */
 static int dispatch_fill(struct service *s, size_t hermetic, struct vmm_err *err)
 {
     const int rc = pool_fill(&s->pool, err);
 
-    if (rc == 0 || rc == -EIO || TAILQ_EMPTY(&s->pool.members)) {
+    if (rc == 0 || (!s->pool.began && (rc == -EIO || TAILQ_EMPTY(&s->pool.members)))) {
         return rc;
     }
     if (hermetic + pool_count(&s->pool, MEMBER_READY) + pool_count(&s->pool, MEMBER_STARTING) ==

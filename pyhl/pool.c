@@ -3,6 +3,7 @@
  * Starts workers by fork(), which shares the open snapshot with them, and reads their messages.
  */
 #include "pool.h"
+#include "report.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -18,6 +19,7 @@
 #include <unistd.h>
 
 #define POOL_FAILURES 5u
+#define POOL_RETRY_NS 1000000000ull
 #define POOL_RETURN   5 /* seconds that a worker has to put its machine back */
 
 static void close_between(unsigned first, unsigned last)
@@ -200,8 +202,15 @@ int pool_fill(struct pool *pool, struct vmm_err *err)
     TAILQ_FOREACH (m, &pool->members, link) {
         spare += m->returns;
     }
-    if (pool->failures >= POOL_FAILURES) {
+    if (pool->failures >= POOL_FAILURES && !pool->began) {
         return vmm_err_set(err, EIO, "workers die before they are ready: %s", pool->why);
+    }
+    if (pool->failures >= POOL_FAILURES) {
+        pool->failures = 0;
+        pool->retry_ns = report_now() + POOL_RETRY_NS;
+    }
+    if (spare < pool->spare && report_now() < pool->retry_ns) {
+        return vmm_err_set(err, EAGAIN, "workers die before they are ready: %s", pool->why);
     }
     for (; rc == 0 && spare < pool->spare; spare++) {
         rc = member_start(pool, err);
@@ -396,6 +405,7 @@ static bool member_message(struct pool *pool, struct member *m, bool *bad)
         m->returns = false;
         (void)event_del(m->late);
         pool->failures = 0;
+        pool->began = true;
     } else if (m->state == MEMBER_TAKEN) {
         pool->message(pool->arg, m, &message, bytes);
     } else {

@@ -44,8 +44,10 @@ struct pool {
     struct vmm_snapshot *snap;
     size_t spare; /* how many are to wait, or to be on their way to that */
     struct member_list members;
-    size_t failures; /* of workers that died before they were ready, one after the other */
-    char why[320];   /* the last one of them died */
+    size_t failures;   /* of workers that died before they were ready, one after the other */
+    char why[320];     /* the last one of them died */
+    bool began;        /* one was ready once: what is in the way of another may pass */
+    uint64_t retry_ns; /* CLOCK_MONOTONIC: none is started before */
     /* A message of a taken worker. Its bytes are valid until it returns. */
     void (*message)(void *arg, struct member *member, const struct worker_message *message,
                     const uint8_t *bytes);
@@ -62,7 +64,8 @@ struct pool {
 int pool_begin(struct pool *pool, struct vmm_err *err);
 
 /* Starts workers until enough are spare. Returns 0 or, with *err, -errno. EIO when workers die
- * before they are ready, again and again. */
+ * before they are ready, again and again; EAGAIN where some were ready before: then none is started
+ * for a while. */
 int pool_fill(struct pool *pool, struct vmm_err *err);
 
 /* A worker that is ready, which is taken from now on; NULL: none is, but one may be soon. It is

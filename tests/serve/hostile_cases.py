@@ -393,6 +393,32 @@ def no_room_for_a_process():
 
 
 @case
+def no_room_for_the_only_worker():
+    """Neither for its socket nor for its machine: requests are refused, and the server and what is paused go on."""
+    with Server("--workers", "1") as s:
+        session = s.open()
+        cell(s.do("run", "x = 5", session=session))
+        same(s.do("pause", session=session)[0]["event"], "done")
+        ran(s.do("run", "print(1)"), b"1\n")
+        size = int(pathlib.Path(f"/proc/{s.process.pid}/status").read_text().split("VmSize:")[1].split()[0]) << 10
+        for kind, low in ((resource.RLIMIT_NOFILE, 3), (resource.RLIMIT_AS, size + (64 << 20))):
+            before = resource.prlimit(s.process.pid, kind)
+            resource.prlimit(s.process.pid, kind, (low, before[1]))
+            for pid in children(s.process.pid):
+                os.kill(pid, signal.SIGKILL)
+            gone(children(s.process.pid))
+            kinds = [s.do("run", "print(1)")[0].get("type") for _ in range(3)]
+            same((kind, kinds[-1]), (kind, "Busy"))
+            failed(s.do("run", "x", session=session), "Busy")
+            resource.prlimit(s.process.pid, kind, before)
+            time.sleep(1.1)
+            ran(s.do("run", "print(1)"), b"1\n")
+            cell(s.do("run", "print(x)", session=session), out=b"5\n")
+            same(s.do("pause", session=session)[0]["event"], "done")
+        same(s.end(), (0, ""))
+
+
+@case
 def a_worker_that_sends_more_than_the_limit():
     with Server("--workers", "1") as s:
         number = s.send("run", "print(1, flush=True)\nwhile True: pass", output_limit=1000)
