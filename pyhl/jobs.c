@@ -237,7 +237,13 @@ bool job_reply(struct job *job, uint64_t call, const uint8_t *bytes, size_t size
     char both[2048];
     int n;
 
-    if (job->member == NULL || !job_call_end(job, call)) {
+    if (job->member == NULL) {
+        return true;
+    }
+    if (flow_out_size(&job->member->flow) > SERVICE_HELD) {
+        return request_wrong(error, "Busy", "the worker does not take the replies before");
+    }
+    if (!job_call_end(job, call)) {
         return true;
     }
     if (type != NULL) {

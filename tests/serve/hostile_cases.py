@@ -419,6 +419,23 @@ def no_room_for_the_only_worker():
 
 
 @case
+def replies_that_a_worker_does_not_take():
+    with Server("--workers", "1") as s:
+        number = s.send("run", "import asyncio, host\nasync def f(): await asyncio.gather(*[host.aio.f() for _ in range(8)])\nasyncio.run(f())",
+                        tools=[{"name": "f"}])
+        calls = [s.until(lambda m: m["event"] == "call")[0]["call"] for _ in range(8)]
+        held = children(s.process.pid)
+        for pid in held:
+            os.kill(pid, signal.SIGSTOP)
+        replies = [s.send("reply", bytes(60 << 20), run=number, call=call) for call in calls]
+        failed(s.answer(replies[-1]), "Busy", "does not take the replies")
+        assert memory(s.process.pid) < 700 << 10, memory(s.process.pid)
+        for pid in held:
+            os.kill(pid, signal.SIGKILL)
+        failed(s.answer(number), "WorkerDied")
+
+
+@case
 def a_worker_that_sends_more_than_the_limit():
     with Server("--workers", "1") as s:
         number = s.send("run", "print(1, flush=True)\nwhile True: pass", output_limit=1000)
