@@ -308,10 +308,11 @@ const struct cmd cmd_serve = {
              "of its own.\n"
              "HTTP has the same in JSON. It asks for a token, except on a unix socket, which is "
              "for this user alone.\n"
-             "The server ends at the end of its input, when what it was asked for is done, or, "
-             "without --stdio, by\n"
-             "SIGTERM.\n"
-             "Exit status: 0; 125 after a frame that is none, or when the server fails; 141 when "
+             "With --stdio the server ends at the end of its input, when what it was asked for is "
+             "done; with --listen by\n"
+             "SIGTERM or SIGINT.\n"
+             "Exit status: 0; 2 for options that are none; 125 after a frame that is none, or when "
+             "the server fails;\n141 when "
              "its output is closed.",
     .opts = serve_opts,
     .run = serve_main,
