@@ -352,8 +352,8 @@ def ticks(s, n, within=10):
     """Whether the command TICKS goes on, without a cell."""
     sizes, end = [], time.monotonic() + within
     while len(sizes) < 2 or (sizes[-1] == sizes[0] and time.monotonic() < end):
-        ((_, entry),) = s.do("file", session=n, action="stat", path="/tmp/ticks")[1]["record"]
-        sizes.append(json.loads(entry)["size"])
+        entries = s.do("file", session=n, action="stat", path="/tmp/ticks")[1]["record"]  # none before the first tick
+        sizes.append(json.loads(entries[0][1])["size"] if entries else 0)
         time.sleep(0.02)
     return sizes[-1] > sizes[0]
 
@@ -367,6 +367,7 @@ def commands_of_copies():
         (none,) = s.do("fork", session=n)[0]["sessions"]
         number = s.send("command", session=n, line=TICKS)
         pid = started(s, number)
+        same(ticks(s, n), True)
         same(s.do("checkpoint", session=n, name="live")[0]["event"], "done")
         one, two = s.do("fork", session=n, count=2)[0]["sessions"]
         for name in (n, one, two):

@@ -88,9 +88,10 @@ def an_interrupt_leaves_the_session():
 @case
 def what_ends_a_session():
     with Server() as s:
-        for code, members in (("import os; os._exit(3)", {}), ("while True: pass", {"timeout": 0.3}),
+        for code, members in (("import os; os._exit(3)", {}), ("while True: pass", {"timeout": 0.5}),
                               ("import ctypes; ctypes.string_at(0)", {})):
             session = s.open()
+            code = "import time; time.sleep(0.2)\n" + code  # until the next request is there
             number = s.send("run", code, session=session, **members)
             waits = s.send("run", "print(1)", session=session)
             done, _ = s.answer(number)
