@@ -66,6 +66,7 @@ class Server:
             path = os.path.join(self.files.name, "tokens")
             with open(path, "w") as f:
                 f.write(tokens)
+            os.chmod(path, 0o600)
             options += ("--token-file", path)
         elif token is not None:
             env["PYHL_TOKEN"] = token
