@@ -10,7 +10,7 @@ readonly wheels=$scratch/wheels
 resolve_setup() {
     [ -e "$scratch/resolve" ] && return
     cc -std=c17 -D_GNU_SOURCE -g -O1 -Wall -Wextra -Werror -fsanitize=address,undefined -fno-sanitize-recover=all -I. \
-        -o "$scratch/resolve" tests/packages/resolve_tool.c pyhl/packages*.c pyhl/opts.c pyhl/value.c pyhl/files.c \
+        -o "$scratch/resolve" tests/packages/resolve_tool.c pyhl/packages.c pyhl/packages_[!m]*.c pyhl/opts.c pyhl/value.c pyhl/files.c \
         pyhl/folder.c pyhl/report.c pyhl/signals.c build/libvmm.a -larchive -lmd -lxxhash -lelf || exit 2
     mkdir -p "$wheels" "$scratch/stand-in"
     python3 tests/packages/resolve_wheels.py "$wheels" || exit 2
