@@ -138,6 +138,8 @@ static int other(unsigned long request, void *arg)
         }
         if (request == KVM_GET_SREGS) {
             ((struct kvm_sregs *)arg)->cr3 = fake_cr3;
+        } else if (request == KVM_GET_XCRS) {
+            ((struct kvm_xcrs *)arg)->nr_xcrs = 1; /* XCR0 */
         }
         return 0;
     }

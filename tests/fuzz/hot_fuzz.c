@@ -49,8 +49,7 @@ static void snapshot_make(void)
     h->memory = MEMORY;
     h->data_end = DATA_END;
     h->initrd_size = 6;
-    h->state.sregs.cr3 = ROOT;
-    h->state.msrs.nmsrs = STATE_MSRS;
+    x86_state_boot(&h->state, &(struct policy){.tss_available = false}, 0, ROOT, 1);
     h->header_hash = snap_header_hash(h);
     image_fill(image);
     int fd = fuzz_file(h, sizeof(*h));

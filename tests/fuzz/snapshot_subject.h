@@ -37,7 +37,7 @@ static inline void sound_make(void)
     h->memory = VMM_MEMORY_MIN;
     h->initrd_size = 6;
     h->workset_pages = WORKSET;
-    h->state.msrs.nmsrs = STATE_MSRS;
+    x86_state_boot(&h->state, &(struct policy){.tss_available = false}, 0, 0, 1);
     h->run_call.arg[0] = 0x100000;
     h->run_call.arg[1] = 0x10000;
     for (uint32_t i = 0; i < WORKSET; i++) {
