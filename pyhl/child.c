@@ -23,13 +23,12 @@ static void be_child(pid_t parent)
     }
 }
 
-/* Closes all descriptors above the standard ones, but for report and those to keep. */
-static int close_others(int report, const int *keep, size_t keep_count)
+int child_close_others(int one, const int *keep, size_t keep_count)
 {
     unsigned from = STDERR_FILENO + 1;
 
     for (;;) {
-        unsigned next = (unsigned)report >= from ? (unsigned)report : ~0u;
+        unsigned next = (unsigned)one >= from ? (unsigned)one : ~0u;
 
         for (size_t i = 0; i < keep_count; i++) {
             if (keep[i] >= (int)from && (unsigned)keep[i] < next) {
@@ -58,7 +57,7 @@ int child_start(struct child *child, void (*work)(void *arg, int report), void *
     child->pid = fork();
     if (child->pid == 0) {
         be_child(parent);
-        if (close_others(pipes[1], keep, keep_count) < 0) {
+        if (child_close_others(pipes[1], keep, keep_count) < 0) {
             _exit(1);
         }
         work(arg, pipes[1]);

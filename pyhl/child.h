@@ -29,6 +29,10 @@ struct child_report {
 int child_start(struct child *child, void (*work)(void *arg, int report), void *arg,
                 const int *keep, size_t keep_count, struct vmm_err *err);
 
+/* In a child: closes all descriptors above the standard ones, but for one, and those to keep (-1 is
+ * none). Returns 0, or -1 with errno. */
+int child_close_others(int one, const int *keep, size_t keep_count);
+
 /* In the child: goes to jail. outputs are what it may write to; vm is that of VMM_JAIL_INSPECT;
  * snapshot_fd is that of VMM_JAIL_SNAPSHOT, or -1. */
 int child_jail(struct vmm *vm, const int *outputs, size_t output_count, int snapshot_fd,

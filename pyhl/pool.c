@@ -3,6 +3,7 @@
  * Starts workers by fork(), which shares the open snapshot with them, and reads their messages.
  */
 #include "pool.h"
+#include "child.h"
 #include "report.h"
 
 #include <dirent.h>
@@ -22,37 +23,6 @@
 #define POOL_RETRY_NS 1000000000ull
 #define POOL_RETURN   5 /* seconds that a worker has to put its machine back */
 
-static void close_between(unsigned first, unsigned last)
-{
-    if (first <= last && close_range(first, last, 0) < 0) {
-        _exit(1);
-    }
-}
-
-/* Closes what a worker does not have. */
-static void close_unkept(const struct pool *pool, unsigned own)
-{
-    unsigned first = 0;
-
-    for (size_t i = 0; i < pool->kept_count; i++) {
-        const unsigned kept = (unsigned)pool->kept[i];
-
-        if (first <= own && own < kept) {
-            close_between(first, own - 1);
-            first = own + 1;
-        }
-        if (kept > 0) {
-            close_between(first, kept - 1);
-        }
-        first = kept + 1;
-    }
-    if (first <= own) {
-        close_between(first, own - 1);
-        first = own + 1;
-    }
-    close_between(first, ~0u);
-}
-
 /* In the new process: it dies with the server, and has none of its descriptors but the socket and
  * the snapshot's. */
 static _Noreturn void member_run(const struct pool *pool, pid_t server, int fd)
@@ -64,7 +34,9 @@ static _Noreturn void member_run(const struct pool *pool, pid_t server, int fd)
     (void)signal(SIGHUP, SIG_IGN);
     (void)signal(SIGWINCH, SIG_DFL);
     (void)signal(SIGTERM, SIG_DFL); /* the function for it is the server's */
-    close_unkept(pool, (unsigned)fd);
+    if (child_close_others(fd, pool->kept, pool->kept_count) < 0) {
+        _exit(1);
+    }
     null = open("/dev/null", O_RDWR | O_CLOEXEC);
     if (null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(null, STDOUT_FILENO) < 0 ||
         prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != server) {
@@ -79,22 +51,16 @@ static int pool_keep(struct pool *pool, DIR *dir)
 {
     const struct dirent *entry;
 
-    for (int fd = 0; fd >= 0;) {
-        int next = -1;
+    while ((entry = readdir(dir)) != NULL) {
+        const int fd = entry->d_name[0] != '.' ? atoi(entry->d_name) : -1;
 
-        rewinddir(dir);
-        while ((entry = readdir(dir)) != NULL) {
-            const int found = entry->d_name[0] != '.' ? atoi(entry->d_name) : -1;
-
-            next = found >= fd && found != dirfd(dir) && (next < 0 || found < next) ? found : next;
+        if (fd <= STDERR_FILENO || fd == dirfd(dir)) {
+            continue;
         }
-        if (next >= 0 && pool->kept_count == POOL_KEPT) {
+        if (pool->kept_count == POOL_KEPT) {
             return -EMFILE;
         }
-        if (next >= 0) {
-            pool->kept[pool->kept_count++] = next;
-        }
-        fd = next < 0 ? -1 : next + 1;
+        pool->kept[pool->kept_count++] = fd;
     }
     return 0;
 }

@@ -39,7 +39,8 @@ TAILQ_HEAD(member_list, member);
 
 struct pool {
     struct event_base *base;
-    int kept[POOL_KEPT]; /* the descriptors that a worker has, beside its socket; ascending */
+    int kept[POOL_KEPT]; /* beside its socket and the standard ones, the descriptors that a worker
+                            has */
     size_t kept_count;
     struct vmm_snapshot *snap;
     size_t spare; /* how many are to wait, or to be on their way to that */

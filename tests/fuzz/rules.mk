@@ -54,7 +54,7 @@ FUZZ_LINK_request := -ljansson -lm
 FUZZ_service := $(patsubst %,$(FUZZ_DIR)/pyhl/%.o,service sessions jobs answers dispatch events agent commands \
     commands_run commands_told job_install op_command op_file op_fork op_install op_pause op_run op_session states \
     owners metrics audit pool flow passing request packages_words outcome report base64 jsontext served result message \
-    deadline value files signals) $(FUZZ_VMM)
+    deadline value files signals child) $(FUZZ_VMM)
 FUZZ_LINK_service := -Wl,--wrap=fork,--wrap=kill,--wrap=sigqueue,--wrap=waitpid,--wrap=socketpair,--wrap=prlimit \
     -ljansson -levent_core -lm
 FUZZ_packages := $(patsubst %,$(FUZZ_DIR)/pyhl/%.o,packages_dist packages_said packages_request files) $(FUZZ_VMM)
