@@ -40,8 +40,17 @@ def children(pid):
     return found
 
 
-def main(suite, names):
-    """Runs the cases of these names, or all. A case may end by KeyboardInterrupt."""
+def attempt(name):
+    """None, or why the case fails. A case may end by KeyboardInterrupt."""
+    try:
+        cases[name]()
+    except BaseException:
+        return "".join(f"     {line[:400]}\n" for line in traceback.format_exc().splitlines()[-9:])
+    return None
+
+
+def main(suite, names, attempt=attempt):
+    """Runs the cases of these names, or all: each by attempt(name), which gives None or lines that say what is wrong."""
     if names == ["--list"]:
         print(*cases, sep="\n")
         return 0
@@ -51,13 +60,9 @@ def main(suite, names):
             return 2
     failed = 0
     for name in names or list(cases):
-        try:
-            cases[name]()
-            print(f"pass {name}", flush=True)
-        except BaseException:
-            failed += 1
-            print(f"FAIL {name}\n" + "".join(f"     {line[:400]}\n" for line in traceback.format_exc().splitlines()[-9:]),
-                  end="", flush=True)
+        wrong = attempt(name)
+        print(f"FAIL {name}\n{wrong}" if wrong else f"pass {name}\n", end="", flush=True)
+        failed += wrong is not None
     count = len(names or cases)
     print(f"{count - failed} passed, {failed} failed, 0 skipped")
     return 1 if failed else 0

@@ -7,9 +7,5 @@
 set -u
 cd "$(dirname "$0")/../.." || exit 2
 
-if [ "${1:-}" != --list ]; then
-    tests/home.sh "${PYHL_HOME:-.pyhl}" || exit 2
-    PYHL_HOME=$(realpath "${PYHL_HOME:-.pyhl}") || exit 2
-    export PYHL_HOME
-fi
-PYTHONPATH=tests exec python3 -B tests/http/cases.py "$@"
+. tests/served.sh
+python_suite http "$@"

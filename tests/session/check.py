@@ -1,20 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Cases and checks of the session's tests. A case is a function that is given a new session."""
-import sys
 import traceback
 
+import caselist
 import machine
-
-cases = {}
-
-
-def case(function):
-    cases[function.__name__.replace("_", "-")] = function
-    return function
-
-
-def same(got, want):
-    assert got == want, f"got {got!r}, expected {want!r}"
+from caselist import case, cases, same  # which the files of cases take from here
 
 
 def ends(turn, status, out="", err=""):
@@ -43,23 +33,9 @@ def run(home, name):
             cases[name](session)
     except Exception as error:
         where = [at.lineno for at in traceback.extract_tb(error.__traceback__) if at.filename.endswith("_cases.py")]
-        return f"lines {where}: {type(error).__name__}: {error}"
+        return f"     lines {where}: {type(error).__name__}: {error}"[:2005] + "\n"
     return None
 
 
 def main(home, names):
-    if names == ["--list"]:
-        print(*cases, sep="\n")
-        return 0
-    for name in names:
-        if name not in cases:
-            print(f"tests/session/run.sh: there is no case '{name}'; --list names them all", file=sys.stderr)
-            return 2
-    failed = 0
-    chosen = names or list(cases)
-    for name in chosen:
-        wrong = run(home, name)
-        print(f"FAIL {name}\n     {wrong[:2000]}" if wrong else f"pass {name}", flush=True)
-        failed += wrong is not None
-    print(f"{len(chosen) - failed} passed, {failed} failed, 0 skipped")
-    return 1 if failed else 0
+    return caselist.main("session", names, lambda name: run(home, name))

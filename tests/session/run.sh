@@ -11,4 +11,4 @@ if [ "${1:-}" != --list ]; then
     tests/home.sh "${PYHL_HOME:-.pyhl}" || exit 2
     make -s build/tests/turns || exit 2
 fi
-exec python3 -B tests/session/cases.py "${PYHL_HOME:-.pyhl}" "$@"
+PYTHONPATH=tests exec python3 -B tests/session/cases.py "${PYHL_HOME:-.pyhl}" "$@"
